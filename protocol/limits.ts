@@ -1,0 +1,79 @@
+// Every bound of the wire and of what is stored, in one place. Server, command line, simulator and the Arduino
+// client (through its generated header) use these numbers; nothing else restates them.
+
+/** Largest application image in bytes: 3.9 MiB, just under the largest stock OTA slot of that class (0x3ED000). */
+export const MAX_IMAGE_BYTES = 4_089_446;
+
+/** Smallest file that can be an application image: 24-byte header, segment header, app descriptor, padding. */
+export const MIN_IMAGE_BYTES = 288;
+
+/** Images are hashed in blocks of this size at upload; each block is checked again before it is sent. */
+export const CHUNK_BYTES = 65_536;
+
+/** Largest body of a device request, in bytes: a full check-in with eight labels stays under 1 KiB. */
+export const MAX_DEVICE_BODY_BYTES = 8_192;
+
+/** Largest JSON body of an admin request, in bytes (release notes are the longest field). */
+export const MAX_ADMIN_BODY_BYTES = 65_536;
+
+/** A JSON body must have arrived whole after this time. */
+export const BODY_TIMEOUT_MS = 10_000;
+
+/** Deepest nesting of a JSON body; the wire needs three. */
+export const MAX_JSON_DEPTH = 16;
+
+/** Largest request line plus headers, in bytes. */
+export const MAX_HEADER_BYTES = 8_192;
+
+/** Most header lines of one request. */
+export const MAX_HEADER_LINES = 64;
+
+/** Largest error answer, in bytes: a board reads it into a fixed buffer. */
+export const MAX_ERROR_BYTES = 1_024;
+
+/** A transfer slower than this, measured after the grace, is cut so that it cannot hold a slot for ever. */
+export const MIN_TRANSFER_BYTES_PER_S = 512;
+export const TRANSFER_GRACE_MS = 60_000;
+
+/** Longest version text that a device may report. */
+export const MAX_REPORTED_VERSION_CHARS = 64;
+
+/** Longest version of a firmware: what `esp_app_desc_t.version` holds with its NUL. */
+export const MAX_VERSION_CHARS = 31;
+
+/** Longest product, label, rollout or schedule name. */
+export const MAX_NAME_CHARS = 32;
+
+/** Most labels that a device may send with a check-in. */
+export const MAX_LABEL_HINTS = 8;
+
+/** Longest label description or audit reason, and longest release notes. */
+export const MAX_DESCRIPTION_CHARS = 200;
+export const MAX_NOTES_CHARS = 4_000;
+
+/** Longest free text of a report (`detail`). */
+export const MAX_DETAIL_CHARS = 200;
+
+/** Largest report sequence number (uint32). */
+export const MAX_SEQUENCE = 4_294_967_295;
+
+/** Poll interval in seconds: shortest and longest that the server may send. */
+export const MIN_POLL_INTERVAL_S = 30;
+export const MAX_POLL_INTERVAL_S = 86_400;
+
+/** Largest page of a list. */
+export const MAX_PAGE = 500;
+export const DEFAULT_PAGE = 50;
+
+/** Back-off after a failed attempt: the first wait, doubled each time up to the last. */
+export const FIRST_BACK_OFF_MS = 60_000;
+export const LAST_BACK_OFF_MS = 6 * 3_600_000;
+
+/** A build that failed this often on one device (faults of firmware or device) is known bad there. */
+export const KNOWN_BAD_FAILURES = 3;
+
+/** A device that missed this many polls is silent. */
+export const SILENT_POLLS = 3;
+
+/** Largest configuration file, in bytes. */
+export const MAX_CONFIG_BYTES = 1_048_576;
