@@ -1,0 +1,52 @@
+// The spelling of names on the wire: one pattern and one schema per word of the glossary. A value that passes here is
+// safe in a path, a log line and a terminal; nothing downstream escapes it again.
+
+import { Type } from 'typebox';
+import { MAX_NAME_CHARS, MAX_VERSION_CHARS } from '#protocol/limits.ts';
+
+/** Canonical MAC: six pairs of lower-case hex digits with colons. */
+export const MAC_PATTERN = '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$';
+
+/** Product, label, channel, rollout and schedule names: a lower-case letter or digit, then letters, digits, dot, dash, underscore. */
+export const NAME_PATTERN = `^[a-z0-9][a-z0-9._-]{0,${MAX_NAME_CHARS - 1}}$`;
+
+/** Rollout names hold a version and the name of the plan: longer, and with the plus sign of build metadata. */
+export const ROLLOUT_NAME_PATTERN = '^[a-z0-9][A-Za-z0-9.+_-]{0,79}$';
+
+/** SemVer 2.0.0, https://semver.org (the pattern its FAQ recommends). */
+export const SEMVER_PATTERN =
+  '^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$';
+
+/** What a device may report as its version: any printable text of these characters; only SemVer is ever ordered. */
+export const REPORTED_VERSION_PATTERN = '^[0-9A-Za-z][0-9A-Za-z.+_ -]*$';
+
+export const SHA256_PATTERN = '^[0-9a-f]{64}$';
+export const CHIP_PATTERN = '^esp32[a-z0-9]{0,4}$';
+export const DEFAULT_PRODUCT = 'default';
+export const DEFAULT_CHANNEL = 'stable';
+export const DEFAULT_PILOT_LABEL = 'pilot';
+
+/** The label that means every device. It is never put on a device. */
+export const GENERAL_LABEL = 'general';
+
+export const Mac = Type.String({
+  pattern: MAC_PATTERN,
+  description: 'MAC address, lower case with colons',
+  examples: ['24:6f:28:aa:bb:cc'],
+});
+export const Name = Type.String({
+  pattern: NAME_PATTERN,
+  description: 'lower-case letters, digits, dot, dash, underscore; at most 32',
+});
+export const RolloutName = Type.String({ pattern: ROLLOUT_NAME_PATTERN });
+export const Version = Type.String({
+  pattern: SEMVER_PATTERN,
+  maxLength: MAX_VERSION_CHARS,
+  description: 'SemVer 2.0.0',
+  examples: ['1.4.0'],
+});
+export const Chip = Type.String({ pattern: CHIP_PATTERN, examples: ['esp32s3'] });
+export const Sha256 = Type.String({ pattern: SHA256_PATTERN, description: 'lower-case hex' });
+
+/** ISO 8601 in UTC with milliseconds. */
+export const Instant = Type.String({ format: 'date-time', examples: ['2026-11-23T10:00:00.000Z'] });
