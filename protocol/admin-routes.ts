@@ -1,0 +1,342 @@
+// Every admin route: method, path, what goes in, what comes out, in words for the OpenAPI page. The server serves exactly
+// this table and the command line calls exactly this table, so neither can drift from the other.
+
+import { type Static, type TObject, type TSchema, Type } from 'typebox';
+import {
+  ASSIGNMENT_STATES,
+  Assignment,
+  AuditEntry,
+  BlockAnswer,
+  DEVICE_STATUSES,
+  Device,
+  DeviceDetail,
+  Explanation,
+  Firmware,
+  Label,
+  Line,
+  NewSchedule,
+  Notes,
+  ROLLOUT_STATUSES,
+  Rollout,
+  Schedule,
+  ServerStatus,
+  UploadAnswer,
+} from '#protocol/admin-api.ts';
+import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
+
+export const ADMIN_PREFIX = '/api/v1/admin';
+
+export interface AdminRoute<
+  P extends TObject = TObject,
+  Q extends TObject = TObject,
+  B extends TSchema = TSchema,
+  A extends TSchema = TSchema,
+> {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly params: P;
+  readonly query: Q;
+  /** JSON body; undefined where there is none. An upload has a raw body, see `rawBody`. */
+  readonly body: B | undefined;
+  readonly rawBody: boolean;
+  readonly status: 200 | 201;
+  readonly answer: A;
+}
+
+export type ParamsOf<R> = R extends AdminRoute<infer P> ? Static<P> : never;
+export type QueryOf<R> = R extends AdminRoute<TObject, infer Q> ? Static<Q> : never;
+export type BodyOf<R> = R extends AdminRoute<TObject, TObject, infer B> ? Static<B> : never;
+export type AnswerOf<R> = R extends AdminRoute<TObject, TObject, TSchema, infer A> ? Static<A> : never;
+
+const Nothing = Type.Object({}, { additionalProperties: false });
+const strict = { additionalProperties: false } as const;
+const ref = <T extends TSchema>(schema: T) =>
+  Type.Unsafe<Static<T>>(Type.Ref((schema as unknown as { readonly $id: string }).$id));
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+
+/** Query of every list. Numbers travel as text in a query; `limit` is 1 to 500. */
+const paging = {
+  limit: Type.Optional(Type.String({ description: '1 to 500, default 50', maxLength: 20 })),
+  cursor: Type.Optional(Type.String({ description: '`next_cursor` of the page before', maxLength: 500 })),
+  sort: Type.Optional(
+    Type.String({ description: 'a field of the allow-list; a leading `-` turns the order round', maxLength: 40 }),
+  ),
+};
+const page = <T extends TSchema>(item: T) =>
+  Type.Object({
+    items: Type.Array(item),
+    next_cursor: Type.Union([Type.String(), Type.Null()], { description: 'null: this was the last page' }),
+  });
+const mac = Type.Object({ mac: Mac });
+const named = Type.Object({ name: Name });
+const rolloutName = Type.Object({ name: RolloutName });
+const firmwareVersion = Type.Object({ version: Version });
+const product = {
+  product: Type.Optional(
+    Type.Unsafe<string>({ ...Name, description: 'needed where several products have this version' }),
+  ),
+};
+const reason = Type.Object({ reason: Type.Optional(Line) }, strict);
+
+interface RouteExtras<P extends TObject, Q extends TObject, B extends TSchema> {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly rawBody?: boolean;
+  readonly status?: 200 | 201;
+}
+
+function route<
+  A extends TSchema,
+  P extends TObject = typeof Nothing,
+  Q extends TObject = typeof Nothing,
+  B extends TSchema = typeof Nothing,
+>(
+  method: AdminRoute['method'],
+  path: string,
+  summary: string,
+  answer: A,
+  extras: RouteExtras<P, Q, B> = {},
+): AdminRoute<P, Q, B, A> {
+  return {
+    method,
+    path: ADMIN_PREFIX + path,
+    tag: path.split('/')[1] ?? '',
+    summary,
+    params: extras.params ?? (Nothing as unknown as P),
+    query: extras.query ?? (Nothing as unknown as Q),
+    body: extras.body,
+    rawBody: extras.rawBody ?? false,
+    status: extras.status ?? 200,
+    answer,
+  };
+}
+
+export const adminRoutes = {
+  getStatus: route('GET', '/status', 'The fleet at a glance', ref(ServerStatus)),
+
+  listDevices: route(
+    'GET',
+    '/devices',
+    'Devices; sort by mac, last_seen_at, first_seen_at, current_version',
+    page(ref(Device)),
+    {
+      query: Type.Object(
+        {
+          ...paging,
+          product: Type.Optional(Name),
+          label: Type.Optional(Name),
+          version: Type.Optional(Type.String({ maxLength: 64 })),
+          status: Type.Optional(oneOf(DEVICE_STATUSES)),
+          mac: Type.Optional(
+            Type.String({ maxLength: 17, pattern: '^[0-9A-Fa-f:]*$', description: 'beginning of the MAC' }),
+          ),
+        },
+        strict,
+      ),
+    },
+  ),
+  getDevice: route('GET', '/devices/:mac', 'One device with its failed builds and its assignments', ref(DeviceDetail), {
+    params: mac,
+  }),
+  explainDevice: route(
+    'GET',
+    '/devices/:mac/explain',
+    'Why this device gets an update or not: every rule with the facts it saw',
+    ref(Explanation),
+    { params: mac },
+  ),
+  labelDevice: route('PUT', '/devices/:mac/labels/:name', 'Put a label on a device', ref(Device), {
+    params: Type.Object({ mac: Mac, name: Name }),
+  }),
+  unlabelDevice: route('DELETE', '/devices/:mac/labels/:name', 'Take a label off a device', ref(Device), {
+    params: Type.Object({ mac: Mac, name: Name }),
+  }),
+  clearKnownBad: route(
+    'DELETE',
+    '/devices/:mac/known-bad',
+    'Forget that builds failed on this device: they may be offered again',
+    Type.Object({ cleared: Type.Array(Type.String()) }),
+    {
+      params: mac,
+      query: Type.Object({ ...product, version: Type.Optional(Version) }, strict),
+    },
+  ),
+
+  listLabels: route('GET', '/labels', 'Labels; sort by name', page(ref(Label)), { query: Type.Object(paging, strict) }),
+  createLabel: route('POST', '/labels', 'Create a label', ref(Label), {
+    body: Type.Object({ name: Name, description: Type.Optional(Line) }, strict),
+    status: 201,
+  }),
+  deleteLabel: route(
+    'DELETE',
+    '/labels/:name',
+    'Delete a label and take it off every device',
+    Type.Object({ devices: Type.Integer() }),
+    { params: named },
+  ),
+  labelDevices: route(
+    'POST',
+    '/labels/:name/devices',
+    'Put a label on several devices: all of them or none',
+    Type.Object({ changed: Type.Integer() }),
+    {
+      params: named,
+      body: Type.Object({ macs: Type.Array(Mac, { minItems: 1, maxItems: 1000 }) }, strict),
+    },
+  ),
+
+  listFirmware: route('GET', '/firmware', 'Firmware; sort by created_at, version', page(ref(Firmware)), {
+    query: Type.Object({ ...paging, ...product, channel: Type.Optional(Name) }, strict),
+  }),
+  getFirmware: route('GET', '/firmware/:version', 'One firmware with its images', ref(Firmware), {
+    params: firmwareVersion,
+    query: Type.Object(product, strict),
+  }),
+  uploadFirmware: route(
+    'POST',
+    '/firmware',
+    'Upload one application image as the raw body (`application/octet-stream`)',
+    ref(UploadAnswer),
+    {
+      query: Type.Object(
+        {
+          product: Type.Optional(
+            Type.Unsafe<string>({ ...Name, description: 'default: what the firmware marker says, else `default`' }),
+          ),
+          version: Type.Optional(
+            Type.Unsafe<string>({ ...Version, description: 'default: what the firmware marker says' }),
+          ),
+          chip: Type.Optional(
+            Type.Unsafe<string>({ ...Chip, description: 'refuse the image if it is for another chip' }),
+          ),
+          channel: Type.Optional(Name),
+          notes: Type.Optional(Notes),
+          pilot_ready: Type.Optional(oneOf(['true', 'false'])),
+          sha256: Type.Optional(
+            Type.Unsafe<string>({
+              ...Sha256,
+              description: 'refuse the image if its digest is another (or header `X-Sha256`)',
+            }),
+          ),
+          force_version: Type.Optional(oneOf(['true', 'false'])),
+          force_product: Type.Optional(oneOf(['true', 'false'])),
+        },
+        strict,
+      ),
+      rawBody: true,
+      status: 201,
+    },
+  ),
+  setPilotReady: route(
+    'POST',
+    '/firmware/:version/ready',
+    'Say that a firmware may go to the pilot (or not any more)',
+    ref(Firmware),
+    {
+      params: firmwareVersion,
+      query: Type.Object(product, strict),
+      body: Type.Object({ ready: Type.Optional(Type.Boolean()) }, strict),
+    },
+  ),
+  blockFirmware: route(
+    'POST',
+    '/firmware/:version/block',
+    'Never offer this firmware again; devices running it go back to the prior stable one',
+    ref(BlockAnswer),
+    {
+      params: firmwareVersion,
+      query: Type.Object(product, strict),
+      body: reason,
+    },
+  ),
+  unblockFirmware: route('POST', '/firmware/:version/unblock', 'Allow a blocked firmware again', ref(Firmware), {
+    params: firmwareVersion,
+    query: Type.Object(product, strict),
+  }),
+
+  listRollouts: route('GET', '/rollouts', 'Rollouts; sort by created_at, name', page(ref(Rollout)), {
+    query: Type.Object({ ...paging, ...product, status: Type.Optional(oneOf(ROLLOUT_STATUSES)) }, strict),
+  }),
+  createRollout: route('POST', '/rollouts', 'Create a rollout as a draft', ref(Rollout), {
+    body: Type.Object(
+      {
+        version: Version,
+        product: Type.Optional(Name),
+        name: Type.Optional(RolloutName),
+        pilot_label: Type.Optional(Name),
+      },
+      strict,
+    ),
+    status: 201,
+  }),
+  getRollout: route('GET', '/rollouts/:name', 'One rollout with the adoption of each stage', ref(Rollout), {
+    params: rolloutName,
+  }),
+  startRollout: route('POST', '/rollouts/:name/start', 'Open the pilot stage', ref(Rollout), {
+    params: rolloutName,
+    body: reason,
+  }),
+  promoteRollout: route(
+    'POST',
+    '/rollouts/:name/promote',
+    'From the pilot to every device, then to complete',
+    ref(Rollout),
+    { params: rolloutName, body: reason },
+  ),
+  pauseRollout: route('POST', '/rollouts/:name/pause', 'Hold offers from the next check on', ref(Rollout), {
+    params: rolloutName,
+    body: reason,
+  }),
+  resumeRollout: route('POST', '/rollouts/:name/resume', 'Go on with a paused rollout', ref(Rollout), {
+    params: rolloutName,
+    body: reason,
+  }),
+  abortRollout: route('POST', '/rollouts/:name/abort', 'End a rollout; devices keep what they run', ref(Rollout), {
+    params: rolloutName,
+    body: reason,
+  }),
+
+  listAssignments: route('GET', '/assignments', 'Assignments; sort by id', page(ref(Assignment)), {
+    query: Type.Object(
+      {
+        ...paging,
+        rollout: Type.Optional(RolloutName),
+        mac: Type.Optional(Mac),
+        state: Type.Optional(oneOf(ASSIGNMENT_STATES)),
+      },
+      strict,
+    ),
+  }),
+
+  listSchedules: route('GET', '/schedules', 'Schedules; sort by name', page(ref(Schedule)), {
+    query: Type.Object(paging, strict),
+  }),
+  createSchedule: route('POST', '/schedules', 'Create a schedule', ref(Schedule), { body: NewSchedule, status: 201 }),
+  setScheduleEnabled: route('PATCH', '/schedules/:name', 'Enable or disable a schedule', ref(Schedule), {
+    params: named,
+    body: Type.Object({ enabled: Type.Boolean() }, strict),
+  }),
+  deleteSchedule: route('DELETE', '/schedules/:name', 'Remove a schedule', Type.Object({ name: Type.String() }), {
+    params: named,
+  }),
+  runSchedule: route('POST', '/schedules/:name/run', 'Carry out the action of a schedule now', ref(Schedule), {
+    params: named,
+  }),
+
+  listAudit: route('GET', '/audit', 'What was done, by whom; sort by id', page(ref(AuditEntry)), {
+    query: Type.Object(
+      {
+        ...paging,
+        action: Type.Optional(Type.String({ maxLength: 40 })),
+        subject: Type.Optional(Type.String({ maxLength: 80 })),
+      },
+      strict,
+    ),
+  }),
+} as const;
+
+export type AdminRouteName = keyof typeof adminRoutes;
