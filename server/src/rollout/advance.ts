@@ -1,0 +1,50 @@
+// The life of a rollout: draft -> pilot -> expand -> complete, with pause, resume and abort on the way. Pure: it says what
+// the next state is or why there is none; who asks (a person, a schedule) does not matter here.
+
+import { assertNever } from '#protocol/errors.ts';
+import type { RolloutStatus, StageName } from './model.ts';
+
+export interface RolloutState {
+  readonly status: RolloutStatus;
+  readonly stage: StageName | undefined;
+}
+
+export type RolloutCommand = 'start' | 'promote' | 'pause' | 'resume' | 'abort';
+
+export type Advance = { readonly ok: true; readonly next: RolloutState } | { readonly ok: false; readonly why: string };
+
+export function advance(rollout: RolloutState, command: RolloutCommand): Advance {
+  const { status, stage } = rollout;
+  switch (command) {
+    case 'start':
+      return status === 'draft' ? to('running', 'pilot') : refuse(rollout, 'only a draft can be started');
+    case 'promote':
+      if (status !== 'running') return refuse(rollout, 'only a running rollout can be promoted');
+      return stage === 'pilot' ? to('running', 'expand') : to('complete', stage);
+    case 'pause':
+      return status === 'running' ? to('paused', stage) : refuse(rollout, 'only a running rollout can be paused');
+    case 'resume':
+      return status === 'paused' ? to('running', stage) : refuse(rollout, 'only a paused rollout can be resumed');
+    case 'abort':
+      if (status === 'complete' || status === 'aborted') return refuse(rollout, 'it has ended');
+      return to('aborted', stage);
+    default:
+      return assertNever(command);
+  }
+}
+
+/** Running or paused: it holds the product, and its stage decides who is offered what. */
+export function isOpen(status: RolloutStatus): boolean {
+  return status === 'running' || status === 'paused';
+}
+
+function to(status: RolloutStatus, stage: StageName | undefined): Advance {
+  return { ok: true, next: { status, stage } };
+}
+
+function refuse(rollout: RolloutState, rule: string): Advance {
+  return {
+    ok: false,
+    why: `it is ${rollout.status}${rollout.stage === undefined ? '' : ` at stage ${rollout.stage}`}; ${rule}`,
+  };
+}

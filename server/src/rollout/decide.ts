@@ -1,0 +1,57 @@
+// The heart: what one device is told now. Pure: the same facts and the same instant give the same decision, for the
+// device on the wire, for `explain` and for the tests.
+
+import type { Facts, ImageFacts, RolloutFacts } from './model.ts';
+import { type Case, caseOf, type Reason, RULES } from './rules.ts';
+
+export type Decision =
+  | { readonly outcome: 'hold'; readonly reason: Reason; readonly nextOfferAtMs: number | undefined }
+  | {
+      readonly outcome: 'install' | 'rollback';
+      readonly reason: Reason;
+      readonly rollout: RolloutFacts;
+      readonly image: ImageFacts;
+    };
+
+/** The decision for one device at `nowMs` (UTC milliseconds). The rules stand in `rules.ts` and in docs/rollout.md. */
+export function decide(facts: Facts, nowMs: number): Decision {
+  const c = caseOf(facts, nowMs);
+  const rule = RULES.find(({ matches }) => matches(c));
+  return toDecision(c, rule?.id ?? 'unknown', rule?.outcome ?? 'hold');
+}
+
+export interface RuleTrace {
+  readonly rule: Reason;
+  /** Undefined: not reached, an earlier rule decided. */
+  readonly matched: boolean | undefined;
+  readonly saw: string;
+  readonly when: string;
+}
+
+/** The whole table with what each rule saw, and the decision: the same that `decide` makes. */
+export function explain(
+  facts: Facts,
+  nowMs: number,
+): { readonly decision: Decision; readonly trace: readonly RuleTrace[] } {
+  const c = caseOf(facts, nowMs);
+  const decidedAt = RULES.findIndex(({ matches }) => matches(c));
+  const trace = RULES.map((rule, index) => ({
+    rule: rule.id,
+    matched: index > decidedAt ? undefined : index === decidedAt,
+    saw: rule.saw(c),
+    when: rule.when,
+  }));
+  return { decision: decide(facts, nowMs), trace };
+}
+
+function toDecision(c: Case, reason: Reason, outcome: 'hold' | 'install' | 'rollback'): Decision {
+  // An offer without target or image cannot be: the rules above hold such a case. If a new rule forgets it, hold.
+  if (outcome === 'hold' || c.target === undefined || c.image === undefined) {
+    return {
+      outcome: 'hold',
+      reason: outcome === 'hold' ? reason : 'unknown',
+      nextOfferAtMs: reason === 'backing_off' ? c.nextOfferAtMs : undefined,
+    };
+  }
+  return { outcome, reason, rollout: c.target.rollout, image: c.image };
+}
