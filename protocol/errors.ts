@@ -42,6 +42,7 @@ export const HTTP_STATUS = {
   sort_invalid: 400,
   cursor_invalid: 400,
   cron_invalid: 400,
+  cron_too_often: 400,
   timezone_unknown: 400,
   // things that are not there
   device_unknown: 404,

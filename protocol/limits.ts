@@ -10,6 +10,15 @@ export const MIN_IMAGE_BYTES = 288;
 /** Images are hashed in blocks of this size at upload; each block is checked again before it is sent. */
 export const CHUNK_BYTES = 65_536;
 
+/**
+ * Verified blocks kept in memory for all downloads together: four whole images of the largest size, so that a fleet that
+ * fetches one build at different speeds reads each block from disk about once, and a small board can still be the server.
+ */
+export const BLOCK_CACHE_BYTES = 16 * 1_048_576;
+
+/** A temporary upload folder lives for seconds, from the last byte to publication; one this old was left by a crash. */
+export const STALE_UPLOAD_MS = 3_600_000;
+
 /** Largest body of a device request, in bytes: a full check-in with eight labels stays under 1 KiB. */
 export const MAX_DEVICE_BODY_BYTES = 8_192;
 

@@ -114,7 +114,7 @@ export function causeOfEnd(progress: Pick<Progress, 'errorCode' | 'bootCause'>):
 export function historyOf(
   attempts: readonly {
     readonly state: AssignmentState;
-    readonly errorCode: string | undefined;
+    readonly cause: string | undefined;
     readonly updatedAtMs: number;
   }[],
 ): BuildHistory {

@@ -1,0 +1,56 @@
+// Tasks for people who work on Otter: each is the plain command of a tool, run one after the other, the first failure ends
+// it. `test` is what continuous integration runs.
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const OXLINT = ['oxlint', '--type-aware', 'protocol', 'server', 'cli', 'simulator', 'tests', 'bench', 'bin'];
+
+const TASKS = {
+  lint: [['tsc', '-p', '.'], OXLINT, ['prettier', '--check', '--log-level', 'warn', '.'], ['knip']],
+  format: [['prettier', '--write', '--log-level', 'warn', '.']],
+  unit: [['vitest', 'run']],
+  test: [
+    ['tsc', '-p', '.'],
+    OXLINT,
+    ['prettier', '--check', '--log-level', 'warn', '.'],
+    ['knip'],
+    ['vitest', 'run'],
+    ['node', 'simulator/demo.ts'],
+  ],
+  demo: [['node', 'simulator/demo.ts']],
+  bench: [['node', 'bench/bench.ts']],
+};
+
+/** Resolves with the exit code of the task; further arguments go to its last command. */
+export async function runTask([name, ...rest], root) {
+  const steps = TASKS[name];
+  if (steps === undefined) {
+    process.stderr.write(`usage: otter dev ${Object.keys(TASKS).join('|')}\n`);
+    return 2;
+  }
+  for (const [index, [tool, ...args]] of steps.entries()) {
+    const extra = index === steps.length - 1 ? rest : [];
+    const entry = tool === 'node' ? [] : [entryOf(tool, root)];
+    const { status, signal } = spawnSync(process.execPath, [...entry, ...args, ...extra], {
+      cwd: root,
+      stdio: 'inherit',
+    });
+    if (status !== 0) {
+      process.stderr.write(`otter: ${tool} ${signal === null ? `ended with ${status}` : `was ended by ${signal}`}\n`);
+      return status ?? 1;
+    }
+  }
+  return 0;
+}
+
+/** The script of a tool in node_modules, so that it runs under this Node whatever the system's is. */
+function entryOf(tool, root) {
+  return join(
+    root,
+    'node_modules',
+    '.bin',
+    readdirSync(join(root, 'node_modules', '.bin')).includes(tool) ? tool : `${tool}.cmd`,
+  );
+}

@@ -1,0 +1,146 @@
+#!/usr/bin/env node
+// The launcher: brings what is missing and hands over. Plain JavaScript without dependencies, so that any Node from 18 runs
+// it in a fresh clone: it installs the packages (`npm ci`), and where the system's Node is older than 22.13 it takes
+// Node 24 from npm and goes on with that. It knows nothing of firmware or fleets.
+//
+//   otter <command>          the command line (see cli/)
+//   otter dev <task>         test, lint, format, demo, bench: for people who work on Otter
+
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const LOWEST_NODE = [22, 13];
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args) {
+  const isDev = args[0] === 'dev';
+  if (!install(root, isDev ? 'dev' : 'production')) return 69;
+  if (!isNewEnough(process.versions.node)) return runUnder(newerNode(), args);
+  if (isDev) {
+    const { runTask } = await import(pathToFileURL(join(root, 'bin', 'dev.mjs')).href);
+    return runTask(args.slice(1), root);
+  }
+  const cli = await import(pathToFileURL(join(root, 'cli', 'main.ts')).href);
+  return cli.main(args);
+}
+
+function isNewEnough(version) {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > LOWEST_NODE[0] || (major === LOWEST_NODE[0] && minor >= LOWEST_NODE[1]);
+}
+
+/**
+ * Installs what package-lock.json names, unless exactly that is there. `dev` includes what tests need and is kept by a
+ * later production start. One process installs at a time; another waits for it.
+ */
+function install(folder, kind) {
+  const stamp = join(folder, 'node_modules', '.otter-installed');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(folder, 'package-lock.json')))
+    .digest('hex');
+  const isThere = () => {
+    const found = existsSync(stamp) ? readFileSync(stamp, 'utf8').trim() : '';
+    return found === `${lock} dev` || (kind === 'production' && found === `${lock} production`);
+  };
+  if (isThere()) return true;
+  return underLock(join(folder, '.otter-installing'), () => {
+    if (isThere()) return true;
+    process.stderr.write(
+      `otter: installing ${folder === root ? 'packages' : 'Node 24'} with npm (once, about half a minute) ...\n`,
+    );
+    const npm = spawnSync(
+      'npm',
+      ['ci', '--no-audit', '--no-fund', '--loglevel=error', ...(kind === 'production' ? ['--omit=dev'] : [])],
+      {
+        cwd: folder,
+        // stdout belongs to the command that is about to run
+        stdio: ['ignore', 2, 2],
+        shell: process.platform === 'win32',
+        env: withoutNpmSettings(process.env),
+      },
+    );
+    if (npm.status !== 0) {
+      process.stderr.write(`otter: npm ci failed in ${folder}; check the network and the disk, then try again\n`);
+      return false;
+    }
+    writeFileSync(stamp, `${lock} ${kind}\n`);
+    return true;
+  });
+}
+
+/** Settings that an outer `npm start` or `npx` exports would be taken for ours. */
+function withoutNpmSettings(env) {
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      ([name]) => !/^npm_(config_(global|prefix|local_prefix|omit|production|workspace)|command|lifecycle)/i.test(name),
+    ),
+  );
+}
+
+function underLock(folder, work) {
+  const STALE_MS = 15 * 60_000;
+  for (;;) {
+    try {
+      mkdirSync(folder);
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+      if (Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > STALE_MS)
+        rmSync(folder, { recursive: true, force: true });
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    }
+  }
+  try {
+    return work();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The path of Node 24 from npm; ends the process where there is none for this machine. */
+function newerNode() {
+  const runtime = join(root, 'runtime');
+  const platform = process.platform === 'win32' ? 'win' : process.platform;
+  const node = join(
+    runtime,
+    'node_modules',
+    `node-${platform}-${process.arch}`,
+    'bin',
+    process.platform === 'win32' ? 'node.exe' : 'node',
+  );
+  if (install(runtime, 'production') && existsSync(node)) return node;
+  process.stderr.write(
+    `otter: needs Node ${LOWEST_NODE.join('.')} or newer; this is ${process.versions.node}, and npm has no Node 24 for ${process.platform} ${process.arch}. Install Node 24.\n`,
+  );
+  process.exit(78);
+}
+
+/** Runs this launcher under another Node and passes signals on, so that Ctrl-C and `kill` reach the real process. */
+function runUnder(node, args) {
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...args], {
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      PATH: `${dirname(node)}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH ?? ''}`,
+    },
+  });
+  // A terminal sends Ctrl-C to the whole group; this process must only outlive the child.
+  process.on('SIGINT', () => {
+    if (!process.stdin.isTTY) child.kill('SIGINT');
+  });
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  process.on('SIGHUP', () => child.kill('SIGHUP'));
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      process.stderr.write(`otter: cannot run ${node}: ${error.message}\n`);
+      resolve(69);
+    });
+    child.on('exit', (code, signal) => resolve(code ?? 128 + (constants.signals[signal] ?? 0)));
+  });
+}

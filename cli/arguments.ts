@@ -1,0 +1,103 @@
+// The values that people type, each read once and strictly: commander shows what is thrown here as a usage error with the
+// option's name. Whether a name exists is the server's word, not decided here.
+
+import { InvalidArgumentError } from '@commander-js/extra-typings';
+import { parsePin, type Pin } from '#protocol/pinned-https.ts';
+import { MAC_PATTERN } from '#protocol/words.ts';
+
+/** A MAC in any spelling (upper case, dashes, dots, nothing between) to the canonical one. */
+export function readMac(text: string): string {
+  const digits = text.replaceAll(/[:.-]/g, '').toLowerCase();
+  const mac = digits.match(/../g)?.join(':') ?? '';
+  if (digits.length !== 12 || !new RegExp(MAC_PATTERN).test(mac)) {
+    throw new InvalidArgumentError('A MAC address has 12 hex digits, for example 24:6f:28:aa:bb:cc.');
+  }
+  return mac;
+}
+
+/** `3%`, `3` or `0.5 %` to a share of 0 to 1. */
+export function readPercentage(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim());
+  if (match === null) throw new InvalidArgumentError('It wants a percentage, for example 3%.');
+  const percent = Number(match[1]);
+  if (!(percent <= 100)) throw new InvalidArgumentError('A percentage is between 0% and 100%.');
+  return percent / 100;
+}
+
+/** A whole number of at least 1. */
+export function readCount(text: string): number {
+  return readInteger(text, 1, 1_000_000);
+}
+
+/** Devices of a simulated fleet: two bytes of a simulated MAC count them. */
+export function readDevices(text: string): number {
+  return readInteger(text, 1, 65_536);
+}
+
+export function readSeed(text: string): number {
+  return readInteger(text, 0, 0xffff_ffff);
+}
+
+export function readPort(text: string): number {
+  return readInteger(text, 0, 65_535);
+}
+
+/** `45s`, `5m`, `2h`, `1d` or plain seconds, as seconds. */
+export function readDuration(text: string): number {
+  const match = /^(\d{1,7})\s*(s|m|min|h|d)?$/.exec(text.trim());
+  if (match === null) throw new InvalidArgumentError('It wants a duration, for example 45s, 5m, 2h or 1d.');
+  return Number(match[1]) * (SECONDS_PER_UNIT[match[2] ?? 's'] ?? Number.NaN);
+}
+
+export interface LabelShare {
+  readonly label: string;
+  /** 0 to 1 of all devices. */
+  readonly share: number;
+}
+
+/** `pilot=5%`, repeatable: each use adds to those before. */
+export function readLabelShare(text: string, before: readonly LabelShare[] = []): readonly LabelShare[] {
+  const [label = '', share, ...rest] = text.split('=');
+  if (label === '' || share === undefined || rest.length > 0) {
+    throw new InvalidArgumentError('It wants a label and its share, for example pilot=5%.');
+  }
+  if (before.some((one) => one.label === label)) throw new InvalidArgumentError(`Label ${label} is given twice.`);
+  return [...before, { label, share: readPercentage(share) }];
+}
+
+export function readPin(text: string): Pin {
+  const pin = parsePin(text);
+  if (pin === undefined) {
+    throw new InvalidArgumentError(
+      'A pin is spki: and 64 hex digits, as `npx otter cert show` prints it (curl writes sha256//BASE64).',
+    );
+  }
+  return pin;
+}
+
+/** The address of a server: https, a host, perhaps a port, nothing more. */
+export function readServerUrl(text: string): URL {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    throw new InvalidArgumentError(`An address begins with https://, for example https://${text || 'localhost:8443'}.`);
+  }
+  const url = URL.parse(text);
+  if (url === null) throw new InvalidArgumentError('It is not an address, for example https://localhost:8443.');
+  if (url.protocol !== 'https:') throw new InvalidArgumentError('Otter speaks only https.');
+  if (url.username !== '' || url.password !== '') {
+    throw new InvalidArgumentError('An address holds no user or password; pass the token with --token-file.');
+  }
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    throw new InvalidArgumentError(`An address has no path, for example ${url.origin}.`);
+  }
+  return url;
+}
+
+const SECONDS_PER_UNIT: Readonly<Record<string, number>> = { s: 1, m: 60, min: 60, h: 3600, d: 86_400 };
+
+function readInteger(text: string, least: number, most: number): number {
+  const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number >= least && number <= most)) {
+    throw new InvalidArgumentError(`It wants a whole number from ${least} to ${most}.`);
+  }
+  return number;
+}

@@ -1,0 +1,126 @@
+// `otter cert ...`: the certificate of the server on this machine. Reads and makes files; asks no server.
+
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { Option } from '@commander-js/extra-typings';
+import { readCount } from '#cli/arguments.ts';
+import { findHome } from '#cli/connection.ts';
+import { CommandError } from '#cli/exit-code.ts';
+import { readLocalServer } from '#cli/local-server.ts';
+import { addGroup, type OtterProgram } from '#cli/program.ts';
+import { output } from '#cli/session.ts';
+import type { Shell } from '#cli/shell.ts';
+import { type Colors, formatFacts } from '#cli/terminal.ts';
+import { OtterError } from '#protocol/errors.ts';
+
+export function addCertCommands(program: OtterProgram, shell: Shell): void {
+  const cert = addGroup(program, 'cert', "the server's certificate, on its own machine");
+
+  cert
+    .command('show')
+    .description('fingerprint, pin, names and dates of the certificate')
+    .action(async (_options, command) => {
+      const options = command.optsWithGlobals();
+      const home = await findHome(options, shell);
+      const local = await readLocalServer(home, shell.env);
+      if (local === undefined) {
+        const hint = 'run `npm start` or `npx otter init` there first, or name another folder: --home FOLDER';
+        throw CommandError.own('server_unknown', `no server is set up in ${home}`, hint);
+      }
+      const shown = await describeCertificate(local.certificateFile);
+      output(shell, options).show(shown, () => formatCertificate(shown, shell.terminal.colors));
+    });
+
+  cert
+    .command('create')
+    .description('make a self-signed certificate and its key; never replaces one')
+    .option('--host <names...>', 'names and addresses of the server (those of this machine if not said)')
+    .addOption(new Option('--years <count>', 'how long it is valid').argParser(readCount))
+    .action(async ({ host, years }, command) => {
+      const options = command.optsWithGlobals();
+      const folder = path.join(await findHome(options, shell), 'data', 'certs');
+      const file = await createCertificate(folder, { hosts: host, years });
+      const shown = await describeCertificate(file);
+      output(shell, options).show(shown, () => formatCertificate(shown, shell.terminal.colors));
+    });
+}
+
+interface ShownCertificate {
+  readonly file: string;
+  readonly fingerprint: string;
+  /** As `--pin` and devices take it. */
+  readonly pin: string;
+  /** As `curl --pinnedpubkey` takes it. */
+  readonly curl_pin: string;
+  readonly key: string;
+  readonly hosts: readonly string[];
+  readonly not_before: string;
+  readonly not_after: string;
+}
+
+/** Answers the path of the certificate. Errors: `already_there`, `file_unwritable`. */
+async function createCertificate(
+  folder: string,
+  options: { readonly hosts: readonly string[] | undefined; readonly years: number | undefined },
+): Promise<string> {
+  const certFile = path.join(folder, 'server.crt');
+  const keyFile = path.join(folder, 'server.key');
+  for (const file of [certFile, keyFile]) {
+    if ((await stat(file).catch(() => undefined)) === undefined) continue;
+    throw CommandError.own(
+      'already_there',
+      `${file} is already there; a new key would lock out every device that trusts this one`,
+      'move both files away first, if no device trusts them',
+    );
+  }
+  const { createSelfSigned, DEFAULT_VALID_YEARS, localHosts } = await import('#server/certs/self-signed.ts');
+  const { createFiles } = await import('#server/create-files.ts');
+  const made = await createSelfSigned({
+    hosts: options.hosts ?? localHosts(),
+    nowMs: Date.now(),
+    validYears: options.years ?? DEFAULT_VALID_YEARS,
+  });
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    createFiles([
+      { path: keyFile, text: made.keyPem, mode: 0o600 },
+      { path: certFile, text: made.certPem, mode: 0o644 },
+    ]);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const hint =
+      cause instanceof OtterError ? cause.hint : 'let this user write there, or name another folder: --home FOLDER';
+    throw CommandError.own('file_unwritable', message, hint, { cause });
+  }
+  return certFile;
+}
+
+async function describeCertificate(file: string): Promise<ShownCertificate> {
+  const { readCertificate } = await import('#server/certs/certificate.ts');
+  const certificate = readCertificate(await readFile(file, 'utf8'));
+  return {
+    file,
+    fingerprint: certificate.fingerprint256,
+    pin: `spki:${certificate.spkiPin}`,
+    curl_pin: certificate.spkiPinBase64,
+    key: certificate.keyKind,
+    hosts: certificate.hosts,
+    not_before: new Date(certificate.notBeforeMs).toISOString(),
+    not_after: new Date(certificate.notAfterMs).toISOString(),
+  };
+}
+
+function formatCertificate(shown: ShownCertificate, colors: Colors): string {
+  return formatFacts(
+    [
+      ['certificate', shown.file],
+      ['pin', shown.pin],
+      ['pin for curl', shown.curl_pin],
+      ['SHA-256', shown.fingerprint],
+      ['key', shown.key],
+      ['hosts', shown.hosts.join(', ')],
+      ['valid', `${shown.not_before.slice(0, 10)} to ${shown.not_after.slice(0, 10)}`],
+    ],
+    colors,
+  );
+}

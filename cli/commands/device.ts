@@ -1,0 +1,123 @@
+// `otter device ...`: what each board runs, and why it gets an update or not.
+
+import { Argument, Option } from '@commander-js/extra-typings';
+import { readMac } from '#cli/arguments.ts';
+import { formatDevice, formatExplanation } from '#cli/device-view.ts';
+import { addListCommand, showList } from '#cli/paging.ts';
+import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
+import { relativeTime } from '#cli/relative-time.ts';
+import { withSession } from '#cli/session.ts';
+import type { Shell } from '#cli/shell.ts';
+import { DEVICE_STATUSES } from '#protocol/admin-api.ts';
+
+export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
+  const device = addGroup(program, 'device', 'devices: what they run and why');
+
+  addListCommand(device, {
+    name: 'list',
+    description: 'devices and what they run',
+    sortFields: 'mac, last_seen_at, first_seen_at, current_version',
+  })
+    .option('--product <product>', 'only devices of this product')
+    .option('--label <label>', 'only devices that wear this label')
+    .option('--version <version>', 'only devices that run this version')
+    .addOption(new Option('--status <status>', 'only devices of this status').choices(DEVICE_STATUSES))
+    .option('--mac <beginning>', 'only devices whose MAC begins like this')
+    .action(async (options, command) => {
+      const { product, label, version, status, mac } = options;
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        const filter = { product, label, version, status, mac };
+        await showList(
+          session,
+          options,
+          async (query) => session.client.call('listDevices', { query: { ...query, ...filter } }),
+          {
+            head: ['mac', 'product', 'version', 'status', 'labels', 'chip', 'address', 'seen'],
+            row: (one) => [
+              one.mac,
+              one.product,
+              one.current_version,
+              one.status,
+              one.labels.join(' '),
+              one.chip ?? '',
+              one.ip ?? '',
+              relativeTime(one.last_seen_at, Date.now()),
+            ],
+            empty: 'no such devices; a device appears with its first check',
+          },
+        );
+      });
+    });
+
+  device
+    .command('show')
+    .description('one device: what it says of itself, its labels, its latest assignments')
+    .addArgument(macArgument())
+    .action(async (mac, _options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
+        const detail = await client.call('getDevice', { params: { mac } });
+        show(detail, () => formatDevice(detail, Date.now(), terminal.colors));
+      });
+    });
+
+  device
+    .command('explain')
+    .description('why a device gets an update or not: every rule with what it saw')
+    .addArgument(macArgument())
+    .action(async (mac, _options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
+        const explanation = await client.call('explainDevice', { params: { mac } });
+        show(explanation, () => formatExplanation(explanation, terminal.colors));
+      });
+    });
+
+  addDeviceChanges(device, shell);
+}
+
+/** The commands that change what the server knows of a device. */
+function addDeviceChanges(device: CommandGroup, shell: Shell): void {
+  device
+    .command('label')
+    .description('put a label on a device')
+    .addArgument(macArgument())
+    .argument('<label>')
+    .action(async (mac, label, _options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const changed = await client.call('labelDevice', { params: { mac, name: label } });
+        show(changed, () => `${mac} wears ${changed.labels.join(', ')}`);
+      });
+    });
+
+  device
+    .command('unlabel')
+    .description('take a label off a device')
+    .addArgument(macArgument())
+    .argument('<label>')
+    .action(async (mac, label, _options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const changed = await client.call('unlabelDevice', { params: { mac, name: label } });
+        show(changed, () => `${mac} wears ${changed.labels.length === 0 ? 'no label' : changed.labels.join(', ')}`);
+      });
+    });
+
+  device
+    .command('clear-known-bad')
+    .description('forget that builds failed on a device: they may be offered again')
+    .addArgument(macArgument())
+    .option('--version <version>', 'only this build')
+    .option('--product <product>', 'only builds of this product')
+    .action(async (mac, { version, product }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const answer = await client.call('clearKnownBad', { params: { mac }, query: { version, product } });
+        show(answer, () =>
+          answer.cleared.length === 0
+            ? `no such build has failed on ${mac}`
+            : `may be offered to ${mac} again: ${answer.cleared.join(', ')}`,
+        );
+      });
+    });
+}
+
+function macArgument() {
+  return new Argument('<mac>', 'MAC address in any spelling').argParser(readMac).argRequired();
+}

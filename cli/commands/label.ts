@@ -1,0 +1,48 @@
+// `otter label ...`: the labels that decide who is a target.
+
+import { addListCommand, showList } from '#cli/paging.ts';
+import { addGroup, type OtterProgram } from '#cli/program.ts';
+import { relativeTime } from '#cli/relative-time.ts';
+import { confirm, withSession } from '#cli/session.ts';
+import type { Shell } from '#cli/shell.ts';
+
+export function addLabelCommands(program: OtterProgram, shell: Shell): void {
+  const label = addGroup(program, 'label', 'labels, which decide what a rollout targets');
+
+  addListCommand(label, {
+    name: 'list',
+    description: 'labels and how many devices wear them',
+    sortFields: 'name',
+  }).action(async (options, command) => {
+    await withSession(shell, command.optsWithGlobals(), async (session) => {
+      await showList(session, options, async (query) => session.client.call('listLabels', { query }), {
+        head: ['label', 'devices', 'description', 'created'],
+        row: (one) => [one.name, String(one.devices), one.description, relativeTime(one.created_at, Date.now())],
+        empty: 'no labels yet; create one: npx otter label create NAME',
+      });
+    });
+  });
+
+  label
+    .command('create <name>')
+    .description('create a label')
+    .option('--description <text>', 'what it is for')
+    .action(async (name, { description }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const created = await client.call('createLabel', { body: { name, description } });
+        show(created, () => `label ${created.name} created\nnext: npx otter device label MAC ${created.name}`);
+      });
+    });
+
+  label
+    .command('delete <name>')
+    .description('delete a label and take it off every device')
+    .option('--yes', 'do not ask')
+    .action(async (name, options, command) => {
+      await confirm(shell, options, `delete label ${name} and take it off every device`);
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const answer = await client.call('deleteLabel', { params: { name } });
+        show(answer, () => `label ${name} deleted and taken off ${answer.devices} devices`);
+      });
+    });
+}

@@ -1,0 +1,145 @@
+// `otter rollout ...`: one firmware going to the fleet in stages.
+
+import { setTimeout as wait } from 'node:timers/promises';
+import { Option } from '@commander-js/extra-typings';
+import type { CallInput } from '#cli/admin-client.ts';
+import { CommandError } from '#cli/exit-code.ts';
+import { addListCommand, showList } from '#cli/paging.ts';
+import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
+import { relativeTime } from '#cli/relative-time.ts';
+import { colorStatus, formatAdoption, formatAdoptionLine, nextCommand } from '#cli/rollout-view.ts';
+import { confirm, type Session, withSession } from '#cli/session.ts';
+import type { Shell } from '#cli/shell.ts';
+import { ROLLOUT_STATUSES, type Rollout } from '#protocol/admin-api.ts';
+import { DEFAULT_PILOT_LABEL } from '#protocol/words.ts';
+
+const WATCH_INTERVAL_MS = 1000;
+
+export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
+  const rollout = addGroup(program, 'rollout', 'rollouts: one firmware going to the fleet in stages');
+
+  rollout
+    .command('create')
+    .description('create a rollout as a draft; no device notices')
+    .requiredOption('--firmware <version>', 'the firmware that goes out')
+    .option('--product <product>', 'needed where several products have this version')
+    .option('--name <name>', 'how it is called (made from product and version if not said)')
+    .option('--pilot <label>', `label of the devices that go first (${DEFAULT_PILOT_LABEL} if not said)`)
+    .action(async ({ firmware, product, name, pilot }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const body = { version: firmware, product, name, pilot_label: pilot };
+        const created = await client.call('createRollout', { body });
+        show(created, () => `rollout ${created.name} is a draft\nnext: ${nextCommand(created) ?? ''}`);
+      });
+    });
+
+  addListCommand(rollout, { name: 'list', description: 'rollouts, the latest first', sortFields: 'created_at, name' })
+    .option('--product <product>', 'only rollouts of this product')
+    .addOption(new Option('--status <status>', 'only rollouts of this status').choices(ROLLOUT_STATUSES))
+    .action(async (options, command) => {
+      const { product, status } = options;
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        await showList(
+          session,
+          { ...options, sort: options.sort ?? '-created_at' },
+          async (query) => session.client.call('listRollouts', { query: { ...query, product, status } }),
+          {
+            head: ['rollout', 'product', 'version', 'status', 'stage', 'target', 'confirmed', 'created'],
+            row: (one) => [
+              one.name,
+              one.product,
+              one.version,
+              colorStatus(one.status, session.terminal.colors),
+              one.stage ?? '',
+              one.target_label,
+              confirmedCount(one),
+              relativeTime(one.created_at, Date.now()),
+            ],
+            empty: 'no such rollouts; create one: npx otter rollout create --firmware VERSION',
+          },
+        );
+      });
+    });
+
+  rollout
+    .command('show <name>')
+    .description('where a rollout stands: of each stage, how many devices are how far')
+    .option('--watch', 'go on until the rollout has ended (Ctrl-C leaves it running)')
+    .action(async (name, { watch }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        if (watch === true) return watchRollout(session, name);
+        const found = await session.client.call('getRollout', { params: { name } });
+        session.show(found, () => formatAdoption(found, Date.now(), session.terminal.colors));
+      });
+    });
+
+  addRolloutChanges(rollout, shell);
+}
+
+/** The commands that move a rollout on, hold it or end it. */
+function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
+  for (const change of CHANGES) {
+    rollout
+      .command(`${change.verb} <name>`)
+      .description(change.description)
+      .option('--reason <text>', 'why, for the audit')
+      .action(async (name, { reason }, command) => {
+        await withSession(shell, command.optsWithGlobals(), async (session) => {
+          await showChanged(session, session.client.call(change.route, { params: { name }, body: { reason } }));
+        });
+      });
+  }
+
+  rollout
+    .command('abort <name>')
+    .description('end a rollout; devices keep what they run')
+    .option('--reason <text>', 'why, for the audit')
+    .option('--yes', 'do not ask')
+    .action(async (name, options, command) => {
+      await confirm(shell, options, `abort rollout ${name} for good`);
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        const input: CallInput<'abortRollout'> = { params: { name }, body: { reason: options.reason } };
+        await showChanged(session, session.client.call('abortRollout', input));
+      });
+    });
+}
+
+const CHANGES = [
+  {
+    verb: 'start',
+    route: 'startRollout',
+    description: 'open the pilot stage: devices with the pilot label are offered it',
+  },
+  { verb: 'promote', route: 'promoteRollout', description: 'from the pilot to every device, then to complete' },
+  { verb: 'pause', route: 'pauseRollout', description: 'hold all offers from the next check on' },
+  { verb: 'resume', route: 'resumeRollout', description: 'go on with a paused rollout' },
+] as const;
+
+async function showChanged({ show, terminal }: Session, change: Promise<Rollout>): Promise<void> {
+  const changed = await change;
+  show(changed, () => {
+    const stage = changed.stage === null ? '' : `, stage ${changed.stage}, target ${changed.target_label}`;
+    const next = nextCommand(changed);
+    const first = `rollout ${changed.name} is ${colorStatus(changed.status, terminal.colors)}${stage}`;
+    return next === undefined ? first : `${first}\nnext: ${next}`;
+  });
+}
+
+/** Asks every second; redraws on a terminal, adds a line (or a JSON line) per change elsewhere. */
+async function watchRollout({ client, terminal, json, signal }: Session, name: string): Promise<void> {
+  const draw = terminal.frame();
+  for (;;) {
+    const rollout = await client.call('getRollout', { params: { name } });
+    if (json) draw(JSON.stringify(rollout));
+    else draw(terminal.isLive ? formatAdoption(rollout, Date.now(), terminal.colors) : formatAdoptionLine(rollout));
+    if (rollout.status === 'complete' || rollout.status === 'aborted') return;
+    await wait(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => {
+      throw CommandError.own('interrupted', `stopped watching; ${name} goes on`, `npx otter rollout show ${name}`);
+    });
+  }
+}
+
+function confirmedCount(rollout: Rollout): string {
+  const adoption = rollout.stages.find((one) => one.stage === rollout.stage)?.adoption;
+  return adoption === undefined ? '' : `${adoption.confirmed} of ${adoption.targeted}`;
+}

@@ -1,0 +1,61 @@
+// `otter start`, `serve` and `init`: hand over to the server's own entry. The server's code is loaded only here, so that the
+// other commands start without it.
+
+import { Option } from '@commander-js/extra-typings';
+import { readPort } from '#cli/arguments.ts';
+import { findHome } from '#cli/connection.ts';
+import type { GlobalOptions, OtterProgram } from '#cli/program.ts';
+import { output } from '#cli/session.ts';
+import type { Shell } from '#cli/shell.ts';
+
+export function addServeCommands(program: OtterProgram, shell: Shell): void {
+  addServing(program, 'start')
+    .description('set up what is missing, then run the server: what `npm start` does')
+    .action(async (options, command) => {
+      const home = await findHome(command.optsWithGlobals(), shell);
+      const { initHome } = await import('#server/init.ts');
+      await initHome(home, { nowMs: Date.now() });
+      await runServer(shell, home, options);
+    });
+
+  addServing(program, 'serve')
+    .description('run the server that is set up in the home folder')
+    .action(async (options, command) => {
+      await runServer(shell, await findHome(command.optsWithGlobals(), shell), options);
+    });
+
+  program
+    .command('init')
+    .description('set up a home folder: configuration, certificate, tokens; never changes what is there')
+    .action(async (_options, command) => {
+      const options: GlobalOptions = command.optsWithGlobals();
+      const home = await findHome(options, shell);
+      const { initHome } = await import('#server/init.ts');
+      const created = await initHome(home, { nowMs: Date.now() });
+      output(shell, options).show({ home, created }, () =>
+        created.length === 0
+          ? `everything is there in ${home}`
+          : `made in ${home}:\n${created.map((file) => `  ${file}`).join('\n')}`,
+      );
+    });
+}
+
+/** The options of a command that runs the server. `--json` and a file or pipe mean log lines for programs. */
+function addServing(program: OtterProgram, name: 'start' | 'serve') {
+  return program
+    .command(name)
+    .addOption(new Option('--port <port>', 'listen on this port; 0 for any free one').argParser(readPort))
+    .option('--pretty', 'log for people (what a terminal gets if not said)')
+    .option('--no-pretty', 'log JSON lines');
+}
+
+async function runServer(
+  shell: Shell,
+  home: string,
+  options: { readonly port?: number | undefined; readonly pretty?: boolean | undefined },
+): Promise<void> {
+  const { serve } = await import('#server/serve.ts');
+  const pretty = options.pretty ?? shell.terminal.isLive;
+  const port = options.port === undefined ? {} : { port: options.port };
+  shell.finish(await serve({ home, pretty, env: shell.env, ...port }));
+}

@@ -1,0 +1,51 @@
+// `otter status`: the fleet at a glance.
+
+import type { OtterProgram } from '#cli/program.ts';
+import { relativeTime } from '#cli/relative-time.ts';
+import { formatAdoption } from '#cli/rollout-view.ts';
+import { withSession } from '#cli/session.ts';
+import type { Shell } from '#cli/shell.ts';
+import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
+import type { ServerStatus } from '#protocol/admin-api.ts';
+
+export function addStatusCommand(program: OtterProgram, shell: Shell): void {
+  program
+    .command('status')
+    .description('the fleet at a glance')
+    .action(async (_options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
+        const status = await client.call('getStatus', {});
+        show(status, () => formatStatus(status, Date.now(), terminal.colors));
+      });
+    });
+}
+
+function formatStatus(status: ServerStatus, nowMs: number, colors: Colors): string {
+  const { devices } = status;
+  const facts = formatFacts(
+    [
+      ['server', `Otter ${status.version} on ${status.database}, started ${relativeTime(status.started_at, nowMs)}`],
+      ['devices', `${devices.total}: ${devices.updating} updating, ${devices.failed} failed, ${devices.silent} silent`],
+      ['poll interval', `${status.poll_interval_s} s`],
+    ],
+    colors,
+  );
+  const versions = status.versions.map((one) => [
+    one.product,
+    one.version,
+    String(one.devices),
+    percent(one.devices, devices.total),
+  ]);
+  return [
+    facts,
+    versions.length === 0 ? '' : formatTable(['product', 'version', 'devices', ''], versions, colors),
+    ...status.rollouts.map((rollout) => formatAdoption(rollout, nowMs, colors)),
+    ...status.warnings.map((warning) => `${colors.yellow('warning:')} ${warning}`),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+function percent(part: number, whole: number): string {
+  return whole > 0 ? `${Math.round((part / whole) * 100)} %` : '';
+}

@@ -1,0 +1,86 @@
+// The `otter` command: builds the command tree, runs one command, and turns whatever it throws into one message and one
+// exit code. Apart from `start`, `serve`, `init`, `cert` and `simulate`, every command speaks to a server's admin API and to
+// nothing else.
+
+import { CommanderError } from '@commander-js/extra-typings';
+import { addAuditCommand } from '#cli/commands/audit.ts';
+import { addCertCommands } from '#cli/commands/cert.ts';
+import { addDeviceCommands } from '#cli/commands/device.ts';
+import { addFirmwareCommands } from '#cli/commands/firmware.ts';
+import { addLabelCommands } from '#cli/commands/label.ts';
+import { addRolloutCommands } from '#cli/commands/rollout.ts';
+import { addScheduleCommands } from '#cli/commands/schedule.ts';
+import { addServeCommands } from '#cli/commands/serve.ts';
+import { addSimulateCommand } from '#cli/commands/simulate.ts';
+import { addStatusCommand } from '#cli/commands/status.ts';
+import { asCommandError, type CommandError, EXIT } from '#cli/exit-code.ts';
+import { createProgram, type OtterProgram } from '#cli/program.ts';
+import { createShell, exitQuietlyWhenOutputCloses, type Shell } from '#cli/shell.ts';
+import { printable, type Terminal } from '#cli/terminal.ts';
+import packageJson from '../package.json' with { type: 'json' };
+
+/** Runs `otter` with what was typed after its name and resolves with the exit code, all output written; never rejects. */
+export async function main(args: readonly string[]): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const shell = createShell((code) => {
+    exitCode = code;
+  });
+  exitQuietlyWhenOutputCloses();
+  try {
+    await run(args, shell);
+  } catch (thrown) {
+    exitCode = report(thrown, shell.terminal, { json: args.includes('--json') });
+  }
+  await shell.terminal.flush();
+  return exitCode;
+}
+
+async function run(args: readonly string[], shell: Shell): Promise<void> {
+  // Not an option of the program: that one would also take the `--version` of `firmware add`.
+  if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) shell.terminal.print(packageJson.version);
+  else await createTree(shell).parseAsync(args, { from: 'user' });
+}
+
+function createTree(shell: Shell): OtterProgram {
+  const { terminal } = shell;
+  const program = createProgram({
+    write: (text) => terminal.print(text.replace(/\n$/, '')),
+    warn: (text) => terminal.note(text.replace(/\n$/, '')),
+  });
+  addServeCommands(program, shell);
+  addStatusCommand(program, shell);
+  addFirmwareCommands(program, shell);
+  addDeviceCommands(program, shell);
+  addLabelCommands(program, shell);
+  addRolloutCommands(program, shell);
+  addScheduleCommands(program, shell);
+  addAuditCommand(program, shell);
+  addCertCommands(program, shell);
+  addSimulateCommand(program, shell);
+  return program;
+}
+
+/** Says what was thrown, where that is something to say, and answers the exit code. */
+function report(thrown: unknown, terminal: Terminal, options: { readonly json: boolean }): number {
+  // `--help` ends by an exception with exit code 0.
+  if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok;
+  const error = asCommandError(thrown);
+  // `otter` or `otter device` alone: the help on stderr has said it already.
+  const isSaid = thrown instanceof CommanderError && thrown.code === 'commander.help';
+  if (options.json || !isSaid) showError(error, terminal, options);
+  return error.exitCode;
+}
+
+/** One sentence what failed, one what to do; with `--json` the same as an object on stdout. */
+function showError(error: CommandError, terminal: Terminal, options: { readonly json: boolean }): void {
+  if (options.json) {
+    const { code, message, hint, requestId } = error;
+    terminal.print(JSON.stringify({ error: { code, message, hint, request_id: requestId } }, undefined, 2));
+    return;
+  }
+  const colors = terminal.errorColors;
+  terminal.progress('');
+  terminal.note(`${colors.red('error:')} ${printable(error.message)}`);
+  if (error.hint !== '') terminal.note(`  ${printable(error.hint)}`);
+  if (error.requestId !== undefined) terminal.note(colors.dim(`  request ${printable(error.requestId)}`));
+}

@@ -1,0 +1,77 @@
+// Lists: the options that every list takes, following the server's cursors for as many items as were asked for, and the table.
+
+import { Option } from '@commander-js/extra-typings';
+import { readCount } from '#cli/arguments.ts';
+import type { CommandGroup } from '#cli/program.ts';
+import type { Session } from '#cli/session.ts';
+import { formatTable } from '#cli/terminal.ts';
+import { DEFAULT_PAGE, MAX_PAGE } from '#protocol/limits.ts';
+
+/** What a list sends of its own; `sort` is judged by the server, which knows the fields. */
+interface PageQuery {
+  readonly limit: string;
+  readonly cursor: string | undefined;
+  readonly sort: string | undefined;
+}
+
+interface Page<T> {
+  readonly items: readonly T[];
+  /** Where to go on; null: this was the last page. */
+  readonly next_cursor: string | null;
+}
+
+interface ListOptions {
+  readonly limit?: number | undefined;
+  readonly all?: true | undefined;
+  readonly sort?: string | undefined;
+}
+
+/** How a list looks to people. */
+interface ListForm<T> {
+  readonly head: readonly string[];
+  readonly row: (item: T) => readonly string[];
+  /** What is said where there is nothing. */
+  readonly empty: string;
+}
+
+/** A command `name` with `--limit`, `--all` and `--sort FIELD`. */
+export function addListCommand(
+  group: CommandGroup,
+  list: { readonly name: string; readonly description: string; readonly sortFields: string },
+) {
+  return group
+    .command(list.name)
+    .description(list.description)
+    .addOption(new Option('--limit <count>', `how many to show (${DEFAULT_PAGE} if not said)`).argParser(readCount))
+    .addOption(new Option('--all', 'show all of them').conflicts('limit'))
+    .option('--sort <field>', `${list.sortFields}; --sort=-FIELD turns the order round`);
+}
+
+/** Reads pages until `--limit` or, with `--all`, the end is reached, and shows them. */
+export async function showList<T>(
+  session: Session,
+  options: ListOptions,
+  fetch: (query: PageQuery) => Promise<Page<T>>,
+  form: ListForm<T>,
+): Promise<void> {
+  const page = await readList(options, fetch);
+  const { terminal, json, show } = session;
+  if (json || page.items.length > 0)
+    show(page, () => formatTable(form.head, page.items.map(form.row), terminal.colors));
+  if (json) return;
+  if (page.items.length === 0) terminal.note(form.empty);
+  if (page.next_cursor !== null) terminal.note(`the first ${page.items.length}; --all shows all`);
+}
+
+async function readList<T>(options: ListOptions, fetch: (query: PageQuery) => Promise<Page<T>>): Promise<Page<T>> {
+  const wanted = options.all === true ? Number.POSITIVE_INFINITY : (options.limit ?? DEFAULT_PAGE);
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const limit = String(Math.min(MAX_PAGE, wanted - items.length));
+    const page = await fetch({ limit, cursor, sort: options.sort });
+    items.push(...page.items);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined && items.length < wanted);
+  return { items, next_cursor: cursor ?? null };
+}

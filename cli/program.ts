@@ -1,0 +1,51 @@
+// The root of the command tree: the name, the options that every command takes, and how commander behaves. The commands
+// hang themselves onto it (`commands/`), `main.ts` runs it.
+
+import { Command, Option } from '@commander-js/extra-typings';
+import { readPin, readServerUrl } from '#cli/arguments.ts';
+
+export type OtterProgram = ReturnType<typeof createProgram>;
+export type CommandGroup = ReturnType<typeof addGroup>;
+export type GlobalOptions = ReturnType<OtterProgram['opts']>;
+
+/** A command tree without commands. Commander throws instead of ending the process, and prints no errors by itself. */
+export function createProgram(output: {
+  readonly write: (text: string) => void;
+  readonly warn: (text: string) => void;
+}) {
+  return (
+    new Command('otter')
+      .description('Over-the-air firmware updates for ESP32 fleets.')
+      .usage('COMMAND [options]')
+      .addHelpText(
+        'after',
+        '\nWithout --server, commands speak to the server of this machine.\n`otter --version` says the version.',
+      )
+      // Before the first `.command()`: each command inherits these.
+      .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+      .configureOutput({ writeOut: output.write, writeErr: output.warn, outputError: () => {} })
+      .exitOverride()
+      .showSuggestionAfterError(true)
+      .option('--json', 'print one JSON document')
+      // The environment is read in `connection.ts`: what is typed must win over it, also across options.
+      .addOption(new Option('--server <url>', 'address of the server (or OTTER_SERVER)').argParser(readServerUrl))
+      .addOption(new Option('--token <token>', 'admin token, visible in the process list (or OTTER_TOKEN)'))
+      .addOption(new Option('--token-file <file>', 'file that holds the admin token').conflicts('token'))
+      .addOption(new Option('--pin <pin>', 'pin of the server, spki:HEX (or OTTER_PIN)').argParser(readPin))
+      .addOption(
+        new Option(
+          '--home <folder>',
+          'folder with config/ and data/ of a server on this machine (or OTTER_HOME)',
+        ).conflicts('server'),
+      )
+  );
+}
+
+/** A command that only holds others: `otter device ...`. */
+export function addGroup(
+  program: OtterProgram,
+  name: 'cert' | 'device' | 'firmware' | 'label' | 'rollout' | 'schedule',
+  description: string,
+) {
+  return program.command(name).description(description);
+}

@@ -1,0 +1,172 @@
+// The admin API: the table of `protocol/admin-routes.ts`, each route tied to one service. A route without a service, or a
+// service whose answer does not fit, does not compile.
+
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import {
+  adminRoutes,
+  type AdminRoute,
+  type AdminRouteName,
+  type AnswerOf,
+  type BodyOf,
+  type ParamsOf,
+  type QueryOf,
+} from '#protocol/admin-routes.ts';
+import { ErrorAnswer } from '#protocol/device-api.ts';
+import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
+import { listAssignments } from '#server/service/assignments.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { clearKnownBad, explainDevice, getDevice, listDevices } from '#server/service/devices.ts';
+import { blockFirmware, getFirmware, listFirmware, setPilotReady, unblockFirmware } from '#server/service/firmware.ts';
+import {
+  createLabel,
+  deleteLabel,
+  labelDevice,
+  labelDevices,
+  listLabels,
+  unlabelDevice,
+} from '#server/service/labels.ts';
+import { commandRollout, createRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
+import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
+import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
+import { runSchedule } from '#server/service/tick.ts';
+import { uploadFirmware } from '#server/service/upload.ts';
+import { readUpload } from './read-body.ts';
+
+interface Call<Name extends AdminRouteName> {
+  readonly params: ParamsOf<(typeof adminRoutes)[Name]>;
+  readonly query: QueryOf<(typeof adminRoutes)[Name]>;
+  readonly body: BodyOf<(typeof adminRoutes)[Name]>;
+  /** The body of an upload, as it comes. */
+  readonly raw: IncomingMessage;
+  readonly header: (name: string) => string | undefined;
+  readonly nowMs: number;
+}
+
+type Handlers = {
+  readonly [Name in AdminRouteName]: (call: Call<Name>) => Promise<AnswerOf<(typeof adminRoutes)[Name]>>;
+};
+
+export function addAdminRoutes(app: FastifyInstance, deps: Deps, server: () => ServerFacts, clock: () => number): void {
+  const handlers = handlersFor(deps, server);
+  for (const name of Object.keys(adminRoutes)) if (isRouteName(name)) addRoute(app, name, handlers, clock);
+}
+
+function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
+  const move =
+    (command: Parameters<typeof commandRollout>[2]['command']) =>
+    async (call: {
+      readonly params: { readonly name: string };
+      readonly body: { readonly reason?: string };
+      readonly nowMs: number;
+    }) =>
+      commandRollout(deps, call.params.name, { command, actor: 'admin', reason: call.body.reason }, call.nowMs);
+  const named = (call: {
+    readonly params: { readonly version: string };
+    readonly query: { readonly product?: string };
+  }) => ({ version: call.params.version, product: call.query.product });
+  return {
+    getStatus: async ({ nowMs }) => getStatus(deps, server(), nowMs),
+
+    listDevices: async ({ query, nowMs }) => listDevices(deps, query, nowMs),
+    getDevice: async ({ params, nowMs }) => getDevice(deps, params.mac, nowMs),
+    explainDevice: async ({ params, nowMs }) => explainDevice(deps, params.mac, nowMs),
+    labelDevice: async ({ params, nowMs }) => labelDevice(deps, params.mac, params.name, nowMs),
+    unlabelDevice: async ({ params, nowMs }) => unlabelDevice(deps, params.mac, params.name, nowMs),
+    clearKnownBad: async ({ params, query, nowMs }) => clearKnownBad(deps, params.mac, query, nowMs),
+
+    listLabels: async ({ query }) => listLabels(deps, query),
+    createLabel: async ({ body, nowMs }) => createLabel(deps, body, nowMs),
+    deleteLabel: async ({ params, nowMs }) => deleteLabel(deps, params.name, nowMs),
+    labelDevices: async ({ params, body, nowMs }) => labelDevices(deps, params.name, body.macs, nowMs),
+
+    listFirmware: async ({ query }) => listFirmware(deps, query),
+    getFirmware: async (call) => getFirmware(deps, named(call)),
+    uploadFirmware: async ({ query, raw, header, nowMs }) =>
+      uploadFirmware(
+        deps,
+        {
+          product: query.product,
+          version: query.version,
+          chip: query.chip,
+          channel: query.channel,
+          notes: query.notes,
+          pilotReady: query.pilot_ready === 'true',
+          sha256: query.sha256 ?? header('x-sha256')?.toLowerCase(),
+          forceProduct: query.force_product === 'true',
+          forceVersion: query.force_version === 'true',
+          source: readUpload(raw),
+        },
+        nowMs,
+      ),
+    setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.nowMs),
+    blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.nowMs),
+    unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.nowMs),
+
+    listRollouts: async ({ query, nowMs }) => listRollouts(deps, query, nowMs),
+    createRollout: async ({ body, nowMs }) => createRollout(deps, body, nowMs),
+    getRollout: async ({ params, nowMs }) => getRollout(deps, params.name, nowMs),
+    startRollout: move('start'),
+    promoteRollout: move('promote'),
+    pauseRollout: move('pause'),
+    resumeRollout: move('resume'),
+    abortRollout: move('abort'),
+
+    listAssignments: async ({ query }) => listAssignments(deps, query),
+
+    listSchedules: async ({ query }) => listSchedules(deps, query),
+    createSchedule: async ({ body, nowMs }) => createSchedule(deps, body, nowMs),
+    setScheduleEnabled: async ({ params, body, nowMs }) => setScheduleEnabled(deps, params.name, body.enabled, nowMs),
+    deleteSchedule: async ({ params, nowMs }) => deleteSchedule(deps, params.name, nowMs),
+    runSchedule: async ({ params, nowMs }) => runSchedule(deps, params.name, nowMs),
+
+    listAudit: async ({ query }) => listAudit(deps, query),
+  };
+}
+
+function addRoute(app: FastifyInstance, name: AdminRouteName, handlers: Handlers, clock: () => number): void {
+  const route: AdminRoute = adminRoutes[name];
+  // Params, query and body reach the handler only after Fastify has checked them against the schemas of this very route.
+  const handle = handlers[name] as (call: CheckedCall) => Promise<object>;
+  app.route({
+    method: route.method,
+    url: route.path,
+    config: { scope: 'admin', maxBodyBytes: route.rawBody ? 0 : MAX_ADMIN_BODY_BYTES, requiresBody: route.rawBody },
+    schema: {
+      operationId: name,
+      tags: [route.tag],
+      summary: route.summary,
+      security: [{ adminToken: [] }],
+      params: route.params,
+      querystring: route.query,
+      ...(route.body === undefined ? {} : { body: route.body }),
+      ...(route.rawBody ? { consumes: ['application/octet-stream'] } : {}),
+      response: { 200: route.answer, [route.status]: route.answer, '4xx': ErrorAnswer, '5xx': ErrorAnswer },
+    },
+    handler: async (request, reply) => {
+      const { params, query, body, raw, headers } = request;
+      const answer = await handle({
+        params,
+        query,
+        body,
+        raw,
+        header: (wanted) => [headers[wanted]].flat()[0],
+        nowMs: clock(),
+      });
+      request.outcome = { action: name };
+      const isRepeat = 'already_there' in answer && answer.already_there === true;
+      return reply.code(isRepeat ? 200 : route.status).send(answer);
+    },
+  });
+}
+
+/** A call whose parts have passed their schemas, whichever route it is. */
+interface CheckedCall extends Pick<Call<AdminRouteName>, 'raw' | 'header' | 'nowMs'> {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+}
+
+function isRouteName(name: string): name is AdminRouteName {
+  return Object.hasOwn(adminRoutes, name);
+}

@@ -1,0 +1,89 @@
+// Who asks. Decided from the headers alone, before the first byte of a body is read; a route that does not say who may use
+// it cannot be registered. Tokens are compared by their SHA-256, in the same time whether right or wrong.
+
+import { hash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { OtterError } from '#protocol/errors.ts';
+import { MAX_HEADER_LINES } from '#protocol/limits.ts';
+
+export type Scope = 'device' | 'admin' | 'public';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    scope?: Scope;
+  }
+}
+
+export interface TokenDigests {
+  readonly device: Buffer;
+  readonly admin: Buffer;
+}
+
+export function digestToken(token: string): Buffer {
+  return hash('sha256', token, 'buffer');
+}
+
+export function addAuth(app: FastifyInstance, digests: TokenDigests): void {
+  app.addHook('onRoute', (route) => {
+    if (route.config?.scope === undefined)
+      throw new Error(`${String(route.method)} ${route.url} does not say who may use it`);
+  });
+  app.addHook('onRequest', async (request) => {
+    refuseHeaders(request);
+    const scope = request.routeOptions.config.scope ?? 'public';
+    if (scope !== 'public') authenticate(request, scope, digests);
+  });
+}
+
+function authenticate(request: FastifyRequest, scope: 'device' | 'admin', digests: TokenDigests): void {
+  if (TOKEN_IN_URL.test(request.url))
+    throw new OtterError(
+      'token_in_url',
+      'a token in the address ends up in logs',
+      'send it as "Authorization: Bearer <token>" and replace this token',
+    );
+  const header = request.headers.authorization;
+  if (header === undefined)
+    throw new OtterError(
+      'token_missing',
+      'the request has no Authorization header',
+      'send "Authorization: Bearer <token>"',
+    );
+  const token = /^Bearer +(\S+) *$/i.exec(header)?.[1];
+  const digest = token === undefined ? undefined : digestToken(token);
+  const isDevice = digest !== undefined && timingSafeEqual(digest, digests.device);
+  const isAdmin = digest !== undefined && timingSafeEqual(digest, digests.admin);
+  if (!isDevice && !isAdmin)
+    throw new OtterError(
+      'token_invalid',
+      'the token is not known',
+      'check the token; on the server it stands in data/tokens/',
+    );
+  if (scope === 'device' && !isDevice)
+    throw new OtterError(
+      'wrong_scope',
+      'the admin token does not work on device addresses',
+      'give boards the fleet token',
+    );
+  if (scope === 'admin' && !isAdmin)
+    throw new OtterError('wrong_scope', 'the fleet token does not work on admin addresses', 'use the admin token');
+}
+
+const TOKEN_IN_URL = /[?&](access_)?token=/i;
+
+/** Node joins or drops repeated headers; of two tokens it would silently take the first. */
+function refuseHeaders(request: FastifyRequest): void {
+  const { rawHeaders } = request.raw;
+  if (rawHeaders.length > 2 * MAX_HEADER_LINES)
+    throw new OtterError(
+      'headers_too_large',
+      `the request has more than ${MAX_HEADER_LINES} header lines`,
+      'send fewer',
+    );
+  let tokens = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    if (name?.length === 13 && name.toLowerCase() === 'authorization') tokens += 1;
+  }
+  if (tokens > 1) throw new OtterError('duplicate_header', 'the request has two Authorization headers', 'send one');
+}

@@ -1,0 +1,40 @@
+// What is not a request at all: too many header bytes, a length and chunks at once, a header that never ends. Node's parser
+// refuses it before there is a request to answer, so the answer is written to the socket by hand.
+
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { HTTP_STATUS, OtterError } from '#protocol/errors.ts';
+import { MAX_HEADER_BYTES } from '#protocol/limits.ts';
+import { errorAnswer } from './error-answer.ts';
+import { nextRequestId } from './request-log.ts';
+
+export function answerBrokenRequest(error: Error & { readonly code?: string }, socket: Socket): void {
+  // Nobody is listening any more, or an answer is under way already.
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+    socket.destroy();
+    return;
+  }
+  const refusal = refusalOf(error.code);
+  const status = HTTP_STATUS[refusal.code];
+  const body = JSON.stringify(errorAnswer(refusal, nextRequestId()));
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+}
+
+function refusalOf(code: string | undefined): OtterError {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new OtterError(
+      'headers_too_large',
+      `request line and headers have more than ${MAX_HEADER_BYTES} bytes`,
+      'send fewer and shorter headers',
+    );
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new OtterError('request_timeout', 'the headers did not arrive in time', 'send the whole request at once');
+  return new OtterError(
+    'request_malformed',
+    'this is not a valid HTTP/1.1 request',
+    'send either Content-Length or Transfer-Encoding, and lines that end in CRLF',
+  );
+}

@@ -1,0 +1,191 @@
+// The image itself. Never a 200 whose body is not exactly the image: the length is always said, every block is checked
+// before it is sent, and what goes wrong later resets the connection instead of ending it cleanly.
+
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { ErrorAnswer } from '#protocol/device-api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { CHUNK_BYTES, MIN_TRANSFER_BYTES_PER_S, TRANSFER_GRACE_MS } from '#protocol/limits.ts';
+import { Manifest } from '#protocol/manifest.ts';
+import { Chip, Name, Version } from '#protocol/words.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { type Download, getManifest, openDownload } from '#server/service/download.ts';
+import { type ByteRange, readRange } from './range.ts';
+
+const LongForm = Type.Object({ product: Name, version: Version, chip: Chip });
+const ShortForm = Type.Object({ version: Version });
+
+/** Bytes handed to a connection at once: one TLS record, so that a slow reader holds little. */
+const SLICE_BYTES = 16_384;
+
+/** Seconds after which a device that finds every slot taken may come back, at the earliest. */
+const BUSY_RETRY_S = 30;
+
+export function addDownloadRoutes(app: FastifyInstance, deps: Deps): void {
+  const slots = { taken: 0 };
+  const options = (summary: string) => ({
+    config: { scope: 'device' } as const,
+    schema: {
+      summary,
+      tags: ['device'],
+      security: [{ fleetToken: [] }],
+      response: { '4xx': ErrorAnswer, 503: ErrorAnswer },
+    },
+  });
+  const send = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    address: { readonly product?: string; readonly version: string; readonly chip?: string },
+  ) => {
+    const download = await openDownload(deps, {
+      product: address.product,
+      version: address.version,
+      chip: address.chip,
+    });
+    try {
+      if (slots.taken >= deps.settings.maxDownloads)
+        throw new OtterError('busy', 'all download slots are taken', 'try again later', {
+          retryAfterS: BUSY_RETRY_S + Math.floor(deps.random() * BUSY_RETRY_S),
+        });
+      slots.taken += 1;
+      await sendImage(request, reply, download);
+    } finally {
+      slots.taken -= 1;
+      await download.image.close();
+    }
+  };
+  app.get<{ Params: Static<typeof LongForm> }>(
+    '/firmware/:product/:version/:chip/image.bin',
+    { ...options('The image of one chip'), schema: { ...options('The image of one chip').schema, params: LongForm } },
+    async (request, reply) => send(request, reply, request.params),
+  );
+  app.get<{ Params: Static<typeof ShortForm> }>(
+    '/firmware/:version/image.bin',
+    {
+      ...options('The only image of a version'),
+      schema: { ...options('The only image of a version').schema, params: ShortForm },
+    },
+    async (request, reply) => send(request, reply, request.params),
+  );
+  app.get<{ Params: Static<typeof LongForm> }>(
+    '/firmware/:product/:version/:chip/manifest.json',
+    {
+      config: { scope: 'device' },
+      schema: {
+        summary: 'What is said of an image',
+        tags: ['device'],
+        security: [{ fleetToken: [] }],
+        params: LongForm,
+        response: { 200: Type.Ref('Manifest'), '4xx': ErrorAnswer },
+      },
+    },
+    async (request): Promise<Manifest> => getManifest(deps, request.params),
+  );
+}
+
+async function sendImage(request: FastifyRequest, reply: FastifyReply, download: Download): Promise<void> {
+  const { sizeBytes, sha256, image } = download;
+  const etag = `"${sha256}"`;
+  const headers = {
+    etag,
+    'accept-ranges': 'bytes',
+    'cache-control': 'private, max-age=31536000, immutable',
+    'content-type': 'application/octet-stream',
+  };
+  request.outcome = { firmware: download.firmware };
+  if (listsTag(request.headers['if-none-match'], etag)) {
+    await reply.code(304).headers(headers).send();
+    return;
+  }
+  const range = rangeOf(request, etag, sizeBytes, reply);
+  const { start, end } = range ?? { start: 0, end: sizeBytes - 1 };
+  // The first block is read before the first byte is promised: a damaged image is a 503, not a broken 200.
+  const first = request.method === 'HEAD' ? undefined : await image.readBlock(Math.floor(start / CHUNK_BYTES));
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(range === undefined ? 200 : 206, {
+    ...headers,
+    'content-length': end - start + 1,
+    'x-request-id': request.id,
+    ...(range === undefined ? {} : { 'content-range': `bytes ${start}-${end}/${sizeBytes}` }),
+  });
+  if (first === undefined) {
+    raw.end();
+    return;
+  }
+  await stream(request, raw, { start, end }, async (index) =>
+    index === Math.floor(start / CHUNK_BYTES) ? first : image.readBlock(index),
+  );
+}
+
+/** If-Range with another tag asks for the whole: the parts of two images are never mixed (RFC 9110 section 13.1.5). */
+function rangeOf(request: FastifyRequest, etag: string, sizeBytes: number, reply: FastifyReply): ByteRange | undefined {
+  const ifRange = request.headers['if-range'];
+  if (ifRange !== undefined && ifRange !== etag) return undefined;
+  try {
+    return readRange(request.headers.range, sizeBytes);
+  } catch (error) {
+    void reply.header('content-range', `bytes */${sizeBytes}`);
+    throw error;
+  }
+}
+
+async function stream(
+  request: FastifyRequest,
+  raw: ServerResponse,
+  { start, end }: ByteRange,
+  readBlock: (index: number) => Promise<Buffer>,
+): Promise<void> {
+  const guard = new SlowReaderGuard(request, raw);
+  try {
+    for (let index = Math.floor(start / CHUNK_BYTES); index * CHUNK_BYTES <= end; index += 1) {
+      const block = await readBlock(index);
+      const to = Math.min(block.length, end + 1 - index * CHUNK_BYTES);
+      for (let at = Math.max(0, start - index * CHUNK_BYTES); at < to; at += SLICE_BYTES) {
+        if (raw.destroyed) return;
+        const slice = block.subarray(at, Math.min(at + SLICE_BYTES, to));
+        guard.moved(slice.length);
+        if (!raw.write(slice)) await Promise.race([once(raw, 'drain'), once(raw, 'close')]);
+      }
+    }
+    raw.end();
+    await Promise.race([once(raw, 'finish'), once(raw, 'close')]);
+  } catch (error) {
+    request.log.error({ err: error, request_id: request.id }, 'a download was cut: the stored image cannot be read');
+    raw.destroy();
+  } finally {
+    guard.stop();
+  }
+}
+
+/** Cuts a reader that moves less than the smallest rate over a whole grace period. */
+class SlowReaderGuard {
+  #movedBytes = 0;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(request: FastifyRequest, raw: ServerResponse) {
+    this.#timer = setInterval(() => {
+      if (this.#movedBytes >= (MIN_TRANSFER_BYTES_PER_S * TRANSFER_GRACE_MS) / 1000) {
+        this.#movedBytes = 0;
+        return;
+      }
+      request.warnings = ['slow_client'];
+      raw.destroy();
+    }, TRANSFER_GRACE_MS);
+  }
+
+  moved(bytes: number): void {
+    this.#movedBytes += bytes;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function listsTag(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.split(',').some((tag) => [etag, `W/${etag}`, '*'].includes(tag.trim()));
+}

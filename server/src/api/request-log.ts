@@ -1,0 +1,50 @@
+// One line per request: id, who, what was decided and why. Addresses are logged without their query, headers and bodies
+// never, so that no token can get into a log.
+
+import { randomBytes } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the request came to, for its log line. */
+    outcome: Readonly<Record<string, string>> | undefined;
+    /** What was odd about it but did not stand in the way. */
+    warnings: readonly string[] | undefined;
+  }
+}
+
+/** A client that is still sending its refused body may read the answer for this long before the connection is cut. */
+const LINGER_MS = 2_000;
+
+const process = randomBytes(4).toString('hex');
+let count = 0;
+
+/** Unique among all server processes, short enough to read out. */
+export function nextRequestId(): string {
+  count += 1;
+  return `${process}-${count.toString(36)}`;
+}
+
+export function addRequestLog(app: FastifyInstance): void {
+  app.decorateRequest('outcome', undefined);
+  app.decorateRequest('warnings', undefined);
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { raw } = request;
+    if (!raw.complete) setTimeout(() => raw.destroy(), LINGER_MS).unref();
+    const line = {
+      request_id: request.id,
+      method: request.method,
+      path: request.url.split('?', 1)[0],
+      status: reply.raw.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+      ip: request.ip,
+      ...request.outcome,
+      ...(request.warnings === undefined ? {} : { warnings: request.warnings }),
+    };
+    if (request.warnings === undefined) request.log.info(line, 'request');
+    else request.log.warn(line, 'request');
+  });
+}

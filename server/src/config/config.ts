@@ -1,0 +1,193 @@
+// The configuration of a server: `config/server.yml`, `config/schedules.yaml`, `.env` and the environment of a home
+// become one checked value. This folder is the only reader of configuration files and variables. It writes nothing,
+// opens no database and no port. Every problem of all files is found in one go; a wrong value is never replaced by a
+// default.
+
+import { join, resolve } from 'node:path';
+import { type Static, type TSchema, Type } from 'typebox';
+import { Pointer, Value } from 'typebox/value';
+import { MAX_IMAGE_BYTES } from '#protocol/limits.ts';
+import { type CertificateConfig, checkCertificate } from './certificate-files.ts';
+import { checkDatabase, type DatabaseConfig } from './database.ts';
+import { type Environment, overlay, readEnvironment } from './environment.ts';
+import { checkFolder } from './folder.ts';
+import { type Checked, ConfigError, formatProblem, type Problem, warningAt } from './problem.ts';
+import { isOpenToOthers } from './read-file.ts';
+import { loadScheduleFile, type ScheduleSpec } from './schedule-file.ts';
+import {
+  AdminTokenSection,
+  CertificateSection,
+  DatabaseValue,
+  FleetTokenSection,
+  type LogLevel,
+  SchedulesValue,
+  ServerYml,
+  StorageSection,
+} from './server-schema.ts';
+import { checkShape } from './shape.ts';
+import { checkTokens, type Tokens } from './tokens.ts';
+import { parseDurationS, parsePercent, parseSizeBytes } from './units.ts';
+import { type KeyPath, readYamlDocument, type Source, type YamlDocument } from './yaml-document.ts';
+
+/** All paths are absolute. `tokens`, `certificate.keyPem` and `database.url` are secrets: never log them. */
+export type Config = {
+  readonly home: string;
+  readonly host: string;
+  readonly port: number;
+  readonly certificate: CertificateConfig;
+  readonly tokens: Tokens;
+  readonly database: DatabaseConfig;
+  readonly storageRoot: string;
+  readonly scheduleFile: string;
+  readonly schedules: readonly ScheduleSpec[];
+  readonly poll: { readonly intervalS: number; readonly jitterPct: number };
+  /** Names of hints that become labels by themselves. */
+  readonly labelsFromHints: readonly string[];
+  readonly limits: { readonly maxImageBytes: number; readonly maxConnections: number; readonly maxDownloads: number };
+  /** Addresses and networks whose `X-Forwarded-For` is believed. */
+  readonly trustProxy: readonly string[];
+  readonly logLevel: LogLevel;
+};
+
+/** What holds where server.yml says nothing; `config/server.example.yml` shows the same values. */
+const DEFAULT = {
+  host: '0.0.0.0',
+  port: 8443,
+  schedules: 'config/schedules.yaml',
+  intervalS: 600,
+  jitterPct: 10,
+  maxConnections: 5_000,
+  maxDownloads: 1_500,
+  logLevel: 'info',
+} as const;
+
+/**
+ * The checked configuration of `home` and one line for each warning. `port` is that of the command line and wins over
+ * every other; 0 asks the system for a free one. `nowMs` judges the dates of the certificate.
+ * @throws ConfigError with every problem found.
+ */
+export function loadConfig(options: {
+  readonly home: string;
+  readonly env: Environment;
+  readonly port?: number;
+  readonly nowMs?: number;
+}): { readonly config: Config; readonly warnings: readonly string[] } {
+  const home = resolve(options.home);
+  const document = readYamlDocument(join(home, 'config', 'server.yml'));
+  const environment = readEnvironment(home, options.env);
+  const source = document.value === undefined ? document : overlay(document, environment.overrides);
+  const parts = checkParts(source, home, options.nowMs ?? Date.now());
+  const problems = [
+    ...document.problems,
+    ...environment.problems,
+    ...(document.value === undefined ? [] : checkShape(ServerYml, source)),
+    ...Object.values(parts).flatMap((part) => part.problems),
+    ...warnOfInlineSecrets(document),
+    ...warnOfLargeImages(source),
+  ].toSorted(byPlace);
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  const config = errors.length > 0 ? undefined : build(source.value, home, parts, options.port);
+  if (config === undefined) throw new ConfigError(errors);
+  return { config, warnings: problems.map(formatProblem) };
+}
+
+function byPlace(one: Problem, other: Problem): number {
+  return one.file.localeCompare(other.file) || one.line - other.line || one.col - other.col;
+}
+
+type Parts = {
+  readonly certificate: Checked<CertificateConfig>;
+  readonly tokens: Checked<Tokens>;
+  readonly database: Checked<DatabaseConfig>;
+  readonly storage: Checked<string>;
+  readonly schedules: Checked<{ readonly file: string; readonly specs: readonly ScheduleSpec[] }>;
+};
+
+/** What the values point at. A part whose values have a wrong shape is left out here: `checkShape` speaks of it. */
+function checkParts(source: Source, home: string, nowMs: number): Parts {
+  const skipped = { value: undefined, problems: [] };
+  const certificate = pick(CertificateSection, source, 'certificate');
+  const tokens = {
+    fleet: pick(FleetTokenSection, source, 'tokens', 'fleet'),
+    admin: pick(AdminTokenSection, source, 'tokens', 'admin'),
+  };
+  const database = pick(DatabaseValue, source, 'database');
+  const storage = pick(StorageSection, source, 'storage');
+  return {
+    certificate: certificate === undefined ? skipped : checkCertificate(certificate, home, source, nowMs),
+    tokens: checkTokens(tokens, home, source),
+    database: typeof database === 'string' ? checkDatabase(database, home, source) : skipped,
+    storage: storage === undefined ? skipped : checkStorage(resolve(home, storage.root), source),
+    schedules: checkSchedules(resolve(home, pick(SchedulesValue, source, 'schedules') ?? DEFAULT.schedules)),
+  };
+}
+
+function pick<S extends TSchema>(schema: S, source: Source, ...path: KeyPath): Static<S> | undefined {
+  const part = Pointer.Get(source.value ?? {}, `/${path.join('/')}`);
+  return Value.Check(schema, part) ? part : undefined;
+}
+
+function checkStorage(root: string, source: Source): Checked<string> {
+  return { value: root, problems: checkFolder(root, source.place(['storage', 'root']), { localDisk: false }) };
+}
+
+function checkSchedules(file: string): Parts['schedules'] {
+  const result = loadScheduleFile(file);
+  return result.ok
+    ? { value: { file, specs: result.schedules }, problems: [] }
+    : { value: undefined, problems: result.problems };
+}
+
+function build(value: unknown, home: string, parts: Parts, port: number | undefined): Config | undefined {
+  const { certificate, tokens, database, storage, schedules } = parts;
+  if (!Value.Check(ServerYml, value)) return undefined;
+  if (certificate.value === undefined || tokens.value === undefined || database.value === undefined) return undefined;
+  if (storage.value === undefined || schedules.value === undefined) return undefined;
+  const { poll, limits } = value;
+  return {
+    home,
+    host: value.host ?? DEFAULT.host,
+    port: port ?? value.port ?? DEFAULT.port,
+    certificate: certificate.value,
+    tokens: tokens.value,
+    database: database.value,
+    storageRoot: storage.value,
+    scheduleFile: schedules.value.file,
+    schedules: schedules.value.specs,
+    poll: {
+      intervalS: parseDurationS(poll?.interval) ?? DEFAULT.intervalS,
+      jitterPct: parsePercent(poll?.jitter) ?? DEFAULT.jitterPct,
+    },
+    labelsFromHints: value.labels?.from_hints ?? [],
+    limits: {
+      maxImageBytes: Math.min(parseSizeBytes(limits?.max_image) ?? MAX_IMAGE_BYTES, MAX_IMAGE_BYTES),
+      maxConnections: limits?.max_connections ?? DEFAULT.maxConnections,
+      maxDownloads: limits?.max_downloads ?? DEFAULT.maxDownloads,
+    },
+    trustProxy: value.trust_proxy ?? [],
+    logLevel: value.log?.level ?? DEFAULT.logLevel,
+  };
+}
+
+/** A size above the constant would never fit a board, so the constant holds; nobody needs to be kept from starting. */
+function warnOfLargeImages(source: Source): readonly Problem[] {
+  const Limits = Type.Object({ limits: Type.Object({ max_image: Type.Unknown() }) });
+  const bytes = Value.Check(Limits, source.value) ? parseSizeBytes(source.value.limits.max_image) : undefined;
+  if (bytes === undefined || bytes <= MAX_IMAGE_BYTES) return [];
+  const message = `${bytes} bytes is more than the largest partition for images; ${MAX_IMAGE_BYTES} (3.9MiB) is used`;
+  return [warningAt(source.place(['limits', 'max_image']), message, 'write "max_image: 3.9MiB" or take the line out')];
+}
+
+/** Asks of server.yml what is asked of a token file, but only warns: a package may have made the file readable. */
+function warnOfInlineSecrets(document: YamlDocument): readonly Problem[] {
+  if (!isOpenToOthers(document.mode)) return [];
+  const InlineToken = Type.Object({ value: Type.String() });
+  const WithSecret = Type.Union([
+    Type.Object({ tokens: Type.Object({ fleet: InlineToken }) }),
+    Type.Object({ tokens: Type.Object({ admin: InlineToken }) }),
+    Type.Object({ database: Type.String({ pattern: '^postgres(ql)?://[^/@]*:[^/@]+@' }) }),
+  ]);
+  if (!Value.Check(WithSecret, document.value)) return [];
+  const place = { ...document.place([]), line: 0 };
+  return [warningAt(place, 'holds a secret and can be read by other users', `run chmod 600 ${place.file}`)];
+}

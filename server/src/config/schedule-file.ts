@@ -1,0 +1,180 @@
+// Reads `config/schedules.yaml`: cron lines that start, promote, pause or resume a rollout, and windows in which installs
+// are allowed. It reads and judges; the scheduler runs them. The same reader serves the start and a later reload.
+
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { MAX_NAME_CHARS } from '#protocol/limits.ts';
+import { NAME_PATTERN, ROLLOUT_NAME_PATTERN } from '#protocol/words.ts';
+import { type CronFault, findCronFault, findTimezoneFault } from '#server/cron.ts';
+import { errorAt, type Problem } from './problem.ts';
+import { checkShape } from './shape.ts';
+import { parseDurationS, suggestDuration } from './units.ts';
+import { readYamlDocument, type Source } from './yaml-document.ts';
+
+const MAX_SCHEDULES = 1_000;
+const MAX_DURATION_S = 7 * 86_400;
+const DEFAULT_GRACE_S = 3_600;
+
+/** What a schedule does when its time comes. */
+export type ScheduleAction =
+  | { readonly kind: 'start' | 'promote' | 'pause' | 'resume'; readonly rollout: string }
+  /** Installs are allowed from the cron time on, for so long. Without a rollout the window is for all of them. */
+  | { readonly kind: 'window'; readonly rollout: string | undefined; readonly durationS: number };
+
+export type ScheduleSpec = {
+  readonly name: string;
+  /** Five fields, judged by `findCronFault`. */
+  readonly cron: string;
+  /** IANA name. */
+  readonly timezone: string;
+  readonly action: ScheduleAction;
+  /** Only devices with this label; undefined means all. */
+  readonly label: string | undefined;
+  readonly enabled: boolean;
+  /** A run that fell into a time when no server was running: done once at the next start, or left out. */
+  readonly missed: 'run_once' | 'skip';
+  /** How late a missed run may still be done. */
+  readonly graceS: number;
+};
+
+type ScheduleFileResult =
+  | { readonly ok: true; readonly schedules: readonly ScheduleSpec[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+const Duration = Type.Refine(
+  Type.Unknown({ description: 'a duration from 1m to 7d', examples: ['1h'] }),
+  (value) => {
+    const seconds = parseDurationS(value);
+    return seconds !== undefined && seconds >= 60 && seconds <= MAX_DURATION_S;
+  },
+  (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration from 1m to 7d'),
+);
+
+const Cron = Type.Refine(
+  Type.String({ maxLength: 100, description: 'a cron line of five fields', examples: ['"0 2 * * *"'] }),
+  (cron) => findCronFault(cron) === undefined,
+  (cron) => explain(findCronFault(cron)),
+);
+
+const Timezone = Type.Refine(
+  Type.String({ maxLength: 64, description: 'the name of a time zone', examples: ['Europe/Berlin'] }),
+  (timezone) => findTimezoneFault(timezone) === undefined,
+  (timezone) => explain(findTimezoneFault(timezone)),
+);
+
+function nameOf(thing: string, example: string) {
+  const description = `the name of a ${thing}: lower-case letters, digits, dot, dash, underscore; at most ${MAX_NAME_CHARS}`;
+  return Type.String({ pattern: NAME_PATTERN, description, examples: [example] });
+}
+
+const ScheduleRow = Type.Object(
+  {
+    name: nameOf('schedule', 'nightly'),
+    cron: Cron,
+    timezone: Type.Optional(Timezone),
+    action: Type.Enum(['start', 'promote', 'pause', 'resume', 'window'], {
+      description: 'one of start, promote, pause, resume, window',
+      examples: ['start'],
+    }),
+    rollout: Type.Optional(
+      Type.String({
+        pattern: ROLLOUT_NAME_PATTERN,
+        description: 'the name of a rollout',
+        examples: ['thermostat-1.4.0'],
+      }),
+    ),
+    label: Type.Optional(nameOf('label', 'pilot')),
+    enabled: Type.Optional(Type.Boolean({ description: 'true or false', examples: ['true'] })),
+    missed: Type.Optional(Type.Enum(['run_once', 'skip'], { description: 'run_once or skip', examples: ['run_once'] })),
+    grace: Type.Optional(Duration),
+    duration: Type.Optional(Duration),
+  },
+  { additionalProperties: false, description: 'a section with name, cron and action' },
+);
+type ScheduleRow = Static<typeof ScheduleRow>;
+
+const ScheduleFile = Type.Object(
+  {
+    schedules: Type.Optional(
+      Type.Array(ScheduleRow, { maxItems: MAX_SCHEDULES, description: `a list of at most ${MAX_SCHEDULES} schedules` }),
+    ),
+  },
+  { additionalProperties: false, description: 'the key schedules with a list' },
+);
+
+/** The rows as far as they can be read one by one, for the rules between keys and between rows. */
+const LooseFile = Type.Object({ schedules: Type.Array(Type.Unknown()) });
+
+/** The schedules of `file`, or everything that is wrong with it. A missing file means that there are none. */
+export function loadScheduleFile(file: string): ScheduleFileResult {
+  const document = readYamlDocument(file);
+  if (document.missing) return { ok: true, schedules: [] };
+  if (document.value === undefined) return { ok: false, problems: document.problems };
+  const rows = Value.Check(LooseFile, document.value) ? document.value.schedules : [];
+  const problems = [
+    ...document.problems,
+    ...checkShape(ScheduleFile, document),
+    ...rows.flatMap((row, index) => (Value.Check(ScheduleRow, row) ? checkRow(row, index, document) : [])),
+    ...checkNames(rows, document),
+  ];
+  if (problems.length > 0 || !Value.Check(ScheduleFile, document.value)) return { ok: false, problems };
+  return { ok: true, schedules: (document.value.schedules ?? []).map(toSpec) };
+}
+
+/** What an action needs, and what it has no use for. */
+function checkRow(row: ScheduleRow, index: number, source: Source): readonly Problem[] {
+  const problemAt = (key: string, message: string, hint: string): Problem =>
+    errorAt({ ...source.place(['schedules', `${index}`, key]), key: `schedules[${index}].${key}` }, message, hint);
+  if (row.action === 'window') {
+    if (row.duration !== undefined) return [];
+    return [problemAt('duration', 'is required for action window and missing', 'add "duration: 3h"')];
+  }
+  const problems: Problem[] = [];
+  if (row.rollout === undefined) {
+    const message = `is required for action ${row.action} and missing`;
+    problems.push(problemAt('rollout', message, 'add the name of the rollout, see `otter rollout list`'));
+  }
+  if (row.duration !== undefined) {
+    problems.push(problemAt('duration', 'belongs to action window only', 'take it out'));
+  }
+  return problems;
+}
+
+function checkNames(rows: readonly unknown[], source: Source): readonly Problem[] {
+  const Named = Type.Object({ name: Type.String() });
+  const names = rows.map((row) => (Value.Check(Named, row) ? row.name : undefined));
+  return names.flatMap((name, index) => {
+    const first = names.indexOf(name);
+    if (name === undefined || first === index) return [];
+    const { line } = source.place(['schedules', `${first}`, 'name']);
+    const place = source.place(['schedules', `${index}`, 'name']);
+    return [
+      errorAt(place, `the name ${JSON.stringify(name)} is taken in line ${line}`, 'give each schedule its own name'),
+    ];
+  });
+}
+
+function toSpec(row: ScheduleRow): ScheduleSpec {
+  return {
+    name: row.name,
+    cron: row.cron.trim(),
+    timezone: row.timezone ?? 'UTC',
+    action: toAction(row),
+    label: row.label,
+    enabled: row.enabled ?? true,
+    missed: row.missed ?? 'run_once',
+    graceS: parseDurationS(row.grace) ?? DEFAULT_GRACE_S,
+  };
+}
+
+/** `checkRow` has made sure of the members that an action needs. */
+function toAction({ action, rollout, duration }: ScheduleRow): ScheduleAction {
+  const durationS = parseDurationS(duration);
+  if (action === 'window' && durationS !== undefined) return { kind: action, rollout, durationS };
+  if (action !== 'window' && rollout !== undefined) return { kind: action, rollout };
+  throw new Error(`schedule with action ${action} was not checked`);
+}
+
+function explain(fault: CronFault | undefined): string {
+  return fault === undefined ? '' : `it ${fault.message}: ${fault.hint}`;
+}

@@ -1,0 +1,188 @@
+// The keys of `config/server.yml`: what each wants, with an example. The template `config/server.example.yml` explains
+// them to people; `config.ts` gives the defaults. Refinements hold the bounds, so that every key is judged on its own.
+
+import { isIP } from 'node:net';
+import { type Static, Type } from 'typebox';
+import { MAX_IMAGE_BYTES, MAX_POLL_INTERVAL_S, MIN_IMAGE_BYTES, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
+import { GENERAL_LABEL, NAME_PATTERN } from '#protocol/words.ts';
+import { parseDatabase } from './database.ts';
+import { parseDurationS, parsePercent, parseSizeBytes, suggestDuration, suggestPercent, suggestSize } from './units.ts';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const closed = { additionalProperties: false };
+const HOSTNAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
+
+function filePath(example: string) {
+  return Type.String({ minLength: 1, description: 'the path of a file', examples: [example] });
+}
+
+export const CertificateSection = Type.Object(
+  { cert: filePath('data/certs/server.crt'), key: filePath('data/certs/server.key') },
+  {
+    ...closed,
+    description: 'a section with cert and key',
+    examples: ['{cert: data/certs/server.crt, key: data/certs/server.key}'],
+  },
+);
+
+function tokenSection(scope: string) {
+  const file = filePath(`data/tokens/${scope}.token`);
+  const value = Type.String({ secret: true, description: 'the token as text, in quotes', examples: ['"..."'] });
+  const example = `{file: data/tokens/${scope}.token}`;
+  return Type.Refine(
+    Type.Object(
+      { file: Type.Optional(file), value: Type.Optional(value) },
+      { ...closed, secret: true, description: 'a section with either file or value', examples: [example] },
+    ),
+    (found) => (found.file === undefined) !== (found.value === undefined),
+    () => `write "${scope}: ${example}"`,
+  );
+}
+
+export const FleetTokenSection = tokenSection('fleet');
+export const AdminTokenSection = tokenSection('admin');
+export type TokenSection = Static<typeof FleetTokenSection>;
+
+const TokensSection = Type.Object(
+  { fleet: FleetTokenSection, admin: AdminTokenSection },
+  {
+    ...closed,
+    secret: true,
+    description: 'a section with fleet and admin',
+    examples: ['{fleet: {file: data/tokens/fleet.token}, admin: {file: data/tokens/admin.token}}'],
+  },
+);
+
+export const DatabaseValue = Type.Refine(
+  Type.Unknown({
+    secret: true,
+    description: 'sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE',
+    examples: ['sqlite:data/otter.db'],
+  }),
+  (value) => typeof value === 'string' && parseDatabase(value, '/') !== undefined,
+  () => 'write "database: sqlite:data/otter.db"; in a password write @ as %40, / as %2F, # as %23, : as %3A',
+);
+
+export const StorageSection = Type.Object(
+  { root: Type.String({ minLength: 1, description: 'the path of a folder', examples: ['data/firmware'] }) },
+  { ...closed, description: 'a section with root', examples: ['{root: data/firmware}'] },
+);
+
+export const SchedulesValue = filePath('config/schedules.yaml');
+
+const Interval = Type.Refine(
+  Type.Unknown({
+    description: `a duration from ${MIN_POLL_INTERVAL_S}s to ${MAX_POLL_INTERVAL_S / 3_600}h`,
+    examples: ['10m'],
+  }),
+  (value) => isWithin(parseDurationS(value), MIN_POLL_INTERVAL_S, MAX_POLL_INTERVAL_S),
+  (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write "interval: 10m"'),
+);
+
+const Jitter = Type.Refine(
+  Type.Unknown({ description: 'a percentage from 0% to 50%', examples: ['10%'] }),
+  (value) => isWithin(parsePercent(value), 0, 50),
+  (value) => (parsePercent(value) === undefined ? suggestPercent(value) : 'write "jitter: 10%"'),
+);
+
+/** No upper bound here: a size above the constant is a warning, see `config.ts`. */
+const MaxImage = Type.Refine(
+  Type.Unknown({ description: `a size from ${MIN_IMAGE_BYTES} bytes to 3.9MiB (${MAX_IMAGE_BYTES})` }),
+  (value) => isWithin(parseSizeBytes(value), MIN_IMAGE_BYTES, Number.MAX_SAFE_INTEGER),
+  (value) => (parseSizeBytes(value) === undefined ? suggestSize(value) : 'write "max_image: 3.9MiB"'),
+);
+
+const HintName = Type.Refine(
+  Type.String({ pattern: NAME_PATTERN, description: 'the name of a label, in lower case', examples: ['[pilot, lab]'] }),
+  (name) => name !== GENERAL_LABEL,
+  () => `${GENERAL_LABEL} means every device and is never put on one; leave it out`,
+);
+
+const ProxyAddress = Type.Refine(
+  Type.String({ description: 'an address (10.0.0.5) or a network (10.0.0.0/8)', examples: ['[10.0.0.5]'] }),
+  isAddressOrNetwork,
+  () => 'list the addresses of your proxies, such as "trust_proxy: [10.0.0.5, 192.168.1.0/24]"',
+);
+
+function count(example: number, most: number) {
+  return Type.Integer({
+    minimum: 1,
+    maximum: most,
+    description: `an integer from 1 to ${most}`,
+    examples: [`${example}`],
+  });
+}
+
+function section<const P extends Parameters<typeof Type.Object>[0]>(properties: P, example: string) {
+  const description = `a section with some of ${Object.keys(properties).join(', ')}`;
+  return Type.Optional(Type.Object(properties, { ...closed, description, examples: [example] }));
+}
+
+export const ServerYml = Type.Object(
+  {
+    host: Type.Optional(
+      Type.Refine(
+        Type.String({ description: 'an address or a host name', examples: ['0.0.0.0'] }),
+        (host) => isIP(host) !== 0 || HOSTNAME.test(host),
+        () => 'write "host: 0.0.0.0" for all addresses or "host: 127.0.0.1" for this machine only',
+      ),
+    ),
+    port: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 65_535, description: 'an integer from 1 to 65535', examples: ['8443'] }),
+    ),
+    certificate: CertificateSection,
+    tokens: TokensSection,
+    database: DatabaseValue,
+    storage: StorageSection,
+    schedules: Type.Optional(SchedulesValue),
+    poll: section({ interval: Type.Optional(Interval), jitter: Type.Optional(Jitter) }, '{interval: 10m, jitter: 10%}'),
+    labels: section(
+      {
+        from_hints: Type.Optional(
+          Type.Array(HintName, { maxItems: 100, description: 'a list of label names', examples: ['[pilot, lab]'] }),
+        ),
+      },
+      '{from_hints: [pilot, lab]}',
+    ),
+    limits: section(
+      {
+        max_image: Type.Optional(MaxImage),
+        max_connections: Type.Optional(count(5_000, 100_000)),
+        max_downloads: Type.Optional(count(1_500, 100_000)),
+      },
+      '{max_downloads: 1500}',
+    ),
+    trust_proxy: Type.Optional(
+      Type.Array(ProxyAddress, {
+        maxItems: 100,
+        description: 'a list of the addresses of your proxies',
+        examples: ['[10.0.0.5, 192.168.1.0/24]'],
+      }),
+    ),
+    log: section(
+      {
+        level: Type.Optional(
+          Type.Enum(LOG_LEVELS, { description: `one of ${LOG_LEVELS.join(', ')}`, examples: ['info'] }),
+        ),
+      },
+      '{level: info}',
+    ),
+  },
+  { ...closed, description: 'keys and values' },
+);
+export type ServerYml = Static<typeof ServerYml>;
+
+/** Fails closed: an unreadable number is not within anything. */
+function isWithin(value: number | undefined, least: number, most: number): boolean {
+  return value !== undefined && value >= least && value <= most;
+}
+
+/** A network of /0 is everybody, which is what the list is there to prevent. */
+function isAddressOrNetwork(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && isWithin(Number(prefix), 1, family === 4 ? 32 : 128));
+}

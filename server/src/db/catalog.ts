@@ -1,0 +1,140 @@
+// What decisions read beside the device itself: firmware with images, open and completed rollouts, windows. Small, read
+// often and changed seldom, so each server process keeps a copy under its revision; every transaction that changes any of
+// it raises the revision first, which also makes such transactions wait for each other.
+
+import { sql } from 'kysely';
+import type { FirmwareFacts, ImageFacts, RolloutFacts } from '#server/rollout/model.ts';
+import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, Trx } from './schema.ts';
+import type { Selectable } from 'kysely';
+
+export interface CatalogRows {
+  readonly revision: number;
+  readonly firmware: readonly StoredFirmware[];
+  /** Running, paused or complete, each at its open (or last) stage. */
+  readonly rollouts: readonly RolloutFacts[];
+  readonly windows: readonly Selectable<SchedulesTable>[];
+}
+
+export interface StoredFirmware extends FirmwareFacts {
+  readonly channel: string;
+  readonly releaseNotes: string;
+  readonly securityVersion: number;
+  readonly createdAtMs: number;
+  readonly images: readonly StoredImage[];
+}
+
+export interface StoredImage extends ImageFacts {
+  readonly path: string;
+  readonly blockSha256: readonly string[];
+  readonly createdAtMs: number;
+}
+
+/** To be called first in every transaction that changes firmware, images, rollouts, stages or schedules. */
+export async function raiseRevision(trx: Trx): Promise<void> {
+  await trx
+    .updateTable('catalog')
+    .set({ revision: sql`revision + 1` })
+    .where('id', '=', 1)
+    .execute();
+}
+
+export async function getRevision(db: Reader): Promise<number> {
+  const { revision } = await db.selectFrom('catalog').select('revision').where('id', '=', 1).executeTakeFirstOrThrow();
+  return revision;
+}
+
+/** Reads the whole catalog; call it in a transaction so that its parts belong together. */
+export async function loadCatalog(db: Reader): Promise<CatalogRows> {
+  const revision = await getRevision(db);
+  const images = await db.selectFrom('images').selectAll().orderBy('id').execute();
+  const imagesOf = Map.groupBy(images, ({ firmware_id }) => firmware_id);
+  const firmware = (await db.selectFrom('firmware').selectAll().orderBy('id').execute()).map((row) =>
+    toFirmware(row, imagesOf.get(row.id) ?? []),
+  );
+  const windows = await db
+    .selectFrom('schedules')
+    .selectAll()
+    .where('action', '=', 'window')
+    .where('enabled', '=', 1)
+    .execute();
+  return {
+    revision,
+    firmware,
+    rollouts: await loadRollouts(db, new Map(firmware.map((item) => [item.id, item]))),
+    windows,
+  };
+}
+
+async function loadRollouts(
+  db: Reader,
+  firmware: ReadonlyMap<number, StoredFirmware>,
+): Promise<readonly RolloutFacts[]> {
+  const rows = await db
+    .selectFrom('rollouts')
+    .innerJoin('stages', (join) =>
+      join.onRef('stages.rollout_id', '=', 'rollouts.id').onRef('stages.name', '=', 'rollouts.stage'),
+    )
+    .select([
+      'rollouts.id',
+      'rollouts.name',
+      'rollouts.status',
+      'rollouts.firmware_id',
+      'stages.id as stage_id',
+      'stages.name as stage',
+      'stages.label',
+      'stages.opened_at_ms',
+    ])
+    .where('rollouts.status', 'in', ['running', 'paused', 'complete'])
+    .execute();
+  return rows.flatMap((row) => {
+    const build = firmware.get(row.firmware_id);
+    // A stage that is open has the instant of its opening; without one nobody is a member.
+    const stageOpenedAtMs = row.opened_at_ms ?? Number.NEGATIVE_INFINITY;
+    if (build === undefined) return [];
+    return [
+      {
+        id: row.id,
+        name: row.name,
+        status: row.status,
+        stageId: row.stage_id,
+        stage: row.stage,
+        targetLabel: row.label,
+        stageOpenedAtMs,
+        firmware: build,
+      },
+    ];
+  });
+}
+
+function toFirmware(row: Selectable<FirmwareTable>, images: readonly Selectable<ImagesTable>[]): StoredFirmware {
+  return {
+    id: row.id,
+    product: row.product,
+    version: row.version,
+    channel: row.channel,
+    releaseNotes: row.release_notes,
+    securityVersion: row.security_version,
+    pilotReady: row.pilot_ready === 1,
+    blocked: row.blocked === 1,
+    createdAtMs: row.created_at_ms,
+    images: images.map(toImage),
+  };
+}
+
+function toImage(row: Selectable<ImagesTable>): StoredImage {
+  return {
+    id: row.id,
+    chip: row.chip,
+    path: row.path,
+    sizeBytes: row.size_bytes,
+    sha256: row.sha256,
+    elfSha256: row.elf_sha256 ?? undefined,
+    blockSha256: readTexts(row.block_sha256),
+    createdAtMs: row.created_at_ms,
+  };
+}
+
+function readTexts(json: string): readonly string[] {
+  const parsed: unknown = JSON.parse(json);
+  return Array.isArray(parsed) ? parsed.filter((item) => typeof item === 'string') : [];
+}

@@ -1,0 +1,23 @@
+// The database as the services see it: read anywhere, write in transactions. Knows nothing of SQL dialects beyond their
+// name and nothing of the tables.
+
+import type { Reader, Trx } from './schema.ts';
+
+export type Dialect = 'sqlite' | 'postgres';
+
+export interface Database {
+  readonly dialect: Dialect;
+  /** Sees what is committed. Never use it to write. */
+  readonly read: Reader;
+  /**
+   * Runs `job` in a transaction and resolves when it is durable. The job may be run again after a conflict with another
+   * server process, so it must do nothing but use its transaction. Rejects with the job's error and then nothing of it is
+   * kept; rejects with `unavailable` (503) where the database is busy for too long.
+   */
+  readonly write: <T>(job: (trx: Trx) => Promise<T>) => Promise<T>;
+  /** Runs several reads on one state of the database. */
+  readonly snapshot: <T>(job: (reader: Reader) => Promise<T>) => Promise<T>;
+  /** Proves that a transaction can be made; for /readyz. */
+  readonly check: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}

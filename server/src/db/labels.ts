@@ -1,0 +1,94 @@
+// Labels and who wears them, with the time each was put on.
+
+import { type Selectable, sql } from 'kysely';
+import { type Page, type Paged, runPage } from './paging.ts';
+import type { LabelsTable, Reader, Trx } from './schema.ts';
+
+export type Label = Selectable<LabelsTable>;
+export type LabelWithCount = Label & { readonly devices: number };
+
+export async function findLabel(db: Reader, name: string): Promise<Label | undefined> {
+  return db.selectFrom('labels').selectAll().where('name', '=', name).executeTakeFirst();
+}
+
+export async function listLabels(db: Reader, page: Page): Promise<Paged<LabelWithCount>> {
+  const query = db.selectFrom('labels').selectAll('labels').select(countDevices);
+  return runPage(query, page, { id: 'labels.id' });
+}
+
+export async function getLabelWithCount(db: Reader, id: number): Promise<LabelWithCount> {
+  return db
+    .selectFrom('labels')
+    .selectAll('labels')
+    .select(countDevices)
+    .where('labels.id', '=', id)
+    .executeTakeFirstOrThrow();
+}
+
+/** Makes the label unless it is there; resolves with its id and whether it is new. */
+export async function addLabel(
+  trx: Trx,
+  label: { readonly name: string; readonly description: string; readonly nowMs: number },
+): Promise<{ readonly id: number; readonly isNew: boolean }> {
+  const known = await findLabel(trx, label.name);
+  if (known !== undefined) return { id: known.id, isNew: false };
+  const { id } = await trx
+    .insertInto('labels')
+    .values({ name: label.name, description: label.description, created_at_ms: label.nowMs })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return { id, isNew: true };
+}
+
+/** Takes the label off every device and deletes it; resolves with how many wore it. */
+export async function deleteLabel(trx: Trx, id: number): Promise<number> {
+  const { numDeletedRows } = await trx.deleteFrom('device_labels').where('label_id', '=', id).executeTakeFirstOrThrow();
+  await trx.deleteFrom('labels').where('id', '=', id).execute();
+  return Number(numDeletedRows);
+}
+
+/** Puts the label on; a device that wears it already keeps its time. Resolves with how many are new. */
+export async function putLabel(
+  trx: Trx,
+  labelId: number,
+  deviceIds: readonly number[],
+  nowMs: number,
+): Promise<number> {
+  const { numInsertedOrUpdatedRows } = await trx
+    .insertInto('device_labels')
+    .values(deviceIds.map((device_id) => ({ device_id, label_id: labelId, put_at_ms: nowMs })))
+    .onConflict((conflict) => conflict.columns(['device_id', 'label_id']).doNothing())
+    .executeTakeFirstOrThrow();
+  return Number(numInsertedOrUpdatedRows ?? 0);
+}
+
+export async function takeLabelOff(trx: Trx, labelId: number, deviceId: number): Promise<boolean> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('device_labels')
+    .where('label_id', '=', labelId)
+    .where('device_id', '=', deviceId)
+    .executeTakeFirstOrThrow();
+  return numDeletedRows > 0n;
+}
+
+/** Label names of each of these devices, in alphabetical order. */
+export async function listLabelsOf(
+  db: Reader,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, readonly string[]>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('device_labels')
+    .innerJoin('labels', 'labels.id', 'device_labels.label_id')
+    .select(['device_labels.device_id', 'labels.name'])
+    .where('device_labels.device_id', 'in', [...deviceIds])
+    .orderBy('labels.name')
+    .execute();
+  return new Map(
+    [...Map.groupBy(rows, ({ device_id }) => device_id)].map(([id, labels]) => [id, labels.map(({ name }) => name)]),
+  );
+}
+
+const countDevices = sql<number>`(select count(*) from device_labels where device_labels.label_id = labels.id)`.as(
+  'devices',
+);

@@ -1,0 +1,79 @@
+// Pages of a list by key, not by offset: a page costs the same wherever it is, and rows that come or go meanwhile neither
+// repeat nor skip others. The cursor names the last row of the page before.
+
+import { type SelectQueryBuilder, sql } from 'kysely';
+import { OtterError } from '#protocol/errors.ts';
+import type { Schema } from './schema.ts';
+
+export interface Page {
+  readonly limit: number;
+  readonly cursor: string | undefined;
+  readonly sort: { readonly column: string; readonly descending: boolean };
+}
+
+export interface Paged<Row> {
+  readonly rows: readonly Row[];
+  readonly nextCursor: string | null;
+}
+
+type Key = string | number;
+
+/**
+ * Runs the query for one page in the order of `page.sort`, ties by `idColumn`. The query must select both columns under
+ * their own names. Throws `cursor_invalid` for a cursor that no page gave out.
+ */
+export async function runPage<Tables extends keyof Schema, Row extends object>(
+  query: SelectQueryBuilder<Schema, Tables, Row>,
+  page: Page,
+  columns: { readonly id: string },
+): Promise<Paged<Row>> {
+  const direction = page.sort.descending ? sql`desc` : sql`asc`;
+  const sortColumn = sql.ref(page.sort.column);
+  const idColumn = sql.ref(columns.id);
+  let bounded = query.orderBy(sql`${sortColumn} ${direction}, ${idColumn} ${direction}`).limit(page.limit + 1);
+  if (page.cursor !== undefined) {
+    const [value, id] = readCursor(page.cursor);
+    const beyond = page.sort.descending
+      ? sql<boolean>`(${sortColumn}, ${idColumn}) < (${value}, ${id})`
+      : sql<boolean>`(${sortColumn}, ${idColumn}) > (${value}, ${id})`;
+    bounded = bounded.where(beyond);
+  }
+  const rows = await bounded.execute();
+  const shown = rows.slice(0, page.limit);
+  const last = shown.at(-1);
+  return {
+    rows: shown,
+    nextCursor: rows.length > page.limit && last !== undefined ? cursorOf(last, page.sort.column, columns.id) : null,
+  };
+}
+
+function cursorOf(row: object, sortColumn: string, idColumn: string): string {
+  const values = new Map<string, unknown>(Object.entries(row));
+  return Buffer.from(JSON.stringify([values.get(nameOf(sortColumn)), values.get(nameOf(idColumn))])).toString(
+    'base64url',
+  );
+}
+
+function readCursor(cursor: string): readonly [Key, Key] {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    const [value, id, ...rest]: readonly unknown[] = Array.isArray(parsed) ? parsed : [];
+    if (isKey(value) && isKey(id) && rest.length === 0) return [value, id];
+  } catch {
+    // Refused below, together with what is JSON but no cursor.
+  }
+  throw new OtterError(
+    'cursor_invalid',
+    'cursor: this is not the next_cursor of a page',
+    'start again without a cursor',
+  );
+}
+
+function isKey(value: unknown): value is Key {
+  return typeof value === 'string' || Number.isSafeInteger(value);
+}
+
+/** `devices.mac` is selected as `mac`. */
+function nameOf(column: string): string {
+  return column.slice(column.indexOf('.') + 1);
+}

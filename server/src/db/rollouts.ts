@@ -1,0 +1,183 @@
+// Rollouts and their stages.
+
+import type { Insertable, Selectable } from 'kysely';
+import { sql } from 'kysely';
+import { type Page, type Paged, runPage } from './paging.ts';
+import type { Reader, RolloutsTable, StagesTable, Trx } from './schema.ts';
+
+export type Rollout = Selectable<RolloutsTable> & { readonly version: string };
+export type Stage = Selectable<StagesTable>;
+
+const withVersion = (db: Reader) =>
+  db
+    .selectFrom('rollouts')
+    .innerJoin('firmware', 'firmware.id', 'rollouts.firmware_id')
+    .selectAll('rollouts')
+    .select('firmware.version');
+
+export async function findRollout(db: Reader, name: string): Promise<Rollout | undefined> {
+  return withVersion(db).where('rollouts.name', '=', name).executeTakeFirst();
+}
+
+/** The rollout of the product that is running or paused; there is at most one. */
+export async function findOpenRollout(db: Reader, product: string): Promise<Rollout | undefined> {
+  return withVersion(db)
+    .where('rollouts.product', '=', product)
+    .where('rollouts.status', 'in', ['running', 'paused'])
+    .executeTakeFirst();
+}
+
+export async function listOpenRollouts(db: Reader): Promise<readonly Rollout[]> {
+  return withVersion(db)
+    .where('rollouts.status', 'in', ['running', 'paused'])
+    .orderBy('rollouts.id')
+    .limit(100)
+    .execute();
+}
+
+/** Rollouts of one firmware that have not ended. */
+export async function listUnended(db: Reader, firmwareId: number): Promise<readonly Rollout[]> {
+  return withVersion(db)
+    .where('rollouts.firmware_id', '=', firmwareId)
+    .where('rollouts.status', 'in', ['draft', 'running', 'paused'])
+    .execute();
+}
+
+export async function listUnendedByLabel(db: Reader, label: string): Promise<readonly Rollout[]> {
+  return withVersion(db)
+    .where('rollouts.pilot_label', '=', label)
+    .where('rollouts.status', 'in', ['draft', 'running', 'paused'])
+    .execute();
+}
+
+export async function listRollouts(
+  db: Reader,
+  filter: { readonly product: string | undefined; readonly status: Rollout['status'] | undefined },
+  page: Page,
+): Promise<Paged<Rollout>> {
+  let query = withVersion(db);
+  if (filter.product !== undefined) query = query.where('rollouts.product', '=', filter.product);
+  if (filter.status !== undefined) query = query.where('rollouts.status', '=', filter.status);
+  return runPage(query, page, { id: 'rollouts.id' });
+}
+
+export async function addRollout(
+  trx: Trx,
+  rollout: Insertable<RolloutsTable>,
+  stages: readonly Omit<Insertable<StagesTable>, 'rollout_id'>[],
+): Promise<number> {
+  const { id } = await trx.insertInto('rollouts').values(rollout).returning('id').executeTakeFirstOrThrow();
+  await trx
+    .insertInto('stages')
+    .values(stages.map((stage) => ({ ...stage, rollout_id: id })))
+    .execute();
+  return id;
+}
+
+export async function saveRollout(
+  trx: Trx,
+  id: number,
+  change: Partial<
+    Pick<Rollout, 'status' | 'stage' | 'target_label' | 'started_at_ms' | 'ended_at_ms' | 'ended_reason'>
+  >,
+): Promise<void> {
+  await trx.updateTable('rollouts').set(change).where('id', '=', id).execute();
+}
+
+export async function listStages(db: Reader, rolloutIds: readonly number[]): Promise<readonly Stage[]> {
+  if (rolloutIds.length === 0) return [];
+  return db
+    .selectFrom('stages')
+    .selectAll()
+    .where('rollout_id', 'in', [...rolloutIds])
+    .orderBy('rollout_id')
+    .orderBy('position')
+    .execute();
+}
+
+export async function openStage(trx: Trx, rolloutId: number, name: Stage['name'], nowMs: number): Promise<void> {
+  await trx
+    .updateTable('stages')
+    .set({ opened_at_ms: nowMs })
+    .where('rollout_id', '=', rolloutId)
+    .where('name', '=', name)
+    .execute();
+}
+
+export async function closeOpenStages(trx: Trx, rolloutId: number, nowMs: number): Promise<void> {
+  await trx
+    .updateTable('stages')
+    .set({ closed_at_ms: nowMs })
+    .where('rollout_id', '=', rolloutId)
+    .where('opened_at_ms', 'is not', null)
+    .where('closed_at_ms', 'is', null)
+    .execute();
+}
+
+/** How many devices each stage aims at: those of the product, and of the stage's label where it is not `general`. */
+export async function countTargeted(
+  db: Reader,
+  stage: Pick<Stage, 'label'> & {
+    readonly product: string;
+    readonly isGeneral: boolean;
+    readonly labelledUntilMs: number;
+  },
+): Promise<number> {
+  const devices = db
+    .selectFrom('devices')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('devices.product', '=', stage.product);
+  if (stage.isGeneral) return (await devices.executeTakeFirstOrThrow()).count;
+  const { count } = await devices
+    .innerJoin('device_labels', 'device_labels.device_id', 'devices.id')
+    .innerJoin('labels', 'labels.id', 'device_labels.label_id')
+    .where('labels.name', '=', stage.label)
+    .where('device_labels.put_at_ms', '<=', stage.labelledUntilMs)
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+export interface StateCount {
+  readonly stage_id: number;
+  readonly state: import('#server/rollout/model.ts').AssignmentState;
+  readonly is_silent: number;
+  readonly count: number;
+}
+
+/** The latest assignment of each device in a rollout, counted by stage, state and whether the device is silent. */
+export async function countStates(
+  db: Reader,
+  rolloutId: number,
+  silentBeforeMs: number,
+): Promise<readonly StateCount[]> {
+  return db
+    .selectFrom('assignments')
+    .innerJoin('devices', 'devices.id', 'assignments.device_id')
+    .select((e) => [
+      'assignments.stage_id',
+      'assignments.state',
+      sql<number>`case when devices.last_seen_at_ms < ${silentBeforeMs} then 1 else 0 end`.as('is_silent'),
+      e.fn.countAll<number>().as('count'),
+    ])
+    .where('assignments.id', 'in', (nested) =>
+      nested
+        .selectFrom('assignments as latest')
+        .select((e) => e.fn.max('latest.id').as('id'))
+        .where('latest.rollout_id', '=', rolloutId)
+        .groupBy('latest.device_id'),
+    )
+    .groupBy(['assignments.stage_id', 'assignments.state', sql`3`])
+    .execute();
+}
+
+/** Only before the pilot stage has opened. */
+export async function setPilotLabel(trx: Trx, rolloutId: number, label: string): Promise<void> {
+  await trx.updateTable('rollouts').set({ pilot_label: label }).where('id', '=', rolloutId).execute();
+  await trx
+    .updateTable('stages')
+    .set({ label })
+    .where('rollout_id', '=', rolloutId)
+    .where('name', '=', 'pilot')
+    .where('opened_at_ms', 'is', null)
+    .execute();
+}

@@ -1,0 +1,58 @@
+// Schedules: those of the file and those made through the API, with when each runs next.
+
+import type { Insertable, Selectable } from 'kysely';
+import { type Page, type Paged, runPage } from './paging.ts';
+import type { Reader, SchedulesTable, Trx } from './schema.ts';
+
+export type Schedule = Selectable<SchedulesTable>;
+
+export async function findSchedule(db: Reader, name: string): Promise<Schedule | undefined> {
+  return db.selectFrom('schedules').selectAll().where('name', '=', name).executeTakeFirst();
+}
+
+export async function listSchedules(db: Reader, page: Page): Promise<Paged<Schedule>> {
+  return runPage(db.selectFrom('schedules').selectAll('schedules'), page, { id: 'schedules.id' });
+}
+
+export async function listSchedulesFrom(db: Reader, source: Schedule['source']): Promise<readonly Schedule[]> {
+  return db.selectFrom('schedules').selectAll().where('source', '=', source).execute();
+}
+
+export async function listDue(db: Reader, nowMs: number): Promise<readonly Schedule[]> {
+  return db
+    .selectFrom('schedules')
+    .selectAll()
+    .where('enabled', '=', 1)
+    .where('next_run_at_ms', '<=', nowMs)
+    .orderBy('next_run_at_ms')
+    .limit(100)
+    .execute();
+}
+
+export async function addSchedule(trx: Trx, schedule: Insertable<SchedulesTable>): Promise<void> {
+  await trx.insertInto('schedules').values(schedule).execute();
+}
+
+export async function saveSchedule(trx: Trx, id: number, change: Partial<Omit<Schedule, 'id'>>): Promise<void> {
+  await trx.updateTable('schedules').set(change).where('id', '=', id).execute();
+}
+
+/** Takes one due run for this server process; false where another process has taken it. */
+export async function claimRun(
+  trx: Trx,
+  schedule: Schedule,
+  change: Pick<Schedule, 'next_run_at_ms'>,
+): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('schedules')
+    .set(change)
+    .where('id', '=', schedule.id)
+    .where('enabled', '=', 1)
+    .where('next_run_at_ms', '=', schedule.next_run_at_ms)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
+}
+
+export async function deleteSchedule(trx: Trx, id: number): Promise<void> {
+  await trx.deleteFrom('schedules').where('id', '=', id).execute();
+}

@@ -1,0 +1,178 @@
+// The tables as Kysely sees them; `migrations.ts` makes them. The same types on both databases: instants are UTC
+// milliseconds, truth values are 0 and 1, JSON is text, so that no query has to know which database it runs on.
+
+import type { Generated, Kysely, Transaction } from 'kysely';
+import type { AssignmentState, MissedPolicy, RolloutStatus, ScheduleAction, StageName } from '#server/rollout/model.ts';
+
+export interface Schema {
+  readonly catalog: CatalogTable;
+  readonly devices: DevicesTable;
+  readonly labels: LabelsTable;
+  readonly device_labels: DeviceLabelsTable;
+  readonly firmware: FirmwareTable;
+  readonly images: ImagesTable;
+  readonly rollouts: RolloutsTable;
+  readonly stages: StagesTable;
+  readonly assignments: AssignmentsTable;
+  readonly download_log: DownloadLogTable;
+  readonly schedules: SchedulesTable;
+  readonly audit: AuditTable;
+}
+
+/** Any connection: enough to read. */
+export type Reader = Kysely<Schema>;
+
+/** A transaction: what a function asks for that must not run outside of one. */
+export type Trx = Transaction<Schema>;
+
+export type Flag = 0 | 1;
+
+/** One row. `revision` counts every change of what decisions read beside the device itself: firmware, rollouts, schedules. */
+export interface CatalogTable {
+  readonly id: number;
+  readonly revision: number;
+}
+
+export interface DevicesTable {
+  readonly id: Generated<number>;
+  readonly mac: string;
+  readonly product: string;
+  readonly ip: string | null;
+  readonly current_version: string;
+  readonly chip: string | null;
+  readonly slot_bytes: number | null;
+  readonly image_sha256: string | null;
+  readonly on_trial: Flag;
+  readonly status: 'ok' | 'updating' | 'trial' | 'failed';
+  readonly attributes: string;
+  readonly first_seen_at_ms: number;
+  readonly last_seen_at_ms: number;
+}
+
+export interface LabelsTable {
+  readonly id: Generated<number>;
+  readonly name: string;
+  readonly description: string;
+  readonly created_at_ms: number;
+}
+
+export interface DeviceLabelsTable {
+  readonly device_id: number;
+  readonly label_id: number;
+  readonly put_at_ms: number;
+}
+
+export interface FirmwareTable {
+  readonly id: Generated<number>;
+  readonly product: string;
+  readonly version: string;
+  readonly channel: string;
+  readonly release_notes: string;
+  readonly security_version: number;
+  readonly pilot_ready: Flag;
+  readonly blocked: Flag;
+  readonly blocked_reason: string | null;
+  readonly created_at_ms: number;
+}
+
+export interface ImagesTable {
+  readonly id: Generated<number>;
+  readonly firmware_id: number;
+  readonly chip: string;
+  /** Place in the store, relative to its root. */
+  readonly path: string;
+  readonly size_bytes: number;
+  readonly sha256: string;
+  readonly elf_sha256: string | null;
+  /** SHA-256 of each 64 KiB block, as a JSON array of hex texts. */
+  readonly block_sha256: string;
+  readonly created_at_ms: number;
+}
+
+export interface RolloutsTable {
+  readonly id: Generated<number>;
+  readonly name: string;
+  readonly firmware_id: number;
+  readonly product: string;
+  readonly pilot_label: string;
+  readonly target_label: string;
+  readonly status: RolloutStatus;
+  readonly stage: StageName | null;
+  readonly created_at_ms: number;
+  readonly started_at_ms: number | null;
+  readonly ended_at_ms: number | null;
+  readonly ended_reason: string | null;
+}
+
+export interface StagesTable {
+  readonly id: Generated<number>;
+  readonly rollout_id: number;
+  readonly position: number;
+  readonly name: StageName;
+  readonly label: string;
+  readonly opened_at_ms: number | null;
+  readonly closed_at_ms: number | null;
+}
+
+export interface AssignmentsTable {
+  readonly id: Generated<number>;
+  readonly device_id: number;
+  readonly rollout_id: number;
+  readonly stage_id: number;
+  readonly firmware_id: number;
+  readonly image_id: number;
+  readonly is_rollback: Flag;
+  readonly attempt: number;
+  readonly state: AssignmentState;
+  readonly ran_build: Flag;
+  readonly confirm_claimed: Flag;
+  readonly left_before: Flag;
+  readonly error_code: string | null;
+  readonly boot_cause: string | null;
+  readonly detail: string | null;
+  /** An operator cleared it: it no longer counts against the build on this device. */
+  readonly forgiven: Flag;
+  readonly offered_at_ms: number;
+  readonly updated_at_ms: number;
+}
+
+/** Append-only: every report and every change that a check-in caused. */
+export interface DownloadLogTable {
+  readonly id: Generated<number>;
+  readonly at_ms: number;
+  readonly device_id: number;
+  readonly firmware_id: number;
+  readonly assignment_id: number;
+  /** Of a report; null for what a check-in showed. */
+  readonly sequence: number | null;
+  readonly status: string;
+  readonly error: string | null;
+  readonly detail: string | null;
+}
+
+export interface SchedulesTable {
+  readonly id: Generated<number>;
+  readonly name: string;
+  readonly cron: string;
+  readonly timezone: string;
+  readonly action: ScheduleAction;
+  readonly rollout: string | null;
+  readonly label: string | null;
+  readonly enabled: Flag;
+  readonly missed: MissedPolicy;
+  readonly grace_ms: number;
+  readonly duration_ms: number | null;
+  readonly source: 'file' | 'api';
+  readonly next_run_at_ms: number | null;
+  readonly last_run_at_ms: number | null;
+  readonly last_result: string | null;
+}
+
+export interface AuditTable {
+  readonly id: Generated<number>;
+  readonly at_ms: number;
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly details: string;
+}

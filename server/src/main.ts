@@ -1,0 +1,160 @@
+// Builds the parts of a server, runs them, closes them. The only file that knows all of them; `serve.ts` adds what a
+// process needs around it.
+
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { OtterError } from '#protocol/errors.ts';
+import { buildApp } from './api/app.ts';
+import { type Config, loadConfig } from './config/config.ts';
+import type { Environment } from './config/environment.ts';
+import { formatProblem } from './config/problem.ts';
+import { loadScheduleFile, type ScheduleSpec as FileSchedule } from './config/schedule-file.ts';
+import type { Database } from './db/database.ts';
+import { openPostgres } from './db/postgres.ts';
+import { openSqlite } from './db/sqlite.ts';
+import { type ScheduleSource, startScheduler } from './scheduler/scheduler.ts';
+import { Catalog } from './service/catalog.ts';
+import type { Deps, Settings } from './service/deps.ts';
+import { PresenceBuffer } from './service/presence.ts';
+import type { ScheduleSpec } from './service/schedules.ts';
+import { openDiskStore } from './storage/disk-store.ts';
+import { SERVER_VERSION } from './version.ts';
+
+export interface ServerOptions {
+  readonly home: string;
+  readonly env: Environment;
+  readonly port?: number;
+  /** Made from the configured level. */
+  readonly log: (level: string) => Logger;
+  /** UTC milliseconds; the clock of the machine unless a test brings its own. */
+  readonly clock?: () => number;
+}
+
+export interface RunningServer {
+  readonly config: Config;
+  readonly warnings: readonly string[];
+  /** The port that is listened on, also where 0 asked for a free one. */
+  readonly port: number;
+  /** Ends new connections, gives running requests `graceMs`, then closes everything in order. */
+  readonly close: (graceMs: number) => Promise<void>;
+}
+
+/** Resolves when the server takes requests. Throws `ConfigError`, or `start_refused`; then nothing is left open. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, warnings } = loadConfig({
+    home: options.home,
+    env: options.env,
+    ...(options.port === undefined ? {} : { port: options.port }),
+  });
+  const clock = options.clock ?? Date.now;
+  const log = options.log(config.logLevel);
+  const database = await openDatabase(config);
+  const deps: Deps = {
+    database,
+    catalog: new Catalog(database),
+    presence: new PresenceBuffer(database, log),
+    store: await openDiskStore(config.storageRoot),
+    settings: settingsOf(config),
+    log,
+    random: Math.random,
+  };
+  const scheduler = await startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
+  const startedAtMs = clock();
+  const app = await buildApp({
+    deps,
+    tls: { cert: config.certificate.certPem, key: config.certificate.keyPem },
+    tokens: config.tokens,
+    trustProxy: config.trustProxy,
+    maxConnections: config.limits.maxConnections,
+    server: () => ({ version: SERVER_VERSION, startedAtMs, warnings: [...warnings, ...scheduler.problems()] }),
+    clock,
+  });
+  const close = async (graceMs: number): Promise<void> => {
+    const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
+    await app.close();
+    clearTimeout(force);
+    await scheduler.stop();
+    await deps.presence.flush();
+    await database.close();
+  };
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    await close(0);
+    throw explainListen(error, config);
+  }
+  return { config, warnings, port: portOf(app.server.address(), config.port), close };
+}
+
+async function openDatabase({ database }: Config): Promise<Database> {
+  return database.kind === 'sqlite' ? openSqlite(database.file) : openPostgres(database.url);
+}
+
+function settingsOf(config: Config): Settings {
+  return {
+    pollIntervalS: config.poll.intervalS,
+    pollJitter: config.poll.jitterPct / 100,
+    labelsFromHints: config.labelsFromHints,
+    maxImageBytes: config.limits.maxImageBytes,
+    maxDownloads: config.limits.maxDownloads,
+  };
+}
+
+function scheduleSource(config: Config): ScheduleSource {
+  return () => {
+    const found = loadScheduleFile(config.scheduleFile);
+    return found.ok
+      ? { ok: true, specs: found.schedules.map(toSpec) }
+      : { ok: false, problems: found.problems.map(formatProblem) };
+  };
+}
+
+function toSpec(schedule: FileSchedule): ScheduleSpec {
+  const { action } = schedule;
+  return {
+    name: schedule.name,
+    cron: schedule.cron,
+    timezone: schedule.timezone,
+    action: action.kind,
+    rollout: action.rollout ?? null,
+    label: schedule.label ?? null,
+    enabled: schedule.enabled,
+    missed: schedule.missed,
+    graceMs: schedule.graceS * 1000,
+    durationMs: action.kind === 'window' ? action.durationS * 1000 : null,
+  };
+}
+
+function explainListen(error: unknown, { host, port }: Config): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'EADDRINUSE':
+      return new OtterError(
+        'start_refused',
+        `${host}:${port} is in use by another program`,
+        'stop that one, or choose another port with --port',
+        { cause: error },
+      );
+    case 'EACCES':
+      return new OtterError(
+        'start_refused',
+        `${host}:${port} needs rights that this user does not have`,
+        'use a port above 1023, such as 8443',
+        { cause: error },
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new OtterError(
+        'start_refused',
+        `${host} is no address of this machine`,
+        'set host: 0.0.0.0 in config/server.yml to listen on all',
+        { cause: error },
+      );
+    default:
+      return error;
+  }
+}
+
+function portOf(address: AddressInfo | string | null, fallback: number): number {
+  return typeof address === 'object' && address !== null ? address.port : fallback;
+}

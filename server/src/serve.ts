@@ -1,0 +1,124 @@
+// The process around a server: what it says at the start, how it stops, how it exits. `otter start` and `otter serve` are
+// this.
+
+import { join } from 'node:path';
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { OtterError } from '#protocol/errors.ts';
+import { localHosts } from './certs/self-signed.ts';
+import { readCertificate } from './certs/certificate.ts';
+import { ConfigError } from './config/problem.ts';
+import { type RunningServer, startServer } from './main.ts';
+
+export interface ServeOptions {
+  readonly home: string;
+  readonly port?: number;
+  /** Log for people instead of JSON lines. */
+  readonly pretty: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** What running requests get when the server is asked to stop. */
+const STOP_GRACE_MS = 10_000;
+
+/** How long a log line may stay in memory. */
+const LOG_FLUSH_MS = 1_000;
+
+/** `EX_CONFIG` of sysexits.h: do not start me again before somebody changed something. */
+const EXIT_REFUSED = 78;
+
+/** Runs until SIGINT or SIGTERM; resolves with the exit code. */
+export async function serve(options: ServeOptions): Promise<number> {
+  const output = options.pretty ? await prettyOutput() : lineOutput();
+  let log: Logger | undefined;
+  try {
+    const server = await startServer({
+      home: options.home,
+      env: options.env,
+      ...(options.port === undefined ? {} : { port: options.port }),
+      log: (level) => (log = pino({ level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, output.stream)),
+    });
+    const stop = untilSignal();
+    announce(server, options, log);
+    const signal = await stop;
+    log?.info({ signal }, 'stopping: running downloads get 10 s');
+    await server.close(STOP_GRACE_MS);
+    log?.info('stopped');
+    return 0;
+  } catch (error) {
+    if (!(error instanceof OtterError)) throw error;
+    process.stderr.write(error instanceof ConfigError ? `${error.message}\n` : `${error.message}\n  ${error.hint}\n`);
+    return EXIT_REFUSED;
+  } finally {
+    output.flush();
+  }
+}
+
+/** A second signal ends the process at once. */
+async function untilSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        resolve(signal);
+        process.once(signal, () => process.exit(130));
+      });
+    }
+  });
+}
+
+/** Everything that a person needs next. Programs get the same as one log line. */
+function announce(server: RunningServer, options: ServeOptions, log: Logger | undefined): void {
+  const { config, port } = server;
+  const certificate = readCertificate(config.certificate.certPem);
+  const url = `https://localhost:${port}`;
+  log?.info(
+    {
+      url,
+      host: config.host,
+      certificate_sha256: certificate.fingerprint256,
+      spki_pin: `spki:${certificate.spkiPin}`,
+      home: config.home,
+    },
+    'listening',
+  );
+  for (const warning of server.warnings) log?.warn(warning);
+  const at = config.home === process.cwd() ? '' : ` --home ${config.home}`;
+  const addresses = localHosts().filter((host) => /^[0-9.]+$/.test(host) && !host.startsWith('127.'));
+  const text = `
+Otter is ready at ${url}${addresses.length === 0 ? '' : `  (for boards: ${addresses.map((address) => `https://${address}:${port}`).join('  ')})`}
+
+  certificate  ${certificate.fingerprint256}  (SHA-256)
+  pin          spki:${certificate.spkiPin}
+  fleet token  ${join(config.home, 'data/tokens/fleet.token')}  (for boards)
+  admin token  ${join(config.home, 'data/tokens/admin.token')}  (for operators; on this machine the command line finds it)
+
+Next, in another terminal:
+  npx otter status${at}
+  npx otter firmware add firmware.bin --version 1.0.0${at}
+  npx otter simulate --devices 10${at}
+
+`;
+  (options.pretty ? process.stdout : process.stderr).write(text);
+}
+
+interface LogOutput {
+  readonly stream: DestinationStream;
+  readonly flush: () => void;
+}
+
+/** Buffered: a write per request would cost more than the request. Lost at most: the last second, and only on a crash. */
+function lineOutput(): LogOutput {
+  const stream = pino.destination({ sync: false, minLength: 4_096 });
+  setInterval(() => stream.flush(), LOG_FLUSH_MS).unref();
+  return { stream, flush: () => stream.flushSync() };
+}
+
+async function prettyOutput(): Promise<LogOutput> {
+  const { default: pretty } = await import('pino-pretty');
+  const stream = pretty({
+    sync: true,
+    ignore: 'request_id',
+    translateTime: 'SYS:HH:MM:ss',
+    colorize: process.stdout.isTTY,
+  });
+  return { stream, flush: () => undefined };
+}

@@ -1,0 +1,109 @@
+// The catalog of the database kept in memory under its revision. Correct with any number of server processes: whoever
+// uses it first reads the revision from the database, together with the facts of the device, and gets exactly that one.
+
+import type { Database } from '#server/db/database.ts';
+import {
+  type CatalogRows,
+  getRevision,
+  loadCatalog,
+  type StoredFirmware,
+  type StoredImage,
+} from '#server/db/catalog.ts';
+import type { Trx } from '#server/db/schema.ts';
+import type { RolloutFacts } from '#server/rollout/model.ts';
+import { isOpen } from '#server/rollout/advance.ts';
+import { compareVersions } from '#server/rollout/version.ts';
+import { WindowClock } from './window-clock.ts';
+
+export interface CatalogView {
+  readonly revision: number;
+  readonly findFirmware: (product: string, version: string) => StoredFirmware | undefined;
+  /** Every firmware with this version, of any product. */
+  readonly listByVersion: (version: string) => readonly StoredFirmware[];
+  readonly findBuild: (
+    firmwareId: number,
+    imageId: number,
+  ) => { readonly firmware: StoredFirmware; readonly image: StoredImage } | undefined;
+  readonly openRolloutOf: (product: string) => RolloutFacts | undefined;
+  /** The completed rollout of the newest firmware of the product that is not blocked. */
+  readonly stableOf: (product: string) => RolloutFacts | undefined;
+  readonly windows: WindowClock;
+}
+
+export class Catalog {
+  readonly #database: Database;
+  #view: CatalogView | undefined;
+  #loading: Promise<CatalogView> | undefined;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** The view of this revision or of a newer one. */
+  async at(revision: number): Promise<CatalogView> {
+    if (this.#view !== undefined && this.#view.revision >= revision) return this.#view;
+    this.#loading ??= this.#database
+      .snapshot(loadCatalog)
+      .then((rows) => this.#keep(rows))
+      .finally(() => {
+        this.#loading = undefined;
+      });
+    const loaded = await this.#loading;
+    return loaded.revision >= revision ? loaded : this.at(revision);
+  }
+
+  /** The view that belongs to this transaction, with what the transaction itself changed. */
+  async within(trx: Trx): Promise<CatalogView> {
+    const revision = await getRevision(trx);
+    // Rows of a transaction may yet be rolled back, so they are never kept.
+    return this.#view?.revision === revision ? this.#view : viewOf(await loadCatalog(trx));
+  }
+
+  /** The view of what is committed now. */
+  async current(): Promise<CatalogView> {
+    return this.at(await getRevision(this.#database.read));
+  }
+
+  #keep(rows: CatalogRows): CatalogView {
+    const view = viewOf(rows);
+    if (this.#view === undefined || view.revision > this.#view.revision) this.#view = view;
+    return this.#view;
+  }
+}
+
+function viewOf(rows: CatalogRows): CatalogView {
+  const firmware = new Map(rows.firmware.map((item) => [item.id, item]));
+  const byName = new Map(rows.firmware.map((item) => [`${item.product} ${item.version}`, item]));
+  const byVersion = Map.groupBy(rows.firmware, ({ version }) => version);
+  const open = new Map(
+    rows.rollouts.filter(({ status }) => isOpen(status)).map((rollout) => [rollout.firmware.product, rollout]),
+  );
+  const stable = new Map(
+    [...Map.groupBy(rows.rollouts, ({ firmware: { product } }) => product)].map(([product, rollouts]) => [
+      product,
+      newestComplete(rollouts),
+    ]),
+  );
+  return {
+    revision: rows.revision,
+    findFirmware: (product, version) => byName.get(`${product} ${version}`),
+    listByVersion: (version) => byVersion.get(version) ?? [],
+    findBuild: (firmwareId, imageId) => {
+      const build = firmware.get(firmwareId);
+      const image = build?.images.find(({ id }) => id === imageId);
+      return build === undefined || image === undefined ? undefined : { firmware: build, image };
+    },
+    openRolloutOf: (product) => open.get(product),
+    stableOf: (product) => stable.get(product),
+    windows: new WindowClock(rows.windows),
+  };
+}
+
+function newestComplete(rollouts: readonly RolloutFacts[]): RolloutFacts | undefined {
+  return rollouts
+    .filter(({ status, firmware }) => status === 'complete' && !firmware.blocked)
+    .toSorted(
+      (left, right) => (compareVersions(left.firmware.version, right.firmware.version) ?? 0) || left.id - right.id,
+    )
+    .at(-1);
+}

@@ -1,0 +1,202 @@
+// A device asks whether there is something for it. Load the facts, decide, save what changed, answer: a poll that changes
+// nothing is one read and no write.
+
+import type { CheckUpdateAnswer } from '#protocol/device-api.ts';
+import { imagePath } from '#protocol/device-api.ts';
+import { MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
+import { addAssignment, addLog, countAttempts, saveProgress } from '#server/db/assignments.ts';
+import { type CheckInFacts, findCheckInFacts, lockCheckInFacts } from '#server/db/check-in-facts.ts';
+import { addDevice, setDeviceStatus } from '#server/db/devices.ts';
+import { addLabel, putLabel } from '#server/db/labels.ts';
+import type { Trx } from '#server/db/schema.ts';
+import { startOf, type Sighting } from '#server/rollout/assignment.ts';
+import type { Decision } from '#server/rollout/decide.ts';
+import type { DeviceFacts } from '#server/rollout/model.ts';
+import { type CheckInPlan, planCheckIn } from '#server/rollout/plan.ts';
+import type { CatalogView } from './catalog.ts';
+import type { Deps } from './deps.ts';
+import { attemptsOf, factsOf, progressColumns } from './device-facts.ts';
+import { manifestOf } from './manifest.ts';
+
+/** A check-in as the edge read it: names canonical, telemetry already reduced to what makes sense. */
+export interface CheckIn {
+  readonly mac: string;
+  readonly ip: string;
+  readonly product: string;
+  readonly chip: string | undefined;
+  readonly slotBytes: number | undefined;
+  readonly sighting: Sighting;
+  readonly labelHints: readonly string[];
+  /** Everything else that the device says of itself, shown to operators as it is. */
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+/** The answer for the device, and the decision for the log line. Throws `unavailable`, `storage_full`. */
+export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Promise<CheckUpdateAnswer> {
+  const { database, catalog } = deps;
+  const facts = await findCheckInFacts(database.read, database.dialect, request.mac);
+  const known = merge(request, facts);
+  const view = await catalog.at(facts.revision);
+  const plan = planFor(known, facts, view, nowMs);
+  if (facts.device !== undefined && isQuiet(facts, plan, newLabels(deps, known, facts))) {
+    deps.presence.note(presenceOf(facts.device.id, known, nowMs));
+    return answer(deps, { plan, view, labels: facts.labels, assignmentId: plan.offered?.id, nowMs });
+  }
+  return database.write(async (trx) => saveCheckIn(deps, trx, request, nowMs));
+}
+
+/** The same once more on locked facts, since they may have changed between the read and the lock. */
+async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number): Promise<CheckUpdateAnswer> {
+  const { dialect } = deps.database;
+  const before = await lockCheckInFacts(trx, dialect, request.mac);
+  const known = merge(request, before);
+  const deviceId = before.device?.id ?? (await register(trx, known, nowMs));
+  const hinted = newLabels(deps, known, before);
+  for (const name of hinted) {
+    const { id } = await addLabel(trx, { name, description: 'from a label hint', nowMs });
+    await putLabel(trx, id, [deviceId], nowMs);
+  }
+  const facts =
+    hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.mac) : before;
+  const view = await deps.catalog.within(trx);
+  const plan = planFor(known, facts, view, nowMs);
+  const assignmentId = await savePlan(trx, deviceId, plan, known.sighting, nowMs);
+  await setDeviceStatus(trx, deviceId, plan.status);
+  deps.presence.note(presenceOf(deviceId, known, nowMs));
+  return answer(deps, { plan, view, labels: facts.labels, assignmentId, nowMs });
+}
+
+async function savePlan(
+  trx: Trx,
+  deviceId: number,
+  plan: CheckInPlan,
+  sighting: Sighting,
+  nowMs: number,
+): Promise<number | undefined> {
+  for (const attempt of plan.changed) {
+    await saveProgress(trx, attempt.id, progressColumns(attempt.progress, nowMs));
+    await addLog(trx, logEntry(deviceId, attempt.firmwareId, attempt.id, attempt.progress.state, nowMs));
+  }
+  const { decision } = plan;
+  if (decision.outcome === 'hold' || plan.offered !== undefined) return plan.offered?.id;
+  const firmwareId = decision.rollout.firmware.id;
+  const id = await addAssignment(trx, {
+    ...progressColumns(startOf({ leftBefore: false }), nowMs),
+    device_id: deviceId,
+    rollout_id: decision.rollout.id,
+    stage_id: decision.rollout.stageId,
+    firmware_id: firmwareId,
+    image_id: decision.image.id,
+    is_rollback: decision.outcome === 'rollback' ? 1 : 0,
+    attempt: (await countAttempts(trx, deviceId, firmwareId)) + 1,
+    left_before: sighting.rolledBackFrom === decision.rollout.firmware.version ? 1 : 0,
+    forgiven: 0,
+    offered_at_ms: nowMs,
+  });
+  await addLog(trx, logEntry(deviceId, firmwareId, id, 'offered', nowMs));
+  return id;
+}
+
+function planFor(request: CheckIn, facts: CheckInFacts, view: CatalogView, nowMs: number): CheckInPlan {
+  const device: DeviceFacts = {
+    mac: request.mac,
+    product: request.product,
+    currentVersion: request.sighting.version,
+    chip: request.chip,
+    slotBytes: request.slotBytes,
+    onTrial: request.sighting.onTrial,
+    labels: facts.labels,
+  };
+  return planCheckIn(factsOf(device, view, nowMs), attemptsOf(facts.attempts, view), request.sighting, nowMs);
+}
+
+function isQuiet(facts: CheckInFacts, plan: CheckInPlan, hinted: readonly string[]): boolean {
+  const needsAssignment = plan.decision.outcome !== 'hold' && plan.offered === undefined;
+  return plan.changed.length === 0 && !needsAssignment && hinted.length === 0 && facts.device?.status === plan.status;
+}
+
+/** A board that leaves out its chip or slot this time has not changed them. */
+function merge(request: CheckIn, { device }: CheckInFacts): CheckIn {
+  return {
+    ...request,
+    chip: request.chip ?? device?.chip ?? undefined,
+    slotBytes: request.slotBytes ?? device?.slot_bytes ?? undefined,
+  };
+}
+
+function newLabels(deps: Deps, request: CheckIn, facts: CheckInFacts): readonly string[] {
+  const allowed = deps.settings.labelsFromHints;
+  if (allowed.length === 0 || request.labelHints.length === 0) return [];
+  return request.labelHints.filter((hint) => allowed.includes(hint) && !facts.labels.some(({ name }) => name === hint));
+}
+
+async function register(trx: Trx, request: CheckIn, nowMs: number): Promise<number> {
+  const { id: _, ...presence } = presenceOf(0, request, nowMs);
+  return addDevice(trx, { ...presence, mac: request.mac, status: 'ok', first_seen_at_ms: nowMs });
+}
+
+function presenceOf(id: number, request: CheckIn, nowMs: number) {
+  return {
+    id,
+    product: request.product,
+    ip: request.ip,
+    current_version: request.sighting.version,
+    chip: request.chip ?? null,
+    slot_bytes: request.slotBytes ?? null,
+    image_sha256: request.sighting.imageSha256 ?? null,
+    on_trial: request.sighting.onTrial ? 1 : 0,
+    attributes: JSON.stringify(request.attributes),
+    last_seen_at_ms: nowMs,
+  } as const;
+}
+
+function logEntry(deviceId: number, firmwareId: number, assignmentId: number, status: string, nowMs: number) {
+  return {
+    at_ms: nowMs,
+    device_id: deviceId,
+    firmware_id: firmwareId,
+    assignment_id: assignmentId,
+    sequence: null,
+    status,
+    error: null,
+    detail: null,
+  };
+}
+
+interface Outcome {
+  readonly plan: CheckInPlan;
+  readonly view: CatalogView;
+  readonly labels: CheckInFacts['labels'];
+  readonly assignmentId: number | undefined;
+  readonly nowMs: number;
+}
+
+function answer(deps: Deps, outcome: Outcome): CheckUpdateAnswer {
+  const { decision } = outcome.plan;
+  const poll_interval_s = pollIntervalS(deps, decision, outcome.nowMs);
+  if (decision.outcome === 'hold') return { update_available: false, reason: decision.reason, poll_interval_s };
+  const build = outcome.view.findBuild(decision.rollout.firmware.id, decision.image.id);
+  if (build === undefined || outcome.assignmentId === undefined)
+    throw new Error('an offer without build or assignment');
+  const manifest = manifestOf({ ...build.firmware, image: build.image });
+  return {
+    update_available: true,
+    reason: decision.reason,
+    poll_interval_s,
+    assignment_id: outcome.assignmentId,
+    rollback: decision.outcome === 'rollback',
+    labels: outcome.labels.map(({ name }) => name),
+    manifest,
+    url: imagePath(manifest),
+  };
+}
+
+/** The configured interval with jitter; sooner where a back-off ends before it. */
+function pollIntervalS({ settings, random }: Deps, decision: Decision, nowMs: number): number {
+  const jittered = settings.pollIntervalS * (1 + settings.pollJitter * (2 * random() - 1));
+  const waitS =
+    decision.outcome === 'hold' && decision.nextOfferAtMs !== undefined
+      ? Math.ceil((decision.nextOfferAtMs - nowMs) / 1000)
+      : Number.POSITIVE_INFINITY;
+  return Math.max(MIN_POLL_INTERVAL_S, Math.min(MAX_POLL_INTERVAL_S, Math.round(jittered), waitS));
+}

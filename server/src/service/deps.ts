@@ -1,0 +1,28 @@
+// What every use case needs, built once by `main.ts` and passed as first argument.
+
+import type { Logger } from 'pino';
+import type { Database } from '#server/db/database.ts';
+import type { DiskStore } from '#server/storage/disk-store.ts';
+import type { Catalog } from './catalog.ts';
+import type { PresenceBuffer } from './presence.ts';
+
+export interface Settings {
+  readonly pollIntervalS: number;
+  /** The interval sent to a device varies by this share, 0 to 0.5, so that a fleet does not poll in step. */
+  readonly pollJitter: number;
+  /** Label hints that become labels by themselves. */
+  readonly labelsFromHints: readonly string[];
+  readonly maxImageBytes: number;
+  readonly maxDownloads: number;
+}
+
+export interface Deps {
+  readonly database: Database;
+  readonly catalog: Catalog;
+  readonly presence: PresenceBuffer;
+  readonly store: DiskStore;
+  readonly settings: Settings;
+  readonly log: Logger;
+  /** A number in [0, 1), for jitter only. */
+  readonly random: () => number;
+}

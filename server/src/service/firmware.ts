@@ -1,0 +1,202 @@
+// Firmware for operators: list, mark as ready for the pilot, block and unblock. Uploading is in `upload.ts`.
+
+import type { BlockAnswer, Firmware } from '#protocol/admin-api.ts';
+import { imagePath } from '#protocol/device-api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { supersedeOpen } from '#server/db/assignments.ts';
+import { addAudit } from '#server/db/audit.ts';
+import { raiseRevision } from '#server/db/catalog.ts';
+import { countRunning } from '#server/db/devices.ts';
+import {
+  type Firmware as FirmwareRow,
+  type Image as ImageRow,
+  listFirmware as listRows,
+  listFirmwareByVersion,
+  listImages,
+  setBlocked,
+  setPilotReady as savePilotReady,
+} from '#server/db/firmware.ts';
+import { closeOpenStages, listUnended, saveRollout } from '#server/db/rollouts.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import type { CatalogView } from './catalog.ts';
+import type { Deps } from './deps.ts';
+import { toInstant } from './instant.ts';
+import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
+
+/** A version, and the product where several have it. */
+export interface FirmwareName {
+  readonly version: string;
+  readonly product?: string | undefined;
+}
+
+export async function listFirmware(
+  deps: Deps,
+  query: ListQuery & { readonly product?: string | undefined; readonly channel?: string | undefined },
+): Promise<Listed<Firmware>> {
+  const { read } = deps.database;
+  const page = await listRows(
+    read,
+    { product: query.product, channel: query.channel },
+    readPage(query, { created_at: 'firmware.created_at_ms' }, '-created_at'),
+  );
+  return toListed(page, await viewFirmware(read, await deps.catalog.current(), page.rows));
+}
+
+/** Throws `firmware_unknown`, `version_ambiguous`. */
+export async function getFirmware(deps: Deps, name: FirmwareName): Promise<Firmware> {
+  const { read } = deps.database;
+  return viewOne(read, await deps.catalog.current(), await getRow(read, name));
+}
+
+export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boolean, nowMs: number): Promise<Firmware> {
+  return deps.database.write(async (trx) => {
+    await raiseRevision(trx);
+    const row = await getRow(trx, name);
+    if (ready) refuseBlocked(row);
+    await savePilotReady(trx, row.id, ready);
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: 'admin',
+      action: ready ? 'firmware.ready' : 'firmware.not_ready',
+      subject: subjectOf(row),
+    });
+    return viewFresh(deps, trx, name);
+  });
+}
+
+/**
+ * No offer of this firmware from the next check on: its rollouts are aborted, and devices that run it are offered the
+ * prior stable one, which the answer names. Blocking twice changes nothing but the reason.
+ */
+export async function blockFirmware(
+  deps: Deps,
+  name: FirmwareName,
+  reason: string | undefined,
+  nowMs: number,
+): Promise<BlockAnswer> {
+  await deps.presence.flush();
+  return deps.database.write(async (trx) => {
+    await raiseRevision(trx);
+    const row = await getRow(trx, name);
+    await setBlocked(trx, row.id, { reason: reason ?? 'blocked by an operator' });
+    const rollouts = await listUnended(trx, row.id);
+    for (const rollout of rollouts) {
+      await saveRollout(trx, rollout.id, {
+        status: 'aborted',
+        ended_at_ms: nowMs,
+        ended_reason: 'its firmware was blocked',
+      });
+      await closeOpenStages(trx, rollout.id, nowMs);
+      await supersedeOpen(trx, rollout.id, nowMs);
+    }
+    const firmware = await viewFresh(deps, trx, name);
+    const view = await deps.catalog.within(trx);
+    const answer = {
+      firmware,
+      aborted_rollouts: rollouts.map((rollout) => rollout.name),
+      devices_running: await countRunning(trx, row),
+      prior_stable: view.stableOf(row.product)?.firmware.version ?? null,
+    };
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: 'admin',
+      action: 'firmware.block',
+      subject: subjectOf(row),
+      details: { reason, aborted: answer.aborted_rollouts, prior_stable: answer.prior_stable },
+    });
+    return answer;
+  });
+}
+
+export async function unblockFirmware(deps: Deps, name: FirmwareName, nowMs: number): Promise<Firmware> {
+  return deps.database.write(async (trx) => {
+    await raiseRevision(trx);
+    const row = await getRow(trx, name);
+    await setBlocked(trx, row.id, undefined);
+    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'firmware.unblock', subject: subjectOf(row) });
+    return viewFresh(deps, trx, name);
+  });
+}
+
+/** The one firmware that the name means. Throws `firmware_unknown`, or `version_ambiguous` with the products. */
+export async function getRow(db: Reader, name: FirmwareName): Promise<FirmwareRow> {
+  const [row, ...others] = await listFirmwareByVersion(db, name.version, name.product);
+  if (row === undefined) {
+    throw new OtterError(
+      'firmware_unknown',
+      `there is no firmware ${name.product === undefined ? '' : `${name.product} `}${name.version}`,
+      'look at the list of firmware; upload it first',
+    );
+  }
+  if (others.length > 0) {
+    throw new OtterError(
+      'version_ambiguous',
+      `several products have version ${name.version}: ${[row, ...others].map(({ product }) => product).join(', ')}`,
+      'say which product',
+    );
+  }
+  return row;
+}
+
+export function refuseBlocked(row: FirmwareRow): void {
+  if (row.blocked === 1)
+    throw new OtterError(
+      'firmware_blocked',
+      `firmware ${subjectOf(row)} is blocked: ${row.blocked_reason ?? ''}`,
+      'unblock it first, or upload a newer version',
+    );
+}
+
+export function subjectOf(row: { readonly product: string; readonly version: string }): string {
+  return `${row.product} ${row.version}`;
+}
+
+export function viewImage(
+  firmware: { readonly product: string; readonly version: string },
+  row: ImageRow,
+): Firmware['images'][number] {
+  return {
+    chip: row.chip,
+    size_bytes: row.size_bytes,
+    sha256: row.sha256,
+    url: imagePath({ ...firmware, chip: row.chip }),
+    created_at: toInstant(row.created_at_ms),
+  };
+}
+
+/** One firmware as the transaction sees it, with its own changes. */
+export async function viewFresh(deps: Deps, trx: Trx, name: FirmwareName): Promise<Firmware> {
+  return viewOne(trx, await deps.catalog.within(trx), await getRow(trx, name));
+}
+
+async function viewOne(db: Reader, view: CatalogView, row: FirmwareRow): Promise<Firmware> {
+  const [firmware] = await viewFirmware(db, view, [row]);
+  if (firmware === undefined) throw new Error('a firmware without a view');
+  return firmware;
+}
+
+async function viewFirmware(db: Reader, view: CatalogView, rows: readonly FirmwareRow[]): Promise<Firmware[]> {
+  const images = Map.groupBy(
+    await listImages(
+      db,
+      rows.map(({ id }) => id),
+    ),
+    ({ firmware_id }) => firmware_id,
+  );
+  return Promise.all(
+    rows.map(async (row) => ({
+      product: row.product,
+      version: row.version,
+      channel: row.channel,
+      release_notes: row.release_notes,
+      security_version: row.security_version,
+      pilot_ready: row.pilot_ready === 1,
+      blocked: row.blocked === 1,
+      blocked_reason: row.blocked_reason,
+      stable: view.stableOf(row.product)?.firmware.id === row.id,
+      created_at: toInstant(row.created_at_ms),
+      images: (images.get(row.id) ?? []).map((image) => viewImage(row, image)),
+      devices: await countRunning(db, row),
+    })),
+  );
+}

@@ -1,0 +1,141 @@
+// Labels: what an operator puts on devices. A label that is put on while a rollout's stage for it is open counts from the
+// next stage on; taken off, it counts at once.
+
+import type { Device, Label } from '#protocol/admin-api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { GENERAL_LABEL } from '#protocol/words.ts';
+import { addAudit } from '#server/db/audit.ts';
+import { listDeviceIds } from '#server/db/devices.ts';
+import {
+  addLabel,
+  deleteLabel as deleteRow,
+  findLabel,
+  getLabelWithCount,
+  type LabelWithCount,
+  listLabels as listRows,
+  putLabel,
+  takeLabelOff,
+} from '#server/db/labels.ts';
+import { listUnendedByLabel } from '#server/db/rollouts.ts';
+import type { Reader } from '#server/db/schema.ts';
+import type { Deps } from './deps.ts';
+import { getRow, unknownDevice, viewDevices } from './devices.ts';
+import { toInstant } from './instant.ts';
+import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
+
+export async function listLabels(deps: Deps, query: ListQuery): Promise<Listed<Label>> {
+  const page = await listRows(deps.database.read, readPage(query, { name: 'labels.name' }, 'name'));
+  return toListed(page, page.rows.map(viewLabel));
+}
+
+/** Throws `name_taken`, `name_reserved`. */
+export async function createLabel(
+  deps: Deps,
+  label: { readonly name: string; readonly description?: string | undefined },
+  nowMs: number,
+): Promise<Label> {
+  refuseGeneral(label.name);
+  return deps.database.write(async (trx) => {
+    const { id, isNew } = await addLabel(trx, { name: label.name, description: label.description ?? '', nowMs });
+    if (!isNew) throw new OtterError('name_taken', `label ${label.name} exists`, 'use it, or choose another name');
+    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.create', subject: label.name });
+    return viewLabel(await getLabelWithCount(trx, id));
+  });
+}
+
+/** Takes the label off every device. Throws `label_unknown`, `in_use` while a rollout that has not ended aims at it. */
+export async function deleteLabel(deps: Deps, name: string, nowMs: number): Promise<{ devices: number }> {
+  return deps.database.write(async (trx) => {
+    const label = await getLabel(trx, name);
+    const users = (await listUnendedByLabel(trx, name)).map((rollout) => rollout.name);
+    if (users.length > 0)
+      throw new OtterError('in_use', `label ${name} is the pilot of ${users.join(', ')}`, 'complete or abort it first');
+    const devices = await deleteRow(trx, label.id);
+    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.delete', subject: name, details: { devices } });
+    return { devices };
+  });
+}
+
+/** Puts a label on these devices, all or none; the label is made if it is new. Throws `device_unknown`, `name_reserved`. */
+export async function labelDevices(
+  deps: Deps,
+  name: string,
+  macs: readonly string[],
+  nowMs: number,
+): Promise<{ changed: number }> {
+  refuseGeneral(name);
+  return deps.database.write(async (trx) => {
+    const devices = await listDeviceIds(trx, macs);
+    const missing = macs.find((mac) => !devices.some((device) => device.mac === mac));
+    if (missing !== undefined) throw unknownDevice(missing);
+    const { id } = await addLabel(trx, { name, description: '', nowMs });
+    const changed = await putLabel(
+      trx,
+      id,
+      devices.map((device) => device.id),
+      nowMs,
+    );
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: 'admin',
+      action: 'device.label',
+      subject: name,
+      details: { macs: macs.slice(0, 100), devices: macs.length },
+    });
+    return { changed };
+  });
+}
+
+export async function labelDevice(deps: Deps, mac: string, name: string, nowMs: number): Promise<Device> {
+  await labelDevices(deps, name, [mac], nowMs);
+  return viewOne(deps, deps.database.read, mac, nowMs);
+}
+
+/** Throws `device_unknown`, `label_unknown`; a label that the device does not wear is no error. */
+export async function unlabelDevice(deps: Deps, mac: string, name: string, nowMs: number): Promise<Device> {
+  return deps.database.write(async (trx) => {
+    const device = await getRow(trx, mac);
+    const label = await getLabel(trx, name);
+    const wasOn = await takeLabelOff(trx, label.id, device.id);
+    if (wasOn)
+      await addAudit(trx, {
+        atMs: nowMs,
+        actor: 'admin',
+        action: 'device.unlabel',
+        subject: name,
+        details: { macs: [mac] },
+      });
+    return viewOne(deps, trx, mac, nowMs);
+  });
+}
+
+async function viewOne(deps: Deps, db: Reader, mac: string, nowMs: number): Promise<Device> {
+  const [device] = await viewDevices(deps, db, [await getRow(db, mac)], nowMs);
+  if (device === undefined) throw unknownDevice(mac);
+  return device;
+}
+
+async function getLabel(db: Reader, name: string) {
+  const label = await findLabel(db, name);
+  if (label === undefined)
+    throw new OtterError('label_unknown', `there is no label ${name}`, 'look at the list of labels');
+  return label;
+}
+
+function refuseGeneral(name: string): void {
+  if (name === GENERAL_LABEL)
+    throw new OtterError(
+      'name_reserved',
+      `the label ${GENERAL_LABEL} means every device`,
+      'it is never put on a device; choose another name',
+    );
+}
+
+function viewLabel(row: LabelWithCount): Label {
+  return {
+    name: row.name,
+    description: row.description,
+    devices: row.devices,
+    created_at: toInstant(row.created_at_ms),
+  };
+}

@@ -1,0 +1,61 @@
+// A device reports how far it is. Idempotent by (assignment, sequence): a repeat is answered like the first, and late or
+// reordered reports end in the same state.
+
+import type { ReportStatus, ReportStatusAnswer } from '#protocol/device-api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { addReport, findLatestAssignmentId, lockAssignment, saveProgress } from '#server/db/assignments.ts';
+import { setDeviceStatus } from '#server/db/devices.ts';
+import { afterReport, isOpenState } from '#server/rollout/assignment.ts';
+import type { AssignmentState } from '#server/rollout/model.ts';
+import type { DeviceStatus } from '#server/rollout/plan.ts';
+import type { Deps } from './deps.ts';
+import { progressColumns, progressOf } from './device-facts.ts';
+
+export interface Report {
+  readonly mac: string;
+  readonly assignmentId: number;
+  readonly sequence: number;
+  readonly status: ReportStatus;
+  readonly errorCode: string | undefined;
+  readonly detail: string | undefined;
+}
+
+/** Durable when it resolves. Throws `assignment_unknown` also for an assignment of another device. */
+export async function report(deps: Deps, request: Report, nowMs: number): Promise<ReportStatusAnswer> {
+  return deps.database.write(async (trx) => {
+    const assignment = await lockAssignment(trx, deps.database.dialect, request.assignmentId);
+    if (assignment === undefined || assignment.mac !== request.mac) {
+      throw new OtterError(
+        'assignment_unknown',
+        `assignment_id: device ${request.mac} has no assignment ${request.assignmentId}`,
+        'drop this report and check for an update',
+      );
+    }
+    const isNew = await addReport(trx, {
+      at_ms: nowMs,
+      device_id: assignment.device_id,
+      firmware_id: assignment.firmware_id,
+      assignment_id: assignment.id,
+      sequence: request.sequence,
+      status: request.status,
+      error: request.errorCode ?? null,
+      detail: request.detail ?? null,
+    });
+    if (!isNew) return { state: assignment.state, duplicate: true };
+    const progress = afterReport(progressOf(assignment), request);
+    await saveProgress(
+      trx,
+      assignment.id,
+      progressColumns(progress, progress.state === assignment.state ? assignment.updated_at_ms : nowMs),
+    );
+    const isLatest = (await findLatestAssignmentId(trx, assignment.device_id)) === assignment.id;
+    if (isLatest) await setDeviceStatus(trx, assignment.device_id, statusAfter(progress.state));
+    return { state: progress.state, duplicate: false };
+  });
+}
+
+function statusAfter(state: AssignmentState): DeviceStatus {
+  if (state === 'trial') return 'trial';
+  if (isOpenState(state)) return 'updating';
+  return state === 'confirmed' || state === 'superseded' ? 'ok' : 'failed';
+}

@@ -1,0 +1,72 @@
+// A rollout with the adoption of its stages, as operators see it.
+
+import type { Rollout } from '#protocol/admin-api.ts';
+import { GENERAL_LABEL } from '#protocol/words.ts';
+import { countStates, countTargeted, listStages, type Rollout as RolloutRow, type Stage } from '#server/db/rollouts.ts';
+import type { Reader } from '#server/db/schema.ts';
+import { adoptionOf } from '#server/rollout/adoption.ts';
+import type { Deps } from './deps.ts';
+import { silentBeforeMs } from './devices.ts';
+import { toInstant, toInstantOrNull } from './instant.ts';
+
+export async function viewRollouts(
+  deps: Deps,
+  db: Reader,
+  rows: readonly RolloutRow[],
+  nowMs: number,
+): Promise<Rollout[]> {
+  const stages = Map.groupBy(
+    await listStages(
+      db,
+      rows.map(({ id }) => id),
+    ),
+    ({ rollout_id }) => rollout_id,
+  );
+  return Promise.all(rows.map(async (row) => viewRollout(deps, db, row, stages.get(row.id) ?? [], nowMs)));
+}
+
+async function viewRollout(
+  deps: Deps,
+  db: Reader,
+  row: RolloutRow,
+  stages: readonly Stage[],
+  nowMs: number,
+): Promise<Rollout> {
+  const counts = await countStates(db, row.id, silentBeforeMs(deps.settings, nowMs));
+  const views = stages.map(async (stage) => {
+    const ofStage = counts
+      .filter(({ stage_id }) => stage_id === stage.id)
+      .map((count) => ({ state: count.state, isSilent: count.is_silent === 1, devices: count.count }));
+    return {
+      stage: stage.name,
+      label: stage.label,
+      opened_at: toInstantOrNull(stage.opened_at_ms),
+      closed_at: toInstantOrNull(stage.closed_at_ms),
+      adoption: adoptionOf(await targeted(db, row, stage, nowMs), ofStage),
+    };
+  });
+  return {
+    name: row.name,
+    product: row.product,
+    version: row.version,
+    status: row.status,
+    stage: row.stage,
+    target_label: row.target_label,
+    pilot_label: row.pilot_label,
+    created_at: toInstant(row.created_at_ms),
+    started_at: toInstantOrNull(row.started_at_ms),
+    ended_at: toInstantOrNull(row.ended_at_ms),
+    ended_reason: row.ended_reason,
+    stages: await Promise.all(views),
+  };
+}
+
+/** A stage that is not open yet is counted as if it opened now. */
+async function targeted(db: Reader, row: RolloutRow, stage: Stage, nowMs: number): Promise<number> {
+  return countTargeted(db, {
+    label: stage.label,
+    product: row.product,
+    isGeneral: stage.label === GENERAL_LABEL,
+    labelledUntilMs: stage.opened_at_ms ?? nowMs,
+  });
+}

@@ -1,0 +1,56 @@
+// The fleet at a glance, and the audit.
+
+import type { AuditEntry, ServerStatus } from '#protocol/admin-api.ts';
+import { listAudit as listRows } from '#server/db/audit.ts';
+import { countFleet, countVersions } from '#server/db/devices.ts';
+import { listOpenRollouts } from '#server/db/rollouts.ts';
+import type { Deps } from './deps.ts';
+import { silentBeforeMs } from './devices.ts';
+import { toInstant } from './instant.ts';
+import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
+import { viewRollouts } from './rollout-view.ts';
+
+/** What does not come from the database. */
+export interface ServerFacts {
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly warnings: readonly string[];
+}
+
+export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number): Promise<ServerStatus> {
+  await deps.presence.flush();
+  const { read, dialect } = deps.database;
+  return {
+    version: server.version,
+    database: dialect,
+    started_at: toInstant(server.startedAtMs),
+    poll_interval_s: deps.settings.pollIntervalS,
+    devices: await countFleet(read, silentBeforeMs(deps.settings, nowMs)),
+    versions: [...(await countVersions(read))],
+    rollouts: await viewRollouts(deps, read, await listOpenRollouts(read), nowMs),
+    warnings: [...server.warnings],
+  };
+}
+
+export async function listAudit(
+  deps: Deps,
+  query: ListQuery & { readonly action?: string | undefined; readonly subject?: string | undefined },
+): Promise<Listed<AuditEntry>> {
+  const page = await listRows(
+    deps.database.read,
+    { action: query.action, subject: query.subject },
+    readPage(query, { id: 'audit.id' }, '-id'),
+  );
+  const items = page.rows.map((row) => {
+    const details: AuditEntry['details'] = JSON.parse(row.details);
+    return {
+      id: row.id,
+      at: toInstant(row.at_ms),
+      actor: row.actor,
+      action: row.action,
+      subject: row.subject,
+      details,
+    };
+  });
+  return toListed(page, items);
+}

@@ -1,0 +1,96 @@
+// Runs the schedules that are due. Every server process ticks; whoever claims a run first does it, once.
+
+import type { Schedule } from '#protocol/admin-api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { nextRunMs } from '#server/cron.ts';
+import { addAudit } from '#server/db/audit.ts';
+import { claimRun, listDue, saveSchedule, type Schedule as ScheduleRow } from '#server/db/schedules.ts';
+import type { Trx } from '#server/db/schema.ts';
+import { judgeDueRun } from '#server/rollout/due-run.ts';
+import type { Deps } from './deps.ts';
+import { toInstant } from './instant.ts';
+import { moveRollout } from './rollouts.ts';
+import { getRow, viewSchedule } from './schedules.ts';
+
+/** Resolves with the names of the schedules whose due run this process dealt with. */
+export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]> {
+  const due = await listDue(deps.database.read, nowMs);
+  const done: string[] = [];
+  for (const schedule of due) {
+    const isMine = await deps.database.write(async (trx) => dealWith(trx, schedule, nowMs));
+    if (isMine) done.push(schedule.name);
+  }
+  return done;
+}
+
+/** Carries out the action now, whatever the cron line says. Throws what the action throws, and `field_invalid` for a window. */
+export async function runSchedule(deps: Deps, name: string, nowMs: number): Promise<Schedule> {
+  return deps.database.write(async (trx) => {
+    const row = await getRow(trx, name);
+    await act(trx, row, nowMs);
+    await saveSchedule(trx, row.id, { last_run_at_ms: nowMs, last_result: 'done by hand' });
+    return viewSchedule(await getRow(trx, name));
+  });
+}
+
+async function dealWith(trx: Trx, schedule: ScheduleRow, nowMs: number): Promise<boolean> {
+  const dueMs = schedule.next_run_at_ms ?? nowMs;
+  const isMine = await claimRun(trx, schedule, { next_run_at_ms: nextRunMs(schedule, nowMs) ?? null });
+  if (!isMine) return false;
+  const verdict = judgeDueRun({ dueMs, missed: schedule.missed, graceMs: schedule.grace_ms }, nowMs);
+  if (verdict === 'skip') {
+    const last_result = `missed: was due ${toInstant(dueMs)} while no server was running`;
+    await saveSchedule(trx, schedule.id, { last_result });
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: `schedule:${schedule.name}`,
+      action: 'schedule.missed',
+      subject: schedule.name,
+      details: { due: toInstant(dueMs) },
+    });
+    return true;
+  }
+  const outcome = await tryAct(trx, schedule, nowMs);
+  const last_result = verdict === 'run' ? outcome : `${outcome} (late: was due ${toInstant(dueMs)})`;
+  await saveSchedule(trx, schedule.id, { last_run_at_ms: nowMs, last_result });
+  return true;
+}
+
+/** A refusal is an outcome of the run, not a failure of the tick; `moveRollout` refuses before it writes anything. */
+async function tryAct(trx: Trx, schedule: ScheduleRow, nowMs: number): Promise<string> {
+  try {
+    await act(trx, schedule, nowMs);
+    return 'done';
+  } catch (error) {
+    if (!(error instanceof OtterError)) throw error;
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: `schedule:${schedule.name}`,
+      action: 'schedule.refused',
+      subject: schedule.name,
+      details: { code: error.code, message: error.message },
+    });
+    return `refused: ${error.message}`;
+  }
+}
+
+async function act(trx: Trx, schedule: ScheduleRow, nowMs: number): Promise<void> {
+  const { action, rollout } = schedule;
+  if (action === 'window' || rollout === null) {
+    throw new OtterError(
+      'field_invalid',
+      `schedule ${schedule.name} is a window`,
+      'a window is not run: installs are allowed while it is open',
+    );
+  }
+  await moveRollout(
+    trx,
+    rollout,
+    {
+      command: action,
+      actor: `schedule:${schedule.name}`,
+      pilotLabel: action === 'start' ? (schedule.label ?? undefined) : undefined,
+    },
+    nowMs,
+  );
+}

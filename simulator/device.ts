@@ -1,0 +1,273 @@
+// A simulated device: it polls, vets an offer, downloads it into its spare slot, boots it on trial, and confirms or rolls
+// back, as the Arduino library does on a board. It speaks only the device API and knows nothing of fleets or rollouts.
+// Time, chance, network and slot come from outside; `stop()` ends everything that waits. Follows docs/device-protocol.md.
+
+import type { CheckUpdateAnswer, Offer, ReportStatus } from '#protocol/device-api.ts';
+import type { DeviceErrorName } from '#protocol/device-errors.ts';
+import { MAX_DETAIL_CHARS } from '#protocol/limits.ts';
+import { type Board, bootTrial, checkInOf, confirm, rollBack, vetOffer } from '#simulator/board.ts';
+import { BoardError, type DeviceClient, type Report, toBoardError } from '#simulator/device-client.ts';
+import { downloadImage } from '#simulator/download.ts';
+import { type Chances, drawLuck, type Luck, TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
+import { Outbox } from '#simulator/outbox.ts';
+import {
+  backOffMs,
+  bootWaitMs,
+  installWaitMs,
+  type Pace,
+  pollWaitMs,
+  retryAfterMs,
+  sleep,
+  trialWaitMs,
+} from '#simulator/pace.ts';
+import type { Random } from '#simulator/random.ts';
+import type { Slot } from '#simulator/slot.ts';
+
+/** What the board is doing, for people who watch. `offline`: the last poll got no answer. */
+export type Phase = 'off' | 'idle' | 'downloading' | 'installing' | 'trial' | 'rolled_back' | 'offline' | 'silent';
+
+/** What one poll came to. */
+export type PollOutcome =
+  | { readonly kind: 'nothing'; readonly reason: string; readonly pollIntervalS: number }
+  | { readonly kind: 'installed'; readonly version: string; readonly pollIntervalS: number }
+  | { readonly kind: 'rejected' | 'rolled_back'; readonly code: DeviceErrorName; readonly pollIntervalS: number }
+  | { readonly kind: 'failed'; readonly error: BoardError }
+  | { readonly kind: 'silent' };
+
+export interface SimulatedDeviceOptions {
+  readonly board: Board;
+  readonly client: DeviceClient;
+  readonly slot: Slot;
+  readonly random: Random;
+  readonly chances: Chances;
+  readonly pace: Pace;
+  /** Called after every poll. */
+  readonly onPoll?: (outcome: PollOutcome) => void;
+}
+
+/** How long a trial may take before the board goes back by itself: the default of the Arduino library. */
+const TRIAL_DEADLINE_MS = 300_000;
+
+export class SimulatedDevice {
+  readonly #options: SimulatedDeviceOptions;
+  readonly #outbox: Outbox;
+  readonly #power = new AbortController();
+  // Three streams: how often a board polls depends on the machine's speed, and must not change what it meets.
+  readonly #waits: Random;
+  readonly #luck: Random;
+  readonly #lostReports: Random;
+  #board: Board;
+  #phase: Phase = 'off';
+  #downloadedShare = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(options: SimulatedDeviceOptions) {
+    this.#options = options;
+    this.#board = options.board;
+    this.#outbox = new Outbox(options.board.mac);
+    this.#waits = options.random.fork('waits');
+    this.#luck = options.random.fork('luck');
+    this.#lostReports = options.random.fork('lost reports');
+  }
+
+  get board(): Board {
+    return this.#board;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** 0 to 1 while `phase` is `downloading`. */
+  get downloadedShare(): number {
+    return this.#downloadedShare;
+  }
+
+  /** Reports that the server has not acknowledged. */
+  get unsentReports(): readonly Report[] {
+    return this.#outbox.pending;
+  }
+
+  /** Switches the board on: it polls until it is stopped or falls silent. */
+  start(): void {
+    this.#running ??= this.#live();
+  }
+
+  /** Switches the board off at whatever it is doing and empties its slot. Resolves when nothing of it is left running. */
+  async stop(): Promise<void> {
+    this.#power.abort();
+    await this.#running;
+    await this.#options.slot.remove();
+    this.#phase = 'off';
+  }
+
+  /** One check-in and all that follows from it, until the board would wait for its next poll. */
+  async poll(): Promise<PollOutcome> {
+    try {
+      await this.#sendReports();
+      const answer = await this.#checkIn();
+      this.#phase = this.#board.rolledBackFrom === undefined ? 'idle' : 'rolled_back';
+      if (answer.update_available) return await this.#update(answer);
+      return { kind: 'nothing', reason: answer.reason, pollIntervalS: answer.poll_interval_s };
+    } catch (error) {
+      this.#power.signal.throwIfAborted();
+      this.#phase = 'offline';
+      return { kind: 'failed', error: toBoardError(error) };
+    }
+  }
+
+  async #live(): Promise<void> {
+    const { pace, onPoll } = this.#options;
+    let failures = 0;
+    try {
+      await this.#sleep(bootWaitMs(pace, this.#waits));
+      for (;;) {
+        const outcome = await this.poll();
+        onPoll?.(outcome);
+        if (outcome.kind === 'silent') return;
+        if (outcome.kind === 'failed') {
+          await this.#backOff(failures, outcome.error);
+          failures += 1;
+        } else {
+          failures = 0;
+          await this.#sleep(pollWaitMs(outcome.pollIntervalS, pace, this.#waits));
+        }
+      }
+    } catch (error) {
+      if (!this.#power.signal.aborted) throw error;
+    }
+  }
+
+  /** From an offer to a confirmed build, or to the reason why not. A failed download is reported before it is thrown. */
+  async #update(offer: Offer): Promise<PollOutcome> {
+    const pollIntervalS = offer.poll_interval_s;
+    const luck = drawLuck(this.#options.chances, offer.manifest.size_bytes, this.#luck);
+    const refusal = vetOffer(this.#board, offer);
+    if (refusal !== undefined) {
+      await this.#report(offer, 'rejected', refusal);
+      return { kind: 'rejected', code: refusal, pollIntervalS };
+    }
+    if (luck.silent) {
+      this.#phase = 'silent';
+      return { kind: 'silent' };
+    }
+    await this.#download(offer, luck);
+    await this.#install(offer);
+    const failure = await this.#tryOut(luck.trialFailure);
+    if (failure !== undefined) return await this.#fallBack(offer, failure);
+    this.#board = confirm(this.#board);
+    this.#phase = 'idle';
+    await this.#report(offer, 'confirmed');
+    return { kind: 'installed', version: offer.manifest.version, pollIntervalS };
+  }
+
+  async #download(offer: Offer, { link }: Luck): Promise<void> {
+    const { client, slot, pace } = this.#options;
+    const { manifest, url } = offer;
+    this.#phase = 'downloading';
+    this.#downloadedShare = 0;
+    await this.#report(offer, 'downloading');
+    try {
+      await downloadImage({
+        client,
+        url,
+        manifest,
+        slot,
+        link,
+        backOff: (failures, reason) => this.#backOff(failures - 1, reason),
+        wait: (waitMs) => this.#sleep(waitMs * pace.scale),
+        onProgress: (receivedBytes) => {
+          this.#downloadedShare = receivedBytes / manifest.size_bytes;
+        },
+        signal: this.#power.signal,
+      });
+    } catch (error) {
+      this.#power.signal.throwIfAborted();
+      const { code, message } = toBoardError(error);
+      await this.#report(offer, 'failed', code, message);
+      throw error;
+    }
+    await this.#report(offer, 'downloaded');
+  }
+
+  /** Selects the new slot and restarts into it. */
+  async #install(offer: Offer): Promise<void> {
+    this.#phase = 'installing';
+    await this.#report(offer, 'installing');
+    await this.#sleep(installWaitMs(this.#options.pace, this.#waits));
+    this.#board = bootTrial(this.#board, offer.manifest);
+    this.#phase = 'trial';
+    await this.#sleep(trialWaitMs(this.#options.pace, this.#waits));
+  }
+
+  /**
+   * The trial of the new build: it must reach the server before the deadline. Offers are ignored on trial. `fate` is the
+   * failure that this build is bound to, if any; the answer is the failure that happened.
+   */
+  async #tryOut(fate: TrialFailure | undefined): Promise<TrialFailure | undefined> {
+    const deadlineMs = Date.now() + TRIAL_DEADLINE_MS * this.#options.pace.scale;
+    if (fate === TRIAL_TIMEOUT) await this.#sleep(TRIAL_DEADLINE_MS * this.#options.pace.scale);
+    if (fate?.checksIn === false) return fate;
+    for (let failures = 0; ; failures += 1) {
+      try {
+        await this.#checkIn();
+        return fate;
+      } catch (error) {
+        this.#power.signal.throwIfAborted();
+        if (Date.now() >= deadlineMs) return TRIAL_TIMEOUT;
+        await this.#backOff(failures, toBoardError(error));
+      }
+    }
+  }
+
+  /** The bootloader goes back to the previous build, which tells the server what happened. */
+  async #fallBack(offer: Offer, failure: TrialFailure): Promise<PollOutcome> {
+    this.#board = rollBack(this.#board, failure.resetReason);
+    this.#phase = 'rolled_back';
+    await this.#sleep(trialWaitMs(this.#options.pace, this.#waits));
+    await this.#report(offer, 'rolled_back', failure.code);
+    return { kind: 'rolled_back', code: failure.code, pollIntervalS: offer.poll_interval_s };
+  }
+
+  async #checkIn(): Promise<CheckUpdateAnswer> {
+    return this.#options.client.checkUpdate(checkInOf(this.#board), this.#power.signal);
+  }
+
+  /** Queues a report and tries to send it now; an update goes on without the server's answer. */
+  async #report(offer: Offer, status: ReportStatus, errorCode?: DeviceErrorName, detail?: string): Promise<void> {
+    this.#outbox.add({
+      assignment_id: offer.assignment_id,
+      status,
+      ...(errorCode === undefined ? {} : { error_code: errorCode }),
+      ...(detail === undefined ? {} : { detail: printable(detail) }),
+    });
+    await this.#sendReports();
+  }
+
+  async #sendReports(): Promise<void> {
+    const { client, chances } = this.#options;
+    await this.#outbox.flush(async (report) => {
+      await client.report(report, this.#power.signal);
+      if (this.#lostReports.chance(chances.lostReport))
+        throw new BoardError('connection_lost', 'the answer got lost on its way');
+    });
+    this.#power.signal.throwIfAborted();
+  }
+
+  async #backOff(failuresBefore: number, reason: BoardError): Promise<void> {
+    await this.#sleep(
+      reason.retryAfterS === undefined
+        ? backOffMs(failuresBefore, this.#options.pace, this.#waits)
+        : retryAfterMs(reason.retryAfterS, this.#waits),
+    );
+  }
+
+  async #sleep(waitMs: number): Promise<void> {
+    await sleep(waitMs, this.#power.signal);
+  }
+}
+
+/** `detail` is one line of at most 200 characters on the wire. */
+function printable(text: string): string {
+  return text.replaceAll(/[^ -~]/g, ' ').slice(0, MAX_DETAIL_CHARS);
+}

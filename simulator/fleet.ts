@@ -1,0 +1,141 @@
+// Many simulated devices in one process, made from one seed. Each has its own connection per request, as boards have; only
+// the number of connections that open at the same time is bounded. It never tells the devices about each other.
+
+import path from 'node:path';
+import { type Pin, PinnedAgent } from '#protocol/pinned-https.ts';
+import { newBoard } from '#simulator/board.ts';
+import { DeviceClient } from '#simulator/device-client.ts';
+import { type PollOutcome, SimulatedDevice } from '#simulator/device.ts';
+import type { Chances } from '#simulator/mishaps.ts';
+import type { Pace } from '#simulator/pace.ts';
+import { Random } from '#simulator/random.ts';
+import { fileSlot, hashOnlySlot } from '#simulator/slot.ts';
+import { Turnstile } from '#simulator/turnstile.ts';
+
+export interface FleetOptions {
+  readonly server: URL;
+  readonly pin: Pin;
+  readonly fleetToken: string;
+  readonly devices: number;
+  readonly product: string;
+  readonly version: string;
+  readonly chip: string;
+  readonly seed: number;
+  readonly pace: Pace;
+  /** The chances of the device with this index. */
+  readonly chances: (index: number) => Chances;
+  /** Folder for the slots, one file per device; undefined: bytes are hashed and forgotten. */
+  readonly slotFolder?: string;
+  readonly onPoll?: (device: SimulatedDevice, outcome: PollOutcome) => void;
+}
+
+export interface FleetSnapshot {
+  readonly total: number;
+  readonly byState: Readonly<Record<string, number>>;
+  readonly byVersion: Readonly<Record<string, number>>;
+  readonly polls: number;
+  readonly errors: number;
+  /** Why the latest poll failed, for the person who typed a wrong token; undefined: none failed. */
+  readonly lastError: string | undefined;
+}
+
+/** Most boards of one fleet: the index takes two bytes of the MAC. */
+export const MAX_FLEET = 65_536;
+
+/** Connections that may be opening at once: a handshake costs both sides about a millisecond of processor time. */
+const MAX_OPENING = 32;
+
+/** The largest OTA slot of a stock partition table (8 MB flash): every image that the server accepts fits. */
+const SLOT_BYTES = 0x3e_d000;
+
+export class Fleet {
+  readonly devices: readonly SimulatedDevice[];
+  readonly #agent: PinnedAgent;
+  #polls = 0;
+  #errors = 0;
+  #lastError: string | undefined;
+
+  constructor(options: FleetOptions) {
+    this.#agent = new PinnedAgent(options.pin, { keepAlive: false });
+    const client = new DeviceClient({
+      server: options.server,
+      agent: this.#agent,
+      fleetToken: options.fleetToken,
+      turnstile: new Turnstile(MAX_OPENING),
+    });
+    const random = new Random(options.seed);
+    this.devices = fleetMacs(options.seed, options.devices).map((mac, index) => {
+      const device: SimulatedDevice = new SimulatedDevice({
+        board: newBoard({
+          mac,
+          product: options.product,
+          version: options.version,
+          chip: options.chip,
+          slotBytes: SLOT_BYTES,
+          labels: [],
+        }),
+        client,
+        slot: options.slotFolder === undefined ? hashOnlySlot : fileSlot(slotPath(options.slotFolder, mac)),
+        random: random.fork(mac),
+        chances: options.chances(index),
+        pace: options.pace,
+        onPoll: (outcome) => {
+          this.#count(outcome);
+          options.onPoll?.(device, outcome);
+        },
+      });
+      return device;
+    });
+  }
+
+  start(): void {
+    for (const device of this.devices) device.start();
+  }
+
+  /** Switches every board off. Resolves when no timer, file or connection of the fleet is left. */
+  async stop(): Promise<void> {
+    await Promise.all(this.devices.map((device) => device.stop()));
+    this.#agent.destroy();
+  }
+
+  snapshot(): FleetSnapshot {
+    return {
+      total: this.devices.length,
+      byState: countBy(this.devices, (device) => device.phase),
+      byVersion: countBy(this.devices, (device) => device.board.running.version),
+      polls: this.#polls,
+      errors: this.#errors,
+      lastError: this.#lastError,
+    };
+  }
+
+  #count(outcome: PollOutcome): void {
+    this.#polls += 1;
+    if (outcome.kind !== 'failed') return;
+    this.#errors += 1;
+    this.#lastError = `${outcome.error.code}: ${outcome.error.message}`;
+  }
+}
+
+/**
+ * The MACs of a fleet: prefix 02:07 (locally administered, IEEE 802-2014 section 8.2, so that no real board has one), two
+ * bytes from the seed, two bytes of index. Throws a RangeError for more than MAX_FLEET.
+ */
+export function fleetMacs(seed: number, devices: number): readonly string[] {
+  if (!(devices <= MAX_FLEET)) throw new RangeError(`a fleet has at most ${MAX_FLEET} devices, not ${devices}`);
+  const ofSeed = new Random(seed).fork('macs').integer(0x1_0000);
+  return Array.from({ length: devices }, (_, index) => {
+    const bytes = [0x02, 0x07, ofSeed >> 8, ofSeed & 0xff, index >> 8, index & 0xff];
+    return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+  });
+}
+
+function slotPath(folder: string, mac: string): string {
+  return path.join(folder, `${mac.replaceAll(':', '')}.bin`);
+}
+
+function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Readonly<Record<string, number>> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
+  return Object.fromEntries([...counts].toSorted(([a], [b]) => a.localeCompare(b)));
+}

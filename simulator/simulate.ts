@@ -1,0 +1,89 @@
+// `otter simulate`: a fleet against a server, for as long as asked. It chooses which devices belong to which label; the
+// caller, an operator, puts the labels on. It never speaks the admin API and prints nothing.
+
+import type { Pin } from '#protocol/pinned-https.ts';
+import { Fleet, fleetMacs, type FleetSnapshot } from '#simulator/fleet.ts';
+import { type Pace, REAL_TIME, sleep } from '#simulator/pace.ts';
+import { Random } from '#simulator/random.ts';
+
+export interface SimulateOptions {
+  readonly server: URL;
+  readonly pin: Pin;
+  readonly fleetToken: string;
+  readonly devices: number;
+  readonly product: string;
+  readonly version: string;
+  readonly chip: string;
+  /** Probabilities in [0, 1], see `mishaps.ts`. */
+  readonly failTrial: number;
+  readonly silent: number;
+  readonly slow: number;
+  readonly brokenDownload: number;
+  readonly lostReport: number;
+  readonly labels: readonly LabelShare[];
+  readonly seed: number;
+  /** Replaces the server's poll interval and shortens the boards' other waits in proportion; undefined: real time. */
+  readonly pollIntervalS?: number;
+  /** Undefined: until `signal` aborts. */
+  readonly durationS?: number;
+  /** Called once, after every device has checked in: they exist on the server now and can be labelled. */
+  readonly onReady?: (macsByLabel: ReadonlyMap<string, readonly string[]>) => Promise<void>;
+  /** Called about once a second. */
+  readonly onProgress: (snapshot: FleetSnapshot) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface LabelShare {
+  readonly label: string;
+  /** 0 to 1 */
+  readonly share: number;
+}
+
+const PROGRESS_MS = 1_000;
+
+/** Runs the fleet until the duration is over or the signal aborts; both end well. Rejects with what `onReady` threw. */
+export async function simulate(options: SimulateOptions): Promise<FleetSnapshot> {
+  const waiting = new Set(fleetMacs(options.seed, options.devices));
+  const fleet = new Fleet({
+    ...options,
+    pace: paceOf(options.pollIntervalS),
+    chances: () => options,
+    onPoll: (device, outcome) => {
+      if (outcome.kind !== 'failed') waiting.delete(device.board.mac);
+    },
+  });
+  const endsAtMs = Date.now() + (options.durationS ?? Infinity) * 1000;
+  let ready = options.onReady === undefined;
+  fleet.start();
+  try {
+    while (!options.signal.aborted && Date.now() < endsAtMs) {
+      await sleep(Math.min(PROGRESS_MS, endsAtMs - Date.now()), options.signal).catch(() => undefined);
+      options.onProgress(fleet.snapshot());
+      if (ready || waiting.size > 0) continue;
+      ready = true;
+      await options.onReady?.(chooseLabels(options));
+    }
+    return fleet.snapshot();
+  } finally {
+    await fleet.stop();
+  }
+}
+
+/** The devices of each label: the share of the fleet, rounded, at least one where the share is not 0; the same for a seed. */
+export function chooseLabels(
+  options: Pick<SimulateOptions, 'seed' | 'devices' | 'labels'>,
+): ReadonlyMap<string, readonly string[]> {
+  const macs = fleetMacs(options.seed, options.devices);
+  const random = new Random(options.seed);
+  return new Map(
+    options.labels.map(({ label, share }) => {
+      const count = share > 0 ? Math.max(1, Math.round(share * macs.length)) : 0;
+      return [label, random.fork(`label ${label}`).shuffle(macs).slice(0, count)];
+    }),
+  );
+}
+
+/** A shorter poll shortens all other waits so that the first back-off, a minute, becomes one poll; never beyond real time. */
+function paceOf(pollIntervalS: number | undefined): Pace {
+  return pollIntervalS === undefined ? REAL_TIME : { pollIntervalS, scale: Math.min(1, pollIntervalS / 60) };
+}

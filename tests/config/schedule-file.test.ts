@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { findCronFault, findTimezoneFault } from '#server/cron.ts';
+import { formatProblem } from '#server/config/problem.ts';
+import { loadScheduleFile } from '#server/config/schedule-file.ts';
+import { newFolder, put } from './new-home.ts';
+
+function load(text: string) {
+  const folder = newFolder();
+  put(folder, 'schedules.yaml', text);
+  const result = loadScheduleFile(join(folder, 'schedules.yaml'));
+  return result.ok ? result.schedules : result.problems.map(formatProblem).map((line) => line.slice(folder.length + 1));
+}
+
+test('a schedule comes with its defaults, a window with its duration', () => {
+  const schedules = load(`schedules:
+  - {name: go, cron: "0 9 * * 1", action: start, rollout: thermostat-1.4.0}
+  - {name: night, cron: "0 2 * * *", timezone: Europe/Berlin, action: window, duration: 3h, label: lab,
+     enabled: false, missed: skip, grace: 10m}
+`);
+  expect(schedules).toEqual([
+    {
+      name: 'go',
+      cron: '0 9 * * 1',
+      timezone: 'UTC',
+      action: { kind: 'start', rollout: 'thermostat-1.4.0' },
+      label: undefined,
+      enabled: true,
+      missed: 'run_once',
+      graceS: 3_600,
+    },
+    {
+      name: 'night',
+      cron: '0 2 * * *',
+      timezone: 'Europe/Berlin',
+      action: { kind: 'window', rollout: undefined, durationS: 10_800 },
+      label: 'lab',
+      enabled: false,
+      missed: 'skip',
+      graceS: 600,
+    },
+  ]);
+});
+
+test('a file that is missing, empty or all comments means no schedules', () => {
+  expect(loadScheduleFile(join(newFolder(), 'schedules.yaml'))).toEqual({ ok: true, schedules: [] });
+  expect(load('')).toEqual([]);
+  expect(load('schedules:\n#  - name: night\n')).toEqual([]);
+});
+
+describe('a schedule is refused', () => {
+  test.each([
+    [
+      '{name: a, cron: "0 2 * * *", action: pause}',
+      /^schedules\.yaml:2:5: schedules\[0\]\.rollout: is required for action pause/,
+    ],
+    ['{name: a, cron: "0 2 * * *", action: window}', /schedules\[0\]\.duration: is required for action window/],
+    [
+      '{name: a, cron: "0 2 * * *", action: start, rollout: r, duration: 1h}',
+      /:2:61: .*duration: belongs to action window/,
+    ],
+    ['{name: a, cron: "0 2 * * *", action: stop}', /action: wants one of start, promote, .* found "stop"/],
+    ['{name: A b, cron: "0 2 * * *", action: start, rollout: r}', /name: wants the name of a schedule/],
+    ['{name: a, cron: "* * * * * *", action: start, rollout: r}', /cron: .*; it has 6 fields, not five: write minute/],
+    ['{name: a, cron: "*/5 * * * *", action: start, rollout: r}', /cron: .*; it has runs 5 min apart/],
+    [
+      '{name: a, corn: "0 2 * * *", cron: "0 2 * * *", action: start, rollout: r}',
+      /corn: unknown key; did you mean cron\?/,
+    ],
+    ['{name: a, cron: "0 2 * * *", action: start, rollout: r, grace: 1 hour}', /grace: .* found "1 hour"; use 1h/],
+  ])('%s', (row, expected) => {
+    const problems = load(`schedules:\n  - ${row}\n`);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(expected);
+  });
+
+  test('whose name is taken, with the line that took it', () => {
+    const row = 'cron: "0 2 * * *", action: start, rollout: r}';
+    expect(load(`schedules:\n  - {name: a, ${row}\n  - {name: b, ${row}\n  - {name: a, ${row}\n`)).toEqual([
+      'schedules.yaml:4:6: schedules[2].name: the name "a" is taken in line 2; give each schedule its own name',
+    ]);
+  });
+});
+
+test.each([
+  ['*/15 * * * *', undefined],
+  ['0 0 29 2 *', undefined],
+  ['0 2 * * MON-FRI', undefined],
+  [' 0 2 L * * ', undefined],
+  ['*/14 * * * *', 'cron_too_often'],
+  ['0,10 3 * * *', 'cron_too_often'],
+  ['0,59 0,23 * * *', 'cron_too_often'],
+  ['0 2 * *', 'cron_invalid'],
+  ['0 0 2 * * *', 'cron_invalid'],
+  ['@daily', 'cron_invalid'],
+  ['0 25 * * *', 'cron_invalid'],
+  ['0 0 30 2 *', 'cron_invalid'],
+  ['a b c d e', 'cron_invalid'],
+  ['', 'cron_invalid'],
+])('the cron line "%s" has the fault %s', (cron, code) => {
+  expect(findCronFault(cron)?.code).toBe(code);
+});
+
+test.each([
+  ['UTC', undefined],
+  ['Europe/Berlin', undefined],
+  ['America/Argentina/Buenos_Aires', undefined],
+  ['Europe/Berln', 'did you mean Europe/Berlin?'],
+  ['Berlin', 'did you mean Europe/Berlin?'],
+  ['+02:00', 'did you mean UTC or Europe/Berlin?'],
+  ['', 'did you mean UTC or Europe/Berlin?'],
+])('the time zone "%s": %s', (timezone, hint) => {
+  expect(findTimezoneFault(timezone)?.hint).toBe(hint);
+});

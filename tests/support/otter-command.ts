@@ -1,0 +1,57 @@
+// Runs the real `otter` command as a child process: the one place that knows how it is started. Nothing of the caller's
+// environment reaches it except PATH, so a test means the same on every machine.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export interface OtterRun {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface OtterOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Called with the running process, for tests that send signals or close its output. */
+  readonly onStart?: (child: ChildProcess) => void;
+}
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/otter.mjs', import.meta.url));
+const MAIN = new URL('../../cli/main.ts', import.meta.url).href;
+
+/** The program and the arguments that stand for `otter`. */
+export const OTTER: readonly string[] = existsSync(LAUNCHER)
+  ? [process.execPath, LAUNCHER]
+  : [
+      process.execPath,
+      '--input-type=module',
+      '--eval',
+      `const { main } = await import('${MAIN}'); process.exit(await main(process.argv.slice(1)));`,
+      '--',
+    ];
+
+/** Runs `otter` to its end. `home` is the folder of the person: known servers are kept there. */
+export async function runOtter(home: string, args: readonly string[], options: OtterOptions = {}): Promise<OtterRun> {
+  const [program = '', ...before] = OTTER;
+  const child = spawn(program, [...before, ...args], {
+    cwd: options.cwd ?? home,
+    env: { PATH: process.env['PATH'] ?? '', HOME: home, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  options.onStart?.(child);
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  const exitCode = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  return {
+    exitCode,
+    stdout: Buffer.concat(stdout).toString('utf8'),
+    stderr: Buffer.concat(stderr).toString('utf8'),
+  };
+}
