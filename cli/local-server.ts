@@ -21,11 +21,12 @@ export async function readLocalServer(home: string, env: NodeJS.ProcessEnv): Pro
     return undefined;
   }
   // Loaded here, because a command for a remote server needs none of it.
+  const { findPort } = await import('#server/port-file.ts');
   const { loadConfig } = await import('#server/config/config.ts');
   const { readCertificate } = await import('#server/certs/certificate.ts');
   const { config } = loadConfig({ home, env });
   return {
-    url: new URL(`https://${localHost(config.host)}:${config.port}`),
+    url: new URL(`https://${localHost(config.host)}:${findPort(home) ?? config.port}`),
     adminToken: config.tokens.admin,
     fleetToken: config.tokens.fleet,
     certificateFile: config.certificate.certFile,

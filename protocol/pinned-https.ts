@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import tls from 'node:tls';
 
 /** `cert`: SHA-256 of the whole certificate (DER). `spki`: SHA-256 of its public key (DER SubjectPublicKeyInfo), survives a renewal with the same key. */
@@ -178,20 +179,8 @@ export async function openPinned(request: HttpsRequest): Promise<http.IncomingMe
 }
 
 async function sendBody(outgoing: http.ClientRequest, body: HttpsRequest['body']): Promise<void> {
-  if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) {
-    outgoing.end(body);
-    return;
-  }
-  for await (const chunk of body) {
-    if (outgoing.destroyed) return;
-    if (!outgoing.write(chunk)) {
-      await new Promise<void>((resume) => {
-        outgoing.once('drain', resume);
-        outgoing.once('close', resume);
-      });
-    }
-  }
-  outgoing.end();
+  if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) outgoing.end(body);
+  else await pipeline(body, outgoing);
 }
 
 function pinsOf(socket: tls.TLSSocket): { readonly cert: string; readonly spki: string } | undefined {

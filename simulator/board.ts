@@ -7,7 +7,7 @@ import type { DeviceErrorName } from '#protocol/device-errors.ts';
 import type { Manifest } from '#protocol/manifest.ts';
 
 /** One program in a slot. The digest of the first one is unknown: it was flashed by cable. */
-export interface Build {
+interface Build {
   readonly version: string;
   readonly sha256: string | undefined;
 }

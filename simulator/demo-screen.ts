@@ -10,6 +10,7 @@ const REDRAW_MS = 150;
 const LINE_MS = 2_000;
 const COLUMNS = 5;
 const CELL_CHARS = 12;
+const MIN_COLUMNS = 80;
 
 export interface DemoFleetView {
   readonly devices: readonly SimulatedDevice[];
@@ -21,20 +22,22 @@ export interface DemoFleetView {
 
 export class DemoScreen {
   readonly #stream: NodeJS.WriteStream | WriteStream;
+  /** A person looks on, and the picture of the fleet fits without wrapping. */
+  readonly isLive: boolean;
+  /** https://no-color.org */
+  readonly hasColor: boolean;
   readonly #colors: ReturnType<typeof pc.createColors>;
   #fleet: DemoFleetView | undefined;
   #timer: NodeJS.Timeout | undefined;
   #shown: readonly string[] = [];
   #lastLine = '';
+  #isTyping = false;
 
   constructor(stream: NodeJS.WriteStream | WriteStream) {
     this.#stream = stream;
-    this.#colors = pc.createColors(this.isLive && (process.env['NO_COLOR'] ?? '') === '');
-  }
-
-  /** A person looks on. */
-  get isLive(): boolean {
-    return this.#stream.isTTY;
+    this.isLive = stream.isTTY && stream.columns >= MIN_COLUMNS && process.env['TERM'] !== 'dumb';
+    this.hasColor = this.isLive && (process.env['NO_COLOR'] ?? '') === '';
+    this.#colors = pc.createColors(this.hasColor);
   }
 
   /** Shows the fleet from now on. */
@@ -61,13 +64,15 @@ export class DemoScreen {
     this.#print(`${text}\n`);
   }
 
-  /** A command as it is typed. */
+  /** A command as it is typed; `output` follows. */
   command(args: readonly string[]): void {
+    this.#isTyping = true;
     this.#print(`${this.#colors.cyan('$')} ${this.#colors.bold(`otter ${args.map(quoted).join(' ')}`)}\n`);
   }
 
   /** What a command answered. */
   output(text: string): void {
+    this.#isTyping = false;
     this.#print(`${text.trimEnd().replaceAll(/^(?=.)/gm, '  ')}\n`);
   }
 
@@ -93,6 +98,7 @@ export class DemoScreen {
       return;
     }
     const line = summary(this.#fleet);
+    if (this.#isTyping) return;
     if (line !== this.#lastLine) this.#stream.write(`  fleet: ${line}\n`);
     this.#lastLine = line;
   }

@@ -85,10 +85,15 @@ export class DemoServer {
   }
 
   /** Runs one `otter` command as an operator on the server's machine; answers what it printed. Throws DemoFailure. */
-  async otter(args: readonly string[]): Promise<string> {
+  async otter(args: readonly string[], options: { readonly color?: boolean } = {}): Promise<string> {
     const child = spawn(process.execPath, [OTTER, ...args], {
       cwd: this.folder,
-      env: { ...cleanEnvironment(), OTTER_HOME: this.folder, OTTER_PORT: this.url.port },
+      env: {
+        ...cleanEnvironment(),
+        OTTER_HOME: this.folder,
+        OTTER_PORT: this.url.port,
+        ...(options.color === true ? { FORCE_COLOR: '1' } : {}),
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
       signal: this.#signal,
     });
@@ -128,6 +133,8 @@ export class DemoServer {
       agent: this.#agent,
       headers: { authorization: `Bearer ${this.#adminToken}` },
       signal: this.#signal,
+    }).catch((error: unknown) => {
+      throw new DemoFailure(`the server does not answer: ${error instanceof Error ? error.message : String(error)}`);
     });
     const text = answer.body.toString();
     if (answer.status !== 200) throw new DemoFailure(`GET ${pathAndQuery} answered ${answer.status}: ${text}`);

@@ -78,6 +78,8 @@ export class DeviceClient {
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
+    // The token belongs to this server: an address of another one is never followed.
+    if (!/^\/(?!\/)/.test(path)) throw new BoardError('manifest_syntax', `the url is not a path: ${path}`);
     const response = await this.#options.turnstile.pass(() =>
       openPinned({
         method: 'GET',
@@ -118,9 +120,10 @@ export class DeviceClient {
   }
 }
 
-/** Turns an error of the connection into the name that a board would report. */
+/** Turns an error of the connection into the name that a board would report. Rethrows what is a bug of this program. */
 export function toBoardError(error: unknown): BoardError {
   if (error instanceof BoardError) return error;
+  if (error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError) throw error;
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof PinMismatchError) return new BoardError('pin_mismatch', message);
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

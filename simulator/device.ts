@@ -23,7 +23,7 @@ import {
 import type { Random } from '#simulator/random.ts';
 import type { Slot } from '#simulator/slot.ts';
 
-/** What the board is doing, for people who watch. `offline`: the last poll got no answer. */
+/** What the board is doing, for people who watch. `offline`: the last poll or download failed. */
 export type Phase = 'off' | 'idle' | 'downloading' | 'installing' | 'trial' | 'rolled_back' | 'offline' | 'silent';
 
 /** What one poll came to. */

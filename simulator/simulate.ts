@@ -33,7 +33,7 @@ export interface SimulateOptions {
   readonly signal: AbortSignal;
 }
 
-export interface LabelShare {
+interface LabelShare {
   readonly label: string;
   /** 0 to 1 */
   readonly share: number;

@@ -9,6 +9,7 @@ import { BoardError } from '#simulator/device-client.ts';
 export interface Slot {
   /** Empties the slot: the next `write` starts at byte 0. */
   readonly erase: () => Promise<void>;
+  /** Throws BoardError `flash_write`. */
   readonly write: (chunk: Buffer) => Promise<void>;
   /** Reads the slot back and compares; throws BoardError `flash_hash` when the bytes are others. */
   readonly verify: (sha256: string) => Promise<void>;
@@ -20,7 +21,10 @@ export interface Slot {
 export function fileSlot(path: string): Slot {
   return {
     erase: () => writeFile(path, ''),
-    write: (chunk) => appendFile(path, chunk),
+    write: (chunk) =>
+      appendFile(path, chunk).catch((error: unknown) => {
+        throw new BoardError('flash_write', error instanceof Error ? error.message : String(error));
+      }),
     verify: async (sha256) => {
       const hash = createHash('sha256');
       for await (const chunk of createReadStream(path)) hash.update(chunk);

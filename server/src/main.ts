@@ -17,6 +17,7 @@ import { Catalog } from './service/catalog.ts';
 import type { Deps, Settings } from './service/deps.ts';
 import { PresenceBuffer } from './service/presence.ts';
 import type { ScheduleSpec } from './service/schedules.ts';
+import { removePort, writePort } from './port-file.ts';
 import { openDiskStore } from './storage/disk-store.ts';
 import { SERVER_VERSION } from './version.ts';
 
@@ -71,6 +72,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const close = async (graceMs: number): Promise<void> => {
     const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
+    removePort(config.home);
     await app.close();
     clearTimeout(force);
     await scheduler.stop();
@@ -83,7 +85,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await close(0);
     throw explainListen(error, config);
   }
-  return { config, warnings, port: portOf(app.server.address(), config.port), close };
+  const port = portOf(app.server.address(), config.port);
+  writePort(config.home, port);
+  return { config, warnings, port, close };
 }
 
 async function openDatabase({ database }: Config): Promise<Database> {

@@ -149,6 +149,15 @@ describe('an offer that a board cannot take', () => {
     expect(server.downloads).toEqual([]);
   });
 
+  test.each(['https://example.org/image.bin', '//example.org/image.bin', 'image.bin', ''])(
+    'is not fetched when its url is no path: "%s"',
+    async (url) => {
+      const server = await serve({ checkIn: () => ({ ...offerOf(IMAGE), url }) });
+      expect(await makeDevice(server).poll()).toMatchObject({ kind: 'failed', error: { code: 'manifest_syntax' } });
+      expect(server.downloads).toEqual([]);
+    },
+  );
+
   test('a lower version is taken when it is a rollback', async () => {
     const server = await serve({ checkIn: () => offerOf(IMAGE, { version: '0.9.0' }, true) });
     expect(await makeDevice(server).poll()).toMatchObject({ kind: 'installed', version: '0.9.0' });

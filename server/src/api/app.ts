@@ -1,6 +1,6 @@
 // The HTTPS server: limits, parsers, hooks, routes. It knows HTTP and nothing of rollouts.
 
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { ADMIN_SCHEMAS } from '#protocol/admin-api.ts';
 import {
   CheckUpdateAnswer,
@@ -64,7 +64,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     trustProxy: options.trustProxy.length === 0 ? false : [...options.trustProxy],
     loggerInstance,
     // One line per request comes from `request-log.ts`; a child logger for each would only cost time.
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new Fastify.LogController({ disableRequestLogging: true }),
     childLoggerFactory: (logger) => logger,
     requestIdHeader: false,
     genReqId: nextRequestId,

@@ -1,7 +1,6 @@
 // The image itself. Never a 200 whose body is not exactly the image: the length is always said, every block is checked
 // before it is sent, and what goes wrong later resets the connection instead of ending it cleanly.
 
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
@@ -147,17 +146,29 @@ async function stream(
         if (raw.destroyed) return;
         const slice = block.subarray(at, Math.min(at + SLICE_BYTES, to));
         guard.moved(slice.length);
-        if (!raw.write(slice)) await Promise.race([once(raw, 'drain'), once(raw, 'close')]);
+        if (!raw.write(slice)) await eventOrClose(raw, 'drain');
       }
     }
     raw.end();
-    await Promise.race([once(raw, 'finish'), once(raw, 'close')]);
+    await eventOrClose(raw, 'finish');
   } catch (error) {
     request.log.error({ err: error, request_id: request.id }, 'a download was cut: the stored image cannot be read');
     raw.destroy();
   } finally {
     guard.stop();
   }
+}
+
+/** Resolves at the event, or when the client is gone; leaves no listener behind. */
+async function eventOrClose(raw: ServerResponse, event: 'drain' | 'finish'): Promise<void> {
+  if (raw.destroyed || raw.closed) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      raw.off(event, done).off('close', done);
+      resolve();
+    };
+    raw.on(event, done).on('close', done);
+  });
 }
 
 /** Cuts a reader that moves less than the smallest rate over a whole grace period. */
