@@ -21,7 +21,14 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(args) {
   const isDev = args[0] === 'dev';
   if (!install(root, isDev ? 'dev' : 'production')) return 69;
-  if (!isNewEnough(process.versions.node)) return runUnder(newerNode(), args);
+  if (!isNewEnough(process.versions.node)) {
+    const node = newerNode();
+    if (node !== undefined) return runUnder(node, args);
+    process.stderr.write(
+      `otter: needs Node ${LOWEST_NODE.join('.')} or newer; this is ${process.versions.node}, and npm has no Node 24 for ${process.platform} ${process.arch}. Install Node 24.\n`,
+    );
+    return 78;
+  }
   if (isDev) {
     const { runTask } = await import(pathToFileURL(join(root, 'bin', 'dev.mjs')).href);
     return runTask(args.slice(1), root);
@@ -103,22 +110,13 @@ function underLock(folder, work) {
   }
 }
 
-/** The path of Node 24 from npm; ends the process where there is none for this machine. */
+/** The path of Node 24 from npm; undefined where there is none for this machine. */
 function newerNode() {
-  const runtime = join(root, 'runtime');
+  const folder = join(root, 'runtime');
   const platform = process.platform === 'win32' ? 'win' : process.platform;
-  const node = join(
-    runtime,
-    'node_modules',
-    `node-${platform}-${process.arch}`,
-    'bin',
-    process.platform === 'win32' ? 'node.exe' : 'node',
-  );
-  if (install(runtime, 'production') && existsSync(node)) return node;
-  process.stderr.write(
-    `otter: needs Node ${LOWEST_NODE.join('.')} or newer; this is ${process.versions.node}, and npm has no Node 24 for ${process.platform} ${process.arch}. Install Node 24.\n`,
-  );
-  process.exit(78);
+  const program = process.platform === 'win32' ? 'node.exe' : 'node';
+  const node = join(folder, 'node_modules', `node-${platform}-${process.arch}`, 'bin', program);
+  return install(folder, 'production') && existsSync(node) ? node : undefined;
 }
 
 /** Runs this launcher under another Node and passes signals on, so that Ctrl-C and `kill` reach the real process. */

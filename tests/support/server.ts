@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { inject } from 'vitest';
 import type { AdminRouteName, AnswerOf } from '#protocol/admin-routes.ts';
 import { adminRoutes } from '#protocol/admin-routes.ts';
+import type { Offer } from '#protocol/device-api.ts';
 import { type HttpsAnswer, type Pin, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
 import { readCertificate } from '#server/certs/certificate.ts';
 import { initHome } from '#server/init.ts';
@@ -31,6 +32,11 @@ export interface TestServerOptions {
   /** A home and database of an earlier server, to start it again. */
   readonly like?: TestServer;
 }
+
+/** An answer of check-update with the members of both outcomes. */
+export type CheckInAnswer = Pick<Offer, 'reason' | 'poll_interval_s'> & {
+  readonly update_available: boolean;
+} & Partial<Omit<Offer, 'update_available'>>;
 
 export interface Answered<Body = Record<string, unknown>> {
   readonly status: number;
@@ -72,14 +78,10 @@ export class TestServer {
     return this.json('POST', `/api/v1/${path}`, { token: this.fleetToken, body });
   }
 
-  async checkIn(
-    mac: string,
-    version: string,
-    more: Readonly<Record<string, unknown>> = {},
-  ): Promise<Record<string, any>> {
+  async checkIn(mac: string, version: string, more: Readonly<Record<string, unknown>> = {}): Promise<CheckInAnswer> {
     const { status, body } = await this.device('check-update', { mac, current_version: version, labels: [], ...more });
     if (status !== 200) throw new Error(`check-update answered ${status}: ${JSON.stringify(body)}`);
-    return body;
+    return body as unknown as CheckInAnswer;
   }
 
   /** An admin route that must succeed. */
