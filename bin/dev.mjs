@@ -1,7 +1,7 @@
 // Tasks for people who work on Otter: each is the plain command of a tool, run one after the other, the first failure ends
 // it. `test` is what continuous integration runs.
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -33,16 +33,30 @@ export async function runTask([name, ...rest], root) {
   for (const [index, [tool, ...args]] of steps.entries()) {
     const extra = index === steps.length - 1 ? rest : [];
     const entry = tool === 'node' ? [] : [entryOf(tool, root)];
-    const { status, signal } = spawnSync(process.execPath, [...entry, ...args, ...extra], {
-      cwd: root,
-      stdio: 'inherit',
-    });
+    const { status, signal } = await run([...entry, ...args, ...extra], root);
     if (status !== 0) {
-      process.stderr.write(`otter: ${tool} ${signal === null ? `ended with ${status}` : `was ended by ${signal}`}\n`);
-      return status ?? 1;
+      if (signal !== 'SIGINT' && status !== 130)
+        process.stderr.write(`otter: ${tool} ended with ${status ?? signal}\n`);
+      return status ?? 130;
     }
   }
   return 0;
+}
+
+/** Ctrl-C reaches the task through the terminal; this process waits until the task has cleaned up. */
+function run(args, cwd) {
+  const child = spawn(process.execPath, args, { cwd, stdio: 'inherit' });
+  const passOn = (signal) => child.kill(signal);
+  const ignore = () => undefined;
+  process.on('SIGINT', ignore);
+  process.on('SIGTERM', passOn);
+  return new Promise((resolve) => {
+    child.once('exit', (status, signal) => {
+      process.off('SIGINT', ignore);
+      process.off('SIGTERM', passOn);
+      resolve({ status, signal });
+    });
+  });
 }
 
 /** The script of a tool in node_modules, so that it runs under this Node whatever the system's is. */

@@ -80,7 +80,9 @@ function showError(error: CommandError, terminal: Terminal, options: { readonly 
   }
   const colors = terminal.errorColors;
   terminal.progress('');
-  terminal.note(`${colors.red('error:')} ${printable(error.message)}`);
+  // Ctrl-C and a no are what the person wanted, not an error.
+  const title = error.exitCode === EXIT.interrupted ? '' : `${colors.red('error:')} `;
+  terminal.note(title + printable(error.message));
   if (error.hint !== '') terminal.note(`  ${printable(error.hint)}`);
   if (error.requestId !== undefined) terminal.note(colors.dim(`  request ${printable(error.requestId)}`));
 }

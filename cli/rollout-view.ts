@@ -1,22 +1,27 @@
 // A rollout as text: where it stands, and of each stage how many devices are how far.
 
 import { relativeTime } from '#cli/relative-time.ts';
-import { type Colors, formatBar, formatTable, printable } from '#cli/terminal.ts';
+import { type Colors, formatBar, formatTable, printable, type Terminal } from '#cli/terminal.ts';
 import { assertNever } from '#protocol/errors.ts';
 import type { Rollout } from '#protocol/admin-api.ts';
 
-const BAR_CELLS = 20;
+const BAR_CELLS = 16;
+/** Columns that the whole table takes; a narrower terminal is spared what is 0 everywhere. */
+const WIDE_COLUMNS = 108;
 
-export function formatAdoption(rollout: Rollout, nowMs: number, colors: Colors): string {
-  const { name, product, version } = rollout;
-  const head = `${colors.bold(printable(name))}  ${product} ${version}  ${colorStatus(rollout.status, colors)}${when(rollout, nowMs)}`;
-  const rows = rollout.stages.map(({ stage, label, opened_at, adoption }) => [
-    stage === rollout.stage ? colors.bold(stage) : stage,
-    label,
-    opened_at === null ? colors.dim(formatBar(0, BAR_CELLS)) : confirmedBar(adoption, colors),
-    ...STATES.map((state) => String(adoption[state])),
-  ]);
-  const table = formatTable(['stage', 'label', 'confirmed', ...STATES.map((state) => TITLES[state])], rows, colors);
+export function formatAdoption(rollout: Rollout, nowMs: number, terminal: Terminal): string {
+  const { colors, columns } = terminal;
+  const { name, product, version, status, stages } = rollout;
+  const head = `${colors.bold(printable(name))}  ${product} ${version}  ${colorStatus(status, colors)}${when(rollout, nowMs)}`;
+  const shown = COUNTS.filter(
+    (count) => columns >= WIDE_COLUMNS || count === 'targeted' || stages.some(({ adoption }) => adoption[count] > 0),
+  );
+  const rows = stages.map(({ stage, label, opened_at, adoption }) => {
+    const bar = opened_at === null ? colors.dim(formatBar(0, BAR_CELLS)) : confirmedBar(adoption, colors);
+    const first = [stage === rollout.stage ? colors.bold(stage) : stage, label, bar];
+    return first.concat(shown.map((count) => String(adoption[count])));
+  });
+  const table = formatTable(['stage', 'label', 'confirmed', ...shown.map((count) => TITLES[count])], rows, colors);
   const reason = rollout.ended_reason === null ? [] : [`reason: ${printable(rollout.ended_reason)}`];
   return [head, table, ...reason].join('\n');
 }
@@ -26,8 +31,8 @@ export function formatAdoptionLine(rollout: Rollout): string {
   const stages = rollout.stages
     .filter((one) => one.opened_at !== null)
     .map(({ stage, adoption }) => {
-      const counts = STATES.filter((state) => adoption[state] > 0).map(
-        (state) => `${adoption[state]} ${TITLES[state]}`,
+      const counts = ALL_COUNTS.filter((count) => adoption[count] > 0).map(
+        (count) => `${adoption[count]} ${TITLES[count]}`,
       );
       return `${stage}: ${counts.length === 0 ? 'nobody yet' : counts.join(', ')}`;
     });
@@ -70,7 +75,6 @@ export function colorStatus(status: Rollout['status'], colors: Colors): string {
   }
 }
 
-const STATES = ['targeted', 'offered', 'downloading', 'trial', 'confirmed', 'failed', 'rolled_back', 'silent'] as const;
 const TITLES = {
   targeted: 'targeted',
   offered: 'offered',
@@ -80,7 +84,19 @@ const TITLES = {
   failed: 'failed',
   rolled_back: 'rolled back',
   silent: 'silent',
-} as const satisfies Readonly<Record<(typeof STATES)[number], string>>;
+} as const;
+/** The counts that have a column; `confirmed` has the bar. */
+const COUNTS = ['targeted', 'offered', 'downloading', 'trial', 'failed', 'rolled_back', 'silent'] as const;
+const ALL_COUNTS = [
+  'targeted',
+  'confirmed',
+  'offered',
+  'downloading',
+  'trial',
+  'failed',
+  'rolled_back',
+  'silent',
+] as const;
 
 type Adoption = Rollout['stages'][number]['adoption'];
 
@@ -88,7 +104,7 @@ function confirmedBar(adoption: Adoption, colors: Colors): string {
   const share = adoption.targeted === 0 ? 0 : adoption.confirmed / adoption.targeted;
   const isBad = adoption.failed + adoption.rolled_back > 0;
   const bar = formatBar(share, BAR_CELLS);
-  return `${isBad ? colors.yellow(bar) : colors.green(bar)} ${String(Math.floor(share * 100)).padStart(3)} %`;
+  return `${isBad ? colors.yellow(bar) : colors.green(bar)} ${adoption.confirmed} (${Math.floor(share * 100)} %)`;
 }
 
 function when(rollout: Rollout, nowMs: number): string {

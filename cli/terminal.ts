@@ -32,6 +32,12 @@ export class Terminal {
     return this.#streams.stdout.isTTY;
   }
 
+  /** Columns of the terminal; a file or pipe takes lines of any length. */
+  get columns(): number {
+    const { isTTY, columns } = this.#streams.stdout;
+    return isTTY && columns > 0 ? columns : Number.POSITIVE_INFINITY;
+  }
+
   /** A person looks at the messages. */
   get showsProgress(): boolean {
     return this.#streams.stderr.isTTY;
@@ -92,7 +98,7 @@ export class Terminal {
     return (text) => {
       if (text === shown) return;
       if (this.isLive && shown !== '') {
-        this.#streams.stdout.write(`\u001B[${rowsOf(shown, this.#streams.stdout.columns)}A\u001B[J`);
+        this.#streams.stdout.write(`\u001B[${rowsOf(shown, this.columns)}A\u001B[J`);
       }
       shown = text;
       this.print(text);
@@ -117,7 +123,10 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
 export function formatFacts(facts: readonly (readonly [string, string | undefined])[], colors: Colors): string {
   const shown = facts.filter(([, value]) => value !== undefined && value !== '');
   const width = Math.max(0, ...shown.map(([key]) => key.length));
-  return shown.map(([key, value]) => `${colors.dim(key.padEnd(width))}  ${printable(value ?? '')}`).join('\n');
+  const indent = `\n${' '.repeat(width + 2)}`;
+  return shown
+    .map(([key, value]) => `${colors.dim(key.padEnd(width))}  ${printable(value ?? '').replaceAll('\n', indent)}`)
+    .join('\n');
 }
 
 /** Line feeds and our own colours stay; every other control character could move the cursor or hide text. */
@@ -148,7 +157,7 @@ const NO_BORDERS = {
   'mid-mid': '',
   right: '',
   'right-mid': '',
-  middle: '   ',
+  middle: '  ',
 } as const;
 
 /** https://no-color.org and the same idea for the other way round. */
@@ -162,5 +171,5 @@ function wantsColor(stream: { readonly isTTY: boolean }, env: NodeJS.ProcessEnv)
 function rowsOf(text: string, columns: number): number {
   // oxlint-disable-next-line no-control-regex -- colours take no room
   const lines = text.replaceAll(/\u001B\[\d{1,2}m/g, '').split('\n');
-  return lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / Math.max(1, columns))), 0);
+  return lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / columns)), 0);
 }

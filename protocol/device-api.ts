@@ -122,7 +122,7 @@ export const ReportStatusRequest = Type.Object(
       maximum: MAX_SEQUENCE,
       description: 'counts up within one assignment; a repeat is answered as a duplicate',
     }),
-    status: Type.Union(REPORT_STATUSES.map((status) => Type.Literal(status))),
+    status: Type.Unsafe<ReportStatus>({ type: 'string', enum: [...REPORT_STATUSES] }),
     error_code: Type.Optional(
       Type.String({ pattern: '^[a-z0-9_]{1,40}$', description: 'name from the table of device errors' }),
     ),

@@ -69,7 +69,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         if (watch === true) return watchRollout(session, name);
         const found = await session.client.call('getRollout', { params: { name } });
-        session.show(found, () => formatAdoption(found, Date.now(), session.terminal.colors));
+        session.show(found, () => formatAdoption(found, Date.now(), session.terminal));
       });
     });
 
@@ -131,7 +131,7 @@ async function watchRollout({ client, terminal, json, signal }: Session, name: s
   for (;;) {
     const rollout = await client.call('getRollout', { params: { name } });
     if (json) draw(JSON.stringify(rollout));
-    else draw(terminal.isLive ? formatAdoption(rollout, Date.now(), terminal.colors) : formatAdoptionLine(rollout));
+    else draw(terminal.isLive ? formatAdoption(rollout, Date.now(), terminal) : formatAdoptionLine(rollout));
     if (rollout.status === 'complete' || rollout.status === 'aborted') return;
     await wait(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => {
       throw CommandError.own('interrupted', `stopped watching; ${name} goes on`, `npx otter rollout show ${name}`);

@@ -115,8 +115,10 @@ function rowOf(one: Schedule, nowMs: number): readonly string[] {
   return [name, cron, timezone, action, rollout ?? '', label ?? '', source, next, last, last_result ?? ''];
 }
 
+/** What the schedule does next. A window is never run: it is asked about at every offer. */
 function nextRun(schedule: Schedule, nowMs: number): string {
   if (!schedule.enabled) return `disabled; switch it on: npx otter schedule enable ${schedule.name}`;
-  if (schedule.next_run_at === null) return 'it never runs again';
+  if (schedule.action === 'window') return 'a window: outside of it, nothing is offered';
+  if (schedule.next_run_at === null) return 'no run is planned';
   return `runs ${relativeTime(schedule.next_run_at, nowMs)} (${schedule.next_run_at})`;
 }

@@ -5,7 +5,7 @@ import { relativeTime } from '#cli/relative-time.ts';
 import { formatAdoption } from '#cli/rollout-view.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
-import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
+import { formatFacts, formatTable, type Terminal } from '#cli/terminal.ts';
 import type { ServerStatus } from '#protocol/admin-api.ts';
 
 export function addStatusCommand(program: OtterProgram, shell: Shell): void {
@@ -15,13 +15,14 @@ export function addStatusCommand(program: OtterProgram, shell: Shell): void {
     .action(async (_options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
         const status = await client.call('getStatus', {});
-        show(status, () => formatStatus(status, Date.now(), terminal.colors));
+        show(status, () => formatStatus(status, Date.now(), terminal));
       });
     });
 }
 
-function formatStatus(status: ServerStatus, nowMs: number, colors: Colors): string {
+function formatStatus(status: ServerStatus, nowMs: number, terminal: Terminal): string {
   const { devices } = status;
+  const { colors } = terminal;
   const facts = formatFacts(
     [
       ['server', `Otter ${status.version} on ${status.database}, started ${relativeTime(status.started_at, nowMs)}`],
@@ -39,7 +40,7 @@ function formatStatus(status: ServerStatus, nowMs: number, colors: Colors): stri
   return [
     facts,
     versions.length === 0 ? '' : formatTable(['product', 'version', 'devices', ''], versions, colors),
-    ...status.rollouts.map((rollout) => formatAdoption(rollout, nowMs, colors)),
+    ...status.rollouts.map((rollout) => formatAdoption(rollout, nowMs, terminal)),
     ...status.warnings.map((warning) => `${colors.yellow('warning:')} ${warning}`),
   ]
     .filter((part) => part !== '')

@@ -2,7 +2,7 @@
 
 import type { Firmware, Rollout } from '#protocol/admin-api.ts';
 import { buildEspImage } from './esp-image-builder.ts';
-import type { TestServer } from './server.ts';
+import type { ServerClient } from './server-client.ts';
 
 const CHIP_IDS = { esp32: 0x0000, esp32c3: 0x0005, esp32s3: 0x0009 } as const;
 export type TestChip = keyof typeof CHIP_IDS;
@@ -20,7 +20,7 @@ export function imageOf(version: string, chip: TestChip = 'esp32'): Buffer {
 
 /** Uploads a build and marks it ready for the pilot. */
 export async function addFirmware(
-  server: TestServer,
+  server: ServerClient,
   version: string,
   options: { readonly ready?: boolean; readonly chip?: TestChip } = {},
 ): Promise<Firmware> {
@@ -33,7 +33,7 @@ export async function addFirmware(
 
 /** A rollout of this version taken to where it is wanted. */
 export async function rollOut(
-  server: TestServer,
+  server: ServerClient,
   version: string,
   until: 'draft' | 'pilot' | 'expand' | 'complete' = 'pilot',
 ): Promise<Rollout> {
@@ -49,7 +49,7 @@ export async function rollOut(
 }
 
 /** Devices that have checked in once on this version. */
-export async function addDevices(server: TestServer, count: number, version: string): Promise<readonly string[]> {
+export async function addDevices(server: ServerClient, count: number, version: string): Promise<readonly string[]> {
   const macs = Array.from({ length: count }, (_, index) => mac(index + 1));
   for (const device of macs) await server.checkIn(device, version);
   return macs;

@@ -14,6 +14,7 @@ import { Manifest } from '#protocol/manifest.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { ServerFacts } from '#server/service/status.ts';
 import { addAdminRoutes } from './admin-routes.ts';
+import { collectMethods } from './allowed-methods.ts';
 import { addAuth, digestToken } from './auth.ts';
 import { addDeviceRoutes } from './device-routes.ts';
 import { addDocs } from './docs.ts';
@@ -71,13 +72,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 120 },
     frameworkErrors: answerFrameworkError,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
-    clientErrorHandler: answerBrokenRequest,
+    clientErrorHandler: (error, socket) => answerBrokenRequest(loggerInstance, error, socket),
   });
   app.server.maxConnections = options.maxConnections;
   app.server.maxHeadersCount = MAX_HEADER_LINES + 1;
+  const methodsOf = collectMethods(app);
   await addDocs(app);
   addRequestLog(app);
-  addErrorAnswers(app);
+  addErrorAnswers(app, methodsOf);
   addBodyParsers(app);
   addAuth(app, { device: digestToken(options.tokens.fleet), admin: digestToken(options.tokens.admin) });
   for (const schema of [

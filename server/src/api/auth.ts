@@ -29,6 +29,7 @@ export function addAuth(app: FastifyInstance, digests: TokenDigests): void {
       throw new Error(`${String(route.method)} ${route.url} does not say who may use it`);
   });
   app.addHook('onRequest', async (request) => {
+    refuseProxying(request);
     refuseHeaders(request);
     const scope = request.routeOptions.config.scope ?? 'public';
     if (scope !== 'public') authenticate(request, scope, digests);
@@ -70,6 +71,12 @@ function authenticate(request: FastifyRequest, scope: 'device' | 'admin', digest
 }
 
 const TOKEN_IN_URL = /[?&](access_)?token=/i;
+
+/** `GET https://host/path`: the router would look at the path alone and answer in the name of any host. */
+function refuseProxying({ url }: FastifyRequest): void {
+  if (url.startsWith('/')) return;
+  throw new OtterError('not_found', 'this server is no proxy', 'send the path alone: GET /path');
+}
 
 /** Node joins or drops repeated headers; of two tokens it would silently take the first. */
 function refuseHeaders(request: FastifyRequest): void {

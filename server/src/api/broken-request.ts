@@ -3,12 +3,17 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { FastifyBaseLogger } from 'fastify';
 import { HTTP_STATUS, OtterError } from '#protocol/errors.ts';
 import { MAX_HEADER_BYTES } from '#protocol/limits.ts';
 import { errorAnswer } from './error-answer.ts';
 import { nextRequestId } from './request-log.ts';
 
-export function answerBrokenRequest(error: Error & { readonly code?: string }, socket: Socket): void {
+export function answerBrokenRequest(
+  log: FastifyBaseLogger,
+  error: Error & { readonly code?: string },
+  socket: Socket,
+): void {
   // Nobody is listening any more, or an answer is under way already.
   if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy();
@@ -16,7 +21,10 @@ export function answerBrokenRequest(error: Error & { readonly code?: string }, s
   }
   const refusal = refusalOf(error.code);
   const status = HTTP_STATUS[refusal.code];
-  const body = JSON.stringify(errorAnswer(refusal, nextRequestId()));
+  const requestId = nextRequestId();
+  // Not the error itself: it holds the bytes that came, a token among them.
+  log.info({ request_id: requestId, status, ip: socket.remoteAddress, code: refusal.code }, 'request');
+  const body = JSON.stringify(errorAnswer(refusal, requestId));
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     () => socket.destroy(),

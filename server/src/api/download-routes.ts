@@ -6,12 +6,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { ErrorAnswer } from '#protocol/device-api.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { CHUNK_BYTES, MIN_TRANSFER_BYTES_PER_S, TRANSFER_GRACE_MS } from '#protocol/limits.ts';
+import { CHUNK_BYTES } from '#protocol/limits.ts';
 import { Manifest } from '#protocol/manifest.ts';
 import { Chip, Name, Version } from '#protocol/words.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { type Download, getManifest, openDownload } from '#server/service/download.ts';
 import { type ByteRange, readRange } from './range.ts';
+import { SlowReaderGuard } from './slow-reader-guard.ts';
 
 const LongForm = Type.Object({ product: Name, version: Version, chip: Chip });
 const ShortForm = Type.Object({ version: Version });
@@ -38,21 +39,21 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps): void {
     reply: FastifyReply,
     address: { readonly product?: string; readonly version: string; readonly chip?: string },
   ) => {
-    const download = await openDownload(deps, {
-      product: address.product,
-      version: address.version,
-      chip: address.chip,
-    });
+    if (slots.taken >= deps.settings.maxDownloads)
+      throw new OtterError('busy', 'all download slots are taken', 'try again later', {
+        retryAfterS: BUSY_RETRY_S + Math.floor(deps.random() * BUSY_RETRY_S),
+      });
+    slots.taken += 1;
     try {
-      if (slots.taken >= deps.settings.maxDownloads)
-        throw new OtterError('busy', 'all download slots are taken', 'try again later', {
-          retryAfterS: BUSY_RETRY_S + Math.floor(deps.random() * BUSY_RETRY_S),
-        });
-      slots.taken += 1;
-      await sendImage(request, reply, download);
+      const { product, version, chip } = address;
+      const download = await openDownload(deps, { product, version, chip });
+      try {
+        await sendImage(request, reply, download);
+      } finally {
+        await download.image.close();
+      }
     } finally {
       slots.taken -= 1;
-      await download.image.close();
     }
   };
   app.get<{ Params: Static<typeof LongForm> }>(
@@ -119,10 +120,13 @@ async function sendImage(request: FastifyRequest, reply: FastifyReply, download:
   );
 }
 
-/** If-Range with another tag asks for the whole: the parts of two images are never mixed (RFC 9110 section 13.1.5). */
+/**
+ * If-Range with another tag asks for the whole: the parts of two images are never mixed (RFC 9110 section 13.1.5). Ranges
+ * are defined for GET alone (section 14.2).
+ */
 function rangeOf(request: FastifyRequest, etag: string, sizeBytes: number, reply: FastifyReply): ByteRange | undefined {
   const ifRange = request.headers['if-range'];
-  if (ifRange !== undefined && ifRange !== etag) return undefined;
+  if (request.method !== 'GET' || (ifRange !== undefined && ifRange !== etag)) return undefined;
   try {
     return readRange(request.headers.range, sizeBytes);
   } catch (error) {
@@ -137,7 +141,9 @@ async function stream(
   { start, end }: ByteRange,
   readBlock: (index: number) => Promise<Buffer>,
 ): Promise<void> {
-  const guard = new SlowReaderGuard(request, raw);
+  const guard = new SlowReaderGuard(raw, () => {
+    request.warnings = ['slow_client'];
+  });
   try {
     for (let index = Math.floor(start / CHUNK_BYTES); index * CHUNK_BYTES <= end; index += 1) {
       const block = await readBlock(index);
@@ -169,31 +175,6 @@ async function eventOrClose(raw: ServerResponse, event: 'drain' | 'finish'): Pro
     };
     raw.on(event, done).on('close', done);
   });
-}
-
-/** Cuts a reader that moves less than the smallest rate over a whole grace period. */
-class SlowReaderGuard {
-  #movedBytes = 0;
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(request: FastifyRequest, raw: ServerResponse) {
-    this.#timer = setInterval(() => {
-      if (this.#movedBytes >= (MIN_TRANSFER_BYTES_PER_S * TRANSFER_GRACE_MS) / 1000) {
-        this.#movedBytes = 0;
-        return;
-      }
-      request.warnings = ['slow_client'];
-      raw.destroy();
-    }, TRANSFER_GRACE_MS);
-  }
-
-  moved(bytes: number): void {
-    this.#movedBytes += bytes;
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
 }
 
 function listsTag(header: string | undefined, etag: string): boolean {

@@ -4,19 +4,28 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorAnswer } from '#protocol/device-api.ts';
 import { HTTP_STATUS, OtterError } from '#protocol/errors.ts';
+import type { MethodsOf } from './allowed-methods.ts';
 import { fieldError } from './field-error.ts';
+import { beginRequest } from './request-log.ts';
 
 /** Longest message and hint: with code and id the answer stays under 1 KiB. */
 const MAX_MESSAGE_CHARS = 500;
 const MAX_HINT_CHARS = 250;
 
-export function addErrorAnswers(app: FastifyInstance): void {
+export function addErrorAnswers(app: FastifyInstance, methodsOf: MethodsOf): void {
   app.setErrorHandler(async (error: FastifyError, request, reply) => sendError(request, reply, toOtterError(error)));
-  app.setNotFoundHandler(async (request, reply) => sendError(request, reply, notFound(request)));
+  app.setNotFoundHandler(async (request, reply) => {
+    const path = pathOf(request);
+    const methods = methodsOf(path);
+    if (methods.length === 0) return sendError(request, reply, notFound(request.method, path));
+    void reply.header('allow', methods.join(', '));
+    return sendError(request, reply, methodNotAllowed(request.method, path, methods));
+  });
 }
 
-/** For what fails before a route is found, where no hook runs: a bad escape in the address. */
+/** For what fails before a route is found, where no hook runs: a bad escape in the address, or a part too long. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  beginRequest(request, reply);
   void sendError(request, reply, toOtterError(error));
 }
 
@@ -52,6 +61,15 @@ export function toOtterError(error: unknown): OtterError {
         'encode it as UTF-8 with % escapes',
         { cause: error },
       );
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new OtterError(
+        'id_invalid',
+        'a part of the address is longer than any name',
+        'see /docs for what there is',
+        {
+          cause: error,
+        },
+      );
     case 'ENOSPC':
     case 'EDQUOT':
       return new OtterError('storage_full', 'the disk is full', 'free some space on the server', { cause: error });
@@ -76,12 +94,23 @@ function sendError(request: FastifyRequest, reply: FastifyReply, error: OtterErr
     .send(errorAnswer(error, request.id));
 }
 
-function notFound(request: FastifyRequest): OtterError {
-  const path = request.url.split('?', 1)[0] ?? '';
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? '';
+}
+
+function notFound(method: string, path: string): OtterError {
   return new OtterError(
     path.startsWith('/firmware/') ? 'id_invalid' : 'not_found',
-    `there is nothing at ${request.method} ${JSON.stringify(clip(path, 100))}`,
+    `there is nothing at ${method} ${JSON.stringify(clip(path, 100))}`,
     'see /docs for what there is',
+  );
+}
+
+function methodNotAllowed(method: string, path: string, methods: readonly string[]): OtterError {
+  return new OtterError(
+    'method_not_allowed',
+    `${JSON.stringify(clip(path, 100))} does not take ${method}`,
+    `use ${methods.join(' or ')}`,
   );
 }
 

@@ -2,7 +2,7 @@
 // never, so that no token can get into a log.
 
 import { randomBytes } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -28,23 +28,30 @@ export function nextRequestId(): string {
 export function addRequestLog(app: FastifyInstance): void {
   app.decorateRequest('outcome', undefined);
   app.decorateRequest('warnings', undefined);
-  app.addHook('onRequest', async (request, reply) => {
-    void reply.header('x-request-id', request.id);
-  });
-  app.addHook('onResponse', async (request, reply) => {
-    const { raw } = request;
-    if (!raw.complete) setTimeout(() => raw.destroy(), LINGER_MS).unref();
-    const line = {
-      request_id: request.id,
-      method: request.method,
-      path: request.url.split('?', 1)[0],
-      status: reply.raw.statusCode,
-      ms: Math.round(reply.elapsedTime * 10) / 10,
-      ip: request.ip,
-      ...request.outcome,
-      ...(request.warnings === undefined ? {} : { warnings: request.warnings }),
-    };
-    if (request.warnings === undefined) request.log.info(line, 'request');
-    else request.log.warn(line, 'request');
-  });
+  app.addHook('onRequest', async (request, reply) => beginRequest(request, reply));
+}
+
+/** For every request before anything else; called by hand where no hook runs. */
+export function beginRequest(request: FastifyRequest, reply: FastifyReply): void {
+  void reply.header('x-request-id', request.id);
+  // Not Fastify's onResponse, which says nothing of an answer that was cut: a board that went away is worth a line, too.
+  reply.raw.once('close', () => logRequest(request, reply));
+}
+
+function logRequest(request: FastifyRequest, reply: FastifyReply): void {
+  const { raw, warnings } = request;
+  if (!raw.complete) setTimeout(() => raw.destroy(), LINGER_MS).unref();
+  const line = {
+    request_id: request.id,
+    method: request.method,
+    path: request.url.split('?', 1)[0],
+    status: reply.raw.statusCode,
+    ms: Math.round(reply.elapsedTime * 10) / 10,
+    ip: request.ip,
+    ...(reply.raw.writableFinished ? {} : { cut: true }),
+    ...request.outcome,
+    ...(warnings === undefined ? {} : { warnings }),
+  };
+  if (warnings === undefined) request.log.info(line, 'request');
+  else request.log.warn(line, 'request');
 }

@@ -1,0 +1,78 @@
+// Homes with large fleets for the measurements: made by SQL, because a hundred thousand first check-ins would take longer
+// than what is measured.
+
+import { DatabaseSync } from 'node:sqlite';
+import { join } from 'node:path';
+import { hash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { CHUNK_BYTES } from '#protocol/limits.ts';
+import { openSqlite } from '#server/db/sqlite.ts';
+import { initHome } from '#server/init.ts';
+
+/** MAC of device `index`. */
+export function benchMac(index: number): string {
+  return (0x02_00_00_00_00_00 + index)
+    .toString(16)
+    .padStart(12, '0')
+    .replaceAll(/(..)(?=.)/g, '$1:');
+}
+
+/** A home with `devices` devices on 1.0.0, which is the stable build; a rollout of 2.0.0 for everyone is open where asked for. */
+export async function makeHome(
+  home: string,
+  devices: number,
+  options: { readonly openRollout: boolean },
+): Promise<void> {
+  await initHome(home, { nowMs: Date.now() });
+  const file = join(home, 'data/otter.db');
+  const database = await openSqlite(file);
+  await database.close();
+  const db = new DatabaseSync(file);
+  db.exec('pragma synchronous = off; begin');
+  addBuild(db, home, 1, '1.0.0', 'complete');
+  if (options.openRollout) addBuild(db, home, 2, '2.0.0', 'running');
+  const insert = db.prepare(
+    `insert into devices (id, mac, product, ip, current_version, chip, slot_bytes, image_sha256, on_trial, status, attributes, first_seen_at_ms, last_seen_at_ms)
+     values (?, ?, 'default', '192.168.1.10', '1.0.0', 'esp32', 1966080, null, 0, 'ok', ?, ?, ?)`,
+  );
+  const attributes = JSON.stringify({ free_heap_bytes: 180_000, rssi_dbm: -61, boot_reason: 'poweron' });
+  for (let index = 1; index <= devices; index += 1)
+    insert.run(index, benchMac(index), attributes, Date.now(), Date.now());
+  db.exec("insert into labels (id, name, description, created_at_ms) values (1, 'pilot', '', 0)");
+  db.exec('insert into device_labels select id, 1, 0 from devices where id % 20 = 0');
+  db.exec('update catalog set revision = revision + 1; commit; analyze; pragma wal_checkpoint(truncate)');
+  db.close();
+}
+
+const IMAGE_BYTES = 1_048_576;
+
+function addBuild(db: DatabaseSync, home: string, id: number, version: string, status: 'complete' | 'running'): void {
+  const bytes = Buffer.alloc(IMAGE_BYTES, id);
+  const blocks = Array.from({ length: IMAGE_BYTES / CHUNK_BYTES }, (_, index) =>
+    hash('sha256', bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)),
+  );
+  const folder = join(home, 'data/firmware/default', version, 'esp32');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'image.bin'), bytes);
+  const run = (sql: string, ...values: readonly (string | number | null)[]): void =>
+    void db.prepare(sql).run(...values);
+  run(`insert into firmware values (?, 'default', ?, 'stable', '', 0, 1, 0, null, 0)`, id, version);
+  run(
+    `insert into images values (?, ?, 'esp32', ?, ?, ?, null, ?, 0)`,
+    id,
+    id,
+    `default/${version}/esp32/image.bin`,
+    IMAGE_BYTES,
+    hash('sha256', bytes),
+    JSON.stringify(blocks),
+  );
+  run(
+    `insert into rollouts values (?, ?, ?, 'default', 'pilot', 'general', ?, 'expand', 0, 0, null, null)`,
+    id,
+    version,
+    id,
+    status,
+  );
+  run(`insert into stages values (?, ?, 1, 'pilot', 'pilot', 0, 0)`, id * 2 - 1, id);
+  run(`insert into stages values (?, ?, 2, 'expand', 'general', 0, null)`, id * 2, id);
+}
