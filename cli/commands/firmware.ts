@@ -117,6 +117,7 @@ function addFirmwareChanges(firmware: CommandGroup, shell: Shell): void {
 
 function goingHome(devices: number, priorStable: string | null): string {
   if (devices === 0) return 'no device runs it';
-  if (priorStable !== null) return `${devices} devices run it and are offered ${priorStable} with their next check`;
-  return `${devices} devices run it and stay on it: no rollout of an older build was ever completed`;
+  const [run, are] = devices === 1 ? ['1 device runs it and', 'is'] : [`${devices} devices run it and`, 'are'];
+  if (priorStable !== null) return `${run} ${are} offered ${priorStable} with the next check`;
+  return `${run} ${devices === 1 ? 'stays' : 'stay'} on it: no rollout of an older build was ever completed`;
 }

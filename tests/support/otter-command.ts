@@ -2,7 +2,6 @@
 // environment reaches it except PATH, so a test means the same on every machine.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export interface OtterRun {
@@ -19,18 +18,9 @@ export interface OtterOptions {
 }
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/otter.mjs', import.meta.url));
-const MAIN = new URL('../../cli/main.ts', import.meta.url).href;
 
 /** The program and the arguments that stand for `otter`. */
-export const OTTER: readonly string[] = existsSync(LAUNCHER)
-  ? [process.execPath, LAUNCHER]
-  : [
-      process.execPath,
-      '--input-type=module',
-      '--eval',
-      `const { main } = await import('${MAIN}'); process.exit(await main(process.argv.slice(1)));`,
-      '--',
-    ];
+export const OTTER: readonly string[] = [process.execPath, LAUNCHER];
 
 /** Runs `otter` to its end. `home` is the folder of the person: known servers are kept there. */
 export async function runOtter(home: string, args: readonly string[], options: OtterOptions = {}): Promise<OtterRun> {

@@ -1,0 +1,205 @@
+// The command line against a real server: what an operator types, what it says, how it exits. Ids such as D15 are rows of
+// tests/data/bad-inputs.tsv.
+
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildEspImage } from '../support/esp-image-builder.ts';
+import { imageOf, mac } from '../support/fleet.ts';
+import { type OtterRun, runOtter } from '../support/otter-command.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+let server: TestServer;
+let folder: string;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  folder = await mkdtemp(join(tmpdir(), 'otter-cli-'));
+});
+afterAll(async () => {
+  await server.end();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Types a command on the server's own machine. */
+async function otter(...args: readonly string[]): Promise<OtterRun> {
+  return runOtter(folder, [...args, '--home', server.home]);
+}
+
+async function file(name: string, bytes: Buffer): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, bytes);
+  return path;
+}
+
+describe('an upload', () => {
+  test('takes product and version from the firmware marker', async () => {
+    const run = await otter('firmware', 'add', await file('marked.bin', imageOf('3.0.0')), '--json');
+    expect(run).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      firmware: { product: 'default', version: '3.0.0' },
+      already_there: false,
+    });
+  });
+
+  test.each([
+    ['D10 an ELF', Buffer.concat([Buffer.from('\x7fELF'), Buffer.alloc(2_000)]), [], 3, /elf_not_bin/],
+    ['D11 a merged factory image', merged(), [], 3, /merged_image/],
+    ['D13 no version anywhere', bare(), [], 3, /version_missing/],
+    [
+      'D14 another version than the image says',
+      imageOf('3.1.0'),
+      ['--version', '3.2.0'],
+      3,
+      /version_mismatch.*3\.1\.0.*3\.2\.0/s,
+    ],
+    ['a product that contradicts the marker', imageOf('3.1.0'), ['--product', 'other'], 3, /product_mismatch/],
+    ['a chip that is not the announced one', imageOf('3.1.0'), ['--chip', 'esp32c3'], 3, /chip_mismatch/],
+  ] as const)('of %s is refused with what to do', async (_name, bytes, options, exitCode, said) => {
+    const run = await otter('firmware', 'add', await file('refused.bin', bytes), ...options, '--json');
+    expect(run.exitCode).toBe(exitCode);
+    expect(run.stdout).toMatch(said);
+    expect(JSON.parse(run.stdout).error.hint).not.toBe('');
+  });
+
+  test('D14 goes through with --force-version', async () => {
+    const run = await otter(
+      'firmware',
+      'add',
+      await file('forced.bin', imageOf('3.1.0')),
+      '--version',
+      '3.2.0',
+      '--force-version',
+      '--json',
+    );
+    expect(JSON.parse(run.stdout)).toMatchObject({ firmware: { version: '3.2.0' } });
+  });
+
+  test('D15 of a version that is there with other bytes shows both digests', async () => {
+    await otter('firmware', 'add', await file('first.bin', imageOf('3.3.0')));
+    const other = buildEspImage({ chipId: 0, descriptor: { version: '3.3.0', idfVersion: 'v9' } });
+    const run = await otter('firmware', 'add', await file('second.bin', other), '--version', '3.3.0');
+    expect(run.exitCode).toBe(6);
+    expect(run.stderr.match(/[0-9a-f]{64}/g)).toHaveLength(2);
+  });
+
+  test('D30 that Ctrl-C interrupts ends with 130 and publishes nothing', async () => {
+    const proxy = await slowProxy(server);
+    const address = proxy.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const large = buildEspImage({
+      chipId: 0,
+      segments: [{ loadAddress: 0x3f400020, data: Buffer.alloc(2_000_000, 7) }],
+    });
+    const path = await file('large.bin', large);
+    const run = await runOtter(
+      folder,
+      [
+        'firmware',
+        'add',
+        path,
+        '--version',
+        '3.4.0',
+        '--server',
+        `https://127.0.0.1:${port}`,
+        '--pin',
+        `spki:${server.pin.sha256}`,
+        '--token',
+        server.adminToken,
+      ],
+      {
+        onStart: (child) => void once(proxy, 'flowing').then(() => child.kill('SIGINT')),
+      },
+    );
+    proxy.close();
+    expect(run.exitCode).toBe(130);
+    expect((await server.tryAdmin('getFirmware', { params: { version: '3.4.0' } })).status).toBe(404);
+  });
+});
+
+test('D27 a token that the server does not know ends with 4', async () => {
+  const run = await runOtter(folder, [
+    'status',
+    '--server',
+    server.url.href,
+    '--pin',
+    `spki:${server.pin.sha256}`,
+    '--token',
+    'ota_this-token-was-replaced-long-ago-000000',
+  ]);
+  expect(run.exitCode).toBe(4);
+  expect(run.stderr).toMatch(/token/);
+});
+
+test('a whole rollout is typed, watched, explained and blocked', async () => {
+  const device = mac(77);
+  await server.checkIn(device, '0.9.0', { chip: 'esp32' });
+  const typed = [
+    ['label', 'create', 'pilot', '--description', 'boards on my desk'],
+    ['device', 'label', device, 'pilot'],
+    ['firmware', 'add', await file('story.bin', imageOf('4.0.0'))],
+    ['firmware', 'ready', '4.0.0'],
+    ['rollout', 'create', '--firmware', '4.0.0'],
+    ['rollout', 'start', '4.0.0'],
+  ];
+  for (const command of typed) expect(await otter(...command), command.join(' ')).toMatchObject({ exitCode: 0 });
+  expect((await otter('device', 'explain', device.toUpperCase())).stdout).toMatch(/4\.0\.0/);
+  await server.checkIn(device, '0.9.0');
+  await server.checkIn(device, '4.0.0');
+  for (const command of [
+    ['rollout', 'promote', '4.0.0'],
+    ['rollout', 'promote', '4.0.0'],
+  ])
+    expect(await otter(...command)).toMatchObject({ exitCode: 0 });
+  expect((await otter('rollout', 'show', '4.0.0')).stdout).toMatch(/complete/);
+  expect((await otter('rollout', 'start', '4.0.0')).exitCode).toBe(6);
+  expect(await otter('firmware', 'block', '4.0.0')).toMatchObject({ exitCode: 2 });
+  const blocked = await otter('firmware', 'block', '4.0.0', '--yes', '--reason', 'too warm');
+  expect(blocked).toMatchObject({ exitCode: 0 });
+  expect(blocked.stdout).toMatch(/1 device runs it and stays on it/);
+  expect((await otter('audit')).stdout).toMatch(/firmware\.block/);
+  expect(JSON.parse((await otter('status', '--json')).stdout)).toMatchObject({ devices: { total: 1 } });
+});
+
+/** A flash image: bootloader in front, partition table at 0x8000. */
+function merged(): Buffer {
+  const flash = Buffer.alloc(0x10000 + 4_096, 0xff);
+  buildEspImage({
+    chipId: 0,
+    descriptor: 'none',
+    segments: [{ loadAddress: 0x40078000, data: Buffer.alloc(1_024, 1) }],
+  }).copy(flash, 0x1000);
+  flash.set([0xaa, 0x50, 1, 2], 0x8000);
+  imageOf('1.0.0').copy(flash, 0x10000);
+  return flash;
+}
+
+/** An Arduino build without marker: its descriptor speaks of the SDK. */
+function bare(): Buffer {
+  return buildEspImage({ chipId: 0, descriptor: { version: 'esp-idf: v5.5.5', projectName: 'arduino-lib-builder' } });
+}
+
+/** Passes bytes on to the server, 64 KiB every 100 ms, and says when the body is under way. */
+async function slowProxy(target: TestServer): Promise<Server> {
+  const proxy = createServer((client) => {
+    const upstream = connect(Number(target.url.port), '127.0.0.1');
+    upstream.pipe(client);
+    let passed = 0;
+    client.on('data', (chunk) => {
+      passed += chunk.length;
+      upstream.write(chunk);
+      if (passed < 200_000) return;
+      proxy.emit('flowing');
+      client.pause();
+      setTimeout(() => client.resume(), 500);
+    });
+    client.on('close', () => upstream.destroy());
+    for (const socket of [client, upstream]) socket.on('error', () => undefined);
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  return proxy;
+}
