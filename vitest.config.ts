@@ -8,5 +8,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Each worker is a process of its own, as servers and clients are.
     pool: 'forks',
+    // Most tests wait for processes, sockets and disks, so more of them than cores run at once.
+    maxWorkers: 4,
   },
 });

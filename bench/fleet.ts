@@ -32,12 +32,12 @@ export async function makeHome(
   addBuild(db, home, 1, '1.0.0', 'complete');
   if (options.openRollout) addBuild(db, home, 2, '2.0.0', 'running');
   const insert = db.prepare(
-    `insert into devices (id, mac, product, ip, current_version, chip, slot_bytes, image_sha256, on_trial, status, attributes, first_seen_at_ms, last_seen_at_ms)
-     values (?, ?, 'default', '192.168.1.10', '1.0.0', 'esp32', 1966080, null, 0, 'ok', ?, ?, ?)`,
+    `insert into devices (id, mac, product, ip, current_version, chip, slot_bytes, image_sha256, on_trial, status, attributes, first_seen_at_ms)
+     values (?, ?, 'default', '127.0.0.1', '1.0.0', 'esp32', 1966080, null, 0, 'ok', ?, ?)`,
   );
-  const attributes = JSON.stringify({ free_heap_bytes: 180_000, rssi_dbm: -61, boot_reason: 'poweron' });
-  for (let index = 1; index <= devices; index += 1)
-    insert.run(index, benchMac(index), attributes, Date.now(), Date.now());
+  const attributes = JSON.stringify({ boot_reason: 'poweron' });
+  for (let index = 1; index <= devices; index += 1) insert.run(index, benchMac(index), attributes, Date.now());
+  db.exec('insert into presence select id, first_seen_at_ms, 180000, -61 from devices');
   db.exec("insert into labels (id, name, description, created_at_ms) values (1, 'pilot', '', 0)");
   db.exec('insert into device_labels select id, 1, 0 from devices where id % 20 = 0');
   db.exec('update catalog set revision = revision + 1; commit; analyze; pragma wal_checkpoint(truncate)');

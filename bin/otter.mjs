@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The launcher: brings what is missing and hands over. Plain JavaScript without dependencies, so that any Node from 18 runs
-// it in a fresh clone: it installs the packages (`npm ci`), and where the system's Node is older than 22.13 it takes
+// it in a fresh clone: it installs the packages (`npm ci`), and where the system's Node is older than 22.18 it takes
 // Node 24 from npm and goes on with that. It knows nothing of firmware or fleets.
 //
 //   otter <command>          the command line (see cli/)
@@ -15,7 +15,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const LOWEST_NODE = [22, 13];
+
+/** The first that runs TypeScript as it is, and whose SQLite says whether a transaction is open. Node 23 lacks the latter. */
+const LOWEST_NODE = [22, 18];
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -42,7 +44,7 @@ async function main(args) {
 
 function isNewEnough(version) {
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major > LOWEST_NODE[0] || (major === LOWEST_NODE[0] && minor >= LOWEST_NODE[1]);
+  return major >= 24 || (major === LOWEST_NODE[0] && minor >= LOWEST_NODE[1]);
 }
 
 /**

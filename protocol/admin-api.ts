@@ -52,7 +52,7 @@ export const Device = Type.Object(
 );
 export type Device = Static<typeof Device>;
 
-export const KnownBad = Type.Object({
+const KnownBad = Type.Object({
   product: Type.String(),
   version: Type.String(),
   failures: Count,
@@ -117,7 +117,7 @@ export const Label = Type.Object(
 );
 export type Label = Static<typeof Label>;
 
-export const Image = Type.Object({
+const Image = Type.Object({
   chip: Chip,
   size_bytes: Type.Integer({ minimum: 1 }),
   sha256: Sha256,

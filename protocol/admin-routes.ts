@@ -24,7 +24,7 @@ import {
 } from '#protocol/admin-api.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
-export const ADMIN_PREFIX = '/api/v1/admin';
+const ADMIN_PREFIX = '/api/v1/admin';
 
 export interface AdminRoute<
   P extends TObject = TObject,
@@ -189,7 +189,7 @@ export const adminRoutes = {
     },
   ),
 
-  listFirmware: route('GET', '/firmware', 'Firmware; sort by created_at, version', page(ref(Firmware)), {
+  listFirmware: route('GET', '/firmware', 'Firmware; sort by created_at', page(ref(Firmware)), {
     query: Type.Object({ ...paging, ...product, channel: Type.Optional(Name) }, strict),
   }),
   getFirmware: route('GET', '/firmware/:version', 'One firmware with its images', ref(Firmware), {

@@ -27,7 +27,7 @@ const ReportedVersion = Type.String({
   description: 'what the board runs; only SemVer 2.0.0 is ever ordered, any other text is compared as it is',
 });
 
-export const BootState = Type.Object({
+const BootState = Type.Object({
   state: Type.Union([Type.Literal('trial'), Type.Literal('confirmed')], {
     description: 'trial: the running image is not yet marked valid',
   }),
@@ -76,7 +76,7 @@ const PollInterval = Type.Integer({
   description: 'seconds until the next check',
 });
 
-export const NoUpdate = Type.Object({
+const NoUpdate = Type.Object({
   update_available: Type.Literal(false),
   reason: Type.String({ description: 'the rule that decided, see docs/rollout.md', examples: ['up_to_date'] }),
   poll_interval_s: PollInterval,

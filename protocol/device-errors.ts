@@ -1,7 +1,7 @@
 // What can go wrong on a board: one table for server, simulator and Arduino client. `fault` says whose doing it was;
 // only faults of the firmware count against a rollout or make a build known bad at once.
 
-export type Fault = 'network' | 'device' | 'firmware' | 'server';
+type Fault = 'network' | 'device' | 'firmware' | 'server';
 
 export interface DeviceError {
   readonly number: number;

@@ -20,7 +20,7 @@ export const SEMVER_PATTERN =
 /** What a device may report as its version: any printable text of these characters; only SemVer is ever ordered. */
 export const REPORTED_VERSION_PATTERN = '^[0-9A-Za-z][0-9A-Za-z.+_ -]*$';
 
-export const SHA256_PATTERN = '^[0-9a-f]{64}$';
+const SHA256_PATTERN = '^[0-9a-f]{64}$';
 export const CHIP_PATTERN = '^esp32[a-z0-9]{0,4}$';
 export const DEFAULT_PRODUCT = 'default';
 export const DEFAULT_CHANNEL = 'stable';

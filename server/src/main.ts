@@ -36,9 +36,14 @@ export interface RunningServer {
   readonly warnings: readonly string[];
   /** The port that is listened on, also where 0 asked for a free one. */
   readonly port: number;
+  /** Runs now the schedules that are due, without waiting for the clock of the scheduler. */
+  readonly tick: () => Promise<void>;
   /** Ends new connections, gives running requests `graceMs`, then closes everything in order. */
   readonly close: (graceMs: number) => Promise<void>;
 }
+
+/** How soon a connection that has nothing more to say is closed while the server stops. */
+const IDLE_SWEEP_MS = 100;
 
 /** Resolves when the server takes requests. Throws `ConfigError`, or `start_refused`; then nothing is left open. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -49,12 +54,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const clock = options.clock ?? Date.now;
   const log = options.log(config.logLevel);
-  const database = await openDatabase(config);
+  const store = await openDiskStore(config.storageRoot);
+  const database = await openDatabase(config, log);
   const deps: Deps = {
     database,
     catalog: new Catalog(database),
     presence: new PresenceBuffer(database, log),
-    store: await openDiskStore(config.storageRoot),
+    store,
     settings: settingsOf(config),
     log,
     random: Math.random,
@@ -72,11 +78,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const close = async (graceMs: number): Promise<void> => {
     const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
-    removePort(config.home);
+    // A connection whose last answer began before the stop was told to stay open.
+    const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS);
     await app.close();
     clearTimeout(force);
+    clearInterval(sweep);
     await scheduler.stop();
-    await deps.presence.flush();
+    await deps.presence.close();
     await database.close();
   };
   try {
@@ -86,12 +94,31 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw explainListen(error, config);
   }
   const port = portOf(app.server.address(), config.port);
-  writePort(config.home, port);
-  return { config, warnings, port, close };
+  leavePort(config.home, port, log);
+  return {
+    config,
+    warnings,
+    port,
+    tick: scheduler.tick,
+    close: async (graceMs) => {
+      removePort(config.home, port);
+      await close(graceMs);
+    },
+  };
 }
 
-async function openDatabase({ database }: Config): Promise<Database> {
-  return database.kind === 'sqlite' ? openSqlite(database.file) : openPostgres(database.url);
+async function openDatabase({ database }: Config, log: Logger): Promise<Database> {
+  if (database.kind === 'sqlite') return openSqlite(database.file);
+  return openPostgres(database.url, { onWait: (message) => log.warn(message) });
+}
+
+/** The command line does without the file: it then asks at the configured port. */
+function leavePort(home: string, port: number, log: Logger): void {
+  try {
+    writePort(home, port);
+  } catch (error) {
+    log.warn({ err: error }, 'the port could not be left for the command line; give it --server');
+  }
 }
 
 function settingsOf(config: Config): Settings {

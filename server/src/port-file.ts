@@ -6,12 +6,14 @@ import { join } from 'node:path';
 
 const portFile = (home: string): string => join(home, 'data', 'server.port');
 
+/** Throws the I/O error, on a full disk for one. */
 export function writePort(home: string, port: number): void {
   writeFileSync(portFile(home), `${port}\n`);
 }
 
-export function removePort(home: string): void {
-  rmSync(portFile(home), { force: true });
+/** Leaves the file of another server that was started in this home meanwhile. */
+export function removePort(home: string, port: number): void {
+  if (findPort(home) === port) rmSync(portFile(home), { force: true });
 }
 
 /** Undefined where no server runs in this home, or its file cannot be read. */

@@ -23,8 +23,14 @@ const STOP_GRACE_MS = 10_000;
 /** How long a log line may stay in memory. */
 const LOG_FLUSH_MS = 1_000;
 
+/** Log lines are written this many bytes at a time under load: each write wakes a thread. Below what pino writes at once (16 KiB). */
+const LOG_BUFFER_BYTES = 15_360;
+
 /** `EX_CONFIG` of sysexits.h: do not start me again before somebody changed something. */
 const EXIT_REFUSED = 78;
+
+/** What shells give a program that Ctrl-C ended. */
+const EXIT_INTERRUPTED = 130;
 
 /** Runs until SIGINT or SIGTERM; resolves with the exit code. */
 export async function serve(options: ServeOptions): Promise<number> {
@@ -53,15 +59,16 @@ export async function serve(options: ServeOptions): Promise<number> {
   }
 }
 
-/** A second signal ends the process at once. */
+/** A second signal, the same or the other, ends the process at once. */
 async function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        resolve(signal);
-        process.once(signal, () => process.exit(130));
-      });
-    }
+    let isStopping = false;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (isStopping) process.exit(EXIT_INTERRUPTED);
+      isStopping = true;
+      resolve(signal);
+    };
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   });
 }
 
@@ -107,7 +114,7 @@ interface LogOutput {
 
 /** Buffered: a write per request would cost more than the request. Lost at most: the last second, and only on a crash. */
 function lineOutput(): LogOutput {
-  const stream = pino.destination({ sync: false, minLength: 4_096 });
+  const stream = pino.destination({ sync: false, minLength: LOG_BUFFER_BYTES });
   setInterval(() => stream.flush(), LOG_FLUSH_MS).unref();
   return { stream, flush: () => stream.flushSync() };
 }

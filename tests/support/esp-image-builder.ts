@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib';
 import { encodeFirmwareMarker, type FirmwareMarker } from '#protocol/firmware-marker.ts';
 import { resealEspImage } from '#simulator/esp-image-maker.ts';
 
-export type SegmentSpec = { readonly loadAddress: number; readonly data: Uint8Array };
+type SegmentSpec = { readonly loadAddress: number; readonly data: Uint8Array };
 
 export type ImageSpec = {
   readonly chipId?: number;

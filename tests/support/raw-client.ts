@@ -48,10 +48,10 @@ export class RawClient {
 
   /** The head of the next answer, with what has come of its body so far. */
   async head(waitMs = 20_000): Promise<Omit<RawAnswer, 'body'>> {
-    const head = await this.#until(() => parseHead(this.#received), waitMs);
-    if (head === undefined) throw new Error(`no answer, the connection is ${this.#ending}`);
-    this.#received = this.#received.subarray(head.bodyAt);
-    return { status: head.status, headers: head.headers };
+    const parsed = await this.#until(() => parseHead(this.#received), waitMs);
+    if (parsed === undefined) throw new Error(`no answer, the connection is ${this.#ending}`);
+    this.#received = this.#received.subarray(parsed.bodyAt);
+    return { status: parsed.status, headers: parsed.headers };
   }
 
   /** How the server ended the connection, and the bytes that were not asked for yet; `open` if it did not within `waitMs`. */
@@ -65,9 +65,9 @@ export class RawClient {
   }
 
   #take(bodyless: boolean): RawAnswer | undefined {
-    const head = parseHead(this.#received);
-    if (head === undefined) return undefined;
-    const { status, headers, bodyAt } = head;
+    const parsed = parseHead(this.#received);
+    if (parsed === undefined) return undefined;
+    const { status, headers, bodyAt } = parsed;
     const end = bodyAt + (bodyless || status === 304 ? 0 : Number(headers['content-length'] ?? 0));
     if (this.#received.length < end) return undefined;
     const body = this.#received.subarray(bodyAt, end);
@@ -93,7 +93,11 @@ export class RawClient {
 }
 
 /** Sends one request in one write and reads its answer. */
-export async function exchange(url: URL, request: string | Buffer, options: tls.ConnectionOptions = {}): Promise<RawAnswer> {
+export async function exchange(
+  url: URL,
+  request: string | Buffer,
+  options: tls.ConnectionOptions = {},
+): Promise<RawAnswer> {
   const client = await RawClient.open(url, options);
   try {
     client.send(request);
@@ -110,7 +114,8 @@ export function head(...lines: readonly string[]): string {
 
 function parseHead(
   received: Buffer,
-): { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly bodyAt: number } | undefined {
+):
+  { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly bodyAt: number } | undefined {
   const end = received.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const [first = '', ...lines] = received.toString('latin1', 0, end).split('\r\n');

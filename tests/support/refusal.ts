@@ -1,7 +1,7 @@
 // What every refusal of the server must be, whatever was refused.
 
 import { Value } from 'typebox/value';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { ErrorAnswer } from '#protocol/device-api.ts';
 import { type ErrorCode, HTTP_STATUS } from '#protocol/errors.ts';
 import { MAX_ERROR_BYTES } from '#protocol/limits.ts';
@@ -41,8 +41,11 @@ export async function expectLoggedOnce(
   requestId: string,
   wanted: { readonly status: number; readonly code?: string },
 ): Promise<Readonly<Record<string, unknown>>> {
-  await expect.poll(() => linesOf(server, requestId).filter(({ msg }) => msg === 'request').length).toBe(1);
-  const lines = linesOf(server, requestId);
+  const lines = await vi.waitFor(() => {
+    const found = linesOf(server, requestId);
+    expect(found.filter(({ msg }) => msg === 'request')).toHaveLength(1);
+    return found;
+  });
   if (wanted.status < 500) expect(lines).toHaveLength(1);
   const line = lines.find(({ msg }) => msg === 'request') ?? {};
   expect(line).toMatchObject(wanted);

@@ -2,6 +2,7 @@
 // over real TLS with the pin checked.
 
 import { type AdminRouteName, adminRoutes, type AnswerOf } from '#protocol/admin-routes.ts';
+import type { Offer } from '#protocol/device-api.ts';
 import { type HttpsAnswer, type Pin, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
 
 export interface Answered<Body = Record<string, unknown>> {
@@ -9,6 +10,11 @@ export interface Answered<Body = Record<string, unknown>> {
   readonly headers: HttpsAnswer['headers'];
   readonly body: Body;
 }
+
+/** An answer of check-update with the members of both outcomes. */
+export type CheckInAnswer = Pick<Offer, 'reason' | 'poll_interval_s'> & {
+  readonly update_available: boolean;
+} & Partial<Omit<Offer, 'update_available'>>;
 
 export interface AdminCall {
   readonly params?: Readonly<Record<string, string>>;

@@ -7,10 +7,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { pino } from 'pino';
 import { inject } from 'vitest';
-import type { AdminRouteName, AnswerOf } from '#protocol/admin-routes.ts';
-import { adminRoutes } from '#protocol/admin-routes.ts';
-import type { Offer } from '#protocol/device-api.ts';
-import { type HttpsAnswer, type Pin, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
+import type { Pin } from '#protocol/pinned-https.ts';
 import { readCertificate } from '#server/certs/certificate.ts';
 import { initHome } from '#server/init.ts';
 import { type RunningServer, startServer } from '#server/main.ts';
@@ -34,11 +31,6 @@ export interface TestServerOptions {
   readonly like?: TestServer;
 }
 
-/** An answer of check-update with the members of both outcomes. */
-export type CheckInAnswer = Pick<Offer, 'reason' | 'poll_interval_s'> & {
-  readonly update_available: boolean;
-} & Partial<Omit<Offer, 'update_available'>>;
-
 export class TestServer extends ServerClient {
   readonly home: string;
   readonly databaseUrl: string;
@@ -57,6 +49,11 @@ export class TestServer extends ServerClient {
     this.clock = parts.clock;
     this.logged = parts.logged;
     this.#running = running;
+  }
+
+  /** Runs the schedules that are due at the time of the clock. */
+  async tick(): Promise<void> {
+    await this.#running.tick();
   }
 
   async stop(graceMs = 1_000): Promise<void> {

@@ -23,6 +23,7 @@ import { answerBrokenRequest } from './broken-request.ts';
 import { addErrorAnswers, answerFrameworkError } from './error-answer.ts';
 import { addPublicRoutes } from './public-routes.ts';
 import { addBodyParsers } from './read-body.ts';
+import { addRequestForm } from './request-form.ts';
 import { addRequestLog, nextRequestId } from './request-log.ts';
 
 export interface AppOptions {
@@ -54,6 +55,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
+      // Refused in `request-form.ts`, in the words of this API.
+      requireHostHeader: false,
       // Bodies have deadlines of their own (`read-body.ts`): an upload over a slow line may take long.
       requestTimeout: 0,
       connectionsCheckingInterval: CONNECTION_CHECK_MS,
@@ -80,6 +83,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await addDocs(app);
   addRequestLog(app);
   addErrorAnswers(app, methodsOf);
+  addRequestForm(app);
   addBodyParsers(app);
   addAuth(app, { device: digestToken(options.tokens.fleet), admin: digestToken(options.tokens.admin) });
   for (const schema of [

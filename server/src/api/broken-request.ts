@@ -5,20 +5,25 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import { HTTP_STATUS, OtterError } from '#protocol/errors.ts';
-import { MAX_HEADER_BYTES } from '#protocol/limits.ts';
+import { MAX_HEADER_BYTES, MAX_HEADER_LINES } from '#protocol/limits.ts';
 import { errorAnswer } from './error-answer.ts';
-import { nextRequestId } from './request-log.ts';
+import { isAnswering, LINGER_MS, nextRequestId } from './request-log.ts';
+
+/** Connections that got their answer and are about to be closed. */
+const refused = new WeakSet<Socket>();
 
 export function answerBrokenRequest(
   log: FastifyBaseLogger,
   error: Error & { readonly code?: string },
   socket: Socket,
 ): void {
-  // Nobody is listening any more, or an answer is under way already.
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+  // What still comes behind a refused request is no request of its own.
+  if (refused.has(socket)) return;
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy();
     return;
   }
+  refused.add(socket);
   const refusal = refusalOf(error.code);
   const status = HTTP_STATUS[refusal.code];
   const requestId = nextRequestId();
@@ -27,15 +32,16 @@ export function answerBrokenRequest(
   const body = JSON.stringify(errorAnswer(refusal, requestId));
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-    () => socket.destroy(),
   );
+  // A connection that is closed while bytes still arrive is reset, and the answer lost with it.
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 function refusalOf(code: string | undefined): OtterError {
   if (code === 'HPE_HEADER_OVERFLOW')
     return new OtterError(
       'headers_too_large',
-      `request line and headers have more than ${MAX_HEADER_BYTES} bytes`,
+      `request line and headers have more than ${MAX_HEADER_BYTES} bytes, or more than ${MAX_HEADER_LINES} lines`,
       'send fewer and shorter headers',
     );
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')

@@ -10,7 +10,7 @@ import {
 } from '#protocol/device-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_DEVICE_BODY_BYTES } from '#protocol/limits.ts';
-import { DEFAULT_PRODUCT, NAME_PATTERN } from '#protocol/words.ts';
+import { DEFAULT_PRODUCT, MAC_PATTERN, NAME_PATTERN } from '#protocol/words.ts';
 import { type CheckIn, checkIn } from '#server/service/check-in.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { report } from '#server/service/report.ts';
@@ -19,6 +19,9 @@ import { readTelemetry } from './telemetry.ts';
 const shared = { scope: 'device', requiresBody: true, maxBodyBytes: MAX_DEVICE_BODY_BYTES } as const;
 const security = [{ fleetToken: [] }];
 const name = new RegExp(NAME_PATTERN);
+const CANONICAL = new RegExp(MAC_PATTERN);
+const NO_BOARD = '00:00:00:00:00:00';
+const ALL_BOARDS = 'ff:ff:ff:ff:ff:ff';
 
 export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => number): void {
   app.post<{ Body: CheckUpdateRequest }>(
@@ -102,21 +105,23 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
       bootReason: body.boot?.reason,
     },
     labelHints,
+    telemetry,
     attributes: { ...telemetry.attributes, ...(labelHints.length > 0 ? { label_hints: labelHints } : {}) },
   };
 }
 
 /** Throws `mac_reserved` for the address of no board and that of all boards. */
 function canonicalMac(spelled: string): string {
+  // Nearly every board spells it the canonical way already.
+  if (CANONICAL.test(spelled) && spelled !== NO_BOARD && spelled !== ALL_BOARDS) return spelled;
   const digits = spelled.replaceAll(/[:-]/g, '').toLowerCase();
-  if (digits === '000000000000' || digits === 'ffffffffffff') {
-    throw new OtterError(
-      'mac_reserved',
-      `mac: ${spelled} belongs to no board`,
-      'read the MAC after Wi-Fi has started (esp_read_mac), not before',
-    );
-  }
-  return digits.replaceAll(/(..)(?=.)/g, '$1:');
+  const mac = digits.replaceAll(/(..)(?=.)/g, '$1:');
+  if (mac !== NO_BOARD && mac !== ALL_BOARDS) return mac;
+  throw new OtterError(
+    'mac_reserved',
+    `mac: ${spelled} belongs to no board`,
+    'read the MAC after Wi-Fi has started (esp_read_mac), not before',
+  );
 }
 
 /** Device text is attacker text: what no terminal should see is left out. */

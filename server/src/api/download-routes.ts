@@ -17,7 +17,7 @@ import { SlowReaderGuard } from './slow-reader-guard.ts';
 const LongForm = Type.Object({ product: Name, version: Version, chip: Chip });
 const ShortForm = Type.Object({ version: Version });
 
-/** Bytes handed to a connection at once: one TLS record, so that a slow reader holds little. */
+/** Bytes handed to a connection at once, the next when the system has taken them: a slow reader holds one TLS record. */
 const SLICE_BYTES = 16_384;
 
 /** Seconds after which a device that finds every slot taken may come back, at the earliest. */
@@ -141,7 +141,9 @@ async function stream(
   { start, end }: ByteRange,
   readBlock: (index: number) => Promise<Buffer>,
 ): Promise<void> {
-  const guard = new SlowReaderGuard(raw, () => {
+  // A cut is one of the connection: behind other answers an answer alone cannot be cut.
+  const { socket } = request.raw;
+  const guard = new SlowReaderGuard(socket, () => {
     request.warnings = ['slow_client'];
   });
   try {
@@ -151,29 +153,28 @@ async function stream(
       for (let at = Math.max(0, start - index * CHUNK_BYTES); at < to; at += SLICE_BYTES) {
         if (raw.destroyed) return;
         const slice = block.subarray(at, Math.min(at + SLICE_BYTES, to));
+        await untilClose(raw, (sent) => raw.write(slice, sent));
         guard.moved(slice.length);
-        if (!raw.write(slice)) await eventOrClose(raw, 'drain');
       }
     }
-    raw.end();
-    await eventOrClose(raw, 'finish');
+    await untilClose(raw, (sent) => raw.end(sent));
   } catch (error) {
     request.log.error({ err: error, request_id: request.id }, 'a download was cut: the stored image cannot be read');
-    raw.destroy();
+    socket.destroy();
   } finally {
     guard.stop();
   }
 }
 
-/** Resolves at the event, or when the client is gone; leaves no listener behind. */
-async function eventOrClose(raw: ServerResponse, event: 'drain' | 'finish'): Promise<void> {
+/** Resolves when the system has taken what `send` writes, or the client is gone; leaves no listener behind. */
+async function untilClose(raw: ServerResponse, send: (sent: () => void) => void): Promise<void> {
   if (raw.destroyed || raw.closed) return;
   await new Promise<void>((resolve) => {
-    const done = (): void => {
-      raw.off(event, done).off('close', done);
+    raw.once('close', resolve);
+    send(() => {
+      raw.off('close', resolve);
       resolve();
-    };
-    raw.on(event, done).on('close', done);
+    });
   });
 }
 

@@ -3,7 +3,7 @@
 
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorAnswer } from '#protocol/device-api.ts';
-import { HTTP_STATUS, OtterError } from '#protocol/errors.ts';
+import { type ErrorCode, HTTP_STATUS, OtterError } from '#protocol/errors.ts';
 import type { MethodsOf } from './allowed-methods.ts';
 import { fieldError } from './field-error.ts';
 import { beginRequest } from './request-log.ts';
@@ -11,6 +11,12 @@ import { beginRequest } from './request-log.ts';
 /** Longest message and hint: with code and id the answer stays under 1 KiB. */
 const MAX_MESSAGE_CHARS = 500;
 const MAX_HINT_CHARS = 250;
+
+/** Seconds after which broken I/O may be whole again: somebody has to look. */
+const BROKEN_IO_RETRY_S = 60;
+
+/** Where such a request ends is a matter of opinion, so nothing behind it on its connection is believed. */
+const AMBIGUOUS: ReadonlySet<ErrorCode> = new Set(['duplicate_header', 'request_malformed'] as const);
 
 export function addErrorAnswers(app: FastifyInstance, methodsOf: MethodsOf): void {
   app.setErrorHandler(async (error: FastifyError, request, reply) => sendError(request, reply, toOtterError(error)));
@@ -41,7 +47,7 @@ export function errorAnswer(error: OtterError, requestId: string): ErrorAnswer {
   };
 }
 
-export function toOtterError(error: unknown): OtterError {
+function toOtterError(error: unknown): OtterError {
   if (error instanceof OtterError) return error;
   if (isValidationError(error)) return fieldError(error);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
@@ -74,10 +80,19 @@ export function toOtterError(error: unknown): OtterError {
     case 'EDQUOT':
       return new OtterError('storage_full', 'the disk is full', 'free some space on the server', { cause: error });
     default:
-      return new OtterError('internal', 'the server made a mistake', 'look for this request_id in its log', {
-        cause: error,
-      });
+      return unforeseen(error);
   }
+}
+
+/** A disk or database that fails is a reason to come again; everything else is a bug. */
+function unforeseen(error: unknown): OtterError {
+  const hint = 'look for this request_id in the log of the server';
+  return error instanceof Error && 'syscall' in error
+    ? new OtterError('unavailable', 'the server cannot reach its files or its database', hint, {
+        retryAfterS: BROKEN_IO_RETRY_S,
+        cause: error,
+      })
+    : new OtterError('internal', 'the server made a mistake', hint, { cause: error });
 }
 
 function sendError(request: FastifyRequest, reply: FastifyReply, error: OtterError): FastifyReply {
@@ -87,6 +102,7 @@ function sendError(request: FastifyRequest, reply: FastifyReply, error: OtterErr
   request.outcome = { code: error.code };
   if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
   if (status === 401) void reply.header('www-authenticate', 'Bearer');
+  if (AMBIGUOUS.has(error.code)) void reply.header('connection', 'close');
   return reply
     .code(status)
     .type('application/json; charset=utf-8')

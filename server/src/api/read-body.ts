@@ -28,16 +28,17 @@ export function addBodyParsers(app: FastifyInstance): void {
     refuseContentType(request, request.routeOptions.config.maxBodyBytes === 0);
     return body;
   });
-  app.addHook('preValidation', async (request) => {
+  app.addHook('preValidation', (request, _reply, done) => {
     const { requiresBody, maxBodyBytes } = request.routeOptions.config;
-    if (request.body !== undefined && request.body !== null) return;
-    if (requiresBody === true)
+    const hasBody = request.body !== undefined && request.body !== null;
+    if (!hasBody && requiresBody === true)
       throw new OtterError(
         'body_missing',
         'the request has no body',
         maxBodyBytes === 0 ? 'send the image as the body' : 'send a JSON object',
       );
-    if (maxBodyBytes !== undefined && request.method !== 'GET') request.body = {};
+    if (!hasBody && maxBodyBytes !== undefined && request.method !== 'GET') request.body = {};
+    done();
   });
 }
 

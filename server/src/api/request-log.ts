@@ -2,6 +2,8 @@
 // never, so that no token can get into a log.
 
 import { randomBytes } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 declare module 'fastify' {
@@ -14,7 +16,7 @@ declare module 'fastify' {
 }
 
 /** A client that is still sending its refused body may read the answer for this long before the connection is cut. */
-const LINGER_MS = 2_000;
+export const LINGER_MS = 2_000;
 
 const process = randomBytes(4).toString('hex');
 let count = 0;
@@ -28,14 +30,30 @@ export function nextRequestId(): string {
 export function addRequestLog(app: FastifyInstance): void {
   app.decorateRequest('outcome', undefined);
   app.decorateRequest('warnings', undefined);
-  app.addHook('onRequest', async (request, reply) => beginRequest(request, reply));
+  app.addHook('onRequest', (request, reply, done) => {
+    beginRequest(request, reply);
+    done();
+  });
+}
+
+/** Answers that are not sent to the end yet, of each connection. */
+const openAnswers = new WeakMap<Socket, Set<ServerResponse>>();
+
+/** Into the middle of an answer nothing else may be written. */
+export function isAnswering(socket: Socket): boolean {
+  return [...(openAnswers.get(socket) ?? [])].some(({ headersSent }) => headersSent);
 }
 
 /** For every request before anything else; called by hand where no hook runs. */
 export function beginRequest(request: FastifyRequest, reply: FastifyReply): void {
   void reply.header('x-request-id', request.id);
+  const answers = openAnswers.get(request.raw.socket) ?? new Set();
+  openAnswers.set(request.raw.socket, answers.add(reply.raw));
   // Not Fastify's onResponse, which says nothing of an answer that was cut: a board that went away is worth a line, too.
-  reply.raw.once('close', () => logRequest(request, reply));
+  reply.raw.once('close', () => {
+    answers.delete(reply.raw);
+    logRequest(request, reply);
+  });
 }
 
 function logRequest(request: FastifyRequest, reply: FastifyReply): void {

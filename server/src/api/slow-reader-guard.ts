@@ -8,15 +8,15 @@ export class SlowReaderGuard {
   #movedBytes = 0;
   readonly #timer: NodeJS.Timeout;
 
-  /** Destroys `raw` after a grace period with too few bytes, and says so through `onCut` before. */
-  constructor(raw: Writable, onCut: () => void) {
+  /** Destroys `connection` after a grace period with too few bytes, and says so through `onCut` before. */
+  constructor(connection: Writable, onCut: () => void) {
     this.#timer = setInterval(() => {
       if (this.#movedBytes >= (MIN_TRANSFER_BYTES_PER_S * TRANSFER_GRACE_MS) / 1000) {
         this.#movedBytes = 0;
         return;
       }
       onCut();
-      raw.destroy();
+      connection.destroy();
     }, TRANSFER_GRACE_MS);
   }
 

@@ -4,6 +4,9 @@
 import type { CheckUpdateRequest } from '#protocol/device-api.ts';
 
 export interface Telemetry {
+  /** These two differ with every poll and are stored apart. */
+  readonly freeHeapBytes: number | undefined;
+  readonly rssiDbm: number | undefined;
   readonly attributes: Readonly<Record<string, unknown>>;
   /** Names of the fields that were left out. */
   readonly dropped: readonly string[];
@@ -21,15 +24,17 @@ export function readTelemetry(body: CheckUpdateRequest): Telemetry {
     else dropped.push(name);
   };
   keep('flash_bytes', body.flash_bytes, isIntegerWithin(body.flash_bytes, 1, UINT32));
-  keep('free_heap_bytes', body.free_heap_bytes, isIntegerWithin(body.free_heap_bytes, 0, UINT32));
-  keep('rssi_dbm', body.rssi_dbm, isIntegerWithin(body.rssi_dbm, -127, 0));
+  const freeHeapBytes = isIntegerWithin(body.free_heap_bytes, 0, UINT32) ? body.free_heap_bytes : undefined;
+  if (freeHeapBytes !== body.free_heap_bytes) dropped.push('free_heap_bytes');
+  const rssiDbm = isIntegerWithin(body.rssi_dbm, -127, 0) ? body.rssi_dbm : undefined;
+  if (rssiDbm !== body.rssi_dbm) dropped.push('rssi_dbm');
   keep('library', body.library, typeof body.library === 'string' && SHORT_TEXT.test(body.library));
   keep('boot_reason', body.boot?.reason, SHORT_TEXT.test(body.boot?.reason ?? ''));
   keep('rolled_back_from', body.boot?.rolled_back_from, SHORT_TEXT.test(body.boot?.rolled_back_from ?? ''));
   keep('rollback_capable', body.boot?.rollback_capable, true);
-  return { attributes, dropped };
+  return { freeHeapBytes, rssiDbm, attributes, dropped };
 }
 
-function isIntegerWithin(value: unknown, min: number, max: number): boolean {
+function isIntegerWithin(value: unknown, min: number, max: number): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
 }

@@ -36,7 +36,7 @@ export function isOpenToOthers(mode: number): boolean {
 }
 
 /** The `code` of a Node error (`ENOENT`, `ERR_...`), or an empty text. */
-export function errorCode(error: unknown): string {
+function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 

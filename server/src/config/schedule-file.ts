@@ -16,7 +16,7 @@ const MAX_DURATION_S = 7 * 86_400;
 const DEFAULT_GRACE_S = 3_600;
 
 /** What a schedule does when its time comes. */
-export type ScheduleAction =
+type ScheduleAction =
   | { readonly kind: 'start' | 'promote' | 'pause' | 'resume'; readonly rollout: string }
   /** Installs are allowed from the cron time on, for so long. Without a rollout the window is for all of them. */
   | { readonly kind: 'window'; readonly rollout: string | undefined; readonly durationS: number };

@@ -3,27 +3,29 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 import type { Dialect } from './database.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
-import type { DevicesTable, Reader, Trx } from './schema.ts';
+import type { DevicesTable, PresenceTable, Reader, Trx } from './schema.ts';
 
-export type Device = Selectable<DevicesTable>;
+export type Device = Selectable<DevicesTable> & Omit<Selectable<PresenceTable>, 'device_id'>;
 export type NewDevice = Insertable<DevicesTable>;
 
-/** What every check-in tells anew; written in batches. */
-export interface Presence {
-  readonly id: number;
-  readonly product: string;
-  readonly ip: string | null;
-  readonly current_version: string;
-  readonly chip: string | null;
-  readonly slot_bytes: number | null;
-  readonly image_sha256: string | null;
-  readonly on_trial: 0 | 1;
-  readonly attributes: string;
-  readonly last_seen_at_ms: number;
-}
+/** One poll: when, and the telemetry that differs every time. */
+export type Sighting = Selectable<PresenceTable>;
+
+/** What a device says of itself; seldom another than last time. */
+export type SelfDescription = Pick<
+  Selectable<DevicesTable>,
+  'id' | 'product' | 'ip' | 'current_version' | 'chip' | 'slot_bytes' | 'image_sha256' | 'on_trial' | 'attributes'
+>;
+
+const withPresence = (db: Reader) =>
+  db
+    .selectFrom('devices')
+    .innerJoin('presence', 'presence.device_id', 'devices.id')
+    .selectAll('devices')
+    .select(['presence.last_seen_at_ms', 'presence.free_heap_bytes', 'presence.rssi_dbm']);
 
 export async function findDevice(db: Reader, mac: string): Promise<Device | undefined> {
-  return db.selectFrom('devices').selectAll().where('mac', '=', mac).executeTakeFirst();
+  return withPresence(db).where('devices.mac', '=', mac).executeTakeFirst();
 }
 
 export async function listDeviceIds(
@@ -37,14 +39,14 @@ export async function listDeviceIds(
     .execute();
 }
 
-/** Inserts the device, or leaves the one that is there; resolves with its id. */
-export async function addDevice(trx: Trx, device: NewDevice): Promise<number> {
-  const { id } = await trx
-    .insertInto('devices')
-    .values(device)
-    .onConflict((conflict) => conflict.column('mac').doUpdateSet({ last_seen_at_ms: device.last_seen_at_ms }))
-    .returning('id')
-    .executeTakeFirstOrThrow();
+/** Throws the database's error where the MAC is there already; the caller has looked, in the same transaction. */
+export async function addDevice(trx: Trx, device: NewDevice, nowMs: number): Promise<number> {
+  const { id } = await trx.insertInto('devices').values(device).returning('id').executeTakeFirstOrThrow();
+  const telemetry = { free_heap_bytes: null, rssi_dbm: null };
+  await trx
+    .insertInto('presence')
+    .values({ device_id: id, last_seen_at_ms: nowMs, ...telemetry })
+    .execute();
   return id;
 }
 
@@ -52,13 +54,24 @@ export async function setDeviceStatus(trx: Trx, id: number, status: Device['stat
   await trx.updateTable('devices').set({ status }).where('id', '=', id).where('status', '<>', status).execute();
 }
 
-/** One statement for many devices; a device that is gone is passed over. An older sighting never overwrites a newer one. */
-export async function savePresence(trx: Trx, dialect: Dialect, batch: readonly Presence[]): Promise<void> {
-  const json = JSON.stringify(batch);
-  const columns = sql.raw(PRESENCE_COLUMNS.map((name) => `${name} = v.${name}`).join(', '));
-  await sql`update devices set ${columns} from ${rowsOf(dialect, json)} where devices.id = v.id and devices.last_seen_at_ms <= v.last_seen_at_ms`.execute(
-    trx,
-  );
+/** One statement for many polls, in the order of the keys so that neighbours share pages. The newest sighting stays. */
+export async function saveSightings(trx: Trx, dialect: Dialect, sightings: readonly Sighting[]): Promise<void> {
+  const rows = sightings
+    .toSorted((left, right) => left.device_id - right.device_id)
+    .map((row) => [row.device_id, row.last_seen_at_ms, row.free_heap_bytes, row.rssi_dbm]);
+  const batch = JSON.stringify(rows);
+  const values =
+    dialect === 'postgres'
+      ? sql`select (v->>0)::bigint, (v->>1)::bigint, (v->>2)::bigint, (v->>3)::integer from json_array_elements(${batch}::json) as rows(v)`
+      : sql`select value->>0, value->>1, value->>2, value->>3 from json_each(${batch})`;
+  await sql`insert into presence (device_id, last_seen_at_ms, free_heap_bytes, rssi_dbm) select * from (${values}) as v where true
+    on conflict (device_id) do update
+    set last_seen_at_ms = excluded.last_seen_at_ms, free_heap_bytes = excluded.free_heap_bytes, rssi_dbm = excluded.rssi_dbm
+    where presence.last_seen_at_ms <= excluded.last_seen_at_ms`.execute(trx);
+}
+
+export async function saveSelfDescription(trx: Trx, { id, ...description }: SelfDescription): Promise<void> {
+  await trx.updateTable('devices').set(description).where('id', '=', id).execute();
 }
 
 export interface DeviceFilter {
@@ -72,16 +85,17 @@ export interface DeviceFilter {
 }
 
 export async function listDevices(db: Reader, filter: DeviceFilter, page: Page): Promise<Paged<Device>> {
-  let query = db.selectFrom('devices').selectAll('devices');
+  let query = withPresence(db);
   if (filter.product !== undefined) query = query.where('devices.product', '=', filter.product);
   if (filter.version !== undefined) query = query.where('devices.current_version', '=', filter.version);
-  if (filter.status === 'silent') query = query.where('devices.last_seen_at_ms', '<', filter.silentBeforeMs);
+  if (filter.status === 'silent') query = query.where('presence.last_seen_at_ms', '<', filter.silentBeforeMs);
   else if (filter.status !== undefined)
     query = query
       .where('devices.status', '=', filter.status)
-      .where('devices.last_seen_at_ms', '>=', filter.silentBeforeMs);
+      .where('presence.last_seen_at_ms', '>=', filter.silentBeforeMs);
   if (filter.macPrefix !== undefined)
-    query = query.where('devices.mac', '>=', filter.macPrefix).where('devices.mac', '<', `${filter.macPrefix}~`);
+    // `g` follows every hex digit and the colon in whatever order of letters the database has.
+    query = query.where('devices.mac', '>=', filter.macPrefix).where('devices.mac', '<', `${filter.macPrefix}g`);
   const { label } = filter;
   if (label !== undefined) {
     query = query.where('devices.id', 'in', (nested) =>
@@ -95,6 +109,7 @@ export async function listDevices(db: Reader, filter: DeviceFilter, page: Page):
   return runPage(query, page, { id: 'devices.id' });
 }
 
+/** A device that is silent is counted as that, whatever it was doing when it was last seen. */
 export interface FleetCounts {
   readonly total: number;
   readonly silent: number;
@@ -108,15 +123,17 @@ export async function countFleet(db: Reader, silentBeforeMs: number): Promise<Fl
     .select((e) => e.fn.countAll<number>().as('total'))
     .executeTakeFirstOrThrow();
   const { silent } = await db
-    .selectFrom('devices')
+    .selectFrom('presence')
     .select((e) => e.fn.countAll<number>().as('silent'))
     .where('last_seen_at_ms', '<', silentBeforeMs)
     .executeTakeFirstOrThrow();
   const byStatus = await db
     .selectFrom('devices')
-    .select((e) => ['status', e.fn.countAll<number>().as('count')])
-    .where('status', '<>', sql.lit('ok'))
-    .groupBy('status')
+    .innerJoin('presence', 'presence.device_id', 'devices.id')
+    .select((e) => ['devices.status', e.fn.countAll<number>().as('count')])
+    .where('devices.status', '<>', sql.lit('ok'))
+    .where('presence.last_seen_at_ms', '>=', silentBeforeMs)
+    .groupBy('devices.status')
     .execute();
   const count = (...wanted: readonly Device['status'][]): number =>
     byStatus.filter(({ status }) => wanted.includes(status)).reduce((sum, row) => sum + row.count, 0);
@@ -147,27 +164,4 @@ export async function countRunning(
     .where('current_version', '=', firmware.version)
     .executeTakeFirstOrThrow();
   return count;
-}
-
-const PRESENCE_TYPES = {
-  product: 'text',
-  ip: 'text',
-  current_version: 'text',
-  chip: 'text',
-  slot_bytes: 'bigint',
-  image_sha256: 'text',
-  on_trial: 'integer',
-  attributes: 'text',
-  last_seen_at_ms: 'bigint',
-} as const;
-const PRESENCE_COLUMNS = Object.keys(PRESENCE_TYPES);
-
-/** The batch as a table `v`, from one JSON parameter: the statement stays the same for every batch. */
-function rowsOf(dialect: Dialect, json: string): ReturnType<typeof sql> {
-  if (dialect === 'postgres') {
-    const types = Object.entries({ id: 'bigint', ...PRESENCE_TYPES }).map(([name, type]) => `${name} ${type}`);
-    return sql`json_to_recordset(${json}::json) as v(${sql.raw(types.join(', '))})`;
-  }
-  const values = ['id', ...PRESENCE_COLUMNS].map((name) => `value->>'${name}' as ${name}`);
-  return sql`(select ${sql.raw(values.join(', '))} from json_each(${json})) as v`;
 }

@@ -1,39 +1,50 @@
 // Several jobs in one commit. On SQLite a commit costs one fsync, some milliseconds on an SD card; the jobs that wait for
 // it meanwhile share the next. Each job has a savepoint of its own, so that one that fails takes no other with it, and
-// none is answered before the commit is durable.
+// none is answered before the commit is durable. While another program holds the database, jobs wait in order, and the
+// event loop goes on.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import type { Schema, Trx } from './schema.ts';
 
 /** Most jobs of one commit: bounds the time that the first of them waits. */
 const MAX_JOBS_PER_COMMIT = 200;
 
+/** A job waits this long for another program that holds the database; a device gets its answer within 5 s. */
+const LOCK_PATIENCE_MS = 4_000;
+const LOCK_RETRY_MS = 50;
+
 interface Waiting {
+  readonly sinceMs: number;
   readonly run: (trx: Trx) => Promise<void>;
   readonly settle: () => void;
   readonly fail: (error: unknown) => void;
 }
 
+type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
+
 export class GroupCommit {
   readonly #connection: Kysely<Schema>;
+  readonly #isLocked: (error: unknown) => boolean;
   #waiting: Waiting[] = [];
   #draining: Promise<void> | undefined;
 
-  constructor(connection: Kysely<Schema>) {
+  /** @param isLocked whether a transaction failed because another program holds the database: nothing else is tried again */
+  constructor(connection: Kysely<Schema>, isLocked: (error: unknown) => boolean) {
     this.#connection = connection;
+    this.#isLocked = isLocked;
   }
 
+  /** Rejects with the job's error, with that of the commit, or with `unavailable` where the database stays locked. */
   async write<T>(job: (trx: Trx) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      let settle = (): void => reject(new Error('a job was settled before it ran'));
+      let outcome: Outcome<T> = { ok: false, error: new Error('a job was settled before it ran') };
       this.#waiting.push({
+        sinceMs: performance.now(),
         run: async (trx) => {
-          settle = await this.#runAlone(trx, job).then(
-            (value) => () => resolve(value),
-            (error: unknown) => () => reject(error),
-          );
+          outcome = await runAlone(trx, job);
         },
-        settle: () => settle(),
+        settle: () => (outcome.ok ? resolve(outcome.value) : reject(outcome.error)),
         fail: reject,
       });
       this.#draining ??= this.#drain().finally(() => {
@@ -57,24 +68,38 @@ export class GroupCommit {
           for (const job of batch) await job.run(trx);
         });
       } catch (error) {
-        for (const job of batch) job.fail(error);
+        if (this.#isLocked(error)) await this.#waitForLock(batch, error);
+        else for (const job of batch) job.fail(error);
         continue;
       }
       for (const job of batch) job.settle();
     }
   }
 
-  async #runAlone<T>(trx: Trx, job: (trx: Trx) => Promise<T>): Promise<T> {
-    await savepoint.execute(trx);
+  /** Puts the jobs back to the front, except those that have waited long enough. */
+  async #waitForLock(batch: readonly Waiting[], error: unknown): Promise<void> {
+    const tooOld = performance.now() - LOCK_PATIENCE_MS;
+    this.#waiting.unshift(...batch.filter(({ sinceMs }) => sinceMs > tooOld));
+    for (const job of batch) if (!(job.sinceMs > tooOld)) job.fail(error);
+    await sleep(LOCK_RETRY_MS);
+  }
+}
+
+/** Rejects only where the whole transaction is lost: SQLite rolls all of it back by itself when the disk is full. */
+async function runAlone<T>(trx: Trx, job: (trx: Trx) => Promise<T>): Promise<Outcome<T>> {
+  await savepoint.execute(trx);
+  try {
+    const value = await job(trx);
+    await release.execute(trx);
+    return { ok: true, value };
+  } catch (error) {
     try {
-      const value = await job(trx);
-      await release.execute(trx);
-      return value;
-    } catch (error) {
       await rollback.execute(trx);
       await release.execute(trx);
+    } catch {
       throw error;
     }
+    return { ok: false, error };
   }
 }
 

@@ -38,9 +38,17 @@ async function createFleet(db: Trx, dialect: Dialect): Promise<void> {
     .addColumn('status', 'text', required)
     .addColumn('attributes', 'text', required)
     .addColumn('first_seen_at_ms', 'bigint', required)
-    .addColumn('last_seen_at_ms', 'bigint', required)
     .execute();
-  // No index on last_seen_at_ms: it changes with every check-in, and only people sort by it.
+  // No index on last_seen_at_ms: it changes with every poll, and only people ask by it.
+  await db.schema
+    .createTable('presence')
+    .addColumn('device_id', dialect === 'postgres' ? 'bigint' : 'integer', (c) =>
+      c.primaryKey().references('devices.id').onDelete('cascade'),
+    )
+    .addColumn('last_seen_at_ms', 'bigint', required)
+    .addColumn('free_heap_bytes', 'bigint')
+    .addColumn('rssi_dbm', 'integer')
+    .execute();
   await db.schema.createIndex('devices_version').on('devices').columns(['product', 'current_version']).execute();
   await db.schema
     .createIndex('devices_status')

@@ -1,5 +1,5 @@
 // Pages of a list by key, not by offset: a page costs the same wherever it is, and rows that come or go meanwhile neither
-// repeat nor skip others. The cursor names the last row of the page before.
+// repeat nor skip others. The cursor names the order and the last row of the page before.
 
 import { type SelectQueryBuilder, sql } from 'kysely';
 import { OtterError } from '#protocol/errors.ts';
@@ -32,7 +32,7 @@ export async function runPage<Tables extends keyof Schema, Row extends object>(
   const idColumn = sql.ref(columns.id);
   let bounded = query.orderBy(sql`${sortColumn} ${direction}, ${idColumn} ${direction}`).limit(page.limit + 1);
   if (page.cursor !== undefined) {
-    const [value, id] = readCursor(page.cursor);
+    const [value, id] = readCursor(page.cursor, page.sort);
     const beyond = page.sort.descending
       ? sql<boolean>`(${sortColumn}, ${idColumn}) < (${value}, ${id})`
       : sql<boolean>`(${sortColumn}, ${idColumn}) > (${value}, ${id})`;
@@ -43,34 +43,39 @@ export async function runPage<Tables extends keyof Schema, Row extends object>(
   const last = shown.at(-1);
   return {
     rows: shown,
-    nextCursor: rows.length > page.limit && last !== undefined ? cursorOf(last, page.sort.column, columns.id) : null,
+    nextCursor: rows.length > page.limit && last !== undefined ? cursorOf(last, page.sort, columns.id) : null,
   };
 }
 
-function cursorOf(row: object, sortColumn: string, idColumn: string): string {
+function cursorOf(row: object, sort: Page['sort'], idColumn: string): string {
   const values = new Map<string, unknown>(Object.entries(row));
-  return Buffer.from(JSON.stringify([values.get(nameOf(sortColumn)), values.get(nameOf(idColumn))])).toString(
-    'base64url',
-  );
+  const cursor = [orderOf(sort), values.get(nameOf(sort.column)), values.get(nameOf(idColumn))];
+  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
 }
 
-function readCursor(cursor: string): readonly [Key, Key] {
+function readCursor(cursor: string, sort: Page['sort']): readonly [Key, number] {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    const [value, id, ...rest]: readonly unknown[] = Array.isArray(parsed) ? parsed : [];
-    if (isKey(value) && isKey(id) && rest.length === 0) return [value, id];
+    const [order, value, id, ...rest]: readonly unknown[] = Array.isArray(parsed) ? parsed : [];
+    const isOfOrder = order === orderOf(sort) && rest.length === 0;
+    if (isOfOrder && isKeyOf(sort.column, value) && Number.isSafeInteger(id)) return [value, Number(id)];
   } catch {
     // Refused below, together with what is JSON but no cursor.
   }
   throw new OtterError(
     'cursor_invalid',
-    'cursor: this is not the next_cursor of a page',
+    'cursor: this is not the next_cursor of a page in this order',
     'start again without a cursor',
   );
 }
 
-function isKey(value: unknown): value is Key {
-  return typeof value === 'string' || Number.isSafeInteger(value);
+/** Lists are sorted by instants and row ids, which are numbers, and by texts; PostgreSQL does not compare one with the other. */
+function isKeyOf(column: string, value: unknown): value is Key {
+  return /(_ms|\.id)$/.test(column) ? Number.isSafeInteger(value) : typeof value === 'string';
+}
+
+function orderOf({ column, descending }: Page['sort']): string {
+  return (descending ? '-' : '') + nameOf(column);
 }
 
 /** `devices.mac` is selected as `mac`. */

@@ -2,7 +2,14 @@
 // write is a transaction of its own and PostgreSQL groups the commits.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kysely, PostgresDialect } from 'kysely';
+import {
+  Kysely,
+  type PostgresCursor,
+  PostgresDialect,
+  type PostgresPool,
+  type PostgresPoolClient,
+  type PostgresQueryResult,
+} from 'kysely';
 import pg from 'pg';
 import { OtterError } from '#protocol/errors.ts';
 import type { Database } from './database.ts';
@@ -16,8 +23,11 @@ const POOL_SIZE = 10;
 const CONNECT_PATIENCE_MS = 60_000;
 const CONNECT_RETRY_MS = 1_000;
 
-/** A request waits this long for a connection and for its query before it is answered 503. */
-const WAIT_MS = 5_000;
+/** A request waits this long for a connection, and PostgreSQL works this long on a query, before it is answered 503. */
+const WAIT_MS = 4_000;
+
+/** The same for a PostgreSQL that does not even say that it gave up. */
+const SILENCE_MS = WAIT_MS + 500;
 
 /** Conflicts with another server process (serialization, deadlock, unique index): run again this often. */
 const MAX_ATTEMPTS = 8;
@@ -25,16 +35,26 @@ const CONFLICTS = new Set(['40001', '40P01', '23505']);
 
 const DISK_FULL = '53100';
 
+/** A query that took too long (57014), or no connection left on the side of PostgreSQL (53300). */
+const BUSY = new Set(['57014', '53300']);
+
+export interface OpenOptions {
+  readonly patienceMs?: number;
+  /** Told once where PostgreSQL is not up yet. */
+  readonly onWait?: (message: string) => void;
+}
+
 /**
  * Connects (trying for up to a minute), migrates. Throws `start_refused` with the address, never the password.
  * @param url `postgres://user:password@host:port/database`
  */
-export async function openPostgres(url: string, options: { readonly patienceMs?: number } = {}): Promise<Database> {
+export async function openPostgres(url: string, options: OpenOptions = {}): Promise<Database> {
   const pool = new pg.Pool({
     connectionString: url,
     max: POOL_SIZE,
     connectionTimeoutMillis: WAIT_MS,
     statement_timeout: WAIT_MS,
+    query_timeout: SILENCE_MS,
     application_name: 'otter',
     types: {
       getTypeParser: (oid, format) =>
@@ -42,11 +62,12 @@ export async function openPostgres(url: string, options: { readonly patienceMs?:
         oid === pg.types.builtins.INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
     },
   });
-  // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
+  // A connection that breaks is replaced by the pool; without listeners, of idle and of busy ones, it would end the process.
   pool.on('error', () => undefined);
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: explaining(pool) }) });
   try {
-    await waitForServer(pool, url, options.patienceMs ?? CONNECT_PATIENCE_MS);
+    await waitForServer(pool, url, options);
     await assertNotNewer(db, 'postgres');
     await migrate(db, 'postgres');
   } catch (error) {
@@ -68,24 +89,71 @@ async function writeWithRetry<T>(db: Kysely<Schema>, job: (trx: Trx) => Promise<
     try {
       return await db.transaction().setIsolationLevel('repeatable read').execute(job);
     } catch (error) {
-      if (!CONFLICTS.has(codeOf(error)) || attempt >= MAX_ATTEMPTS) throw explain(error);
+      if (!CONFLICTS.has(codeOf(error))) throw error;
+      if (attempt >= MAX_ATTEMPTS) throw unavailable('too many writers are at work at once', error);
     }
   }
 }
 
-async function waitForServer(pool: pg.Pool, url: string, patienceMs: number): Promise<void> {
-  const giveUpAt = performance.now() + patienceMs;
-  for (;;) {
+/** The pool as Kysely uses it, with every failure of a connection explained, of reads and of writes. */
+function explaining(pool: pg.Pool): PostgresPool {
+  return {
+    options: pool.options,
+    connect: async () => {
+      try {
+        return new ExplainingClient(await pool.connect());
+      } catch (error) {
+        throw explain(error);
+      }
+    },
+    end: async () => pool.end(),
+  };
+}
+
+class ExplainingClient implements PostgresPoolClient {
+  readonly #client: PostgresPoolClient;
+  /** Set when the connection failed: what follows in the same transaction fails at once, and the pool lets it go. */
+  #failure: unknown;
+
+  constructor(client: PostgresPoolClient) {
+    this.#client = client;
+  }
+
+  query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
+  query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>;
+  query<R>(what: string | PostgresCursor<R>, parameters: readonly unknown[] = []) {
+    return typeof what === 'string' ? this.#run<R>(what, parameters) : this.#client.query(what);
+  }
+
+  release(destroy = false): void {
+    this.#client.release(destroy || this.#failure !== undefined);
+  }
+
+  async #run<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      return await this.#client.query<R>(sql, parameters);
+    } catch (error) {
+      const explained = explain(error);
+      if (isGone(error)) this.#failure = explained;
+      throw explained;
+    }
+  }
+}
+
+async function waitForServer(pool: pg.Pool, url: string, { patienceMs, onWait }: OpenOptions): Promise<void> {
+  const giveUpAt = performance.now() + (patienceMs ?? CONNECT_PATIENCE_MS);
+  for (let attempt = 1; ; attempt += 1) {
     try {
       await pool.query('select 1');
       return;
     } catch (error) {
-      const isPassing = codeOf(error).startsWith('E') || codeOf(error) === '57P03' || codeOf(error) === '';
-      if (isPassing && performance.now() < giveUpAt) {
+      const why = error instanceof Error ? error.message || codeOf(error) : String(error);
+      if (isGone(error) && performance.now() < giveUpAt) {
+        if (attempt === 1) onWait?.(`PostgreSQL at ${addressOf(url)} does not answer yet (${why}); trying again`);
         await sleep(CONNECT_RETRY_MS);
         continue;
       }
-      const why = error instanceof Error ? error.message || codeOf(error) : String(error);
       throw new OtterError(
         'start_refused',
         `cannot use PostgreSQL at ${addressOf(url)}: ${why}`,
@@ -97,21 +165,20 @@ async function waitForServer(pool: pg.Pool, url: string, patienceMs: number): Pr
 }
 
 function explain(error: unknown): unknown {
-  const code = codeOf(error);
-  if (code === DISK_FULL)
+  if (codeOf(error) === DISK_FULL)
     return new OtterError('storage_full', 'the disk of the database is full', 'free some space', { cause: error });
-  const isGone =
-    code === '57014' ||
-    code.startsWith('08') ||
-    code.startsWith('57P') ||
-    code.startsWith('E') ||
-    (error instanceof Error && /timeout|terminated/i.test(error.message));
-  return isGone
-    ? new OtterError('unavailable', 'the database does not answer', 'try again in a few seconds', {
-        retryAfterS: 5,
-        cause: error,
-      })
-    : error;
+  return BUSY.has(codeOf(error)) || isGone(error) ? unavailable('the database does not answer', error) : error;
+}
+
+function unavailable(message: string, cause: unknown): OtterError {
+  return new OtterError('unavailable', message, 'try again in a few seconds', { retryAfterS: 5, cause });
+}
+
+/** The connection is lost or was never made: class 08, a shutdown (57P), an error of the socket, or silence. */
+function isGone(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code !== '') return code.startsWith('08') || code.startsWith('57P') || /^E[A-Z]/.test(code);
+  return error instanceof Error && /timeout|terminated|not queryable/i.test(error.message);
 }
 
 function codeOf(error: unknown): string {

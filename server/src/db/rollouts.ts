@@ -152,11 +152,11 @@ export async function countStates(
 ): Promise<readonly StateCount[]> {
   return db
     .selectFrom('assignments')
-    .innerJoin('devices', 'devices.id', 'assignments.device_id')
+    .innerJoin('presence', 'presence.device_id', 'assignments.device_id')
     .select((e) => [
       'assignments.stage_id',
       'assignments.state',
-      sql<number>`case when devices.last_seen_at_ms < ${silentBeforeMs} then 1 else 0 end`.as('is_silent'),
+      sql<number>`case when presence.last_seen_at_ms < ${silentBeforeMs} then 1 else 0 end`.as('is_silent'),
       e.fn.countAll<number>().as('count'),
     ])
     .where('assignments.id', 'in', (nested) =>

@@ -7,6 +7,7 @@ import type { AssignmentState, MissedPolicy, RolloutStatus, ScheduleAction, Stag
 export interface Schema {
   readonly catalog: CatalogTable;
   readonly devices: DevicesTable;
+  readonly presence: PresenceTable;
   readonly labels: LabelsTable;
   readonly device_labels: DeviceLabelsTable;
   readonly firmware: FirmwareTable;
@@ -25,10 +26,10 @@ export type Reader = Kysely<Schema>;
 /** A transaction: what a function asks for that must not run outside of one. */
 export type Trx = Transaction<Schema>;
 
-export type Flag = 0 | 1;
+type Flag = 0 | 1;
 
 /** One row. `revision` counts every change of what decisions read beside the device itself: firmware, rollouts, schedules. */
-export interface CatalogTable {
+interface CatalogTable {
   readonly id: number;
   readonly revision: number;
 }
@@ -46,7 +47,14 @@ export interface DevicesTable {
   readonly status: 'ok' | 'updating' | 'trial' | 'failed';
   readonly attributes: string;
   readonly first_seen_at_ms: number;
+}
+
+/** What every poll changes, apart from the device: short rows, so that a batch of polls writes few pages. */
+export interface PresenceTable {
+  readonly device_id: number;
   readonly last_seen_at_ms: number;
+  readonly free_heap_bytes: number | null;
+  readonly rssi_dbm: number | null;
 }
 
 export interface LabelsTable {
@@ -56,7 +64,7 @@ export interface LabelsTable {
   readonly created_at_ms: number;
 }
 
-export interface DeviceLabelsTable {
+interface DeviceLabelsTable {
   readonly device_id: number;
   readonly label_id: number;
   readonly put_at_ms: number;

@@ -1,5 +1,5 @@
-// SQLite through `node:sqlite`: one writing connection with group commit, one reading connection that never waits for it
-// (WAL). Durable on power loss: `synchronous=FULL`, read back and checked. One server process per database file, held by
+// SQLite through `node:sqlite`: one writing connection with group commit, one reading connection for what must not wait for
+// a commit (WAL). Durable on power loss: `synchronous=FULL`, read back and checked. One server process per database file, held by
 // a lock that the operating system releases even after kill -9.
 
 import { mkdirSync } from 'node:fs';
@@ -10,10 +10,13 @@ import { OtterError } from '#protocol/errors.ts';
 import type { Database } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { assertNotNewer, migrate } from './migrate.ts';
-import type { Schema, Trx } from './schema.ts';
+import type { Schema } from './schema.ts';
 
-/** A writer outside of this process (a backup, a shell) is waited for this long; node:sqlite waits with the event loop held. */
+/** At the start, a writer outside of this process (a backup, a shell) is waited for this long. */
 const BUSY_TIMEOUT_MS = 2_000;
+
+/** Later node:sqlite may not wait for it at all, since it does so with the event loop held: `GroupCommit` waits instead. */
+const BUSY_TIMEOUT_RUNNING_MS = 0;
 
 /** Page cache of each connection, in KiB: holds the upper levels of every index of a large fleet. */
 const CACHE_KIB = 16_384;
@@ -22,6 +25,7 @@ const CACHE_KIB = 16_384;
 const MAX_PREPARED = 500;
 
 const SQLITE_BUSY = 5;
+const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
 
 /** Opens (and makes, and migrates) the database file. Throws `start_refused` where that is not safe. */
@@ -29,19 +33,34 @@ export async function openSqlite(file: string): Promise<Database> {
   mkdirSync(dirname(file), { recursive: true });
   const lock = takeLock(`${file}.lock`);
   try {
-    const writer = connect(file, { readOnly: false });
-    const writing = new Kysely<Schema>({
-      dialect: new SqliteDialect({ database: adapt(writer, { begin: 'begin immediate' }) }),
-    });
+    return await openLocked(file, lock);
+  } catch (error) {
+    lock.close();
+    if (resultCodeOf(error) === undefined) throw error;
+    throw new OtterError(
+      'start_refused',
+      `cannot use the database ${file}: ${error instanceof Error ? error.message : String(error)}`,
+      'let the user that runs Otter write to it, or restore a backup; nothing was changed',
+      { cause: error },
+    );
+  }
+}
+
+async function openLocked(file: string, lock: DatabaseSync): Promise<Database> {
+  const writer = connect(file, { readOnly: false });
+  try {
+    const writerStatements = adapt(writer, { begin: 'begin immediate' });
+    const writing = new Kysely<Schema>({ dialect: new SqliteDialect({ database: writerStatements }) });
     await assertNotNewer(writing, 'sqlite');
     setPragmas(writer);
     await migrate(writing, 'sqlite');
+    writer.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_RUNNING_MS}`);
     const reading = new Kysely<Schema>({
-      dialect: new SqliteDialect({ database: adapt(connect(file, { readOnly: true }), { begin: 'begin' }) }),
+      dialect: new SqliteDialect({ database: readBeside(writer, writerStatements, connect(file, { readOnly: true })) }),
     });
     return describe({ writing, reading, lock });
   } catch (error) {
-    lock.close();
+    writer.close();
     throw error;
   }
 }
@@ -51,14 +70,14 @@ function describe(open: {
   readonly reading: Kysely<Schema>;
   readonly lock: DatabaseSync;
 }): Database {
-  const commits = new GroupCommit(open.writing);
-  const write = async <T>(job: (trx: Trx) => Promise<T>): Promise<T> => commits.write(job).catch(explainFailure);
+  const commits = new GroupCommit(open.writing, isLocked);
   return {
     dialect: 'sqlite',
     read: open.reading,
-    write,
+    write: async (job) => commits.write(job),
     snapshot: async (job) => open.reading.transaction().execute(job),
-    check: async () => write(async (trx) => void (await trx.selectFrom('catalog').select('revision').execute())),
+    check: async () =>
+      commits.write(async (trx) => void (await trx.selectFrom('catalog').select('revision').execute())),
     close: async () => {
       await commits.idle();
       await open.reading.destroy();
@@ -101,10 +120,15 @@ function takeLock(file: string): DatabaseSync {
     return lock;
   } catch (error) {
     lock.close();
+    const isHeld = resultCodeOf(error) === SQLITE_BUSY;
     throw new OtterError(
       'start_refused',
-      `another Otter uses this database (${file} is locked)`,
-      'stop the other one, or give this one its own --home; several processes need PostgreSQL',
+      isHeld
+        ? `another Otter uses this database (${file} is locked)`
+        : `cannot lock ${file}: ${error instanceof Error ? error.message : String(error)}`,
+      isHeld
+        ? 'stop the other one, or give this one its own --home; several processes need PostgreSQL'
+        : 'let the user that runs Otter write to its folder',
       { cause: error },
     );
   }
@@ -119,7 +143,8 @@ function adapt(connection: DatabaseSync, options: { readonly begin: string }): S
       const known = prepared.get(sql);
       if (known !== undefined) return known;
       // A transaction that will write takes the write lock at once: otherwise its first write could fail instead of wait.
-      const statement = toKysely(connection.prepare(sql === 'begin' ? options.begin : sql));
+      const statement = toKysely(prepare(connection, sql === 'begin' ? options.begin : sql));
+      if (sql === 'rollback') return unlessRolledBack(connection, statement);
       if (prepared.size >= MAX_PREPARED) prepared.clear();
       prepared.set(sql, statement);
       return statement;
@@ -127,12 +152,56 @@ function adapt(connection: DatabaseSync, options: { readonly begin: string }): S
   };
 }
 
+/**
+ * Reads what is committed, without waiting for a commit under way. Outside of transactions the writing connection answers:
+ * its page cache stays warm, while SQLite empties that of every other connection at each commit.
+ */
+function readBeside(writer: DatabaseSync, writerStatements: SqliteDatabase, reader: DatabaseSync): SqliteDatabase {
+  const own = adapt(reader, { begin: 'begin' });
+  return {
+    close: () => reader.close(),
+    // Kysely runs a statement right after it prepared it, so what holds here holds there.
+    prepare: (sql) => {
+      const needsOwn = writer.isTransaction || reader.isTransaction || sql === 'begin';
+      return (needsOwn ? own : writerStatements).prepare(sql);
+    },
+  };
+}
+
 function toKysely(statement: StatementSync): SqliteStatement {
   return {
     reader: statement.columns().length > 0,
-    all: (parameters) => statement.all(...parameters.map(toSql)),
-    run: (parameters) => statement.run(...parameters.map(toSql)),
+    all: (parameters) => {
+      try {
+        return statement.all(...parameters.map(toSql));
+      } catch (error) {
+        throw explain(error);
+      }
+    },
+    run: (parameters) => {
+      try {
+        return statement.run(...parameters.map(toSql));
+      } catch (error) {
+        throw explain(error);
+      }
+    },
     iterate: (parameters) => statement.iterate(...parameters.map(toSql)),
+  };
+}
+
+function prepare(connection: DatabaseSync, sql: string): StatementSync {
+  try {
+    return connection.prepare(sql);
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+/** SQLite rolls back by itself when the disk is full; a second time would fail, and hide why. */
+function unlessRolledBack(connection: DatabaseSync, rollback: SqliteStatement): SqliteStatement {
+  return {
+    ...rollback,
+    run: (parameters) => (connection.isTransaction ? rollback.run(parameters) : { changes: 0n, lastInsertRowid: 0n }),
   };
 }
 
@@ -150,14 +219,29 @@ function toSql(value: unknown): SQLInputValue {
   throw new TypeError(`a ${typeof value} cannot be stored; store instants as milliseconds and objects as JSON text`);
 }
 
-function explainFailure(error: unknown): never {
-  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+function explain(error: unknown): unknown {
+  const code = resultCodeOf(error);
   if (code === SQLITE_BUSY)
-    throw new OtterError('unavailable', 'the database is locked by another program', 'try again in a few seconds', {
+    return new OtterError('unavailable', 'the database is locked by another program', 'try again in a few seconds', {
       retryAfterS: 5,
       cause: error,
     });
+  if (code === SQLITE_IOERR)
+    return new OtterError('unavailable', 'the disk of the database fails', 'look at the disk of the server', {
+      retryAfterS: 60,
+      cause: error,
+    });
   if (code === SQLITE_FULL)
-    throw new OtterError('storage_full', 'the disk of the database is full', 'free some space', { cause: error });
-  throw error;
+    return new OtterError('storage_full', 'the disk of the database is full', 'free some space', { cause: error });
+  return error;
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof OtterError && resultCodeOf(error.cause) === SQLITE_BUSY;
+}
+
+/** The primary result code; the bits above the lowest eight say more (sqlite.org/rescode.html). */
+function resultCodeOf(error: unknown): number | undefined {
+  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+  return typeof code === 'number' ? code & 0xff : undefined;
 }

@@ -29,8 +29,8 @@ export type ImageLayout = {
   readonly checksumAt: number;
 };
 
-export const HEADER_BYTES = 24;
-export const SEGMENT_HEADER_BYTES = 8;
+const HEADER_BYTES = 24;
+const SEGMENT_HEADER_BYTES = 8;
 const MAX_SEGMENTS = 16;
 const CHECKSUM_BLOCK_BYTES = 16;
 const LARGEST_FLASH_CODE = 7;

@@ -5,7 +5,7 @@ import { OtterError } from '#protocol/errors.ts';
 import { hex } from '#server/firmware/hex.ts';
 import type { ImageLayout } from '#server/firmware/image-layout.ts';
 
-export const IMAGE_MAGIC = 0xe9;
+const IMAGE_MAGIC = 0xe9;
 
 /** Where every build tool puts the file to upload. */
 export const APP_IMAGE_HINT =

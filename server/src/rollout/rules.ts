@@ -39,8 +39,8 @@ export const RULES = [
   {
     id: 'blocked_without_prior_stable',
     outcome: 'hold',
-    when: 'the device runs a blocked build and no prior stable build exists',
-    matches: (c) => c.facts.running?.blocked === true && c.facts.stable === undefined,
+    when: 'the device runs a blocked build, no prior stable build exists, and it is in no open stage',
+    matches: (c) => c.facts.running?.blocked === true && c.target === undefined,
     saw: (c) =>
       `runs ${runs(c)}${c.facts.running?.blocked === true ? ' (blocked)' : ''}; stable build: ${c.facts.stable?.firmware.version ?? 'none'}`,
   },
@@ -83,8 +83,8 @@ export const RULES = [
   {
     id: 'newer_than_target',
     outcome: 'hold',
-    when: 'the device runs a newer version than the target, and that version is not blocked',
-    matches: (c) => c.facts.running?.blocked !== true && !(c.order !== undefined && c.order < 0),
+    when: 'the device runs a newer version than the target, and the target is not its way home from a blocked build',
+    matches: (c) => c.target?.source !== 'prior_stable' && !(c.order !== undefined && c.order < 0),
     saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
   },
   {
@@ -106,7 +106,7 @@ export const RULES = [
     id: 'window_closed',
     outcome: 'hold',
     when: 'a window applies and is closed (the way home from a blocked build needs no window)',
-    matches: (c) => c.target?.source !== 'prior_stable' && c.facts.window?.open === false,
+    matches: (c) => c.target?.source !== 'prior_stable' && c.facts.window !== undefined && !c.facts.window.open,
     saw: (c) => windowFacts(c),
   },
   {

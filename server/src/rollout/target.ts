@@ -1,10 +1,11 @@
 // Which firmware a device should run: exactly one candidate (or none) that the rules then judge. A device on a blocked
-// build goes to the prior stable one; a member of the open stage goes to its rollout; every other to the stable build.
+// build goes to the prior stable one (where there is none, a rollout may still bring it the repaired one); a member of
+// the open stage goes to its rollout; every other to the stable build.
 
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import type { DeviceFacts, Facts, ImageFacts, RolloutFacts } from './model.ts';
 
-export type TargetSource = 'prior_stable' | 'rollout' | 'stable';
+type TargetSource = 'prior_stable' | 'rollout' | 'stable';
 
 export interface Target {
   readonly source: TargetSource;
@@ -15,7 +16,7 @@ export type Membership = 'member' | 'label_missing' | 'label_too_new';
 
 export function targetOf(facts: Facts): Target | undefined {
   const { running, rollout, stable } = facts;
-  if (running?.blocked === true) return stable === undefined ? undefined : { source: 'prior_stable', rollout: stable };
+  if (running?.blocked === true && stable !== undefined) return { source: 'prior_stable', rollout: stable };
   if (rollout !== undefined && membership(rollout, facts.device) === 'member') return { source: 'rollout', rollout };
   return stable === undefined ? undefined : { source: 'stable', rollout: stable };
 }

@@ -11,7 +11,7 @@ import { tick } from '#server/service/tick.ts';
 const TICK_MS = 5_000;
 
 /** Polled, not watched by the kernel: works on network folders, and when an editor replaces the file. */
-const FILE_POLL_MS = 2_000;
+const FILE_POLL_MS = 1_000;
 
 /** The schedules of the file, or what is wrong with it, one line for each problem. */
 export type ScheduleSource = () =>
@@ -29,6 +29,8 @@ export interface SchedulerOptions {
 export interface Scheduler {
   /** What is wrong with the schedule file now; empty when all is well. */
   readonly problems: () => readonly string[];
+  /** Runs now what is due; resolves when that is done. */
+  readonly tick: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -46,16 +48,19 @@ export async function startScheduler(options: SchedulerOptions): Promise<Schedul
     for (const problem of problems) log.error(problem);
   };
   await takeIn();
-  const timer = setInterval(
-    () => enqueue(async () => tick(deps, clock()), 'schedules could not be run; they are tried again'),
-    TICK_MS,
-  );
+  const enqueueTick = (): void =>
+    enqueue(async () => tick(deps, clock()), 'schedules could not be run; they are tried again');
+  const timer = setInterval(enqueueTick, TICK_MS);
   watchFile(file, { interval: FILE_POLL_MS, persistent: false }, () =>
     enqueue(takeIn, 'the schedule file could not be taken in'),
   );
-  enqueue(async () => tick(deps, clock()), 'schedules could not be run; they are tried again');
+  enqueueTick();
   return {
     problems: () => problems,
+    tick: async () => {
+      enqueueTick();
+      await running;
+    },
     stop: async () => {
       clearInterval(timer);
       unwatchFile(file);

@@ -5,8 +5,13 @@ import type { CheckUpdateAnswer } from '#protocol/device-api.ts';
 import { imagePath } from '#protocol/device-api.ts';
 import { MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { addAssignment, addLog, countAttempts, saveProgress } from '#server/db/assignments.ts';
-import { type CheckInFacts, findCheckInFacts, lockCheckInFacts } from '#server/db/check-in-facts.ts';
-import { addDevice, setDeviceStatus } from '#server/db/devices.ts';
+import { type CheckInFacts, type DeviceRow, findCheckInFacts, lockCheckInFacts } from '#server/db/check-in-facts.ts';
+import {
+  addDevice,
+  type SelfDescription,
+  setDeviceStatus,
+  type Sighting as DeviceSighting,
+} from '#server/db/devices.ts';
 import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { startOf, type Sighting } from '#server/rollout/assignment.ts';
@@ -27,6 +32,8 @@ export interface CheckIn {
   readonly slotBytes: number | undefined;
   readonly sighting: Sighting;
   readonly labelHints: readonly string[];
+  /** What differs with every poll. */
+  readonly telemetry: { readonly freeHeapBytes: number | undefined; readonly rssiDbm: number | undefined };
   /** Everything else that the device says of itself, shown to operators as it is. */
   readonly attributes: Readonly<Record<string, unknown>>;
 }
@@ -39,14 +46,23 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
   const view = await catalog.at(facts.revision);
   const plan = planFor(known, facts, view, nowMs);
   if (facts.device !== undefined && isQuiet(facts, plan, newLabels(deps, known, facts))) {
-    deps.presence.note(presenceOf(facts.device.id, known, nowMs));
+    notePresence(deps, facts.device, known, nowMs);
     return answer(deps, { plan, view, labels: facts.labels, assignmentId: plan.offered?.id, nowMs });
   }
-  return database.write(async (trx) => saveCheckIn(deps, trx, request, nowMs));
+  const saved = await database.write(async (trx) => saveCheckIn(deps, trx, request, nowMs));
+  // Only now: a device whose transaction was rolled back is not there, and its key may become that of another.
+  deps.presence.note(saved.sighting, saved.description);
+  return saved.answer;
+}
+
+interface SavedCheckIn {
+  readonly answer: CheckUpdateAnswer;
+  readonly sighting: ReturnType<typeof sightingOf>;
+  readonly description: ReturnType<typeof describe>;
 }
 
 /** The same once more on locked facts, since they may have changed between the read and the lock. */
-async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number): Promise<CheckUpdateAnswer> {
+async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number): Promise<SavedCheckIn> {
   const { dialect } = deps.database;
   const before = await lockCheckInFacts(trx, dialect, request.mac);
   const known = merge(request, before);
@@ -62,8 +78,11 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const plan = planFor(known, facts, view, nowMs);
   const assignmentId = await savePlan(trx, deviceId, plan, known.sighting, nowMs);
   await setDeviceStatus(trx, deviceId, plan.status);
-  deps.presence.note(presenceOf(deviceId, known, nowMs));
-  return answer(deps, { plan, view, labels: facts.labels, assignmentId, nowMs });
+  return {
+    answer: answer(deps, { plan, view, labels: facts.labels, assignmentId, nowMs }),
+    sighting: sightingOf(deviceId, known, nowMs),
+    description: describe(deviceId, known),
+  };
 }
 
 async function savePlan(
@@ -131,11 +150,25 @@ function newLabels(deps: Deps, request: CheckIn, facts: CheckInFacts): readonly 
 }
 
 async function register(trx: Trx, request: CheckIn, nowMs: number): Promise<number> {
-  const { id: _, ...presence } = presenceOf(0, request, nowMs);
-  return addDevice(trx, { ...presence, mac: request.mac, status: 'ok', first_seen_at_ms: nowMs });
+  const { id: _, ...description } = describe(0, request);
+  return addDevice(trx, { ...description, mac: request.mac, status: 'ok', first_seen_at_ms: nowMs }, nowMs);
 }
 
-function presenceOf(id: number, request: CheckIn, nowMs: number) {
+/** Most polls say of the device what the last one said; then only the sighting is noted. */
+function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, nowMs: number): void {
+  const isSame =
+    device.current_version === request.sighting.version &&
+    device.ip === request.ip &&
+    device.product === request.product &&
+    device.chip === (request.chip ?? null) &&
+    device.slot_bytes === (request.slotBytes ?? null) &&
+    device.image_sha256 === (request.sighting.imageSha256 ?? null) &&
+    (device.on_trial === 1) === request.sighting.onTrial &&
+    device.attributes === JSON.stringify(request.attributes);
+  deps.presence.note(sightingOf(device.id, request, nowMs), isSame ? undefined : describe(device.id, request));
+}
+
+function describe(id: number, request: CheckIn): SelfDescription {
   return {
     id,
     product: request.product,
@@ -146,8 +179,16 @@ function presenceOf(id: number, request: CheckIn, nowMs: number) {
     image_sha256: request.sighting.imageSha256 ?? null,
     on_trial: request.sighting.onTrial ? 1 : 0,
     attributes: JSON.stringify(request.attributes),
+  };
+}
+
+function sightingOf(deviceId: number, { telemetry }: CheckIn, nowMs: number): DeviceSighting {
+  return {
+    device_id: deviceId,
     last_seen_at_ms: nowMs,
-  } as const;
+    free_heap_bytes: telemetry.freeHeapBytes ?? null,
+    rssi_dbm: telemetry.rssiDbm ?? null,
+  };
 }
 
 function logEntry(deviceId: number, firmwareId: number, assignmentId: number, status: string, nowMs: number) {

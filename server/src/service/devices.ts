@@ -28,7 +28,7 @@ export interface DeviceQuery extends ListQuery {
 
 const ORDER = {
   mac: 'devices.mac',
-  last_seen_at: 'devices.last_seen_at_ms',
+  last_seen_at: 'presence.last_seen_at_ms',
   first_seen_at: 'devices.first_seen_at_ms',
   current_version: 'devices.current_version',
 } as const;
@@ -216,6 +216,8 @@ function readAttributes(row: DeviceRow): Device['attributes'] {
   const attributes: Device['attributes'] = JSON.parse(row.attributes);
   return {
     ...attributes,
+    ...(row.free_heap_bytes === null ? {} : { free_heap_bytes: row.free_heap_bytes }),
+    ...(row.rssi_dbm === null ? {} : { rssi_dbm: row.rssi_dbm }),
     ...(row.slot_bytes === null ? {} : { slot_bytes: row.slot_bytes }),
     ...(row.image_sha256 === null ? {} : { image_sha256: row.image_sha256 }),
     boot_state: row.on_trial === 1 ? 'trial' : 'confirmed',

@@ -2,6 +2,7 @@
 
 import type { NewSchedule, Schedule } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
+import { GENERAL_LABEL } from '#protocol/words.ts';
 import { findCronFault, findTimezoneFault, nextRunMs } from '#server/cron.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
@@ -41,7 +42,7 @@ export async function listSchedules(deps: Deps, query: ListQuery): Promise<Liste
   return toListed(page, page.rows.map(viewSchedule));
 }
 
-/** Throws `cron_invalid`, `timezone_unknown`, `field_invalid`, `name_taken`. */
+/** Throws `cron_invalid`, `cron_too_often`, `timezone_unknown`, `field_invalid`, `name_reserved`, `name_taken`. */
 export async function createSchedule(deps: Deps, request: NewSchedule, nowMs: number): Promise<Schedule> {
   const spec = readSpec(request);
   return deps.database.write(async (trx) => {
@@ -98,9 +99,10 @@ export async function deleteSchedule(deps: Deps, name: string, nowMs: number): P
 /**
  * Makes the schedules of the file those that are stored: new ones added, changed ones replaced, gone ones removed;
  * unchanged ones keep their next run, so that a run missed while the server was down is noticed. All or nothing.
- * Throws `name_taken` where one made through the API has the same name.
+ * Throws `name_taken` where one made through the API has the same name, `name_reserved` for the label `general`.
  */
 export async function syncScheduleFile(deps: Deps, specs: readonly ScheduleSpec[], nowMs: number): Promise<void> {
+  for (const spec of specs) refuseGeneral(spec.label);
   await deps.database.write(async (trx) => {
     const stored = new Map((await listSchedulesFrom(trx, 'file')).map((row) => [row.name, row]));
     const gone = [...stored.values()].filter((row) => !specs.some(({ name }) => name === row.name));
@@ -142,7 +144,7 @@ export async function getRow(db: Reader, name: string): Promise<ScheduleRow> {
 }
 
 /** Windows are not run: they are read with every decision. */
-export function firstRunMs(
+function firstRunMs(
   spec: {
     readonly cron: string;
     readonly timezone: string;
@@ -188,9 +190,10 @@ function readSpec(request: NewSchedule): ScheduleSpec {
   const timezone = request.timezone ?? 'UTC';
   const zoneFault = findTimezoneFault(timezone);
   if (zoneFault !== undefined)
-    throw new OtterError('timezone_unknown', `timezone: ${zoneFault.message}`, zoneFault.hint);
+    throw new OtterError('timezone_unknown', `timezone: ${timezone} ${zoneFault.message}`, zoneFault.hint);
   const cronFault = findCronFault(request.cron);
-  if (cronFault !== undefined) throw new OtterError('cron_invalid', `cron: ${cronFault.message}`, cronFault.hint);
+  if (cronFault !== undefined)
+    throw new OtterError(cronFault.code, `cron: "${request.cron}" ${cronFault.message}`, cronFault.hint);
   const isWindow = request.action === 'window';
   if (isWindow !== (request.duration_s !== undefined)) {
     throw new OtterError(
@@ -212,6 +215,7 @@ function readSpec(request: NewSchedule): ScheduleSpec {
       'a label goes with start (the pilot label) or window (its devices)',
     );
   }
+  refuseGeneral(request.label ?? null);
   return {
     name: request.name,
     cron: request.cron,
@@ -224,6 +228,16 @@ function readSpec(request: NewSchedule): ScheduleSpec {
     graceMs: (request.grace_s ?? DEFAULT_GRACE_S) * 1000,
     durationMs: request.duration_s === undefined ? null : request.duration_s * 1000,
   };
+}
+
+/** As a pilot label it would start with every device; as the label of a window it would be worn by none. */
+function refuseGeneral(label: string | null): void {
+  if (label === GENERAL_LABEL)
+    throw new OtterError(
+      'name_reserved',
+      `label: ${GENERAL_LABEL} means every device`,
+      'name the label of some devices; a window for every device has no label',
+    );
 }
 
 function columns(spec: ScheduleSpec) {

@@ -27,14 +27,14 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
 export async function runSchedule(deps: Deps, name: string, nowMs: number): Promise<Schedule> {
   return deps.database.write(async (trx) => {
     const row = await getRow(trx, name);
-    await act(trx, row, nowMs);
+    await act(trx, row, { actor: 'admin', reason: `schedule ${name}, run by hand` }, nowMs);
     await saveSchedule(trx, row.id, { last_run_at_ms: nowMs, last_result: 'done by hand' });
     return viewSchedule(await getRow(trx, name));
   });
 }
 
 async function dealWith(trx: Trx, schedule: ScheduleRow, nowMs: number): Promise<boolean> {
-  const dueMs = schedule.next_run_at_ms ?? nowMs;
+  const dueMs = latestDueMs(schedule, nowMs);
   const isMine = await claimRun(trx, schedule, { next_run_at_ms: nextRunMs(schedule, nowMs) ?? null });
   if (!isMine) return false;
   const verdict = judgeDueRun({ dueMs, missed: schedule.missed, graceMs: schedule.grace_ms }, nowMs);
@@ -56,10 +56,22 @@ async function dealWith(trx: Trx, schedule: ScheduleRow, nowMs: number): Promise
   return true;
 }
 
+/** Several missed runs count as one, the latest: that one may be within its grace where the first is not. */
+function latestDueMs(schedule: ScheduleRow, nowMs: number): number {
+  let dueMs = schedule.next_run_at_ms ?? nowMs;
+  // A run that was due before the grace is left out anyway, so years of them need not be walked through.
+  let nextMs = nextRunMs(schedule, Math.max(dueMs, nowMs - schedule.grace_ms - 1));
+  while (nextMs !== undefined && nextMs <= nowMs) {
+    dueMs = nextMs;
+    nextMs = nextRunMs(schedule, dueMs);
+  }
+  return dueMs;
+}
+
 /** A refusal is an outcome of the run, not a failure of the tick; `moveRollout` refuses before it writes anything. */
 async function tryAct(trx: Trx, schedule: ScheduleRow, nowMs: number): Promise<string> {
   try {
-    await act(trx, schedule, nowMs);
+    await act(trx, schedule, { actor: `schedule:${schedule.name}` }, nowMs);
     return 'done';
   } catch (error) {
     if (!(error instanceof OtterError)) throw error;
@@ -74,7 +86,12 @@ async function tryAct(trx: Trx, schedule: ScheduleRow, nowMs: number): Promise<s
   }
 }
 
-async function act(trx: Trx, schedule: ScheduleRow, nowMs: number): Promise<void> {
+async function act(
+  trx: Trx,
+  schedule: ScheduleRow,
+  who: { readonly actor: string; readonly reason?: string },
+  nowMs: number,
+): Promise<void> {
   const { action, rollout } = schedule;
   if (action === 'window' || rollout === null) {
     throw new OtterError(
@@ -87,8 +104,8 @@ async function act(trx: Trx, schedule: ScheduleRow, nowMs: number): Promise<void
     trx,
     rollout,
     {
+      ...who,
       command: action,
-      actor: `schedule:${schedule.name}`,
       pilotLabel: action === 'start' ? (schedule.label ?? undefined) : undefined,
     },
     nowMs,

@@ -1,0 +1,63 @@
+// The tables of docs/device-protocol.md are the tables of the code. `OTTER_UPDATE_DOCS=1 npx vitest run
+// tests/docs/tables.test.ts` writes them anew.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { asCommandError } from '#cli/exit-code.ts';
+import { DEVICE_ERRORS } from '#protocol/device-errors.ts';
+import { type ErrorCode, HTTP_STATUS, OtterError } from '#protocol/errors.ts';
+import { readDocument, ROOT } from './markdown.ts';
+
+const PAGE = 'docs/device-protocol.md';
+
+test('the documented device errors are those of the table that boards and server share', () => {
+  const rows = DEVICE_ERRORS.map(({ number, name, text, retryable, fault }) => [
+    String(number),
+    `\`${name}\``,
+    text,
+    retryable ? 'yes' : 'no',
+    fault,
+  ]);
+  const expected = table([['#', 'name', 'what it means', 'try again', 'fault'], ...rows]);
+  expect(documented('device errors', expected)).toBe(expected);
+});
+
+test('the documented error codes are those of the API, with status and exit code', () => {
+  const codes = Object.keys(HTTP_STATUS).filter(isCode).filter(isOnTheWire);
+  const rows = codes.map((code) => [`\`${code}\``, String(HTTP_STATUS[code]), String(exitCodeOf(code))]);
+  const expected = table([['code', 'status', 'exit code'], ...rows]);
+  expect(documented('error codes', expected)).toBe(expected);
+});
+
+/** What stands between the two comments of that name; `update` takes its place first where that is asked for. */
+function documented(name: string, update: string): string {
+  const place = new RegExp(`(<!-- ${name}: .* -->\\n\\n)([\\s\\S]*?)(\\n<!-- end of ${name} -->)`);
+  if (process.env['OTTER_UPDATE_DOCS'] === '1') {
+    const updated = readDocument(PAGE).replace(place, (_, start: string, __, end: string) => start + update + end);
+    writeFileSync(join(ROOT, PAGE), updated);
+  }
+  return place.exec(readDocument(PAGE))?.[2] ?? `${PAGE} has no place for the ${name}`;
+}
+
+/** As prettier aligns it. */
+function table(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...body] = rows;
+  const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return `${[head, widths.map((width) => '-'.repeat(width)), ...body].map(line).join('\n')}\n`;
+}
+
+function exitCodeOf(code: ErrorCode): number {
+  return asCommandError(new OtterError(code, 'message', 'hint')).exitCode;
+}
+
+/** Refusals to start are said on the terminal, never sent. */
+function isOnTheWire(code: ErrorCode): boolean {
+  return code !== 'config_invalid' && code !== 'start_refused';
+}
+
+function isCode(name: string): name is ErrorCode {
+  return Object.hasOwn(HTTP_STATUS, name);
+}

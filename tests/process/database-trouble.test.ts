@@ -1,0 +1,161 @@
+// The database does not answer for a while: locked by another program, its connections cut, or silent. Devices get their
+// answer or a 503 with a time to come back, never a 500; what was answered stays; and the server goes on by itself.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Answered } from '../support/server-client.ts';
+import { addDevices, addFirmware, mac, rollOut } from '../support/fleet.ts';
+import { newHome, type ServerProcess, startServerProcess } from '../support/otter-process.ts';
+import { newPostgresDatabase } from '../support/server.ts';
+import { holdLock } from './locked.ts';
+
+/** A device is answered within this time, whatever the database does. */
+const ANSWER_MS = 5_000;
+
+describe('SQLite held by another program', () => {
+  test('for 1 s: a check that changes nothing does not wait, a new device waits and is answered', async () => {
+    const server = await startServerProcess(await newHome());
+    const [known = ''] = await addDevices(server, 1, '1.0.0');
+    const { released } = await holdLock(server.home, 1_000);
+    const fresh = timed(async () => check(server, mac(100)));
+    const quiet = await timed(async () => check(server, known));
+    expect(quiet).toMatchObject({ status: 200 });
+    expect(quiet.ms).toBeLessThan(500);
+    await released;
+    expect(await fresh).toMatchObject({ status: 200 });
+    expect(await server.admin('getDevice', { params: { mac: mac(100) } })).toBeDefined();
+  });
+
+  test('for 6 s: checks that change nothing go on, the others get 503 with Retry-After within 5 s', async () => {
+    const server = await startServerProcess(await newHome());
+    const [known = ''] = await addDevices(server, 1, '1.0.0');
+    const { released } = await holdLock(server.home, 6_000);
+    const first = Array.from({ length: 30 }, async (_, index) => timed(async () => check(server, mac(100 + index))));
+    await delay(2_000);
+    const later = timed(async () => check(server, mac(200)));
+    for (let count = 0; count < 10; count += 1) {
+      const quiet = await timed(async () => check(server, known));
+      expect(quiet).toMatchObject({ status: 200 });
+      expect(quiet.ms).toBeLessThan(500);
+      await delay(100);
+    }
+    for (const refused of await Promise.all(first)) {
+      expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+      expect(refused.ms).toBeLessThan(ANSWER_MS);
+    }
+    expect(await server.json('GET', '/readyz')).toMatchObject({ status: expect.toBeOneOf([200, 503]) });
+    await released;
+    // Came later, has the same patience, and was still waiting when the other program was done.
+    expect(await later).toMatchObject({ status: 200 });
+    expect(await check(server, mac(100))).toMatchObject({ status: 200 });
+    const { devices } = await server.admin('getStatus');
+    expect(devices.total).toBe(3);
+    expect(await server.stop()).toMatchObject({ code: 0 });
+  });
+});
+
+describe('PostgreSQL', () => {
+  test('whose connections are cut again and again: 503s at most, nothing acknowledged is lost, the server goes on', async () => {
+    const { server, operator } = await startOnPostgres();
+    await addFirmware(server, '1.1.0');
+    await rollOut(server, '1.1.0', 'expand');
+    const until = performance.now() + 2_500;
+    const loops = Array.from({ length: 12 }, async (_, index) => reportUntil(server, mac(index), until));
+    while (performance.now() < until) {
+      await operator.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${OTTERS}`);
+      await delay(400);
+    }
+    const outcomes = await Promise.all(loops);
+    expect(outcomes.every(({ answered }) => answered > 5)).toBe(true);
+    expect(outcomes.some(({ refused }) => refused > 0)).toBe(true);
+    for (const { device, assignmentId, sequence } of outcomes) {
+      const again = { mac: device, assignment_id: assignmentId, sequence, status: 'downloading' };
+      expect(await server.device('report-status', again)).toMatchObject({ status: 200, body: { duplicate: true } });
+    }
+    expect(await server.json('GET', '/readyz')).toMatchObject({ status: 200 });
+    expect(await server.stop()).toMatchObject({ code: 0 });
+  });
+
+  test('that falls silent: 503 within the time of a device, and new connections take over', async () => {
+    const { server, operator } = await startOnPostgres();
+    const devices = await addDevices(server, 12, '1.0.0');
+    await Promise.all(devices.map(async (device) => check(server, device)));
+    const { rows } = await operator.query<{ pid: number }>(`select pid from pg_stat_activity where ${OTTERS}`);
+    const pids = rows.map(({ pid }) => pid);
+    onTestFinished(() => signalAll(pids, 'SIGCONT'));
+    signalAll(pids, 'SIGSTOP');
+    const silent = await Promise.all(devices.map(async (device) => timed(async () => check(server, device))));
+    expect(silent.some(({ status }) => status === 503)).toBe(true);
+    for (const { status, ms } of silent) {
+      expect([200, 503]).toContain(status);
+      expect(ms).toBeLessThan(ANSWER_MS + 1_000);
+    }
+    for (const device of devices) expect(await check(server, device)).toMatchObject({ status: 200 });
+    signalAll(pids, 'SIGCONT');
+    expect(await server.stop()).toMatchObject({ code: 0 });
+  });
+});
+
+/** The connections of the server to the database of this test. */
+const OTTERS = `application_name = 'otter' and datname = current_database()`;
+
+async function startOnPostgres(): Promise<{ readonly server: ServerProcess; readonly operator: pg.Client }> {
+  const url = await newPostgresDatabase();
+  const server = await startServerProcess(await newHome(), { env: { OTTER_DATABASE: url } });
+  const operator = new pg.Client({ connectionString: url });
+  await operator.connect();
+  onTestFinished(async () => operator.end());
+  return { server, operator };
+}
+
+interface Outcome {
+  readonly device: string;
+  readonly assignmentId: number;
+  /** Of the last report that was answered. */
+  readonly sequence: number;
+  readonly answered: number;
+  readonly refused: number;
+}
+
+/** Takes an offer and reports on it until the time is over, and each report again until it is answered. */
+async function reportUntil(server: ServerProcess, device: string, untilMs: number): Promise<Outcome> {
+  let refused = 0;
+  const insist = async (request: () => Promise<Answered>): Promise<Answered['body']> => {
+    for (;;) {
+      const { status, body } = await request();
+      if (status === 200) return body;
+      expect({ status, body }).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
+      refused += 1;
+      await delay(20);
+    }
+  };
+  const assignmentId = Number((await insist(async () => check(server, device)))['assignment_id']);
+  let sequence = 0;
+  while (performance.now() < untilMs) {
+    sequence += 1;
+    const report = { mac: device, assignment_id: assignmentId, sequence, status: 'downloading' };
+    await insist(async () => server.device('report-status', report));
+  }
+  return { device, assignmentId, sequence, answered: sequence, refused };
+}
+
+async function check(server: ServerProcess, device: string): Promise<Answered> {
+  return server.device('check-update', { mac: device, current_version: '1.0.0' });
+}
+
+async function timed(request: () => Promise<Answered>): Promise<Answered & { readonly ms: number }> {
+  const startedMs = performance.now();
+  return { ...(await request()), ms: performance.now() - startedMs };
+}
+
+function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      // The server has closed that connection meanwhile.
+      expect(error).toMatchObject({ code: 'ESRCH' });
+    }
+  }
+}

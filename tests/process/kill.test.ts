@@ -1,0 +1,158 @@
+// kill -9 at random moments of uploads, reports and operator actions. After each restart everything that was answered is
+// there, and nothing is half there. The seed stands in the name of each test; KILL_SEED repeats a run.
+
+import { hash } from 'node:crypto';
+import { readdir, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+import type { Firmware } from '#protocol/admin-api.ts';
+import { ASSIGNMENT_STATES } from '#protocol/admin-api.ts';
+import { STALE_UPLOAD_MS } from '#protocol/limits.ts';
+import { Random } from '#simulator/random.ts';
+import { newHome, type ServerProcess, startServerProcess } from '../support/otter-process.ts';
+import { newPostgresDatabase } from '../support/server.ts';
+import { largeImage } from './large-image.ts';
+import { Ledger, prepare, workUntilKilled } from './workload.ts';
+
+const SEED = Number(process.env['KILL_SEED'] ?? Date.now() % 1_000_000);
+
+const RUNS = [
+  { dialect: 'sqlite', rounds: 20 },
+  { dialect: 'postgres', rounds: 5 },
+] as const;
+
+test.each(RUNS)(
+  `nothing acknowledged is lost and nothing is half there after $rounds times kill -9 on $dialect (seed ${SEED})`,
+  { timeout: 120_000 },
+  async ({ dialect, rounds }) => {
+    const random = new Random(SEED).fork(dialect);
+    const home = await newHome();
+    const env = { OTTER_DATABASE: dialect === 'postgres' ? await newPostgresDatabase() : 'sqlite:data/otter.db' };
+    const ledger = new Ledger();
+    const checked = new Set<string>();
+    let server = await startServerProcess(home, { env });
+    await prepare(server);
+    for (let round = 0; round < rounds; round += 1) {
+      await workUntilKilled(server, ledger, { round, random });
+      server = await startServerProcess(home, { env });
+      await expectKept(server, ledger, checked);
+      expect(dialect === 'sqlite' ? integrityOf(home) : 'ok').toBe('ok');
+    }
+    await expectIncomingCleaned(server, env);
+    expect(ledger.uploaded.size).toBeGreaterThanOrEqual(rounds);
+    expect(ledger.answeredReports).toBeGreaterThan(10 * rounds);
+  },
+);
+
+async function expectKept(server: ServerProcess, ledger: Ledger, checked: Set<string>): Promise<void> {
+  await expectOrphansReplaceable(server, ledger);
+  await expectUploads(server, ledger, checked);
+  await expectReports(server, ledger);
+  await expectActions(server, ledger);
+}
+
+/** Every upload that was answered is listed, every listed image is exactly what was sent, and each has its audit row. */
+async function expectUploads(server: ServerProcess, ledger: Ledger, checked: Set<string>): Promise<void> {
+  const listed = (await listFirmware(server)).filter(({ version }) => ledger.sent.has(version));
+  const versions = listed.map(({ version }) => version);
+  expect(versions).toEqual(expect.arrayContaining([...ledger.uploaded]));
+  for (const { version, images } of listed) {
+    expect(images).toMatchObject([{ sha256: ledger.sent.get(version) }]);
+    if (checked.has(version)) continue;
+    const { status, body } = await server.fetch('GET', images[0]?.url ?? '', { token: server.fleetToken });
+    expect({ version, status, sha256: hash('sha256', body) }).toEqual({
+      version,
+      status: 200,
+      sha256: ledger.sent.get(version),
+    });
+    const { items } = await server.admin('listAudit', {
+      query: { action: 'firmware.add', subject: `default ${version}` },
+    });
+    expect(items).toHaveLength(1);
+    checked.add(version);
+  }
+}
+
+/** A folder that no row names is what a kill between publication and commit leaves: the next upload takes its place. */
+async function expectOrphansReplaceable(server: ServerProcess, ledger: Ledger): Promise<void> {
+  const listed = new Set((await listFirmware(server)).map(({ version }) => version));
+  const folders = await readdir(join(server.home, 'data/firmware/default'));
+  for (const version of folders.filter((folder) => !listed.has(folder))) {
+    expect(ledger.uploaded).not.toContain(version);
+    const body = largeImage(version, 10_000);
+    ledger.sent.set(version, hash('sha256', body));
+    expect(await server.admin('uploadFirmware', { body })).toMatchObject({ already_there: false });
+    ledger.uploaded.add(version);
+  }
+}
+
+/** An answered report is in: its repeat is a duplicate, and the assignment is at least as far as the answer said. */
+async function expectReports(server: ServerProcess, ledger: Ledger): Promise<void> {
+  const rank = (state: string): number => ASSIGNMENT_STATES.findIndex((known) => known === state);
+  for (const { mac, assignmentId, sequence, state } of ledger.reports.values()) {
+    if (sequence === 0) {
+      const { items } = await server.admin('listAssignments', { query: { mac } });
+      expect(items.map(({ id }) => id)).toContain(assignmentId);
+      continue;
+    }
+    const again = { mac, assignment_id: assignmentId, sequence, status: 'downloading' };
+    const { status, body } = await server.device('report-status', again);
+    expect({ status, duplicate: body['duplicate'] }).toEqual({ status: 200, duplicate: true });
+    expect(rank(String(body['state']))).toBeGreaterThanOrEqual(rank(state));
+  }
+  ledger.reports.clear();
+}
+
+/** The rollout is as the last answered action left it, or one further; every action has its audit row. */
+async function expectActions(server: ServerProcess, ledger: Ledger): Promise<void> {
+  const statusAfter = (action: string | undefined): string => (action === 'pause' ? 'paused' : 'running');
+  const { status } = await server.admin('getRollout', { params: { name: 'other-1' } });
+  const last = ledger.actions.at(-1);
+  const isOneFurther = ledger.openAction !== undefined && status !== statusAfter(last);
+  if (isOneFurther && ledger.openAction !== undefined) ledger.actions.push(ledger.openAction);
+  ledger.openAction = undefined;
+  expect(status).toBe(statusAfter(ledger.actions.at(-1)));
+  const { items } = await server.admin('listAudit', { query: { subject: 'other-1', limit: '500', sort: 'id' } });
+  const recorded = items.map(({ action }) => action.replace('rollout.', ''));
+  expect(recorded.filter((action) => action === 'pause' || action === 'resume')).toEqual(ledger.actions);
+  for (const name of ledger.labels) {
+    const { status: found } = await server.tryAdmin('createLabel', { body: { name } });
+    expect(found).toBe(409);
+  }
+  ledger.labels.clear();
+}
+
+/** What a killed upload left in `.incoming` is removed by the first start after its hour. */
+async function expectIncomingCleaned(server: ServerProcess, env: Readonly<Record<string, string>>): Promise<void> {
+  await server.stop();
+  const incoming = join(server.home, 'data/firmware/.incoming');
+  const past = (Date.now() - 2 * STALE_UPLOAD_MS) / 1000;
+  for (const name of await readdir(incoming)) await utimes(join(incoming, name), past, past);
+  const next = await startServerProcess(server.home, { env });
+  expect(await readdir(incoming)).toEqual([]);
+  await next.stop();
+}
+
+async function listFirmware(server: ServerProcess): Promise<readonly Firmware[]> {
+  const firmware: Firmware[] = [];
+  let more: Readonly<Record<string, string>> | undefined = {};
+  while (more !== undefined) {
+    const page: { readonly items: readonly Firmware[]; readonly next_cursor: string | null } = await server.admin(
+      'listFirmware',
+      { query: { limit: '500', product: 'default', ...more } },
+    );
+    firmware.push(...page.items);
+    more = page.next_cursor === null ? undefined : { cursor: page.next_cursor };
+  }
+  return firmware;
+}
+
+function integrityOf(home: string): unknown {
+  const database = new DatabaseSync(join(home, 'data/otter.db'), { readOnly: true });
+  try {
+    return database.prepare('pragma integrity_check').get()?.['integrity_check'];
+  } finally {
+    database.close();
+  }
+}

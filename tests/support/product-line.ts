@@ -1,0 +1,141 @@
+// A product of its own on a server that tests share: firmware, rollouts and devices that mix with no other test's.
+
+import type { Assignment, DeviceDetail, Explanation, Firmware, Rollout } from '#protocol/admin-api.ts';
+import type { ReportStatus } from '#protocol/device-api.ts';
+import { buildEspImage } from './esp-image-builder.ts';
+import type { Answered, CheckInAnswer } from './server-client.ts';
+import type { TestServer } from './server.ts';
+
+const CHIP_IDS = { esp32: 0x0000, esp32c3: 0x0005, esp32s3: 0x0009 } as const;
+export type LineChip = keyof typeof CHIP_IDS;
+export type Stop = 'draft' | 'pilot' | 'expand' | 'complete';
+
+/** What a device says when it is back on the old version after a trial. */
+export const CAME_BACK = { boot: { state: 'confirmed', reason: 'panic' } } as const;
+export const ON_TRIAL = { boot: { state: 'trial' } } as const;
+
+let lines = 0;
+
+export class ProductLine {
+  readonly product: string;
+  readonly #number: number;
+  #server: TestServer;
+  #devices = 0;
+
+  constructor(server: TestServer) {
+    lines += 1;
+    this.#number = lines;
+    this.#server = server;
+    this.product = `product-${lines}`;
+  }
+
+  /** The same product on another server with the same database, from now on. */
+  moveTo(server: TestServer): void {
+    this.#server = server;
+  }
+
+  /** A MAC that no other device has. */
+  newMac(): string {
+    this.#devices += 1;
+    const byte = (value: number): string => value.toString(16).padStart(2, '0');
+    return `24:6f:28:${byte(this.#number)}:${byte(Math.floor(this.#devices / 256))}:${byte(this.#devices % 256)}`;
+  }
+
+  /** A device that has checked in once on this version, and wears these labels. */
+  async newDevice(version: string, labels: readonly string[] = []): Promise<string> {
+    const mac = this.newMac();
+    await this.checkIn(mac, version);
+    for (const name of labels) await this.#server.admin('labelDevice', { params: { mac, name } });
+    return mac;
+  }
+
+  async checkIn(mac: string, version: string, more: Readonly<Record<string, unknown>> = {}): Promise<CheckInAnswer> {
+    return this.#server.checkIn(mac, version, { product: this.product, ...more });
+  }
+
+  /** The assignment that this device is offered now; fails where there is none. */
+  async offer(mac: string, version: string, more: Readonly<Record<string, unknown>> = {}): Promise<number> {
+    const { assignment_id, reason } = await this.checkIn(mac, version, more);
+    if (assignment_id === undefined) throw new Error(`no offer for ${mac}: ${reason}`);
+    return assignment_id;
+  }
+
+  async report(
+    mac: string,
+    assignmentId: number,
+    sequence: number,
+    status: ReportStatus,
+    more: { readonly error_code?: string; readonly detail?: string } = {},
+  ): Promise<Answered> {
+    return this.#server.device('report-status', { mac, assignment_id: assignmentId, sequence, status, ...more });
+  }
+
+  /** Uploads a build with an image for each chip. */
+  async add(
+    version: string,
+    options: { readonly ready?: boolean; readonly chips?: readonly LineChip[] } = {},
+  ): Promise<Firmware> {
+    const { chips = ['esp32'], ready = true } = options;
+    for (const chip of chips) {
+      await this.#server.admin('uploadFirmware', {
+        query: { product: this.product, version, pilot_ready: String(ready) },
+        body: buildEspImage({ chipId: CHIP_IDS[chip], descriptor: { version, projectName: this.product } }),
+      });
+    }
+    return this.#server.admin('getFirmware', { params: { version }, query: { product: this.product } });
+  }
+
+  /** A new rollout of an uploaded build, taken to where it is wanted. */
+  async rollOut(version: string, until: Stop = 'pilot', pilotLabel = 'pilot'): Promise<Rollout> {
+    const body = { version, product: this.product, pilot_label: pilotLabel };
+    let rollout = await this.#server.admin('createRollout', { body });
+    const steps = { draft: 0, pilot: 1, expand: 2, complete: 3 };
+    for (const step of (['start', 'promote', 'promote'] as const).slice(0, steps[until]))
+      rollout = await this.move(version, step);
+    return rollout;
+  }
+
+  /** Build and completed rollout: what late devices get. */
+  async makeStable(version: string): Promise<void> {
+    await this.add(version);
+    await this.rollOut(version, 'complete');
+  }
+
+  async move(version: string, command: 'start' | 'promote' | 'pause' | 'resume' | 'abort'): Promise<Rollout> {
+    return this.#server.admin(`${command}Rollout`, { params: { name: this.rolloutName(version) }, body: {} });
+  }
+
+  async block(version: string) {
+    const name = { params: { version }, query: { product: this.product } };
+    return this.#server.admin('blockFirmware', { ...name, body: { reason: 'heater stays on' } });
+  }
+
+  async rollout(version: string): Promise<Rollout> {
+    return this.#server.admin('getRollout', { params: { name: this.rolloutName(version) } });
+  }
+
+  /** Of one stage of a rollout. */
+  async adoption(version: string, stage: 'pilot' | 'expand'): Promise<Rollout['stages'][number]['adoption']> {
+    const { stages } = await this.rollout(version);
+    const found = stages.find((candidate) => candidate.stage === stage);
+    if (found === undefined) throw new Error(`rollout ${version} has no stage ${stage}`);
+    return found.adoption;
+  }
+
+  async detail(mac: string): Promise<DeviceDetail> {
+    return this.#server.admin('getDevice', { params: { mac } });
+  }
+
+  /** The latest first. */
+  async assignments(mac: string): Promise<readonly Assignment[]> {
+    return (await this.detail(mac)).assignments;
+  }
+
+  async explain(mac: string): Promise<Explanation> {
+    return this.#server.admin('explainDevice', { params: { mac } });
+  }
+
+  rolloutName(version: string): string {
+    return `${this.product}-${version}`;
+  }
+}

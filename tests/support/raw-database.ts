@@ -1,0 +1,22 @@
+// The database of a test server seen from outside, for what no route shows.
+
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import pg from 'pg';
+import type { TestServer } from './server.ts';
+
+export interface RawDatabase {
+  readonly query: (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
+  readonly close: () => Promise<void>;
+}
+
+export async function openRaw(server: TestServer): Promise<RawDatabase> {
+  const { databaseUrl, home } = server;
+  if (databaseUrl.startsWith('sqlite:')) {
+    const file = new DatabaseSync(join(home, databaseUrl.slice('sqlite:'.length)), { readOnly: true });
+    return { query: async (sql) => file.prepare(sql).all(), close: async () => file.close() };
+  }
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  return { query: async (sql) => (await client.query(sql)).rows, close: async () => client.end() };
+}
