@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { addDevices, addFirmware, imageOf, rollOut } from '../support/fleet.ts';
-import { newHome, startServerProcess } from '../support/otter-process.ts';
-import type { ServerProcess } from '../support/otter-process.ts';
+import { newHome, startServerProcess } from '../support/server-process.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 
 const CAN_TRACE = canTrace();
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { addDevices, addFirmware, imageOf, mac, rollOut } from '../support/fleet.ts';
-import { newHome, type ServerProcess, startServerProcess } from '../support/otter-process.ts';
+import { newHome, type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { largeImage } from './large-image.ts';
 
 const MOUNT = 'mount -t tmpfs -o size=4m none "$0"';

@@ -10,7 +10,7 @@ import type { Firmware } from '#protocol/admin-api.ts';
 import { ASSIGNMENT_STATES } from '#protocol/admin-api.ts';
 import { STALE_UPLOAD_MS } from '#protocol/limits.ts';
 import { Random } from '#simulator/random.ts';
-import { newHome, type ServerProcess, startServerProcess } from '../support/otter-process.ts';
+import { newHome, type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { newPostgresDatabase } from '../support/server.ts';
 import { largeImage } from './large-image.ts';
 import { Ledger, prepare, workUntilKilled } from './workload.ts';

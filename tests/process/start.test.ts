@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { openPostgres } from '#server/db/postgres.ts';
 import { addFirmware, rollOut } from '../support/fleet.ts';
-import { type Exit, newHome, runOtterProcess, startServerProcess } from '../support/otter-process.ts';
+import { type Exit, newHome, runOtterProcess, startServerProcess } from '../support/server-process.ts';
 import { newPostgresDatabase } from '../support/server.ts';
 
 /** What changes while a server runs: the database and its lock, the port, the folder of uploads under way. */
@@ -39,7 +39,7 @@ test('a second server on one SQLite home is refused, and the first goes on unhar
   expect(await first.stop()).toMatchObject({ code: 0 });
 });
 
-test('a port in use is named with its address', async () => {
+test('E9 a port in use is named with its address', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   onTestFinished(async () => {
     taken.close();
@@ -61,7 +61,7 @@ test('a missing configuration is named with its path and the command that makes 
   expect(refused.stderr).toContain('otter init');
 });
 
-test('a database that a newer Otter wrote is refused and not changed', async () => {
+test('E19 a database that a newer Otter wrote is refused and not changed', async () => {
   const home = await newHome();
   await (await startServerProcess(home)).stop();
   const file = join(home, 'data/otter.db');
@@ -81,7 +81,7 @@ test('a file that is no database is refused', async () => {
   expect(refused.stdout).not.toContain('listening');
 });
 
-test('PostgreSQL that is not there is tried again, then refused with its address', async () => {
+test('E21 PostgreSQL that is not there is tried again, then refused with its address', async () => {
   const url = 'postgres://otter:not-for-logs@127.0.0.1:1/otter';
   const waited: string[] = [];
   const startedMs = performance.now();

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { findPort } from '#server/port-file.ts';
 import { addDevices, mac } from '../support/fleet.ts';
-import { newHome, type ServerProcess, startServerProcess } from '../support/otter-process.ts';
+import { newHome, type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { head, RawClient } from '../support/raw-client.ts';
 import { largeImage } from './large-image.ts';
 import { holdLock } from './locked.ts';

@@ -7,7 +7,7 @@ import type { AdminRouteName } from '#protocol/admin-routes.ts';
 import type { ReportStatus } from '#protocol/device-api.ts';
 import type { Random } from '#simulator/random.ts';
 import { addFirmware, rollOut } from '../support/fleet.ts';
-import type { ServerProcess } from '../support/otter-process.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 import type { AdminCall } from '../support/server-client.ts';
 import { largeImage } from './large-image.ts';
 

@@ -1,25 +1,26 @@
 // The server as people run it: `otter start` as a child process with the real clock, in a home of its own, on a free port.
-// For tests of what only a process has: signals, exit codes, kill -9, a second one on the same home.
+// For tests of what only a process has: signals, exit codes, kill -9, memory, a second one on the same home.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { readCertificate } from '#server/certs/certificate.ts';
 import { initHome } from '#server/init.ts';
+import { OTTER } from './otter-command.ts';
 import { type ServerAccess, ServerClient } from './server-client.ts';
 
-const LAUNCHER = fileURLToPath(new URL('../../bin/otter.mjs', import.meta.url));
 const START_TIMEOUT_MS = 20_000;
 
 export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Default `start`, as `npm start`; with the port chosen by the system. */
+  /** Default: `start` with the port chosen by the system. */
   readonly args?: readonly string[];
+  /** A program that starts it, with its arguments, such as one that mounts something first. */
+  readonly through?: readonly string[];
 }
 
 export interface Exit {
@@ -37,8 +38,9 @@ export class OtterProcess {
   stderr = '';
 
   constructor(home: string, options: ProcessOptions) {
+    const [program = '', ...before] = [...(options.through ?? []), ...OTTER];
     const args = options.args ?? ['start', '--port', '0', '--no-pretty'];
-    this.child = spawn(process.execPath, [LAUNCHER, ...args, '--home', home], {
+    this.child = spawn(program, [...before, ...args, '--home', home], {
       env: { PATH: process.env['PATH'] ?? '', HOME: home, OTTER_HOST: '127.0.0.1', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -56,6 +58,17 @@ export class OtterProcess {
     this.child.kill(signal);
     return this.exited;
   }
+
+  /** Files and sockets that the process holds open (Linux). */
+  async countOpenFiles(): Promise<number> {
+    return (await readdir(`/proc/${this.child.pid}/fd`)).length;
+  }
+
+  /** Resident memory of the process (Linux). */
+  async readMemoryBytes(): Promise<number> {
+    const status = await readFile(`/proc/${this.child.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  }
 }
 
 export class ServerProcess extends ServerClient {
@@ -69,8 +82,8 @@ export class ServerProcess extends ServerClient {
   }
 
   async kill9(): Promise<void> {
-    this.agent.destroy();
     await this.process.end('SIGKILL');
+    this.agent.destroy();
   }
 
   async stop(signal: 'SIGINT' | 'SIGTERM' = 'SIGTERM'): Promise<Exit> {
@@ -97,15 +110,13 @@ export function runOtterProcess(home: string, options: ProcessOptions = {}): Ott
 /** Resolves when the server says that it is ready. Rejects with what it said where it ends instead. */
 export async function startServerProcess(home: string, options: ProcessOptions = {}): Promise<ServerProcess> {
   const running = runOtterProcess(home, options);
-  const token = async (name: string): Promise<string> =>
-    (await readFile(join(home, `data/tokens/${name}.token`), 'utf8')).trim();
+  const read = async (path: string): Promise<string> => (await readFile(join(home, 'data', path), 'utf8')).trim();
   const port = await announcedPort(running);
-  const certificate = await readFile(join(home, 'data/certs/server.crt'), 'utf8');
   const server = new ServerProcess(home, running, {
     url: new URL(`https://127.0.0.1:${port}`),
-    pin: { kind: 'spki', sha256: readCertificate(certificate).spkiPin },
-    fleetToken: await token('fleet'),
-    adminToken: await token('admin'),
+    pin: { kind: 'spki', sha256: readCertificate(await read('certs/server.crt')).spkiPin },
+    fleetToken: await read('tokens/fleet.token'),
+    adminToken: await read('tokens/admin.token'),
   });
   const { status } = await server.json('GET', '/readyz');
   if (status !== 200) throw new Error(`/readyz answered ${status}`);
@@ -121,14 +132,5 @@ async function announcedPort(running: OtterProcess): Promise<string> {
     if (running.child.exitCode !== null || performance.now() > giveUpAt)
       throw new Error(`the server did not start (exit code ${running.child.exitCode}):\n${running.stderr}`);
     await delay(20);
-  }
-}
-
-/** Asks until it holds; rejects with the last failure after `timeoutMs`. */
-export async function eventually(holds: () => Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
-  const giveUpAt = performance.now() + timeoutMs;
-  while (!(await holds())) {
-    if (performance.now() > giveUpAt) throw new Error(`${what} did not happen within ${timeoutMs / 1000} s`);
-    await delay(50);
   }
 }

@@ -15,6 +15,8 @@ export interface Database {
    * kept; rejects with `unavailable` (503) where the database is busy for too long.
    */
   readonly write: <T>(job: (trx: Trx) => Promise<T>) => Promise<T>;
+  /** The same for what a power cut may take: seen by everybody when it resolves, on the disk with the next `write`. */
+  readonly writeSoft: <T>(job: (trx: Trx) => Promise<T>) => Promise<T>;
   /** Runs several reads on one state of the database. */
   readonly snapshot: <T>(job: (reader: Reader) => Promise<T>) => Promise<T>;
   /** Proves that a transaction can be made; for /readyz. */

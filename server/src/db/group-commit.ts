@@ -15,6 +15,7 @@ const LOCK_PATIENCE_MS = 4_000;
 const LOCK_RETRY_MS = 50;
 
 interface Waiting {
+  readonly isSoft: boolean;
   readonly sinceMs: number;
   readonly run: (trx: Trx) => Promise<void>;
   readonly settle: () => void;
@@ -23,23 +24,29 @@ interface Waiting {
 
 type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
 
+export interface CommitConnection {
+  readonly kysely: Kysely<Schema>;
+  /** Whether a transaction failed because another program holds the database: nothing else is tried again. */
+  readonly isLocked: (error: unknown) => boolean;
+  /** Whether the next commit waits for the disk. */
+  readonly setDurable: (isDurable: boolean) => void;
+}
+
 export class GroupCommit {
-  readonly #connection: Kysely<Schema>;
-  readonly #isLocked: (error: unknown) => boolean;
+  readonly #connection: CommitConnection;
   #waiting: Waiting[] = [];
   #draining: Promise<void> | undefined;
 
-  /** @param isLocked whether a transaction failed because another program holds the database: nothing else is tried again */
-  constructor(connection: Kysely<Schema>, isLocked: (error: unknown) => boolean) {
+  constructor(connection: CommitConnection) {
     this.#connection = connection;
-    this.#isLocked = isLocked;
   }
 
-  /** Rejects with the job's error, with that of the commit, or with `unavailable` where the database stays locked. */
-  async write<T>(job: (trx: Trx) => Promise<T>): Promise<T> {
+  /** A soft job does not make its commit wait for the disk; the next durable commit covers it. Rejects with the job's error, with that of the commit, or with `unavailable` where the database stays locked. */
+  async write<T>(job: (trx: Trx) => Promise<T>, { isSoft }: { readonly isSoft: boolean }): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let outcome: Outcome<T> = { ok: false, error: new Error('a job was settled before it ran') };
       this.#waiting.push({
+        isSoft,
         sinceMs: performance.now(),
         run: async (trx) => {
           outcome = await runAlone(trx, job);
@@ -64,15 +71,26 @@ export class GroupCommit {
       await new Promise(setImmediate);
       const batch = this.#waiting.splice(0, MAX_JOBS_PER_COMMIT);
       try {
-        await this.#connection.transaction().execute(async (trx) => {
-          for (const job of batch) await job.run(trx);
-        });
+        await this.#commit(batch);
       } catch (error) {
-        if (this.#isLocked(error)) await this.#waitForLock(batch, error);
+        if (this.#connection.isLocked(error)) await this.#waitForLock(batch, error);
         else for (const job of batch) job.fail(error);
         continue;
       }
       for (const job of batch) job.settle();
+    }
+  }
+
+  async #commit(batch: readonly Waiting[]): Promise<void> {
+    const { kysely, setDurable } = this.#connection;
+    const isSoft = batch.every((job) => job.isSoft);
+    if (isSoft) setDurable(false);
+    try {
+      await kysely.transaction().execute(async (trx) => {
+        for (const job of batch) await job.run(trx);
+      });
+    } finally {
+      if (isSoft) setDurable(true);
     }
   }
 

@@ -9,6 +9,7 @@ import {
   type PostgresPool,
   type PostgresPoolClient,
   type PostgresQueryResult,
+  sql,
 } from 'kysely';
 import pg from 'pg';
 import { OtterError } from '#protocol/errors.ts';
@@ -78,6 +79,11 @@ export async function openPostgres(url: string, options: OpenOptions = {}): Prom
     dialect: 'postgres',
     read: db,
     write: async (job) => writeWithRetry(db, job),
+    writeSoft: async (job) =>
+      writeWithRetry(db, async (trx) => {
+        await sql`set local synchronous_commit = off`.execute(trx);
+        return job(trx);
+      }),
     snapshot: async (job) => db.transaction().setIsolationLevel('repeatable read').execute(job),
     check: async () => void (await db.selectFrom('catalog').select('revision').execute()),
     close: async () => db.destroy(),

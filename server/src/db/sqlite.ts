@@ -58,7 +58,7 @@ async function openLocked(file: string, lock: DatabaseSync): Promise<Database> {
     const reading = new Kysely<Schema>({
       dialect: new SqliteDialect({ database: readBeside(writer, writerStatements, connect(file, { readOnly: true })) }),
     });
-    return describe({ writing, reading, lock });
+    return describe({ writer, writing, reading, lock });
   } catch (error) {
     writer.close();
     throw error;
@@ -66,18 +66,27 @@ async function openLocked(file: string, lock: DatabaseSync): Promise<Database> {
 }
 
 function describe(open: {
+  readonly writer: DatabaseSync;
   readonly writing: Kysely<Schema>;
   readonly reading: Kysely<Schema>;
   readonly lock: DatabaseSync;
 }): Database {
-  const commits = new GroupCommit(open.writing, isLocked);
+  const commits = new GroupCommit({
+    kysely: open.writing,
+    isLocked,
+    // Without the wait a power cut may take the latest commits, in WAL mode never the order of them (sqlite.org/pragma.html).
+    setDurable: (isDurable) => open.writer.exec(`pragma synchronous = ${isDurable ? 'full' : 'normal'}`),
+  });
   return {
     dialect: 'sqlite',
     read: open.reading,
-    write: async (job) => commits.write(job),
+    write: async (job) => commits.write(job, { isSoft: false }),
+    writeSoft: async (job) => commits.write(job, { isSoft: true }),
     snapshot: async (job) => open.reading.transaction().execute(job),
     check: async () =>
-      commits.write(async (trx) => void (await trx.selectFrom('catalog').select('revision').execute())),
+      commits.write(async (trx) => void (await trx.selectFrom('catalog').select('revision').execute()), {
+        isSoft: true,
+      }),
     close: async () => {
       await commits.idle();
       await open.reading.destroy();

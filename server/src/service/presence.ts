@@ -67,7 +67,7 @@ export class PresenceBuffer {
       const descriptions = batch.flatMap(({ device_id }) => this.#descriptions.get(device_id) ?? []);
       for (const { id } of descriptions) this.#descriptions.delete(id);
       try {
-        await this.#database.write(async (trx) => {
+        await this.#database.writeSoft(async (trx) => {
           await saveSightings(trx, this.#database.dialect, batch);
           for (const description of descriptions) await saveSelfDescription(trx, description);
         });
