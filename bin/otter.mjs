@@ -66,19 +66,18 @@ function install(folder, kind) {
     process.stderr.write(
       `otter: installing ${folder === root ? 'packages' : 'Node 24'} with npm (once, about half a minute) ...\n`,
     );
-    const npm = spawnSync(
-      'npm',
-      ['ci', '--no-audit', '--no-fund', '--loglevel=error', ...(wanted === 'production' ? ['--omit=dev'] : [])],
-      {
-        cwd: folder,
-        // stdout belongs to the command that is about to run
-        stdio: ['ignore', 2, 2],
-        shell: process.platform === 'win32',
-        env: withoutNpmSettings(process.env),
-      },
-    );
+    // A server may be running from what is there: what only lacks the tools for tests is added to, not made anew.
+    const command = found() === `${lock} production` ? ['install', '--no-save'] : ['ci'];
+    const omitted = wanted === 'production' ? ['--omit=dev'] : [];
+    const npm = spawnSync('npm', [...command, ...omitted, '--no-audit', '--no-fund', '--loglevel=error'], {
+      cwd: folder,
+      // stdout belongs to the command that is about to run
+      stdio: ['ignore', 2, 2],
+      shell: process.platform === 'win32',
+      env: withoutNpmSettings(process.env),
+    });
     if (npm.status !== 0) {
-      process.stderr.write(`otter: npm ci failed in ${folder}; check the network and the disk, then try again\n`);
+      process.stderr.write(`otter: npm failed in ${folder}; check the network and the disk, then try again\n`);
       return false;
     }
     writeFileSync(stamp, `${lock} ${wanted}\n`);
