@@ -23,6 +23,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(args) {
   const isDev = args[0] === 'dev';
+  stopWithNpm();
   if (!install(root, isDev ? 'dev' : 'production')) return 69;
   if (!isNewEnough(process.versions.node)) {
     const node = newerNode();
@@ -140,6 +141,18 @@ function newerNode() {
   const program = process.platform === 'win32' ? 'node.exe' : 'node';
   const node = join(folder, 'node_modules', `node-${platform}-${process.arch}`, 'bin', program);
   return install(folder, 'production') && existsSync(node) ? node : undefined;
+}
+
+/** npm runs a script in a shell that dies without passing the signal on: that the parent is gone is the signal then. */
+function stopWithNpm() {
+  if (process.env.npm_lifecycle_event === undefined || process.platform === 'win32') return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    process.kill(process.pid, 'SIGTERM');
+  }, 500);
+  timer.unref();
 }
 
 /** Runs this launcher under another Node and passes signals on, so that Ctrl-C and `kill` reach the real process. */

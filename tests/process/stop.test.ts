@@ -4,13 +4,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { findPort } from '#server/port-file.ts';
 import { addDevices, mac } from '../support/fleet.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { head, RawClient } from '../support/raw-client.ts';
 import { largeImage } from './large-image.ts';
 import { holdLock } from './locked.ts';
+
+// Every test starts a process or two, and the machine may be busy with other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 /** The kernel holds some megabytes for a reader that does not read; three images are more than it takes. */
 const IMAGE_BYTES = 4_000_000;

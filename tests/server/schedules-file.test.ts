@@ -3,6 +3,7 @@
 
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ProductLine } from '../support/product-line.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
@@ -87,6 +88,19 @@ describe.each(DIALECTS)('the schedule file on %s', (dialect) => {
       told = await warnings();
       expect(await schedules()).toEqual(before);
     }
+  });
+
+  test('that an editor empties before it writes is not taken for empty', async () => {
+    const syncs = async () =>
+      (await server.admin('listAudit', { query: { action: 'schedule.sync', limit: '500' } })).items;
+    const before = await syncs();
+    for (const comment of ['# one', '# two', '# three', '# four']) {
+      await writeFile(file(), '');
+      await sleep(400);
+      await writeFile(file(), nightly(comment));
+      await sleep(800);
+    }
+    expect(await syncs()).toEqual(before);
   });
 
   test('that is replaced by an editor changes, adds and removes what is different', async () => {

@@ -125,7 +125,7 @@ class ExplainingClient implements PostgresPoolClient {
     this.#client = client;
   }
 
-  query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
+  query<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
   query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>;
   query<R>(what: string | PostgresCursor<R>, parameters: readonly unknown[] = []) {
     return typeof what === 'string' ? this.#run<R>(what, parameters) : this.#client.query(what);
@@ -135,10 +135,10 @@ class ExplainingClient implements PostgresPoolClient {
     this.#client.release(destroy || this.#failure !== undefined);
   }
 
-  async #run<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
+  async #run<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
     if (this.#failure !== undefined) throw this.#failure;
     try {
-      return await this.#client.query<R>(sql, parameters);
+      return await this.#client.query<R>(text, parameters);
     } catch (error) {
       const explained = explain(error);
       if (isGone(error)) this.#failure = explained;

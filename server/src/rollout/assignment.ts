@@ -139,7 +139,7 @@ export function historyOf(
 }
 
 /** Whose doing a failure was. What no table names is held against the firmware: better one board waits than a fleet breaks. */
-export function faultOf(cause: string | undefined): 'network' | 'device' | 'firmware' | 'server' {
+function faultOf(cause: string | undefined): 'network' | 'device' | 'firmware' | 'server' {
   return (cause === undefined ? undefined : findDeviceError(cause)?.fault) ?? 'firmware';
 }
 

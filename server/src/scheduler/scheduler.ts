@@ -13,6 +13,9 @@ const TICK_MS = 5_000;
 /** Polled, not watched by the kernel: works on network folders, and when an editor replaces the file. */
 const FILE_POLL_MS = 1_000;
 
+/** A changed file is read when it has rested this long: an editor that writes in place empties it first. */
+const FILE_REST_MS = 500;
+
 /** The schedules of the file, or what is wrong with it, one line for each problem. */
 export type ScheduleSource = () =>
   | { readonly ok: true; readonly specs: readonly ScheduleSpec[] }
@@ -51,9 +54,11 @@ export async function startScheduler(options: SchedulerOptions): Promise<Schedul
   const enqueueTick = (): void =>
     enqueue(async () => tick(deps, clock()), 'schedules could not be run; they are tried again');
   const timer = setInterval(enqueueTick, TICK_MS);
-  watchFile(file, { interval: FILE_POLL_MS, persistent: false }, () =>
-    enqueue(takeIn, 'the schedule file could not be taken in'),
-  );
+  let resting: NodeJS.Timeout | undefined;
+  watchFile(file, { interval: FILE_POLL_MS, persistent: false }, () => {
+    clearTimeout(resting);
+    resting = setTimeout(() => enqueue(takeIn, 'the schedule file could not be taken in'), FILE_REST_MS);
+  });
   enqueueTick();
   return {
     problems: () => problems,
@@ -64,6 +69,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<Schedul
     stop: async () => {
       clearInterval(timer);
       unwatchFile(file);
+      clearTimeout(resting);
       await running;
     },
   };
