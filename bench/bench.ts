@@ -21,7 +21,7 @@ const { values: options } = parseArgs({
 });
 const REQUESTS = Number(options.requests);
 const ROUNDS = Number(options.rounds);
-const PARALLEL = 8;
+const PARALLEL = 32;
 const SLOW_READERS = 200;
 const SLOW_BYTES_PER_S = 50_000;
 
@@ -43,6 +43,8 @@ class Target {
   static async start(kind: 'bare' | 'otter', home: string): Promise<Target> {
     const child = fork(new URL('target.ts', import.meta.url), [kind, home], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // As `npm start` does it: a young generation that stays small.
+      execArgv: ['--max-semi-space-size=4'],
     });
     const started = await nextMessage(child);
     if (child.pid !== undefined && cpus().length > 1)
@@ -79,8 +81,12 @@ interface Message {
 
 async function nextMessage(child: ChildProcess): Promise<Message> {
   return new Promise((resolve, reject) => {
-    child.once('message', (message: Message) => resolve(message));
-    child.once('exit', (code) => reject(new Error(`the measured process ended with ${code}`)));
+    const ended = (code: number | null): void => reject(new Error(`the measured process ended with ${code}`));
+    child.once('exit', ended);
+    child.once('message', (message: Message) => {
+      child.off('exit', ended);
+      resolve(message);
+    });
   });
 }
 

@@ -2,19 +2,24 @@
 // other process asks for numbers over the process channel; the work itself comes over HTTPS only.
 
 import { readFileSync } from 'node:fs';
+import module from 'node:module';
 import { join } from 'node:path';
 import Fastify from 'fastify';
 import { pino } from 'pino';
-import { startServer } from '#server/main.ts';
 
 const [kind, home = ''] = process.argv.slice(2);
 
-const port =
-  kind === 'bare'
-    ? await startBare()
-    : (await startServer({ home, port: 0, env: { OTTER_HOST: '127.0.0.1' }, log })).port;
+// As the launcher does it: with compiled code on disk, the compiler of TypeScript is never loaded.
+module.enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/compiled'));
+
+const port = kind === 'bare' ? await startBare() : await startOtter();
 process.send?.({ port });
 process.on('message', () => process.send?.({ cpu: process.cpuUsage(), rssBytes: process.memoryUsage().rss }));
+
+async function startOtter(): Promise<number> {
+  const { startServer } = await import('#server/main.ts');
+  return (await startServer({ home, port: 0, env: { OTTER_HOST: '127.0.0.1' }, log })).port;
+}
 
 /** Logging is part of the cost of a request, so it is on, into a file that keeps nothing. */
 function log(level: string) {

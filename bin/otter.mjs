@@ -157,7 +157,7 @@ function stopWithNpm() {
 
 /** Runs this launcher under another Node and passes signals on, so that Ctrl-C and `kill` reach the real process. */
 function runUnder(node, args) {
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...args], {
+  const child = spawn(node, [...process.execArgv, fileURLToPath(import.meta.url), ...args], {
     stdio: 'inherit',
     env: {
       ...process.env,

@@ -15,7 +15,7 @@ export function addFirmwareCommands(program: OtterProgram, shell: Shell): void {
   addListCommand(firmware, {
     name: 'list',
     description: 'firmware and how many devices run it, the latest first',
-    sortFields: 'created_at, version',
+    sortFields: 'created_at',
   })
     .option('--product <product>', 'only firmware of this product')
     .option('--channel <channel>', 'only firmware of this channel')

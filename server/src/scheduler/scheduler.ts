@@ -1,7 +1,7 @@
 // Calls the services when it is time: the tick of the schedules, and the schedule file when it changes. It decides
 // nothing; a tick that fails is logged and the next one tries again.
 
-import { watchFile, unwatchFile } from 'node:fs';
+import { statSync, unwatchFile, watchFile } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Deps } from '#server/service/deps.ts';
 import { type ScheduleSpec, syncScheduleFile } from '#server/service/schedules.ts';
@@ -13,7 +13,7 @@ const TICK_MS = 5_000;
 /** Polled, not watched by the kernel: works on network folders, and when an editor replaces the file. */
 const FILE_POLL_MS = 1_000;
 
-/** A changed file is read when it has rested this long: an editor that writes in place empties it first. */
+/** A changed file is read when it has stayed as it is this long: an editor that writes in place empties it first. */
 const FILE_REST_MS = 500;
 
 /** The schedules of the file, or what is wrong with it, one line for each problem. */
@@ -55,9 +55,13 @@ export async function startScheduler(options: SchedulerOptions): Promise<Schedul
     enqueue(async () => tick(deps, clock()), 'schedules could not be run; they are tried again');
   const timer = setInterval(enqueueTick, TICK_MS);
   let resting: NodeJS.Timeout | undefined;
-  watchFile(file, { interval: FILE_POLL_MS, persistent: false }, () => {
+  watchFile(file, { interval: FILE_POLL_MS, persistent: false }, (seen) => {
     clearTimeout(resting);
-    resting = setTimeout(() => enqueue(takeIn, 'the schedule file could not be taken in'), FILE_REST_MS);
+    resting = setTimeout(() => {
+      // Changed once more: the next poll sees that.
+      if ((statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) !== seen.mtimeMs) return;
+      enqueue(takeIn, 'the schedule file could not be taken in');
+    }, FILE_REST_MS);
   });
   enqueueTick();
   return {
