@@ -16,3 +16,17 @@ export const CHIP_NAMES: ReadonlyMap<number, string> = new Map([
   [0x001c, 'esp32h4'],
   [0x0020, 'esp32s31'],
 ]);
+
+const KNOWN: ReadonlySet<string> = new Set(CHIP_NAMES.values());
+
+/** The classic ESP32 is sold under the names of its dies and packages, which `ESP.getChipModel()` gives. */
+const CLASSIC = /^esp32(d0|s0|u4|pico)/;
+
+/**
+ * The canonical name of a chip as boards spell it: `ESP32-S3` is `esp32s3`, `ESP32-D0WDQ6` is `esp32`. A name that nobody
+ * knows stays as it is, in lower case without dashes: it fits no image.
+ */
+export function canonicalChip(spelled: string): string {
+  const name = spelled.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+  return !KNOWN.has(name) && CLASSIC.test(name) ? 'esp32' : name;
+}

@@ -11,13 +11,20 @@ import {
   MIN_POLL_INTERVAL_S,
 } from '#protocol/limits.ts';
 import { Manifest } from '#protocol/manifest.ts';
-import { Chip, Name, REPORTED_VERSION_PATTERN, Sha256 } from '#protocol/words.ts';
+import { Name, REPORTED_VERSION_PATTERN, Sha256 } from '#protocol/words.ts';
 
 /** A device may spell its MAC as Arduino does (upper case) or without colons; the server stores the canonical form. */
 const SpelledMac = Type.String({
   pattern: '^[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}$',
   description: 'MAC address of the board; colons, dashes or nothing between the pairs, any case',
   examples: ['24:6f:28:aa:bb:cc'],
+});
+
+/** As `CONFIG_IDF_TARGET` or as `ESP.getChipModel()` has it; see `canonicalChip`. */
+const SpelledChip = Type.String({
+  pattern: '^[A-Za-z0-9][A-Za-z0-9 _-]{0,31}$',
+  description: 'the chip of the board; any case, with or without dashes',
+  examples: ['esp32s3', 'ESP32-S3'],
 });
 
 const ReportedVersion = Type.String({
@@ -52,7 +59,7 @@ export const CheckUpdateRequest = Type.Object(
       }),
     ),
     product: Type.Optional(Name),
-    chip: Type.Optional(Chip),
+    chip: Type.Optional(SpelledChip),
     slot_bytes: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: 'size of the next OTA slot' }),
     ),

@@ -123,6 +123,25 @@ describe.each(DIALECTS)('a check-in on %s', (dialect) => {
     });
   });
 
+  test.each([
+    ['ESP32-S3', 'esp32s3'],
+    ['esp32-c3', 'esp32c3'],
+    ['ESP32-D0WDQ6', 'esp32'],
+    ['ESP32-PICO-D4', 'esp32'],
+  ] as const)('may spell its chip %s, as Arduino does', async (spelled, chip) => {
+    await line.add('1.1.0', { chips: ['esp32', 'esp32s3', 'esp32c3'] });
+    await line.rollOut('1.1.0', 'expand');
+    expect(await line.checkIn(line.newMac(), '1.0.0', { chip: spelled })).toMatchObject({ manifest: { chip } });
+  });
+
+  test('with a chip that nobody knows gets no image, and no refusal either', async () => {
+    await line.add('1.1.0');
+    await line.rollOut('1.1.0', 'expand');
+    expect(await line.checkIn(line.newMac(), '1.0.0', { chip: 'ESP8266' })).toMatchObject({
+      reason: 'no_image_for_chip',
+    });
+  });
+
   test('gets the image for its chip, and none while it does not say which', async () => {
     await line.add('1.1.0', { chips: ['esp32', 'esp32s3'] });
     await line.rollOut('1.1.0', 'expand');

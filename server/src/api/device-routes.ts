@@ -1,6 +1,7 @@
 // The three addresses that boards use. Each reads what came, hands plain values to one service, and answers.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { canonicalChip } from '#protocol/chips.ts';
 import {
   CheckUpdateAnswer,
   CheckUpdateRequest,
@@ -95,7 +96,7 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
     mac: canonicalMac(body.mac),
     ip: request.ip,
     product: body.product ?? DEFAULT_PRODUCT,
-    chip: body.chip,
+    chip: body.chip === undefined ? undefined : canonicalChip(body.chip),
     slotBytes: body.slot_bytes,
     sighting: {
       version: body.current_version,
