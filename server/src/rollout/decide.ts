@@ -16,8 +16,10 @@ export type Decision =
 /** The decision for one device at `nowMs` (UTC milliseconds). The rules stand in `rules.ts` and in docs/rollout.md. */
 export function decide(facts: Facts, nowMs: number): Decision {
   const c = caseOf(facts, nowMs);
-  const rule = RULES.find(({ matches }) => matches(c));
-  return toDecision(c, rule?.id ?? 'unknown', rule?.outcome ?? 'hold');
+  return toDecision(
+    c,
+    RULES.find(({ matches }) => matches(c)),
+  );
 }
 
 export interface RuleTrace {
@@ -41,10 +43,11 @@ export function explain(
     saw: rule.saw(c),
     when: rule.when,
   }));
-  return { decision: decide(facts, nowMs), trace };
+  return { decision: toDecision(c, RULES[decidedAt]), trace };
 }
 
-function toDecision(c: Case, reason: Reason, outcome: 'hold' | 'install' | 'rollback'): Decision {
+function toDecision(c: Case, rule: (typeof RULES)[number] | undefined): Decision {
+  const { id: reason, outcome } = rule ?? { id: 'unknown', outcome: 'hold' };
   // An offer without target or image cannot be: the rules above hold such a case. If a new rule forgets it, hold.
   if (outcome === 'hold' || c.target === undefined || c.image === undefined) {
     return {
