@@ -29,6 +29,7 @@ const rows = [
   [24, 'range_invalid', 'the server sent another part than asked for', true, 'server'],
   [25, 'auth', 'the server refused the token', true, 'server'],
   [26, 'redirect_refused', 'the server redirected; redirects are never followed', true, 'server'],
+  [27, 'length', 'the answer has another length than the manifest says, or none', true, 'server'],
   // the offer
   [30, 'json', 'the answer is not valid JSON', true, 'server'],
   [31, 'manifest_syntax', 'the manifest is malformed', false, 'server'],
@@ -39,6 +40,7 @@ const rows = [
   [36, 'size', 'the image does not fit the OTA slot', false, 'server'],
   [37, 'known_bad', 'this build failed here before', false, 'firmware'],
   [38, 'product', 'the image is for another product', false, 'server'],
+  [39, 'security_version', 'the security version is below the floor of the board or jumps too far', false, 'server'],
   // flash
   [40, 'no_ota_slot', 'the partition table has no second OTA slot', false, 'device'],
   [41, 'busy', 'another update is running on the board', true, 'device'],
@@ -54,6 +56,7 @@ const rows = [
   [51, 'nvs', 'the journal could not be written', true, 'device'],
   [52, 'deferred', 'the application asked to wait', true, 'device'],
   [53, 'low_power', 'the battery is too low', true, 'device'],
+  [54, 'settings', 'a setting of the sketch is wrong', false, 'device'],
   // the trial
   [60, 'self_test', 'the health check of the application failed', false, 'firmware'],
   [61, 'trial_timeout', 'not confirmed in time: the build did not reach the server', false, 'firmware'],
@@ -63,6 +66,9 @@ const rows = [
   [65, 'brownout', 'the supply voltage dropped on trial', true, 'device'],
   [66, 'boot_rejected', 'the bootloader did not accept the image', false, 'firmware'],
   [67, 'rollback_impossible', 'the bootloader cannot roll back', false, 'device'],
+  // trust in the offer
+  [70, 'signature', 'no release key of the board signed the manifest', false, 'server'],
+  [71, 'expired', 'the manifest has expired or comes from the future', false, 'server'],
 ] as const satisfies readonly (readonly [number, string, string, boolean, Fault])[];
 
 export type DeviceErrorName = (typeof rows)[number][1];

@@ -50,6 +50,15 @@ export const MAX_REPORTED_VERSION_CHARS = 64;
 /** Longest version of a firmware: what `esp_app_desc_t.version` holds with its NUL. */
 export const MAX_VERSION_CHARS = 31;
 
+/** Largest answer to a check-in, in bytes: a board reads it whole into a fixed buffer. */
+export const MAX_OFFER_BYTES = 4_096;
+
+/** Release notes in an offer are cut to this; the whole text stands in `manifest.json`. */
+export const MAX_OFFER_NOTES_CHARS = 200;
+
+/** A security version that rises by more at once would lock out every later build; a board refuses it. */
+export const MAX_SECURITY_VERSION_STEP = 1_000;
+
 /** Longest product, label, rollout or schedule name. */
 export const MAX_NAME_CHARS = 32;
 

@@ -1,0 +1,53 @@
+// A new build is kept only when it reaches the server and this sketch says that it works.
+//
+// After an update the board runs the new build on trial. When the server was reached, `isHealthy` is asked again and
+// again until it says `good` or `bad`, or until the trial times out. `bad` and a timeout take the board back to the
+// old build, which then reports why.
+
+#include <OtterOTA.h>
+#include <WiFi.h>
+
+const char* const kWifiName = "your Wi-Fi";
+const char* const kWifiPassword = "its password";
+const char* const kServer = "https://192.168.1.10:8443";
+const char* const kPin = "spki:...";   // npx otter cert show
+const char* const kToken = "otf_...";  // data/tokens/fleet.token
+
+const int kSensorPin = 34;
+const int kSensorBroken = 50;  // below: no sensor is connected
+const int kReadingsNeeded = 10;
+
+OTTER_FIRMWARE("health-check", "1.0.0");
+
+OtterOTA ota(kServer, kPin, kToken);
+
+// Written by loop(), read by the task of the client: hence volatile.
+volatile int goodReadings = 0;
+volatile int badReadings = 0;
+
+// Say `good` only for what you know to work, and `unknown` while you do not know yet. Do not wait in here.
+OtterHealth isHealthy() {
+  if (badReadings >= kReadingsNeeded) return OtterHealth::bad;
+  if (goodReadings >= kReadingsNeeded) return OtterHealth::good;
+  return OtterHealth::unknown;
+}
+
+void setup() {
+  Serial.begin(115200);
+  WiFi.begin(kWifiName, kWifiPassword);
+
+  // begin() comes early: while a build is on trial, this is what brings the board back when something below hangs.
+  ota.healthCheck(isHealthy).trialTimeout(120);
+  OtterError error = ota.begin();
+  if (error) Serial.println(error);
+}
+
+void loop() {
+  int reading = analogRead(kSensorPin);
+  if (reading < kSensorBroken) {
+    badReadings = badReadings + 1;
+  } else {
+    goodReadings = goodReadings + 1;
+  }
+  delay(1000);
+}

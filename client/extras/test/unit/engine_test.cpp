@@ -1,0 +1,264 @@
+// The life of an update as stories: one device, one server, everything else as on a board. No power is cut here
+// (`power_cut_test.cpp`), and no TLS is spoken (tests/client).
+
+#include <doctest/doctest.h>
+
+#include <ostream>
+
+#include "board/image_maker.h"
+#include "core/update_machine.h"
+#include "support/test_device.h"
+
+namespace otter {
+std::ostream& operator<<(std::ostream& out, Error error) { return out << nameOf(error); }
+std::ostream& operator<<(std::ostream& out, State state) { return out << nameOf(state); }
+}  // namespace otter
+
+namespace {
+
+using otter::Error;
+using otter::Event;
+using testing::TestDevice;
+
+board::BoardOptions smallBoard() {
+  board::BoardOptions options;
+  options.slotBytes = 0x20000;
+  return options;
+}
+
+board::Bytes build(const std::string& version, const std::string& script = "healthy", size_t sizeBytes = 16384,
+                   uint32_t securityVersion = 0) {
+  const auto seed = static_cast<uint32_t>(std::hash<std::string>{}(version + script));
+  return board::makeImage({"esp32", "greenhouse", version, script, sizeBytes, securityVersion, seed});
+}
+
+struct Fixture {
+  explicit Fixture(const board::BoardOptions& options = smallBoard()) : device(options) {
+    device.board.flashByCable(build("1.0.0"));
+  }
+
+  /** Offers a build and runs until nothing is left to do. */
+  void update(const std::string& version, const std::string& script = "healthy") {
+    device.server.offer({version, build(version, script)});
+    REQUIRE_MESSAGE(device.runToRest(), device.trouble);
+  }
+
+  const testing::ReceivedReport& lastReport() { return device.server.reports().back(); }
+
+  TestDevice device;
+};
+
+}  // namespace
+
+TEST_CASE("a good build is downloaded, tried and kept") {
+  Fixture f;
+  f.update("1.1.0");
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+  CHECK(f.device.board.slotState(1) == board::SlotState::valid);
+  CHECK(f.device.server.finalReportsOf(1) == 1);
+  CHECK(f.lastReport().status == "confirmed");
+  CHECK(f.device.boots == 2);
+  for (const Event event : {Event::offered, Event::download_started, Event::downloaded, Event::installing,
+                            Event::trial_started, Event::confirmed})
+    CHECK_MESSAGE(f.device.saw(event), otter::nameOf(event));
+}
+
+TEST_CASE("a second update goes into the first slot") {
+  Fixture f;
+  f.update("1.1.0");
+  f.update("1.2.0");
+  CHECK(f.device.board.runningSlot() == 0);
+  CHECK(f.device.server.lastVersion() == "1.2.0");
+}
+
+TEST_CASE("a build that fails on trial is left, reported with its cause, and refused from then on") {
+  struct Row {
+    const char* script;
+    Error cause;
+  };
+  for (const Row& row : {Row{"crash", Error::crash}, Row{"crash-at-health", Error::crash}, Row{"hang", Error::watchdog},
+                         Row{"no-network", Error::trial_timeout}, Row{"self-test", Error::self_test}}) {
+    CAPTURE(row.script);
+    Fixture f;
+    f.update("1.1.0", row.script);
+    CHECK(f.device.server.lastVersion() == "1.0.0");
+    CHECK(f.device.server.finalReportsOf(1) == 1);
+    CHECK(f.lastReport().status == "rolled_back");
+    CHECK(f.lastReport().error == otter::nameOf(row.cause));
+    CHECK(f.device.saw(Event::rolled_back, row.cause));
+    CHECK(std::string(testing::readJournal().leftVersion) == "1.1.0");
+
+    // A server that offers the same image again, whatever it was told.
+    f.device.server.offer({"1.1.0", build("1.1.0", row.script)});
+    const uint64_t sentBefore = f.device.server.sentImageBytes();
+    if (row.cause == Error::trial_timeout) continue;
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    CHECK(f.lastReport().error == "known_bad");
+    CHECK(f.device.server.sentImageBytes() == sentBefore);
+  }
+}
+
+TEST_CASE("a better build follows one that failed") {
+  Fixture f;
+  f.update("1.1.0", "crash");
+  f.update("1.1.1");
+  CHECK(f.device.server.lastVersion() == "1.1.1");
+  CHECK(testing::readJournal().leftVersion[0] == '\0');
+}
+
+TEST_CASE("a trial that meets a server that is down is not the fault of the build, when the old build meets it too") {
+  Fixture f;
+  // Down from the start of the new build until the old one has asked in vain.
+  f.device.onBoot = [&f] { f.device.server.isDown = f.device.boots == 2 || f.device.boots == 3; };
+  f.device.stopWhen = [&f](otter::Engine& engine) {
+    if (f.device.boots == 3 && engine.status().lastError == Error::connect) f.device.server.isDown = false;
+    return false;
+  };
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(f.device.server.reports().at(3).status == "rolled_back");
+  CHECK(f.device.server.reports().at(3).error == "connect");
+  // So it is offered again, and kept.
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+}
+
+TEST_CASE("without a rollback of the bootloader the library goes back by itself") {
+  board::BoardOptions options = smallBoard();
+  options.bootloader = board::BootloaderKind::no_rollback;
+  for (const char* script : {"crash-at-health", "no-network", "self-test"}) {
+    CAPTURE(script);
+    Fixture f(options);
+    f.update("1.1.0", script);
+    CHECK(f.device.server.lastVersion() == "1.0.0");
+    CHECK(f.device.server.finalReportsOf(1) == 1);
+    CHECK(f.lastReport().status == "rolled_back");
+    CHECK(testing::readJournal().cannotRollBack);
+  }
+  Fixture f(options);
+  f.update("1.1.0");
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+}
+
+TEST_CASE("a table with one slot checks in and never installs") {
+  board::BoardOptions options = smallBoard();
+  options.slotCount = 1;
+  Fixture f(options);
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  f.device.stopWhen = [&f](otter::Engine&) { return f.device.saw(Event::rejected, Error::no_ota_slot); };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(f.device.board.runningSlot() == 0);
+  CHECK(f.device.server.sentImageBytes() == 0);
+}
+
+TEST_CASE("a broken download goes on where it stopped") {
+  Fixture f;
+  f.device.server.breakAfterBytes = 9000;
+  f.update("1.1.0");
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+  CHECK(f.device.saw(Event::download_interrupted, Error::connection_lost));
+  // Of the piece that broke, at most 4 KiB come twice.
+  const size_t sizeBytes = build("1.1.0").size();
+  CHECK(f.device.server.sentImageBytes() < 2 * sizeBytes);
+  CHECK(f.device.server.sentImageBytes() > sizeBytes);
+}
+
+TEST_CASE("a build waits for a quiet moment, and at most as long as it may be put off") {
+  Fixture f;
+  bool isIdle = false;
+  f.device.isIdle = [&isIdle] { return isIdle; };
+  f.device.settings.longestDeferralS = 3600;
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  const uint64_t startedUs = f.device.board.clock.nowUs();
+  SUBCASE("the moment comes") {
+    f.device.stopWhen = [&](otter::Engine& engine) {
+      if (engine.status().state == otter::State::staged && f.device.server.checkIns() > 5) isIdle = true;
+      return false;
+    };
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    CHECK(f.device.board.clock.nowUs() - startedUs < 3600ULL * 1000000);
+  }
+  SUBCASE("the moment does not come") {
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    CHECK(f.device.board.clock.nowUs() - startedUs > 3600ULL * 1000000);
+  }
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+}
+
+TEST_CASE("a build that waits survives a restart, and is installed only after the server offered it again") {
+  Fixture f;
+  f.device.settings.appliesByHand = true;
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  f.device.stopWhen = [](otter::Engine& engine) { return engine.status().state == otter::State::staged; };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  const uint64_t sentBefore = f.device.server.sentImageBytes();
+  SUBCASE("it is offered again: no second download") {
+    f.device.settings.appliesByHand = false;
+    f.device.stopWhen = [](otter::Engine&) { return false; };
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    CHECK(f.device.server.lastVersion() == "1.1.0");
+    CHECK(f.device.server.sentImageBytes() == sentBefore);
+  }
+  SUBCASE("it is not offered any more: it stays where it is") {
+    f.device.server.withdraw();
+    f.device.settings.appliesByHand = false;
+    f.device.stopWhen = [&f](otter::Engine&) { return f.device.server.checkIns() > 6; };
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    CHECK(f.device.server.lastVersion() == "1.0.0");
+  }
+  SUBCASE("another one is offered: that one is installed") {
+    f.device.settings.appliesByHand = false;
+    f.device.stopWhen = [](otter::Engine&) { return false; };
+    f.update("1.2.0");
+    CHECK(f.device.server.lastVersion() == "1.2.0");
+  }
+}
+
+TEST_CASE("the application may put an offer off") {
+  Fixture f;
+  int asked = 0;
+  f.device.canUpdate = [&asked] { return ++asked < 3 ? "the battery is low" : nullptr; };
+  f.update("1.1.0");
+  CHECK(asked == 3);
+  CHECK(f.device.saw(Event::deferred, Error::deferred));
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+  // Putting off is no failure: it is held against nobody.
+  CHECK(f.device.server.attempts() == 1);
+}
+
+TEST_CASE("flash that refuses is reported, and the running build stays") {
+  Fixture f;
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  SUBCASE("erase") { f.device.board.flash.faults.erase = true; }
+  SUBCASE("program") { f.device.board.flash.faults.program = true; }
+  f.device.stopWhen = [&f](otter::Engine&) { return f.device.server.attempts() >= 3; };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(f.device.board.runningSlot() == 0);
+  CHECK(f.device.server.reports().size() > 1);
+  for (const auto& report : f.device.server.reports())
+    if (report.status == "failed") CHECK((report.error == "flash_erase" || report.error == "flash_write"));
+}
+
+TEST_CASE("the floor of the security version rises when a build is kept, and only then") {
+  Fixture f;
+  f.device.server.offer({"1.1.0", build("1.1.0", "healthy", 16384, 5), 5});
+  REQUIRE(f.device.runToRest());
+  CHECK(testing::readJournal().securityFloor == 5);
+  f.device.server.offer({"1.2.0", build("1.2.0", "crash", 16384, 9), 9});
+  REQUIRE(f.device.runToRest());
+  CHECK(testing::readJournal().securityFloor == 5);
+  f.device.server.offer({"1.3.0", build("1.3.0", "healthy", 16384, 4), 4});
+  f.device.stopWhen = [&f](otter::Engine&) { return f.device.saw(Event::rejected, Error::security_version); };
+  REQUIRE(f.device.runToRest());
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+}
+
+TEST_CASE("a board whose memory was erased on trial still decides") {
+  Fixture f;
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  f.device.onBoot = [&f] {
+    if (f.device.board.runningSlot() == 1) f.device.board.nvs.eraseAll();
+  };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+  CHECK(f.device.board.slotState(1) == board::SlotState::valid);
+}

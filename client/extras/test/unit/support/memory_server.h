@@ -1,0 +1,87 @@
+// A small update server in memory, for tests that need thousands of whole updates: the other end of a `Connection`. It knows
+// one device and one build, speaks real HTTP, and remembers all that it was told. The real server is met in tests/client.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "board/nvs.h"
+#include "core/error.h"
+#include "hal/hal.h"
+
+namespace testing {
+
+/** The build that the server offers. */
+struct OfferedBuild {
+  std::string version;
+  board::Bytes image;
+  uint32_t securityVersion = 0;
+  bool isRollback = false;
+};
+
+struct ReceivedReport {
+  uint64_t assignmentId;
+  std::string status;
+  std::string error;
+};
+
+class MemoryServer final : public otter::Connection {
+ public:
+  std::string product = "greenhouse";
+  std::string chip = "esp32";
+
+  /** Offers it from the next check-in on, until the device runs it confirmed or proved it bad. */
+  void offer(const OfferedBuild& build);
+  void withdraw() { isOffering_ = false; }
+
+  /** Reports in their order, repeats left out. */
+  const std::vector<ReceivedReport>& reports() const { return reports_; }
+  /** Of one attempt: confirmed, failed, rolled_back or rejected. */
+  size_t finalReportsOf(uint64_t assignmentId) const;
+  uint64_t attempts() const { return assignmentId_; }
+  /** The last check-in had nothing to do and said that it is not on trial. */
+  bool isAtRest() const { return isAtRest_; }
+  const std::string& lastVersion() const { return lastVersion_; }
+  uint64_t sentImageBytes() const { return sentImageBytes_; }
+  uint64_t checkIns() const { return checkIns_; }
+
+  /** The network is gone, as seen from the server. */
+  bool isDown = false;
+  /** Breaks the connection once after so many bytes of image. 0: never. */
+  uint64_t breakAfterBytes = 0;
+
+  otter::Error open(const char* host, uint16_t port) override;
+  otter::Error write(const char* bytes, size_t count) override;
+  otter::Error read(uint8_t* bytes, size_t capacity, size_t& received) override;
+  void close() override;
+  bool isOpen() override { return isOpen_; }
+
+ private:
+  void answerRequest(const std::string& head, const std::string& body);
+  std::string checkIn(const std::string& body);
+  std::string takeReport(const std::string& body);
+  void answerImage(const std::string& head);
+  void answerJson(const std::string& json);
+  void closeAttempt(bool isForGood);
+
+  bool isOpen_ = false;
+  std::string request_;
+  std::string answer_;
+  size_t answered_ = 0;
+  OfferedBuild build_;
+  bool isOffering_ = false;
+  bool isAttemptOpen_ = false;
+  bool wasInstalling_ = false;
+  uint64_t assignmentId_ = 0;
+  bool isAtRest_ = false;
+  std::string lastVersion_;
+  uint64_t sentImageBytes_ = 0;
+  uint64_t checkIns_ = 0;
+  std::vector<ReceivedReport> reports_;
+  std::map<std::pair<uint64_t, uint64_t>, bool> sequences_;
+};
+
+}  // namespace testing

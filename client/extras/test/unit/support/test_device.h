@@ -1,0 +1,54 @@
+// A device in one process: the board model, the library's own ESP32 layer and engine, and the server in memory. A boot that
+// ends, by a restart, a crash or a power cut, is followed by the next one, until nothing is left to do.
+
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "board/board.h"
+#include "core/engine.h"
+#include "memory_server.h"
+
+namespace testing {
+
+struct ToldEvent {
+  otter::Event event;
+  otter::Error error;
+  std::string version;
+};
+
+class TestDevice {
+ public:
+  explicit TestDevice(const board::BoardOptions& options) : board(options) {}
+
+  board::Board board;
+  MemoryServer server;
+  otter::Settings settings;
+  std::vector<ToldEvent> events;
+  /** What a build does, by its version, apart from the script in its image. */
+  std::function<bool()> isIdle = [] { return true; };
+  std::function<const char*()> canUpdate = [] { return static_cast<const char*>(nullptr); };
+  /** Called after each start, before the library runs. */
+  std::function<void()> onBoot = [] {};
+  /** Called before each step; true ends the run. */
+  std::function<bool(otter::Engine&)> stopWhen = [](otter::Engine&) { return false; };
+
+  /** Runs boot after boot until the device rests. False where no image boots, or it does not come to rest. */
+  bool runToRest();
+
+  bool saw(otter::Event event, otter::Error error = otter::Error::ok) const;
+  /** Why the last run ended badly. */
+  std::string trouble;
+  int boots = 0;
+
+ private:
+  bool runOnce(bool& isAtRest);
+  board::ResetReason next_ = board::ResetReason::power_on;
+};
+
+/** What stands in NVS. */
+otter::Journal readJournal();
+
+}  // namespace testing

@@ -1,0 +1,326 @@
+// The public face: gathers the settings, starts the task, carries wishes to the engine and its state back. It decides
+// nothing about updates.
+
+#include "OtterOTA.h"
+
+#include <freertos/FreeRTOS.h>
+#include <freertos/semphr.h>
+#include <freertos/task.h>
+#include <string.h>
+
+#include "core/label_rule.h"
+#include "core/pin.h"
+#include "core/semver.h"
+#include "hal/esp32.h"
+#include "net/certificate_pin.h"
+#include "net/tls_connection.h"
+
+namespace {
+
+/** Until `begin()` says otherwise: a sketch that hangs in `setup()` on trial is restarted after this long. */
+constexpr uint32_t kGuardBeforeBeginS = 900;
+/** The engine ends a trial itself; the guard is for a board on which it cannot. */
+constexpr uint32_t kGuardMarginS = 120;
+/** Longest wait of the task: a wish of the sketch is taken up this soon. */
+constexpr uint32_t kLongestRestMs = 100;
+constexpr uint32_t kMinTaskStackBytes = 10240;
+
+enum Wish : uint8_t { kCheck = 1, kApply = 2, kConfirm = 4, kReject = 8 };
+
+/** The callbacks of the sketch. */
+class SketchCallbacks final : public otter::Application {
+ public:
+  void onEvent(otter::Event event, otter::Error error) override {
+    if (event_ != nullptr) event_(event, error);
+  }
+  void onProgress(uint32_t doneBytes, uint32_t totalBytes) override {
+    if (progress_ != nullptr) progress_(doneBytes, totalBytes);
+  }
+  const char* canUpdate(const otter::OfferView& offer) override {
+    return canUpdate_ == nullptr ? nullptr : canUpdate_(offer);
+  }
+  bool isIdle() override { return isIdle_ == nullptr || isIdle_(); }
+  otter::Health health() override { return health_ == nullptr ? otter::Health::good : health_(); }
+
+  void (*event_)(OtterEvent, OtterError) = nullptr;
+  void (*progress_)(uint32_t, uint32_t) = nullptr;
+  const char* (*canUpdate_)(const OtterOffer&) = nullptr;
+  bool (*isIdle_)() = nullptr;
+  OtterHealth (*health_)() = nullptr;
+};
+
+// One client per sketch, so its parts are static: their memory is known when the sketch is linked.
+SketchCallbacks callbacks;
+otter::Esp32Slot slot;
+otter::Esp32Bootloader bootloader;
+otter::Esp32Store store;
+otter::Esp32System boardSystem;
+otter::TlsConnection connection(boardSystem);
+otter::Engine engine({slot, bootloader, store, boardSystem, connection, callbacks});
+
+StaticSemaphore_t lockMemory;
+SemaphoreHandle_t lock = nullptr;
+
+/** What the task writes and the sketch reads is copied under this lock. */
+class Locked {
+ public:
+  Locked() {
+    if (lock != nullptr) xSemaphoreTake(lock, portMAX_DELAY);
+  }
+  ~Locked() {
+    if (lock != nullptr) xSemaphoreGive(lock);
+  }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+};
+
+/** What may stand in a header as it is. */
+bool isToken(const char* text) {
+  const size_t length = strlen(text);
+  for (size_t i = 0; i < length; ++i)
+    if (text[i] <= ' ' || text[i] > '~') return false;
+  return length > 0 && length <= 128;
+}
+
+}  // namespace
+
+/**
+ * Arduino marks every image valid before `setup()` unless this says that somebody else will. It must be in the same file as
+ * `begin()`: alone in an archive it would never be linked, and the stock one would win without a word.
+ */
+extern "C" bool verifyRollbackLater() {
+  otter::startTrialGuard(kGuardBeforeBeginS);
+  return true;
+}
+
+size_t OtterError::printTo(Print& out) const {
+  size_t printed = out.print(name());
+  printed += out.print(": ");
+  printed += out.print(text());
+  if (detail_[0] == '\0') return printed;
+  printed += out.print(": ");
+  return printed + out.print(detail_);
+}
+
+OtterOTA::OtterOTA(const char* server, const char* pin, const char* token) : serverUrl_(server), pins_{pin} {
+  settings_.token = token;
+  settings_.library = "OtterOTA " OTTER_OTA_VERSION;
+}
+
+OtterOTA& OtterOTA::addPin(const char* pin) {
+  if (pinCount_ < kMaxPins) {
+    pins_[pinCount_++] = pin;
+  } else {
+    overflow_ = "addPin: at most 3 pins";
+  }
+  return *this;
+}
+
+OtterOTA& OtterOTA::addReleaseKey(const char* pem) {
+  if (settings_.releaseKeyCount < otter::kReleaseKeys) {
+    settings_.releaseKeys[settings_.releaseKeyCount++] = pem;
+  } else {
+    overflow_ = "addReleaseKey: at most 2 keys";
+  }
+  return *this;
+}
+
+OtterOTA& OtterOTA::addLabelHint(const char* label) {
+  if (settings_.labelHintCount < otter::kMaxLabelHints) {
+    settings_.labelHints[settings_.labelHintCount++] = label;
+  } else {
+    overflow_ = "addLabelHint: at most 8 hints";
+  }
+  return *this;
+}
+
+OtterOTA& OtterOTA::labelRule(const char* rule) {
+  settings_.labelRule = rule;
+  return *this;
+}
+
+OtterOTA& OtterOTA::interval(uint32_t seconds) {
+  settings_.intervalS = seconds;
+  return *this;
+}
+
+OtterOTA& OtterOTA::idleHours(uint8_t from, uint8_t to, int16_t utcOffsetMinutes) {
+  settings_.idleHours = {from, to, utcOffsetMinutes};
+  return *this;
+}
+
+OtterOTA& OtterOTA::longestDeferral(uint32_t seconds) {
+  settings_.longestDeferralS = seconds;
+  return *this;
+}
+
+OtterOTA& OtterOTA::trialTimeout(uint32_t seconds) {
+  settings_.trialTimeoutS = seconds;
+  return *this;
+}
+
+OtterOTA& OtterOTA::confirmByHand() {
+  settings_.confirmsByHand = true;
+  return *this;
+}
+
+OtterOTA& OtterOTA::applyByHand() {
+  settings_.appliesByHand = true;
+  return *this;
+}
+
+OtterOTA& OtterOTA::maxImageBytes(uint32_t bytes) {
+  settings_.maxImageBytes = bytes;
+  return *this;
+}
+
+OtterOTA& OtterOTA::taskStack(uint32_t bytes) {
+  taskStackBytes_ = bytes;
+  return *this;
+}
+
+OtterOTA& OtterOTA::withoutTask() {
+  hasTask_ = false;
+  return *this;
+}
+
+OtterOTA& OtterOTA::isNetworkUp(bool (*callback)()) {
+  boardSystem.networkCheck = callback;
+  return *this;
+}
+
+OtterOTA& OtterOTA::onEvent(void (*callback)(OtterEvent, OtterError)) {
+  callbacks.event_ = callback;
+  return *this;
+}
+
+OtterOTA& OtterOTA::onProgress(void (*callback)(uint32_t, uint32_t)) {
+  callbacks.progress_ = callback;
+  return *this;
+}
+
+OtterOTA& OtterOTA::canUpdate(const char* (*callback)(const OtterOffer&)) {
+  callbacks.canUpdate_ = callback;
+  return *this;
+}
+
+OtterOTA& OtterOTA::isIdle(bool (*callback)()) {
+  callbacks.isIdle_ = callback;
+  return *this;
+}
+
+OtterOTA& OtterOTA::healthCheck(OtterHealth (*callback)()) {
+  callbacks.health_ = callback;
+  return *this;
+}
+
+OtterError OtterOTA::begin() {
+  if (isRunning_) return OtterError();
+  const OtterError wrong = prepare();
+  if (wrong) return wrong;
+  lock = xSemaphoreCreateMutexStatic(&lockMemory);
+  otter::startTrialGuard(settings_.trialTimeoutS + kGuardMarginS);
+  const OtterError begun = engine.begin(settings_);
+  isRunning_ = true;
+  workOnce();
+  if (!hasTask_) return begun;
+  const BaseType_t core = portNUM_PROCESSORS > 1 ? 1 : 0;
+  const BaseType_t created = xTaskCreatePinnedToCore(runTask, "otter", taskStackBytes_, this, 1, nullptr, core);
+  if (created == pdPASS) return begun;
+  isRunning_ = false;
+  return OtterError(otter::Error::low_memory, "no memory for the task");
+}
+
+/** Everything that can be wrong with the settings is said here, before anything runs. */
+OtterError OtterOTA::prepare() {
+  const auto wrong = [](const char* what) { return OtterError(otter::Error::settings, what); };
+  if (overflow_ != nullptr) return wrong(overflow_);
+  if (!otter::parseServer(serverUrl_, settings_.server)) return wrong("server: write https://host:port");
+  if (!isToken(settings_.token)) return wrong("token: write the fleet token as it is in fleet.token");
+  for (size_t i = 0; i < pinCount_; ++i) {
+    otter::Pin pin;
+    if (!otter::parsePin(pins_[i], pin) && !otter::pinOfCertificate(pins_[i], pin))
+      return wrong("pin: write spki: or cert: and 64 hex digits, or the certificate in PEM");
+    connection.addPin(pin);
+  }
+  if (!connection.begin()) return OtterError(otter::Error::low_memory, "the crypto library did not start");
+  settings_.product = otter_firmware_marker.product;
+  settings_.version = otter_firmware_marker.version;
+  if (!otter::isName(settings_.product, strlen(settings_.product)))
+    return wrong("OTTER_FIRMWARE: a product is lower-case letters, digits, dot, dash and underscore");
+  if (!otter::isSemver(settings_.version)) return wrong("OTTER_FIRMWARE: the version is not SemVer, such as 1.4.0");
+  if (!otter::isLabelRule(settings_.labelRule)) return wrong("labelRule: write terms such as pilot,!frozen");
+  for (size_t i = 0; i < settings_.labelHintCount; ++i)
+    if (!otter::isName(settings_.labelHints[i], strlen(settings_.labelHints[i])))
+      return wrong("addLabelHint: a label is lower-case letters, digits, dot, dash and underscore");
+  if (settings_.intervalS < otter::kMinPollIntervalS || settings_.intervalS > otter::kMaxPollIntervalS)
+    return wrong("interval: 30 to 86400 seconds");
+  if (settings_.trialTimeoutS < 30 || settings_.trialTimeoutS > 3600) return wrong("trialTimeout: 30 to 3600 seconds");
+  if (settings_.idleHours.fromHour > 24 || settings_.idleHours.toHour > 24) return wrong("idleHours: hours are 0 to 24");
+  if (hasTask_ && taskStackBytes_ < kMinTaskStackBytes) return wrong("taskStack: at least 10240 bytes");
+  return OtterError();
+}
+
+void OtterOTA::runTask(void* self) {
+  auto* ota = static_cast<OtterOTA*>(self);
+  for (;;) {
+    ota->workOnce();
+    const uint64_t nowMs = boardSystem.nowMs();
+    const uint64_t waitMs = ota->nextStepMs_ > nowMs ? ota->nextStepMs_ - nowMs : 0;
+    // Also where there is work at once: the other tasks of this core want to live.
+    boardSystem.rest(waitMs < kLongestRestMs ? static_cast<uint32_t>(waitMs) : kLongestRestMs);
+  }
+}
+
+void OtterOTA::loop() {
+  if (isRunning_ && !hasTask_) workOnce();
+}
+
+void OtterOTA::workOnce() {
+  takeWishes();
+  const uint64_t nowMs = boardSystem.nowMs();
+  if (nowMs < nextStepMs_) return;
+  nextStepMs_ = nowMs + engine.step();
+  const OtterStatus now = engine.status();
+  const bool isBusyNow = engine.isBusy();
+  const Locked locked;
+  status_ = now;
+  isBusy_ = isBusyNow;
+}
+
+void OtterOTA::takeWishes() {
+  uint8_t wishes = 0;
+  {
+    // In one piece with `isBusy()`: a wish that is taken up is work, until the next step has said otherwise.
+    const Locked locked;
+    wishes = __atomic_exchange_n(&wishes_, uint8_t{0}, __ATOMIC_ACQ_REL);
+    isBusy_ = isBusy_ || wishes != 0;
+  }
+  if (wishes == 0) return;
+  if ((wishes & kCheck) != 0) engine.checkNow();
+  if ((wishes & kApply) != 0) engine.apply();
+  if ((wishes & kConfirm) != 0) engine.confirm();
+  if ((wishes & kReject) != 0) engine.reject();
+  nextStepMs_ = 0;
+}
+
+void OtterOTA::checkNow() { __atomic_fetch_or(&wishes_, kCheck, __ATOMIC_ACQ_REL); }
+
+void OtterOTA::apply() { __atomic_fetch_or(&wishes_, kApply, __ATOMIC_ACQ_REL); }
+
+void OtterOTA::confirm() { __atomic_fetch_or(&wishes_, kConfirm, __ATOMIC_ACQ_REL); }
+
+void OtterOTA::reject() { __atomic_fetch_or(&wishes_, kReject, __ATOMIC_ACQ_REL); }
+
+/** A wish that was not taken up yet is work to come. */
+bool OtterOTA::isBusy() {
+  const Locked locked;
+  return isBusy_ || __atomic_load_n(&wishes_, __ATOMIC_ACQUIRE) != 0;
+}
+
+OtterStatus OtterOTA::status() {
+  const Locked locked;
+  return status_;
+}
+
+OtterError OtterOTA::lastError() { return OtterError(status().lastError); }

@@ -1,0 +1,166 @@
+// The client itself: asks, downloads, installs, tries and keeps, one step at a time. `step()` does the work of the present
+// state and looks up in `update_machine.h` where it leads. Everything it needs of a board comes through `hal.h`, so the same
+// code runs on a board and in tests. No heap, no waiting but for the network.
+
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../hal/hal.h"
+#include "application.h"
+#include "boot_story.h"
+#include "download.h"
+#include "error.h"
+#include "http_client.h"
+#include "idle_window.h"
+#include "journal.h"
+#include "json.h"
+#include "manifest.h"
+#include "status.h"
+#include "update_machine.h"
+
+namespace otter {
+
+constexpr size_t kReleaseKeys = 2;
+/** A piece of an image, a request or an answer: the largest answer to a check-in with its NUL. */
+constexpr size_t kBufferBytes = kMaxOfferBytes + 1;
+
+/** What the sketch decides. Texts live as long as the engine. */
+struct Settings {
+  Server server = {};
+  const char* token = "";
+  const char* product = "";
+  const char* version = "";
+  const char* library = "";
+  const char* labelHints[kMaxLabelHints] = {};
+  size_t labelHintCount = 0;
+  const char* labelRule = "";
+  const char* releaseKeys[kReleaseKeys] = {};
+  size_t releaseKeyCount = 0;
+  uint32_t intervalS = 600;
+  IdleHours idleHours = {0, 0, 0};
+  uint32_t longestDeferralS = 86400;
+  uint32_t trialTimeoutS = 300;
+  uint32_t maxImageBytes = kMaxImageBytes;
+  bool confirmsByHand = false;
+  bool appliesByHand = false;
+};
+
+class Engine {
+ public:
+  struct Board {
+    SpareSlot& slot;
+    Bootloader& bootloader;
+    Store& store;
+    System& system;
+    Connection& connection;
+    Application& application;
+  };
+
+  explicit Engine(const Board& board);
+
+  /** Reads the journal and finds out what happened before this start. `no_ota_slot`: it checks in, but never installs. */
+  Error begin(const Settings& settings);
+
+  /** One piece of work. Answers how many milliseconds it has nothing to do, at most a second. */
+  uint32_t step();
+
+  // Called in the same task as `step`.
+  void checkNow();
+  void apply() { isApplyWanted_ = true; }
+  void confirm() { verdict_ = Health::good; }
+  void reject() { verdict_ = Health::bad; }
+  Status status();
+  bool isBusy();
+
+ private:
+  Happening work();
+  void perform(Action action);
+
+  // The work of the states.
+  Happening check();
+  Happening checkOnTrial();
+  Happening downloadPiece();
+  Happening waitForQuietMoment();
+  Happening install();
+  Happening waitOnTrial();
+  Happening askForHealth();
+
+  // A check, in its parts.
+  Error reach(Json& root);
+  Error post(const char* path, size_t bodyBytes, HttpHead& head);
+  Error refusedBy(const HttpHead& head);
+  size_t writeCheckInBody();
+  Error sendReports();
+  Error vet(const Json& root);
+  Happening acceptOffer();
+
+  // Actions.
+  void startDownload();
+  void keepImage();
+  void adoptOffer();
+  void rememberOffer();
+  void reportRefusal();
+  void reportFailure();
+  void finishConfirm();
+  void giveUp();
+  void keepForWantOfAnother();
+  void backOff();
+
+  void tellStory(const BootStory& story, const BootFacts& facts);
+  void startTrial();
+  void comeBack(const BootStory& story, const BootFacts& facts);
+  void contestTrialTimeout(Error error);
+  Happening breakDownload(Error error, bool isFinal);
+  bool isJournalImage();
+  bool isStagedImage(const Manifest& manifest) const;
+  bool isOnTrial() const;
+  bool isTrialLost();
+  bool isQuiet();
+
+  void report(ReportStatus status, Error error);
+  void addReport(ReportStatus status, Error error);
+  void countFailure(ReportStatus status, Error error);
+  void save();
+  void tell(Event event, Error error);
+  void checkIn(uint32_t waitMs);
+  uint32_t securityFloor();
+  int64_t serverTimeS();
+  char* text() { return reinterpret_cast<char*>(buffer_); }
+
+  Board board_;
+  Settings settings_;
+  JournalStore journalStore_;
+  Journal journal_;
+  HttpClient http_;
+  Download download_;
+  CheckAnswer answer_ = {};
+  State state_ = State::idle;
+  /** Why the work of the present state failed. */
+  Error error_ = Error::ok;
+  Error lastError_ = Error::ok;
+  ResetReason resetReason_ = ResetReason::unknown;
+  Health verdict_ = Health::unknown;
+  bool hasSlot_ = false;
+  bool isApplyWanted_ = false;
+  /** The server has offered the staged image since this start. */
+  bool isApproved_ = false;
+  bool isFirstCheck_ = true;
+  uint32_t failures_ = 0;
+  uint32_t breaks_ = 0;
+  uint32_t intervalS_ = 0;
+  uint32_t retryAfterS_ = 0;
+  uint64_t nextCheckMs_ = 0;
+  uint64_t resumeAtMs_ = 0;
+  uint64_t stagedAtMs_ = 0;
+  uint64_t trialStartMs_ = 0;
+  uint64_t lastAnswerMs_ = 0;
+  bool wasAnswered_ = false;
+  int64_t serverTimeS_ = 0;
+  uint64_t serverTimeAtMs_ = 0;
+  char mac_[18] = {};
+  uint8_t buffer_[kBufferBytes];
+};
+
+}  // namespace otter

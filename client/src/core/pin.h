@@ -1,0 +1,27 @@
+// A pin: the SHA-256 that says which server is ours. Parses its spellings; never sees a certificate
+// (`net/certificate_pin.h` does).
+
+#pragma once
+
+#include <stdint.h>
+
+namespace otter {
+
+struct Pin {
+  /**
+   * `spki`: of the public key (SubjectPublicKeyInfo in DER), which outlives a renewed certificate. `certificate`: of the
+   * whole certificate in DER.
+   */
+  enum class Kind : uint8_t { spki, certificate };
+  Kind kind;
+  uint8_t sha256[32];
+};
+
+/**
+ * Reads `spki:` or `cert:` + 64 hex digits, `sha256//` + base64 (a pin of the public key, as curl writes it), or the
+ * fingerprint of a certificate: 64 hex digits, or `AA:BB:...` as OpenSSL prints it. False for anything else, blanks too;
+ * `pin` is then as it was.
+ */
+bool parsePin(const char* text, Pin& pin);
+
+}  // namespace otter

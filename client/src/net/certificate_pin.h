@@ -1,0 +1,23 @@
+// Pins and certificates: the pin of a certificate, and whether a certificate is the pinned one.
+
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../core/pin.h"
+
+struct mbedtls_x509_crt;
+
+namespace otter {
+
+/**
+ * The `spki` pin of one certificate in PEM. False for anything else, two certificates too: which of them is meant cannot be
+ * known. Takes heap only while it runs.
+ */
+bool pinOfCertificate(const char* pem, Pin& pin);
+
+/** True where one of the pins is of this certificate or of its public key. */
+bool isPinned(const mbedtls_x509_crt& certificate, const Pin* pins, size_t pinCount);
+
+}  // namespace otter
