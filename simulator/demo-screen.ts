@@ -4,7 +4,7 @@
 import type { WriteStream } from 'node:tty';
 import pc from 'picocolors';
 import { assertNever } from '#protocol/errors.ts';
-import type { SimulatedDevice } from '#simulator/device.ts';
+import type { Phase } from '#simulator/device.ts';
 
 const REDRAW_MS = 150;
 const LINE_MS = 2_000;
@@ -12,8 +12,16 @@ const COLUMNS = 5;
 const CELL_CHARS = 12;
 const MIN_COLUMNS = 80;
 
+/** What is shown of a board. */
+export interface WatchedBoard {
+  readonly phase: Phase;
+  /** 0 to 1 while `phase` is `downloading`. */
+  readonly downloadedShare: number;
+  readonly board: { readonly running: { readonly version: string } };
+}
+
 export interface DemoFleetView {
-  readonly devices: readonly SimulatedDevice[];
+  readonly devices: readonly WatchedBoard[];
   /** The first so many devices are the pilot. */
   readonly pilots: number;
   readonly oldVersion: string;
@@ -127,13 +135,13 @@ export class DemoScreen {
     return ['', `  ${dim('the fleet')}  ${summary(fleet)}`, ...rows, `  ${legend.join(dim(' · '))}`];
   }
 
-  #cell(device: SimulatedDevice, number: number, fleet: DemoFleetView): string {
+  #cell(device: WatchedBoard, number: number, fleet: DemoFleetView): string {
     const { text, color } = this.#stateOf(device, fleet);
     return `${this.#colors.dim(String(number).padStart(2, '0'))} ${color(text.padEnd(CELL_CHARS - 3))}`;
   }
 
   #stateOf(
-    device: SimulatedDevice,
+    device: WatchedBoard,
     fleet: DemoFleetView,
   ): { readonly text: string; readonly color: (text: string) => string } {
     const { dim, cyan, green, yellow, magenta, red } = this.#colors;
@@ -165,7 +173,7 @@ function summary({ devices }: DemoFleetView): string {
   const running = versions.map(
     (version) => `${devices.filter(({ board }) => board.running.version === version).length} run ${version}`,
   );
-  const count = (phase: SimulatedDevice['phase']): number => devices.filter((device) => device.phase === phase).length;
+  const count = (phase: Phase): number => devices.filter((device) => device.phase === phase).length;
   const busy = [
     [count('downloading'), 'downloading'],
     [count('installing'), 'restarting'],

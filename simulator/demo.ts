@@ -1,5 +1,5 @@
-// `npm run demo`: Otter in a minute. A real server, the real command line, 25 simulated boards over real TLS, one bad build.
-// Plays the acts in order and checks after each, through the admin API, that every device is where it should be; exit code
+// `npm run demo`: Otter in a minute. A real server, the real command line, 25 simulated boards over real TLS, one board that
+// runs the real Arduino library, and two accidents. Where there is no C++ compiler, the simulated boards play alone. Plays the acts in order and checks after each, through the admin API, that every device is where it should be; exit code
 // 0 only if all are. It works in a temporary home and touches no other server.
 
 import { readFile, writeFile } from 'node:fs/promises';
@@ -7,10 +7,12 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Assignment } from '#protocol/admin-api.ts';
+import { encodeFirmwareMarker } from '#protocol/firmware-marker.ts';
 import { DemoScreen } from '#simulator/demo-screen.ts';
 import { DemoFailure, DemoServer, type Whereabouts } from '#simulator/demo-server.ts';
-import { resealEspImage } from '#simulator/esp-image-maker.ts';
+import { putAmongConstants, resealEspImage } from '#simulator/esp-image-maker.ts';
 import { Fleet, fleetMacs } from '#simulator/fleet.ts';
+import { LibraryBoard } from '#simulator/library-board.ts';
 import { NO_MISHAPS } from '#simulator/mishaps.ts';
 
 const DEVICES = 25;
@@ -20,9 +22,14 @@ const UNLUCKY = 17;
 /** Chosen so that the unlucky board's build crashes; another seed is another accident. */
 const SEED = 12;
 const MACS = fleetMacs(SEED, DEVICES);
+/** The board with the Arduino library: one of the pilot. */
+const LIBRARY_MAC = '24:6f:28:0a:0b:0c';
+/** Its clock: 30 s, the shortest interval that the server asks for, pass in one. */
+const LIBRARY_SPEED = 30;
 const PRODUCT = 'thermostat';
 const OLD = '1.0.0';
 const NEW = '1.1.0';
+const BAD = '1.2.0';
 const PACE = { pollIntervalS: 1, scale: 0.1 } as const;
 const ACT_TIMEOUT_MS = 60_000;
 const CHECK_INTERVAL_MS = 250;
@@ -34,6 +41,8 @@ interface Demo {
   readonly screen: DemoScreen;
   readonly otter: (...args: readonly string[]) => Promise<void>;
   readonly signal: AbortSignal;
+  /** Undefined where it could not be built. */
+  readonly libraryBoard: LibraryBoard | undefined;
 }
 
 /** Where a device should be after an act; a state that is left out may be any. */
@@ -46,19 +55,21 @@ interface Act {
   readonly title: string;
   readonly play: (demo: Demo) => Promise<void>;
   readonly expected: (index: number) => Expected;
+  /** Of the board with the Arduino library; left out: as the pilot boards. */
+  readonly expectedOfLibrary?: Expected;
   readonly done: string;
 }
 
 const ACTS: readonly Act[] = [
   {
-    title: `1/5  Make ${PILOTS} boards the pilot, and ${OLD}, which all run, the release to fall back to`,
-    play: async ({ otter, server, screen }) => {
-      const [first = '', ...others] = MACS.slice(0, PILOTS);
+    title: `1/6  Make ${PILOTS} boards the pilot, and ${OLD}, which all run, the release to fall back to`,
+    play: async ({ otter, server, screen, libraryBoard }) => {
+      const [first = '', ...others] = [...MACS.slice(0, PILOTS), ...(libraryBoard === undefined ? [] : [LIBRARY_MAC])];
       await otter('label', 'create', 'pilot', '--description', 'boards that get everything first');
       await otter('device', 'label', first, 'pilot');
       screen.say(`... and the same for ${others.length} more boards`);
       await Promise.all(others.map((mac) => server.otter(['device', 'label', mac, 'pilot'])));
-      await otter('firmware', 'add', `${PRODUCT}-${OLD}.bin`, '--product', PRODUCT, '--version', OLD);
+      await otter('firmware', 'add', `${PRODUCT}-${OLD}.bin`);
       await otter('firmware', 'ready', OLD);
       await otter('rollout', 'create', '--firmware', OLD, '--name', 'first');
       await otter('rollout', 'start', 'first');
@@ -69,9 +80,9 @@ const ACTS: readonly Act[] = [
     done: `${OLD} is complete: the stable release; nobody had to download it`,
   },
   {
-    title: `2/5  Pilot: ${NEW} goes to ${PILOTS} boards`,
+    title: `2/6  Pilot: ${NEW} goes to ${PILOTS} boards`,
     play: async ({ otter, screen }) => {
-      await otter('firmware', 'add', `${PRODUCT}-${NEW}.bin`, '--product', PRODUCT, '--version', NEW);
+      await otter('firmware', 'add', `${PRODUCT}-${NEW}.bin`);
       await otter('firmware', 'ready', NEW);
       await otter('rollout', 'create', '--firmware', NEW, '--name', 'second');
       await otter('rollout', 'start', 'second');
@@ -83,7 +94,7 @@ const ACTS: readonly Act[] = [
     done: `${PILOTS} pilots confirmed ${NEW}; the other ${DEVICES - PILOTS} were not even asked`,
   },
   {
-    title: '3/5  Expand: every board; on one of them the new build crashes',
+    title: '3/6  Expand: every board; on one of them the new build crashes',
     play: async ({ otter, screen }) => {
       await otter('rollout', 'promote', 'second');
       screen.say(`Watch board ${UNLUCKY + 1}: the new build never reaches the server, so its bootloader goes back.`);
@@ -93,7 +104,7 @@ const ACTS: readonly Act[] = [
     done: `${DEVICES - 1} boards confirmed ${NEW}; board ${UNLUCKY + 1}, ${MACS[UNLUCKY]}, went back to ${OLD} by itself`,
   },
   {
-    title: `4/5  Complete, and ask why board ${UNLUCKY + 1} did not get it`,
+    title: `4/6  Complete, and ask why board ${UNLUCKY + 1} did not get it`,
     play: async ({ otter }) => {
       await otter('rollout', 'promote', 'second');
       await otter('device', 'explain', MACS[UNLUCKY] ?? '');
@@ -102,13 +113,27 @@ const ACTS: readonly Act[] = [
     done: 'the server knows of every device why',
   },
   {
-    title: `5/5  Block ${NEW}: everybody goes home to ${OLD}`,
-    play: async ({ otter, screen }) => {
-      await otter('firmware', 'block', NEW, '--reason', 'crashes on some boards', '--yes');
-      screen.say(`Every board on ${NEW} is offered ${OLD} as a rollback: the same download, trial and check-in.`);
+    title: `5/6  Pilot again: ${BAD} crashes on the board that runs the Arduino library`,
+    play: async ({ otter, screen, libraryBoard }) => {
+      await otter('firmware', 'add', `${PRODUCT}-${BAD}.bin`, '--ready');
+      await otter('rollout', 'create', '--firmware', BAD, '--name', 'third');
+      await otter('rollout', 'start', 'third');
+      if (libraryBoard === undefined) screen.say('It could not be built here, so nobody crashes this time.');
+      else screen.say('Its bootloader goes back, and the old build says at its next check-in what happened.');
     },
-    expected: (index) => (index === UNLUCKY ? { version: OLD } : { version: OLD, state: 'confirmed' }),
-    done: `all ${DEVICES} boards run ${OLD} again`,
+    expected: (index) => ({ version: index < PILOTS ? BAD : index === UNLUCKY ? OLD : NEW }),
+    expectedOfLibrary: { version: NEW, state: 'rolled_back' },
+    done: `the library board is back on ${NEW}, and the server knows why`,
+  },
+  {
+    title: `6/6  Ask that board, and block ${BAD}: the pilot goes home to ${NEW}`,
+    play: async ({ otter, libraryBoard }) => {
+      if (libraryBoard !== undefined) await otter('device', 'show', LIBRARY_MAC);
+      await otter('firmware', 'block', BAD, '--reason', 'crashes', '--yes');
+    },
+    expected: (index) => ({ version: index === UNLUCKY ? OLD : NEW }),
+    expectedOfLibrary: { version: NEW },
+    done: `nobody runs ${BAD} any more`,
   },
 ];
 
@@ -137,22 +162,28 @@ async function play(screen: DemoScreen, signal: AbortSignal): Promise<void> {
   const server = await DemoServer.start(signal);
   screen.say(`The server listens on ${server.url.origin}; its home ${server.folder} is removed at the end.`);
   const fleet = newFleet(server);
+  const libraryBoard = LibraryBoard.isBuilt() ? newLibraryBoard(server) : undefined;
   try {
     await writeImages(server.folder);
     fleet.start();
+    libraryBoard?.start();
     screen.say(
       `${DEVICES} boards poll it every second (real ones: every 10 minutes) over TLS, with its certificate pinned.`,
     );
-    screen.watch({ devices: fleet.devices, pilots: PILOTS, oldVersion: OLD, newVersion: NEW });
+    if (libraryBoard !== undefined)
+      screen.say(`One more, ${LIBRARY_MAC}, runs the Arduino library itself, with flash and bootloader of its own.`);
+    const boards = libraryBoard === undefined ? fleet.devices : [...fleet.devices, libraryBoard];
+    screen.watch({ devices: boards, pilots: PILOTS, oldVersion: OLD, newVersion: NEW });
     const otter = async (...args: readonly string[]): Promise<void> => {
       screen.command(args);
       screen.output(await server.otter(args, { color: screen.hasColor }));
     };
-    const demo: Demo = { server, screen, otter, signal };
-    await waitForFleet(demo, () => ({ version: OLD, state: 'none' }));
+    const demo: Demo = { server, screen, otter, signal, libraryBoard };
+    await waitForFleet(demo, { expected: () => ({ version: OLD, state: 'none' }) });
     for (const act of ACTS) await playAct(demo, act);
   } finally {
     screen.close();
+    await libraryBoard?.stop();
     await fleet.stop();
     await server.stop();
   }
@@ -162,17 +193,24 @@ async function playAct(demo: Demo, act: Act): Promise<void> {
   const { screen, signal } = demo;
   screen.title(act.title);
   await act.play(demo);
-  await waitForFleet(demo, act.expected);
+  await waitForFleet(demo, act);
   screen.good(act.done);
   if (screen.isLive) await delay(READING_MS, undefined, { signal });
 }
 
 /** Waits until the server sees every device where it should be. Throws DemoFailure that names those that are elsewhere. */
-async function waitForFleet({ server, signal }: Demo, expected: Act['expected']): Promise<void> {
+async function waitForFleet(
+  { server, signal, libraryBoard }: Demo,
+  { expected, expectedOfLibrary = expected(0) }: Pick<Act, 'expected' | 'expectedOfLibrary'>,
+): Promise<void> {
   const endsAtMs = Date.now() + ACT_TIMEOUT_MS;
+  const everybody = [
+    ...MACS.map((mac, index) => ({ mac, wanted: expected(index) })),
+    ...(libraryBoard === undefined ? [] : [{ mac: LIBRARY_MAC, wanted: expectedOfLibrary }]),
+  ];
   for (;;) {
     const found = new Map((await server.whereabouts()).map((device) => [device.mac, device]));
-    const astray = MACS.flatMap((mac, index) => describeAstray(mac, found.get(mac), expected(index)));
+    const astray = everybody.flatMap(({ mac, wanted }) => describeAstray(mac, found.get(mac), wanted));
     if (astray.length === 0) return;
     if (Date.now() >= endsAtMs) {
       throw new DemoFailure(
@@ -215,20 +253,32 @@ function newFleet(server: DemoServer): Fleet {
   });
 }
 
-/** A real ESP32 image in two versions: the second is the first with another version text, checksum and digest made anew. */
-async function writeImages(folder: string): Promise<void> {
-  const source = createRequire(import.meta.url).resolve('espruino-create-project/firmware/esp32/espruino_esp32.bin');
-  const first = await readFile(source);
-  const second = resealEspImage(replaceText(first, { from: '2v04', to: '2v05' }));
-  await writeFile(path.join(folder, `${PRODUCT}-${OLD}.bin`), first);
-  await writeFile(path.join(folder, `${PRODUCT}-${NEW}.bin`), second);
+function newLibraryBoard(server: DemoServer): LibraryBoard {
+  return new LibraryBoard({
+    folder: path.join(server.folder, 'library-board'),
+    image: path.join(server.folder, `${PRODUCT}-${OLD}.bin`),
+    version: OLD,
+    mac: LIBRARY_MAC,
+    server: server.url,
+    pin: server.pin,
+    fleetToken: server.fleetToken,
+    speed: LIBRARY_SPEED,
+  });
 }
 
-/** A copy with the text, which must be there, replaced by one of the same length. */
-function replaceText(bytes: Buffer, text: { readonly from: string; readonly to: string }): Buffer {
-  const changed = Buffer.from(bytes.toString('latin1').replaceAll(text.from, text.to), 'latin1');
-  if (changed.equals(bytes)) throw new Error(`the image does not contain "${text.from}"`);
-  return changed;
+/**
+ * A real ESP32 image in three versions: each with the marker that `OTTER_FIRMWARE` leaves, and with a word for
+ * `otter-device`, which cannot run its code, on how to behave.
+ */
+async function writeImages(folder: string): Promise<void> {
+  const source = createRequire(import.meta.url).resolve('espruino-create-project/firmware/esp32/espruino_esp32.bin');
+  const image = await readFile(source);
+  for (const version of [OLD, NEW, BAD]) {
+    const behaviour = Buffer.from(`otter-device:${version === BAD ? 'crash' : 'healthy'};`);
+    const marker = encodeFirmwareMarker({ product: PRODUCT, version });
+    const named = putAmongConstants(image, Buffer.concat([marker, behaviour]));
+    await writeFile(path.join(folder, `${PRODUCT}-${version}.bin`), resealEspImage(named));
+  }
 }
 
 process.exitCode = await runDemo();

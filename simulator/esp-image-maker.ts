@@ -6,6 +6,7 @@ import { hash } from 'node:crypto';
 const HEADER_BYTES = 24;
 const SEGMENT_HEADER_BYTES = 8;
 const CHECKSUM_SEED = 0xef;
+const ALIGNMENT = 4;
 
 /**
  * A copy of the image with checksum and appended SHA-256 computed anew. What follows the image (a signature sector) is
@@ -25,4 +26,19 @@ export function resealEspImage(bytes: Uint8Array): Buffer {
   padding.writeUInt8(checksum, padding.length - 1);
   const summed = Buffer.concat([image.subarray(0, at), padding]);
   return Buffer.concat([summed, hash('sha256', summed, 'buffer')]);
+}
+
+/**
+ * A copy with these bytes in place of zeros among the constants of the image (its first segment), not sealed again. Throws
+ * where there are not so many zeros in a row.
+ */
+export function putAmongConstants(image: Uint8Array, bytes: Uint8Array): Buffer {
+  const copy = Buffer.from(image);
+  const start = HEADER_BYTES + SEGMENT_HEADER_BYTES;
+  const constants = copy.subarray(start, start + copy.readUInt32LE(HEADER_BYTES + 4));
+  const zeros = Buffer.alloc(bytes.length + ALIGNMENT);
+  const found = constants.indexOf(zeros);
+  if (found < 0) throw new Error(`the image has no ${zeros.length} zeros in a row`);
+  constants.set(bytes, Math.ceil((start + found) / ALIGNMENT) * ALIGNMENT - start);
+  return copy;
 }

@@ -1,0 +1,174 @@
+// Builds and tests the Arduino library in client/ on this computer. Installs the Debian packages that it needs where it may
+// (root and apt-get), else says exactly what to install. It knows nothing of firmware or fleets.
+//
+//   node bin/client.mjs build            otter-device, with sanitizers, into node_modules/.cache/client
+//   node bin/client.mjs test             all host tests of the library, with sanitizers
+//   node bin/client.mjs fuzz [SECONDS]   libFuzzer on the readers, this long in all
+//   node bin/client.mjs riscv            the core as 32-bit RISC-V, under QEMU
+//   node bin/client.mjs measure          code size, memory and speed, as docs/performance.md has them
+
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const ROOT = join(import.meta.dirname, '..');
+const SOURCE = join(ROOT, 'client/extras/test');
+const CACHE = join(ROOT, 'node_modules/.cache');
+const BUILD = join(CACHE, 'client');
+const FUZZ_BUILD = join(CACHE, 'client-fuzz');
+const DEFAULT_FUZZ_S = 60;
+
+const COMPILER = ['g++', 'cmake', 'make', 'libmbedtls-dev', 'doctest-dev'];
+const RISCV = ['gcc-riscv64-unknown-elf', 'picolibc-riscv64-unknown-elf', 'qemu-system-misc'];
+
+/** How a missing package shows: a program that is not in PATH, or a file that is not there. */
+const SIGN_OF = {
+  'g++': 'g++',
+  cmake: 'cmake',
+  make: 'make',
+  clang: 'clang++',
+  'libmbedtls-dev': '/usr/include/mbedtls/ssl.h',
+  'doctest-dev': '/usr/include/doctest/doctest.h',
+  'gcc-riscv64-unknown-elf': 'riscv64-unknown-elf-g++',
+  'picolibc-riscv64-unknown-elf': '/usr/lib/picolibc/riscv64-unknown-elf/include/stdint.h',
+  'qemu-system-misc': 'qemu-system-riscv32',
+};
+
+/** The path of `otter-device`, built first where it is missing or old; undefined where this computer cannot build it. */
+export function buildDevice() {
+  return installPackages(COMPILER) && make(['otter-device']) ? join(BUILD, 'otter-device') : undefined;
+}
+
+const COMMANDS = {
+  build: () => buildDevice() !== undefined,
+  test: () =>
+    installPackages(COMPILER) && make([]) && run('ctest', ['--test-dir', BUILD, '--output-on-failure', '-j2']),
+  fuzz: ([seconds = String(DEFAULT_FUZZ_S)]) => installFuzzer() && makeFuzzers() && fuzz(Number(seconds)),
+  riscv: () =>
+    installPackages([...COMPILER, ...RISCV]) &&
+    run('bash', [join(SOURCE, 'riscv/run.sh'), join(CACHE, 'client-riscv')]),
+  measure: () =>
+    installPackages([...COMPILER, ...RISCV]) &&
+    run('bash', [join(SOURCE, 'measure.sh'), join(CACHE, 'client-measure')]),
+};
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const [name = '', ...args] = process.argv.slice(2);
+  const command = COMMANDS[name];
+  if (command === undefined) {
+    process.stderr.write(`usage: node bin/client.mjs ${Object.keys(COMMANDS).join('|')}\n`);
+    process.exitCode = 2;
+  } else {
+    process.exitCode = (await command(args)) ? 0 : 1;
+  }
+}
+
+/** True where all of them are there in the end. */
+function installPackages(packages) {
+  const missing = packages.filter((name) => !isInstalled(name));
+  if (missing.length === 0) return true;
+  const command = `apt-get install -y ${missing.join(' ')}`;
+  const mayInstall = process.platform === 'linux' && process.getuid?.() === 0 && isInPath('apt-get');
+  if (!mayInstall) {
+    process.stderr.write(
+      `otter: the Arduino library is tested with a C++ compiler; missing here: ${missing.join(', ')}.\n` +
+        `       Install them, on Debian and Ubuntu with: sudo ${command}\n`,
+    );
+    return false;
+  }
+  process.stderr.write(`otter: installing ${missing.join(', ')} with apt-get (once) ...\n`);
+  const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  spawnSync('apt-get', ['update', '-qq'], quiet);
+  const { status } = spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], quiet);
+  if (status === 0) return true;
+  process.stderr.write(`otter: \`${command}\` failed; check the network and the disk, then try again\n`);
+  return false;
+}
+
+function isInstalled(name) {
+  const sign = SIGN_OF[name];
+  // A package without a sign is asked for by name.
+  if (sign === undefined) return spawnSync('dpkg', ['-s', name], { stdio: 'ignore' }).status === 0;
+  return sign.startsWith('/') ? existsSync(sign) : isInPath(sign);
+}
+
+function isInPath(program) {
+  const folders = (process.env.PATH ?? '').split(':');
+  return folders.some((folder) => folder !== '' && existsSync(join(folder, program)));
+}
+
+/** libFuzzer is a package of its own, named after the version of clang. */
+function installFuzzer() {
+  if (!installPackages([...COMPILER, 'clang'])) return false;
+  const major = /version (\d+)/.exec(spawnSync('clang++', ['--version'], { encoding: 'utf8' }).stdout)?.[1];
+  return installPackages([`libclang-rt-${major}-dev`]);
+}
+
+/** No target: everything. */
+function make(targets) {
+  return cmake(BUILD, ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DOTTER_SANITIZE=ON'], targets);
+}
+
+function makeFuzzers() {
+  return cmake(FUZZ_BUILD, ['-DCMAKE_CXX_COMPILER=clang++', '-DOTTER_FUZZ=ON'], ['otter-fuzzers']);
+}
+
+function cmake(folder, options, targets) {
+  mkdirSync(folder, { recursive: true });
+  const target = targets.length === 0 ? [] : ['--target', ...targets];
+  return (
+    run('cmake', ['-S', SOURCE, '-B', folder, '--log-level=WARNING', ...options]) &&
+    run('cmake', ['--build', folder, '-j', String(availableParallelism()), ...target])
+  );
+}
+
+/** Half of the targets at a time, so that this is also the time on a small computer. New inputs are not kept. */
+async function fuzz(seconds) {
+  const corpus = join(SOURCE, 'fuzz/corpus');
+  const names = readdirSync(corpus);
+  const rounds = Math.ceil(names.length / 2);
+  const found = mkdtempSync(join(tmpdir(), 'otter-fuzz-'));
+  try {
+    for (let index = 0; index < names.length; index += 2) {
+      const pair = names
+        .slice(index, index + 2)
+        .map((name) => fuzzOne(name, join(corpus, name), found, seconds / rounds));
+      if ((await Promise.all(pair)).includes(false)) return false;
+    }
+    return true;
+  } finally {
+    rmSync(found, { recursive: true, force: true });
+  }
+}
+
+function fuzzOne(name, seeds, found, seconds) {
+  const fresh = join(found, name);
+  mkdirSync(fresh);
+  const limits = [`-max_total_time=${Math.ceil(seconds)}`, '-timeout=5', '-rss_limit_mb=1024', '-verbosity=0'];
+  const child = spawn(join(FUZZ_BUILD, 'fuzz', `fuzz_${name}`), [
+    ...limits,
+    `-artifact_prefix=${tmpdir()}/`,
+    fresh,
+    seeds,
+  ]);
+  let said = '';
+  child.stderr.on('data', (text) => (said += String(text)));
+  return new Promise((resolve) => {
+    child.once('error', (error) => {
+      process.stderr.write(`otter: fuzz_${name}: ${error.message}\n`);
+      resolve(false);
+    });
+    child.once('exit', (status) => {
+      process.stdout.write(
+        status === 0 ? `fuzz_${name}: ${Math.ceil(seconds)} s, nothing found\n` : `fuzz_${name}:\n${said}\n`,
+      );
+      resolve(status === 0);
+    });
+  });
+}
+
+function run(program, args) {
+  return spawnSync(program, args, { stdio: 'inherit', cwd: ROOT }).status === 0;
+}
