@@ -2,6 +2,7 @@
 // (root and apt-get), else says exactly what to install. It knows nothing of firmware or fleets.
 //
 //   node bin/client.mjs build            otter-device, with sanitizers, into node_modules/.cache/client
+//   node bin/client.mjs try-build        the same; where that is not possible it says so and ends well
 //   node bin/client.mjs test             all host tests of the library, with sanitizers
 //   node bin/client.mjs fuzz [SECONDS]   libFuzzer on the readers, this long in all
 //   node bin/client.mjs riscv            the core as 32-bit RISC-V, under QEMU
@@ -17,6 +18,8 @@ const ROOT = join(import.meta.dirname, '..');
 const SOURCE = join(ROOT, 'client/extras/test');
 const CACHE = join(ROOT, 'node_modules/.cache');
 const BUILD = join(CACHE, 'client');
+/** Without sanitizers, for figures. */
+const PLAIN_BUILD = join(CACHE, 'client-plain');
 const FUZZ_BUILD = join(CACHE, 'client-fuzz');
 const DEFAULT_FUZZ_S = 60;
 
@@ -36,13 +39,8 @@ const SIGN_OF = {
   'qemu-system-misc': 'qemu-system-riscv32',
 };
 
-/** The path of `otter-device`, built first where it is missing or old; undefined where this computer cannot build it. */
-export function buildDevice() {
-  return installPackages(COMPILER) && make(['otter-device']) ? join(BUILD, 'otter-device') : undefined;
-}
-
 const COMMANDS = {
-  build: () => buildDevice() !== undefined,
+  build: () => installPackages(COMPILER) && make(['otter-device']),
   test: () =>
     installPackages(COMPILER) && make([]) && run('ctest', ['--test-dir', BUILD, '--output-on-failure', '-j2']),
   fuzz: ([seconds = String(DEFAULT_FUZZ_S)]) => installFuzzer() && makeFuzzers() && fuzz(Number(seconds)),
@@ -51,7 +49,8 @@ const COMMANDS = {
     run('bash', [join(SOURCE, 'riscv/run.sh'), join(CACHE, 'client-riscv')]),
   measure: () =>
     installPackages([...COMPILER, ...RISCV]) &&
-    run('bash', [join(SOURCE, 'measure.sh'), join(CACHE, 'client-measure')]),
+    makePlain() &&
+    run(process.execPath, [join(ROOT, 'bench/client.ts'), join(PLAIN_BUILD, 'otter-device')]),
 };
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
@@ -108,7 +107,11 @@ function installFuzzer() {
 
 /** No target: everything. */
 function make(targets) {
-  return cmake(BUILD, ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DOTTER_SANITIZE=ON'], targets);
+  return cmake(BUILD, ['-DCMAKE_BUILD_TYPE=Debug', '-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1', '-DOTTER_SANITIZE=ON'], targets);
+}
+
+function makePlain() {
+  return cmake(PLAIN_BUILD, ['-DCMAKE_BUILD_TYPE=Release'], ['otter-device']);
 }
 
 function makeFuzzers() {
