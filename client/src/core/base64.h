@@ -8,8 +8,9 @@
 namespace otter {
 
 /**
- * Decodes `n` characters into `out`. False for a foreign character (white space too), a length that is not a multiple of 4,
- * padding anywhere but at the end, unused bits that are not 0, and where `capacity` is too small; `count` is then 0.
+ * Decodes `n` characters into `out`. False for a foreign character (white space too), a length that is not a multiple
+ * of 4, padding anywhere but at the end, unused bits that are not 0, and where `capacity` is too small; `count` is then
+ * 0.
  */
 bool decodeBase64(const char* text, size_t n, uint8_t* out, size_t capacity, size_t& count);
 

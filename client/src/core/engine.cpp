@@ -90,11 +90,13 @@ void Engine::tellStory(const BootStory& story, const BootFacts& facts) {
 }
 
 void Engine::startTrial() {
-  // An image that this library did not install has no attempt to remember, and is tried all the same.
-  if (journal_.stage != Stage::none && journal_.stage != Stage::staged) {
+  if (journal_.stage == Stage::none || journal_.stage == Stage::staged) {
+    // Somebody else installed this image, perhaps over one that waited: it is tried all the same, for no attempt of ours.
+    journal_.clearAttempt();
+  } else {
     journal_.stage = Stage::trial;
     if (journal_.boots < UINT8_MAX) ++journal_.boots;
-      save();
+    save();
   }
   state_ = State::trial;
   trialStartMs_ = board_.system.nowMs();
@@ -236,8 +238,9 @@ Happening Engine::check() {
 Error Engine::reach(Json& root) {
   retryAfterS_ = 0;
   if (!board_.system.isNetworkUp()) return Error::no_network;
+  // A report that the server cannot take just now holds up no check; a connection that fails would fail again.
   const Error reported = sendReports();
-  if (reported != Error::ok) return reported;
+  if (reported != Error::ok && faultOf(reported) == Fault::network) return reported;
   const size_t bodyBytes = writeCheckInBody();
   HttpHead head;
   const Error sent = post("/api/v1/check-update", bodyBytes, head);
@@ -547,8 +550,8 @@ void Engine::finishConfirm() {
   failures_ = 0;
   verdict_ = Health::unknown;
   state_ = State::idle;
-  tell(Event::confirmed, Error::ok);
   if (board_.connection.isOpen()) sendReports();
+  tell(Event::confirmed, Error::ok);
   perform(Action::wait_for_next_check);
 }
 

@@ -77,14 +77,21 @@ bool takeDigits(const char*& at, int count, int& number) {
 
 bool take(const char*& at, char expected) { return *at == expected ? (++at, true) : false; }
 
-/** Days from 1970-01-01 to the first of a month of the Gregorian calendar, from its leap-year rule (4, 100, 400). */
+constexpr int kDaysBeforeMonth[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
+
+/** The Gregorian calendar: 4, 100, 400. */
+bool isLeapYear(int year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
+
+int daysOf(int year, int month) {
+  return kDaysBeforeMonth[month] - kDaysBeforeMonth[month - 1] + (month == 2 && isLeapYear(year) ? 1 : 0);
+}
+
+/** Days from 1970-01-01 to the first of a month. */
 int64_t daysBefore(int year, int month) {
-  static constexpr int kDaysBeforeMonth[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
   const int lastYear = year - 1;
   const int leapDays = lastYear / 4 - lastYear / 100 + lastYear / 400 - 477;
-  const bool isLeapYear = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
   return static_cast<int64_t>(year - 1970) * 365 + leapDays + kDaysBeforeMonth[month - 1] +
-         (isLeapYear && month > 2 ? 1 : 0);
+         (isLeapYear(year) && month > 2 ? 1 : 0);
 }
 
 }  // namespace
@@ -131,7 +138,7 @@ bool parseInstant(const char* text, int64_t& epochS) {
                         takeDigits(at, 2, day) && take(at, 'T') && takeDigits(at, 2, hour) && take(at, ':') &&
                         takeDigits(at, 2, minute) && take(at, ':') && takeDigits(at, 2, second) && take(at, 'Z') &&
                         *at == '\0';
-  if (!isShaped || year < 1970 || month < 1 || month > 12 || day < 1 || day > 31) return false;
+  if (!isShaped || year < 1970 || month < 1 || month > 12 || day < 1 || day > daysOf(year, month)) return false;
   if (hour > 23 || minute > 59 || second > 60) return false;
   epochS = ((daysBefore(year, month) + day - 1) * 24 + hour) * 3600 + minute * 60 + second;
   return true;

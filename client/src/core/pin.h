@@ -9,8 +9,8 @@ namespace otter {
 
 struct Pin {
   /**
-   * `spki`: of the public key (SubjectPublicKeyInfo in DER), which outlives a renewed certificate. `certificate`: of the
-   * whole certificate in DER.
+   * `spki`: of the public key (SubjectPublicKeyInfo in DER), which outlives a renewed certificate. `certificate`: of
+   * the whole certificate in DER.
    */
   enum class Kind : uint8_t { spki, certificate };
   Kind kind;
@@ -19,8 +19,8 @@ struct Pin {
 
 /**
  * Reads `spki:` or `cert:` + 64 hex digits, `sha256//` + base64 (a pin of the public key, as curl writes it), or the
- * fingerprint of a certificate: 64 hex digits, or `AA:BB:...` as OpenSSL prints it. False for anything else, blanks too;
- * `pin` is then as it was.
+ * fingerprint of a certificate: 64 hex digits, or `AA:BB:...` as OpenSSL prints it. False for anything else, blanks
+ * too; `pin` is then as it was.
  */
 bool parsePin(const char* text, Pin& pin);
 

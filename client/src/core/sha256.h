@@ -22,8 +22,8 @@ class Sha256 {
   /** Any number of bytes, 0 too. */
   void update(const uint8_t* bytes, size_t count);
   /**
-   * Ends what `begin` began. False, and 32 zeros, where `begin` was not called or the crypto library failed: the hash of
-   * nothing we know, which must not be compared with anything.
+   * Ends what `begin` began. False, and 32 zeros, where `begin` was not called or the crypto library failed: the hash
+   * of nothing we know, which must not be compared with anything.
    */
   bool finish(uint8_t sha256[32]);
 

@@ -13,8 +13,8 @@ namespace otter {
 constexpr uint32_t kConnectTimeoutMs = 10000;
 
 /**
- * The whole TLS handshake. A board needs 1 to 3 s for the arithmetic, a busy server some more; the 120 s of the stock client
- * would hold the board up for minutes at a server that accepts and says nothing.
+ * The whole TLS handshake. A board needs 1 to 3 s for the arithmetic, a busy server some more; the 120 s of the stock
+ * client would hold the board up for minutes at a server that accepts and says nothing.
  */
 constexpr uint32_t kHandshakeTimeoutMs = 15000;
 

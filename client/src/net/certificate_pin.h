@@ -12,8 +12,8 @@ struct mbedtls_x509_crt;
 namespace otter {
 
 /**
- * The `spki` pin of one certificate in PEM. False for anything else, two certificates too: which of them is meant cannot be
- * known. Takes heap only while it runs.
+ * The `spki` pin of one certificate in PEM. False for anything else, two certificates too: which of them is meant
+ * cannot be known. Takes heap only while it runs.
  */
 bool pinOfCertificate(const char* pem, Pin& pin);
 

@@ -1,5 +1,5 @@
-// Which face of mbedTLS there is. 2.28 (tests), 3.x (arduino-esp32 3) and 4.x (arduino-esp32 4), where only PSA is left for
-// hashes and random numbers.
+// Which face of mbedTLS there is: 2.28 (tests), 3.x (arduino-esp32 3), or 4.x (arduino-esp32 4), where only PSA is left
+// for hashes and random numbers.
 
 #pragma once
 

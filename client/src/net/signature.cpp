@@ -1,5 +1,5 @@
-// Release signatures with mbedTLS. The key is taken out of its PEM here and compared with the one encoding that a P-256 key
-// has, so that no version of mbedTLS has to be asked what it parsed.
+// Release signatures with mbedTLS. The key is taken out of its PEM here and compared with the one encoding that a P-256
+// key has, so that no version of mbedTLS has to be asked what it parsed.
 
 #include "../core/signature.h"
 

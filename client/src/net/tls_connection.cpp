@@ -94,7 +94,7 @@ bool isOutOfMemory(int result) {
 
 }  // namespace
 
-/** Everything of mbedTLS, in one piece of heap that lives as long as the connection. Made by calloc: no constructors. */
+/** Everything of mbedTLS, one piece of heap that lives as long as the connection. Made by calloc: no constructors. */
 struct TlsConnection::Session {
   TlsConnection* connection;
   /** The socket functions give up at this time. */
@@ -164,7 +164,8 @@ Error TlsConnection::read(uint8_t* bytes, size_t capacity, size_t& received) {
     received = static_cast<size_t>(result);
     return Error::ok;
   }
-  // The end of TCP without the farewell of TLS is an end as well; who wants to know whether all of it came counts bytes.
+  // The end of TCP without the farewell of TLS is an end as well; who wants to know whether all of it came counts
+  // bytes.
   if (result == 0 || result == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY || result == MBEDTLS_ERR_SSL_CONN_EOF) {
     close();
     return Error::ok;

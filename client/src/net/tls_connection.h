@@ -1,6 +1,7 @@
-// One TLS connection to the pinned server: BSD sockets and mbedTLS, the same code on a board and on a computer. Speaks TLS 1.2,
-// asks no certificate authority and no clock: the pin is the identity. Never sends a byte of a request, and never sets
-// keys up, with a server whose certificate is not pinned; no session is resumed, so that each connection shows its certificate.
+// One TLS connection to the pinned server: BSD sockets and mbedTLS, the same code on a board and on a computer. Speaks
+// TLS 1.2, asks no certificate authority and no clock: the pin is the identity. Never sends a byte of a request, and
+// never sets keys up, with a server whose certificate is not pinned; no session is resumed, so that each connection
+// shows its certificate.
 
 #pragma once
 
@@ -33,8 +34,8 @@ class TlsConnection final : public Connection {
    * `kConnectTimeoutMs` in all, and shakes hands within `kHandshakeTimeoutMs`. `host` is a name, an IPv4 address or an
    * IPv6 address, in brackets or without. Heap is taken only from here to `close`.
    *
-   * `no_network`, `low_memory`, `dns`, `connect`; `pin_mismatch` where the server shows another certificate or none; `tls`
-   * for every other failure of the handshake, its time limit too.
+   * `no_network`, `low_memory`, `dns`, `connect`; `pin_mismatch` where the server shows another certificate or none;
+   * `tls` for every other failure of the handshake, its time limit too.
    */
   Error open(const char* host, uint16_t port) override;
   /** Gives up with `stalled` when the server has taken nothing for `kStallMs`. Closed after a failure. */

@@ -1,5 +1,5 @@
-// A connection to a server that is a list of texts: each `open` gives the next one, handed out in pieces. It keeps what the
-// client sent. What a real connection could not do (reading without room, using a closed one) fails the test.
+// A connection to a server that is a list of texts: each `open` gives the next one, in pieces. It keeps what the client
+// sent, and fails the test where a closed connection is used.
 
 #pragma once
 
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "hal/hal.h"
-#include "support/test_system.h"
+#include "test_system.h"
 
 namespace otter_test {
 

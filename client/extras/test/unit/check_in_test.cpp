@@ -1,0 +1,136 @@
+// The two bodies that a board sends, to the byte.
+
+#include "core/check_in.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+
+using namespace otter;
+
+namespace {
+
+CheckIn sample() {
+  CheckIn checkIn = {};
+  checkIn.mac = "24:6f:28:aa:bb:cc";
+  checkIn.version = "1.4.0";
+  checkIn.product = "thermostat";
+  checkIn.chip = "esp32s3";
+  checkIn.slotBytes = 1900544;
+  checkIn.canRollBack = true;
+  checkIn.resetReason = ResetReason::power_on;
+  checkIn.leftVersion = "";
+  checkIn.flashBytes = 4194304;
+  checkIn.freeHeapBytes = 201344;
+  checkIn.library = "otter-ota/0.1.0";
+  return checkIn;
+}
+
+std::string bodyOf(const CheckIn& checkIn) {
+  char text[2048];
+  const size_t length = writeCheckIn(checkIn, text, sizeof text);
+  Json root;
+  CHECK(length > 0);
+  CHECK(Json::parse(text, length, root));
+  return std::string(text, length);
+}
+
+std::string bodyOf(const Report& report) {
+  char text[1024];
+  const size_t length = writeReport("24:6f:28:aa:bb:cc", report, text, sizeof text);
+  Json root;
+  CHECK(length > 0);
+  CHECK(Json::parse(text, length, root));
+  return std::string(text, length);
+}
+
+}  // namespace
+
+TEST_CASE("a check-in of a board that knows little") {
+  CHECK(bodyOf(sample()) ==
+        R"({"mac":"24:6f:28:aa:bb:cc","current_version":"1.4.0","product":"thermostat","chip":"esp32s3","labels":[],)"
+        R"("slot_bytes":1900544,"boot":{"state":"confirmed","reason":"power_on","rollback_capable":true},)"
+        R"("flash_bytes":4194304,"free_heap_bytes":201344,"library":"otter-ota/0.1.0"})");
+}
+
+TEST_CASE("a check-in of a board on trial that knows everything") {
+  const char* const hints[] = {"pilot", "floor-2"};
+  uint8_t identity[32];
+  for (size_t i = 0; i < 32; ++i) identity[i] = static_cast<uint8_t>(i);
+  CheckIn checkIn = sample();
+  checkIn.labelHints = hints;
+  checkIn.labelHintCount = 2;
+  checkIn.imageSha256 = identity;
+  checkIn.isOnTrial = true;
+  checkIn.canRollBack = false;
+  checkIn.resetReason = ResetReason::task_watchdog;
+  checkIn.leftVersion = "1.3.0";
+  checkIn.rssiDbm = -67;
+  CHECK(bodyOf(checkIn) ==
+        R"({"mac":"24:6f:28:aa:bb:cc","current_version":"1.4.0","product":"thermostat","chip":"esp32s3",)"
+        R"("labels":["pilot","floor-2"],"slot_bytes":1900544,)"
+        R"("image_sha256":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",)"
+        R"("boot":{"state":"trial","reason":"task_watchdog","rolled_back_from":"1.3.0","rollback_capable":false},)"
+        R"("flash_bytes":4194304,"free_heap_bytes":201344,"rssi_dbm":-67,"library":"otter-ota/0.1.0"})");
+}
+
+TEST_CASE("texts of the sketch cannot break out of their member") {
+  CheckIn checkIn = sample();
+  checkIn.version = "1.0\",\"mac\":\"x";
+  checkIn.product = "a\\";
+  const std::string body = bodyOf(checkIn);
+  Json root;
+  REQUIRE(Json::parse(body.data(), body.size(), root));
+  CHECK(root.member("current_version").equals("1.0\",\"mac\":\"x", 13));
+  CHECK(root.member("product").equals("a\\", 2));
+}
+
+TEST_CASE("a body that does not fit is none") {
+  const size_t whole = bodyOf(sample()).size();
+  for (size_t capacity = 1; capacity <= whole + 1; ++capacity) {
+    CAPTURE(capacity);
+    std::vector<char> text(capacity);
+    CHECK(writeCheckIn(sample(), text.data(), capacity) == (capacity == whole + 1 ? whole : 0));
+  }
+}
+
+TEST_CASE("reports") {
+  struct Row {
+    Report report;
+    const char* rest;
+  };
+  const Row rows[] = {
+      {{11, ReportStatus::downloading, Error::ok, ResetReason::software},
+       R"("assignment_id":11,"sequence":1,"status":"downloading"})"},
+      {{9007199254740991, ReportStatus::confirmed, Error::ok, ResetReason::software},
+       R"("assignment_id":9007199254740991,"sequence":5,"status":"confirmed"})"},
+      {{12, ReportStatus::rejected, Error::chip, ResetReason::panic},
+       R"("assignment_id":12,"sequence":8,"status":"rejected","error_code":"chip","detail":"the image is for another chip"})"},
+      {{12, ReportStatus::failed, Error::hash, ResetReason::panic},
+       R"("assignment_id":12,"sequence":6,"status":"failed","error_code":"hash",)"
+       R"("detail":"the downloaded bytes have another SHA-256"})"},
+      {{12, ReportStatus::rolled_back, Error::crash, ResetReason::panic},
+       R"("assignment_id":12,"sequence":7,"status":"rolled_back","error_code":"crash",)"
+       R"("detail":"the build crashed on trial; reset reason panic"})"},
+  };
+  for (const Row& row : rows) CHECK(bodyOf(row.report) == std::string(R"({"mac":"24:6f:28:aa:bb:cc",)") + row.rest);
+}
+
+TEST_CASE("every report fits 512 bytes, and its detail the 200 characters of the wire") {
+#define OTTER_ROW(number, name, text, retryable, fault) Error::name,
+  for (const Error error : {OTTER_ERROR_TABLE(OTTER_ROW)}) {
+#undef OTTER_ROW
+    CAPTURE(nameOf(error));
+    char text[512];
+    const Report report = {9007199254740991, ReportStatus::rolled_back, error, ResetReason::interrupt_watchdog};
+    const size_t length = writeReport("24:6f:28:aa:bb:cc", report, text, sizeof text);
+    REQUIRE(length > 0);
+    Json root;
+    REQUIRE(Json::parse(text, length, root));
+    char detail[201];
+    CHECK(root.member("detail").copyString(detail, sizeof detail));
+  }
+}
