@@ -118,7 +118,7 @@ async function measureUpdates(program: string): Promise<Runs> {
     };
   } finally {
     server.agent.destroy();
-    await running.close();
+    await running.close(1_000);
   }
 }
 

@@ -61,6 +61,7 @@ export const HTTP_STATUS = {
   name_taken: 409,
   name_reserved: 409,
   in_use: 409,
+  label_limit: 409,
   invalid_transition: 409,
   rollout_conflict: 409,
   not_pilot_ready: 409,

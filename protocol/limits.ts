@@ -53,7 +53,7 @@ export const MAX_VERSION_CHARS = 31;
 /** Largest answer to a check-in, in bytes: a board reads it whole into a fixed buffer. */
 export const MAX_OFFER_BYTES = 4_096;
 
-/** Release notes in an offer are cut to this; the whole text stands in `manifest.json`. */
+/** Release notes in an offer are cut to this (code points); the whole text stands in `manifest.json`. */
 export const MAX_OFFER_NOTES_CHARS = 200;
 
 /** A security version that rises by more at once would lock out every later build; a board refuses it. */
@@ -61,6 +61,9 @@ export const MAX_SECURITY_VERSION_STEP = 1_000;
 
 /** Longest product, label, rollout or schedule name. */
 export const MAX_NAME_CHARS = 32;
+
+/** Most labels that a device wears: every offer lists them all, and 32 of the longest take 1.1 KiB of its 4 KiB. */
+export const MAX_DEVICE_LABELS = 32;
 
 /** Most labels that a device may send with a check-in. */
 export const MAX_LABEL_HINTS = 8;

@@ -1,5 +1,5 @@
-// `manifest.json`: what is said of one image, stored beside it and sent with every offer. Readers ignore members they do
-// not know; they refuse doubled members and wrong types.
+// `manifest.json`: what is said of one image, stored beside it and sent with every offer, there with the release notes
+// cut. Readers ignore members they do not know; they refuse doubled members and wrong types.
 
 import { type Static, Type } from 'typebox';
 import { MAX_IMAGE_BYTES, MAX_NOTES_CHARS } from '#protocol/limits.ts';

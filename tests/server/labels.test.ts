@@ -1,6 +1,9 @@
 // Labels decide who belongs to a stage, over real HTTPS on both databases.
 
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { MAX_DEVICE_LABELS } from '#protocol/limits.ts';
 import { ProductLine } from '../support/product-line.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
 
@@ -78,6 +81,41 @@ describe.each(DIALECTS)('a label on %s', (dialect) => {
     expect(await putOn()).toMatchObject({ status: 400 });
   });
 
+  test('is put on a device that wears as many as it may only when another is taken off', async () => {
+    const worn = someLabels(MAX_DEVICE_LABELS);
+    const mac = await line.newDevice('1.0.0', worn);
+    const refusal = { ...FULL, body: { error: { code: 'label_limit', message: expect.stringContaining(mac) } } };
+    expect(await server.tryAdmin('labelDevice', { params: { mac, name: label } })).toMatchObject(refusal);
+    expect((await line.detail(mac)).device.labels).toEqual(worn);
+    const [first = ''] = worn;
+    const again = await server.admin('labelDevice', { params: { mac, name: first } });
+    expect(again.labels, 'one that it wears is none more').toEqual(worn);
+    await server.admin('unlabelDevice', { params: { mac, name: first } });
+    const device = await server.admin('labelDevice', { params: { mac, name: label } });
+    expect(device.labels).toEqual([label, ...worn.slice(1)].toSorted());
+  });
+
+  test('is put on none of many devices where one of them wears as many as it may', async () => {
+    const full = await line.newDevice('1.0.0', someLabels(MAX_DEVICE_LABELS));
+    const macs = [await line.newDevice('1.0.0'), full, await line.newDevice('1.0.0')];
+    expect(await putOn(...macs)).toMatchObject({
+      ...FULL,
+      body: { error: { code: 'label_limit', message: expect.stringContaining(full) } },
+    });
+    expect(await count(), 'not even the label was made').toBeUndefined();
+    for (const mac of [macs[0] ?? '', macs[2] ?? '']) expect((await line.detail(mac)).device.labels).toEqual([]);
+  });
+
+  test('that is put on together with many others is counted with them', async () => {
+    const mac = await line.newDevice('1.0.0');
+    const answers = await Promise.all(
+      someLabels(MAX_DEVICE_LABELS + 8).map(async (name) => server.tryAdmin('labelDevice', { params: { mac, name } })),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(MAX_DEVICE_LABELS);
+    for (const answer of answers.filter(({ status }) => status !== 200)) expect(answer).toMatchObject(FULL);
+    expect((await line.detail(mac)).device.labels).toHaveLength(MAX_DEVICE_LABELS);
+  });
+
   test('cannot be deleted while a rollout that has not ended aims at it', async () => {
     await line.add('1.1.0');
     const mac = await line.newDevice('1.0.0', [label]);
@@ -128,3 +166,56 @@ describe.each(DIALECTS)('a label on %s', (dialect) => {
     });
   });
 });
+
+describe.each(DIALECTS)('a label from a hint on %s', (dialect) => {
+  let server: TestServer;
+  let line: ProductLine;
+  beforeAll(async () => {
+    const first = await startTestServer({ dialect });
+    await first.stop();
+    await appendFile(join(first.home, 'config/server.yml'), '\nlabels: {from_hints: [hint-a, hint-b, hint-c]}\n');
+    server = await startTestServer({ like: first });
+    line = new ProductLine(server);
+  });
+  afterAll(async () => server.end());
+
+  test('is ignored where the device wears as many as it may, and the device is updated all the same', async () => {
+    await line.makeStable('1.1.0');
+    const worn = someLabels(MAX_DEVICE_LABELS - 2);
+    const mac = await line.newDevice('1.0.0', worn);
+    const labels = ['hint-a', 'hint-a', 'hint-b', 'hint-c'];
+    const expected = ['hint-a', 'hint-b', ...worn].toSorted();
+    for (let poll = 0; poll < 2; poll += 1) {
+      const answer = await line.checkIn(mac, '1.0.0', { labels });
+      expect(answer.update_available).toBe(true);
+      expect(answer.labels?.toSorted()).toEqual(expected);
+    }
+    expect((await line.detail(mac)).device.labels).toEqual(expected);
+  });
+
+  test('and one from an operator at the same moment are counted together', async () => {
+    const worn = someLabels(MAX_DEVICE_LABELS - 1);
+    const macs = Array.from({ length: 12 }, () => line.newMac());
+    for (const mac of macs) await line.checkIn(mac, '9.0.0');
+    for (const name of worn) await server.admin('labelDevices', { params: { name }, body: { macs } });
+    const answers = await Promise.all(
+      macs.map(async (mac) =>
+        Promise.all([
+          line.checkIn(mac, '9.0.0', { labels: ['hint-a'] }),
+          server.tryAdmin('labelDevice', { params: { mac, name: 'operator' } }),
+        ]),
+      ),
+    );
+    for (const [index, mac] of macs.entries()) {
+      const { labels } = (await line.detail(mac)).device;
+      expect(labels).toHaveLength(MAX_DEVICE_LABELS);
+      expect(answers[index]?.[1]).toMatchObject(labels.includes('operator') ? { status: 200 } : FULL);
+    }
+  });
+});
+
+const FULL = { status: 409, body: { error: { code: 'label_limit' } } };
+
+function someLabels(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `worn-${String(index).padStart(2, '0')}`);
+}

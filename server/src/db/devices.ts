@@ -28,14 +28,20 @@ export async function findDevice(db: Reader, mac: string): Promise<Device | unde
   return withPresence(db).where('devices.mac', '=', mac).executeTakeFirst();
 }
 
-export async function listDeviceIds(
-  db: Reader,
+/**
+ * Finds these devices and holds them until the end of the transaction; one that is not there is left out. The rows are
+ * written, though nothing in them changes: a transaction that read the device before, without what this one adds, then
+ * runs again. To lock them would make it wait, and go on with what it had read.
+ */
+export async function holdDevices(
+  trx: Trx,
   macs: readonly string[],
 ): Promise<readonly { readonly id: number; readonly mac: string }[]> {
-  return db
-    .selectFrom('devices')
-    .select(['id', 'mac'])
+  return trx
+    .updateTable('devices')
+    .set((e) => ({ status: e.ref('status') }))
     .where('mac', 'in', [...macs])
+    .returning(['id', 'mac'])
     .execute();
 }
 

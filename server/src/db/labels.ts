@@ -1,6 +1,7 @@
 // Labels and who wears them, with the time each was put on.
 
 import { type Selectable, sql } from 'kysely';
+import type { Dialect } from './database.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
 import type { LabelsTable, Reader, Trx } from './schema.ts';
 
@@ -47,19 +48,52 @@ export async function deleteLabel(trx: Trx, id: number): Promise<number> {
   return Number(numDeletedRows);
 }
 
-/** Puts the label on; a device that wears it already keeps its time. Resolves with how many are new. */
+/**
+ * Lets transactions that put labels on devices follow one another: they wait here instead of running again and again. To
+ * be called first, because PostgreSQL shows a transaction what was committed before its first query; this is none.
+ */
+export async function waitForLabelling(trx: Trx, dialect: Dialect): Promise<void> {
+  // SQLite has one writer at a time. Reading and writing the table goes on meanwhile, so check-ins never wait for this.
+  if (dialect === 'postgres') await sql`lock table labels in share update exclusive mode`.execute(trx);
+}
+
+/**
+ * Puts the label on devices that the transaction holds (`holdDevices`); one that wears it already keeps its time.
+ * Resolves with the devices that are new to it.
+ */
 export async function putLabel(
   trx: Trx,
   labelId: number,
   deviceIds: readonly number[],
   nowMs: number,
-): Promise<number> {
-  const { numInsertedOrUpdatedRows } = await trx
+): Promise<readonly number[]> {
+  const rows = await trx
     .insertInto('device_labels')
     .values(deviceIds.map((device_id) => ({ device_id, label_id: labelId, put_at_ms: nowMs })))
     .onConflict((conflict) => conflict.columns(['device_id', 'label_id']).doNothing())
-    .executeTakeFirstOrThrow();
-  return Number(numInsertedOrUpdatedRows ?? 0);
+    .returning('device_id')
+    .execute();
+  return rows.map(({ device_id }) => device_id);
+}
+
+/** The MAC of one of these devices that wears more labels than this. */
+export async function findOverLabelled(
+  db: Reader,
+  deviceIds: readonly number[],
+  maxLabels: number,
+): Promise<string | undefined> {
+  if (deviceIds.length === 0) return undefined;
+  const found = await db
+    .selectFrom('device_labels')
+    .innerJoin('devices', 'devices.id', 'device_labels.device_id')
+    .select('devices.mac')
+    .where('device_labels.device_id', 'in', [...deviceIds])
+    .groupBy('devices.mac')
+    .having((e) => e.fn.countAll(), '>', maxLabels)
+    .orderBy('devices.mac')
+    .limit(1)
+    .executeTakeFirst();
+  return found?.mac;
 }
 
 export async function takeLabelOff(trx: Trx, labelId: number, deviceId: number): Promise<boolean> {

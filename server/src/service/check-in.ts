@@ -3,11 +3,12 @@
 
 import type { CheckUpdateAnswer } from '#protocol/device-api.ts';
 import { imagePath } from '#protocol/device-api.ts';
-import { MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
+import { MAX_DEVICE_LABELS, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { addAssignment, addLog, countAttempts, saveProgress } from '#server/db/assignments.ts';
 import { type CheckInFacts, type DeviceRow, findCheckInFacts, lockCheckInFacts } from '#server/db/check-in-facts.ts';
 import {
   addDevice,
+  holdDevices,
   type SelfDescription,
   setDeviceStatus,
   type Sighting as DeviceSighting,
@@ -21,7 +22,7 @@ import { type CheckInPlan, planCheckIn } from '#server/rollout/plan.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf, progressColumns } from './device-facts.ts';
-import { manifestOf } from './manifest.ts';
+import { offeredManifestOf } from './manifest.ts';
 
 /** A check-in as the edge read it: names canonical, telemetry already reduced to what makes sense. */
 export interface CheckIn {
@@ -68,6 +69,7 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const known = merge(request, before);
   const deviceId = before.device?.id ?? (await register(trx, known, nowMs));
   const hinted = newLabels(deps, known, before);
+  if (hinted.length > 0) await holdDevices(trx, [request.mac]);
   for (const name of hinted) {
     const { id } = await addLabel(trx, { name, description: 'from a label hint', nowMs });
     await putLabel(trx, id, [deviceId], nowMs);
@@ -143,10 +145,13 @@ function merge(request: CheckIn, { device }: CheckInFacts): CheckIn {
   };
 }
 
+/** A hint too many is ignored, as one that the configuration does not name: an update never waits for a label. */
 function newLabels(deps: Deps, request: CheckIn, facts: CheckInFacts): readonly string[] {
   const allowed = deps.settings.labelsFromHints;
   if (allowed.length === 0 || request.labelHints.length === 0) return [];
-  return request.labelHints.filter((hint) => allowed.includes(hint) && !facts.labels.some(({ name }) => name === hint));
+  const isNew = (hint: string): boolean => allowed.includes(hint) && !facts.labels.some(({ name }) => name === hint);
+  const free = Math.max(0, MAX_DEVICE_LABELS - facts.labels.length);
+  return [...new Set(request.labelHints.filter(isNew))].slice(0, free);
 }
 
 async function register(trx: Trx, request: CheckIn, nowMs: number): Promise<number> {
@@ -219,7 +224,7 @@ function answer(deps: Deps, outcome: Outcome): CheckUpdateAnswer {
   const build = outcome.view.findBuild(decision.rollout.firmware.id, decision.image.id);
   if (build === undefined || outcome.assignmentId === undefined)
     throw new Error('an offer without build or assignment');
-  const manifest = manifestOf({ ...build.firmware, image: build.image });
+  const manifest = offeredManifestOf({ ...build.firmware, image: build.image });
   return {
     update_available: true,
     reason: decision.reason,

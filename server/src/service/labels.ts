@@ -3,18 +3,21 @@
 
 import type { Device, Label } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
+import { MAX_DEVICE_LABELS } from '#protocol/limits.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { addAudit } from '#server/db/audit.ts';
-import { listDeviceIds } from '#server/db/devices.ts';
+import { holdDevices } from '#server/db/devices.ts';
 import {
   addLabel,
   deleteLabel as deleteRow,
   findLabel,
+  findOverLabelled,
   getLabelWithCount,
   type LabelWithCount,
   listLabels as listRows,
   putLabel,
   takeLabelOff,
+  waitForLabelling,
 } from '#server/db/labels.ts';
 import { listUnendedByLabel } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
@@ -56,7 +59,10 @@ export async function deleteLabel(deps: Deps, name: string, nowMs: number): Prom
   });
 }
 
-/** Puts a label on these devices, all or none; the label is made if it is new. Throws `device_unknown`, `name_reserved`. */
+/**
+ * Puts a label on these devices, all or none; the label is made if it is new. Throws `device_unknown`, `name_reserved`,
+ * `label_limit` where one of them wears as many as it may.
+ */
 export async function labelDevices(
   deps: Deps,
   name: string,
@@ -65,16 +71,19 @@ export async function labelDevices(
 ): Promise<{ changed: number }> {
   refuseGeneral(name);
   return deps.database.write(async (trx) => {
-    const devices = await listDeviceIds(trx, macs);
+    await waitForLabelling(trx, deps.database.dialect);
+    const devices = await holdDevices(trx, macs);
     const missing = macs.find((mac) => !devices.some((device) => device.mac === mac));
     if (missing !== undefined) throw unknownDevice(missing);
     const { id } = await addLabel(trx, { name, description: '', nowMs });
-    const changed = await putLabel(
+    const labelled = await putLabel(
       trx,
       id,
       devices.map((device) => device.id),
       nowMs,
     );
+    const full = await findOverLabelled(trx, labelled, MAX_DEVICE_LABELS);
+    if (full !== undefined) throw labelLimit(full);
     await addAudit(trx, {
       atMs: nowMs,
       actor: 'admin',
@@ -82,7 +91,7 @@ export async function labelDevices(
       subject: name,
       details: { macs: macs.slice(0, 100), devices: macs.length },
     });
-    return { changed };
+    return { changed: labelled.length };
   });
 }
 
@@ -129,6 +138,14 @@ function refuseGeneral(name: string): void {
       `the label ${GENERAL_LABEL} means every device`,
       'it is never put on a device; choose another name',
     );
+}
+
+function labelLimit(mac: string): OtterError {
+  return new OtterError(
+    'label_limit',
+    `device ${mac} wears ${MAX_DEVICE_LABELS} labels already, the most that one may wear`,
+    'take a label off it first',
+  );
 }
 
 function viewLabel(row: LabelWithCount): Label {
