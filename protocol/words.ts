@@ -13,9 +13,9 @@ export const NAME_PATTERN = `^[a-z0-9][a-z0-9._-]{0,${MAX_NAME_CHARS - 1}}$`;
 /** Rollout names hold a version and the name of the plan: longer, and with the plus sign of build metadata. */
 export const ROLLOUT_NAME_PATTERN = '^[a-z0-9][A-Za-z0-9.+_-]{0,79}$';
 
-/** SemVer 2.0.0, https://semver.org (the pattern its FAQ recommends). */
+/** SemVer 2.0.0, https://semver.org (the pattern its FAQ recommends), with numbers of at most 15 digits: more cannot be ordered. */
 export const SEMVER_PATTERN =
-  '^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$';
+  '^(0|[1-9]\\d{0,14})\\.(0|[1-9]\\d{0,14})\\.(0|[1-9]\\d{0,14})(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$';
 
 /** What a device may report as its version: any printable text of these characters; only SemVer is ever ordered. */
 export const REPORTED_VERSION_PATTERN = '^[0-9A-Za-z][0-9A-Za-z.+_ -]*$';

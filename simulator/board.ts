@@ -4,20 +4,29 @@
 import semver from 'semver';
 import type { CheckUpdateRequest, Offer } from '#protocol/device-api.ts';
 import type { DeviceErrorName } from '#protocol/device-errors.ts';
+import { matchesLabelRule } from '#protocol/label-rule.ts';
+import { MAX_IMAGE_BYTES, MAX_SECURITY_VERSION_STEP, MIN_IMAGE_BYTES } from '#protocol/limits.ts';
 import type { Manifest } from '#protocol/manifest.ts';
+import { SEMVER_PATTERN } from '#protocol/words.ts';
 
 /** One program in a slot. The digest of the first one is unknown: it was flashed by cable. */
 interface Build {
   readonly version: string;
   readonly sha256: string | undefined;
+  readonly securityVersion: number;
 }
 
 export interface Board {
   readonly mac: string;
   readonly product: string;
   readonly chip: string;
+  /** 0: there is no second slot. */
   readonly slotBytes: number;
   readonly labels: readonly string[];
+  /** Which offers it takes, by the labels in them; see `label-rule.ts`. */
+  readonly labelRule: string;
+  /** The highest security version that was ever confirmed here. */
+  readonly securityFloor: number;
   readonly running: Build;
   /** The other slot: what the bootloader goes back to while `running` is on trial. */
   readonly previous: Build | undefined;
@@ -35,7 +44,9 @@ export function newBoard(
   const { version, ...rest } = made;
   return {
     ...rest,
-    running: { version, sha256: undefined },
+    labelRule: '',
+    securityFloor: 0,
+    running: { version, sha256: undefined, securityVersion: 0 },
     previous: undefined,
     trial: false,
     resetReason: 'power_on',
@@ -64,15 +75,26 @@ export function checkInOf(board: Board): CheckUpdateRequest {
   };
 }
 
-/** Why this board does not take the offer; undefined: it takes it. A board trusts its own facts over the server's. */
-export function vetOffer(board: Board, offer: Pick<Offer, 'manifest' | 'rollback'>): DeviceErrorName | undefined {
+/**
+ * Why this board does not take the offer; undefined: it takes it. A board trusts its own facts over the server's. The order
+ * is that of the client (`vetOffer` in client/src/core), without the dates of the manifest: a simulated board has no clock.
+ */
+export function vetOffer(
+  board: Board,
+  offer: Pick<Offer, 'manifest' | 'rollback' | 'labels'>,
+): DeviceErrorName | undefined {
   const { manifest } = offer;
   if (manifest.product !== board.product) return 'product';
   if (manifest.chip !== board.chip) return 'chip';
-  if (semver.valid(manifest.version) === null) return 'version_invalid';
+  if (!isVersion(manifest.version)) return 'version_invalid';
   if (!offer.rollback && !isHigher(manifest.version, board.running.version)) return 'downgrade';
-  if (!(manifest.size_bytes <= board.slotBytes)) return 'size';
+  if (!matchesLabelRule(board.labelRule, offer.labels)) return 'label';
+  if (board.slotBytes === 0) return 'no_ota_slot';
+  if (!(manifest.size_bytes >= MIN_IMAGE_BYTES)) return 'size';
+  if (!(manifest.size_bytes <= Math.min(board.slotBytes, MAX_IMAGE_BYTES))) return 'size';
   if (board.knownBad.has(manifest.sha256)) return 'known_bad';
+  const step = manifest.security_version - board.securityFloor;
+  if (!(step >= 0 && step <= MAX_SECURITY_VERSION_STEP)) return 'security_version';
   return undefined;
 }
 
@@ -80,7 +102,11 @@ export function vetOffer(board: Board, offer: Pick<Offer, 'manifest' | 'rollback
 export function bootTrial(board: Board, manifest: Manifest): Board {
   return {
     ...board,
-    running: { version: manifest.version, sha256: manifest.sha256 },
+    running: {
+      version: manifest.version,
+      sha256: manifest.sha256,
+      securityVersion: manifest.security_version,
+    },
     previous: board.running,
     trial: true,
     resetReason: 'software',
@@ -88,9 +114,9 @@ export function bootTrial(board: Board, manifest: Manifest): Board {
   };
 }
 
-/** The application marks its image valid. */
+/** The application marks its image valid. From now on a lower security version is refused. */
 export function confirm(board: Board): Board {
-  return { ...board, trial: false };
+  return { ...board, trial: false, securityFloor: Math.max(board.securityFloor, board.running.securityVersion) };
 }
 
 /** The trial ended badly: the bootloader starts the previous image and the board remembers the build. */
@@ -107,7 +133,14 @@ export function rollBack(board: Board, resetReason: string): Board {
   };
 }
 
+const strict = new RegExp(SEMVER_PATTERN);
+
+/** SemVer as written: `semver.valid` alone would take a leading `v` and blanks. */
+function isVersion(text: string): boolean {
+  return strict.test(text) && semver.valid(text) !== null;
+}
+
 /** A running version that is not SemVer cannot be ordered; any release may replace it. */
 function isHigher(offered: string, running: string): boolean {
-  return semver.valid(running) === null || semver.gt(offered, running);
+  return !isVersion(running) || semver.gt(offered, running);
 }

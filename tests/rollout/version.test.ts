@@ -26,6 +26,12 @@ describe('a version', () => {
     expect(compareVersions('1.0.0', text)).toBeUndefined();
   });
 
+  test('with a number that cannot be ordered is none', () => {
+    expect(isVersion('999999999999999.0.0')).toBe(true);
+    expect(isVersion('1000000000000000.0.0')).toBe(false);
+    expect(compareVersions('1000000000000000.0.0', '1.0.0')).toBeUndefined();
+  });
+
   test.each(vectors.order)('$left against $right gives $order, and the other way round', ({ left, right, order }) => {
     expect(compareVersions(left, right)).toBe(order);
     expect(compareVersions(right, left)).toBe(order === 0 ? 0 : -order);

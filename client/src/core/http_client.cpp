@@ -57,16 +57,15 @@ Error HttpClient::exchange(const HttpRequest& request, HttpHead& head, bool& isS
   if (sent != Error::ok) return fail(sent);
   const Error error = readHead(head, isStale);
   if (error != Error::ok) return fail(error);
-  keepsConnection_ = head.keepsConnection;
   isChunked_ = head.isChunked;
   chunkPart_ = ChunkPart::size;
   trailerBytes_ = 0;
   remaining_ = head.hasLength ? head.contentLength : 0;
-  const bool hasBody = head.status != 204 && head.status != 304 && (head.isChunked || !head.hasLength || remaining_ > 0);
-  isBodyDone_ = !hasBody;
-  // A body without a length ends with the connection; no answer of this protocol has one.
-  if (hasBody && !head.isChunked && !head.hasLength && head.status == 200) return fail(Error::http_protocol);
-  if (hasBody && !head.isChunked && !head.hasLength) keepsConnection_ = false;
+  const bool hasKnownEnd = head.isChunked || head.hasLength || head.status == 204 || head.status == 304;
+  // A body that ends with the connection: an answer that is acted on has none, and any other is not read.
+  if (!hasKnownEnd && head.status < 300) return fail(Error::http_protocol);
+  keepsConnection_ = head.keepsConnection && hasKnownEnd;
+  isBodyDone_ = head.status == 204 || head.status == 304 || (!head.isChunked && remaining_ == 0);
   return Error::ok;
 }
 

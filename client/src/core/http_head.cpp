@@ -120,9 +120,12 @@ Error HttpHeadReader::takeHeader(const char* name, size_t nameLength, const char
   } else if (is("content-encoding")) {
     if (!equalsIgnoringCase(value, valueLength, "identity")) return Error::http_protocol;
   } else if (is("content-range")) {
+    if (hasContentRange_) return Error::http_protocol;
+    hasContentRange_ = true;
     // The form without a range belongs to 416 and says nothing that is needed.
     head_.hasRange = parseContentRange(value, valueLength, head_);
   } else if (is("etag")) {
+    if (head_.etag[0] != '\0') return Error::http_protocol;
     TextBuffer(head_.etag, sizeof head_.etag).add(value, valueLength);
   } else if (is("retry-after")) {
     const char* at = value;

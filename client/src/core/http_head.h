@@ -27,6 +27,7 @@ class HttpHeadReader {
   HttpHead& head_;
   bool hasStatus_ = false;
   bool isHttp10_ = false;
+  bool hasContentRange_ = false;
   bool saysClose_ = false;
   bool saysKeepAlive_ = false;
 };

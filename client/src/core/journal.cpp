@@ -94,8 +94,11 @@ void Journal::addReport(const Report& report) {
     if (reports[i].assignmentId == report.assignmentId && reports[i].status == report.status) return;
   if (reportCount == kOutboxReports) {
     size_t oldest = 0;
-    while (oldest < kOutboxReports - 1 && isFinal(reports[oldest].status)) ++oldest;
-    removeReport(isFinal(reports[oldest].status) ? 0 : oldest);
+    while (oldest < kOutboxReports && isFinal(reports[oldest].status)) ++oldest;
+    const bool onlyResults = oldest == kOutboxReports;
+    // Progress is for people; a result is worth more, and the latest result more than the oldest.
+    if (onlyResults && !isFinal(report.status)) return;
+    removeReport(onlyResults ? 0 : oldest);
   }
   reports[reportCount++] = report;
 }

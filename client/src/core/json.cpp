@@ -239,7 +239,8 @@ bool skipElements(Cursor& in, int depth) {
 }
 
 bool skipValue(Cursor& in, int depth) {
-  if (depth > kMaxDepth) return false;
+  const bool isContainer = in.peek() == '{' || in.peek() == '[';
+  if (isContainer && depth == kMaxDepth) return false;
   switch (in.peek()) {
     case '{':
       ++in.at;

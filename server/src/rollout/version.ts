@@ -6,7 +6,7 @@ import { SEMVER_PATTERN } from '#protocol/words.ts';
 
 const strict = new RegExp(SEMVER_PATTERN);
 
-/** Whether the text is SemVer 2.0.0 as written: no leading `v`, no spaces. */
+/** Whether the text is SemVer 2.0.0 as written: no leading `v`, no spaces, no number that is too long to be ordered. */
 export function isVersion(text: string): boolean {
   return strict.test(text);
 }

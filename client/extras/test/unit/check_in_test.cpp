@@ -108,7 +108,8 @@ TEST_CASE("reports") {
       {{9007199254740991, ReportStatus::confirmed, Error::ok, ResetReason::software},
        R"("assignment_id":9007199254740991,"sequence":5,"status":"confirmed"})"},
       {{12, ReportStatus::rejected, Error::chip, ResetReason::panic},
-       R"("assignment_id":12,"sequence":8,"status":"rejected","error_code":"chip","detail":"the image is for another chip"})"},
+       R"("assignment_id":12,"sequence":8,"status":"rejected","error_code":"chip",)"
+       R"("detail":"the image is for another chip"})"},
       {{12, ReportStatus::failed, Error::hash, ResetReason::panic},
        R"("assignment_id":12,"sequence":6,"status":"failed","error_code":"hash",)"
        R"("detail":"the downloaded bytes have another SHA-256"})"},

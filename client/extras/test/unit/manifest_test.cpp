@@ -21,7 +21,8 @@ Error readAnswer(const std::string& text, CheckAnswer& answer) {
 }
 
 const std::string kOffer =
-    R"({"update_available":true,"reason":"update","poll_interval_s":570,"assignment_id":11,"rollback":false,"labels":[],)"
+    R"({"update_available":true,"reason":"update","poll_interval_s":570,"assignment_id":11,)"
+    R"("rollback":false,"labels":[],)"
     R"("manifest":{"format":"otter-manifest/1","product":"thermostat","version":"1.4.0","chip":"esp32s3",)"
     R"("size_bytes":1366240,"sha256":"7963b3782daae1ae98eda596f18e1cd5dc95f978766247b6c6995d485f0203a1",)"
     R"("security_version":3,"created_at":"2026-11-23T12:07:27Z","release_notes":""},"url":"/firmware/image.bin"})";
