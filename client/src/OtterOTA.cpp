@@ -85,8 +85,8 @@ bool isToken(const char* text) {
 }  // namespace
 
 /**
- * Arduino marks every image valid before `setup()` unless this says that somebody else will. It must be in the same file as
- * `begin()`: alone in an archive it would never be linked, and the stock one would win without a word.
+ * Arduino marks every image valid before `setup()` unless this says that somebody else will. It must be in the same
+ * file as `begin()`: alone in an archive it would never be linked, and the stock one would win without a word.
  */
 extern "C" bool verifyRollbackLater() {
   otter::startTrialGuard(kGuardBeforeBeginS);
@@ -256,7 +256,8 @@ OtterError OtterOTA::prepare() {
   if (settings_.intervalS < otter::kMinPollIntervalS || settings_.intervalS > otter::kMaxPollIntervalS)
     return wrong("interval: 30 to 86400 seconds");
   if (settings_.trialTimeoutS < 30 || settings_.trialTimeoutS > 3600) return wrong("trialTimeout: 30 to 3600 seconds");
-  if (settings_.idleHours.fromHour > 24 || settings_.idleHours.toHour > 24) return wrong("idleHours: hours are 0 to 24");
+  if (settings_.idleHours.fromHour > 24 || settings_.idleHours.toHour > 24)
+    return wrong("idleHours: hours are 0 to 24");
   if (hasTask_ && taskStackBytes_ < kMinTaskStackBytes) return wrong("taskStack: at least 10240 bytes");
   return OtterError();
 }

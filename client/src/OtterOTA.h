@@ -6,9 +6,10 @@
 //     void setup() { WiFi.begin(ssid, pass); ota.begin(); }
 //     void loop() { }
 //
-// Everything below `begin()` happens in a task of its own: ask the server every 10 minutes, download into the spare slot,
-// verify, restart into the new build on trial, and keep it only after it has reached the server. Otherwise the board goes
-// back and says why. Settings are made before `begin()`. Protocol: docs/device-protocol.md of the Otter repository.
+// Everything below `begin()` happens in a task of its own: ask the server every 10 minutes, download into the spare
+// slot, verify, restart into the new build on trial, and keep it only after it has reached the server. Otherwise the
+// board goes back and says why. Settings are made before `begin()`. Protocol: docs/device-protocol.md of the Otter
+// repository.
 
 #pragma once
 
@@ -32,8 +33,9 @@
  * Says what this program is: product (`[a-z0-9][a-z0-9._-]*`, at most 31 characters) and version (SemVer, at most 31).
  * Once per sketch, outside of functions. The server reads it from the compiled image, so an upload names itself.
  */
-#define OTTER_FIRMWARE(product, version) \
-  extern "C" __attribute__((used)) const otter::FirmwareMarker otter_firmware_marker = otter::makeMarker(product, version)
+#define OTTER_FIRMWARE(product, version)                                               \
+  extern "C" __attribute__((used)) const otter::FirmwareMarker otter_firmware_marker = \
+      otter::makeMarker(product, version)
 
 /** An error that prints itself: `Serial.println(ota.lastError())` prints `pin_mismatch: the server showed ...`. */
 class OtterError : public Printable {
@@ -66,8 +68,8 @@ using OtterStatus = otter::Status;
 
 /**
  * The client. One object per sketch, global. Texts that are given to it are not copied: use literals or globals.
- * Callbacks are plain functions or lambdas without captures; they run in the task of the client and should return within a
- * second.
+ * Callbacks are plain functions or lambdas without captures; they run in the task of the client and should return
+ * within a second.
  */
 class OtterOTA {
  public:
@@ -84,8 +86,8 @@ class OtterOTA {
   /** A further pin, such as that of a certificate kept in reserve. At most 3 in all. */
   OtterOTA& addPin(const char* pin);
   /**
-   * Takes only manifests that one of these keys signed (ECDSA P-256, public key in PEM). At most 2. Without a key, the pin
-   * and the SHA-256 of the manifest are what is trusted.
+   * Takes only manifests that one of these keys signed (ECDSA P-256, public key in PEM). At most 2. Without a key, the
+   * pin and the SHA-256 of the manifest are what is trusted.
    */
   OtterOTA& addReleaseKey(const char* pem);
   /** A hint of where this board belongs, sent with each check; the server decides what becomes a label. At most 8. */
@@ -137,9 +139,9 @@ class OtterOTA {
   // ---- life
 
   /**
-   * Starts the client; returns at once. Call it in `setup()`, after `WiFi.begin()` and before anything that may fail for
-   * good: while a build is on trial, this is what brings the board back. An error names a wrong setting; a missing OTA slot
-   * is an error too, the board then checks in but never installs.
+   * Starts the client; returns at once. Call it in `setup()`, after `WiFi.begin()` and before anything that may fail
+   * for good: while a build is on trial, this is what brings the board back. An error names a wrong setting; a missing
+   * OTA slot is an error too, the board then checks in but never installs.
    */
   OtterError begin();
   /** One step of work, for `withoutTask()` only. */

@@ -1,4 +1,5 @@
-// How long to wait: the table "When to ask, and how to wait" of docs/device-protocol.md. Pure; `random` is 32 random bits.
+// How long to wait: the table "When to ask, and how to wait" of docs/device-protocol.md. Pure; `random` is 32 random
+// bits.
 
 #pragma once
 

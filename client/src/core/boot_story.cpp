@@ -13,7 +13,9 @@ bool isWatchdog(ResetReason reason) {
          reason == ResetReason::other_watchdog;
 }
 
-bool isInstalling(Stage stage) { return stage == Stage::applying || stage == Stage::trial || stage == Stage::confirming; }
+bool isInstalling(Stage stage) {
+  return stage == Stage::applying || stage == Stage::trial || stage == Stage::confirming;
+}
 
 /** Why the build of the journal was left. What the board decided itself is best known; then the reset reason. */
 Error causeOfReturn(const Journal& journal, const BootFacts& facts, bool neverRan) {
@@ -40,9 +42,9 @@ BootStory comeBack(const Journal& journal, const BootFacts& facts) {
 }  // namespace
 
 BootStory tellBoot(const Journal& journal, const BootFacts& facts) {
-  const bool isUnconfirmed = facts.runningState == ImageState::pending_verify || facts.runningState == ImageState::fresh;
-  if (!isInstalling(journal.stage))
-    return {isUnconfirmed ? BootCase::on_trial : BootCase::settled, Error::ok, false};
+  const bool isUnconfirmed =
+      facts.runningState == ImageState::pending_verify || facts.runningState == ImageState::fresh;
+  if (!isInstalling(journal.stage)) return {isUnconfirmed ? BootCase::on_trial : BootCase::settled, Error::ok, false};
   if (facts.runningSlot != journal.targetSlot || !facts.isJournalImage) return comeBack(journal, facts);
   if (journal.stage == Stage::confirming && !isUnconfirmed) return {BootCase::was_confirmed, Error::ok, false};
   // NEW while it runs: this bootloader knows no trial, so its starts are counted here.

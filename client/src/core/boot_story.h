@@ -1,5 +1,5 @@
-// What happened before this start: pure, from the journal and what the bootloader left behind. The order of the cases in
-// `tellBoot` is the table of docs: client/README.md, "What the board knows after a restart".
+// What happened before this start: pure, from the journal and what the bootloader left behind. The order of the cases
+// in `tellBoot` is the table of docs: client/README.md, "What the board knows after a restart".
 
 #pragma once
 

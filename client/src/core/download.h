@@ -1,5 +1,5 @@
-// One image on its way from the server into the spare slot: resumed where the connection broke, hashed while it is written,
-// hashed again from flash. It never makes the slot bootable.
+// One image on its way from the server into the spare slot: resumed where the connection broke, hashed while it is
+// written, hashed again from flash. It never makes the slot bootable.
 
 #pragma once
 
@@ -27,8 +27,8 @@ class Download {
 
   /**
    * One piece of at most `capacity` bytes (at least `kImageHeadBytes`): asks the server where no answer is open, reads,
-   * checks, writes. After an error of the network or the server it may be called again and goes on where it stopped, unless
-   * `isFinal` is set.
+   * checks, writes. After an error of the network or the server it may be called again and goes on where it stopped,
+   * unless `isFinal` is set.
    */
   Error step(uint8_t* buffer, size_t capacity, bool& isFinal);
 

@@ -91,7 +91,8 @@ void Engine::tellStory(const BootStory& story, const BootFacts& facts) {
 
 void Engine::startTrial() {
   if (journal_.stage == Stage::none || journal_.stage == Stage::staged) {
-    // Somebody else installed this image, perhaps over one that waited: it is tried all the same, for no attempt of ours.
+    // Somebody else installed this image, perhaps over one that waited: it is tried all the same, for no attempt of
+    // ours.
     journal_.clearAttempt();
   } else {
     journal_.stage = Stage::trial;
@@ -619,8 +620,8 @@ void Engine::addReport(ReportStatus status, Error error) {
 }
 
 /**
- * What this board holds against a build: as the server does (docs/device-protocol.md), so that also a wrong offer cannot
- * bring it back. Faults of the network and the server never count.
+ * What this board holds against a build: as the server does (docs/device-protocol.md), so that also a wrong offer
+ * cannot bring it back. Faults of the network and the server never count.
  */
 void Engine::countFailure(ReportStatus status, Error error) {
   const Fault fault = faultOf(error);
@@ -631,8 +632,8 @@ void Engine::countFailure(ReportStatus status, Error error) {
 }
 
 /**
- * The build before the trial cannot reach the server either: it was not the build. The report has not been sent yet, and
- * says so now.
+ * The build before the trial cannot reach the server either: it was not the build. The report has not been sent yet,
+ * and says so now.
  */
 void Engine::contestTrialTimeout(Error error) {
   for (size_t i = 0; i < journal_.reportCount; ++i) {

@@ -1,6 +1,6 @@
-// The client itself: asks, downloads, installs, tries and keeps, one step at a time. `step()` does the work of the present
-// state and looks up in `update_machine.h` where it leads. Everything it needs of a board comes through `hal.h`, so the same
-// code runs on a board and in tests. No heap, no waiting but for the network.
+// The client itself: asks, downloads, installs, tries and keeps, one step at a time. `step()` does the work of the
+// present state and looks up in `update_machine.h` where it leads. Everything it needs of a board comes through
+// `hal.h`, so the same code runs on a board and in tests. No heap, no waiting but for the network.
 
 #pragma once
 
@@ -60,7 +60,8 @@ class Engine {
 
   explicit Engine(const Board& board);
 
-  /** Reads the journal and finds out what happened before this start. `no_ota_slot`: it checks in, but never installs. */
+  /** Reads the journal and finds out what happened before this start. `no_ota_slot`: it checks in, but never installs.
+   */
   Error begin(const Settings& settings);
 
   /** One piece of work. Answers how many milliseconds it has nothing to do, at most a second. */

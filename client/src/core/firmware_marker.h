@@ -32,12 +32,13 @@ template <size_t productSize, size_t versionSize>
 constexpr FirmwareMarker makeMarker(const char (&product)[productSize], const char (&version)[versionSize]) {
   static_assert(productSize >= 2 && productSize <= 32, "OTTER_FIRMWARE: the product has 1 to 31 characters");
   static_assert(versionSize >= 6 && versionSize <= 32, "OTTER_FIRMWARE: the version is SemVer, at most 31 characters");
-  FirmwareMarker marker{{0xb0, 0x1b, 0xdd, 0xd7, 0xf5, 0x03, 0x01, 0x9e, 0x9b, 0x87, 0xcb, 0xce, 0x78, 0xd1, 0xd1, 0xfb},
-                        1,
-                        {0, 0, 0},
-                        {},
-                        {},
-                        0};
+  FirmwareMarker marker{
+      {0xb0, 0x1b, 0xdd, 0xd7, 0xf5, 0x03, 0x01, 0x9e, 0x9b, 0x87, 0xcb, 0xce, 0x78, 0xd1, 0xd1, 0xfb},
+      1,
+      {0, 0, 0},
+      {},
+      {},
+      0};
   uint32_t crc = 0xFFFFFFFFU;
   for (size_t i = 0; i < 16; ++i) crc = crc32Step(crc, marker.magic[i]);
   crc = crc32Step(crc, marker.format);

@@ -26,7 +26,8 @@ bool parseServer(const char* url, Server& server) {
   uint32_t port = 443;
   if (*at == ':') {
     port = 0;
-    for (++at; *at >= '0' && *at <= '9' && port <= UINT16_MAX; ++at) port = port * 10 + static_cast<uint32_t>(*at - '0');
+    for (++at; *at >= '0' && *at <= '9' && port <= UINT16_MAX; ++at)
+      port = port * 10 + static_cast<uint32_t>(*at - '0');
   }
   if (*at == '/') ++at;
   if (*at != '\0' || port == 0 || port > UINT16_MAX) return false;
@@ -134,8 +135,7 @@ Error HttpClient::readLine(const char*& line, size_t& length) {
 Error HttpClient::fill(bool& isEnd) {
   if (system_.nowMs() >= deadlineMs_) return Error::timeout;
   size_t received = 0;
-  const Error error =
-      connection_.read(reinterpret_cast<uint8_t*>(buffer_) + end_, sizeof buffer_ - end_, received);
+  const Error error = connection_.read(reinterpret_cast<uint8_t*>(buffer_) + end_, sizeof buffer_ - end_, received);
   end_ += received;
   isEnd = received == 0;
   return error;
@@ -227,6 +227,7 @@ void HttpClient::drain() {
     if (readBody(unwanted, sizeof unwanted, received) != Error::ok) return;
     drained += received;
   }
+  if (!keepsConnection_) close();
 }
 
 void HttpClient::close() {

@@ -1,6 +1,6 @@
 // A bounded HTTP/1.1 client (RFC 9112) over one connection: a line, the headers, a body and the time of an answer have
-// limits, redirects are refused, and nothing is believed that is not spelled exactly. It allocates nothing; the connection
-// is kept for the next request where the server agrees.
+// limits, redirects are refused, and nothing is believed that is not spelled exactly. It allocates nothing; the
+// connection is kept for the next request where the server agrees.
 
 #pragma once
 
@@ -68,9 +68,9 @@ class HttpClient {
   }
 
   /**
-   * Sends a request and reads the head of the answer. On a kept connection that the server has closed meanwhile, it tries
-   * once more on a new one: all requests of this protocol may be repeated. Errors of the connection; `http_protocol`,
-   * `too_large`, `timeout`. After an error the connection is closed.
+   * Sends a request and reads the head of the answer. On a kept connection that the server has closed meanwhile, it
+   * tries once more on a new one: all requests of this protocol may be repeated. Errors of the connection;
+   * `http_protocol`, `too_large`, `timeout`. After an error the connection is closed.
    */
   Error send(const HttpRequest& request, HttpHead& head);
 

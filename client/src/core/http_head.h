@@ -1,5 +1,5 @@
-// Status line and headers of an HTTP/1.1 answer, line by line (RFC 9112, RFC 9110). What it does not need it skips; what
-// it needs must be spelled exactly and stand there once.
+// Status line and headers of an HTTP/1.1 answer, line by line (RFC 9112, RFC 9110). What it does not need it skips;
+// what it needs must be spelled exactly and stand there once.
 
 #pragma once
 

@@ -1,9 +1,9 @@
-// The journal: what the board must not forget over a restart or a power cut. otadata alone cannot tell what happened (two of
-// its erase windows lose the entry), so the journal is written before every step that cannot be taken back.
+// The journal: what the board must not forget over a restart or a power cut. otadata alone cannot tell what happened
+// (two of its erase windows lose the entry), so the journal is written before every step that cannot be taken back.
 //
-// It is one blob with a format version and a CRC. Two keys take turns: a write that is torn or lost leaves the record before
-// it, so no floor falls and no build is forgotten. A journal that is gone altogether (NVS erased) is an empty one; the board
-// works on with what is compiled in.
+// It is one blob with a format version and a CRC. Two keys take turns: a write that is torn or lost leaves the record
+// before it, so no floor falls and no build is forgotten. A journal that is gone altogether (NVS erased) is an empty
+// one; the board works on with what is compiled in.
 
 #pragma once
 

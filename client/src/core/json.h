@@ -1,6 +1,7 @@
 // A reader of JSON (RFC 8259) over text in memory: `parse` checks the whole text first, so that nothing is read from a
-// document that is broken further down; then values are looked up in place. It allocates nothing and copies only where it
-// is asked to. Stricter than the standard where a difference could hide something: no member twice, no depth beyond 8.
+// document that is broken further down; then values are looked up in place. It allocates nothing and copies only where
+// it is asked to. Stricter than the standard where a difference could hide something: no member twice, no depth
+// beyond 8.
 
 #pragma once
 
@@ -35,8 +36,8 @@ class Json {
   Json nextElement() const;
 
   /**
-   * Copies a string with its NUL. False where this is no string, holds a NUL or does not fit. With `capacity` 33, strings
-   * of up to 32 bytes fit.
+   * Copies a string with its NUL. False where this is no string, holds a NUL or does not fit. With `capacity` 33,
+   * strings of up to 32 bytes fit.
    */
   bool copyString(char* out, size_t capacity) const;
 

@@ -1,5 +1,5 @@
-// The answer to a check-in: nothing to do, or an offer with its manifest. Reads the fields once, strictly; from here on only
-// these copies are used. It decides nothing about the board (`vetting.h` does).
+// The answer to a check-in: nothing to do, or an offer with its manifest. Reads the fields once, strictly; from here on
+// only these copies are used. It decides nothing about the board (`vetting.h` does).
 
 #pragma once
 

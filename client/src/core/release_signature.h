@@ -11,8 +11,8 @@
 namespace otter {
 
 /**
- * True where `signatures` of the manifest, `[{key_id, signature}]`, holds one of these keys with a good signature. Entries
- * of other keys are skipped.
+ * True where `signatures` of the manifest, `[{key_id, signature}]`, holds one of these keys with a good signature.
+ * Entries of other keys are skipped.
  */
 bool isSignedByAny(const Manifest& manifest, const Json& signatures, const char* const* publicKeysPem, size_t keyCount);
 

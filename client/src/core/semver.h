@@ -1,5 +1,5 @@
-// SemVer 2.0.0 (https://semver.org): is a text one, and which of two is higher. Answers like the server on every case of
-// protocol/vectors/semver.json. Allocates nothing.
+// SemVer 2.0.0 (https://semver.org): is a text one, and which of two is higher. Answers like the server on every case
+// of protocol/vectors/semver.json. Allocates nothing.
 
 #pragma once
 

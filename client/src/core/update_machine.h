@@ -1,5 +1,6 @@
-// The life of an update as one table: in which state what leads where, and what is done on the way. `Engine` does the work of
-// a state, which ends in a happening; the table says the rest. client/README.md shows the same table, a test compares them.
+// The life of an update as one table: in which state what leads where, and what is done on the way. `Engine` does the
+// work of a state, which ends in a happening; the table says the rest. client/README.md shows the same table, a test
+// compares them.
 
 #pragma once
 

@@ -1,5 +1,5 @@
-// Whether this board takes an offer: its own facts count more than what the server says. Pure; answers like the server and
-// the simulated boards on every case of protocol/vectors/offers.json.
+// Whether this board takes an offer: its own facts count more than what the server says. Pure; answers like the server
+// and the simulated boards on every case of protocol/vectors/offers.json.
 
 #pragma once
 

@@ -1,5 +1,5 @@
-// The board behind `hal.h`: Arduino and ESP-IDF calls, nothing that decides. The traps of each call and where they are known
-// from stand beside it. Works with Arduino core 2.0.4 and later.
+// The board behind `hal.h`: Arduino and ESP-IDF calls, nothing that decides. The traps of each call and where they are
+// known from stand beside it. Works with Arduino core 2.0.4 and later.
 
 #pragma once
 
@@ -72,8 +72,8 @@ class Esp32System final : public System {
 };
 
 /**
- * Restarts the board when the running image is still on trial after this long, whatever hangs: the bootloader then goes back.
- * Started before `setup()`, and again by `begin()` with the time that the sketch wants.
+ * Restarts the board when the running image is still on trial after this long, whatever hangs: the bootloader then goes
+ * back. Started before `setup()`, and again by `begin()` with the time that the sketch wants.
  */
 void startTrialGuard(uint32_t seconds);
 

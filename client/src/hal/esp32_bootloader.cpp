@@ -116,8 +116,8 @@ ResetReason Esp32Bootloader::resetReason() {
 }
 
 /**
- * The call acts on the active entry of otadata, whatever runs: where the bootloader fell back, it would bless the slot that
- * failed (esphome#17699). So only where the state of the running image asks for it.
+ * The call acts on the active entry of otadata, whatever runs: where the bootloader fell back, it would bless the slot
+ * that failed (esphome#17699). So only where the state of the running image asks for it.
  */
 Error Esp32Bootloader::markValid() {
   const ImageState state = runningState();

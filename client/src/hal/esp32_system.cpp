@@ -56,9 +56,7 @@ void Esp32System::rest(uint32_t ms) {
   vTaskDelay(ticks > 0 ? ticks : 1);
 }
 
-bool Esp32System::isNetworkUp() {
-  return networkCheck != nullptr ? networkCheck() : WiFi.status() == WL_CONNECTED;
-}
+bool Esp32System::isNetworkUp() { return networkCheck != nullptr ? networkCheck() : WiFi.status() == WL_CONNECTED; }
 
 uint32_t Esp32System::freeHeapBytes() { return static_cast<uint32_t>(heap_caps_get_free_size(kHeapKind)); }
 

@@ -1,5 +1,5 @@
-// What the client needs of a board, as five small interfaces. The core decides and knows only these; the ESP32 implements
-// them in `esp32_*.cpp`. Nothing here blocks for longer than it says, and nothing here decides.
+// What the client needs of a board, as five small interfaces. The core decides and knows only these; the ESP32
+// implements them in `esp32_*.cpp`. Nothing here blocks for longer than it says, and nothing here decides.
 
 #pragma once
 
@@ -47,8 +47,8 @@ class SpareSlot {
   /** Reads what is in flash; the header reads as 0xFF until `activate`. `flash_read`. */
   virtual Error read(uint32_t offset, uint8_t* bytes, size_t count) = 0;
   /**
-   * Writes the header and selects the slot for the next start, on trial. The platform verifies the whole image once more.
-   * `flash_write`, `activate`. After a failure the running image is still the selected one.
+   * Writes the header and selects the slot for the next start, on trial. The platform verifies the whole image once
+   * more. `flash_write`, `activate`. After a failure the running image is still the selected one.
    */
   virtual Error activate(const uint8_t header[kHeaderBytes]) = 0;
   /** Gives up what `begin` took. The slot stays as it is and is not bootable. */

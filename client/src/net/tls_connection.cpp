@@ -60,9 +60,7 @@ bool waitForSocket(int socket, bool isToWrite) {
 }
 
 /** `::1`, and `192.168.1.10`: no top-level domain consists of digits. */
-bool isAddress(const char* host) {
-  return strchr(host, ':') != nullptr || host[strspn(host, "0123456789.")] == '\0';
-}
+bool isAddress(const char* host) { return strchr(host, ':') != nullptr || host[strspn(host, "0123456789.")] == '\0'; }
 
 /** The host without the brackets of `[::1]`. False for no host, and for one that is too long. */
 bool readHost(const char* host, char name[kMaxHostChars + 1]) {

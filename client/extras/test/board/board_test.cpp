@@ -66,9 +66,8 @@ struct RunningBoard {
   }
 
   static const esp_partition_t* partition(int slot) {
-    return esp_partition_find_first(ESP_PARTITION_TYPE_APP,
-                                    static_cast<esp_partition_subtype_t>(ESP_PARTITION_SUBTYPE_APP_OTA_0 + slot),
-                                    nullptr);
+    return esp_partition_find_first(
+        ESP_PARTITION_TYPE_APP, static_cast<esp_partition_subtype_t>(ESP_PARTITION_SUBTYPE_APP_OTA_0 + slot), nullptr);
   }
 
   Board board;
@@ -313,8 +312,7 @@ TEST_CASE("the bootloader: what two entries of otadata lead to") {
   constexpr auto undefined = SlotState::undefined;
   const Row rows[] = {
       {"the higher number wins", 1, SlotState::valid, 2, SlotState::valid, true, true, 1, SlotState::valid},
-      {"a new image goes on trial", 1, SlotState::valid, 2, SlotState::fresh, true, true, 1,
-       SlotState::pending_verify},
+      {"a new image goes on trial", 1, SlotState::valid, 2, SlotState::fresh, true, true, 1, SlotState::pending_verify},
       {"a reset on trial goes back", 1, SlotState::valid, 2, SlotState::pending_verify, true, true, 0,
        SlotState::aborted},
       {"INVALID is not chosen", 1, SlotState::valid, 2, SlotState::invalid, true, true, 0, SlotState::invalid},

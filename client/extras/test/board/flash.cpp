@@ -40,8 +40,7 @@ Flash::~Flash() { munmap(bytes_, sizeBytes_); }
 bool Flash::eraseSector(uint32_t address) {
   if (faults.erase || address % kSectorBytes != 0 || address >= sizeBytes_) return false;
   uint8_t* sector = bytes_ + address;
-  power_.operate([&] { std::memset(sector, 0xFF, kSectorBytes); },
-                 [&] { std::memset(sector, 0xFF, kSectorBytes / 2); },
+  power_.operate([&] { std::memset(sector, 0xFF, kSectorBytes); }, [&] { std::memset(sector, 0xFF, kSectorBytes / 2); },
                  [&] { std::generate_n(sector, kSectorBytes, [&] { return power_.noise(); }); });
   return true;
 }

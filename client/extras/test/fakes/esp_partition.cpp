@@ -45,8 +45,8 @@ void listPartitions() {
   add(ESP_PARTITION_TYPE_DATA, ESP_PARTITION_SUBTYPE_DATA_OTA, board::kOtaDataAt, 2 * board::kSectorBytes, "otadata");
   const board::Layout& layout = Board::current().layout();
   for (size_t index = 0; index < layout.size(); ++index) {
-    add(ESP_PARTITION_TYPE_APP, ESP_PARTITION_SUBTYPE_APP_OTA_0 + index, layout[index].address,
-        layout[index].sizeBytes, "app" + std::to_string(index));
+    add(ESP_PARTITION_TYPE_APP, ESP_PARTITION_SUBTYPE_APP_OTA_0 + index, layout[index].address, layout[index].sizeBytes,
+        "app" + std::to_string(index));
   }
 }
 

@@ -20,9 +20,7 @@ void Preferences::end() { isOpen_ = false; }
 
 bool Preferences::isKey(const char* key) { return isOpen_ && Board::current().nvs.load(name_, key).has_value(); }
 
-bool Preferences::remove(const char* key) {
-  return isOpen_ && !isReadOnly_ && Board::current().nvs.remove(name_, key);
-}
+bool Preferences::remove(const char* key) { return isOpen_ && !isReadOnly_ && Board::current().nvs.remove(name_, key); }
 
 size_t Preferences::putBytes(const char* key, const void* value, size_t count) {
   if (!isOpen_ || isReadOnly_ || key == nullptr || value == nullptr || count == 0) return 0;

@@ -163,11 +163,20 @@ bool UpdateClass::rollBack() {
 }
 
 const char* UpdateClass::errorString() {
-  constexpr const char* kTexts[] = {
-      "No Error",           "Flash Write Failed", "Flash Erase Failed", "Flash Read Failed",
-      "Not Enough Space",   "Bad Size Given",     "Stream Read Timeout", "MD5 Check Failed",
-      "Wrong Magic Byte",   "Could Not Activate The Firmware", "Partition Could Not be Found", "Bad Argument",
-      "Aborted",            "Decryption error"};
+  constexpr const char* kTexts[] = {"No Error",
+                                    "Flash Write Failed",
+                                    "Flash Erase Failed",
+                                    "Flash Read Failed",
+                                    "Not Enough Space",
+                                    "Bad Size Given",
+                                    "Stream Read Timeout",
+                                    "MD5 Check Failed",
+                                    "Wrong Magic Byte",
+                                    "Could Not Activate The Firmware",
+                                    "Partition Could Not be Found",
+                                    "Bad Argument",
+                                    "Aborted",
+                                    "Decryption error"};
   return error_ < sizeof kTexts / sizeof kTexts[0] ? kTexts[error_] : "UNKNOWN";
 }
 

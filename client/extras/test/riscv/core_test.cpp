@@ -1,6 +1,6 @@
-// The core on a 32-bit machine without an operating system: the shared vectors, the journal and the HTTP reader. Says what
-// failed over the semihosting console and ends with 1. The full tests run on the computer (`unit/`); this one is about what
-// differs there: the size of pointers and of `long`, alignment, and a C library that is small.
+// The core on a 32-bit machine without an operating system: the shared vectors, the journal and the HTTP reader. Says
+// what failed over the semihosting console and ends with 1. The full tests run on the computer (`unit/`); this one is
+// about what differs there: the size of pointers and of `long`, alignment, and a C library that is small.
 
 #include <stdint.h>
 #include <stdio.h>
@@ -17,10 +17,10 @@
 #include "core/update_machine.h"
 #include "core/vetting.h"
 
-#define VECTOR_FILE(name, file)                                                   \
-  asm(".section .rodata\n.balign 4\n" #name "_start:\n.incbin \"" VECTORS "/" file \
-      "\"\n" #name "_end:\n.byte 0\n.previous\n");                                 \
-  extern "C" const char name##_start[];                                           \
+#define VECTOR_FILE(name, file)                                                                 \
+  asm(".section .rodata\n.balign 4\n" #name "_start:\n.incbin \"" VECTORS "/" file "\"\n" #name \
+      "_end:\n.byte 0\n.previous\n");                                                           \
+  extern "C" const char name##_start[];                                                         \
   extern "C" const char name##_end[];
 
 VECTOR_FILE(semver_file, "semver.json")
@@ -89,7 +89,8 @@ void checkLabelRules() {
   for (Json at = file.member("cases").firstElement(); at.isThere(); at = at.nextElement()) {
     const char* rule = text(at.member("rule"));
     const char* answer = text(at.member("answer"));
-    check(matchesLabelRule(rule, ListedLabels(at.member("labels"))) == (strcmp(answer, "matches") == 0), "label rule", rule);
+    check(matchesLabelRule(rule, ListedLabels(at.member("labels"))) == (strcmp(answer, "matches") == 0), "label rule",
+          rule);
   }
 }
 

@@ -41,8 +41,13 @@ bool decode(const std::string& text, std::string& bytes) {
 
 TEST_CASE("the examples of RFC 4648 section 10 are decoded") {
   const std::vector<std::pair<std::string, std::string>> rows = {
-      {"", ""},         {"Zg==", "f"},        {"Zm8=", "fo"},        {"Zm9v", "foo"},
-      {"Zm9vYg==", "foob"}, {"Zm9vYmE=", "fooba"}, {"Zm9vYmFy", "foobar"},
+      {"", ""},
+      {"Zg==", "f"},
+      {"Zm8=", "fo"},
+      {"Zm9v", "foo"},
+      {"Zm9vYg==", "foob"},
+      {"Zm9vYmE=", "fooba"},
+      {"Zm9vYmFy", "foobar"},
   };
   for (const auto& [text, expected] : rows) {
     CAPTURE(text);
@@ -79,10 +84,9 @@ TEST_CASE("of the 65536 pairs of characters before padding, those are valid that
 }
 
 TEST_CASE("malformed base64 is refused") {
-  for (const std::string text :
-       {"Z",    "Zg",   "Zg=",      "Zm9",      "=",        "==",   "====",   "Z===",
-        "Zh==", "Zm9=", "Zg==Zg==", "Zm8=Zm9v", "Zm9v====", "Zm 9", "Zm9v\n", "Zm9v\nZg=",
-        "Zm9-", "Zm9_", "Zm9vZh==", "Zm9v Zg=", "=Zm9",     "Z=9v", "Zm=v",   "Zm9."}) {
+  for (const std::string text : {"Z",    "Zg",   "Zg=",      "Zm9",      "=",        "==",   "====",   "Z===",
+                                 "Zh==", "Zm9=", "Zg==Zg==", "Zm8=Zm9v", "Zm9v====", "Zm 9", "Zm9v\n", "Zm9v\nZg=",
+                                 "Zm9-", "Zm9_", "Zm9vZh==", "Zm9v Zg=", "=Zm9",     "Z=9v", "Zm=v",   "Zm9."}) {
     CAPTURE(text);
     std::string bytes;
     CHECK_FALSE(decode(text, bytes));

@@ -1,10 +1,10 @@
-// The power goes at every operation of flash and journal, with four ways of tearing it, while a build is installed and kept,
-// while one fails its trial, and while one that failed is followed by a better one. After each cut the board starts again and
-// runs until nothing is left to do.
+// The power goes at every operation of flash and journal, with four ways of tearing it, while a build is installed and
+// kept, while one fails its trial, and while one that failed is followed by a better one. After each cut the board
+// starts again and runs until nothing is left to do.
 //
-// Never: a board without a bootable image, a start of an image that is neither the old nor the new one, a security floor
-// that fell, two final reports of one attempt, a journal that stops the next update. `OTTER_NIGHTLY=1` adds an image of 1 MiB
-// and 2000 random pairs of cuts.
+// Never: a board without a bootable image, a start of an image that is neither the old nor the new one, a security
+// floor that fell, two final reports of one attempt, a journal that stops the next update. `OTTER_NIGHTLY=1` adds an
+// image of 1 MiB and 2000 random pairs of cuts.
 
 #include <doctest/doctest.h>
 
@@ -97,10 +97,9 @@ class Life {
       armNextCut();
     }
     const uint8_t* running = device_.board.slotBytes(device_.board.runningSlot());
-    const auto runs = [running](const board::Bytes& image) {
-      return std::equal(image.begin(), image.end(), running);
-    };
-    if (!runs(builds_.old) && !runs(builds_.fresh) && !runs(builds_.next)) wrong_ = "an image was started that nobody built";
+    const auto runs = [running](const board::Bytes& image) { return std::equal(image.begin(), image.end(), running); };
+    if (!runs(builds_.old) && !runs(builds_.fresh) && !runs(builds_.next))
+      wrong_ = "an image was started that nobody built";
     const uint32_t floor = testing::readJournal().securityFloor;
     if (floor < floor_) wrong_ = "the floor fell from " + std::to_string(floor_) + " to " + std::to_string(floor);
     floor_ = std::max(floor_, floor);
@@ -139,7 +138,8 @@ void cutEverywhere(const Scenario& scenario) {
   for (uint64_t operation = 1; operation <= operations; ++operation) {
     for (const Tear tear : kTears) {
       const std::string wrong = Life(scenario, builds).run({{operation, tear}});
-      CHECK_MESSAGE(wrong.empty(), std::string(scenario.name), ", cut at ", operation, " ", std::string(board::nameOf(tear)), ": ", wrong);
+      CHECK_MESSAGE(wrong.empty(), std::string(scenario.name), ", cut at ", operation, " ",
+                    std::string(board::nameOf(tear)), ": ", wrong);
     }
   }
   MESSAGE(std::string(scenario.name), ": ", operations, " operations, ", operations * 4, " cuts");

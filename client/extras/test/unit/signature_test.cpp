@@ -75,9 +75,7 @@ Bytes decode(const std::string& base64) {
   return bytes;
 }
 
-Bytes signature() {
-  return decode(vector().signatureBase64);
-}
+Bytes signature() { return decode(vector().signatureBase64); }
 
 bool verify(const std::string& pem, const Bytes& sha256, const Bytes& der) {
   return verifySignature(pem.c_str(), sha256.data(), der.data(), der.size());
@@ -243,10 +241,9 @@ TEST_CASE("white space around a key in PEM does not matter, everything else does
   longer.insert(pem.find("\n-----END"), "AAAA");
   std::string foreign = pem;
   foreign[pem.find('\n') + 3] = '*';
-  for (const std::string& bad :
-       {std::string(), std::string("-----BEGIN PUBLIC KEY-----"), pem + pem, pem + "x", "x" + pem, otherKind,
-        pointOffTheCurve, longer, foreign, pem.substr(0, pem.size() / 2), pem.substr(0, pem.size() - 3),
-        pem.substr(pem.find('\n'))}) {
+  for (const std::string& bad : {std::string(), std::string("-----BEGIN PUBLIC KEY-----"), pem + pem, pem + "x",
+                                 "x" + pem, otherKind, pointOffTheCurve, longer, foreign, pem.substr(0, pem.size() / 2),
+                                 pem.substr(0, pem.size() - 3), pem.substr(pem.find('\n'))}) {
     CAPTURE(bad);
     CHECK_FALSE(verify(bad, sha256, signature()));
   }

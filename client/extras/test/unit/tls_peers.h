@@ -81,7 +81,8 @@ struct Certificate {
   }
 
   std::string spkiPin() const {
-    return "spki:" + run("openssl x509 -in " + name + ".pem -pubkey -noout | openssl pkey -pubin -outform der | "
+    return "spki:" + run("openssl x509 -in " + name +
+                         ".pem -pubkey -noout | openssl pkey -pubin -outform der | "
                          "openssl dgst -sha256 -r | cut -c1-64");
   }
   std::string certificatePin() const {
@@ -97,7 +98,9 @@ class TlsServer {
             const std::string& address = "127.0.0.1:0") {
     static int number = 0;
     output_ = folder() / ("server-" + std::to_string(++number) + ".txt");
-    std::vector<std::string> words = {"openssl", "s_server", "-accept", address, "-cert", certificate.name + ".pem",
+    std::vector<std::string> words = {"openssl", "s_server",
+                                      "-accept", address,
+                                      "-cert",   certificate.name + ".pem",
                                       "-key",    certificate.name + ".key"};
     words.insert(words.end(), options.begin(), options.end());
     std::vector<char*> arguments;

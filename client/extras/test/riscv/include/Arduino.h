@@ -1,4 +1,5 @@
-// As much of Arduino as the public face mentions, for a compiler without a C++ standard library: only to measure its size.
+// As much of Arduino as the public face mentions, for a compiler without a C++ standard library: only to measure its
+// size.
 
 #pragma once
 

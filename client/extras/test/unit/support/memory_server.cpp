@@ -154,7 +154,8 @@ std::string MemoryServer::takeReport(const std::string& body) {
   const otter::Json root = parsed(body);
   const ReceivedReport report = {numberOf(root.member("assignment_id")), textOf(root.member("status")),
                                  textOf(root.member("error_code"))};
-  const bool isNew = sequences_.emplace(std::make_pair(report.assignmentId, numberOf(root.member("sequence"))), true).second;
+  const bool isNew =
+      sequences_.emplace(std::make_pair(report.assignmentId, numberOf(root.member("sequence"))), true).second;
   if (isNew) reports_.push_back(report);
   if (isNew && report.assignmentId == assignmentId_ && isOffering_) {
     wasInstalling_ = wasInstalling_ || report.status == "installing";
@@ -173,9 +174,10 @@ void MemoryServer::answerImage(const std::string& head) {
   const board::Bytes& image = build_.image;
   const size_t rangeAt = head.find("Range: bytes=");
   const size_t from = rangeAt == std::string::npos ? 0 : std::stoul(head.substr(rangeAt + strlen("Range: bytes=")));
-  const std::string range = "bytes " + std::to_string(from) + "-" + std::to_string(image.size() - 1) + "/" +
-                            std::to_string(image.size());
-  answer_ = std::string(from > 0 ? "HTTP/1.1 206 Partial Content\r\nContent-Range: " + range + "\r\n" : "HTTP/1.1 200 OK\r\n") +
+  const std::string range =
+      "bytes " + std::to_string(from) + "-" + std::to_string(image.size() - 1) + "/" + std::to_string(image.size());
+  answer_ = std::string(from > 0 ? "HTTP/1.1 206 Partial Content\r\nContent-Range: " + range + "\r\n"
+                                 : "HTTP/1.1 200 OK\r\n") +
             "ETag: \"" + sha256Of(image) + "\"\r\nContent-Length: " + std::to_string(image.size() - from) + "\r\n\r\n";
   answer_.append(reinterpret_cast<const char*>(image.data()) + from, image.size() - from);
   sentImageBytes_ += image.size() - from;

@@ -1,5 +1,6 @@
-// A small update server in memory, for tests that need thousands of whole updates: the other end of a `Connection`. It knows
-// one device and one build, speaks real HTTP, and remembers all that it was told. The real server is met in tests/client.
+// A small update server in memory, for tests that need thousands of whole updates: the other end of a `Connection`. It
+// knows one device and one build, speaks real HTTP, and remembers all that it was told. The real server is met in
+// tests/client.
 
 #pragma once
 

@@ -56,7 +56,8 @@ bool TestDevice::runToRest() {
       if (isAtRest) return true;
       trouble = "it did not come to rest";
       for (size_t i = events.size() > 8 ? events.size() - 8 : 0; i < events.size(); ++i)
-        trouble += std::string("; ") + events[i].version + " " + otter::nameOf(events[i].event) + " " + otter::nameOf(events[i].error);
+        trouble += std::string("; ") + events[i].version + " " + otter::nameOf(events[i].event) + " " +
+                   otter::nameOf(events[i].error);
       return false;
     } catch (const board::PowerCut&) {
       next_ = board::ResetReason::power_on;

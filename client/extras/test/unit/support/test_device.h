@@ -1,5 +1,5 @@
-// A device in one process: the board model, the library's own ESP32 layer and engine, and the server in memory. A boot that
-// ends, by a restart, a crash or a power cut, is followed by the next one, until nothing is left to do.
+// A device in one process: the board model, the library's own ESP32 layer and engine, and the server in memory. A boot
+// that ends, by a restart, a crash or a power cut, is followed by the next one, until nothing is left to do.
 
 #pragma once
 
