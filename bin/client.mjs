@@ -115,14 +115,14 @@ function makePlain() {
 }
 
 function makeFuzzers() {
-  return cmake(FUZZ_BUILD, ['-DCMAKE_CXX_COMPILER=clang++', '-DOTTER_FUZZ=ON'], ['otter-fuzzers']);
+  return cmake(FUZZ_BUILD, ['-DCMAKE_CXX_COMPILER=clang++'], [], join(SOURCE, 'fuzz'));
 }
 
-function cmake(folder, options, targets) {
+function cmake(folder, options, targets, source = SOURCE) {
   mkdirSync(folder, { recursive: true });
   const target = targets.length === 0 ? [] : ['--target', ...targets];
   return (
-    run('cmake', ['-S', SOURCE, '-B', folder, '--log-level=WARNING', ...options]) &&
+    run('cmake', ['-S', source, '-B', folder, '--log-level=WARNING', ...options]) &&
     run('cmake', ['--build', folder, '-j', String(availableParallelism()), ...target])
   );
 }
@@ -149,13 +149,14 @@ async function fuzz(seconds) {
 function fuzzOne(name, seeds, found, seconds) {
   const fresh = join(found, name);
   mkdirSync(fresh);
-  const limits = [`-max_total_time=${Math.ceil(seconds)}`, '-timeout=5', '-rss_limit_mb=1024', '-verbosity=0'];
-  const child = spawn(join(FUZZ_BUILD, 'fuzz', `fuzz_${name}`), [
-    ...limits,
-    `-artifact_prefix=${tmpdir()}/`,
-    fresh,
-    seeds,
-  ]);
+  const limits = [
+    `-max_total_time=${Math.ceil(seconds)}`,
+    '-timeout=5',
+    '-max_len=6144',
+    '-malloc_limit_mb=1',
+    '-verbosity=0',
+  ];
+  const child = spawn(join(FUZZ_BUILD, `fuzz_${name}`), [...limits, `-artifact_prefix=${tmpdir()}/`, fresh, seeds]);
   let said = '';
   child.stderr.on('data', (text) => (said += String(text)));
   return new Promise((resolve) => {
