@@ -19,6 +19,7 @@ import { ServerClient } from '../tests/support/server-client.ts';
 
 const SOURCE = join(import.meta.dirname, '../client/src');
 const TESTS = join(import.meta.dirname, '../client/extras/test');
+const RISCV = 'riscv64-unknown-elf-';
 const PICOLIBC = '/usr/lib/picolibc/riscv64-unknown-elf/include';
 const IMAGE_BYTES = 1_048_576;
 /** The board's waits between two requests are not what is measured, so its clock is fast; its work is not. */
@@ -61,13 +62,11 @@ function measureSizes(parts: readonly string[]): Sizes {
     const machine = ['-march=rv32imc', '-mabi=ilp32', '-ffreestanding', '-fno-threadsafe-statics'];
     const language = ['-std=gnu++17', '-Os', '-fno-exceptions', '-fno-rtti', '-ffunction-sections', '-fdata-sections'];
     const headers = ['-isystem', PICOLIBC, '-isystem', join(TESTS, 'riscv/include'), '-isystem', join(TESTS, 'fakes')];
-    execFileSync('riscv64-unknown-elf-g++', [
-      ...[...machine, ...language, ...headers, `-I${SOURCE}`],
-      ...['-DESP32', '-DARDUINO=10819', '-c', source, '-o', object],
-    ]);
+    const defined = ['-DESP32', '-DARDUINO=10819', `-I${SOURCE}`];
+    execFileSync(`${RISCV}g++`, [...machine, ...language, ...headers, ...defined, '-c', source, '-o', object]);
     return object;
   });
-  const lines = execFileSync('riscv64-unknown-elf-size', objects, { encoding: 'utf8' }).trim().split('\n').slice(1);
+  const lines = execFileSync(`${RISCV}size`, objects, { encoding: 'utf8' }).trim().split('\n').slice(1);
   const sum = (column: number): number =>
     lines.reduce((total, line) => total + Number(line.trim().split(/\s+/)[column]), 0);
   return { text: sum(0), data: sum(1), bss: sum(2) };
@@ -130,24 +129,12 @@ interface Told {
 
 /** A new board, until it tells this event. Rejects where it does not within a minute. */
 async function runDevice(program: string, server: ServerClient, until: string, round: number): Promise<Told> {
-  const child = spawn(
-    program,
-    [
-      ...[
-        '--board',
-        join(folder, `board-${round}`),
-        '--flash',
-        join(folder, 'old.bin'),
-        '--until',
-        until,
-        '--for',
-        '60',
-      ],
-      ...['--mac', `24:6f:28:00:01:0${round}`, '--speed', String(SPEED), '--server', server.url.origin],
-      ...['--pin', `spki:${server.pin.sha256}`, '--token', server.fleetToken],
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  const place = ['--board', join(folder, `board-${round}`), '--flash', join(folder, 'old.bin')];
+  const board = [...place, '--mac', `24:6f:28:00:01:0${round}`, '--speed', String(SPEED)];
+  const whom = ['--server', server.url.origin, '--pin', `spki:${server.pin.sha256}`, '--token', server.fleetToken];
+  const child = spawn(program, [...board, ...whom, '--until', until, '--for', '60'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const times = new Map<string, number>();
   let peakHeapBytes = 0;
   for await (const line of createInterface(child.stdout)) {

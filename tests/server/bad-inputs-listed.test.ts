@@ -8,7 +8,7 @@ import { HTTP_STATUS } from '#protocol/errors.ts';
 
 const TESTS = join(import.meta.dirname, '..');
 const [header, ...rows] = readFileSync(join(TESTS, 'data/bad-inputs.tsv'), 'utf8')
-  .trimEnd()
+  .replace(/\n$/, '')
   .split('\n')
   .map((line) => line.split('\t'));
 const text = new Map(

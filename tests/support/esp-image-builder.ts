@@ -16,6 +16,10 @@ export type ImageSpec = {
   readonly maxChipRevision?: number;
   readonly descriptor?: DescriptorSpec | 'none';
   readonly marker?: FirmwareMarker | 'none';
+  /** Text among the constants, such as what a program carries for its tests. */
+  readonly constants?: string;
+  /** Bytes of the code segment; a multiple of 4. */
+  readonly code?: Uint8Array;
   /** Instead of the three usual segments (constants with descriptor and marker, RAM, code). */
   readonly segments?: readonly SegmentSpec[];
 };
@@ -87,10 +91,12 @@ function usualSegments(spec: ImageSpec): readonly SegmentSpec[] {
   const descriptor = spec.descriptor === 'none' ? Buffer.alloc(256, 0x11) : descriptorBytes(spec.descriptor);
   const marker =
     spec.marker === undefined || spec.marker === 'none' ? Buffer.alloc(0) : encodeFirmwareMarker(spec.marker);
+  const constants = Buffer.from(spec.constants ?? 'constants...');
+  const alignment = Buffer.alloc((4 - (constants.length % 4)) % 4);
   return [
-    { loadAddress: DROM_ADDRESS, data: Buffer.concat([descriptor, Buffer.from('constants...'), marker]) },
+    { loadAddress: DROM_ADDRESS, data: Buffer.concat([descriptor, constants, alignment, marker]) },
     { loadAddress: DRAM_ADDRESS, data: Buffer.alloc(20, 0x22) },
-    { loadAddress: IROM_ADDRESS, data: Buffer.alloc(64, 0x33) },
+    { loadAddress: IROM_ADDRESS, data: spec.code ?? Buffer.alloc(64, 0x33) },
   ];
 }
 

@@ -3,8 +3,7 @@
 import type { Assignment, DeviceDetail, Explanation, Firmware, Rollout } from '#protocol/admin-api.ts';
 import type { ReportStatus } from '#protocol/device-api.ts';
 import { buildEspImage } from './esp-image-builder.ts';
-import type { Answered, CheckInAnswer } from './server-client.ts';
-import type { TestServer } from './server.ts';
+import type { Answered, CheckInAnswer, ServerClient } from './server-client.ts';
 
 const CHIP_IDS = { esp32: 0x0000, esp32c3: 0x0005, esp32s3: 0x0009 } as const;
 export type LineChip = keyof typeof CHIP_IDS;
@@ -19,10 +18,10 @@ let lines = 0;
 export class ProductLine {
   readonly product: string;
   readonly #number: number;
-  #server: TestServer;
+  #server: ServerClient;
   #devices = 0;
 
-  constructor(server: TestServer) {
+  constructor(server: ServerClient) {
     lines += 1;
     this.#number = lines;
     this.#server = server;
@@ -30,7 +29,7 @@ export class ProductLine {
   }
 
   /** The same product on another server with the same database, from now on. */
-  moveTo(server: TestServer): void {
+  moveTo(server: ServerClient): void {
     this.#server = server;
   }
 

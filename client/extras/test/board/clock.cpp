@@ -8,7 +8,10 @@ void Clock::standStill() { start(0, true); }
 
 void Clock::skipWaits() { start(1, true); }
 
-void Clock::runAtSpeed(double speed) { start(speed, false); }
+void Clock::runAtSpeed(double speed, double restSpeed) {
+  start(speed, false);
+  restSpeed_ = restSpeed;
+}
 
 void Clock::start(double speed, bool isSkipping) {
   skippedUs_ = nowUs();
@@ -29,6 +32,14 @@ void Clock::sleepUs(uint64_t us) {
     return;
   }
   std::this_thread::sleep_for(std::chrono::duration<double, std::micro>(static_cast<double>(us) / speed_));
+}
+
+void Clock::restUs(uint64_t us) {
+  if (isSkipping_ || restSpeed_ <= 1) return sleepUs(us);
+  const uint64_t endUs = nowUs() + us;
+  sleepUs(static_cast<uint64_t>(static_cast<double>(us) / restSpeed_));
+  const uint64_t wokenUs = nowUs();
+  if (wokenUs < endUs) advanceUs(endUs - wokenUs);
 }
 
 }  // namespace board

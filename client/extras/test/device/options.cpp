@@ -24,6 +24,7 @@ The board
   --slots 1|2            number of OTA slots of a new board (2)
   --bootloader KIND      rollback, or no-rollback as flashed with old cores (rollback)
   --speed N              its clock runs N times as fast as the wall clock (1)
+  --rest-speed N         and N times faster still while the library only waits; time limits of the network do not (1)
   --free-heap N          free heap in bytes (200000)
   --product P --version V  what an image without a marker is taken for (default, 0.0.0)
 
@@ -132,6 +133,7 @@ Options parseOptions(const std::vector<std::string>& arguments) {
        [&](const std::string& text) { options.slotCount = static_cast<uint32_t>(parseNumber("--slots", text, 1, 2)); }},
       {"--bootloader", [&](const std::string& text) { options.bootloader = parseBootloader(text); }},
       {"--speed", [&](const std::string& text) { options.speed = parseDecimal("--speed", text); }},
+      {"--rest-speed", [&](const std::string& text) { options.restSpeed = parseDecimal("--rest-speed", text); }},
       {"--interval", [&](const std::string& text) { options.intervalS = parseSeconds("--interval", text); }},
       {"--trial-timeout",
        [&](const std::string& text) { options.trialTimeoutS = parseSeconds("--trial-timeout", text); }},

@@ -34,6 +34,7 @@ struct Options {
   std::optional<uint32_t> slotCount;
   board::BootloaderKind bootloader = board::BootloaderKind::rollback;
   double speed = 1;
+  double restSpeed = 1;
 
   std::optional<uint32_t> intervalS;
   std::optional<uint32_t> trialTimeoutS;

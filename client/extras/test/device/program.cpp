@@ -52,7 +52,7 @@ void runProgram(const Options& options, uint8_t slot, board::ResetReason reason)
   board.power.onPowerCut = [](const board::PowerCut&) { _exit(kExitPowerCut); };
   board.power.onRestart = [](const board::Restart& restart) { _exit(kExitRestart + static_cast<int>(restart.reason)); };
   startSignalThread();
-  board.clock.runAtSpeed(options.speed);
+  board.clock.runAtSpeed(options.speed, options.restSpeed);
   board.resumeRunning(slot, reason);
   runSketch(options, shared);
 }

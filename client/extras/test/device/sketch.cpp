@@ -135,7 +135,8 @@ void setup() {
 void loop() {
   if (script == "crash-later" && millis() - begunAtMs >= 2000) crash();
   if (script == "restarts" && isOnTrial()) ESP.restart();
-  delay(10);
+  // About 10 ms of the wall clock, however fast that of the board is.
+  delay(static_cast<uint32_t>(10 * options->speed));
 }
 
 extern "C" {

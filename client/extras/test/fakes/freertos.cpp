@@ -139,7 +139,12 @@ void vTaskDelay(TickType_t ticks) {
     Board::current().power.requireOn();
     uint64_t pieceUs = std::min(leftUs, fakes::untilNextTimerUs());
     if (!clock.isSkippingWaits()) pieceUs = std::min(pieceUs, kPieceUs);
-    clock.sleepUs(pieceUs);
+    // `loop()` waits as well, all the time; only the tasks know when nothing is to be done.
+    if (currentTask == &mainTask) {
+      clock.sleepUs(pieceUs);
+    } else {
+      clock.restUs(pieceUs);
+    }
     leftUs -= pieceUs;
     fakes::runDueTimers();
   } while (leftUs > 0);

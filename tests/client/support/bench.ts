@@ -1,0 +1,161 @@
+// The bench of one test: a product of its own on a server that tests share, builds of it, boards that run it, and what the
+// server knows of them. Every test has its own boards, so tests of one file run side by side.
+
+import { expect, vi } from 'vitest';
+import type { Assignment, DeviceDetail } from '#protocol/admin-api.ts';
+import { ProductLine } from '../../support/product-line.ts';
+import { openRaw } from '../../support/raw-database.ts';
+import type { ServerAccess, ServerClient } from '../../support/server-client.ts';
+import { startTestServer, type TestServer } from '../../support/server.ts';
+import { buildDeviceImage, type DeviceImageSpec } from './device-image.ts';
+import { OtterDevice, type OtterDeviceOptions } from './otter-device.ts';
+
+/** What a board may say of an attempt at its end; it says one of them, once. */
+const FINAL: ReadonlySet<unknown> = new Set(['confirmed', 'failed', 'rolled_back', 'rejected']);
+
+/**
+ * The clock of a board runs so much faster than that of the wall: the shortest time limit of the network, 15 s for a TLS
+ * handshake, is 5 s, which is enough on a busy machine. Waits for the next check pass faster still.
+ */
+export const SPEED = 3;
+export const REST_SPEED = 30;
+/** For tests that wait for a time limit of the network. */
+export const HASTE = 10;
+
+// The trial is as long as the library lets it be: only a test of its end should see it.
+const ARGS: readonly string[] = ['--interval', '30', '--trial-timeout', '3600', '--rest-speed', String(REST_SPEED)];
+
+/** A time within which a server that was told something shows it. */
+const SERVER_WAIT = { timeout: 20_000, interval: 250 } as const;
+
+export type OnTestFinished = (cleanUp: () => Promise<void>) => void;
+
+type BuildSpec = Omit<DeviceImageSpec, 'product' | 'version'>;
+
+export interface BoardSpec extends Partial<Pick<OtterDeviceOptions, 'speed' | 'image' | 'token' | 'args' | 'pin'>> {
+  /** Where the board believes the server to be; default: at the server itself. */
+  readonly at?: Pick<ServerAccess, 'url' | 'pin'>;
+  readonly mac?: string;
+}
+
+/** A server that many boards ask often. */
+export async function startServerForBoards(): Promise<TestServer> {
+  const server = await startTestServer({ env: { OTTER_POLL_INTERVAL: '30s' } });
+  // Boards take the time from the Date of answers, which is that of the machine.
+  server.clock.nowMs = Date.now();
+  // A connection that is kept may be closed by the server in the moment in which a busy test uses it.
+  server.agent.maxFreeSockets = 0;
+  return server;
+}
+
+export class Bench {
+  server: ServerClient;
+  readonly line: ProductLine;
+  /** Of the first board. */
+  readonly mac: string;
+  readonly #onTestFinished: OnTestFinished;
+
+  constructor(server: ServerClient, onTestFinished: OnTestFinished) {
+    this.server = server;
+    this.line = new ProductLine(server);
+    this.mac = this.line.newMac();
+    this.#onTestFinished = onTestFinished;
+  }
+
+  /** The same product on a server that was started again. */
+  moveTo(server: ServerClient): this {
+    this.server = server;
+    this.line.moveTo(server);
+    return this;
+  }
+
+  build(version: string, spec: BuildSpec = {}): Buffer {
+    return buildDeviceImage({ product: this.line.product, version, ...spec });
+  }
+
+  /** Uploads a build. Product and version are what the marker in the image says. */
+  async upload(version: string, spec: BuildSpec = {}): Promise<Buffer> {
+    const image = this.build(version, spec);
+    const { firmware } = await this.server.admin('uploadFirmware', { query: { pilot_ready: 'true' }, body: image });
+    expect(firmware).toMatchObject({ product: this.line.product, version });
+    return image;
+  }
+
+  /** Uploads a build and offers it to every board of the product. */
+  async offer(version: string, spec: BuildSpec = {}): Promise<Buffer> {
+    const image = await this.upload(version, spec);
+    await this.line.rollOut(version, 'expand');
+    return image;
+  }
+
+  /** A board that runs 1.0.0, switched on; taken away when the test ends. */
+  async board(spec: BoardSpec = {}): Promise<OtterDevice> {
+    const { url, pin } = spec.at ?? this.server;
+    const device = await OtterDevice.start({
+      server: url,
+      pin: spec.pin ?? pin,
+      token: spec.token ?? this.server.fleetToken,
+      mac: spec.mac ?? this.mac,
+      image: spec.image ?? this.build('1.0.0'),
+      speed: spec.speed ?? SPEED,
+      args: [...ARGS, ...(spec.args ?? [])],
+    });
+    this.#onTestFinished(async () => device.scrap());
+    return device;
+  }
+
+  async detail(mac = this.mac): Promise<DeviceDetail> {
+    return this.line.detail(mac);
+  }
+
+  /** Waits until the server knows this of the latest assignment and of the board. */
+  async knows(
+    expected: Partial<Assignment>,
+    device: Readonly<Record<string, unknown>> = {},
+    mac = this.mac,
+  ): Promise<DeviceDetail> {
+    return vi.waitFor(async () => {
+      const detail = await this.detail(mac);
+      expect(detail.assignments[0]).toMatchObject(expected);
+      expect(detail.device).toMatchObject(device);
+      return detail;
+    }, SERVER_WAIT);
+  }
+
+  /** Waits until the server knows of an attempt that ended so. */
+  async knowsEnd(states: readonly Assignment['state'][]): Promise<void> {
+    await vi.waitFor(async () => {
+      const { assignments } = await this.detail();
+      expect(assignments.map(({ state }) => state).filter((state) => states.includes(state))).not.toEqual([]);
+    }, SERVER_WAIT);
+  }
+
+  /** The board checks in so many more times, and the server answers. */
+  async seenAgain(device: OtterDevice, times = 1): Promise<void> {
+    for (let count = 0; count < times; count += 1) await device.waitFor('checked', { after: device.moment });
+  }
+
+  /** The server counts the board as updated, and so does the board. */
+  async knowsUpdated(version: string, mac = this.mac): Promise<DeviceDetail> {
+    const known = { version, state: 'confirmed', error_code: null } as const;
+    return this.knows(known, { current_version: version, status: 'ok' }, mac);
+  }
+}
+
+/** Every report of a board that the server took, in the order of its sequence numbers, by assignment. */
+export async function reportsOf(server: TestServer, mac: string): Promise<readonly (readonly string[])[]> {
+  const raw = await openRaw(server);
+  const rows = await raw.query(
+    `select l.assignment_id, l.status from download_log l join devices d on d.id = l.device_id
+      where d.mac = '${mac}' and l.sequence is not null order by l.assignment_id, l.sequence`,
+  );
+  await raw.close();
+  return [...Map.groupBy(rows, (row) => row['assignment_id']).values()].map((group) =>
+    group.map((row) => String(row['status'])),
+  );
+}
+
+/** The final reports of a board, by assignment. */
+export async function finalReportsOf(server: TestServer, mac: string): Promise<readonly (readonly string[])[]> {
+  return (await reportsOf(server, mac)).map((statuses) => statuses.filter((status) => FINAL.has(status)));
+}
