@@ -11,6 +11,7 @@
 #include "core/label_rule.h"
 #include "core/pin.h"
 #include "core/semver.h"
+#include "core/signature.h"
 #include "hal/esp32.h"
 #include "net/certificate_pin.h"
 #include "net/tls_connection.h"
@@ -242,6 +243,11 @@ OtterError OtterOTA::prepare() {
     if (!otter::parsePin(pins_[i], pin) && !otter::pinOfCertificate(pins_[i], pin))
       return wrong("pin: write spki: or cert: and 64 hex digits, or the certificate in PEM");
     connection.addPin(pin);
+  }
+  for (size_t i = 0; i < settings_.releaseKeyCount; ++i) {
+    char keyId[otter::kKeyIdBytes];
+    if (!otter::keyIdOf(settings_.releaseKeys[i], keyId))
+      return wrong("addReleaseKey: write a P-256 public key in PEM");
   }
   if (!connection.begin()) return OtterError(otter::Error::low_memory, "the crypto library did not start");
   settings_.product = otter_firmware_marker.product;
