@@ -13,39 +13,18 @@
 #include "download.h"
 #include "error.h"
 #include "http_client.h"
-#include "idle_window.h"
 #include "journal.h"
 #include "json.h"
 #include "manifest.h"
+#include "server_link.h"
+#include "settings.h"
 #include "status.h"
 #include "update_machine.h"
 
 namespace otter {
 
-constexpr size_t kReleaseKeys = 2;
 /** A piece of an image, a request or an answer: the largest answer to a check-in with its NUL. */
 constexpr size_t kBufferBytes = kMaxOfferBytes + 1;
-
-/** What the sketch decides. Texts live as long as the engine. */
-struct Settings {
-  Server server = {};
-  const char* token = "";
-  const char* product = "";
-  const char* version = "";
-  const char* library = "";
-  const char* labelHints[kMaxLabelHints] = {};
-  size_t labelHintCount = 0;
-  const char* labelRule = "";
-  const char* releaseKeys[kReleaseKeys] = {};
-  size_t releaseKeyCount = 0;
-  uint32_t intervalS = 600;
-  IdleHours idleHours = {0, 0, 0};
-  uint32_t longestDeferralS = 86400;
-  uint32_t trialTimeoutS = 300;
-  uint32_t maxImageBytes = kMaxImageBytes;
-  bool confirmsByHand = false;
-  bool appliesByHand = false;
-};
 
 class Engine {
  public:
@@ -88,14 +67,9 @@ class Engine {
   Happening waitOnTrial();
   Happening askForHealth();
 
-  // A check, in its parts.
-  Error reach(Json& root);
-  Error post(const char* path, size_t bodyBytes, HttpHead& head);
-  Error refusedBy(const HttpHead& head);
-  size_t writeCheckInBody();
-  Error sendReports();
   Error vet(const Json& root);
   Happening acceptOffer();
+  Happening breakDownload(Error error, bool isFinal);
 
   // Actions.
   void startDownload();
@@ -113,7 +87,6 @@ class Engine {
   void startTrial();
   void comeBack(const BootStory& story, const BootFacts& facts);
   void contestTrialTimeout(Error error);
-  Happening breakDownload(Error error, bool isFinal);
   bool isJournalImage();
   bool isStagedImage(const Manifest& manifest) const;
   bool isOnTrial() const;
@@ -122,13 +95,11 @@ class Engine {
 
   void report(ReportStatus status, Error error);
   void addReport(ReportStatus status, Error error);
-  void countFailure(ReportStatus status, Error error);
   void save();
   void tell(Event event, Error error);
   void checkIn(uint32_t waitMs);
   uint32_t securityFloor();
-  int64_t serverTimeS();
-  char* text() { return reinterpret_cast<char*>(buffer_); }
+  TextSpace space() { return {reinterpret_cast<char*>(buffer_), sizeof buffer_}; }
 
   Board board_;
   Settings settings_;
@@ -136,6 +107,7 @@ class Engine {
   Journal journal_;
   HttpClient http_;
   Download download_;
+  ServerLink link_;
   CheckAnswer answer_ = {};
   State state_ = State::idle;
   /** Why the work of the present state failed. */
@@ -151,16 +123,10 @@ class Engine {
   uint32_t failures_ = 0;
   uint32_t breaks_ = 0;
   uint32_t intervalS_ = 0;
-  uint32_t retryAfterS_ = 0;
   uint64_t nextCheckMs_ = 0;
   uint64_t resumeAtMs_ = 0;
   uint64_t stagedAtMs_ = 0;
   uint64_t trialStartMs_ = 0;
-  uint64_t lastAnswerMs_ = 0;
-  bool wasAnswered_ = false;
-  int64_t serverTimeS_ = 0;
-  uint64_t serverTimeAtMs_ = 0;
-  char mac_[18] = {};
   uint8_t buffer_[kBufferBytes];
 };
 

@@ -109,6 +109,7 @@ void Journal::removeReport(size_t index) {
 }
 
 void Journal::addFailures(const uint8_t sha256OfImage[32], uint8_t count) {
+  if (count == 0) return;
   const uint8_t before = failuresOf(sha256OfImage);
   const int sum = before + count;
   size_t at = 0;

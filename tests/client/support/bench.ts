@@ -32,10 +32,9 @@ export type OnTestFinished = (cleanUp: () => Promise<void>) => void;
 
 type BuildSpec = Omit<DeviceImageSpec, 'product' | 'version'>;
 
-export interface BoardSpec extends Partial<Pick<OtterDeviceOptions, 'speed' | 'image' | 'token' | 'args' | 'pin'>> {
+export interface BoardSpec extends Partial<Pick<OtterDeviceOptions, 'speed' | 'args'>> {
   /** Where the board believes the server to be; default: at the server itself. */
   readonly at?: Pick<ServerAccess, 'url' | 'pin'>;
-  readonly mac?: string;
 }
 
 /** A server that many boards ask often. */
@@ -51,7 +50,6 @@ export async function startServerForBoards(): Promise<TestServer> {
 export class Bench {
   server: ServerClient;
   readonly line: ProductLine;
-  /** Of the first board. */
   readonly mac: string;
   readonly #onTestFinished: OnTestFinished;
 
@@ -93,10 +91,10 @@ export class Bench {
     const { url, pin } = spec.at ?? this.server;
     const device = await OtterDevice.start({
       server: url,
-      pin: spec.pin ?? pin,
-      token: spec.token ?? this.server.fleetToken,
-      mac: spec.mac ?? this.mac,
-      image: spec.image ?? this.build('1.0.0'),
+      pin,
+      token: this.server.fleetToken,
+      mac: this.mac,
+      image: this.build('1.0.0'),
       speed: spec.speed ?? SPEED,
       args: [...ARGS, ...(spec.args ?? [])],
     });
@@ -104,18 +102,14 @@ export class Bench {
     return device;
   }
 
-  async detail(mac = this.mac): Promise<DeviceDetail> {
-    return this.line.detail(mac);
+  async detail(): Promise<DeviceDetail> {
+    return this.line.detail(this.mac);
   }
 
   /** Waits until the server knows this of the latest assignment and of the board. */
-  async knows(
-    expected: Partial<Assignment>,
-    device: Readonly<Record<string, unknown>> = {},
-    mac = this.mac,
-  ): Promise<DeviceDetail> {
+  async knows(expected: Partial<Assignment>, device: Readonly<Record<string, unknown>> = {}): Promise<DeviceDetail> {
     return vi.waitFor(async () => {
-      const detail = await this.detail(mac);
+      const detail = await this.detail();
       expect(detail.assignments[0]).toMatchObject(expected);
       expect(detail.device).toMatchObject(device);
       return detail;
@@ -130,15 +124,15 @@ export class Bench {
     }, SERVER_WAIT);
   }
 
-  /** The board checks in so many more times, and the server answers. */
-  async seenAgain(device: OtterDevice, times = 1): Promise<void> {
-    for (let count = 0; count < times; count += 1) await device.waitFor('checked', { after: device.moment });
+  /** The board checks in once more, and the server has nothing for it. */
+  async seenAgain(device: OtterDevice): Promise<void> {
+    await device.waitFor('checked', { after: device.moment });
   }
 
   /** The server counts the board as updated, and so does the board. */
-  async knowsUpdated(version: string, mac = this.mac): Promise<DeviceDetail> {
+  async knowsUpdated(version: string): Promise<DeviceDetail> {
     const known = { version, state: 'confirmed', error_code: null } as const;
-    return this.knows(known, { current_version: version, status: 'ok' }, mac);
+    return this.knows(known, { current_version: version, status: 'ok' });
   }
 }
 

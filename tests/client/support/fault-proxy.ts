@@ -1,6 +1,6 @@
 // A TLS server between a board and a real Otter server that breaks what a test wants broken: the handshake, the answer to a
-// check-in or a report, a download. Whatever is not broken is relayed to the real server as it is, and everything that a
-// board sent is remembered. It has no rules of its own.
+// check-in or a report, a download. Whatever is not broken is relayed to the real server as it is. It remembers check-ins
+// and downloads, and has no rules of its own.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -8,7 +8,6 @@ import tls from 'node:tls';
 import { expect, vi } from 'vitest';
 import type { CheckUpdateRequest, Offer } from '#protocol/device-api.ts';
 import { type Pin, requestPinned } from '#protocol/pinned-https.ts';
-import type { Report } from '#simulator/device-client.ts';
 import type { ServerClient } from '../../support/server-client.ts';
 import type { OnTestFinished } from './bench.ts';
 
@@ -65,6 +64,7 @@ export class Exchange {
   sentBytes = 0;
   readonly #socket: tls.TLSSocket;
   readonly #raw: net.Socket;
+  /** The proxy that it came to, for faults that change more than one answer. */
   readonly proxy: FaultProxy;
   readonly #server: ServerClient;
 
@@ -173,13 +173,12 @@ export class FaultProxy {
   readonly pin: Pin;
   readonly visits: Visit[] = [];
   readonly checkIns: CheckUpdateRequest[] = [];
-  readonly reports: Report[] = [];
   /** Range of every download, in order; undefined where the whole image was asked for. */
   readonly downloads: (string | undefined)[] = [];
   /** How requests are answered: absent ones are relayed. */
   faults: { check?: Fault; report?: Fault; image?: Fault } = {};
   door: Door;
-  /** Faults that failed themselves: a mistake of the test. */
+  /** Faults that failed themselves, and check-ins that are no JSON. */
   readonly mistakes: unknown[] = [];
   readonly #server: ServerClient;
   readonly #listener: net.Server;
@@ -249,8 +248,9 @@ export class FaultProxy {
           await this.#answer(taken.request, socket, raw);
         }
       }
-    } catch {
-      // The board has gone; what it wanted is remembered.
+    } catch (error) {
+      // Else the board has gone; what it wanted is remembered.
+      if (error instanceof SyntaxError) this.mistakes.push(error);
     }
   }
 
@@ -277,8 +277,7 @@ export class FaultProxy {
 
   #remember({ kind, request }: Exchange): void {
     if (kind === 'image') this.downloads.push(request.headers['range']);
-    else if (kind === 'check') this.checkIns.push(JSON.parse(request.body.toString()) as CheckUpdateRequest);
-    else this.reports.push(JSON.parse(request.body.toString()) as Report);
+    if (kind === 'check') this.checkIns.push(JSON.parse(request.body.toString()) as CheckUpdateRequest);
   }
 }
 
