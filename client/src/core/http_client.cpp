@@ -37,7 +37,8 @@ bool parseServer(const char* url, Server& server) {
 
 Error HttpClient::send(const HttpRequest& request, HttpHead& head) {
   deadlineMs_ = system_.nowMs() + kAnswerTimeoutMs;
-  if (!isBodyDone_ || !keepsConnection_) close();
+  // Bytes behind the last body belong to no answer: whatever they are, this connection is not used again.
+  if (!isBodyDone_ || !keepsConnection_ || start_ < end_) close();
   const bool isReused = connection_.isOpen();
   bool isStale = false;
   const Error error = exchange(request, head, isStale);
