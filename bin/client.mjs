@@ -98,11 +98,14 @@ function isInPath(program) {
   return folders.some((folder) => folder !== '' && existsSync(join(folder, program)));
 }
 
-/** libFuzzer is a package of its own, named after the version of clang. */
+/** libFuzzer comes with clang, or in a package of its own that is named after the version of clang. */
 function installFuzzer() {
   if (!installPackages([...COMPILER, 'clang'])) return false;
-  const major = /version (\d+)/.exec(spawnSync('clang++', ['--version'], { encoding: 'utf8' }).stdout)?.[1];
-  return installPackages([`libclang-rt-${major}-dev`]);
+  const ask = (question) => spawnSync('clang++', [question], { encoding: 'utf8' }).stdout.trim();
+  const runtime = ask('-print-runtime-dir');
+  const files = existsSync(runtime) ? readdirSync(runtime) : [];
+  if (files.some((name) => name.startsWith('libclang_rt.fuzzer'))) return true;
+  return installPackages([`libclang-rt-${/version (\d+)/.exec(ask('--version'))?.[1]}-dev`]);
 }
 
 /** No target: everything. */
