@@ -16,9 +16,13 @@ export function formatAdoption(rollout: Rollout, nowMs: number, terminal: Termin
   const shown = COUNTS.filter(
     (count) => columns >= WIDE_COLUMNS || count === 'targeted' || stages.some(({ adoption }) => adoption[count] > 0),
   );
-  const rows = stages.map(({ stage, label, opened_at, adoption }) => {
+  const rows = stages.map(({ stage, label, percentage, opened_at, adoption }) => {
     const bar = opened_at === null ? colors.dim(formatBar(0, BAR_CELLS)) : confirmedBar(adoption, colors);
-    const first = [stage === rollout.stage ? colors.bold(stage) : stage, label, bar];
+    const first = [
+      stage === rollout.stage ? colors.bold(stage) : stage,
+      percentage < 100 ? `${percentage} % of ${label}` : label,
+      bar,
+    ];
     return first.concat(shown.map((count) => String(adoption[count])));
   });
   const table = formatTable(['stage', 'label', 'confirmed', ...shown.map((count) => TITLES[count])], rows, colors);
@@ -45,7 +49,7 @@ export function nextCommand(rollout: Rollout): string | undefined {
     case 'draft':
       return `npx otter rollout start ${rollout.name}`;
     case 'running':
-      return rollout.stage === 'pilot'
+      return rollout.stage !== rollout.stages.at(-1)?.stage
         ? `npx otter rollout promote ${rollout.name}`
         : `npx otter rollout show ${rollout.name} --watch`;
     case 'paused':

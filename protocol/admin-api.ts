@@ -2,6 +2,7 @@
 
 import { type Static, type TSchema, Type } from 'typebox';
 import { MAX_DESCRIPTION_CHARS, MAX_NOTES_CHARS } from '#protocol/limits.ts';
+import { Plan } from '#protocol/plan.ts';
 import { Chip, Instant, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -24,7 +25,6 @@ export const ASSIGNMENT_STATES = [
   'rolled_back',
 ] as const;
 export const ROLLOUT_STATUSES = ['draft', 'running', 'paused', 'complete', 'aborted'] as const;
-export const STAGE_NAMES = ['pilot', 'expand'] as const;
 export const SCHEDULE_ACTIONS = ['start', 'promote', 'pause', 'resume', 'window'] as const;
 export const MISSED_POLICIES = ['run_once', 'skip'] as const;
 
@@ -186,7 +186,8 @@ export const Rollout = Type.Object(
     product: Name,
     version: Version,
     status: oneOf(ROLLOUT_STATUSES),
-    stage: Nullable(oneOf(STAGE_NAMES)),
+    plan: Name,
+    stage: Nullable(Name),
     target_label: Name,
     pilot_label: Name,
     created_at: Instant,
@@ -195,8 +196,9 @@ export const Rollout = Type.Object(
     ended_reason: Nullable(Type.String()),
     stages: Type.Array(
       Type.Object({
-        stage: oneOf(STAGE_NAMES),
+        stage: Name,
         label: Name,
+        percentage: Type.Integer({ minimum: 1, maximum: 100 }),
         opened_at: Nullable(Instant),
         closed_at: Nullable(Instant),
         adoption: Adoption,
@@ -285,6 +287,7 @@ export const ADMIN_SCHEMAS = [
   Firmware,
   UploadAnswer,
   BlockAnswer,
+  Plan,
   Rollout,
   Schedule,
   AuditEntry,

@@ -51,6 +51,7 @@ export const HTTP_STATUS = {
   image_unknown: 404,
   rollout_unknown: 404,
   schedule_unknown: 404,
+  plan_unknown: 404,
   assignment_unknown: 404,
   // things that cannot be done now
   version_exists: 409,

@@ -11,7 +11,7 @@ import { colorStatus, formatAdoption, formatAdoptionLine, nextCommand } from '#c
 import { confirm, type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { ROLLOUT_STATUSES, type Rollout } from '#protocol/admin-api.ts';
-import { DEFAULT_PILOT_LABEL } from '#protocol/words.ts';
+import { DEFAULT_PLAN } from '#protocol/plan.ts';
 
 const WATCH_INTERVAL_MS = 1000;
 
@@ -23,11 +23,12 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
     .description('create a rollout as a draft; no device notices')
     .requiredOption('--firmware <version>', 'the firmware that goes out')
     .option('--product <product>', 'needed where several products have this version')
-    .option('--name <name>', 'how it is called (made from product and version if not said)')
-    .option('--pilot <label>', `label of the devices that go first (${DEFAULT_PILOT_LABEL} if not said)`)
-    .action(async ({ firmware, product, name, pilot }, command) => {
+    .option('--name <name>', 'how it is called (made from product, version and plan if not said)')
+    .option('--plan <plan>', `the stages that it goes through (${DEFAULT_PLAN} if not said), see otter plan list`)
+    .option('--pilot <label>', 'label of the devices that go first (that of the plan if not said)')
+    .action(async ({ firmware, product, name, plan, pilot }, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const body = { version: firmware, product, name, pilot_label: pilot };
+        const body = { version: firmware, product, name, plan, pilot_label: pilot };
         const created = await client.call('createRollout', { body });
         show(created, () => `rollout ${created.name} is a draft\nnext: ${nextCommand(created) ?? ''}`);
       });
@@ -108,9 +109,13 @@ const CHANGES = [
   {
     verb: 'start',
     route: 'startRollout',
-    description: 'open the pilot stage: devices with the pilot label are offered it',
+    description: 'open the first stage: its devices are offered the firmware',
   },
-  { verb: 'promote', route: 'promoteRollout', description: 'from the pilot to every device, then to complete' },
+  {
+    verb: 'promote',
+    route: 'promoteRollout',
+    description: 'open the next stage; after the last one the rollout is complete',
+  },
   { verb: 'pause', route: 'pauseRollout', description: 'hold all offers from the next check on' },
   { verb: 'resume', route: 'resumeRollout', description: 'go on with a paused rollout' },
 ] as const;

@@ -164,6 +164,13 @@ test('a whole rollout is typed, watched, explained and blocked', async () => {
   expect(JSON.parse((await otter('status', '--json')).stdout)).toMatchObject({ devices: { total: 1 } });
 });
 
+test('plans are listed and shown', async () => {
+  expect((await otter('plan', 'list')).stdout).toMatch(/default.*pilot, expand/);
+  expect((await otter('plan', 'show', 'default')).stdout).toMatch(/expand.*general.*100 %/);
+  expect(JSON.parse((await otter('plan', 'show', 'default', '--json')).stdout)).toMatchObject({ name: 'default' });
+  expect(await otter('plan', 'show', 'nowhere')).toMatchObject({ exitCode: 3 });
+});
+
 /** A flash image: bootloader in front, partition table at 0x8000. */
 function merged(): Buffer {
   const flash = Buffer.alloc(0x10000 + 4_096, 0xff);

@@ -274,6 +274,7 @@ describe('rollout show --watch', () => {
       product: 'default',
       version: '1.1.0',
       status,
+      plan: 'default',
       stage: 'pilot',
       target_label: 'pilot',
       pilot_label: 'pilot',
@@ -285,6 +286,7 @@ describe('rollout show --watch', () => {
         {
           stage: 'pilot',
           label: 'pilot',
+          percentage: 100,
           opened_at: at,
           closed_at: null,
           adoption: { ...counts, targeted: 3, confirmed },

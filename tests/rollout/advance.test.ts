@@ -41,7 +41,20 @@ describe('a rollout', () => {
 
   test.each(CASES)('at $at answers $command', ({ from, command, next }) => {
     const refused = { ok: false, why: expect.stringContaining(`it is ${from.status}`) };
-    expect(advance(from, command)).toEqual(next === 'refused' ? refused : { ok: true, next });
+    expect(advance(from, command, ['pilot', 'expand'])).toEqual(next === 'refused' ? refused : { ok: true, next });
+  });
+
+  test('opens the stages of its plan in their order, whatever they are called', () => {
+    const stages = ['lab', 'some', 'all'];
+    const opened: string[] = [];
+    let state = DRAFT;
+    for (const command of ['start', 'promote', 'promote', 'promote'] as const) {
+      const moved = advance(state, command, stages);
+      if (!moved.ok) throw new Error(moved.why);
+      state = moved.next;
+      opened.push(`${state.status} ${state.stage}`);
+    }
+    expect(opened).toEqual(['running lab', 'running some', 'running all', 'complete all']);
   });
 
   test('holds its product while it is running or paused', () => {

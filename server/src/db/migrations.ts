@@ -14,6 +14,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'fleet', up: createFleet },
   { name: 'firmware and rollouts', up: createRollouts },
   { name: 'schedules and audit', up: createSchedules },
+  { name: 'plans', up: addPlans },
 ];
 
 async function createFleet(db: Trx, dialect: Dialect): Promise<void> {
@@ -214,6 +215,15 @@ async function createSchedules(db: Trx, dialect: Dialect): Promise<void> {
     .addColumn('details', 'text', required)
     .execute();
 }
+
+/** Rollouts that are there went by the default plan: every device of each label. */
+async function addPlans(db: Trx): Promise<void> {
+  await db.schema.alterTable('rollouts').addColumn('plan', 'text', withDefault('default')).execute();
+  await db.schema.alterTable('rollouts').addColumn('seed', 'bigint', withDefault(0)).execute();
+  await db.schema.alterTable('stages').addColumn('percentage', 'integer', withDefault(100)).execute();
+}
+
+const withDefault = (value: string | number) => (column: ColumnDefinitionBuilder) => column.notNull().defaultTo(value);
 
 const required = (column: ColumnDefinitionBuilder): ColumnDefinitionBuilder => column.notNull();
 

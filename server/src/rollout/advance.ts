@@ -1,26 +1,27 @@
-// The life of a rollout: draft -> pilot -> expand -> complete, with pause, resume and abort on the way. Pure: it says what
+// The life of a rollout: draft, one stage of its plan after the other, complete; with pause, resume and abort on the way. Pure: it says what
 // the next state is or why there is none; who asks (a person, a schedule) does not matter here.
 
 import { assertNever } from '#protocol/errors.ts';
-import type { RolloutStatus, StageName } from './model.ts';
+import type { RolloutStatus } from './model.ts';
 
 export interface RolloutState {
   readonly status: RolloutStatus;
-  readonly stage: StageName | undefined;
+  readonly stage: string | undefined;
 }
 
 export type RolloutCommand = 'start' | 'promote' | 'pause' | 'resume' | 'abort';
 
 export type Advance = { readonly ok: true; readonly next: RolloutState } | { readonly ok: false; readonly why: string };
 
-export function advance(rollout: RolloutState, command: RolloutCommand): Advance {
+/** `stages` are the names of all its stages in their order. */
+export function advance(rollout: RolloutState, command: RolloutCommand, stages: readonly string[]): Advance {
   const { status, stage } = rollout;
   switch (command) {
     case 'start':
-      return status === 'draft' ? to('running', 'pilot') : refuse(rollout, 'only a draft can be started');
+      return status === 'draft' ? to('running', stages[0]) : refuse(rollout, 'only a draft can be started');
     case 'promote':
       if (status !== 'running') return refuse(rollout, 'only a running rollout can be promoted');
-      return stage === 'pilot' ? to('running', 'expand') : to('complete', stage);
+      return promote(stage, stages);
     case 'pause':
       return status === 'running' ? to('paused', stage) : refuse(rollout, 'only a running rollout can be paused');
     case 'resume':
@@ -38,7 +39,12 @@ export function isOpen(status: RolloutStatus): boolean {
   return status === 'running' || status === 'paused';
 }
 
-function to(status: RolloutStatus, stage: StageName | undefined): Advance {
+function promote(stage: string | undefined, stages: readonly string[]): Advance {
+  const next = stages[stages.findIndex((name) => name === stage) + 1];
+  return next === undefined ? to('complete', stage) : to('running', next);
+}
+
+function to(status: RolloutStatus, stage: string | undefined): Advance {
   return { ok: true, next: { status, stage } };
 }
 

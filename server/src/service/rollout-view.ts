@@ -2,9 +2,17 @@
 
 import type { Rollout } from '#protocol/admin-api.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
-import { countStates, countTargeted, listStages, type Rollout as RolloutRow, type Stage } from '#server/db/rollouts.ts';
+import {
+  countLabelled,
+  countStates,
+  listLabelledMacs,
+  listStages,
+  type Rollout as RolloutRow,
+  type Stage,
+} from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { adoptionOf } from '#server/rollout/adoption.ts';
+import { isWithinPercentage } from '#server/rollout/bucket.ts';
 import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 import { toInstant, toInstantOrNull } from './instant.ts';
@@ -40,6 +48,7 @@ async function viewRollout(
     return {
       stage: stage.name,
       label: stage.label,
+      percentage: stage.percentage,
       opened_at: toInstantOrNull(stage.opened_at_ms),
       closed_at: toInstantOrNull(stage.closed_at_ms),
       adoption: adoptionOf(await targeted(db, row, stage, nowMs), ofStage),
@@ -50,6 +59,7 @@ async function viewRollout(
     product: row.product,
     version: row.version,
     status: row.status,
+    plan: row.plan,
     stage: row.stage,
     target_label: row.target_label,
     pilot_label: row.pilot_label,
@@ -63,10 +73,13 @@ async function viewRollout(
 
 /** A stage that is not open yet is counted as if it opened now. */
 async function targeted(db: Reader, row: RolloutRow, stage: Stage, nowMs: number): Promise<number> {
-  return countTargeted(db, {
+  const who = {
     label: stage.label,
     product: row.product,
     isGeneral: stage.label === GENERAL_LABEL,
     labelledUntilMs: stage.opened_at_ms ?? nowMs,
-  });
+  };
+  if (stage.percentage >= 100) return countLabelled(db, who);
+  const macs = await listLabelledMacs(db, who);
+  return macs.filter((mac) => isWithinPercentage(row.seed, mac, stage.percentage)).length;
 }
