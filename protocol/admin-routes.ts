@@ -301,10 +301,16 @@ export const adminRoutes = {
     params: rolloutName,
     body: reason,
   }),
-  resumeRollout: route('POST', '/rollouts/:name/resume', 'Go on with a paused rollout', ref(Rollout), {
-    params: rolloutName,
-    body: reason,
-  }),
+  resumeRollout: route(
+    'POST',
+    '/rollouts/:name/resume',
+    'Go on with a paused rollout, or with a halted one: that needs a reason',
+    ref(Rollout),
+    {
+      params: rolloutName,
+      body: reason,
+    },
+  ),
   abortRollout: route('POST', '/rollouts/:name/abort', 'End a rollout; devices keep what they run', ref(Rollout), {
     params: rolloutName,
     body: reason,

@@ -44,6 +44,7 @@ export const HTTP_STATUS = {
   cron_invalid: 400,
   cron_too_often: 400,
   timezone_unknown: 400,
+  reason_missing: 400,
   // things that are not there
   device_unknown: 404,
   label_unknown: 404,

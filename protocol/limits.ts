@@ -94,6 +94,9 @@ export const LAST_BACK_OFF_MS = 6 * 3_600_000;
 export const MAX_PLAN_STAGES = 10;
 export const MAX_PLANS = 100;
 
+/** Longest time that a stage soaks, in seconds: 30 days. */
+export const MAX_SOAK_S = 2_592_000;
+
 /** A build that failed this often on one device (faults of firmware or device) is known bad there. */
 export const KNOWN_BAD_FAILURES = 3;
 

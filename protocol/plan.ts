@@ -2,10 +2,24 @@
 // of the plan never reaches a rollout that exists. It says who belongs to a stage, never which firmware goes out.
 
 import { type Static, Type } from 'typebox';
-import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES } from '#protocol/limits.ts';
+import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_SOAK_S } from '#protocol/limits.ts';
 import { Name } from '#protocol/words.ts';
 
 export const DEFAULT_PLAN = 'default';
+
+const Percent = Type.Number({ minimum: 0, maximum: 100 });
+
+export const PROMOTIONS = ['manual', 'auto'] as const;
+
+/** What a stage must show before the next one opens; docs/rollout.md says how each member is counted. */
+export const Gate = Type.Object({
+  min_confirmed: Type.Integer({ minimum: 1, description: 'the sample' }),
+  max_failed: Type.Optional(Type.Integer({ minimum: 0 })),
+  max_failed_pct: Type.Optional(Percent),
+  max_silent_pct: Type.Optional(Percent),
+  soak_s: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_SOAK_S })),
+});
+export type Gate = Static<typeof Gate>;
 
 const PlanStage = Type.Object({
   name: Name,
@@ -15,6 +29,12 @@ const PlanStage = Type.Object({
     maximum: 100,
     description: 'share of the devices with the label; of one label it only grows from stage to stage',
   }),
+  promotion: Type.Unsafe<(typeof PROMOTIONS)[number]>({
+    type: 'string',
+    enum: [...PROMOTIONS],
+    description: 'who opens the next stage: a person, or the gate when it has passed',
+  }),
+  gate: Type.Optional(Gate),
 });
 
 export const Plan = Type.Object(

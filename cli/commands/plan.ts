@@ -1,6 +1,7 @@
 // `otter plan ...`: the plans that a rollout can be made from.
 
 import { addGroup, type OtterProgram } from '#cli/program.ts';
+import { duration } from '#cli/relative-time.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatTable, printable, type Terminal } from '#cli/terminal.ts';
@@ -40,6 +41,23 @@ function formatPlans(plans: readonly Plan[], { colors }: Terminal): string {
 }
 
 function formatPlan({ name, description, stages }: Plan, { colors }: Terminal): string {
-  const rows = stages.map((stage) => [stage.name, stage.label, `${stage.percentage} %`]);
-  return `${colors.bold(name)}  ${printable(description)}\n${formatTable(['stage', 'label', 'share'], rows, colors)}`;
+  const rows = stages.map((stage) => [
+    stage.name,
+    stage.label,
+    `${stage.percentage} %`,
+    stage.promotion,
+    gateText(stage.gate),
+  ]);
+  return `${colors.bold(name)}  ${printable(description)}\n${formatTable(['stage', 'label', 'share', 'promotion', 'gate'], rows, colors)}`;
+}
+
+function gateText(gate: Plan['stages'][number]['gate']): string {
+  if (gate === undefined) return 'none';
+  return [
+    `${gate.min_confirmed} confirmed`,
+    ...(gate.max_failed === undefined ? [] : [`at most ${gate.max_failed} failed`]),
+    ...(gate.max_failed_pct === undefined ? [] : [`at most ${gate.max_failed_pct} % failed`]),
+    ...(gate.max_silent_pct === undefined ? [] : [`at most ${gate.max_silent_pct} % silent`]),
+    ...(gate.soak_s === undefined ? [] : [`soaks ${duration(gate.soak_s)}`]),
+  ].join(', ');
 }

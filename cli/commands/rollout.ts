@@ -65,7 +65,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
   rollout
     .command('show <name>')
     .description('where a rollout stands: of each stage, how many devices are how far')
-    .option('--watch', 'go on until the rollout has ended (Ctrl-C leaves it running)')
+    .option('--watch', 'go on until the rollout has ended or is halted (Ctrl-C leaves it running)')
     .action(async (name, { watch }, command) => {
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         if (watch === true) return watchRollout(session, name);
@@ -117,7 +117,11 @@ const CHANGES = [
     description: 'open the next stage; after the last one the rollout is complete',
   },
   { verb: 'pause', route: 'pauseRollout', description: 'hold all offers from the next check on' },
-  { verb: 'resume', route: 'resumeRollout', description: 'go on with a paused rollout' },
+  {
+    verb: 'resume',
+    route: 'resumeRollout',
+    description: 'go on with a paused rollout, or with a halted one: that needs a reason',
+  },
 ] as const;
 
 async function showChanged({ show, terminal }: Session, change: Promise<Rollout>): Promise<void> {
@@ -137,7 +141,7 @@ async function watchRollout({ client, terminal, json, signal }: Session, name: s
     const rollout = await client.call('getRollout', { params: { name } });
     if (json) draw(JSON.stringify(rollout));
     else draw(terminal.isLive ? formatAdoption(rollout, Date.now(), terminal) : formatAdoptionLine(rollout));
-    if (rollout.status === 'complete' || rollout.status === 'aborted') return;
+    if (rollout.status === 'complete' || rollout.status === 'aborted' || rollout.status === 'halted') return;
     await wait(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => {
       throw CommandError.own('interrupted', `stopped watching; ${name} goes on`, `npx otter rollout show ${name}`);
     });

@@ -282,11 +282,16 @@ describe('rollout show --watch', () => {
       started_at: at,
       ended_at: null,
       ended_reason: null,
+      halted_at: null,
+      halted_reason: null,
       stages: [
         {
           stage: 'pilot',
           label: 'pilot',
           percentage: 100,
+          promotion: 'manual',
+          gate: null,
+          verdict: null,
           opened_at: at,
           closed_at: null,
           adoption: { ...counts, targeted: 3, confirmed },

@@ -21,8 +21,22 @@ test('a plan comes with its defaults', () => {
       name: 'two',
       description: '',
       stages: [
-        { name: 'a', label: 'pilot', percentage: 100 },
-        { name: 'b', label: 'general', percentage: 5 },
+        { name: 'a', label: 'pilot', percentage: 100, promotion: 'manual' },
+        { name: 'b', label: 'general', percentage: 5, promotion: 'manual' },
+      ],
+    },
+  ]);
+});
+
+test('a gate comes with what it says, in numbers', () => {
+  const gate = '{min_confirmed: 5, max_failed: 0, max_failed_pct: 2.5%, max_silent_pct: 20%, soak: 6h}';
+  expect(load(`plans:\n  - {name: a, stages: [{name: b, label: c, promotion: auto, gate: ${gate}}]}\n`)).toMatchObject([
+    {
+      stages: [
+        {
+          promotion: 'auto',
+          gate: { min_confirmed: 5, max_failed: 0, max_failed_pct: 2.5, max_silent_pct: 20, soak_s: 21_600 },
+        },
       ],
     },
   ]);
@@ -44,6 +58,15 @@ describe('a plan is refused', () => {
     ['{name: a, stages: [{name: b, label: c, percentage: 0%}]}', /percentage: wants .* found "0%"/],
     ['{name: a, stages: [{name: b, label: c, percentage: 2.5%}]}', /percentage: wants .* write a whole percentage/],
     ['{name: a, stages: [{name: b, labl: c, label: c}]}', /labl: unknown key; did you mean label\?/],
+    ['{name: a, stages: [{name: b, label: c, promotion: auto}]}', /gate: is required for promotion auto/],
+    ['{name: a, stages: [{name: b, label: c, promotion: cron}]}', /promotion: wants manual or auto, found "cron"/],
+    ['{name: a, stages: [{name: b, label: c, gate: {max_failed: 1}}]}', /gate\.min_confirmed: is required/],
+    ['{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 0}}]}', /min_confirmed: wants a number of devices/],
+    ['{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, soak: 60}}]}', /soak: wants .* use 60s/],
+    [
+      '{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, max_failed_pct: 101%}}]}',
+      /max_failed_pct: wants .* write a percentage from 0% to 100%/,
+    ],
     ['{name: default, stages: [{name: b, label: c}]}', /plans\[0\]\.name: the plan default is built in/],
     [
       '{name: a, stages: [{name: b, label: c}, {name: b, label: general}]}',
@@ -71,5 +94,6 @@ test('the plans that are built in keep the rules of the file', () => {
   for (const { stages } of BUILT_IN_PLANS) {
     expect(findShrinking(stages)).toBe(-1);
     expect(new Set(stages.map(({ name }) => name)).size).toBe(stages.length);
+    for (const { promotion, gate } of stages) expect(promotion === 'manual' || gate !== undefined).toBe(true);
   }
 });

@@ -105,6 +105,11 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     nearMiss: facts({ device: { currentVersion: '1.2.0' }, running: blocked, stable: stable('1.0.0') }),
     next: 'blocked_go_back',
   },
+  rollout_halted: {
+    decides: [facts({ rollout: rollout('1.1.0', { status: 'halted' }) })],
+    nearMiss: facts({ rollout: rollout('1.1.0', { status: 'paused' }) }),
+    next: 'rollout_paused',
+  },
   rollout_paused: {
     decides: [
       facts({ rollout: rollout('1.1.0', { status: 'paused' }) }),

@@ -81,7 +81,7 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     labels: fc.array(fc.record({ name: fc.constantFrom('pilot', 'shop'), putAtMs: instant }), { maxLength: 2 }),
   }),
   running: optional(firmware),
-  rollout: optional(rolloutIn('running', 'running', 'running', 'running', 'paused', 'draft', 'aborted')),
+  rollout: optional(rolloutIn('running', 'running', 'running', 'running', 'paused', 'halted', 'draft', 'aborted')),
   stable: optional(rolloutIn('complete')),
   window: optional(fc.record({ open: mostly(true), schedule: fc.constant('night'), opensAtMs: optional(instant) })),
   history,

@@ -44,8 +44,15 @@ describe.each(DIALECTS)('a plan on %s', (dialect) => {
 
   test('is listed with those that are built in', async () => {
     const { items } = await server.admin('getPlans');
-    expect(items.map(({ name }) => name)).toEqual(['default', 'by-shares', 'at-once', 'lab-twice']);
-    expect(await server.admin('getPlan', { params: { name: 'by-shares' } })).toEqual(items[1]);
+    expect(items.map(({ name }) => name)).toEqual([
+      'default',
+      'careful',
+      'urgent',
+      'by-shares',
+      'at-once',
+      'lab-twice',
+    ]);
+    expect(await server.admin('getPlan', { params: { name: 'by-shares' } })).toEqual(items[3]);
     expect(await server.tryAdmin('getPlan', { params: { name: 'nowhere' } })).toMatchObject({
       status: 404,
       body: { error: { code: 'plan_unknown', hint: expect.stringContaining('by-shares') } },

@@ -3,13 +3,13 @@
 
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS } from '#protocol/limits.ts';
-import { findShrinking, type Plan } from '#protocol/plan.ts';
+import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S } from '#protocol/limits.ts';
+import { findShrinking, type Gate, type Plan, PROMOTIONS } from '#protocol/plan.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
 import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
 import { errorAt, type Problem } from './problem.ts';
 import { checkShape } from './shape.ts';
-import { parsePercent, suggestPercent } from './units.ts';
+import { parseDurationS, parsePercent, suggestDuration, suggestPercent } from './units.ts';
 import { type KeyPath, keyText, readYamlDocument, type Source } from './yaml-document.ts';
 
 type PlanFileResult =
@@ -27,11 +27,37 @@ const Percentage = Type.Refine(
   (value) => (parsePercent(value) === undefined ? suggestPercent(value) : 'write a whole percentage from 1% to 100%'),
 );
 
+const Share = Type.Refine(
+  Type.Unknown({ description: 'a percentage from 0% to 100%', examples: ['2%'] }),
+  (value) => (parsePercent(value) ?? Number.NaN) <= 100,
+  (value) => (parsePercent(value) === undefined ? suggestPercent(value) : 'write a percentage from 0% to 100%'),
+);
+
+const Soak = Type.Refine(
+  Type.Unknown({ description: 'a duration of at most 30d', examples: ['1h'] }),
+  (value) => (parseDurationS(value) ?? Number.NaN) <= MAX_SOAK_S,
+  (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration of at most 30d'),
+);
+
+const GateRow = Type.Object(
+  {
+    min_confirmed: Type.Integer({ minimum: 1, description: 'a number of devices, 1 or more', examples: ['5'] }),
+    max_failed: Type.Optional(Type.Integer({ minimum: 0, description: 'a number of devices', examples: ['0'] })),
+    max_failed_pct: Type.Optional(Share),
+    max_silent_pct: Type.Optional(Share),
+    soak: Type.Optional(Soak),
+  },
+  { ...closed, description: 'a section with min_confirmed', examples: ['{min_confirmed: 5, max_failed: 0}'] },
+);
+type GateRow = Static<typeof GateRow>;
+
 const StageRow = Type.Object(
   {
     name: nameOf('stage', 'a-few'),
     label: nameOf('label', 'general'),
     percentage: Type.Optional(Percentage),
+    promotion: Type.Optional(Type.Enum(PROMOTIONS, { description: 'manual or auto', examples: ['manual'] })),
+    gate: Type.Optional(GateRow),
   },
   { ...closed, description: 'a section with name and label' },
 );
@@ -95,6 +121,18 @@ function checkStages(row: PlanRow, index: number, source: Source): readonly Prob
   const name = row.stages[shrinking]?.name;
   return [
     ...checkNames(row.stages, path, 'stage', source),
+    ...row.stages.flatMap(({ promotion, gate }, stage) =>
+      promotion === 'auto' && gate === undefined
+        ? [
+            problemAt(
+              [...path, `${stage}`, 'gate'],
+              'is required for promotion auto and missing',
+              'add "gate: {min_confirmed: 5, max_failed: 0}", or leave the promotion to people',
+              source,
+            ),
+          ]
+        : [],
+    ),
     ...(name === undefined
       ? []
       : [
@@ -137,8 +175,25 @@ function toPlan({ name, description, stages }: PlanRow): Plan {
   return { name, description: description ?? '', stages: stages.map(toStage) };
 }
 
-function toStage({ name, label, percentage }: StageRow): Plan['stages'][number] {
-  return { name, label, percentage: parsePercent(percentage) ?? 100 };
+function toStage({ name, label, percentage, promotion, gate }: StageRow): Plan['stages'][number] {
+  return {
+    name,
+    label,
+    percentage: parsePercent(percentage) ?? 100,
+    promotion: promotion ?? 'manual',
+    ...(gate === undefined ? {} : { gate: toGate(gate) }),
+  };
+}
+
+function toGate({ min_confirmed, max_failed, max_failed_pct, max_silent_pct, soak }: GateRow): Gate {
+  const numbers = {
+    max_failed,
+    max_failed_pct: parsePercent(max_failed_pct),
+    max_silent_pct: parsePercent(max_silent_pct),
+    soak_s: parseDurationS(soak),
+  };
+  const given = Object.entries(numbers).filter(([, value]) => value !== undefined);
+  return { min_confirmed, ...Object.fromEntries(given) };
 }
 
 function nameOf(thing: string, example: string) {

@@ -10,7 +10,7 @@ import type { Selectable } from 'kysely';
 export interface CatalogRows {
   readonly revision: number;
   readonly firmware: readonly StoredFirmware[];
-  /** Running, paused or complete, each at its open (or last) stage. */
+  /** Running, paused, halted or complete, each at its open (or last) stage. */
   readonly rollouts: readonly RolloutFacts[];
   readonly windows: readonly Selectable<SchedulesTable>[];
 }
@@ -72,13 +72,13 @@ async function loadRollouts(
   const rows = await db
     .selectFrom('rollouts')
     .select(['id', 'name', 'status', 'firmware_id', 'seed'])
-    .where('status', 'in', ['running', 'paused', 'complete'])
+    .where('status', 'in', ['running', 'paused', 'halted', 'complete'])
     .execute();
   const stages = await db
     .selectFrom('stages')
     .innerJoin('rollouts', 'rollouts.id', 'stages.rollout_id')
     .selectAll('stages')
-    .where('rollouts.status', 'in', ['running', 'paused', 'complete'])
+    .where('rollouts.status', 'in', ['running', 'paused', 'halted', 'complete'])
     .where('stages.opened_at_ms', 'is not', null)
     .orderBy('stages.position')
     .execute();

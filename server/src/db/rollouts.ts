@@ -19,17 +19,21 @@ export async function findRollout(db: Reader, name: string): Promise<Rollout | u
   return withVersion(db).where('rollouts.name', '=', name).executeTakeFirst();
 }
 
-/** The rollout of the product that is running or paused; there is at most one. */
+export async function findRolloutById(db: Reader, id: number): Promise<Rollout | undefined> {
+  return withVersion(db).where('rollouts.id', '=', id).executeTakeFirst();
+}
+
+/** The rollout of the product that is running, paused or halted; there is at most one. */
 export async function findOpenRollout(db: Reader, product: string): Promise<Rollout | undefined> {
   return withVersion(db)
     .where('rollouts.product', '=', product)
-    .where('rollouts.status', 'in', ['running', 'paused'])
+    .where('rollouts.status', 'in', ['running', 'paused', 'halted'])
     .executeTakeFirst();
 }
 
 export async function listOpenRollouts(db: Reader): Promise<readonly Rollout[]> {
   return withVersion(db)
-    .where('rollouts.status', 'in', ['running', 'paused'])
+    .where('rollouts.status', 'in', ['running', 'paused', 'halted'])
     .orderBy('rollouts.id')
     .limit(100)
     .execute();
@@ -39,7 +43,7 @@ export async function listOpenRollouts(db: Reader): Promise<readonly Rollout[]> 
 export async function listUnended(db: Reader, firmwareId: number): Promise<readonly Rollout[]> {
   return withVersion(db)
     .where('rollouts.firmware_id', '=', firmwareId)
-    .where('rollouts.status', 'in', ['draft', 'running', 'paused'])
+    .where('rollouts.status', 'in', ['draft', 'running', 'paused', 'halted'])
     .execute();
 }
 
@@ -49,7 +53,7 @@ export async function listUnendedByLabel(db: Reader, label: string): Promise<rea
     .where('rollouts.id', 'in', (nested) =>
       nested.selectFrom('stages').select('stages.rollout_id').where('stages.label', '=', label),
     )
-    .where('rollouts.status', 'in', ['draft', 'running', 'paused'])
+    .where('rollouts.status', 'in', ['draft', 'running', 'paused', 'halted'])
     .execute();
 }
 
@@ -81,7 +85,18 @@ export async function saveRollout(
   trx: Trx,
   id: number,
   change: Partial<
-    Pick<Rollout, 'status' | 'stage' | 'target_label' | 'started_at_ms' | 'ended_at_ms' | 'ended_reason'>
+    Pick<
+      Rollout,
+      | 'status'
+      | 'stage'
+      | 'target_label'
+      | 'started_at_ms'
+      | 'ended_at_ms'
+      | 'ended_reason'
+      | 'halted_at_ms'
+      | 'halted_reason'
+      | 'acknowledged_at_ms'
+    >
   >,
 ): Promise<void> {
   await trx.updateTable('rollouts').set(change).where('id', '=', id).execute();
@@ -107,6 +122,10 @@ export async function openStage(trx: Trx, rolloutId: number, name: Stage['name']
     .execute();
 }
 
+export async function saveSampleReached(trx: Trx, stageId: number, atMs: number | null): Promise<void> {
+  await trx.updateTable('stages').set({ sample_reached_at_ms: atMs }).where('id', '=', stageId).execute();
+}
+
 export async function closeOpenStages(trx: Trx, rolloutId: number, nowMs: number): Promise<void> {
   await trx
     .updateTable('stages')
@@ -117,8 +136,8 @@ export async function closeOpenStages(trx: Trx, rolloutId: number, nowMs: number
     .execute();
 }
 
-/** Devices of the product that wear a label of a stage; every device of the product where that is `general`. */
-interface Labelled {
+/** Devices of the product that wear the label of a stage; every device of the product where that is `general`. */
+export interface Labelled {
   readonly label: string;
   readonly product: string;
   readonly isGeneral: boolean;
@@ -137,7 +156,7 @@ export async function listLabelledMacs(db: Reader, stage: Labelled): Promise<rea
   return (await labelled(db, stage).select('devices.mac').execute()).map(({ mac }) => mac);
 }
 
-function labelled(db: Reader, stage: Labelled) {
+export function labelled(db: Reader, stage: Labelled) {
   const devices = db.selectFrom('devices').where('devices.product', '=', stage.product);
   if (stage.isGeneral) return devices;
   return devices.where('devices.id', 'in', (nested) =>

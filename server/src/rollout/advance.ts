@@ -1,4 +1,4 @@
-// The life of a rollout: draft, one stage of its plan after the other, complete; with pause, resume and abort on the way. Pure: it says what
+// The life of a rollout: draft, one stage of its plan after the other, complete; with pause, halt, resume and abort on the way. Pure: it says what
 // the next state is or why there is none; who asks (a person, a schedule) does not matter here.
 
 import { assertNever } from '#protocol/errors.ts';
@@ -9,7 +9,7 @@ export interface RolloutState {
   readonly stage: string | undefined;
 }
 
-export type RolloutCommand = 'start' | 'promote' | 'pause' | 'resume' | 'abort';
+export type RolloutCommand = 'start' | 'promote' | 'pause' | 'halt' | 'resume' | 'abort';
 
 export type Advance = { readonly ok: true; readonly next: RolloutState } | { readonly ok: false; readonly why: string };
 
@@ -24,8 +24,11 @@ export function advance(rollout: RolloutState, command: RolloutCommand, stages: 
       return promote(stage, stages);
     case 'pause':
       return status === 'running' ? to('paused', stage) : refuse(rollout, 'only a running rollout can be paused');
+    case 'halt':
+      return status === 'running' ? to('halted', stage) : refuse(rollout, 'only a running rollout can be halted');
     case 'resume':
-      return status === 'paused' ? to('running', stage) : refuse(rollout, 'only a paused rollout can be resumed');
+      if (status === 'paused' || status === 'halted') return to('running', stage);
+      return refuse(rollout, 'only a paused or halted rollout can be resumed');
     case 'abort':
       if (status === 'complete' || status === 'aborted') return refuse(rollout, 'it has ended');
       return to('aborted', stage);
@@ -34,9 +37,9 @@ export function advance(rollout: RolloutState, command: RolloutCommand, stages: 
   }
 }
 
-/** Running or paused: it holds the product, and its stage decides who is offered what. */
+/** Running, paused or halted: it holds the product, and its stage decides who is offered what. */
 export function isOpen(status: RolloutStatus): boolean {
-  return status === 'running' || status === 'paused';
+  return status === 'running' || status === 'paused' || status === 'halted';
 }
 
 function promote(stage: string | undefined, stages: readonly string[]): Advance {

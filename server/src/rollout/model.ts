@@ -2,10 +2,12 @@
 // nothing of where the facts come from.
 
 import type { ASSIGNMENT_STATES, MISSED_POLICIES, ROLLOUT_STATUSES, SCHEDULE_ACTIONS } from '#protocol/admin-api.ts';
+import type { PROMOTIONS } from '#protocol/plan.ts';
 
 export type RolloutStatus = (typeof ROLLOUT_STATUSES)[number];
 export type AssignmentState = (typeof ASSIGNMENT_STATES)[number];
 export type ScheduleAction = (typeof SCHEDULE_ACTIONS)[number];
+export type Promotion = (typeof PROMOTIONS)[number];
 export type MissedPolicy = (typeof MISSED_POLICIES)[number];
 
 /** What a device says of itself, and what the operator put on it. */
@@ -50,7 +52,7 @@ export interface OpenedStage {
   readonly percentage: number;
 }
 
-/** A rollout that is open (running or paused), at its open stage; or a completed one that late devices still follow. */
+/** A rollout that is open (running, paused or halted), at its open stage; or a completed one that late devices still follow. */
 export interface RolloutFacts {
   readonly id: number;
   readonly name: string;

@@ -96,6 +96,13 @@ export const RULES = [
     saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
   },
   {
+    id: 'rollout_halted',
+    outcome: 'hold',
+    when: 'the rollout is halted: the gate of its stage failed',
+    matches: (c) => c.target?.rollout.status === 'halted',
+    saw: (c) => `rollout ${c.target?.rollout.name ?? 'none'} is ${c.target?.rollout.status ?? 'none'}`,
+  },
+  {
     id: 'rollout_paused',
     outcome: 'hold',
     when: 'the rollout is paused',

@@ -11,11 +11,13 @@ import {
   type Stage,
 } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
+import { isOpen } from '#server/rollout/advance.ts';
 import { adoptionOf } from '#server/rollout/adoption.ts';
 import { isWithinPercentage } from '#server/rollout/bucket.ts';
 import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 import { toInstant, toInstantOrNull } from './instant.ts';
+import { gateOf, judgeRollout } from './stage-tally.ts';
 
 export async function viewRollouts(
   deps: Deps,
@@ -41,6 +43,7 @@ async function viewRollout(
   nowMs: number,
 ): Promise<Rollout> {
   const counts = await countStates(db, row.id, silentBeforeMs(deps.settings, nowMs));
+  const judged = isOpen(row.status) ? await judgeRollout(deps.settings, db, row, nowMs) : undefined;
   const views = stages.map(async (stage) => {
     const ofStage = counts
       .filter(({ stage_id }) => stage_id === stage.id)
@@ -49,6 +52,9 @@ async function viewRollout(
       stage: stage.name,
       label: stage.label,
       percentage: stage.percentage,
+      promotion: stage.promotion,
+      gate: gateOf(stage) ?? null,
+      verdict: judged?.stage.id === stage.id ? { state: judged.verdict.state, text: judged.verdict.text } : null,
       opened_at: toInstantOrNull(stage.opened_at_ms),
       closed_at: toInstantOrNull(stage.closed_at_ms),
       adoption: adoptionOf(await targeted(db, row, stage, nowMs), ofStage),
@@ -67,6 +73,8 @@ async function viewRollout(
     started_at: toInstantOrNull(row.started_at_ms),
     ended_at: toInstantOrNull(row.ended_at_ms),
     ended_reason: row.ended_reason,
+    halted_at: toInstantOrNull(row.halted_at_ms),
+    halted_reason: row.halted_reason,
     stages: await Promise.all(views),
   };
 }

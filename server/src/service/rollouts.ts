@@ -101,12 +101,18 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
         started_at_ms: null,
         ended_at_ms: null,
         ended_reason: null,
+        halted_at_ms: null,
+        halted_reason: null,
+        acknowledged_at_ms: null,
       },
-      stages.map(({ name: stage, label, percentage }, index) => ({
+      stages.map(({ name: stage, label, percentage, promotion, gate }, index) => ({
         position: index + 1,
         name: stage,
         label,
         percentage,
+        promotion,
+        gate: gate === undefined ? null : JSON.stringify(gate),
+        sample_reached_at_ms: null,
         opened_at_ms: null,
         closed_at_ms: null,
       })),
@@ -145,8 +151,9 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
       nextCommands(row),
     );
   if (request.command === 'start') await refuseStart(trx, row);
+  if (row.status === 'halted' && request.command === 'resume') refuseWithoutReason(row, request);
   if (request.pilotLabel !== undefined) {
-    withPilotLabel(stages, request.pilotLabel);
+    refusePilotLabel(stages, request.pilotLabel);
     await addLabel(trx, { name: request.pilotLabel, description: 'stage of a rollout', nowMs });
     await setPilotLabel(trx, row, request.pilotLabel);
   }
@@ -179,7 +186,24 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     started_at_ms: row.started_at_ms ?? (status === 'running' ? nowMs : null),
     ended_at_ms: ends ? nowMs : null,
     ended_reason: ends ? (request.reason ?? null) : null,
+    ...haltOf(row, request, status, nowMs),
   });
+}
+
+/** A halt is remembered until somebody resumes, and whoever does that has seen the failures so far. */
+function haltOf(row: RolloutRow, request: Command, status: RolloutRow['status'], nowMs: number): Partial<RolloutRow> {
+  if (status === 'halted') return { halted_at_ms: nowMs, halted_reason: request.reason ?? null };
+  if (row.status !== 'halted' || status !== 'running') return {};
+  return { halted_at_ms: null, halted_reason: null, acknowledged_at_ms: nowMs };
+}
+
+function refuseWithoutReason(row: RolloutRow, request: Command): void {
+  if (request.reason !== undefined && request.reason.trim() !== '') return;
+  throw new OtterError(
+    'reason_missing',
+    `rollout ${row.name} is halted: ${row.halted_reason ?? ''}`,
+    'say why it may go on all the same: the failures seen so far do not count any more then',
+  );
 }
 
 async function refuseStart(trx: Trx, row: RolloutRow): Promise<void> {
@@ -211,6 +235,8 @@ function nextCommands(row: RolloutRow): string {
       return 'promote, pause or abort it';
     case 'paused':
       return 'resume or abort it';
+    case 'halted':
+      return 'resume it with a reason, or abort it';
     case 'complete':
     case 'aborted':
       return 'create a new rollout';
@@ -223,7 +249,16 @@ function nextCommands(row: RolloutRow): string {
  * The stages with another label for the pilot: that of the first stage, wherever it stands. Throws `name_reserved`, and
  * `field_invalid` where the plan has no pilot or would take devices away again.
  */
-function withPilotLabel(stages: readonly Plan['stages'][number][], label: string): Plan['stages'] {
+function withPilotLabel(stages: Plan['stages'], label: string): Plan['stages'] {
+  refusePilotLabel(stages, label);
+  const before = stages[0]?.label;
+  return stages.map((stage) => (stage.label === before ? Object.assign({}, stage, { label }) : stage));
+}
+
+function refusePilotLabel(
+  stages: readonly Pick<Plan['stages'][number], 'name' | 'label' | 'percentage'>[],
+  label: string,
+) {
   if (label === GENERAL_LABEL)
     throw new OtterError(
       'name_reserved',
@@ -237,15 +272,14 @@ function withPilotLabel(stages: readonly Plan['stages'][number][], label: string
       'pilot_label: the plan begins with every device, it has no pilot',
       'leave the label out, or take a plan with a pilot',
     );
-  const changed = stages.map((stage) => (stage.label === before ? { ...stage, label } : stage));
-  const shrinking = changed[findShrinking(changed)];
+  const labels = stages.map(({ label: own, percentage }) => ({ label: own === before ? label : own, percentage }));
+  const shrinking = stages[findShrinking(labels)];
   if (shrinking !== undefined)
     throw new OtterError(
       'field_invalid',
       `pilot_label: stage ${shrinking.name} would take fewer devices with label ${label} than a stage before it`,
       'choose a label that the plan does not use',
     );
-  return changed;
 }
 
 function labelsOf(stages: Plan['stages']): readonly string[] {
