@@ -8,6 +8,7 @@ import { addCertCommands } from '#cli/commands/cert.ts';
 import { addDeviceCommands } from '#cli/commands/device.ts';
 import { addFirmwareCommands } from '#cli/commands/firmware.ts';
 import { addLabelCommands } from '#cli/commands/label.ts';
+import { addPlanCommands } from '#cli/commands/plan.ts';
 import { addRolloutCommands } from '#cli/commands/rollout.ts';
 import { addScheduleCommands } from '#cli/commands/schedule.ts';
 import { addServeCommands } from '#cli/commands/serve.ts';
@@ -52,6 +53,7 @@ function createTree(shell: Shell): OtterProgram {
   addFirmwareCommands(program, shell);
   addDeviceCommands(program, shell);
   addLabelCommands(program, shell);
+  addPlanCommands(program, shell);
   addRolloutCommands(program, shell);
   addScheduleCommands(program, shell);
   addAuditCommand(program, shell);

@@ -44,7 +44,7 @@ export function createProgram(output: {
 /** A command that only holds others: `otter device ...`. */
 export function addGroup(
   program: OtterProgram,
-  name: 'cert' | 'device' | 'firmware' | 'label' | 'rollout' | 'schedule',
+  name: 'cert' | 'device' | 'firmware' | 'label' | 'plan' | 'rollout' | 'schedule',
   description: string,
 ) {
   return program.command(name).description(description);

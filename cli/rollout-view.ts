@@ -4,6 +4,7 @@ import { relativeTime } from '#cli/relative-time.ts';
 import { type Colors, formatBar, formatTable, printable, type Terminal } from '#cli/terminal.ts';
 import { assertNever } from '#protocol/errors.ts';
 import type { Rollout } from '#protocol/admin-api.ts';
+import { DEFAULT_PLAN } from '#protocol/plan.ts';
 
 const BAR_CELLS = 16;
 /** Columns that the whole table takes; a narrower terminal is spared what is 0 everywhere. */
@@ -12,18 +13,31 @@ const WIDE_COLUMNS = 108;
 export function formatAdoption(rollout: Rollout, nowMs: number, terminal: Terminal): string {
   const { colors, columns } = terminal;
   const { name, product, version, status, stages } = rollout;
-  const head = `${colors.bold(printable(name))}  ${product} ${version}  ${colorStatus(status, colors)}${when(rollout, nowMs)}`;
+  const head = `${colors.bold(printable(name))}  ${product} ${version}  ${colorStatus(status, colors)}${rollout.plan === DEFAULT_PLAN ? '' : `, plan ${rollout.plan}`}${when(rollout, nowMs)}`;
   const shown = COUNTS.filter(
     (count) => columns >= WIDE_COLUMNS || count === 'targeted' || stages.some(({ adoption }) => adoption[count] > 0),
   );
-  const rows = stages.map(({ stage, label, opened_at, adoption }) => {
+  const rows = stages.map(({ stage, label, percentage, opened_at, adoption }) => {
     const bar = opened_at === null ? colors.dim(formatBar(0, BAR_CELLS)) : confirmedBar(adoption, colors);
-    const first = [stage === rollout.stage ? colors.bold(stage) : stage, label, bar];
+    const first = [
+      stage === rollout.stage ? colors.bold(stage) : stage,
+      percentage < 100 ? `${percentage} % of ${label}` : label,
+      bar,
+    ];
     return first.concat(shown.map((count) => String(adoption[count])));
   });
   const table = formatTable(['stage', 'label', 'confirmed', ...shown.map((count) => TITLES[count])], rows, colors);
+  const gates = stages.flatMap(({ stage, promotion, verdict }) => {
+    if (verdict === null) return [];
+    const ready = promotion === 'manual' ? 'passed, ready to be promoted' : 'passed, the next stage opens';
+    const color = { waiting: colors.yellow, passed: colors.green, failed: colors.red }[verdict.state];
+    return [
+      `gate of ${stage}: ${color(verdict.state === 'passed' ? ready : verdict.state)}: ${printable(verdict.text)}`,
+    ];
+  });
+  const halted = rollout.halted_reason === null ? [] : [`${colors.red('halted')}: ${printable(rollout.halted_reason)}`];
   const reason = rollout.ended_reason === null ? [] : [`reason: ${printable(rollout.ended_reason)}`];
-  return [head, table, ...reason].join('\n');
+  return [head, table, ...gates, ...halted, ...reason].join('\n');
 }
 
 /** One line for a log: `canary pilot: targeted 5, offered 1, ...`; only what is not zero. */
@@ -45,17 +59,27 @@ export function nextCommand(rollout: Rollout): string | undefined {
     case 'draft':
       return `npx otter rollout start ${rollout.name}`;
     case 'running':
-      return rollout.stage === 'pilot'
+      return isForPeople(rollout)
         ? `npx otter rollout promote ${rollout.name}`
         : `npx otter rollout show ${rollout.name} --watch`;
     case 'paused':
       return `npx otter rollout resume ${rollout.name}`;
+    case 'halted':
+      return `npx otter rollout resume ${rollout.name} --reason "..."`;
     case 'complete':
     case 'aborted':
       return undefined;
     default:
       return assertNever(rollout.status);
   }
+}
+
+/** A person has to open the next stage, and nothing speaks against it. */
+function isForPeople({ stage: open, stages }: Rollout): boolean {
+  const at = stages.findIndex(({ stage }) => stage === open);
+  const found = stages[at];
+  if (found === undefined || found.promotion === 'auto' || found.verdict?.state === 'waiting') return false;
+  return at < stages.length - 1 || found.verdict?.state === 'passed';
 }
 
 export function colorStatus(status: Rollout['status'], colors: Colors): string {
@@ -66,6 +90,7 @@ export function colorStatus(status: Rollout['status'], colors: Colors): string {
       return colors.cyan(status);
     case 'paused':
       return colors.yellow(status);
+    case 'halted':
     case 'aborted':
       return colors.red(status);
     case 'draft':

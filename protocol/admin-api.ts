@@ -2,9 +2,10 @@
 
 import { type Static, type TSchema, Type } from 'typebox';
 import { MAX_DESCRIPTION_CHARS, MAX_NOTES_CHARS } from '#protocol/limits.ts';
+import { Gate, Plan, PROMOTIONS } from '#protocol/plan.ts';
 import { Chip, Instant, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
-const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const Nullable = <T extends TSchema>(schema: T, options = {}) => Type.Union([schema, Type.Null()], options);
 const Count = Type.Integer({ minimum: 0 });
 const oneOf = <const T extends readonly string[]>(values: T) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
@@ -23,8 +24,8 @@ export const ASSIGNMENT_STATES = [
   'confirmed',
   'rolled_back',
 ] as const;
-export const ROLLOUT_STATUSES = ['draft', 'running', 'paused', 'complete', 'aborted'] as const;
-export const STAGE_NAMES = ['pilot', 'expand'] as const;
+export const ROLLOUT_STATUSES = ['draft', 'running', 'paused', 'halted', 'complete', 'aborted'] as const;
+const GATE_STATES = ['waiting', 'passed', 'failed'] as const;
 export const SCHEDULE_ACTIONS = ['start', 'promote', 'pause', 'resume', 'window'] as const;
 export const MISSED_POLICIES = ['run_once', 'skip'] as const;
 
@@ -186,17 +187,30 @@ export const Rollout = Type.Object(
     product: Name,
     version: Version,
     status: oneOf(ROLLOUT_STATUSES),
-    stage: Nullable(oneOf(STAGE_NAMES)),
+    plan: Name,
+    stage: Nullable(Name),
     target_label: Name,
     pilot_label: Name,
     created_at: Instant,
     started_at: Nullable(Instant),
     ended_at: Nullable(Instant),
     ended_reason: Nullable(Type.String()),
+    halted_at: Nullable(Instant),
+    halted_reason: Nullable(Type.String()),
     stages: Type.Array(
       Type.Object({
-        stage: oneOf(STAGE_NAMES),
+        stage: Name,
         label: Name,
+        percentage: Type.Integer({ minimum: 1, maximum: 100 }),
+        promotion: oneOf(PROMOTIONS),
+        gate: Nullable(Gate),
+        verdict: Nullable(
+          Type.Object({
+            state: oneOf(GATE_STATES),
+            text: Type.String({ description: 'what the gate waits for, or why it failed, with the numbers' }),
+          }),
+          { description: 'of the gate of the stage that is open; null for every other' },
+        ),
         opened_at: Nullable(Instant),
         closed_at: Nullable(Instant),
         adoption: Adoption,
@@ -267,7 +281,7 @@ export const ServerStatus = Type.Object(
     devices: Type.Object({ total: Count, silent: Count, updating: Count, failed: Count }),
     versions: Type.Array(Type.Object({ product: Type.String(), version: Type.String(), devices: Count })),
     rollouts: Type.Array(Type.Unsafe<Rollout>(Type.Ref('Rollout')), {
-      description: 'those that are running or paused',
+      description: 'those that are running, paused or halted',
     }),
     warnings: Type.Array(Type.String()),
   },
@@ -285,6 +299,7 @@ export const ADMIN_SCHEMAS = [
   Firmware,
   UploadAnswer,
   BlockAnswer,
+  Plan,
   Rollout,
   Schedule,
   AuditEntry,

@@ -22,6 +22,7 @@ import {
   ServerStatus,
   UploadAnswer,
 } from '#protocol/admin-api.ts';
+import { Plan } from '#protocol/plan.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const ADMIN_PREFIX = '/api/v1/admin';
@@ -258,6 +259,14 @@ export const adminRoutes = {
     query: Type.Object(product, strict),
   }),
 
+  getPlans: route(
+    'GET',
+    '/plans',
+    'The plans that a rollout can be made from',
+    Type.Object({ items: Type.Array(ref(Plan)) }),
+  ),
+  getPlan: route('GET', '/plans/:name', 'One plan with its stages', ref(Plan), { params: named }),
+
   listRollouts: route('GET', '/rollouts', 'Rollouts; sort by created_at, name', page(ref(Rollout)), {
     query: Type.Object({ ...paging, ...product, status: Type.Optional(oneOf(ROLLOUT_STATUSES)) }, strict),
   }),
@@ -267,6 +276,7 @@ export const adminRoutes = {
         version: Version,
         product: Type.Optional(Name),
         name: Type.Optional(RolloutName),
+        plan: Type.Optional(Name),
         pilot_label: Type.Optional(Name),
       },
       strict,
@@ -276,14 +286,14 @@ export const adminRoutes = {
   getRollout: route('GET', '/rollouts/:name', 'One rollout with the adoption of each stage', ref(Rollout), {
     params: rolloutName,
   }),
-  startRollout: route('POST', '/rollouts/:name/start', 'Open the pilot stage', ref(Rollout), {
+  startRollout: route('POST', '/rollouts/:name/start', 'Open the first stage', ref(Rollout), {
     params: rolloutName,
     body: reason,
   }),
   promoteRollout: route(
     'POST',
     '/rollouts/:name/promote',
-    'From the pilot to every device, then to complete',
+    'Open the next stage; after the last one the rollout is complete',
     ref(Rollout),
     { params: rolloutName, body: reason },
   ),
@@ -291,10 +301,16 @@ export const adminRoutes = {
     params: rolloutName,
     body: reason,
   }),
-  resumeRollout: route('POST', '/rollouts/:name/resume', 'Go on with a paused rollout', ref(Rollout), {
-    params: rolloutName,
-    body: reason,
-  }),
+  resumeRollout: route(
+    'POST',
+    '/rollouts/:name/resume',
+    'Go on with a paused rollout, or with a halted one: that needs a reason',
+    ref(Rollout),
+    {
+      params: rolloutName,
+      body: reason,
+    },
+  ),
   abortRollout: route('POST', '/rollouts/:name/abort', 'End a rollout; devices keep what they run', ref(Rollout), {
     params: rolloutName,
     body: reason,

@@ -44,6 +44,7 @@ export const HTTP_STATUS = {
   cron_invalid: 400,
   cron_too_often: 400,
   timezone_unknown: 400,
+  reason_missing: 400,
   // things that are not there
   device_unknown: 404,
   label_unknown: 404,
@@ -51,6 +52,7 @@ export const HTTP_STATUS = {
   image_unknown: 404,
   rollout_unknown: 404,
   schedule_unknown: 404,
+  plan_unknown: 404,
   assignment_unknown: 404,
   // things that cannot be done now
   version_exists: 409,

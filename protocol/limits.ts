@@ -90,6 +90,13 @@ export const DEFAULT_PAGE = 50;
 export const FIRST_BACK_OFF_MS = 60_000;
 export const LAST_BACK_OFF_MS = 6 * 3_600_000;
 
+/** Most stages of a plan, and most plans in `config/plans.yaml`. */
+export const MAX_PLAN_STAGES = 10;
+export const MAX_PLANS = 100;
+
+/** Longest time that a stage soaks, in seconds: 30 days. */
+export const MAX_SOAK_S = 2_592_000;
+
 /** A build that failed this often on one device (faults of firmware or device) is known bad there. */
 export const KNOWN_BAD_FAILURES = 3;
 

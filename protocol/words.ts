@@ -11,7 +11,7 @@ export const MAC_PATTERN = '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$';
 export const NAME_PATTERN = `^[a-z0-9][a-z0-9._-]{0,${MAX_NAME_CHARS - 1}}$`;
 
 /** Rollout names hold a version and the name of the plan: longer, and with the plus sign of build metadata. */
-export const ROLLOUT_NAME_PATTERN = '^[a-z0-9][A-Za-z0-9.+_-]{0,79}$';
+export const ROLLOUT_NAME_PATTERN = '^[a-z0-9][A-Za-z0-9.+_-]{0,109}$';
 
 /** SemVer 2.0.0, https://semver.org (the pattern its FAQ recommends), with numbers of at most 15 digits: more cannot be ordered. */
 export const SEMVER_PATTERN =

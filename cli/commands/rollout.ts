@@ -11,7 +11,7 @@ import { colorStatus, formatAdoption, formatAdoptionLine, nextCommand } from '#c
 import { confirm, type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { ROLLOUT_STATUSES, type Rollout } from '#protocol/admin-api.ts';
-import { DEFAULT_PILOT_LABEL } from '#protocol/words.ts';
+import { DEFAULT_PLAN } from '#protocol/plan.ts';
 
 const WATCH_INTERVAL_MS = 1000;
 
@@ -23,11 +23,12 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
     .description('create a rollout as a draft; no device notices')
     .requiredOption('--firmware <version>', 'the firmware that goes out')
     .option('--product <product>', 'needed where several products have this version')
-    .option('--name <name>', 'how it is called (made from product and version if not said)')
-    .option('--pilot <label>', `label of the devices that go first (${DEFAULT_PILOT_LABEL} if not said)`)
-    .action(async ({ firmware, product, name, pilot }, command) => {
+    .option('--name <name>', 'how it is called (made from product, version and plan if not said)')
+    .option('--plan <plan>', `the stages that it goes through (${DEFAULT_PLAN} if not said), see otter plan list`)
+    .option('--pilot <label>', 'label of the devices that go first (that of the plan if not said)')
+    .action(async ({ firmware, product, name, plan, pilot }, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const body = { version: firmware, product, name, pilot_label: pilot };
+        const body = { version: firmware, product, name, plan, pilot_label: pilot };
         const created = await client.call('createRollout', { body });
         show(created, () => `rollout ${created.name} is a draft\nnext: ${nextCommand(created) ?? ''}`);
       });
@@ -64,7 +65,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
   rollout
     .command('show <name>')
     .description('where a rollout stands: of each stage, how many devices are how far')
-    .option('--watch', 'go on until the rollout has ended (Ctrl-C leaves it running)')
+    .option('--watch', 'go on until the rollout has ended or is halted (Ctrl-C leaves it running)')
     .action(async (name, { watch }, command) => {
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         if (watch === true) return watchRollout(session, name);
@@ -108,11 +109,19 @@ const CHANGES = [
   {
     verb: 'start',
     route: 'startRollout',
-    description: 'open the pilot stage: devices with the pilot label are offered it',
+    description: 'open the first stage: its devices are offered the firmware',
   },
-  { verb: 'promote', route: 'promoteRollout', description: 'from the pilot to every device, then to complete' },
+  {
+    verb: 'promote',
+    route: 'promoteRollout',
+    description: 'open the next stage; after the last one the rollout is complete',
+  },
   { verb: 'pause', route: 'pauseRollout', description: 'hold all offers from the next check on' },
-  { verb: 'resume', route: 'resumeRollout', description: 'go on with a paused rollout' },
+  {
+    verb: 'resume',
+    route: 'resumeRollout',
+    description: 'go on with a paused rollout, or with a halted one: that needs a reason',
+  },
 ] as const;
 
 async function showChanged({ show, terminal }: Session, change: Promise<Rollout>): Promise<void> {
@@ -132,7 +141,7 @@ async function watchRollout({ client, terminal, json, signal }: Session, name: s
     const rollout = await client.call('getRollout', { params: { name } });
     if (json) draw(JSON.stringify(rollout));
     else draw(terminal.isLive ? formatAdoption(rollout, Date.now(), terminal) : formatAdoptionLine(rollout));
-    if (rollout.status === 'complete' || rollout.status === 'aborted') return;
+    if (rollout.status === 'complete' || rollout.status === 'aborted' || rollout.status === 'halted') return;
     await wait(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => {
       throw CommandError.own('interrupted', `stopped watching; ${name} goes on`, `npx otter rollout show ${name}`);
     });

@@ -16,6 +16,7 @@ const TEMPLATES = [
   // 0600: people write database passwords into it
   { path: 'config/server.yml', template: 'config/server.example.yml', mode: SECRET },
   { path: 'config/schedules.yaml', template: 'config/schedules.example.yaml', mode: PUBLIC },
+  { path: 'config/plans.yaml', template: 'config/plans.example.yaml', mode: PUBLIC },
   { path: '.env.example', template: '.env.example', mode: PUBLIC },
 ] as const;
 

@@ -126,6 +126,7 @@ function settingsOf(config: Config): Settings {
     pollIntervalS: config.poll.intervalS,
     pollJitter: config.poll.jitterPct / 100,
     labelsFromHints: config.labelsFromHints,
+    plans: config.plans,
     maxImageBytes: config.limits.maxImageBytes,
     maxDownloads: config.limits.maxDownloads,
   };

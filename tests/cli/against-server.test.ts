@@ -164,6 +164,35 @@ test('a whole rollout is typed, watched, explained and blocked', async () => {
   expect(JSON.parse((await otter('status', '--json')).stdout)).toMatchObject({ devices: { total: 1 } });
 });
 
+test('plans are listed and shown', async () => {
+  expect((await otter('plan', 'list')).stdout).toMatch(/default.*pilot, expand/);
+  expect((await otter('plan', 'show', 'careful')).stdout).toMatch(
+    /few.*general.*5 %.*auto.*20 confirmed, at most 2 % failed/,
+  );
+  expect(JSON.parse((await otter('plan', 'show', 'default', '--json')).stdout)).toMatchObject({ name: 'default' });
+  expect(await otter('plan', 'show', 'nowhere')).toMatchObject({ exitCode: 3 });
+});
+
+test('a rollout that a gate halted says so, and is left with a reason', async () => {
+  const device = mac(78);
+  await server.checkIn(device, '0.9.0', { chip: 'esp32' });
+  await server.admin('labelDevice', { params: { mac: device, name: 'gated' } });
+  await server.admin('uploadFirmware', { query: { version: '5.0.0', pilot_ready: 'true' }, body: imageOf('5.0.0') });
+  const created = await otter('rollout', 'create', '--firmware', '5.0.0', '--plan', 'careful', '--pilot', 'gated');
+  expect(created.stdout).toMatch(/5\.0\.0-careful is a draft/);
+  await server.admin('startRollout', { params: { name: '5.0.0-careful' }, body: {} });
+  expect((await otter('rollout', 'show', '5.0.0-careful')).stdout).toMatch(/gate of pilot: waiting: 0 of 1 confirmed/);
+  await server.checkIn(device, '0.9.0');
+  await server.checkIn(device, '5.0.0', { boot: { state: 'trial' } });
+  await server.checkIn(device, '0.9.0', { boot: { state: 'confirmed', reason: 'panic' } });
+  const shown = (await otter('rollout', 'show', '5.0.0-careful', '--watch')).stdout;
+  expect(shown).toMatch(/halted/);
+  expect((await otter('status')).stdout).toMatch(/needs you: rollout 5\.0\.0-careful is halted/);
+  expect((await otter('rollout', 'resume', '5.0.0-careful')).stderr).toMatch(/1 failed, at most 0 may/);
+  expect(await otter('rollout', 'resume', '5.0.0-careful', '--reason', 'a bad board')).toMatchObject({ exitCode: 0 });
+  await server.admin('abortRollout', { params: { name: '5.0.0-careful' }, body: {} });
+}, 60_000);
+
 /** A flash image: bootloader in front, partition table at 0x8000. */
 function merged(): Buffer {
   const flash = Buffer.alloc(0x10000 + 4_096, 0xff);

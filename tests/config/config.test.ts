@@ -47,6 +47,14 @@ test('the schedule template is valid with its examples switched on', async () =>
   ]);
 });
 
+test('the plan template is valid with its example switched on', async () => {
+  const home = await newHome();
+  const text = readFileSync(join(home, 'config/plans.yaml'), 'utf8');
+  const [explanation, examples = ''] = text.split('\nplans:\n');
+  put(home, 'config/plans.yaml', `${explanation}\nplans:\n${examples.replaceAll(/^#/gm, '')}`);
+  expect(load(home).config.plans.map(({ name, stages }) => [name, stages.length])).toEqual([['by-halves', 3]]);
+});
+
 describe('where a value comes from', () => {
   test('the command line wins over the environment, that over .env, that over server.yml', async () => {
     const home = await newHome();

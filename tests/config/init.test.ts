@@ -9,6 +9,7 @@ import { load, newFolder, newHome, NOW_MS } from './new-home.ts';
 const FILES = [
   'config/server.yml',
   'config/schedules.yaml',
+  'config/plans.yaml',
   '.env.example',
   'data/tokens/fleet.token',
   'data/tokens/admin.token',
@@ -21,7 +22,7 @@ test('a home is made whole, and secrets are for the owner only', async () => {
   const made = await initHome(home, { nowMs: NOW_MS });
   expect(made.map((path) => relative(home, path))).toEqual(FILES);
   const modes = FILES.map((path) => (statSync(join(home, path)).mode & 0o777).toString(8));
-  expect(modes).toEqual(['600', '644', '644', '600', '600', '600', '644']);
+  expect(modes).toEqual(['600', '644', '644', '644', '600', '600', '600', '644']);
   expect(existsSync(join(home, '.env'))).toBe(false);
   expect(load(home).warnings).toEqual([]);
 });

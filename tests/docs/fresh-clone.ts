@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { ROOT } from './markdown.ts';
 
 const PARTS = ['bin', 'cli', 'protocol', 'server', 'simulator', 'package.json', 'package-lock.json', '.env.example'];
-const TEMPLATES = ['config/server.example.yml', 'config/schedules.example.yaml'];
+const TEMPLATES = ['config/server.example.yml', 'config/schedules.example.yaml', 'config/plans.example.yaml'];
 
 /** The path of the clone; the caller removes it. */
 export function makeClone(): string {

@@ -12,7 +12,7 @@ const DOCUMENTS = listDocuments();
 const FOLDERS = /^(bin|bench|cli|config|docs|protocol|server|simulator|tests|runtime)\/[\w./*-]+$/;
 
 /** Made by the first start, or by an upload: not part of the repository. */
-const MADE_LATER = /^config\/(server\.yml|schedules\.yaml)$|^\.env$/;
+const MADE_LATER = /^config\/(server\.yml|schedules\.yaml|plans\.yaml)$|^\.env$/;
 
 /** Folders of `server/src/` that ARCHITECTURE.md names without it. */
 const SHORT = /^(api|certs|config|db|firmware|rollout|scheduler|service|storage)\/[\w-]+\.ts$|^main\.ts$/;

@@ -142,6 +142,13 @@ describe('confirmed is a fact', () => {
   });
 
   test.each([
+    { what: 'on trial', seen: onTrial, state: 'timed_out' },
+    { what: 'not on trial', seen: onNew, state: 'confirmed' },
+  ])('a board whose time was up and that runs the build $what is $state', ({ seen: shown, state }) => {
+    expect(afterSighting(at('timed_out'), build, shown).state).toBe(state);
+  });
+
+  test.each([
     { what: 'the SHA-256 of the file', imageSha256: image.sha256, state: 'confirmed' },
     { what: 'the SHA-256 of the ELF', imageSha256: image.elfSha256, state: 'confirmed' },
     { what: 'no digest', imageSha256: undefined, state: 'confirmed' },
@@ -169,7 +176,9 @@ describe('a board that is seen on another version', () => {
     { from: at('downloaded'), seen: ofLeft, to: 'downloaded' },
     { from: at('offered', { leftBefore: true }), seen: left, to: 'offered' },
     { from: at('installing', { leftBefore: true }), seen: left, to: 'failed' },
-    { from: at('timed_out'), seen: left, to: 'timed_out' },
+    { from: at('timed_out'), seen: onOld, to: 'timed_out' },
+    { from: at('timed_out'), seen: left, to: 'rolled_back' },
+    { from: at('timed_out', { ranBuild: true }), seen: onOld, to: 'rolled_back' },
     { from: at('superseded'), seen: left, to: 'superseded' },
     { from: at('failed'), seen: onOld, to: 'failed' },
     { from: at('confirmed'), seen: onOld, to: 'confirmed' },

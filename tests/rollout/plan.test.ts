@@ -73,6 +73,7 @@ describe('a board that is behind', () => {
 
 describe('a hold', () => {
   const holds = [
+    { reason: 'rollout_halted', of: facts({ rollout: rollout('1.1.0', { status: 'halted' }) }), keeps: true },
     { reason: 'rollout_paused', of: facts({ rollout: rollout('1.1.0', { status: 'paused' }) }), keeps: true },
     {
       reason: 'window_closed',

@@ -1,10 +1,12 @@
 // The rule table, one rule after the other: facts where the rule decides, and facts that miss it by one step.
 
 import { describe, expect, test } from 'vitest';
+import { bucketOf } from '#server/rollout/bucket.ts';
 import { decide, explain } from '#server/rollout/decide.ts';
 import { type Facts, NO_HISTORY } from '#server/rollout/model.ts';
 import { caseOf, type Reason, RULES } from '#server/rollout/rules.ts';
 import {
+  device,
   facts,
   firmware,
   IMAGE_BYTES,
@@ -23,6 +25,9 @@ interface RuleCase {
   readonly nearMiss: Facts;
   readonly next: Reason;
 }
+
+/** The largest whole percentage that does not reach the bucket of the sample board. */
+const PERCENTAGE_BELOW = Math.floor(bucketOf(0, device.mac) / 100);
 
 const twoChips = rollout('1.1.0', {
   firmware: firmware('1.1.0', { images: [imageFor('esp32', { id: 1 }), imageFor('esp32s3', { id: 2 })] }),
@@ -48,6 +53,20 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
   label_after_stage_opened: {
     decides: [facts({ rollout: pilotRollout('1.1.0'), device: { labels: [label('pilot', STAGE_OPENED_MS + 1)] } })],
     nearMiss: facts({ rollout: pilotRollout('1.1.0'), device: { labels: [label('pilot', STAGE_OPENED_MS)] } }),
+    next: 'update',
+  },
+  percentage_not_reached: {
+    decides: [
+      facts({ rollout: rollout('1.1.0', { opened: [{ label: 'general', percentage: PERCENTAGE_BELOW }] }) }),
+      facts({ rollout: rollout('1.1.0', { opened: [{ label: 'general', percentage: Number.NaN }] }) }),
+      facts({
+        rollout: pilotRollout('1.1.0', { opened: [{ label: 'pilot', percentage: PERCENTAGE_BELOW }] }),
+        device: { labels: [label('pilot')] },
+      }),
+    ],
+    nearMiss: facts({
+      rollout: rollout('1.1.0', { opened: [{ label: 'general', percentage: PERCENTAGE_BELOW + 1 }] }),
+    }),
     next: 'update',
   },
   not_in_stage: {
@@ -85,6 +104,11 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     ],
     nearMiss: facts({ device: { currentVersion: '1.2.0' }, running: blocked, stable: stable('1.0.0') }),
     next: 'blocked_go_back',
+  },
+  rollout_halted: {
+    decides: [facts({ rollout: rollout('1.1.0', { status: 'halted' }) })],
+    nearMiss: facts({ rollout: rollout('1.1.0', { status: 'paused' }) }),
+    next: 'rollout_paused',
   },
   rollout_paused: {
     decides: [
@@ -169,7 +193,7 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
       facts({ running: undefined }),
       facts({ rollout: undefined, stable: stable('1.1.0') }),
       facts({ rollout: pilotRollout('1.1.0'), device: { labels: [label('pilot')] } }),
-      facts({ rollout: rollout('1.2.0', { status: 'paused', targetLabel: 'pilot' }), stable: stable('1.1.0') }),
+      facts({ rollout: pilotRollout('1.2.0', { status: 'paused' }), stable: stable('1.1.0') }),
     ],
     nearMiss: facts({ device: { currentVersion: '1.1.0' } }),
     next: 'up_to_date',

@@ -4,6 +4,7 @@
 import fc from 'fast-check';
 import semver from 'semver';
 import { expect, test } from 'vitest';
+import { bucketOf } from '#server/rollout/bucket.ts';
 import { type Decision, decide, explain } from '#server/rollout/decide.ts';
 import type {
   BuildHistory,
@@ -26,6 +27,7 @@ const reported = fc.oneof(
   { weight: 12, arbitrary: fc.oneof(fc.constant('1.0.0'), version) },
   fc.constantFrom('v1.0.0', 'local build', 'NaN', ''),
 );
+const percentage = fc.constantFrom(100, 100, 100, 50, 1, Number.NaN);
 const chip = fc.constantFrom('esp32', 'esp32', 'esp32', 'esp32s3');
 
 const image: fc.Arbitrary<ImageFacts> = fc.record({
@@ -50,8 +52,12 @@ const rolloutIn = (...statuses: readonly RolloutFacts['status'][]): fc.Arbitrary
     status: fc.constantFrom(...statuses),
     stageId: fc.nat(9),
     stage: fc.constantFrom('pilot', 'expand'),
-    targetLabel: fc.constantFrom('general', 'general', 'pilot'),
     stageOpenedAtMs: instant,
+    opened: fc.array(fc.record({ label: fc.constantFrom('general', 'general', 'pilot'), percentage }), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+    seed: fc.nat(9),
     firmware,
   });
 const history: fc.Arbitrary<BuildHistory> = fc.oneof(
@@ -75,7 +81,7 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     labels: fc.array(fc.record({ name: fc.constantFrom('pilot', 'shop'), putAtMs: instant }), { maxLength: 2 }),
   }),
   running: optional(firmware),
-  rollout: optional(rolloutIn('running', 'running', 'running', 'running', 'paused', 'draft', 'aborted')),
+  rollout: optional(rolloutIn('running', 'running', 'running', 'running', 'paused', 'halted', 'draft', 'aborted')),
   stable: optional(rolloutIn('complete')),
   window: optional(fc.record({ open: mostly(true), schedule: fc.constant('night'), opensAtMs: optional(instant) })),
   history,
@@ -88,7 +94,9 @@ const HOLES = [
   ['device', 'currentVersion'],
   ['running', 'blocked'],
   ['rollout', 'status'],
-  ['rollout', 'targetLabel'],
+  ['rollout', 'opened', '0', 'label'],
+  ['rollout', 'opened', '0', 'percentage'],
+  ['rollout', 'seed'],
   ['rollout', 'stageOpenedAtMs'],
   ['rollout', 'firmware', 'blocked'],
   ['rollout', 'firmware', 'pilotReady'],
@@ -170,7 +178,6 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
   const { outcome, rollout, image: offered } = decision;
   const { firmware: target } = rollout;
   const isWayHome = running?.blocked === true && stable !== undefined;
-  const isPilot = rollout === facts.rollout && rollout.targetLabel !== 'general';
   const past = facts.historyOf(target.id);
   const hasFailed = past.lastFailedAtMs !== undefined && !(past.failedAttempts < 1);
   const promises = {
@@ -186,14 +193,17 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
     'up or back as it says': semver.compare(device.currentVersion, target.version) === (outcome === 'install' ? -1 : 1),
     'back only from a blocked build': outcome === 'install' || isWayHome,
     'from a blocked build to the prior stable one': !isWayHome || rollout === stable,
-    'in the pilot only with its label': !isPilot || woreLabel(device, rollout),
+    'only to a member of an opened stage': rollout !== facts.rollout || isMember(device, rollout),
   };
   return Object.entries(promises).flatMap(([promise, isKept]) => (isKept ? [] : [promise]));
 }
 
-function woreLabel({ labels }: DeviceFacts, { targetLabel, stageOpenedAtMs }: RolloutFacts): boolean {
-  const worn = labels.find(({ name }) => name === targetLabel);
-  return worn !== undefined && worn.putAtMs <= stageOpenedAtMs;
+function isMember({ mac, labels }: DeviceFacts, { opened, seed, stageOpenedAtMs }: RolloutFacts): boolean {
+  return opened.some(({ label, percentage: share }) => {
+    const worn = labels.find(({ name }) => name === label);
+    const isLabelled = label === 'general' || (worn !== undefined && worn.putAtMs <= stageOpenedAtMs);
+    return isLabelled && (share >= 100 || bucketOf(seed, mac) / 100 < share);
+  });
 }
 
 /** A copy in which the member at `path` is missing; the whole where there is no such member. */

@@ -51,8 +51,9 @@ export function rollout(version: string, change: Partial<RolloutFacts> = {}): Ro
     status: 'running',
     stageId: 2,
     stage: 'expand',
-    targetLabel: 'general',
     stageOpenedAtMs: STAGE_OPENED_MS,
+    opened: [{ label: 'general', percentage: 100 }],
+    seed: 0,
     firmware: firmware(version),
     ...change,
   };
@@ -60,7 +61,7 @@ export function rollout(version: string, change: Partial<RolloutFacts> = {}): Ro
 
 /** At its pilot stage, for boards that wore the label `pilot` when it opened. */
 export function pilotRollout(version: string, change: Partial<RolloutFacts> = {}): RolloutFacts {
-  return rollout(version, { stageId: 1, stage: 'pilot', targetLabel: 'pilot', ...change });
+  return rollout(version, { stageId: 1, stage: 'pilot', opened: [{ label: 'pilot', percentage: 100 }], ...change });
 }
 
 /** Completed: what late boards follow. */

@@ -1,6 +1,7 @@
 // Which firmware a board should run, and whether it belongs to the open stage.
 
 import { describe, expect, test } from 'vitest';
+import { bucketOf } from '#server/rollout/bucket.ts';
 import { imageFor, membership, targetOf } from '#server/rollout/target.ts';
 import {
   device,
@@ -40,6 +41,26 @@ describe('membership', () => {
   test('counts a late label from the next stage on, when that stage opens after it', () => {
     const late = { ...device, labels: [label('pilot', STAGE_OPENED_MS + 1)] };
     expect(membership(pilotRollout('1.1.0', { stageOpenedAtMs: STAGE_OPENED_MS + 1 }), late)).toBe('member');
+  });
+});
+
+describe('membership of a rollout with several stages', () => {
+  const bucket = bucketOf(0, device.mac);
+  const below = Math.floor(bucket / 100);
+  const opened = (...stages: readonly (readonly [string, number])[]) =>
+    rollout('1.1.0', { opened: stages.map(([name, percentage]) => ({ label: name, percentage })) });
+
+  test.each([
+    { of: opened(['pilot', 100], ['general', below]), labels: [], says: 'bucket_later' },
+    { of: opened(['pilot', 100], ['general', below + 1]), labels: [], says: 'member' },
+    { of: opened(['pilot', 100], ['general', below]), labels: [label('pilot')], says: 'member' },
+    { of: opened(['pilot', below], ['shop', 100]), labels: [label('pilot')], says: 'bucket_later' },
+    { of: opened(['pilot', 100], ['shop', 100]), labels: [label('pilot', STAGE_OPENED_MS + 1)], says: 'label_too_new' },
+    { of: opened(['pilot', 100], ['shop', 100]), labels: [label('lab')], says: 'label_missing' },
+    { of: opened(['pilot', Number.NaN]), labels: [label('pilot')], says: 'bucket_later' },
+    { of: opened(), labels: [label('pilot')], says: 'label_missing' },
+  ])('$of.opened for labels $labels: $says', ({ of, labels, says }) => {
+    expect(membership(of, { ...device, labels })).toBe(says);
   });
 });
 

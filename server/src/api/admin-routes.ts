@@ -26,6 +26,7 @@ import {
   listLabels,
   unlabelDevice,
 } from '#server/service/labels.ts';
+import { getPlan, listPlans } from '#server/service/plans.ts';
 import { commandRollout, createRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
@@ -102,6 +103,9 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.nowMs),
     blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.nowMs),
     unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.nowMs),
+
+    getPlans: async () => listPlans(deps.settings),
+    getPlan: async ({ params }) => getPlan(deps.settings, params.name),
 
     listRollouts: async ({ query, nowMs }) => listRollouts(deps, query, nowMs),
     createRollout: async ({ body, nowMs }) => createRollout(deps, body, nowMs),

@@ -1,5 +1,5 @@
-// The configuration of a server: `config/server.yml`, `config/schedules.yaml`, `.env` and the environment of a home
-// become one checked value. This folder is the only reader of configuration files and variables. It writes nothing,
+// The configuration of a server: `config/server.yml`, `config/schedules.yaml`, `config/plans.yaml`, `.env` and the
+// environment of a home become one checked value. This folder is the only reader of configuration files and variables. It writes nothing,
 // opens no database and no port. Every problem of all files is found in one go; a wrong value is never replaced by a
 // default.
 
@@ -7,12 +7,14 @@ import { join, resolve } from 'node:path';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Pointer, Value } from 'typebox/value';
 import { MAX_IMAGE_BYTES } from '#protocol/limits.ts';
+import type { Plan } from '#protocol/plan.ts';
 import { type CertificateConfig, checkCertificate } from './certificate-files.ts';
 import { checkDatabase, type DatabaseConfig } from './database.ts';
 import { type Environment, overlay, readEnvironment } from './environment.ts';
 import { checkFolder } from './folder.ts';
 import { type Checked, ConfigError, formatProblem, type Problem, warningAt } from './problem.ts';
 import { isOpenToOthers } from './read-file.ts';
+import { loadPlanFile } from './plan-file.ts';
 import { loadScheduleFile, type ScheduleSpec } from './schedule-file.ts';
 import {
   AdminTokenSection,
@@ -20,6 +22,7 @@ import {
   DatabaseValue,
   FleetTokenSection,
   type LogLevel,
+  PlansValue,
   SchedulesValue,
   ServerYml,
   StorageSection,
@@ -40,6 +43,8 @@ export type Config = {
   readonly storageRoot: string;
   readonly scheduleFile: string;
   readonly schedules: readonly ScheduleSpec[];
+  /** Those of the file; the ones that are built in are not among them. */
+  readonly plans: readonly Plan[];
   readonly poll: { readonly intervalS: number; readonly jitterPct: number };
   /** Names of hints that become labels by themselves. */
   readonly labelsFromHints: readonly string[];
@@ -54,6 +59,7 @@ const DEFAULT = {
   host: '0.0.0.0',
   port: 8443,
   schedules: 'config/schedules.yaml',
+  plans: 'config/plans.yaml',
   intervalS: 600,
   jitterPct: 10,
   maxConnections: 5_000,
@@ -101,6 +107,7 @@ type Parts = {
   readonly database: Checked<DatabaseConfig>;
   readonly storage: Checked<string>;
   readonly schedules: Checked<{ readonly file: string; readonly specs: readonly ScheduleSpec[] }>;
+  readonly plans: Checked<readonly Plan[]>;
 };
 
 /** What the values point at. A part whose values have a wrong shape is left out here: `checkShape` speaks of it. */
@@ -119,6 +126,7 @@ function checkParts(source: Source, home: string, nowMs: number): Parts {
     database: typeof database === 'string' ? checkDatabase(database, home, source) : skipped,
     storage: storage === undefined ? skipped : checkStorage(resolve(home, storage.root), source),
     schedules: checkSchedules(resolve(home, pick(SchedulesValue, source, 'schedules') ?? DEFAULT.schedules)),
+    plans: checkPlans(resolve(home, pick(PlansValue, source, 'plans') ?? DEFAULT.plans)),
   };
 }
 
@@ -138,11 +146,16 @@ function checkSchedules(file: string): Parts['schedules'] {
     : { value: undefined, problems: result.problems };
 }
 
+function checkPlans(file: string): Parts['plans'] {
+  const result = loadPlanFile(file);
+  return result.ok ? { value: result.plans, problems: [] } : { value: undefined, problems: result.problems };
+}
+
 function build(value: unknown, home: string, parts: Parts, port: number | undefined): Config | undefined {
-  const { certificate, tokens, database, storage, schedules } = parts;
+  const { certificate, tokens, database, storage, schedules, plans } = parts;
   if (!Value.Check(ServerYml, value)) return undefined;
   if (certificate.value === undefined || tokens.value === undefined || database.value === undefined) return undefined;
-  if (storage.value === undefined || schedules.value === undefined) return undefined;
+  if (storage.value === undefined || schedules.value === undefined || plans.value === undefined) return undefined;
   const { poll, limits } = value;
   return {
     home,
@@ -154,6 +167,7 @@ function build(value: unknown, home: string, parts: Parts, port: number | undefi
     storageRoot: storage.value,
     scheduleFile: schedules.value.file,
     schedules: schedules.value.specs,
+    plans: plans.value,
     poll: {
       intervalS: parseDurationS(poll?.interval) ?? DEFAULT.intervalS,
       jitterPct: parsePercent(poll?.jitter) ?? DEFAULT.jitterPct,

@@ -71,6 +71,7 @@ export const StorageSection = Type.Object(
 );
 
 export const SchedulesValue = filePath('config/schedules.yaml');
+export const PlansValue = filePath('config/plans.yaml');
 
 const Interval = Type.Refine(
   Type.Unknown({
@@ -137,6 +138,7 @@ export const ServerYml = Type.Object(
     database: DatabaseValue,
     storage: StorageSection,
     schedules: Type.Optional(SchedulesValue),
+    plans: Type.Optional(PlansValue),
     poll: section({ interval: Type.Optional(Interval), jitter: Type.Optional(Jitter) }, '{interval: 10m, jitter: 10%}'),
     labels: section(
       {

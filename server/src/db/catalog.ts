@@ -10,7 +10,7 @@ import type { Selectable } from 'kysely';
 export interface CatalogRows {
   readonly revision: number;
   readonly firmware: readonly StoredFirmware[];
-  /** Running, paused or complete, each at its open (or last) stage. */
+  /** Running, paused, halted or complete, each at its open (or last) stage. */
   readonly rollouts: readonly RolloutFacts[];
   readonly windows: readonly Selectable<SchedulesTable>[];
 }
@@ -71,35 +71,34 @@ async function loadRollouts(
 ): Promise<readonly RolloutFacts[]> {
   const rows = await db
     .selectFrom('rollouts')
-    .innerJoin('stages', (join) =>
-      join.onRef('stages.rollout_id', '=', 'rollouts.id').onRef('stages.name', '=', 'rollouts.stage'),
-    )
-    .select([
-      'rollouts.id',
-      'rollouts.name',
-      'rollouts.status',
-      'rollouts.firmware_id',
-      'stages.id as stage_id',
-      'stages.name as stage',
-      'stages.label',
-      'stages.opened_at_ms',
-    ])
-    .where('rollouts.status', 'in', ['running', 'paused', 'complete'])
+    .select(['id', 'name', 'status', 'firmware_id', 'seed'])
+    .where('status', 'in', ['running', 'paused', 'halted', 'complete'])
     .execute();
+  const stages = await db
+    .selectFrom('stages')
+    .innerJoin('rollouts', 'rollouts.id', 'stages.rollout_id')
+    .selectAll('stages')
+    .where('rollouts.status', 'in', ['running', 'paused', 'halted', 'complete'])
+    .where('stages.opened_at_ms', 'is not', null)
+    .orderBy('stages.position')
+    .execute();
+  const openedOf = Map.groupBy(stages, ({ rollout_id }) => rollout_id);
   return rows.flatMap((row) => {
     const build = firmware.get(row.firmware_id);
-    // A stage that is open has the instant of its opening; without one nobody is a member.
-    const stageOpenedAtMs = row.opened_at_ms ?? Number.NEGATIVE_INFINITY;
-    if (build === undefined) return [];
+    const opened = openedOf.get(row.id) ?? [];
+    const latest = opened.at(-1);
+    if (build === undefined || latest === undefined) return [];
     return [
       {
         id: row.id,
         name: row.name,
         status: row.status,
-        stageId: row.stage_id,
-        stage: row.stage,
-        targetLabel: row.label,
-        stageOpenedAtMs,
+        stageId: latest.id,
+        stage: latest.name,
+        // A stage that is open has the instant of its opening; without one nobody is a member.
+        stageOpenedAtMs: latest.opened_at_ms ?? Number.NEGATIVE_INFINITY,
+        opened: opened.map(({ label, percentage }) => ({ label, percentage })),
+        seed: row.seed,
         firmware: build,
       },
     ];

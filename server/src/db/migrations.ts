@@ -14,6 +14,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'fleet', up: createFleet },
   { name: 'firmware and rollouts', up: createRollouts },
   { name: 'schedules and audit', up: createSchedules },
+  { name: 'plans', up: addPlans },
+  { name: 'gates', up: addGates },
 ];
 
 async function createFleet(db: Trx, dialect: Dialect): Promise<void> {
@@ -214,6 +216,30 @@ async function createSchedules(db: Trx, dialect: Dialect): Promise<void> {
     .addColumn('details', 'text', required)
     .execute();
 }
+
+/** Rollouts that are there went by the default plan: every device of each label. */
+async function addPlans(db: Trx): Promise<void> {
+  await db.schema.alterTable('rollouts').addColumn('plan', 'text', withDefault('default')).execute();
+  await db.schema.alterTable('rollouts').addColumn('seed', 'bigint', withDefault(0)).execute();
+  await db.schema.alterTable('stages').addColumn('percentage', 'integer', withDefault(100)).execute();
+}
+
+/** Rollouts that are there have no gates: a person opens each stage. */
+async function addGates(db: Trx): Promise<void> {
+  await db.schema.alterTable('rollouts').addColumn('halted_at_ms', 'bigint').execute();
+  await db.schema.alterTable('rollouts').addColumn('halted_reason', 'text').execute();
+  await db.schema.alterTable('rollouts').addColumn('acknowledged_at_ms', 'bigint').execute();
+  await db.schema.alterTable('stages').addColumn('promotion', 'text', withDefault('manual')).execute();
+  await db.schema.alterTable('stages').addColumn('gate', 'text').execute();
+  await db.schema.alterTable('stages').addColumn('sample_reached_at_ms', 'bigint').execute();
+  // A halted rollout holds its product as a paused one does.
+  await sql`drop index rollouts_open`.execute(db);
+  await sql`create unique index rollouts_open on rollouts (product) where status in ('running', 'paused', 'halted')`.execute(
+    db,
+  );
+}
+
+const withDefault = (value: string | number) => (column: ColumnDefinitionBuilder) => column.notNull().defaultTo(value);
 
 const required = (column: ColumnDefinitionBuilder): ColumnDefinitionBuilder => column.notNull();
 

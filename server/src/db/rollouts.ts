@@ -19,17 +19,21 @@ export async function findRollout(db: Reader, name: string): Promise<Rollout | u
   return withVersion(db).where('rollouts.name', '=', name).executeTakeFirst();
 }
 
-/** The rollout of the product that is running or paused; there is at most one. */
+export async function findRolloutById(db: Reader, id: number): Promise<Rollout | undefined> {
+  return withVersion(db).where('rollouts.id', '=', id).executeTakeFirst();
+}
+
+/** The rollout of the product that is running, paused or halted; there is at most one. */
 export async function findOpenRollout(db: Reader, product: string): Promise<Rollout | undefined> {
   return withVersion(db)
     .where('rollouts.product', '=', product)
-    .where('rollouts.status', 'in', ['running', 'paused'])
+    .where('rollouts.status', 'in', ['running', 'paused', 'halted'])
     .executeTakeFirst();
 }
 
 export async function listOpenRollouts(db: Reader): Promise<readonly Rollout[]> {
   return withVersion(db)
-    .where('rollouts.status', 'in', ['running', 'paused'])
+    .where('rollouts.status', 'in', ['running', 'paused', 'halted'])
     .orderBy('rollouts.id')
     .limit(100)
     .execute();
@@ -39,14 +43,17 @@ export async function listOpenRollouts(db: Reader): Promise<readonly Rollout[]> 
 export async function listUnended(db: Reader, firmwareId: number): Promise<readonly Rollout[]> {
   return withVersion(db)
     .where('rollouts.firmware_id', '=', firmwareId)
-    .where('rollouts.status', 'in', ['draft', 'running', 'paused'])
+    .where('rollouts.status', 'in', ['draft', 'running', 'paused', 'halted'])
     .execute();
 }
 
+/** Rollouts that have not ended and aim at this label in one of their stages. */
 export async function listUnendedByLabel(db: Reader, label: string): Promise<readonly Rollout[]> {
   return withVersion(db)
-    .where('rollouts.pilot_label', '=', label)
-    .where('rollouts.status', 'in', ['draft', 'running', 'paused'])
+    .where('rollouts.id', 'in', (nested) =>
+      nested.selectFrom('stages').select('stages.rollout_id').where('stages.label', '=', label),
+    )
+    .where('rollouts.status', 'in', ['draft', 'running', 'paused', 'halted'])
     .execute();
 }
 
@@ -78,7 +85,18 @@ export async function saveRollout(
   trx: Trx,
   id: number,
   change: Partial<
-    Pick<Rollout, 'status' | 'stage' | 'target_label' | 'started_at_ms' | 'ended_at_ms' | 'ended_reason'>
+    Pick<
+      Rollout,
+      | 'status'
+      | 'stage'
+      | 'target_label'
+      | 'started_at_ms'
+      | 'ended_at_ms'
+      | 'ended_reason'
+      | 'halted_at_ms'
+      | 'halted_reason'
+      | 'acknowledged_at_ms'
+    >
   >,
 ): Promise<void> {
   await trx.updateTable('rollouts').set(change).where('id', '=', id).execute();
@@ -104,6 +122,10 @@ export async function openStage(trx: Trx, rolloutId: number, name: Stage['name']
     .execute();
 }
 
+export async function saveSampleReached(trx: Trx, stageId: number, atMs: number | null): Promise<void> {
+  await trx.updateTable('stages').set({ sample_reached_at_ms: atMs }).where('id', '=', stageId).execute();
+}
+
 export async function closeOpenStages(trx: Trx, rolloutId: number, nowMs: number): Promise<void> {
   await trx
     .updateTable('stages')
@@ -114,27 +136,37 @@ export async function closeOpenStages(trx: Trx, rolloutId: number, nowMs: number
     .execute();
 }
 
-/** How many devices each stage aims at: those of the product, and of the stage's label where it is not `general`. */
-export async function countTargeted(
-  db: Reader,
-  stage: Pick<Stage, 'label'> & {
-    readonly product: string;
-    readonly isGeneral: boolean;
-    readonly labelledUntilMs: number;
-  },
-): Promise<number> {
-  const devices = db
-    .selectFrom('devices')
+/** Devices of the product that wear the label of a stage; every device of the product where that is `general`. */
+export interface Labelled {
+  readonly label: string;
+  readonly product: string;
+  readonly isGeneral: boolean;
+  readonly labelledUntilMs: number;
+}
+
+export async function countLabelled(db: Reader, stage: Labelled): Promise<number> {
+  const { count } = await labelled(db, stage)
     .select((e) => e.fn.countAll<number>().as('count'))
-    .where('devices.product', '=', stage.product);
-  if (stage.isGeneral) return (await devices.executeTakeFirstOrThrow()).count;
-  const { count } = await devices
-    .innerJoin('device_labels', 'device_labels.device_id', 'devices.id')
-    .innerJoin('labels', 'labels.id', 'device_labels.label_id')
-    .where('labels.name', '=', stage.label)
-    .where('device_labels.put_at_ms', '<=', stage.labelledUntilMs)
     .executeTakeFirstOrThrow();
   return count;
+}
+
+/** For a stage of less than all of them: which devices it takes is not for SQL to say. */
+export async function listLabelledMacs(db: Reader, stage: Labelled): Promise<readonly string[]> {
+  return (await labelled(db, stage).select('devices.mac').execute()).map(({ mac }) => mac);
+}
+
+export function labelled(db: Reader, stage: Labelled) {
+  const devices = db.selectFrom('devices').where('devices.product', '=', stage.product);
+  if (stage.isGeneral) return devices;
+  return devices.where('devices.id', 'in', (nested) =>
+    nested
+      .selectFrom('device_labels')
+      .innerJoin('labels', 'labels.id', 'device_labels.label_id')
+      .select('device_labels.device_id')
+      .where('labels.name', '=', stage.label)
+      .where('device_labels.put_at_ms', '<=', stage.labelledUntilMs),
+  );
 }
 
 export interface StateCount {
@@ -170,14 +202,18 @@ export async function countStates(
     .execute();
 }
 
-/** Only before the pilot stage has opened. */
-export async function setPilotLabel(trx: Trx, rolloutId: number, label: string): Promise<void> {
-  await trx.updateTable('rollouts').set({ pilot_label: label }).where('id', '=', rolloutId).execute();
+/** Before the first stage has opened: it and every other stage for the label of the pilot are for this label instead. */
+export async function setPilotLabel(
+  trx: Trx,
+  rollout: Pick<Rollout, 'id' | 'pilot_label'>,
+  label: string,
+): Promise<void> {
+  await trx.updateTable('rollouts').set({ pilot_label: label }).where('id', '=', rollout.id).execute();
   await trx
     .updateTable('stages')
     .set({ label })
-    .where('rollout_id', '=', rolloutId)
-    .where('name', '=', 'pilot')
+    .where('rollout_id', '=', rollout.id)
+    .where('label', '=', rollout.pilot_label)
     .where('opened_at_ms', 'is', null)
     .execute();
 }

@@ -2,7 +2,7 @@
 // milliseconds, truth values are 0 and 1, JSON is text, so that no query has to know which database it runs on.
 
 import type { Generated, Kysely, Transaction } from 'kysely';
-import type { AssignmentState, MissedPolicy, RolloutStatus, ScheduleAction, StageName } from '#server/rollout/model.ts';
+import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#server/rollout/model.ts';
 
 export interface Schema {
   readonly catalog: CatalogTable;
@@ -105,7 +105,16 @@ export interface RolloutsTable {
   readonly pilot_label: string;
   readonly target_label: string;
   readonly status: RolloutStatus;
-  readonly stage: StageName | null;
+  readonly stage: string | null;
+  /** The name of the plan that the stages were copied from. */
+  readonly plan: string;
+  /** What the buckets of devices are made with. */
+  readonly seed: number;
+  /** Null unless the gate of its stage has halted it. */
+  readonly halted_at_ms: number | null;
+  readonly halted_reason: string | null;
+  /** Failures up to here were seen by whoever resumed it; only later ones count. */
+  readonly acknowledged_at_ms: number | null;
   readonly created_at_ms: number;
   readonly started_at_ms: number | null;
   readonly ended_at_ms: number | null;
@@ -116,8 +125,14 @@ export interface StagesTable {
   readonly id: Generated<number>;
   readonly rollout_id: number;
   readonly position: number;
-  readonly name: StageName;
+  readonly name: string;
   readonly label: string;
+  readonly percentage: number;
+  readonly promotion: Promotion;
+  /** JSON; null: there is none. */
+  readonly gate: string | null;
+  /** When as many devices were confirmed as the gate asks for. */
+  readonly sample_reached_at_ms: number | null;
   readonly opened_at_ms: number | null;
   readonly closed_at_ms: number | null;
 }

@@ -51,6 +51,11 @@ export function isOpenState(state: AssignmentState): boolean {
   return RANK[state] <= RANK.trial;
 }
 
+/** Ended, and the device does not run the build. */
+export function hasFailed(state: AssignmentState): boolean {
+  return state === 'failed' || state === 'rolled_back' || state === 'rejected';
+}
+
 /** The progress of a new offer to a device that may say that it left this very build before. */
 export function startOf(offer: { readonly leftBefore: boolean }): Progress {
   return {
@@ -99,7 +104,11 @@ export function afterSighting(
   }
   const saysItLeft = sighting.rolledBackFrom === build.version && !progress.leftBefore;
   const cameBack =
-    progress.state === 'installing' || progress.state === 'trial' || (isOpenState(progress.state) && saysItLeft);
+    progress.state === 'installing' ||
+    progress.state === 'trial' ||
+    ((isOpenState(progress.state) || progress.state === 'timed_out') && saysItLeft) ||
+    // Its time was up, but it had been seen running the build.
+    (progress.state === 'timed_out' && progress.ranBuild);
   if (!cameBack) return progress;
   const wasTried = progress.state === 'trial' || progress.ranBuild || saysItLeft;
   return { ...raise(progress, wasTried ? 'rolled_back' : 'failed'), bootCause: causeOf(sighting.bootReason) };
@@ -139,7 +148,7 @@ export function historyOf(
 }
 
 /** Whose doing a failure was. What no table names is held against the firmware: better one board waits than a fleet breaks. */
-function faultOf(cause: string | undefined): 'network' | 'device' | 'firmware' | 'server' {
+export function faultOf(cause: string | undefined): 'network' | 'device' | 'firmware' | 'server' {
   return (cause === undefined ? undefined : findDeviceError(cause)?.fault) ?? 'firmware';
 }
 

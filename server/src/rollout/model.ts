@@ -1,18 +1,13 @@
 // The facts that a decision is made from, as plain values. Whoever loads them says nothing of rules; the rules know
 // nothing of where the facts come from.
 
-import type {
-  ASSIGNMENT_STATES,
-  MISSED_POLICIES,
-  ROLLOUT_STATUSES,
-  SCHEDULE_ACTIONS,
-  STAGE_NAMES,
-} from '#protocol/admin-api.ts';
+import type { ASSIGNMENT_STATES, MISSED_POLICIES, ROLLOUT_STATUSES, SCHEDULE_ACTIONS } from '#protocol/admin-api.ts';
+import type { PROMOTIONS } from '#protocol/plan.ts';
 
 export type RolloutStatus = (typeof ROLLOUT_STATUSES)[number];
-export type StageName = (typeof STAGE_NAMES)[number];
 export type AssignmentState = (typeof ASSIGNMENT_STATES)[number];
 export type ScheduleAction = (typeof SCHEDULE_ACTIONS)[number];
+export type Promotion = (typeof PROMOTIONS)[number];
 export type MissedPolicy = (typeof MISSED_POLICIES)[number];
 
 /** What a device says of itself, and what the operator put on it. */
@@ -51,16 +46,25 @@ export interface FirmwareFacts {
   readonly images: readonly ImageFacts[];
 }
 
-/** A rollout that is open (running or paused), at its open stage; or a completed one that late devices still follow. */
+/** `general` is every device. */
+export interface OpenedStage {
+  readonly label: string;
+  readonly percentage: number;
+}
+
+/** A rollout that is open (running, paused or halted), at its open stage; or a completed one that late devices still follow. */
 export interface RolloutFacts {
   readonly id: number;
   readonly name: string;
   readonly status: RolloutStatus;
   readonly stageId: number;
-  readonly stage: StageName;
-  /** The label of the open stage; `general` is every device. */
-  readonly targetLabel: string;
+  /** The name of the stage that opened last. */
+  readonly stage: string;
   readonly stageOpenedAtMs: number;
+  /** Every stage that has opened, in their order: whoever belongs to one of them belongs to the rollout. */
+  readonly opened: readonly OpenedStage[];
+  /** What the buckets of devices are made with. */
+  readonly seed: number;
   readonly firmware: FirmwareFacts;
 }
 

@@ -30,7 +30,13 @@ export interface CheckInPlan {
 }
 
 /** Holds that leave an open assignment as it is: the device goes on with it when they end. */
-const PASSING: ReadonlySet<Reason> = new Set(['trial_running', 'rollout_paused', 'window_closed', 'backing_off']);
+const PASSING: ReadonlySet<Reason> = new Set([
+  'trial_running',
+  'rollout_halted',
+  'rollout_paused',
+  'window_closed',
+  'backing_off',
+]);
 
 /**
  * The plan for a check-in at `nowMs`. `attempts` are in the order of their making; `facts.historyOf` is not read, the

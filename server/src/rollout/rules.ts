@@ -2,8 +2,9 @@
 // compared by a test), the answer of `otter device explain` and the reason on the wire. What is unknown holds.
 
 import { nextOfferAtMs } from './back-off.ts';
+import { bucketOf } from './bucket.ts';
 import type { BuildHistory, Facts, ImageFacts } from './model.ts';
-import { imageFor, membership, type Target, targetOf } from './target.ts';
+import { imageFor, type Membership, membership, type Target, targetOf } from './target.ts';
 import { compareVersions, isVersion } from './version.ts';
 
 /** The facts with what follows from them, worked out once for all rules. */
@@ -52,6 +53,13 @@ export const RULES = [
     saw: stageFacts,
   },
   {
+    id: 'percentage_not_reached',
+    outcome: 'hold',
+    when: 'the bucket of the device is above the percentage of the open stage, and no stable build is newer than what it runs',
+    matches: (c) => isOutside(c, 'bucket_later') && !isBehindStable(c),
+    saw: stageFacts,
+  },
+  {
     id: 'not_in_stage',
     outcome: 'hold',
     when: 'a rollout is open, the device is not in its stage, and no stable build is newer than what it runs',
@@ -86,6 +94,13 @@ export const RULES = [
     when: 'the device runs a newer version than the target, and the target is not its way home from a blocked build',
     matches: (c) => c.target?.source !== 'prior_stable' && !(c.order !== undefined && c.order < 0),
     saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
+  },
+  {
+    id: 'rollout_halted',
+    outcome: 'hold',
+    when: 'the rollout is halted: the gate of its stage failed',
+    matches: (c) => c.target?.rollout.status === 'halted',
+    saw: (c) => `rollout ${c.target?.rollout.name ?? 'none'} is ${c.target?.rollout.status ?? 'none'}`,
   },
   {
     id: 'rollout_paused',
@@ -190,7 +205,7 @@ export function caseOf(facts: Facts, nowMs: number): Case {
   };
 }
 
-function isOutside(c: Case, why: 'label_missing' | 'label_too_new'): boolean {
+function isOutside(c: Case, why: Exclude<Membership, 'member'>): boolean {
   return (
     c.facts.rollout !== undefined &&
     c.target?.source !== 'prior_stable' &&
@@ -220,7 +235,9 @@ function stageFacts(c: Case): string {
   const { rollout, device } = c.facts;
   if (rollout === undefined) return 'no open rollout';
   const labels = device.labels.map(({ name }) => name).join(', ') || 'none';
-  return `rollout ${rollout.name} is at ${rollout.stage} for label ${rollout.targetLabel}; labels of the device: ${labels} (${membership(rollout, device)})`;
+  const stages = rollout.opened.map(({ label, percentage }) => `${percentage} % of ${label}`).join(', ');
+  const bucket = `bucket ${bucketOf(rollout.seed, device.mac)} of 10000`;
+  return `rollout ${rollout.name} is at ${rollout.stage} for ${stages}; labels of the device: ${labels}; ${bucket} (${membership(rollout, device)})`;
 }
 
 function windowFacts(c: Case): string {

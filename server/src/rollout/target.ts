@@ -3,7 +3,8 @@
 // the open stage goes to its rollout; every other to the stable build.
 
 import { GENERAL_LABEL } from '#protocol/words.ts';
-import type { DeviceFacts, Facts, ImageFacts, RolloutFacts } from './model.ts';
+import { isWithinPercentage } from './bucket.ts';
+import type { DeviceFacts, Facts, ImageFacts, OpenedStage, RolloutFacts } from './model.ts';
 
 type TargetSource = 'prior_stable' | 'rollout' | 'stable';
 
@@ -12,7 +13,9 @@ export interface Target {
   readonly rollout: RolloutFacts;
 }
 
-export type Membership = 'member' | 'label_missing' | 'label_too_new';
+/** The best that one of the opened stages says of a device, in this order. */
+const MEMBERSHIPS = ['member', 'bucket_later', 'label_too_new', 'label_missing'] as const;
+export type Membership = (typeof MEMBERSHIPS)[number];
 
 export function targetOf(facts: Facts): Target | undefined {
   const { running, rollout, stable } = facts;
@@ -22,14 +25,21 @@ export function targetOf(facts: Facts): Target | undefined {
 }
 
 /**
- * Whether the open stage includes the device. A label that was put on after the stage opened counts from the next stage
- * on, so that labelling a board never updates it by accident.
+ * Whether one of the opened stages includes the device: its label, and the bucket within the percentage. A label that was
+ * put on after the latest stage opened counts from the next one on, so that labelling a board never updates it by accident.
  */
 export function membership(rollout: RolloutFacts, device: DeviceFacts): Membership {
-  if (rollout.targetLabel === GENERAL_LABEL) return 'member';
-  const label = device.labels.find(({ name }) => name === rollout.targetLabel);
-  if (label === undefined) return 'label_missing';
-  return label.putAtMs <= rollout.stageOpenedAtMs ? 'member' : 'label_too_new';
+  const ofStages = new Set(rollout.opened.map((stage) => membershipOf(stage, rollout, device)));
+  return MEMBERSHIPS.find((candidate) => ofStages.has(candidate)) ?? 'label_missing';
+}
+
+function membershipOf(stage: OpenedStage, rollout: RolloutFacts, device: DeviceFacts): Membership {
+  if (stage.label !== GENERAL_LABEL) {
+    const label = device.labels.find(({ name }) => name === stage.label);
+    if (label === undefined) return 'label_missing';
+    if (!(label.putAtMs <= rollout.stageOpenedAtMs)) return 'label_too_new';
+  }
+  return isWithinPercentage(rollout.seed, device.mac, stage.percentage) ? 'member' : 'bucket_later';
 }
 
 /**

@@ -52,7 +52,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<Schedul
   };
   await takeIn();
   const enqueueTick = (): void =>
-    enqueue(async () => tick(deps, clock()), 'schedules could not be run; they are tried again');
+    enqueue(async () => tick(deps, clock()), 'schedules and gates could not be seen to; they are tried again');
   const timer = setInterval(enqueueTick, TICK_MS);
   let resting: NodeJS.Timeout | undefined;
   watchFile(file, { interval: FILE_POLL_MS, persistent: false }, (seen) => {

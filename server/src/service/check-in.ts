@@ -15,13 +15,14 @@ import {
 } from '#server/db/devices.ts';
 import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { startOf, type Sighting } from '#server/rollout/assignment.ts';
+import { hasFailed, startOf, type Sighting } from '#server/rollout/assignment.ts';
 import type { Decision } from '#server/rollout/decide.ts';
 import type { DeviceFacts } from '#server/rollout/model.ts';
 import { type CheckInPlan, planCheckIn } from '#server/rollout/plan.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf, progressColumns } from './device-facts.ts';
+import { haltIfFailed } from './gates.ts';
 import { offeredManifestOf } from './manifest.ts';
 
 /** A check-in as the edge read it: names canonical, telemetry already reduced to what makes sense. */
@@ -79,6 +80,8 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const view = await deps.catalog.within(trx);
   const plan = planFor(known, facts, view, nowMs);
   const assignmentId = await savePlan(trx, deviceId, plan, known.sighting, nowMs);
+  for (const { progress, rolloutId } of plan.changed)
+    if (hasFailed(progress.state)) await haltIfFailed(deps, trx, rolloutId, nowMs);
   await setDeviceStatus(trx, deviceId, plan.status);
   return {
     answer: answer(deps, { plan, view, labels: facts.labels, assignmentId, nowMs }),

@@ -1,6 +1,7 @@
 // What every use case needs, built once by `main.ts` and passed as first argument.
 
 import type { Logger } from 'pino';
+import type { Plan } from '#protocol/plan.ts';
 import type { Database } from '#server/db/database.ts';
 import type { DiskStore } from '#server/storage/disk-store.ts';
 import type { Catalog } from './catalog.ts';
@@ -12,6 +13,8 @@ export interface Settings {
   readonly pollJitter: number;
   /** Label hints that become labels by themselves. */
   readonly labelsFromHints: readonly string[];
+  /** Plans of the configuration, beside those that are built in. */
+  readonly plans: readonly Plan[];
   readonly maxImageBytes: number;
   readonly maxDownloads: number;
 }

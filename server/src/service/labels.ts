@@ -52,7 +52,7 @@ export async function deleteLabel(deps: Deps, name: string, nowMs: number): Prom
     const label = await getLabel(trx, name);
     const users = (await listUnendedByLabel(trx, name)).map((rollout) => rollout.name);
     if (users.length > 0)
-      throw new OtterError('in_use', `label ${name} is the pilot of ${users.join(', ')}`, 'complete or abort it first');
+      throw new OtterError('in_use', `label ${name} is a stage of ${users.join(', ')}`, 'complete or abort it first');
     const devices = await deleteRow(trx, label.id);
     await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.delete', subject: name, details: { devices } });
     return { devices };

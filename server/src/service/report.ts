@@ -5,11 +5,12 @@ import type { ReportStatus, ReportStatusAnswer } from '#protocol/device-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { addReport, findLatestAssignmentId, lockAssignment, saveProgress } from '#server/db/assignments.ts';
 import { setDeviceStatus } from '#server/db/devices.ts';
-import { afterReport, isOpenState } from '#server/rollout/assignment.ts';
+import { afterReport, hasFailed, isOpenState } from '#server/rollout/assignment.ts';
 import type { AssignmentState } from '#server/rollout/model.ts';
 import type { DeviceStatus } from '#server/rollout/plan.ts';
 import type { Deps } from './deps.ts';
 import { progressColumns, progressOf } from './device-facts.ts';
+import { haltIfFailed } from './gates.ts';
 
 export interface Report {
   readonly mac: string;
@@ -50,6 +51,8 @@ export async function report(deps: Deps, request: Report, nowMs: number): Promis
     );
     const isLatest = (await findLatestAssignmentId(trx, assignment.device_id)) === assignment.id;
     if (isLatest) await setDeviceStatus(trx, assignment.device_id, statusAfter(progress.state));
+    if (progress.state !== assignment.state && hasFailed(progress.state))
+      await haltIfFailed(deps, trx, assignment.rollout_id, nowMs);
     return { state: progress.state, duplicate: false };
   });
 }

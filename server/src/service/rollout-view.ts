@@ -2,12 +2,22 @@
 
 import type { Rollout } from '#protocol/admin-api.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
-import { countStates, countTargeted, listStages, type Rollout as RolloutRow, type Stage } from '#server/db/rollouts.ts';
+import {
+  countLabelled,
+  countStates,
+  listLabelledMacs,
+  listStages,
+  type Rollout as RolloutRow,
+  type Stage,
+} from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
+import { isOpen } from '#server/rollout/advance.ts';
 import { adoptionOf } from '#server/rollout/adoption.ts';
+import { isWithinPercentage } from '#server/rollout/bucket.ts';
 import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 import { toInstant, toInstantOrNull } from './instant.ts';
+import { gateOf, judgeRollout } from './stage-tally.ts';
 
 export async function viewRollouts(
   deps: Deps,
@@ -33,6 +43,7 @@ async function viewRollout(
   nowMs: number,
 ): Promise<Rollout> {
   const counts = await countStates(db, row.id, silentBeforeMs(deps.settings, nowMs));
+  const judged = isOpen(row.status) ? await judgeRollout(deps.settings, db, row, nowMs) : undefined;
   const views = stages.map(async (stage) => {
     const ofStage = counts
       .filter(({ stage_id }) => stage_id === stage.id)
@@ -40,6 +51,10 @@ async function viewRollout(
     return {
       stage: stage.name,
       label: stage.label,
+      percentage: stage.percentage,
+      promotion: stage.promotion,
+      gate: gateOf(stage) ?? null,
+      verdict: judged?.stage.id === stage.id ? { state: judged.verdict.state, text: judged.verdict.text } : null,
       opened_at: toInstantOrNull(stage.opened_at_ms),
       closed_at: toInstantOrNull(stage.closed_at_ms),
       adoption: adoptionOf(await targeted(db, row, stage, nowMs), ofStage),
@@ -50,6 +65,7 @@ async function viewRollout(
     product: row.product,
     version: row.version,
     status: row.status,
+    plan: row.plan,
     stage: row.stage,
     target_label: row.target_label,
     pilot_label: row.pilot_label,
@@ -57,16 +73,21 @@ async function viewRollout(
     started_at: toInstantOrNull(row.started_at_ms),
     ended_at: toInstantOrNull(row.ended_at_ms),
     ended_reason: row.ended_reason,
+    halted_at: toInstantOrNull(row.halted_at_ms),
+    halted_reason: row.halted_reason,
     stages: await Promise.all(views),
   };
 }
 
 /** A stage that is not open yet is counted as if it opened now. */
 async function targeted(db: Reader, row: RolloutRow, stage: Stage, nowMs: number): Promise<number> {
-  return countTargeted(db, {
+  const who = {
     label: stage.label,
     product: row.product,
     isGeneral: stage.label === GENERAL_LABEL,
     labelledUntilMs: stage.opened_at_ms ?? nowMs,
-  });
+  };
+  if (stage.percentage >= 100) return countLabelled(db, who);
+  const macs = await listLabelledMacs(db, who);
+  return macs.filter((mac) => isWithinPercentage(row.seed, mac, stage.percentage)).length;
 }

@@ -2,7 +2,8 @@
 
 import type { Rollout } from '#protocol/admin-api.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
-import { DEFAULT_PILOT_LABEL, DEFAULT_PRODUCT, GENERAL_LABEL } from '#protocol/words.ts';
+import { DEFAULT_PLAN, findShrinking, type Plan } from '#protocol/plan.ts';
+import { DEFAULT_PRODUCT, GENERAL_LABEL } from '#protocol/words.ts';
 import { supersedeOpen } from '#server/db/assignments.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
@@ -13,6 +14,7 @@ import {
   findOpenRollout,
   findRollout,
   listRollouts as listRows,
+  listStages,
   openStage,
   setPilotLabel,
   type Rollout as RolloutRow,
@@ -23,12 +25,14 @@ import { advance, type RolloutCommand, type RolloutState } from '#server/rollout
 import type { Deps } from './deps.ts';
 import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from './firmware.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
+import { getPlan } from './plans.ts';
 import { viewRollouts } from './rollout-view.ts';
 
 export interface NewRollout {
   readonly version: string;
   readonly product?: string | undefined;
   readonly name?: string | undefined;
+  readonly plan?: string | undefined;
   readonly pilot_label?: string | undefined;
 }
 
@@ -63,24 +67,24 @@ export async function getRollout(deps: Deps, name: string, nowMs: number): Promi
   return viewOne(deps, read, name, nowMs);
 }
 
-/** A draft. The pilot label is made if it is new. Throws `firmware_unknown`, `firmware_blocked`, `name_taken`, `name_reserved`. */
+/**
+ * A draft with the stages of its plan. Labels of stages are made if they are new. Throws `plan_unknown`,
+ * `firmware_unknown`, `firmware_blocked`, `name_taken`, `name_reserved`, `field_invalid`.
+ */
 export async function createRollout(deps: Deps, request: NewRollout, nowMs: number): Promise<Rollout> {
-  const pilotLabel = request.pilot_label ?? DEFAULT_PILOT_LABEL;
-  if (pilotLabel === GENERAL_LABEL)
-    throw new OtterError(
-      'name_reserved',
-      `the label ${GENERAL_LABEL} means every device`,
-      'choose the label of a few devices as pilot',
-    );
+  const plan = getPlan(deps.settings, request.plan ?? DEFAULT_PLAN);
+  const stages: Plan['stages'] =
+    request.pilot_label === undefined ? plan.stages : withPilotLabel(plan.stages, request.pilot_label);
+  const pilotLabel = stages[0]?.label ?? GENERAL_LABEL;
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const firmware = await getFirmwareRow(trx, request);
     refuseBlocked(firmware);
-    const name = request.name ?? (await freeName(trx, firmware));
+    const name = request.name ?? (await freeName(trx, firmware, plan));
     if ((await findRollout(trx, name)) !== undefined)
       throw new OtterError('name_taken', `rollout ${name} exists`, 'choose another name');
-    await addLabel(trx, { name: pilotLabel, description: 'pilot of a rollout', nowMs });
-    const unopened = { opened_at_ms: null, closed_at_ms: null };
+    for (const label of labelsOf(stages))
+      await addLabel(trx, { name: label, description: 'stage of a rollout', nowMs });
     await addRollout(
       trx,
       {
@@ -90,23 +94,35 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
         pilot_label: pilotLabel,
         target_label: pilotLabel,
         status: 'draft',
+        plan: plan.name,
+        seed: Math.floor(deps.random() * 2 ** 32),
         stage: null,
         created_at_ms: nowMs,
         started_at_ms: null,
         ended_at_ms: null,
         ended_reason: null,
+        halted_at_ms: null,
+        halted_reason: null,
+        acknowledged_at_ms: null,
       },
-      [
-        { position: 1, name: 'pilot', label: pilotLabel, ...unopened },
-        { position: 2, name: 'expand', label: GENERAL_LABEL, ...unopened },
-      ],
+      stages.map(({ name: stage, label, percentage, promotion, gate }, index) => ({
+        position: index + 1,
+        name: stage,
+        label,
+        percentage,
+        promotion,
+        gate: gate === undefined ? null : JSON.stringify(gate),
+        sample_reached_at_ms: null,
+        opened_at_ms: null,
+        closed_at_ms: null,
+      })),
     );
     await addAudit(trx, {
       atMs: nowMs,
       actor: 'admin',
       action: 'rollout.create',
       subject: name,
-      details: { firmware: subjectOf(firmware), pilot_label: pilotLabel },
+      details: { firmware: subjectOf(firmware), plan: plan.name, pilot_label: pilotLabel },
     });
     return viewOne(deps, trx, name, nowMs);
   });
@@ -125,7 +141,9 @@ export async function commandRollout(deps: Deps, name: string, command: Command,
 export async function moveRollout(trx: Trx, name: string, request: Command, nowMs: number): Promise<void> {
   await raiseRevision(trx);
   const row = await getRow(trx, name);
-  const moved = advance({ status: row.status, stage: row.stage ?? undefined }, request.command);
+  const stages = await listStages(trx, [row.id]);
+  const names = stages.map((stage) => stage.name);
+  const moved = advance({ status: row.status, stage: row.stage ?? undefined }, request.command, names);
   if (!moved.ok)
     throw new OtterError(
       'invalid_transition',
@@ -133,8 +151,13 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
       nextCommands(row),
     );
   if (request.command === 'start') await refuseStart(trx, row);
-  if (request.pilotLabel !== undefined) await setPilotLabel(trx, row.id, request.pilotLabel);
-  await saveMove(trx, { ...row, pilot_label: request.pilotLabel ?? row.pilot_label }, request, moved.next, nowMs);
+  if (row.status === 'halted' && request.command === 'resume') refuseWithoutReason(row, request);
+  if (request.pilotLabel !== undefined) {
+    refusePilotLabel(stages, request.pilotLabel);
+    await addLabel(trx, { name: request.pilotLabel, description: 'stage of a rollout', nowMs });
+    await setPilotLabel(trx, row, request.pilotLabel);
+  }
+  await saveMove(trx, row, request, moved.next, nowMs);
   await addAudit(trx, {
     atMs: nowMs,
     actor: request.actor,
@@ -154,15 +177,33 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
   const ends = status === 'complete' || status === 'aborted';
   if (changesStage || ends) await closeOpenStages(trx, row.id, nowMs);
   if (changesStage && stage !== undefined) await openStage(trx, row.id, stage, nowMs);
+  const open = (await listStages(trx, [row.id])).find(({ name }) => name === stage);
   if (status === 'aborted') await supersedeOpen(trx, row.id, nowMs);
   await saveRollout(trx, row.id, {
     status,
     stage: stage ?? null,
-    target_label: stage === 'expand' ? GENERAL_LABEL : row.pilot_label,
+    target_label: open?.label ?? row.target_label,
     started_at_ms: row.started_at_ms ?? (status === 'running' ? nowMs : null),
     ended_at_ms: ends ? nowMs : null,
     ended_reason: ends ? (request.reason ?? null) : null,
+    ...haltOf(row, request, status, nowMs),
   });
+}
+
+/** A halt is remembered until somebody resumes, and whoever does that has seen the failures so far. */
+function haltOf(row: RolloutRow, request: Command, status: RolloutRow['status'], nowMs: number): Partial<RolloutRow> {
+  if (status === 'halted') return { halted_at_ms: nowMs, halted_reason: request.reason ?? null };
+  if (row.status !== 'halted' || status !== 'running') return {};
+  return { halted_at_ms: null, halted_reason: null, acknowledged_at_ms: nowMs };
+}
+
+function refuseWithoutReason(row: RolloutRow, request: Command): void {
+  if (request.reason !== undefined && request.reason.trim() !== '') return;
+  throw new OtterError(
+    'reason_missing',
+    `rollout ${row.name} is halted: ${row.halted_reason ?? ''}`,
+    'say why it may go on all the same: the failures seen so far do not count any more then',
+  );
 }
 
 async function refuseStart(trx: Trx, row: RolloutRow): Promise<void> {
@@ -194,6 +235,8 @@ function nextCommands(row: RolloutRow): string {
       return 'promote, pause or abort it';
     case 'paused':
       return 'resume or abort it';
+    case 'halted':
+      return 'resume it with a reason, or abort it';
     case 'complete':
     case 'aborted':
       return 'create a new rollout';
@@ -202,9 +245,59 @@ function nextCommands(row: RolloutRow): string {
   }
 }
 
-/** The version, with the product where it is a named one; with a number where that rollout was there before. */
-async function freeName(db: Reader, firmware: { readonly product: string; readonly version: string }): Promise<string> {
-  const base = firmware.product === DEFAULT_PRODUCT ? firmware.version : `${firmware.product}-${firmware.version}`;
+/**
+ * The stages with another label for the pilot: that of the first stage, wherever it stands. Throws `name_reserved`, and
+ * `field_invalid` where the plan has no pilot or would take devices away again.
+ */
+function withPilotLabel(stages: Plan['stages'], label: string): Plan['stages'] {
+  refusePilotLabel(stages, label);
+  const before = stages[0]?.label;
+  return stages.map((stage) => (stage.label === before ? Object.assign({}, stage, { label }) : stage));
+}
+
+function refusePilotLabel(
+  stages: readonly Pick<Plan['stages'][number], 'name' | 'label' | 'percentage'>[],
+  label: string,
+) {
+  if (label === GENERAL_LABEL)
+    throw new OtterError(
+      'name_reserved',
+      `the label ${GENERAL_LABEL} means every device`,
+      'choose the label of a few devices as pilot',
+    );
+  const before = stages[0]?.label;
+  if (before === GENERAL_LABEL)
+    throw new OtterError(
+      'field_invalid',
+      'pilot_label: the plan begins with every device, it has no pilot',
+      'leave the label out, or take a plan with a pilot',
+    );
+  const labels = stages.map(({ label: own, percentage }) => ({ label: own === before ? label : own, percentage }));
+  const shrinking = stages[findShrinking(labels)];
+  if (shrinking !== undefined)
+    throw new OtterError(
+      'field_invalid',
+      `pilot_label: stage ${shrinking.name} would take fewer devices with label ${label} than a stage before it`,
+      'choose a label that the plan does not use',
+    );
+}
+
+function labelsOf(stages: Plan['stages']): readonly string[] {
+  return [...new Set(stages.map(({ label }) => label))].filter((label) => label !== GENERAL_LABEL);
+}
+
+/** The version, with product and plan where they are named ones; with a number where that rollout was there before. */
+async function freeName(
+  db: Reader,
+  firmware: { readonly product: string; readonly version: string },
+  plan: Plan,
+): Promise<string> {
+  const parts = [
+    ...(firmware.product === DEFAULT_PRODUCT ? [] : [firmware.product]),
+    firmware.version,
+    ...(plan.name === DEFAULT_PLAN ? [] : [plan.name]),
+  ];
+  const base = parts.join('-');
   for (let number = 1; ; number += 1) {
     const name = number === 1 ? base : `${base}-${number}`;
     if ((await findRollout(db, name)) === undefined) return name;

@@ -1,0 +1,55 @@
+// A plan: the stages that a rollout goes through, by name. It is copied into a rollout when that is created, so a later edit
+// of the plan never reaches a rollout that exists. It says who belongs to a stage, never which firmware goes out.
+
+import { type Static, Type } from 'typebox';
+import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_SOAK_S } from '#protocol/limits.ts';
+import { Name } from '#protocol/words.ts';
+
+export const DEFAULT_PLAN = 'default';
+
+const Percent = Type.Number({ minimum: 0, maximum: 100 });
+
+export const PROMOTIONS = ['manual', 'auto'] as const;
+
+/** What a stage must show before the next one opens; docs/rollout.md says how each member is counted. */
+export const Gate = Type.Object({
+  min_confirmed: Type.Integer({ minimum: 1, description: 'the sample' }),
+  max_failed: Type.Optional(Type.Integer({ minimum: 0 })),
+  max_failed_pct: Type.Optional(Percent),
+  max_silent_pct: Type.Optional(Percent),
+  soak_s: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_SOAK_S })),
+});
+export type Gate = Static<typeof Gate>;
+
+const PlanStage = Type.Object({
+  name: Name,
+  label: Name,
+  percentage: Type.Integer({
+    minimum: 1,
+    maximum: 100,
+    description: 'share of the devices with the label; of one label it only grows from stage to stage',
+  }),
+  promotion: Type.Unsafe<(typeof PROMOTIONS)[number]>({
+    type: 'string',
+    enum: [...PROMOTIONS],
+    description: 'who opens the next stage: a person, or the gate when it has passed',
+  }),
+  gate: Type.Optional(Gate),
+});
+
+export const Plan = Type.Object(
+  {
+    name: Name,
+    description: Type.String({ maxLength: MAX_DESCRIPTION_CHARS }),
+    stages: Type.Array(PlanStage, { minItems: 1, maxItems: MAX_PLAN_STAGES }),
+  },
+  { $id: 'Plan' },
+);
+export type Plan = Static<typeof Plan>;
+
+/** The position of the first stage that asks for a smaller share of a label than a stage before it; -1: none does. */
+export function findShrinking(stages: readonly { readonly label: string; readonly percentage: number }[]): number {
+  return stages.findIndex(({ label, percentage }, index) =>
+    stages.slice(0, index).some((earlier) => earlier.label === label && !(earlier.percentage <= percentage)),
+  );
+}

@@ -1,0 +1,202 @@
+// Reads `config/plans.yaml`: the plans of this server beside those that are built in. It reads and judges; a plan does
+// nothing until a rollout is made from it, and what stands in a rollout then is a copy.
+
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S } from '#protocol/limits.ts';
+import { findShrinking, type Gate, type Plan, PROMOTIONS } from '#protocol/plan.ts';
+import { NAME_PATTERN } from '#protocol/words.ts';
+import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
+import { errorAt, type Problem } from './problem.ts';
+import { checkShape } from './shape.ts';
+import { parseDurationS, parsePercent, suggestDuration, suggestPercent } from './units.ts';
+import { type KeyPath, keyText, readYamlDocument, type Source } from './yaml-document.ts';
+
+type PlanFileResult =
+  | { readonly ok: true; readonly plans: readonly Plan[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+const closed = { additionalProperties: false };
+
+const Percentage = Type.Refine(
+  Type.Unknown({ description: 'a whole percentage from 1% to 100%', examples: ['5%'] }),
+  (value) => {
+    const percent = parsePercent(value);
+    return Number.isInteger(percent) && percent !== undefined && percent >= 1 && percent <= 100;
+  },
+  (value) => (parsePercent(value) === undefined ? suggestPercent(value) : 'write a whole percentage from 1% to 100%'),
+);
+
+const Share = Type.Refine(
+  Type.Unknown({ description: 'a percentage from 0% to 100%', examples: ['2%'] }),
+  (value) => (parsePercent(value) ?? Number.NaN) <= 100,
+  (value) => (parsePercent(value) === undefined ? suggestPercent(value) : 'write a percentage from 0% to 100%'),
+);
+
+const Soak = Type.Refine(
+  Type.Unknown({ description: 'a duration of at most 30d', examples: ['1h'] }),
+  (value) => (parseDurationS(value) ?? Number.NaN) <= MAX_SOAK_S,
+  (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration of at most 30d'),
+);
+
+const GateRow = Type.Object(
+  {
+    min_confirmed: Type.Integer({ minimum: 1, description: 'a number of devices, 1 or more', examples: ['5'] }),
+    max_failed: Type.Optional(Type.Integer({ minimum: 0, description: 'a number of devices', examples: ['0'] })),
+    max_failed_pct: Type.Optional(Share),
+    max_silent_pct: Type.Optional(Share),
+    soak: Type.Optional(Soak),
+  },
+  { ...closed, description: 'a section with min_confirmed', examples: ['{min_confirmed: 5, max_failed: 0}'] },
+);
+type GateRow = Static<typeof GateRow>;
+
+const StageRow = Type.Object(
+  {
+    name: nameOf('stage', 'a-few'),
+    label: nameOf('label', 'general'),
+    percentage: Type.Optional(Percentage),
+    promotion: Type.Optional(Type.Enum(PROMOTIONS, { description: 'manual or auto', examples: ['manual'] })),
+    gate: Type.Optional(GateRow),
+  },
+  { ...closed, description: 'a section with name and label' },
+);
+type StageRow = Static<typeof StageRow>;
+
+const PlanRow = Type.Object(
+  {
+    name: nameOf('plan', 'by-region'),
+    description: Type.Optional(
+      Type.String({
+        maxLength: MAX_DESCRIPTION_CHARS,
+        pattern: '^[^\\u0000-\\u001f\\u007f]*$',
+        description: `a line of at most ${MAX_DESCRIPTION_CHARS} characters`,
+        examples: ['one region after the other'],
+      }),
+    ),
+    stages: Type.Array(StageRow, {
+      minItems: 1,
+      maxItems: MAX_PLAN_STAGES,
+      description: `a list of 1 to ${MAX_PLAN_STAGES} stages`,
+      examples: ['[{name: everyone, label: general}]'],
+    }),
+  },
+  { ...closed, description: 'a section with name and stages' },
+);
+type PlanRow = Static<typeof PlanRow>;
+
+const PlanFile = Type.Object(
+  {
+    plans: Type.Optional(
+      Type.Array(PlanRow, { maxItems: MAX_PLANS, description: `a list of at most ${MAX_PLANS} plans` }),
+    ),
+  },
+  { ...closed, description: 'the key plans with a list' },
+);
+
+/** The rows as far as they can be read one by one, for the rules between keys and between rows. */
+const LooseFile = Type.Object({ plans: Type.Array(Type.Unknown()) });
+const Named = Type.Object({ name: Type.String() });
+
+/** The plans of `file`, or everything that is wrong with it. A missing file means that there are none. */
+export function loadPlanFile(file: string): PlanFileResult {
+  const document = readYamlDocument(file);
+  if (document.missing) return { ok: true, plans: [] };
+  if (document.value === undefined) return { ok: false, problems: document.problems };
+  const rows = Value.Check(LooseFile, document.value) ? document.value.plans : [];
+  const problems = [
+    ...document.problems,
+    ...checkShape(PlanFile, document),
+    ...checkNames(rows, ['plans'], 'plan', document),
+    ...checkBuiltIn(rows, document),
+    ...rows.flatMap((row, index) => (Value.Check(PlanRow, row) ? checkStages(row, index, document) : [])),
+  ];
+  if (problems.length > 0 || !Value.Check(PlanFile, document.value)) return { ok: false, problems };
+  return { ok: true, plans: (document.value.plans ?? []).map(toPlan) };
+}
+
+function checkStages(row: PlanRow, index: number, source: Source): readonly Problem[] {
+  const path = ['plans', `${index}`, 'stages'];
+  const shrinking = findShrinking(row.stages.map(toStage));
+  const name = row.stages[shrinking]?.name;
+  return [
+    ...checkNames(row.stages, path, 'stage', source),
+    ...row.stages.flatMap(({ promotion, gate }, stage) =>
+      promotion === 'auto' && gate === undefined
+        ? [
+            problemAt(
+              [...path, `${stage}`, 'gate'],
+              'is required for promotion auto and missing',
+              'add "gate: {min_confirmed: 5, max_failed: 0}", or leave the promotion to people',
+              source,
+            ),
+          ]
+        : [],
+    ),
+    ...(name === undefined
+      ? []
+      : [
+          problemAt(
+            [...path, `${shrinking}`, 'percentage'],
+            `stage ${name} takes a smaller share of its label than a stage before it`,
+            'a percentage of one label only grows: no device is taken away again',
+            source,
+          ),
+        ]),
+  ];
+}
+
+function checkBuiltIn(rows: readonly unknown[], source: Source): readonly Problem[] {
+  const builtIn = new Set(BUILT_IN_PLANS.map(({ name }) => name));
+  return rows.flatMap((row, index) =>
+    Value.Check(Named, row) && builtIn.has(row.name)
+      ? [problemAt(['plans', `${index}`, 'name'], `the plan ${row.name} is built in`, 'choose another name', source)]
+      : [],
+  );
+}
+
+function checkNames(rows: readonly unknown[], path: KeyPath, thing: string, source: Source): readonly Problem[] {
+  const names = rows.map((row) => (Value.Check(Named, row) ? row.name : undefined));
+  return names.flatMap((name, index) => {
+    const first = names.indexOf(name);
+    if (name === undefined || first === index) return [];
+    const { line } = source.place([...path, `${first}`, 'name']);
+    const message = `the name ${JSON.stringify(name)} is taken in line ${line}`;
+    return [problemAt([...path, `${index}`, 'name'], message, `give each ${thing} its own name`, source)];
+  });
+}
+
+/** A key that is left out has no place of its own; then the problem stands where its section begins. */
+function problemAt(path: KeyPath, message: string, hint: string, source: Source): Problem {
+  return errorAt({ ...source.place(path), key: keyText(path) }, message, hint);
+}
+
+function toPlan({ name, description, stages }: PlanRow): Plan {
+  return { name, description: description ?? '', stages: stages.map(toStage) };
+}
+
+function toStage({ name, label, percentage, promotion, gate }: StageRow): Plan['stages'][number] {
+  return {
+    name,
+    label,
+    percentage: parsePercent(percentage) ?? 100,
+    promotion: promotion ?? 'manual',
+    ...(gate === undefined ? {} : { gate: toGate(gate) }),
+  };
+}
+
+function toGate({ min_confirmed, max_failed, max_failed_pct, max_silent_pct, soak }: GateRow): Gate {
+  const numbers = {
+    max_failed,
+    max_failed_pct: parsePercent(max_failed_pct),
+    max_silent_pct: parsePercent(max_silent_pct),
+    soak_s: parseDurationS(soak),
+  };
+  const given = Object.entries(numbers).filter(([, value]) => value !== undefined);
+  return { min_confirmed, ...Object.fromEntries(given) };
+}
+
+function nameOf(thing: string, example: string) {
+  const description = `the name of a ${thing}: lower-case letters, digits, dot, dash, underscore; at most 32`;
+  return Type.String({ pattern: NAME_PATTERN, description, examples: [example] });
+}

@@ -1,0 +1,144 @@
+// What became of the devices of one stage, as the gate counts them, and the assignments whose time is up.
+
+import { sql } from 'kysely';
+import type { AssignmentState } from '#server/rollout/model.ts';
+import type { Reader, Trx } from './schema.ts';
+import { type Labelled, labelled } from './rollouts.ts';
+
+const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
+const ENDED = ['confirmed', 'failed', 'rolled_back', 'rejected', 'timed_out'] satisfies readonly AssignmentState[];
+
+export interface AnswerCount {
+  readonly state: AssignmentState;
+  readonly error_code: string | null;
+  readonly boot_cause: string | null;
+  /** 1: it ended at or before the given instant. */
+  readonly is_acknowledged: number;
+  readonly count: number;
+}
+
+/** The latest attempt of each device in this stage that has ended, counted by how. */
+export async function countAnswers(
+  db: Reader,
+  stageId: number,
+  acknowledgedAtMs: number,
+): Promise<readonly AnswerCount[]> {
+  return db
+    .selectFrom('assignments')
+    .select((e) => [
+      'state',
+      'error_code',
+      'boot_cause',
+      sql<number>`case when updated_at_ms <= ${acknowledgedAtMs} then 1 else 0 end`.as('is_acknowledged'),
+      e.fn.countAll<number>().as('count'),
+    ])
+    .where('id', 'in', (nested) =>
+      nested
+        .selectFrom('assignments as latest')
+        .select((e) => e.fn.max('latest.id').as('id'))
+        .where('latest.stage_id', '=', stageId)
+        .where('latest.is_rollback', '=', 0)
+        .where('latest.state', 'in', ENDED)
+        .groupBy('latest.device_id'),
+    )
+    .groupBy(['state', 'error_code', 'boot_cause', sql`4`])
+    .execute();
+}
+
+export async function countOpen(db: Reader, stageId: number): Promise<number> {
+  const { count } = await db
+    .selectFrom('assignments')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('stage_id', '=', stageId)
+    .where('is_rollback', '=', 0)
+    .where('state', 'in', OPEN)
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+/** Devices seen since then that still need the build, or that got it in this stage; none that left or refused it. */
+export async function listAboutMacs(
+  db: Reader,
+  who: Labelled,
+  stage: {
+    readonly id: number;
+    readonly rolloutId: number;
+    readonly version: string;
+    readonly seenSinceMs: number;
+  },
+): Promise<readonly string[]> {
+  const rows = await labelled(db, who)
+    .innerJoin('presence', 'presence.device_id', 'devices.id')
+    .select('devices.mac')
+    .where('presence.last_seen_at_ms', '>=', stage.seenSinceMs)
+    .where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('assignments')
+            .select('assignments.id')
+            .whereRef('assignments.device_id', '=', 'devices.id')
+            .where('assignments.rollout_id', '=', stage.rolloutId)
+            .where('assignments.state', 'in', ['rolled_back', 'rejected']),
+        ),
+      ),
+    )
+    .where((e) =>
+      e.or([
+        e('devices.current_version', '<>', stage.version),
+        e.exists(
+          e
+            .selectFrom('assignments')
+            .select('assignments.id')
+            .whereRef('assignments.device_id', '=', 'devices.id')
+            .where('assignments.stage_id', '=', stage.id),
+        ),
+      ]),
+    )
+    .execute();
+  return rows.map(({ mac }) => mac);
+}
+
+export interface OpenAssignment {
+  readonly id: number;
+  readonly device_id: number;
+  readonly firmware_id: number;
+  readonly updated_at_ms: number;
+  readonly size_bytes: number;
+}
+
+/** Open assignments of a rollout that have not changed since before this instant, with the size of their image. */
+export async function listUnchanged(
+  db: Reader,
+  rolloutId: number,
+  beforeMs: number,
+): Promise<readonly OpenAssignment[]> {
+  return db
+    .selectFrom('assignments')
+    .innerJoin('images', 'images.id', 'assignments.image_id')
+    .select([
+      'assignments.id',
+      'assignments.device_id',
+      'assignments.firmware_id',
+      'assignments.updated_at_ms',
+      'images.size_bytes',
+    ])
+    .where('assignments.rollout_id', '=', rolloutId)
+    .where('assignments.state', 'in', OPEN)
+    .where('assignments.updated_at_ms', '<', beforeMs)
+    .orderBy('assignments.id')
+    .limit(1_000)
+    .execute();
+}
+
+/** Resolves with whether it was still as it was read. */
+export async function timeOut(trx: Trx, assignment: OpenAssignment, nowMs: number): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('assignments')
+    .set({ state: 'timed_out', updated_at_ms: nowMs })
+    .where('id', '=', assignment.id)
+    .where('updated_at_ms', '=', assignment.updated_at_ms)
+    .where('state', 'in', OPEN)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
+}

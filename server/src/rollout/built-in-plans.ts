@@ -1,0 +1,62 @@
+// The plans that every server has. A file can add more, never change these.
+
+import { DEFAULT_PLAN, type Plan } from '#protocol/plan.ts';
+import { DEFAULT_PILOT_LABEL, GENERAL_LABEL } from '#protocol/words.ts';
+
+export const BUILT_IN_PLANS: readonly Plan[] = [
+  {
+    name: DEFAULT_PLAN,
+    description: 'the pilot, then every device, each when a person says so',
+    stages: [
+      { name: 'pilot', label: DEFAULT_PILOT_LABEL, percentage: 100, promotion: 'manual' },
+      { name: 'expand', label: GENERAL_LABEL, percentage: 100, promotion: 'manual' },
+    ],
+  },
+  {
+    name: 'careful',
+    description: 'the pilot, then 5 %, 25 % and all devices; goes on by itself, stops by itself',
+    stages: [
+      {
+        name: 'pilot',
+        label: DEFAULT_PILOT_LABEL,
+        percentage: 100,
+        promotion: 'auto',
+        gate: { min_confirmed: 3, max_failed: 0, max_silent_pct: 20, soak_s: 3_600 },
+      },
+      {
+        name: 'few',
+        label: GENERAL_LABEL,
+        percentage: 5,
+        promotion: 'auto',
+        gate: { min_confirmed: 20, max_failed_pct: 2, max_silent_pct: 20, soak_s: 3_600 },
+      },
+      {
+        name: 'some',
+        label: GENERAL_LABEL,
+        percentage: 25,
+        promotion: 'auto',
+        gate: { min_confirmed: 100, max_failed_pct: 2, max_silent_pct: 20, soak_s: 3_600 },
+      },
+      {
+        name: 'everyone',
+        label: GENERAL_LABEL,
+        percentage: 100,
+        promotion: 'auto',
+        gate: { min_confirmed: 400, max_failed_pct: 2, max_silent_pct: 20, soak_s: 3_600 },
+      },
+    ],
+  },
+  {
+    name: 'urgent',
+    description: 'all devices at once; stops by itself',
+    stages: [
+      {
+        name: 'everyone',
+        label: GENERAL_LABEL,
+        percentage: 100,
+        promotion: 'auto',
+        gate: { min_confirmed: 20, max_failed_pct: 10 },
+      },
+    ],
+  },
+];

@@ -1,0 +1,248 @@
+// Gates at work: rollouts that go on by themselves, and those that stop by themselves. On both databases.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Rollout } from '#protocol/admin-api.ts';
+import { CAME_BACK, ON_TRIAL, ProductLine } from '../support/product-line.ts';
+import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
+
+const PLANS = `plans:
+  - name: small
+    stages:
+      - {name: pilot, label: pilot, promotion: auto, gate: {min_confirmed: 3, max_failed: 0, max_silent_pct: 20%, soak: 1h}}
+      - {name: half, label: general, percentage: 50%, promotion: auto, gate: {min_confirmed: 4, max_failed_pct: 25%, soak: 1h}}
+      - {name: all, label: general, promotion: auto, gate: {min_confirmed: 4, max_failed_pct: 25%}}
+  - name: by-hand
+    stages:
+      - {name: pilot, label: pilot, gate: {min_confirmed: 2, max_failed: 1, max_silent_pct: 10%}}
+      - {name: all, label: general}
+`;
+
+describe.each(DIALECTS)('a gate on %s', (dialect) => {
+  let server: TestServer;
+  let line: ProductLine;
+  let pilots: readonly string[];
+  let name: string;
+  beforeAll(async () => {
+    const first = await startTestServer({ dialect });
+    await first.stop();
+    writeFileSync(join(first.home, 'config/plans.yaml'), PLANS);
+    server = await startTestServer({ dialect, like: first });
+  });
+  beforeEach(async () => {
+    line = new ProductLine(server);
+    server.clock.advance(1);
+    await line.add('1.1.0');
+    pilots = [
+      await line.newDevice('1.0.0', ['pilot']),
+      await line.newDevice('1.0.0', ['pilot']),
+      await line.newDevice('1.0.0', ['pilot']),
+    ];
+  });
+  afterAll(async () => server.end());
+
+  const begin = async (plan: string): Promise<void> => {
+    ({ name } = await server.admin('createRollout', { body: { version: '1.1.0', product: line.product, plan } }));
+    await server.admin('startRollout', { params: { name }, body: {} });
+  };
+  const rollout = async (): Promise<Rollout> => server.admin('getRollout', { params: { name } });
+  const verdict = async () => (await rollout()).stages.find(({ verdict: found }) => found !== null)?.verdict;
+  const tickAfter = async (seconds: number): Promise<Rollout> => {
+    server.clock.advance(seconds);
+    await server.tick();
+    return rollout();
+  };
+  const update = async (mac: string): Promise<void> => {
+    await line.offer(mac, '1.0.0');
+    await line.checkIn(mac, '1.1.0', ON_TRIAL);
+    await line.checkIn(mac, '1.1.0');
+  };
+  const rollBack = async (mac: string): Promise<void> => {
+    await line.offer(mac, '1.0.0');
+    await line.checkIn(mac, '1.1.0', ON_TRIAL);
+    await line.checkIn(mac, '1.0.0', CAME_BACK);
+  };
+  const audit = async () =>
+    (await server.admin('listAudit', { query: { subject: name } })).items.map(
+      ({ actor, action }) => `${actor} ${action}`,
+    );
+
+  test('that passes opens each stage in turn, and the last one completes', async () => {
+    const others: string[] = [];
+    for (let index = 0; index < 24; index += 1) others.push(await line.newDevice('1.0.0'));
+    await begin('small');
+    expect(await tickAfter(5), 'nobody has updated').toMatchObject({ stage: 'pilot' });
+    for (const mac of pilots) await update(mac);
+    expect(await tickAfter(5)).toMatchObject({ stage: 'pilot' });
+    expect(await verdict()).toMatchObject({ state: 'waiting', text: expect.stringContaining('soaks for 3600 s more') });
+    expect(await tickAfter(3_599)).toMatchObject({ stage: 'pilot' });
+    expect(await tickAfter(1)).toMatchObject({ stage: 'half', target_label: 'general' });
+
+    const taken: string[] = [];
+    for (const mac of others) {
+      if ((await line.checkIn(mac, '1.0.0')).update_available) taken.push(mac);
+    }
+    expect(taken.length).toBeGreaterThanOrEqual(4);
+    expect(taken.length).toBeLessThan(24);
+    for (const mac of taken.slice(0, 3)) await update(mac);
+    expect(await tickAfter(7_200), 'time alone proves nothing').toMatchObject({ stage: 'half' });
+    // Their offers are past the deadline; each rests for a minute.
+    server.clock.advance(60);
+    for (const mac of taken.slice(3)) await update(mac);
+    await tickAfter(5);
+    expect(await tickAfter(3_600)).toMatchObject({ stage: 'all' });
+
+    for (const mac of others.filter((one) => !taken.includes(one))) await update(mac);
+    expect(await tickAfter(5)).toMatchObject({ status: 'complete', stage: 'all' });
+    expect(await audit()).toEqual([
+      'gate rollout.promote',
+      'gate rollout.promote',
+      'gate rollout.promote',
+      'admin rollout.start',
+      'admin rollout.create',
+    ]);
+  });
+
+  test('halts a bad build in the pilot with the report that says so, without a tick', async () => {
+    const stranger = await line.newDevice('1.0.0');
+    await begin('small');
+    const [first = '', second = ''] = pilots;
+    await rollBack(first);
+    expect(await rollout()).toMatchObject({
+      status: 'halted',
+      stage: 'pilot',
+      halted_at: new Date(server.clock.nowMs).toISOString(),
+      halted_reason: 'the gate of stage pilot failed: 1 failed, at most 0 may',
+      stages: [{ verdict: { state: 'failed' } }, { verdict: null }, { verdict: null }],
+    });
+    expect(await line.checkIn(second, '1.0.0')).toMatchObject({ update_available: false, reason: 'rollout_halted' });
+    expect(await line.checkIn(stranger, '1.0.0')).toMatchObject({ update_available: false });
+    expect(await audit()).toContain('gate rollout.halt');
+    expect((await server.admin('getStatus')).rollouts.map((one) => one.name)).toContain(name);
+    expect(await tickAfter(86_400)).toMatchObject({ status: 'halted' });
+  });
+
+  test('halts when a device reports the failure itself', async () => {
+    await begin('small');
+    const [mac = ''] = pilots;
+    const id = await line.offer(mac, '1.0.0');
+    await line.report(mac, id, 1, 'failed', { error_code: 'self_test' });
+    expect(await rollout()).toMatchObject({ status: 'halted' });
+  });
+
+  test('that halted is left with a reason only, and then counts what fails from there on', async () => {
+    await begin('small');
+    const [first = '', second = '', third = ''] = pilots;
+    await rollBack(first);
+    expect(await server.tryAdmin('resumeRollout', { params: { name }, body: {} })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'reason_missing' } },
+    });
+    expect(await server.tryAdmin('promoteRollout', { params: { name }, body: {} })).toMatchObject({ status: 409 });
+    server.clock.advance(1);
+    const resumed = await server.admin('resumeRollout', { params: { name }, body: { reason: 'that board is old' } });
+    expect(resumed).toMatchObject({ status: 'running', halted_at: null, halted_reason: null });
+    expect(await tickAfter(5)).toMatchObject({ status: 'running' });
+    await update(second);
+    expect(await verdict()).toMatchObject({ state: 'waiting', text: expect.stringContaining('1 other failures') });
+    await rollBack(third);
+    expect(await rollout()).toMatchObject({ status: 'halted' });
+    expect(await server.admin('abortRollout', { params: { name }, body: {} })).toMatchObject({ status: 'aborted' });
+  });
+
+  test('that was resumed does not wait for the device that rolled back', async () => {
+    await begin('small');
+    const [first = '', second = '', third = ''] = pilots;
+    await rollBack(first);
+    server.clock.advance(1);
+    await server.admin('resumeRollout', { params: { name }, body: { reason: 'that board is old' } });
+    await update(second);
+    expect(await verdict()).toMatchObject({ state: 'waiting', text: expect.stringContaining('1 of 2 confirmed') });
+    await update(third);
+    await tickAfter(5);
+    expect(await tickAfter(3_600)).toMatchObject({ status: 'running', stage: 'half' });
+  });
+
+  test('does not halt for what the network does', async () => {
+    await begin('small');
+    for (const mac of pilots) {
+      const id = await line.offer(mac, '1.0.0');
+      await line.report(mac, id, 1, 'failed', { error_code: 'connection_lost' });
+    }
+    expect(await tickAfter(120)).toMatchObject({ status: 'running', stage: 'pilot' });
+    expect(await verdict()).toMatchObject({ state: 'waiting', text: '0 of 3 confirmed, 3 other failures' });
+    for (const mac of pilots) await update(mac);
+    await tickAfter(5);
+    expect(await tickAfter(3_600)).toMatchObject({ stage: 'half' });
+  });
+
+  test('of a stage for people says that it is ready, and leaves the rest to them', async () => {
+    await begin('by-hand');
+    for (const mac of pilots.slice(0, 2)) await update(mac);
+    expect(await tickAfter(5)).toMatchObject({ status: 'running', stage: 'pilot' });
+    expect(await verdict()).toMatchObject({ state: 'passed' });
+    expect(await tickAfter(86_400)).toMatchObject({ stage: 'pilot' });
+    expect(await server.admin('promoteRollout', { params: { name }, body: {} })).toMatchObject({ stage: 'all' });
+  });
+
+  test('waits while too many are silent; one that comes back running the build counts as confirmed', async () => {
+    await begin('by-hand');
+    const [first = '', second = '', third = ''] = pilots;
+    const late = await line.offer(third, '1.0.0');
+    await update(first);
+    await update(second);
+    expect(await verdict()).toMatchObject({ state: 'passed' });
+    await tickAfter(3 * 600 + 600 + 5);
+    expect(await line.assignments(third)).toMatchObject([{ id: late, state: 'timed_out' }]);
+    expect(await verdict()).toMatchObject({ state: 'waiting', text: '1 of 3 are silent, at most 10 % may be' });
+    expect((await rollout()).stages[0]?.adoption).toMatchObject({ confirmed: 2, silent: 1 });
+    await line.checkIn(third, '1.1.0', ON_TRIAL);
+    await line.checkIn(third, '1.1.0');
+    expect(await line.assignments(third)).toMatchObject([{ id: late, state: 'confirmed' }]);
+    expect(await verdict()).toMatchObject({ state: 'passed' });
+  });
+
+  test('offers the build again to one that comes back without it, after its rest', async () => {
+    await begin('by-hand');
+    const [mac = ''] = pilots;
+    const late = await line.offer(mac, '1.0.0');
+    await tickAfter(3 * 600 + 600 + 5);
+    server.clock.advance(60);
+    expect(await line.offer(mac, '1.0.0')).not.toBe(late);
+  });
+
+  test('does not wait for a device of the stage that nobody has heard of for long', async () => {
+    server.clock.advance(3 * 600 + 1);
+    await begin('by-hand');
+    await update(pilots[0] ?? '');
+    expect(await tickAfter(5)).toMatchObject({ stage: 'pilot' });
+    expect(await verdict()).toMatchObject({ state: 'passed', text: expect.stringContaining('1 of 1 confirmed') });
+  });
+});
+
+test('two servers that tick at once open each stage once', async () => {
+  const first = await startTestServer({ dialect: 'postgres' });
+  writeFileSync(join(first.home, 'config/plans.yaml'), PLANS.replaceAll(', soak: 1h', ''));
+  await first.stop();
+  const left = await startTestServer({ like: first });
+  const right = await startTestServer({ like: first });
+  const line = new ProductLine(left);
+  await line.add('1.1.0');
+  const macs: string[] = [];
+  for (let index = 0; index < 3; index += 1) macs.push(await line.newDevice('1.0.0', ['pilot']));
+  const { name } = await left.admin('createRollout', {
+    body: { version: '1.1.0', product: line.product, plan: 'small' },
+  });
+  await left.admin('startRollout', { params: { name }, body: {} });
+  for (const mac of macs) {
+    await line.offer(mac, '1.0.0');
+    await line.checkIn(mac, '1.1.0');
+  }
+  await Promise.all([left.tick(), right.tick(), left.tick(), right.tick()]);
+  expect(await left.admin('getRollout', { params: { name } })).toMatchObject({ status: 'running', stage: 'half' });
+  const { items } = await left.admin('listAudit', { query: { action: 'rollout.promote' } });
+  expect(items).toHaveLength(1);
+  await right.stop();
+  await left.end();
+});
