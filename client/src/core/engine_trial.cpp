@@ -4,17 +4,12 @@
 #include <string.h>
 
 #include "back_off.h"
+#include "bytes.h"
 #include "engine.h"
 #include "known_bad.h"
 
 namespace otter {
 namespace {
-
-bool isAllZero(const uint8_t* bytes, size_t count) {
-  for (size_t i = 0; i < count; ++i)
-    if (bytes[i] != 0) return false;
-  return true;
-}
 
 /** After these the image in the slot is still good, and the next offer of it needs no download. */
 bool keepsImage(Error cause) { return cause == Error::power || cause == Error::brownout; }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "bytes.h"
+
 namespace otter {
 namespace {
 
@@ -21,13 +23,12 @@ uint32_t readU32(const uint8_t* at) { return readU16(at) | (static_cast<uint32_t
 }  // namespace
 
 Error checkImageHead(const uint8_t* bytes, uint16_t chipId, uint32_t sizeBytes, const uint8_t elfSha256[32]) {
-  static constexpr uint8_t kNone[32] = {};
   if (bytes[0] != kImageMagic || bytes[1] == 0 || bytes[1] > kMaxSegments) return Error::image;
   if (readU16(bytes + kChipIdOffset) != chipId) return Error::chip;
   if (bytes[kHashAppendedOffset] != 1) return Error::image;
   const uint32_t segmentBytes = readU32(bytes + kFirstSegmentLengthOffset);
   if (segmentBytes % 4 != 0 || segmentBytes > sizeBytes - kFirstSegmentDataOffset) return Error::image;
-  if (memcmp(elfSha256, kNone, sizeof kNone) == 0) return Error::ok;
+  if (isAllZero(elfSha256, 32)) return Error::ok;
   const bool isNamed = readU32(bytes + kFirstSegmentDataOffset) == kDescriptorMagic &&
                        memcmp(bytes + kElfSha256Offset, elfSha256, 32) == 0;
   return isNamed ? Error::ok : Error::hash;

@@ -1,15 +1,10 @@
 #include "server_link.h"
 
+#include "bytes.h"
 #include "check_in.h"
 
 namespace otter {
 namespace {
-
-bool isAllZero(const uint8_t* bytes, size_t count) {
-  for (size_t i = 0; i < count; ++i)
-    if (bytes[i] != 0) return false;
-  return true;
-}
 
 /** The server knows this report and does not want it. */
 bool isRefusedForGood(uint16_t status) { return status == 400 || status == 404 || status == 409 || status == 413; }

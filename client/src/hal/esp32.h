@@ -11,6 +11,9 @@
 
 namespace otter {
 
+/** nullptr on a table with one slot: core 3.0.5 would begin to erase the running image there (arduino-esp32#7294). */
+const esp_partition_t* sparePartition();
+
 /** The spare slot through `Update`, which withholds the first bytes; the last step is its own (`esp32_slot.cpp`). */
 class Esp32Slot final : public SpareSlot {
  public:

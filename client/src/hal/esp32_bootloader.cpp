@@ -22,11 +22,6 @@ const esp_partition_t* partitionOf(uint8_t slot) {
   return esp_partition_find_first(ESP_PARTITION_TYPE_APP, subtype, nullptr);
 }
 
-const esp_partition_t* sparePartition() {
-  const esp_partition_t* spare = esp_ota_get_next_update_partition(nullptr);
-  return spare == esp_ota_get_running_partition() ? nullptr : spare;
-}
-
 bool readRunningDescription(esp_app_desc_t& description) {
   return esp_ota_get_partition_description(esp_ota_get_running_partition(), &description) == ESP_OK;
 }
@@ -39,6 +34,11 @@ void restartIfOnTrial(void*) {
 }
 
 }  // namespace
+
+const esp_partition_t* sparePartition() {
+  const esp_partition_t* spare = esp_ota_get_next_update_partition(nullptr);
+  return spare == esp_ota_get_running_partition() ? nullptr : spare;
+}
 
 uint8_t Esp32Bootloader::runningSlot() { return slotOf(esp_ota_get_running_partition()); }
 

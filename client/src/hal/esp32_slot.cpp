@@ -10,12 +10,6 @@
 namespace otter {
 namespace {
 
-/** nullptr on a table with one slot: core 3.0.5 would begin to erase the running image there (arduino-esp32#7294). */
-const esp_partition_t* sparePartition() {
-  const esp_partition_t* spare = esp_ota_get_next_update_partition(nullptr);
-  return spare == esp_ota_get_running_partition() ? nullptr : spare;
-}
-
 /** `Update` knows no error for want of memory or for being busy: then it answers false and says nothing. */
 Error errorOf(uint8_t code, Error otherwise) {
   switch (code) {
