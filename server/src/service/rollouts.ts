@@ -2,7 +2,7 @@
 
 import type { Rollout } from '#protocol/admin-api.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
-import { DEFAULT_PLAN, findShrinking, type Plan } from '#protocol/plan.ts';
+import { DEFAULT_PLAN, type Plan } from '#protocol/plan.ts';
 import { DEFAULT_PRODUCT, GENERAL_LABEL } from '#protocol/words.ts';
 import { supersedeOpen } from '#server/db/assignments.ts';
 import { addAudit } from '#server/db/audit.ts';
@@ -11,14 +11,17 @@ import { addLabel } from '#server/db/labels.ts';
 import {
   addRollout,
   closeOpenStages,
-  findOpenRollout,
+  findCompleted,
   findRollout,
+  forgetReverts,
   listRollouts as listRows,
   listStages,
+  type NewStage,
   openStage,
   setPilotLabel,
   type Rollout as RolloutRow,
   saveRollout,
+  type Stage,
 } from '#server/db/rollouts.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { advance, type RolloutCommand, type RolloutState } from '#server/rollout/advance.ts';
@@ -26,7 +29,10 @@ import type { Deps } from './deps.ts';
 import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from './firmware.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
 import { getPlan } from './plans.ts';
+import { findOverlaps, type Overlap } from './overlap.ts';
+import { refusePilotLabel, relabel, withPilotLabel } from './pilot-label.ts';
 import { viewRollouts } from './rollout-view.ts';
+import { gateOf } from './stage-tally.ts';
 
 export interface NewRollout {
   readonly version: string;
@@ -43,6 +49,10 @@ export interface Command {
   readonly reason?: string | undefined;
   /** Starts with this pilot label instead of the rollout's own. */
   readonly pilotLabel?: string | undefined;
+  /** Starts although another open rollout wants the same devices: that one ends for them. */
+  readonly supersede?: boolean | undefined;
+  /** Aborts with the way back: devices that run the build are offered the prior stable one. */
+  readonly revert?: boolean | undefined;
 }
 
 export async function listRollouts(
@@ -104,18 +114,10 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
         halted_at_ms: null,
         halted_reason: null,
         acknowledged_at_ms: null,
+        reverted_at_ms: null,
+        resumed_at_ms: null,
       },
-      stages.map(({ name: stage, label, percentage, promotion, gate }, index) => ({
-        position: index + 1,
-        name: stage,
-        label,
-        percentage,
-        promotion,
-        gate: gate === undefined ? null : JSON.stringify(gate),
-        sample_reached_at_ms: null,
-        opened_at_ms: null,
-        closed_at_ms: null,
-      })),
+      stages.map(toColumns),
     );
     await addAudit(trx, {
       atMs: nowMs,
@@ -150,14 +152,23 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
       `rollout ${name} cannot ${request.command}: ${moved.why}`,
       nextCommands(row),
     );
-  if (request.command === 'start') await refuseStart(trx, row);
+  if (request.pilotLabel !== undefined) refusePilotLabel(stages, request.pilotLabel);
+  const overlaps = request.command === 'start' ? await checkStart(trx, row, stages, request) : [];
   if (row.status === 'halted' && request.command === 'resume') refuseWithoutReason(row, request);
+  if (request.revert === true) await refuseRevert(trx, row);
+  for (const { rollout } of overlaps.filter(({ isWhole }) => isWhole))
+    await moveRollout(
+      trx,
+      rollout.name,
+      { command: 'abort', actor: request.actor, reason: `superseded by ${name}` },
+      nowMs,
+    );
+  if (request.command === 'start') await forgetReverts(trx, row.firmware_id);
   if (request.pilotLabel !== undefined) {
-    refusePilotLabel(stages, request.pilotLabel);
     await addLabel(trx, { name: request.pilotLabel, description: 'stage of a rollout', nowMs });
     await setPilotLabel(trx, row, request.pilotLabel);
   }
-  await saveMove(trx, row, request, moved.next, nowMs);
+  await saveMove(trx, row, { ...request, revert: reverts(request, stages) }, moved.next, nowMs);
   await addAudit(trx, {
     atMs: nowMs,
     actor: request.actor,
@@ -167,6 +178,8 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
       from: { status: row.status, stage: row.stage },
       to: moved.next,
       ...(request.reason === undefined ? {} : { reason: request.reason }),
+      ...(overlaps.length === 0 ? {} : { supersedes: overlaps.map(({ rollout }) => rollout.name) }),
+      ...(reverts(request, stages) ? { revert: true } : {}),
     },
   });
 }
@@ -187,14 +200,29 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     ended_at_ms: ends ? nowMs : null,
     ended_reason: ends ? (request.reason ?? null) : null,
     ...haltOf(row, request, status, nowMs),
+    ...(request.revert === true ? { reverted_at_ms: nowMs } : {}),
   });
 }
 
 /** A halt is remembered until somebody resumes, and whoever does that has seen the failures so far. */
 function haltOf(row: RolloutRow, request: Command, status: RolloutRow['status'], nowMs: number): Partial<RolloutRow> {
   if (status === 'halted') return { halted_at_ms: nowMs, halted_reason: request.reason ?? null };
-  if (row.status !== 'halted' || status !== 'running') return {};
-  return { halted_at_ms: null, halted_reason: null, acknowledged_at_ms: nowMs };
+  if (request.command !== 'resume') return {};
+  if (row.status !== 'halted') return { resumed_at_ms: nowMs };
+  return {
+    halted_at_ms: null,
+    halted_reason: null,
+    acknowledged_at_ms: nowMs,
+    reverted_at_ms: null,
+    resumed_at_ms: nowMs,
+  };
+}
+
+/** A person says it with the abort, the gate of the open stage for a halt. */
+function reverts({ command, revert }: Command, stages: readonly Stage[]): boolean {
+  if (command !== 'halt') return revert === true;
+  const open = stages.findLast(({ opened_at_ms }) => opened_at_ms !== null);
+  return open !== undefined && gateOf(open)?.on_halt === 'revert';
 }
 
 function refuseWithoutReason(row: RolloutRow, request: Command): void {
@@ -206,7 +234,13 @@ function refuseWithoutReason(row: RolloutRow, request: Command): void {
   );
 }
 
-async function refuseStart(trx: Trx, row: RolloutRow): Promise<void> {
+/** Throws unless it may start; resolves with the rollouts that it supersedes. */
+async function checkStart(
+  trx: Trx,
+  row: RolloutRow,
+  stages: readonly Stage[],
+  { pilotLabel, supersede }: Command,
+): Promise<readonly Overlap[]> {
   const firmware = await getFirmwareRow(trx, row);
   refuseBlocked(firmware);
   if (firmware.pilot_ready !== 1) {
@@ -216,14 +250,27 @@ async function refuseStart(trx: Trx, row: RolloutRow): Promise<void> {
       `try it on a board of your own, then: otter firmware ready ${firmware.version}`,
     );
   }
-  const open = await findOpenRollout(trx, row.product);
-  if (open !== undefined) {
+  const overlaps = await findOverlaps(trx, row, pilotLabel === undefined ? stages : relabel(stages, pilotLabel));
+  const [first] = overlaps;
+  if (first !== undefined && supersede !== true) {
+    const { rollout, devices, example } = first;
     throw new OtterError(
       'rollout_conflict',
-      `rollout ${open.name} (${open.version}) of product ${row.product} is ${open.status}`,
-      `complete or abort ${open.name} first: one open rollout per product`,
+      `rollout ${rollout.name} (${rollout.version}) of product ${row.product} is ${rollout.status} and wants the same devices: ${devices} now${example === undefined ? '' : `, for example ${example}`}`,
+      `complete or abort ${rollout.name} first, or start with supersede: ${rollout.name} then ends for those devices`,
     );
   }
+  return overlaps;
+}
+
+async function refuseRevert(trx: Trx, row: RolloutRow): Promise<void> {
+  const completed = await findCompleted(trx, row.firmware_id);
+  if (completed !== undefined)
+    throw new OtterError(
+      'invalid_transition',
+      `rollout ${row.name} cannot be reverted: rollout ${completed} of ${row.version} completed, so it is itself what devices go home to`,
+      `abort it without the way back, or take the build back: otter firmware block ${row.version}`,
+    );
 }
 
 /** What may be done with a rollout in its present state, for the hint of a refusal. */
@@ -245,41 +292,22 @@ function nextCommands(row: RolloutRow): string {
   }
 }
 
-/**
- * The stages with another label for the pilot: that of the first stage, wherever it stands. Throws `name_reserved`, and
- * `field_invalid` where the plan has no pilot or would take devices away again.
- */
-function withPilotLabel(stages: Plan['stages'], label: string): Plan['stages'] {
-  refusePilotLabel(stages, label);
-  const before = stages[0]?.label;
-  return stages.map((stage) => (stage.label === before ? Object.assign({}, stage, { label }) : stage));
-}
-
-function refusePilotLabel(
-  stages: readonly Pick<Plan['stages'][number], 'name' | 'label' | 'percentage'>[],
-  label: string,
-) {
-  if (label === GENERAL_LABEL)
-    throw new OtterError(
-      'name_reserved',
-      `the label ${GENERAL_LABEL} means every device`,
-      'choose the label of a few devices as pilot',
-    );
-  const before = stages[0]?.label;
-  if (before === GENERAL_LABEL)
-    throw new OtterError(
-      'field_invalid',
-      'pilot_label: the plan begins with every device, it has no pilot',
-      'leave the label out, or take a plan with a pilot',
-    );
-  const labels = stages.map(({ label: own, percentage }) => ({ label: own === before ? label : own, percentage }));
-  const shrinking = stages[findShrinking(labels)];
-  if (shrinking !== undefined)
-    throw new OtterError(
-      'field_invalid',
-      `pilot_label: stage ${shrinking.name} would take fewer devices with label ${label} than a stage before it`,
-      'choose a label that the plan does not use',
-    );
+function toColumns(stage: Plan['stages'][number], index: number): NewStage {
+  const { name, label, percentage, promotion, gate, window } = stage;
+  return {
+    position: index + 1,
+    name,
+    label,
+    percentage,
+    promotion,
+    gate: gate === undefined ? null : JSON.stringify(gate),
+    window: window === undefined ? null : JSON.stringify(window),
+    max_in_flight: stage.max_in_flight ?? null,
+    max_offers_per_minute: stage.max_offers_per_minute ?? null,
+    sample_reached_at_ms: null,
+    opened_at_ms: null,
+    closed_at_ms: null,
+  };
 }
 
 function labelsOf(stages: Plan['stages']): readonly string[] {
