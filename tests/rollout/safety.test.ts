@@ -91,7 +91,7 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
   rollout: optional(rolloutIn('running', 'running', 'running', 'running', 'paused', 'halted', 'draft', 'aborted')),
   stable: optional(rolloutIn('complete')),
   steppingStones: fc.array(
-    firmware.map((stone) => ({ ...stone, mustPass: true })),
+    firmware.map((stone) => Object.assign(stone, { mustPass: true })),
     { maxLength: 1 },
   ),
   window: optional(

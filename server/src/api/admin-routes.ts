@@ -15,6 +15,7 @@ import {
 import { ErrorAnswer } from '#protocol/device-api.ts';
 import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/assignments.ts';
+import { createRollout } from '#server/service/create-rollout.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { clearKnownBad, explainDevice, getDevice, listDevices } from '#server/service/devices.ts';
 import {
@@ -34,7 +35,7 @@ import {
   unlabelDevice,
 } from '#server/service/labels.ts';
 import { getPlan, listPlans } from '#server/service/plans.ts';
-import { commandRollout, createRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
+import { commandRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
 import { runSchedule } from '#server/service/tick.ts';

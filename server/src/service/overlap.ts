@@ -68,6 +68,6 @@ function isForEveryone(stages: readonly StageShare[]): boolean {
 
 /** Each rollout deals its buckets anew, so only a whole label covers a share of it. */
 function isCovered(stages: readonly Stage[], by: readonly StageShare[]): boolean {
-  const whole = by.filter(({ percentage }) => percentage >= 100).map(({ label }) => label);
-  return stages.every(({ label }) => whole.includes(GENERAL_LABEL) || whole.includes(label));
+  const whole = new Set(by.filter(({ percentage }) => percentage >= 100).map(({ label }) => label));
+  return stages.every(({ label }) => whole.has(GENERAL_LABEL) || whole.has(label));
 }
