@@ -7,7 +7,7 @@ import type { Plan } from '#protocol/plan.ts';
 import { advance, isOpen, type RolloutCommand } from '#server/rollout/advance.ts';
 import { afterReport, hasFailed, type Sighting, startOf } from '#server/rollout/assignment.ts';
 import type { Decision } from '#server/rollout/decide.ts';
-import type { Verdict } from '#server/rollout/gate.ts';
+import type { Tally, Verdict } from '#server/rollout/gate.ts';
 import type { DeviceFacts, FirmwareFacts, LabelOnDevice, RolloutFacts, RolloutStatus } from '#server/rollout/model.ts';
 import { type Attempt, planCheckIn } from '#server/rollout/plan.ts';
 import { membership } from '#server/rollout/target.ts';
@@ -49,6 +49,8 @@ export interface Happening {
   readonly stage: string | undefined;
   readonly members: number;
   readonly reason: string;
+  /** What the gate saw when it acted; undefined for what a person does. */
+  readonly tally: Tally | undefined;
 }
 
 interface StageState {
@@ -70,6 +72,7 @@ export class Engine {
   #status: RolloutStatus = 'draft';
   #at = -1;
   #verdict: Verdict | undefined;
+  #tally: Tally | undefined;
   #revision = 0;
   #rollout: RolloutFacts | undefined;
   /** The devices of the stages that have opened. */
@@ -264,6 +267,7 @@ export class Engine {
     const available = answers.confirmed >= gate.min_confirmed ? answers.confirmed : this.#countAvailable(stage, nowMs);
     const judgement = judge(gated, { ...answers, open, available }, nowMs);
     this.#verdict = judgement.verdict;
+    this.#tally = judgement.tally;
     return nextStep(gated, judgement);
   }
 
@@ -297,14 +301,8 @@ export class Engine {
 
   #tell(what: Happening['what'], actor: Happening['actor'], reason: string, nowMs: number): void {
     const { name: stage } = this.openStage?.plan ?? { name: undefined };
-    this.#happenings.push({
-      atMs: nowMs,
-      what,
-      actor,
-      status: this.#status,
-      stage,
-      members: this.#members.length,
-      reason,
-    });
+    const tally = actor === 'gate' ? this.#tally : undefined;
+    const members = this.#members.length;
+    this.#happenings.push({ atMs: nowMs, what, actor, status: this.#status, stage, members, reason, tally });
   }
 }

@@ -23,7 +23,22 @@ export interface RehearsalResult {
   /** Booted the build and rolled it back. */
   readonly hurt: number;
   readonly stages: readonly StageResult[];
-  readonly timeline: readonly { readonly after_s: number; readonly text: string }[];
+  readonly timeline: readonly TimelineEntry[];
+}
+
+interface TimelineEntry {
+  readonly after_s: number;
+  readonly text: string;
+  readonly what: Happening['what'] | 'wait';
+  readonly actor: Happening['actor'] | null;
+  /** What the gate saw; null where none acted. */
+  readonly counts: {
+    readonly confirmed: number;
+    readonly failed: number;
+    readonly other_failures: number;
+    readonly silent: number;
+    readonly on_the_way: number;
+  } | null;
 }
 
 interface StageResult {
@@ -67,10 +82,34 @@ export function resultOf(run: Run): RehearsalResult {
       hurt: boards.hurtIn(plan.name),
     })),
     timeline: [
-      ...engine.happenings.map((happening) => ({ after_s: seconds(happening.atMs), text: textOf(happening) })),
-      ...(outcome.kind === 'stuck' ? [{ after_s: seconds(outcome.atMs), text: `waits: ${waitsFor(engine)}` }] : []),
+      ...engine.happenings.map(entryOf),
+      ...(outcome.kind === 'stuck' ? [stuckEntry(engine, outcome)] : []),
     ],
   };
+}
+
+function entryOf(happening: Happening): TimelineEntry {
+  const { atMs, what, actor, tally } = happening;
+  return {
+    after_s: seconds(atMs),
+    text: textOf(happening),
+    what,
+    actor,
+    counts:
+      tally === undefined
+        ? null
+        : {
+            confirmed: tally.confirmed,
+            failed: tally.failed,
+            other_failures: tally.otherFailures,
+            silent: tally.silent,
+            on_the_way: tally.open,
+          },
+  };
+}
+
+function stuckEntry(engine: Engine, { atMs }: Outcome): TimelineEntry {
+  return { after_s: seconds(atMs), text: `waits: ${waitsFor(engine)}`, what: 'wait', actor: null, counts: null };
 }
 
 function summaryOf({ engine, boards, outcome, options }: Run): string {
