@@ -81,10 +81,7 @@ export function resultOf(run: Run): RehearsalResult {
       silent: count.answers.silent,
       hurt: boards.hurtIn(plan.name),
     })),
-    timeline: [
-      ...engine.happenings.map(entryOf),
-      ...(outcome.kind === 'stuck' ? [stuckEntry(engine, outcome)] : []),
-    ],
+    timeline: [...engine.happenings.map(entryOf), ...(outcome.kind === 'stuck' ? [stuckEntry(engine, outcome)] : [])],
   };
 }
 
