@@ -29,9 +29,11 @@ export function formatRehearsal(
     ...COUNTS.map((count) => String(stage[count])),
   ]);
   const table = formatTable(['stage', 'opened', ...COUNTS.map((count) => count.replaceAll('_', ' '))], rows, colors);
+  const leftOut = rollout.stages.some(({ window }) => window !== null) ? ['windows of stages are left out'] : [];
   const color = { complete: colors.green, halted: colors.red, stuck: colors.yellow }[result.outcome];
   return [
     head,
+    ...leftOut,
     '',
     ...timeline,
     '',

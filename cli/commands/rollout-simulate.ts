@@ -81,13 +81,17 @@ async function optionsFor({ client }: Session, rollout: Rollout, asked: Asked): 
   return {
     ...asked,
     version,
-    stages: rollout.stages.map(({ stage, label, percentage, promotion, gate }) => ({
-      name: stage,
-      label,
-      percentage,
-      promotion,
-      ...(gate === null ? {} : { gate }),
-    })),
+    stages: rollout.stages.map(
+      ({ stage, label, percentage, promotion, gate, max_in_flight, max_offers_per_minute }) => ({
+        name: stage,
+        label,
+        percentage,
+        promotion,
+        ...(gate === null ? {} : { gate }),
+        ...(max_in_flight === null ? {} : { max_in_flight }),
+        ...(max_offers_per_minute === null ? {} : { max_offers_per_minute }),
+      }),
+    ),
     pollIntervalS: asked.poll ?? status?.poll_interval_s ?? Number.NaN,
     imageBytes: Math.max(0, ...firmware.images.map(({ size_bytes }) => size_bytes)) || USUAL_IMAGE_BYTES,
     bytesPerS: asked.speed,

@@ -3,6 +3,8 @@
 
 import { MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import type { Sighting } from '#server/rollout/assignment.ts';
+import type { Decision } from '#server/rollout/decide.ts';
+import { pollIntervalS } from '#server/rollout/poll.ts';
 import type { Reason } from '#server/rollout/rules.ts';
 import { drawLuck, NO_MISHAPS, type TrialFailure } from '#simulator/mishaps.ts';
 import type { Random } from '#simulator/random.ts';
@@ -41,6 +43,8 @@ interface Board {
   /** It booted the build, and the build failed there. */
   isHurt: boolean;
   assignmentId: number;
+  /** What the server said with its latest offer. */
+  intervalS: number;
 }
 
 /** The lowest version that SemVer knows: every build is newer. */
@@ -144,7 +148,7 @@ export class Boards {
         engine.report({ assignmentId: board.assignmentId, status: 'confirmed' }, nowMs);
         board.runsBuild = true;
         this.#updated += 1;
-        return this.#rest(board, nowMs, this.#intervalS(board));
+        return this.#rest(board, nowMs, board.intervalS);
       case 'came_back':
         engine.report(
           { assignmentId: board.assignmentId, status: 'rolled_back', errorCode: board.failure?.code },
@@ -162,15 +166,17 @@ export class Boards {
     if (decision.outcome === 'hold') {
       board.doing = LASTING.has(decision.reason) ? 'asleep' : 'poll';
       if (board.doing === 'asleep') return undefined;
-      if (decision.nextOfferAtMs === undefined) return nowMs + this.#intervalS(board) * 1000;
-      // The polls of a rest are told the same; the last one is made when it is over, as the server's interval asks.
-      return Math.max(decision.nextOfferAtMs, nowMs + MIN_POLL_INTERVAL_S * 1000);
+      // The polls of a rest are told the same; the last one is made when it is over.
+      if (decision.reason === 'backing_off' && decision.nextOfferAtMs !== undefined)
+        return Math.max(decision.nextOfferAtMs, nowMs + MIN_POLL_INTERVAL_S * 1000);
+      return nowMs + this.#intervalS(board, decision, nowMs) * 1000;
     }
     if (board.silent === 'when_offered') {
       board.doing = 'gone';
       return undefined;
     }
     board.assignmentId = assignmentId ?? Number.NaN;
+    board.intervalS = this.#intervalS(board, decision, nowMs);
     engine.report({ assignmentId: board.assignmentId, status: 'downloading' }, nowMs);
     board.doing = 'downloaded';
     this.#busy += 1;
@@ -220,8 +226,12 @@ export class Boards {
     };
   }
 
-  #intervalS({ waits }: Board): number {
-    return this.#options.pollIntervalS * (1 + waits.between(-POLL_JITTER, POLL_JITTER));
+  /** What the server would say, with its jitter. */
+  #intervalS({ waits }: Board, decision: Decision, nowMs: number): number {
+    const { pollIntervalS: intervalS } = this.#options;
+    const jitterS = intervalS * waits.between(-POLL_JITTER, POLL_JITTER);
+    const at = { intervalS: intervalS + jitterS, spreadS: Math.abs(jitterS), hasOpenRollout: true, nowMs };
+    return Math.max(MIN_POLL_INTERVAL_S, pollIntervalS(decision, at));
   }
 
   #get(device: number): Board {
@@ -233,7 +243,7 @@ export class Boards {
 
 /** Every chance is drawn from a stream of its own, so that one does not shift the others. */
 function newBoard(options: BoardsOptions, random: Random): Board {
-  const { failTrial, silent, imageBytes, bytesPerS, pollIntervalS } = options;
+  const { failTrial, silent, imageBytes, bytesPerS } = options;
   const luck = drawLuck({ ...NO_MISHAPS, failTrial, silent }, imageBytes, random.fork('luck'));
   const silence = random.fork('silence').chance(0.5) ? 'from_start' : 'when_offered';
   const isGone = luck.silent && silence === 'from_start';
@@ -244,9 +254,10 @@ function newBoard(options: BoardsOptions, random: Random): Board {
     waits: random.fork('waits'),
     links: random.fork('links'),
     doing: isGone ? 'gone' : 'poll',
-    lastHeardAtMs: -random.fork('phase').next() * pollIntervalS * 1000,
+    lastHeardAtMs: -random.fork('phase').next() * options.pollIntervalS * 1000,
     runsBuild: false,
     isHurt: false,
     assignmentId: Number.NaN,
+    intervalS: options.pollIntervalS,
   };
 }

@@ -8,7 +8,14 @@ import { advance, isOpen, type RolloutCommand } from '#server/rollout/advance.ts
 import { afterReport, hasFailed, type Sighting, startOf } from '#server/rollout/assignment.ts';
 import type { Decision } from '#server/rollout/decide.ts';
 import type { Tally, Verdict } from '#server/rollout/gate.ts';
-import type { DeviceFacts, FirmwareFacts, LabelOnDevice, RolloutFacts, RolloutStatus } from '#server/rollout/model.ts';
+import type {
+  DeviceFacts,
+  FirmwareFacts,
+  LabelOnDevice,
+  Load,
+  RolloutFacts,
+  RolloutStatus,
+} from '#server/rollout/model.ts';
 import { type Attempt, planCheckIn } from '#server/rollout/plan.ts';
 import { membership } from '#server/rollout/target.ts';
 import { judge, nextStep } from '#server/rollout/tend.ts';
@@ -151,7 +158,9 @@ export class Engine {
         running: isOwn ? this.#firmware : undefined,
         rollout: isOpen(this.#status) ? this.#rollout : undefined,
         stable: this.#status === 'complete' && !this.#firmware.blocked ? this.#rollout : undefined,
+        steppingStones: [],
         window: undefined,
+        load: this.#loadAt(nowMs),
       },
       counted,
       sighting,
@@ -235,6 +244,8 @@ export class Engine {
       stage: last.plan.name,
       stageOpenedAtMs: last.openedAtMs ?? Number.NaN,
       opened: opened.map(({ plan }) => ({ label: plan.label, percentage: plan.percentage })),
+      planned: this.#options.stages.map(({ label, percentage }) => ({ label, percentage })),
+      pace: { maxInFlight: last.plan.max_in_flight, maxOffersPerMinute: last.plan.max_offers_per_minute },
       seed: this.#options.seed,
       firmware: this.#firmware,
     };
@@ -242,9 +253,16 @@ export class Engine {
     this.#members = this.#devices.flatMap((facts, device) => (membership(rollout, facts) === 'member' ? [device] : []));
   }
 
+  /** Counted only where a limit is to be kept, as on the server. */
+  #loadAt(nowMs: number): Load | undefined {
+    const { maxInFlight, maxOffersPerMinute } = this.#rollout?.pace ?? {};
+    return maxInFlight === undefined && maxOffersPerMinute === undefined ? undefined : this.#ledger.loadAt(nowMs);
+  }
+
   #offer(device: number, decision: Decision, sighting: Sighting, nowMs: number): number | undefined {
     if (decision.outcome === 'hold') return undefined;
-    const { firmware, stageId } = decision.rollout;
+    const { firmware } = decision;
+    const { stageId } = decision.rollout;
     const place = { device, stage: stageId };
     return this.#ledger.add(place, {
       rolloutId: decision.rollout.id,

@@ -3,7 +3,7 @@
 
 import { isOpenState } from '#server/rollout/assignment.ts';
 import { isOverdue } from '#server/rollout/deadline.ts';
-import type { AssignmentState } from '#server/rollout/model.ts';
+import type { AssignmentState, Load } from '#server/rollout/model.ts';
 import type { Attempt } from '#server/rollout/plan.ts';
 import type { StageCount } from './stage-count.ts';
 
@@ -20,6 +20,8 @@ export class Ledger {
   /** In the order of their latest change, for deadlines. */
   readonly #changes: { readonly id: number; readonly atMs: number }[] = [];
   #oldestChange = 0;
+  /** When each was offered, in the order of their making. */
+  readonly #offeredAtMs: number[] = [];
 
   constructor(counts: readonly StageCount[], devices: number) {
     this.#counts = counts;
@@ -43,6 +45,7 @@ export class Ledger {
   add(place: Place, attempt: Omit<Attempt, 'id'>): number {
     const id = this.#places.length;
     this.#places.push(place);
+    this.#offeredAtMs.push(attempt.updatedAtMs);
     this.save({ ...attempt, id });
     return id;
   }
@@ -70,6 +73,15 @@ export class Ledger {
       if (attempt.updatedAtMs === change.atMs && isOpenState(attempt.progress.state))
         this.#end(attempt, 'timed_out', nowMs);
     }
+  }
+
+  /** How much of the pace of the rollout is used now. */
+  loadAt(nowMs: number): Load {
+    const before = this.#offeredAtMs.findLastIndex((atMs) => atMs <= nowMs - 60_000);
+    return {
+      inFlight: this.#counts.reduce((sum, { open }) => sum + open, 0),
+      offersInLastMinute: this.#offeredAtMs.length - 1 - before,
+    };
   }
 
   /** Nobody goes on with the rollout. */

@@ -158,7 +158,16 @@ export class Rehearsal {
 
 function firmwareOf({ version, imageBytes }: RehearsalOptions) {
   const image = { id: 1, chip: 'esp32', sizeBytes: imageBytes, sha256: '', elfSha256: undefined };
-  return { id: 1, product: 'default', version, pilotReady: true, blocked: false, images: [image] };
+  return {
+    id: 1,
+    product: 'default',
+    version,
+    pilotReady: true,
+    blocked: false,
+    reverted: false,
+    mustPass: false,
+    images: [image],
+  };
 }
 
 /** The labels that the plan asks for, by its own names. */

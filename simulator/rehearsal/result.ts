@@ -117,8 +117,10 @@ function summaryOf({ engine, boards, outcome, options }: Run): string {
   switch (outcome.kind) {
     case 'complete':
       return `complete: ${updated}, ${hurt}`;
-    case 'halted':
-      return `halted in stage ${stage}: ${hurt} of ${devices} devices, ${updated}`;
+    case 'halted': {
+      const reverts = engine.openStage?.plan.gate?.on_halt === 'revert';
+      return `halted in stage ${stage}: ${hurt} of ${devices} devices, ${updated}${reverts ? ' and would be sent home' : ''}`;
+    }
     case 'stuck':
       return `waits in stage ${stage} for what does not come: ${waitsFor(engine)}; ${updated}, ${hurt}`;
     default:

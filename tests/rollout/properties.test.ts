@@ -26,11 +26,14 @@ const gate: fc.Arbitrary<Gate> = fc
     max_silent_pct: fc.constantFrom(0, 50, undefined),
     soak_s: fc.constantFrom(0, 600, undefined),
   })
-  .map((members) => JSON.parse(JSON.stringify(members)));
-const plan: fc.Arbitrary<Plan['stages']> = fc.tuple(gate, gate, gate, fc.constantFrom(10, 40)).map(([a, b, c, few]) => [
-  { name: 'pilot', label: 'pilot', percentage: 100, promotion: 'auto', gate: a },
-  { name: 'few', label: 'general', percentage: few, promotion: 'auto', gate: b },
-  { name: 'all', label: 'general', percentage: 100, promotion: 'auto', gate: c },
+  .map((members) => given(members));
+const limit = fc.constantFrom(1, 2, 5, undefined, undefined);
+const pace = fc.record({ max_in_flight: limit, max_offers_per_minute: limit }).map((members) => given(members));
+const few = fc.constantFrom(10, 40);
+const plan: fc.Arbitrary<Plan['stages']> = fc.tuple(gate, gate, gate, pace, few).map(([a, b, c, paced, share]) => [
+  { name: 'pilot', label: 'pilot', percentage: 100, promotion: 'auto', gate: a, ...paced },
+  { name: 'few', label: 'general', percentage: share, promotion: 'auto', gate: b },
+  { name: 'all', label: 'general', percentage: 100, promotion: 'auto', gate: c, ...paced },
 ]);
 
 const CAUSES = [
@@ -85,6 +88,11 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 );
 const history = fc.array(action, { minLength: 20, maxLength: 120, size: 'max' });
 
+/** Without the members that are undefined. */
+function given<T extends object>(members: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return JSON.parse(JSON.stringify(members));
+}
+
 interface TestBoard {
   runs: '1.0.0' | '1.1.0';
   onTrial: boolean;
@@ -100,6 +108,8 @@ class World {
   readonly seed: number;
   nowMs = NOW_MS;
   isBlocked = false;
+  /** When each new offer was made. */
+  readonly offeredAtMs: number[] = [];
 
   constructor(stages: Plan['stages'], seed: number) {
     this.seed = seed;
@@ -134,6 +144,7 @@ class World {
 
   ask(index: number): Decision {
     const board = this.board(index);
+    const before = this.engine.attemptsOf(index).length;
     const { decision, assignmentId } = this.engine.checkIn(
       index,
       {
@@ -146,6 +157,7 @@ class World {
       this.nowMs,
     );
     board.assignmentId = assignmentId ?? board.assignmentId;
+    if (this.engine.attemptsOf(index).length > before) this.offeredAtMs.push(this.nowMs);
     return decision;
   }
 
@@ -195,13 +207,14 @@ class World {
 }
 
 test('an offer keeps to plan, percentage and status, and no board gets a build that it left', () => {
-  const seen = { offers: 0, held: 0, afterFailure: 0 };
+  const seen = { offers: 0, held: 0, afterFailure: 0, paced: 0 };
   fc.assert(
     fc.property(plan, fc.nat(1_000), history, (stages, seed, actions) => {
       const world = new World(stages, seed);
       for (const next of actions) {
         const { status } = world.engine;
         const failures = 'device' in next ? failuresOf(world, next.device) : [];
+        const { length: offersBefore } = world.offeredAtMs;
         const decision = world.act(next);
         if (decision === undefined || !('device' in next)) continue;
         if (decision.outcome === 'hold') {
@@ -211,12 +224,17 @@ test('an offer keeps to plan, percentage and status, and no board gets a build t
         seen.offers += 1;
         seen.afterFailure += Number(failures.length > 0);
         expect(brokenPromises(world, next.device, status)).toEqual([]);
+        if (world.offeredAtMs.length > offersBefore && status === 'running') {
+          seen.paced += 1;
+          expect(brokenLimits(world)).toEqual([]);
+        }
       }
     }),
     RUNS,
   );
   expect(seen.offers).toBeGreaterThan(RUNS.numRuns);
   expect(seen.held).toBeGreaterThan(RUNS.numRuns);
+  expect(seen.paced).toBeGreaterThan(RUNS.numRuns);
   expect(seen.afterFailure, 'otherwise nothing is said of boards on which it failed').toBeGreaterThan(20);
 });
 
@@ -353,6 +371,18 @@ function brokenPromises({ engine, seed, boards, isBlocked }: World, index: numbe
     'one offer at a time': open.length <= 1,
   };
   return Object.entries(promises).flatMap(([promise, isKept]) => (isKept ? [] : [promise]));
+}
+
+/** The limits of the open stage that the offer which was just made goes beyond. */
+function brokenLimits({ engine, boards, offeredAtMs, nowMs }: World): readonly string[] {
+  const { max_in_flight: inFlight, max_offers_per_minute: perMinute } = engine.openStage?.plan ?? {};
+  const states = boards.flatMap((_, index) => engine.attemptsOf(index).map(({ progress }) => progress.state));
+  const open = states.filter((state) => /^(offered|download|installing|trial)/.test(state)).length;
+  const inLastMinute = offeredAtMs.filter((atMs) => atMs > nowMs - 60_000).length;
+  return [
+    ...(open <= (inFlight ?? DEVICES) ? [] : [`${open} of ${inFlight} in flight`]),
+    ...(inLastMinute <= (perMinute ?? Infinity) ? [] : [`${inLastMinute} of ${perMinute} in a minute`]),
+  ];
 }
 
 /** The conditions of a gate, counted anew from all attempts of all boards: those that do not hold. */
