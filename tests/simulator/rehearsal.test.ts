@@ -123,6 +123,25 @@ describe('a simulated rollout', () => {
     expect(result).toEqual(first);
   });
 
+  test('hurts no more devices than may be in flight, where the first failure halts', () => {
+    const gate = { min_confirmed: 5, max_failed: 0 };
+    const hurt = Array.from({ length: 10 }, (_, seed) => {
+      const paced = run({ stages: [stage({ promotion: 'auto', gate, max_in_flight: 5 })], failTrial: 1, seed });
+      expect(paced.outcome).toBe('halted');
+      return paced.hurt;
+    });
+    expect(Math.max(...hurt)).toBeLessThanOrEqual(5);
+    expect(run({ stages: [stage({ promotion: 'auto', gate })], failTrial: 1 }).hurt).toBeGreaterThan(5);
+  });
+
+  test('takes as long as the offers of a minute allow', () => {
+    const quick = run({ stages: [stage({ gate: { min_confirmed: 300 } })] });
+    const paced = run({ stages: [stage({ gate: { min_confirmed: 300 }, max_offers_per_minute: 5 })] });
+    expect(paced).toMatchObject({ outcome: 'complete', updated: 300 });
+    expect(paced.ended_after_s).toBeGreaterThanOrEqual(59 * 60);
+    expect(quick.ended_after_s).toBeLessThan(30 * 60);
+  });
+
   test('refuses a label that more should wear than there are', () => {
     expect(() => run({ devices: 5, labelled: new Map([['pilot', 6]]) })).toThrow('6 of 5 devices cannot wear pilot');
   });
