@@ -2,6 +2,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { Option } from '@commander-js/extra-typings';
+import { addRolloutSimulate } from '#cli/commands/rollout-simulate.ts';
 import type { CallInput } from '#cli/admin-client.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
@@ -74,6 +75,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
       });
     });
 
+  addRolloutSimulate(rollout, shell);
   addRolloutChanges(rollout, shell);
 }
 
