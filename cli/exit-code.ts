@@ -29,6 +29,7 @@ const OWN_CODES = {
   file_empty: EXIT.badInput,
   file_too_large: EXIT.badInput,
   file_unwritable: EXIT.badInput,
+  file_invalid: EXIT.badInput,
   token_file_exposed: EXIT.badInput,
   already_there: EXIT.badInput,
   argument_invalid: EXIT.badInput,

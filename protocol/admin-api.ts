@@ -221,6 +221,28 @@ export const Rollout = Type.Object(
 );
 export type Rollout = Static<typeof Rollout>;
 
+const PLAN_SOURCES = ['built_in', 'file', 'api'] as const;
+
+export const ListedPlan = Type.Object(
+  {
+    ...Plan.properties,
+    source: Type.Unsafe<(typeof PLAN_SOURCES)[number]>({
+      type: 'string',
+      enum: [...PLAN_SOURCES],
+      description: '`file`: it stands in config/plans.yaml and is changed there',
+    }),
+  },
+  { $id: 'ListedPlan' },
+);
+export type ListedPlan = Static<typeof ListedPlan>;
+
+/** A plan as people write it; its name stands in the address. A member that no plan has is refused, at every depth. */
+export const NewPlan = Type.Object(
+  { description: Type.Optional(Line), stages: closed(Plan.properties.stages) },
+  { additionalProperties: false },
+);
+export type NewPlan = Static<typeof NewPlan>;
+
 export const Schedule = Type.Object(
   {
     name: Name,
@@ -299,9 +321,20 @@ export const ADMIN_SCHEMAS = [
   Firmware,
   UploadAnswer,
   BlockAnswer,
-  Plan,
+  ListedPlan,
   Rollout,
   Schedule,
   AuditEntry,
   ServerStatus,
 ] as const;
+
+/** The same schema, with members that it does not name refused. */
+function closed<T extends TSchema>(schema: T) {
+  const close = (_: string, part: unknown): unknown =>
+    isObjectSchema(part) ? { ...part, additionalProperties: false } : part;
+  return Type.Unsafe<Static<T>>(JSON.parse(JSON.stringify(schema), close));
+}
+
+function isObjectSchema(part: unknown): part is object {
+  return typeof part === 'object' && part !== null && 'type' in part && part.type === 'object';
+}

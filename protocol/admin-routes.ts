@@ -14,6 +14,8 @@ import {
   Firmware,
   Label,
   Line,
+  ListedPlan,
+  NewPlan,
   NewSchedule,
   Notes,
   ROLLOUT_STATUSES,
@@ -22,7 +24,6 @@ import {
   ServerStatus,
   UploadAnswer,
 } from '#protocol/admin-api.ts';
-import { Plan } from '#protocol/plan.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const ADMIN_PREFIX = '/api/v1/admin';
@@ -263,9 +264,23 @@ export const adminRoutes = {
     'GET',
     '/plans',
     'The plans that a rollout can be made from',
-    Type.Object({ items: Type.Array(ref(Plan)) }),
+    Type.Object({ items: Type.Array(ref(ListedPlan)) }),
   ),
-  getPlan: route('GET', '/plans/:name', 'One plan with its stages', ref(Plan), { params: named }),
+  getPlan: route('GET', '/plans/:name', 'One plan with its stages', ref(ListedPlan), { params: named }),
+  setPlan: route(
+    'PUT',
+    '/plans/:name',
+    'Make a plan, or put another in its place; rollouts keep the copy that they were made from',
+    ref(ListedPlan),
+    { params: named, body: NewPlan },
+  ),
+  deletePlan: route(
+    'DELETE',
+    '/plans/:name',
+    'Remove a plan that was made by this API; rollouts keep their copy',
+    Type.Object({ name: Type.String() }),
+    { params: named },
+  ),
 
   listRollouts: route('GET', '/rollouts', 'Rollouts; sort by created_at, name', page(ref(Rollout)), {
     query: Type.Object({ ...paging, ...product, status: Type.Optional(oneOf(ROLLOUT_STATUSES)) }, strict),

@@ -69,6 +69,9 @@ export const HTTP_STATUS = {
   not_pilot_ready: 409,
   firmware_blocked: 403,
   schedule_from_file: 409,
+  plan_from_file: 409,
+  plan_limit: 409,
+  confirmation_needed: 409,
   // images
   empty_image: 422,
   image_truncated: 422,

@@ -26,7 +26,7 @@ import {
   listLabels,
   unlabelDevice,
 } from '#server/service/labels.ts';
-import { getPlan, listPlans } from '#server/service/plans.ts';
+import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.ts';
 import { commandRollout, createRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
@@ -104,8 +104,10 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.nowMs),
     unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.nowMs),
 
-    getPlans: async () => listPlans(deps.settings),
-    getPlan: async ({ params }) => getPlan(deps.settings, params.name),
+    getPlans: async () => listPlans(deps),
+    getPlan: async ({ params }) => getPlan(deps, params.name),
+    setPlan: async ({ params, body, nowMs }) => setPlan(deps, params.name, body, nowMs),
+    deletePlan: async ({ params, nowMs }) => deletePlan(deps, params.name, nowMs),
 
     listRollouts: async ({ query, nowMs }) => listRollouts(deps, query, nowMs),
     createRollout: async ({ body, nowMs }) => createRollout(deps, body, nowMs),

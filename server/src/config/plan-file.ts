@@ -4,7 +4,8 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S } from '#protocol/limits.ts';
-import { findShrinking, type Gate, type Plan, PROMOTIONS } from '#protocol/plan.ts';
+import { findPlanFaults } from '#protocol/plan-rules.ts';
+import { type Gate, type Plan, PROMOTIONS } from '#protocol/plan.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
 import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
 import { errorAt, type Problem } from './problem.ts';
@@ -117,32 +118,13 @@ export function loadPlanFile(file: string): PlanFileResult {
 
 function checkStages(row: PlanRow, index: number, source: Source): readonly Problem[] {
   const path = ['plans', `${index}`, 'stages'];
-  const shrinking = findShrinking(row.stages.map(toStage));
-  const name = row.stages[shrinking]?.name;
+  // Of a name that is taken, a file can say in which line.
+  const faults = findPlanFaults(row.stages.map(toStage)).filter(({ member }) => member !== 'name');
   return [
     ...checkNames(row.stages, path, 'stage', source),
-    ...row.stages.flatMap(({ promotion, gate }, stage) =>
-      promotion === 'auto' && gate === undefined
-        ? [
-            problemAt(
-              [...path, `${stage}`, 'gate'],
-              'is required for promotion auto and missing',
-              'add "gate: {min_confirmed: 5, max_failed: 0}", or leave the promotion to people',
-              source,
-            ),
-          ]
-        : [],
+    ...faults.map(({ stage, member, message, hint }) =>
+      problemAt([...path, `${stage}`, member], message, hint, source),
     ),
-    ...(name === undefined
-      ? []
-      : [
-          problemAt(
-            [...path, `${shrinking}`, 'percentage'],
-            `stage ${name} takes a smaller share of its label than a stage before it`,
-            'a percentage of one label only grows: no device is taken away again',
-            source,
-          ),
-        ]),
   ];
 }
 

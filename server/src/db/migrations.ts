@@ -16,6 +16,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'schedules and audit', up: createSchedules },
   { name: 'plans', up: addPlans },
   { name: 'gates', up: addGates },
+  { name: 'stored plans', up: addStoredPlans },
 ];
 
 async function createFleet(db: Trx, dialect: Dialect): Promise<void> {
@@ -237,6 +238,17 @@ async function addGates(db: Trx): Promise<void> {
   await sql`create unique index rollouts_open on rollouts (product) where status in ('running', 'paused', 'halted')`.execute(
     db,
   );
+}
+
+/** Plans that were made by the API; those of the file are read at every start. */
+async function addStoredPlans(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('plans')
+    .addColumn('name', 'text', (c) => c.notNull().primaryKey())
+    .addColumn('plan', 'text', required)
+    .addColumn('created_at_ms', 'bigint', required)
+    .addColumn('updated_at_ms', 'bigint', required)
+    .execute();
 }
 
 const withDefault = (value: string | number) => (column: ColumnDefinitionBuilder) => column.notNull().defaultTo(value);
