@@ -110,6 +110,9 @@ function exitCodeOf(status: number, code: string): ExitCode {
     case 'config_invalid':
     case 'start_refused':
       return EXIT.refusedToStart;
+    // The same code as where nobody can be asked before the request.
+    case 'confirmation_needed':
+      return EXIT.usage;
     case 'firmware_blocked':
       return EXIT.conflict;
     // The file says something else than the command: the input is wrong, not the state of the server.

@@ -83,6 +83,12 @@ const product = {
 };
 const reason = Type.Object({ reason: Type.Optional(Line) }, strict);
 
+const CONFIRM = 'do it although a rollout under way has a stage for this label';
+const confirm = Type.Object(
+  { confirm: Type.Optional(Type.Unsafe<'true' | 'false'>({ ...oneOf(['true', 'false']), description: CONFIRM })) },
+  strict,
+);
+
 interface RouteExtras<P extends TObject, Q extends TObject, B extends TSchema> {
   readonly params?: P;
   readonly query?: Q;
@@ -153,9 +159,11 @@ export const adminRoutes = {
   ),
   labelDevice: route('PUT', '/devices/:mac/labels/:name', 'Put a label on a device', ref(Device), {
     params: Type.Object({ mac: Mac, name: Name }),
+    query: confirm,
   }),
   unlabelDevice: route('DELETE', '/devices/:mac/labels/:name', 'Take a label off a device', ref(Device), {
     params: Type.Object({ mac: Mac, name: Name }),
+    query: confirm,
   }),
   clearKnownBad: route(
     'DELETE',
@@ -178,7 +186,7 @@ export const adminRoutes = {
     '/labels/:name',
     'Delete a label and take it off every device',
     Type.Object({ devices: Type.Integer() }),
-    { params: named },
+    { params: named, query: confirm },
   ),
   labelDevices: route(
     'POST',
@@ -187,7 +195,13 @@ export const adminRoutes = {
     Type.Object({ changed: Type.Integer() }),
     {
       params: named,
-      body: Type.Object({ macs: Type.Array(Mac, { minItems: 1, maxItems: 1000 }) }, strict),
+      body: Type.Object(
+        {
+          macs: Type.Array(Mac, { minItems: 1, maxItems: 1000 }),
+          confirm: Type.Optional(Type.Boolean({ description: CONFIRM })),
+        },
+        strict,
+      ),
     },
   ),
 

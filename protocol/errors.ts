@@ -62,7 +62,6 @@ export const HTTP_STATUS = {
   security_version_lower: 409,
   name_taken: 409,
   name_reserved: 409,
-  in_use: 409,
   label_limit: 409,
   invalid_transition: 409,
   rollout_conflict: 409,

@@ -66,20 +66,22 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     readonly params: { readonly version: string };
     readonly query: { readonly product?: string };
   }) => ({ version: call.params.version, product: call.query.product });
+  const yes = (query: { readonly confirm?: 'true' | 'false' }) => ({ isConfirmed: query.confirm === 'true' });
   return {
     getStatus: async ({ nowMs }) => getStatus(deps, server(), nowMs),
 
     listDevices: async ({ query, nowMs }) => listDevices(deps, query, nowMs),
     getDevice: async ({ params, nowMs }) => getDevice(deps, params.mac, nowMs),
     explainDevice: async ({ params, nowMs }) => explainDevice(deps, params.mac, nowMs),
-    labelDevice: async ({ params, nowMs }) => labelDevice(deps, params.mac, params.name, nowMs),
-    unlabelDevice: async ({ params, nowMs }) => unlabelDevice(deps, params.mac, params.name, nowMs),
+    labelDevice: async ({ params, query, nowMs }) => labelDevice(deps, { ...params, ...yes(query) }, nowMs),
+    unlabelDevice: async ({ params, query, nowMs }) => unlabelDevice(deps, { ...params, ...yes(query) }, nowMs),
     clearKnownBad: async ({ params, query, nowMs }) => clearKnownBad(deps, params.mac, query, nowMs),
 
     listLabels: async ({ query }) => listLabels(deps, query),
     createLabel: async ({ body, nowMs }) => createLabel(deps, body, nowMs),
-    deleteLabel: async ({ params, nowMs }) => deleteLabel(deps, params.name, nowMs),
-    labelDevices: async ({ params, body, nowMs }) => labelDevices(deps, params.name, body.macs, nowMs),
+    deleteLabel: async ({ params, query, nowMs }) => deleteLabel(deps, params.name, yes(query).isConfirmed, nowMs),
+    labelDevices: async ({ params, body, nowMs }) =>
+      labelDevices(deps, params.name, { macs: body.macs, isConfirmed: body.confirm ?? false }, nowMs),
 
     listFirmware: async ({ query }) => listFirmware(deps, query),
     getFirmware: async (call) => getFirmware(deps, named(call)),
