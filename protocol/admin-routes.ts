@@ -345,6 +345,17 @@ export const adminRoutes = {
     body: reason,
   }),
 
+  retryRollout: route(
+    'POST',
+    '/rollouts/:name/retry',
+    'Forgive the earlier failures of devices that failed by network or device: they are offered the build again',
+    Type.Object({
+      devices: Type.Integer({ minimum: 0, description: 'devices of which failures were forgiven' }),
+      examples: Type.Array(Mac, { description: 'up to 10 of them' }),
+    }),
+    { params: rolloutName, body: reason },
+  ),
+
   listAssignments: route('GET', '/assignments', 'Assignments; sort by id', page(ref(Assignment)), {
     query: Type.Object(
       {

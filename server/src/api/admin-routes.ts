@@ -27,6 +27,7 @@ import {
   unlabelDevice,
 } from '#server/service/labels.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.ts';
+import { retryRollout } from '#server/service/retry.ts';
 import { commandRollout, createRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
@@ -119,6 +120,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     pauseRollout: move('pause'),
     resumeRollout: move('resume'),
     abortRollout: move('abort'),
+    retryRollout: async ({ params, body, nowMs }) => retryRollout(deps, params.name, body.reason, nowMs),
 
     listAssignments: async ({ query }) => listAssignments(deps, query),
 
