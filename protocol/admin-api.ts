@@ -221,6 +221,42 @@ export const Rollout = Type.Object(
 );
 export type Rollout = Static<typeof Rollout>;
 
+const Examples = Type.Array(Mac, { description: 'up to 10 of them' });
+
+export const RolloutPreview = Type.Object(
+  {
+    rollout: RolloutName,
+    product: Name,
+    version: Version,
+    status: oneOf(ROLLOUT_STATUSES),
+    stages: Type.Array(
+      Type.Object({
+        stage: Name,
+        label: Name,
+        percentage: Type.Integer({ minimum: 1, maximum: 100 }),
+        opened: Type.Boolean(),
+        devices: Type.Integer({ minimum: 0, description: 'that no earlier stage takes, and that would be offered it' }),
+        silent: Type.Integer({ minimum: 0, description: 'those of them that have missed three polls' }),
+        examples: Examples,
+      }),
+    ),
+    left_out: Type.Array(
+      Type.Object({
+        reason: Type.String({ description: 'the rule that holds' }),
+        text: Type.String({ description: 'the same as a sentence' }),
+        devices: Count,
+        examples: Examples,
+      }),
+      { description: 'devices that belong to a stage and would not be offered the build all the same' },
+    ),
+    not_in_any_stage: Count,
+    total: Type.Integer({ minimum: 0, description: 'devices of the product' }),
+    warnings: Type.Array(Type.String()),
+  },
+  { $id: 'RolloutPreview' },
+);
+export type RolloutPreview = Static<typeof RolloutPreview>;
+
 const PLAN_SOURCES = ['built_in', 'file', 'api'] as const;
 
 export const ListedPlan = Type.Object(
@@ -323,6 +359,7 @@ export const ADMIN_SCHEMAS = [
   BlockAnswer,
   ListedPlan,
   Rollout,
+  RolloutPreview,
   Schedule,
   AuditEntry,
   ServerStatus,

@@ -20,6 +20,7 @@ import {
   Notes,
   ROLLOUT_STATUSES,
   Rollout,
+  RolloutPreview,
   Schedule,
   ServerStatus,
   UploadAnswer,
@@ -315,6 +316,23 @@ export const adminRoutes = {
   getRollout: route('GET', '/rollouts/:name', 'One rollout with the adoption of each stage', ref(Rollout), {
     params: rolloutName,
   }),
+  previewRollout: route(
+    'GET',
+    '/rollouts/:name/preview',
+    'Which devices each stage would take, and who is left out and why',
+    ref(RolloutPreview),
+    { params: rolloutName },
+  ),
+  listPreviewDevices: route(
+    'GET',
+    '/rollouts/:name/preview/devices',
+    'The devices that one stage would take',
+    page(Mac),
+    {
+      params: rolloutName,
+      query: Type.Object({ stage: Name, limit: paging.limit, cursor: paging.cursor }, strict),
+    },
+  ),
   startRollout: route('POST', '/rollouts/:name/start', 'Open the first stage', ref(Rollout), {
     params: rolloutName,
     body: reason,
