@@ -176,6 +176,20 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     expect(await preview(), 'devices of another product do not count').toMatchObject({ total: 3 });
   });
 
+  test('counts each device of a large fleet once, and so does the answer to a label that goes', async () => {
+    await line.add('1.1.0');
+    const macs = Array.from({ length: 520 }, () => line.newMac());
+    await Promise.all(macs.map(async (mac) => line.checkIn(mac, '1.0.0', chip)));
+    await wear(...macs);
+    await create();
+    expect(await preview()).toMatchObject({ total: 520, stages: [{ devices: 520 }, { devices: 0 }, { devices: 0 }] });
+    expect((await list('own')).toSorted()).toEqual(macs.toSorted());
+    await move('start');
+    const { body } = await server.tryAdmin('deleteLabel', { params: { name: label } });
+    const counts = JSON.stringify(body).match(/and (\d+) more would leave it/g) ?? [];
+    expect(counts.reduce((sum, text) => sum + 2 + Number(/\d+/.exec(text)), 0)).toBe(520);
+  });
+
   test('leaves out what runs a blocked build and goes home first', async () => {
     await line.makeStable('1.0.0');
     await line.makeStable('1.0.5');

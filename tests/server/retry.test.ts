@@ -1,8 +1,10 @@
 // Another chance for devices that failed by network or device, and none for those that the firmware failed. On both databases.
 
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../support/product-line.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
+import { DIALECTS, START_MS, startTestServer, type TestServer } from '../support/server.ts';
 
 /** Longer than any back-off of a few failures. */
 const REST_S = 600;
@@ -142,4 +144,27 @@ describe.each(DIALECTS)('a retry on %s', (dialect) => {
     const nowhere = { params: { name: 'nowhere' }, body: {} };
     expect(await server.tryAdmin('retryRollout', nowhere)).toMatchObject({ status: 404 });
   });
+});
+
+test('a retry reaches each of very many devices', async () => {
+  const server = await startTestServer();
+  const line = new ProductLine(server);
+  await line.add('1.1.0');
+  const macs = Array.from({ length: 520 }, () => line.newMac());
+  await Promise.all(macs.map(async (mac) => line.checkIn(mac, '1.0.0')));
+  await line.rollOut('1.1.0', 'expand');
+  // As if each had failed three times at once: written by hand, for the reports would take longer than the test.
+  const file = new DatabaseSync(join(server.home, 'data/otter.db'));
+  file.exec(`insert into assignments (device_id, rollout_id, stage_id, firmware_id, image_id, is_rollback, attempt, state,
+    ran_build, confirm_claimed, left_before, error_code, forgiven, offered_at_ms, updated_at_ms)
+    select devices.id, rollouts.id, stages.id, images.firmware_id, images.id, 0, number, 'failed',
+      0, 0, 0, 'flash_write', 0, ${START_MS}, ${START_MS}
+    from devices, rollouts join stages on stages.rollout_id = rollouts.id and stages.position = 2, images,
+      (select 1 as number union select 2 union select 3)`);
+  file.close();
+  const call = { params: { name: line.rolloutName('1.1.0') }, body: {} };
+  expect(await server.admin('retryRollout', call)).toMatchObject({ devices: 520 });
+  for (const mac of [macs[0], macs[260], macs[519]])
+    expect((await line.detail(mac ?? '')).builds).toMatchObject([{ failures: 1, known_bad: false }]);
+  await server.end();
 });

@@ -18,7 +18,7 @@ import type { CatalogView } from './catalog.ts';
 import { courseOf, deviceFactsOf } from './course.ts';
 import type { Deps } from './deps.ts';
 
-const PAGE = 1_000;
+const PAGE = 250;
 /** So much is said of each rollout; an answer is small. */
 const MAX_EXAMPLES = 2;
 const MAX_EFFECTS = 3;

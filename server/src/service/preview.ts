@@ -25,7 +25,7 @@ import { silentBeforeMs } from './devices.ts';
 import { type Listed, type ListQuery, readPage } from './list.ts';
 
 /** Devices judged at a stretch: a few milliseconds, so that check-ins in between hardly wait. */
-const PAGE = 1_000;
+const PAGE = 250;
 const MAX_EXAMPLES = 10;
 
 /** Throws `rollout_unknown`, `invalid_transition` for one that has ended. */

@@ -11,7 +11,7 @@ import { causeOfEnd } from '#server/rollout/assignment.ts';
 import { forgivableOf } from '#server/rollout/retry.ts';
 import type { Deps } from './deps.ts';
 
-const PAGE = 1_000;
+const PAGE = 250;
 const MAX_EXAMPLES = 10;
 
 export interface Retried {
