@@ -323,7 +323,7 @@ export const adminRoutes = {
     ref(RolloutPreview),
     { params: rolloutName },
   ),
-  listPreviewDevices: route(
+  getPreviewDevices: route(
     'GET',
     '/rollouts/:name/preview/devices',
     'The devices that one stage would take',

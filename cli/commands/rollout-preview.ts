@@ -33,7 +33,7 @@ export function addPreviewCommand(rollout: CommandGroup, shell: Shell): void {
           session,
           options,
           async ({ limit, cursor }) =>
-            client.call('listPreviewDevices', { params: { name }, query: { stage, limit, cursor } }),
+            client.call('getPreviewDevices', { params: { name }, query: { stage, limit, cursor } }),
           { head: ['mac'], row: (mac) => [mac], empty: `stage ${stage} would take no device` },
         );
       });

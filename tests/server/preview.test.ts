@@ -53,7 +53,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     const macs: string[] = [];
     for (let cursor: string | null = ''; cursor !== null;) {
       const query: Record<string, string> = { stage, limit: '7', ...(cursor === '' ? {} : { cursor }) };
-      const page: { items: string[]; next_cursor: string | null } = await server.admin('listPreviewDevices', {
+      const page: { items: string[]; next_cursor: string | null } = await server.admin('getPreviewDevices', {
         params: { name },
         query,
       });
@@ -236,7 +236,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     await line.add('1.1.0');
     await create();
     const stage = async (query: Readonly<Record<string, string>>) =>
-      server.tryAdmin('listPreviewDevices', { params: { name }, query });
+      server.tryAdmin('getPreviewDevices', { params: { name }, query });
     const refused = (status: number, code: string, message: RegExp) => ({
       status,
       body: { error: { code, message: expect.stringMatching(message) } },

@@ -27,7 +27,7 @@ import {
   unlabelDevice,
 } from '#server/service/labels.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.ts';
-import { listPreviewDevices, previewRollout } from '#server/service/preview.ts';
+import { getPreviewDevices, previewRollout } from '#server/service/preview.ts';
 import { retryRollout } from '#server/service/retry.ts';
 import { commandRollout, createRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
@@ -117,7 +117,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     createRollout: async ({ body, nowMs }) => createRollout(deps, body, nowMs),
     getRollout: async ({ params, nowMs }) => getRollout(deps, params.name, nowMs),
     previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
-    listPreviewDevices: async ({ params, query }) => listPreviewDevices(deps, params.name, query),
+    getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
     startRollout: move('start'),
     promoteRollout: move('promote'),
     pauseRollout: move('pause'),

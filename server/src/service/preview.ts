@@ -80,7 +80,7 @@ export async function previewRollout(deps: Deps, name: string, nowMs: number): P
  * The devices that one stage would take, in the order in which they came to know the server. Throws `rollout_unknown`,
  * `invalid_transition`, `field_invalid` for a stage that the rollout does not have, `limit_invalid`, `cursor_invalid`.
  */
-export async function listPreviewDevices(
+export async function getPreviewDevices(
   deps: Deps,
   name: string,
   query: Pick<ListQuery, 'limit' | 'cursor'> & { readonly stage: string },
