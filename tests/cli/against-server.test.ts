@@ -162,7 +162,7 @@ test('a whole rollout is typed, watched, explained and blocked', async () => {
   expect(blocked.stdout).toMatch(/1 device runs it and stays on it/);
   expect((await otter('audit')).stdout).toMatch(/firmware\.block/);
   expect(JSON.parse((await otter('status', '--json')).stdout)).toMatchObject({ devices: { total: 1 } });
-});
+}, 90_000);
 
 test('plans are listed and shown', async () => {
   expect((await otter('plan', 'list')).stdout).toMatch(/default.*pilot, expand/);
