@@ -1,6 +1,7 @@
 // The words of the admin API: what operators see and send. `admin-routes.ts` says where. Instants are ISO 8601 UTC.
 
 import { type Static, type TSchema, Type } from 'typebox';
+import { Event } from '#protocol/events.ts';
 import { MAX_DESCRIPTION_CHARS, MAX_NOTES_CHARS } from '#protocol/limits.ts';
 import { Gate, Plan, PROMOTIONS } from '#protocol/plan.ts';
 import { Chip, Instant, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
@@ -303,5 +304,6 @@ export const ADMIN_SCHEMAS = [
   Rollout,
   Schedule,
   AuditEntry,
+  Event,
   ServerStatus,
 ] as const;

@@ -17,6 +17,7 @@ import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/assignments.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { clearKnownBad, explainDevice, getDevice, listDevices } from '#server/service/devices.ts';
+import { listEvents } from '#server/service/events.ts';
 import { blockFirmware, getFirmware, listFirmware, setPilotReady, unblockFirmware } from '#server/service/firmware.ts';
 import {
   createLabel,
@@ -125,6 +126,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     runSchedule: async ({ params, nowMs }) => runSchedule(deps, params.name, nowMs),
 
     listAudit: async ({ query }) => listAudit(deps, query),
+    listEvents: async ({ query }) => listEvents(deps, query),
   };
 }
 

@@ -42,7 +42,7 @@ async function act(deps: Deps, trx: Trx, rolloutId: number, nowMs: number): Prom
   if (row?.status !== 'running') return;
   const before = await judgeRollout(deps.settings, trx, row, nowMs);
   if (before === undefined) return;
-  if (isSampleNews(before)) await saveSampleReached(trx, before.stage.id, before.hasSample ? nowMs : null);
+  if (isSampleNews(before)) await saveSampleReached(trx, before.stage.id, before.hasSample, nowMs);
   const judged = await judgeRollout(deps.settings, trx, row, nowMs);
   if (judged?.verdict.state === 'failed') await halt(trx, row, judged, nowMs);
   if (judged?.verdict.state === 'passed' && judged.stage.promotion === 'auto')

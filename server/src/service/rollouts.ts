@@ -116,6 +116,7 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
         opened_at_ms: null,
         closed_at_ms: null,
       })),
+      'admin',
     );
     await addAudit(trx, {
       atMs: nowMs,
@@ -179,7 +180,7 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
   if (changesStage && stage !== undefined) await openStage(trx, row.id, stage, nowMs);
   const open = (await listStages(trx, [row.id])).find(({ name }) => name === stage);
   if (status === 'aborted') await supersedeOpen(trx, row.id, nowMs);
-  await saveRollout(trx, row.id, {
+  const change = {
     status,
     stage: stage ?? null,
     target_label: open?.label ?? row.target_label,
@@ -187,7 +188,8 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     ended_at_ms: ends ? nowMs : null,
     ended_reason: ends ? (request.reason ?? null) : null,
     ...haltOf(row, request, status, nowMs),
-  });
+  };
+  await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
 }
 
 /** A halt is remembered until somebody resumes, and whoever does that has seen the failures so far. */
