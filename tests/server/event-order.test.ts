@@ -85,6 +85,7 @@ async function begin(database: Database) {
       await delay(2);
     }
   });
+  onTestFinished(() => void (isOver = true));
   return {
     run: async (job: (trx: Trx) => Promise<void>) => new Promise<void>((done) => steps.push({ job, done })),
     commit: async () => {
@@ -160,6 +161,9 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       names.map(async (name, index) => {
         await delay(index % 50);
         await database.write(async (trx) => {
+          // Its first write numbers a transaction; here the order of events is another than that of their transactions.
+          await trx.insertInto('labels').values({ name, description: '', created_at_ms: 0 }).execute();
+          await delay((index * 5) % 7);
           await add(trx, name);
           await delay(index % 7);
         });

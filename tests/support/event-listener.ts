@@ -5,12 +5,14 @@ import { onTestFinished, vi } from 'vitest';
 import { eventStream } from '#protocol/admin-routes.ts';
 import { readEventStream } from '#protocol/event-stream.ts';
 import { Event } from '#protocol/events.ts';
-import { openPinned } from '#protocol/pinned-https.ts';
+import { openPinned, PinnedAgent } from '#protocol/pinned-https.ts';
 import type { ServerClient } from './server-client.ts';
 
 export interface Listen {
   readonly lastId?: string;
   readonly query?: Readonly<Record<string, string>>;
+  /** Awaited after each piece of the stream: a reader that takes its time. */
+  readonly rest?: () => Promise<void>;
 }
 
 export class EventListener {
@@ -57,20 +59,30 @@ export class EventListener {
 /** Resolves when the server has said where the stream begins. */
 export async function listen(server: ServerClient, options: Listen = {}): Promise<EventListener> {
   const query = new URLSearchParams(options.query ?? {}).toString();
+  // Of its own: stopping a test server ends the connections of its client first.
+  const agent = new PinnedAgent(server.pin);
+  onTestFinished(() => agent.destroy());
   const response = await openPinned({
     method: 'GET',
     url: new URL(query === '' ? eventStream.path : `${eventStream.path}?${query}`, server.url),
-    agent: server.agent,
+    agent,
     headers: {
       authorization: `Bearer ${server.adminToken}`,
       ...(options.lastId === undefined ? {} : { 'last-event-id': options.lastId }),
     },
   });
   if (response.statusCode !== 200) throw new Error(`the event stream answered ${response.statusCode}`);
-  const listener = new EventListener(response, () => response.destroy());
+  const listener = new EventListener(slowly(response, options.rest), () => response.destroy());
   onTestFinished(() => listener.stop());
   await vi.waitFor(() => {
     if (listener.lastId === undefined) throw new Error('the stream has not begun');
   });
   return listener;
+}
+
+async function* slowly(chunks: AsyncIterable<Uint8Array>, rest?: () => Promise<void>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    await rest?.();
+  }
 }
