@@ -12,7 +12,7 @@ export class EventWatch {
   readonly #log: Logger;
   readonly #waiting = new Set<() => void>();
   #head: Position = START;
-  #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
 
   constructor(database: Database, log: Logger) {
     this.#database = database;
@@ -33,11 +33,18 @@ export class EventWatch {
       const patience = setTimeout(() => end('silence'), patienceMs);
       signal.addEventListener('abort', onNews, { once: true });
       this.#waiting.add(onNews);
-      this.#timer ??= setTimeout(() => void this.#look(), LOOK_MS);
+      if (!this.#isLooking) this.#lookLater();
     });
   }
 
+  #lookLater(): void {
+    this.#isLooking = true;
+    setTimeout(() => void this.#look(), LOOK_MS).unref();
+  }
+
   async #look(): Promise<void> {
+    this.#isLooking = false;
+    if (this.#waiting.size === 0) return;
     try {
       const head = await findHead(this.#database.read, this.#database.dialect);
       if (isBefore(this.#head, head)) {
@@ -47,6 +54,6 @@ export class EventWatch {
     } catch (error) {
       this.#log.warn({ err: error }, 'the events could not be looked at; it is tried again');
     }
-    this.#timer = this.#waiting.size === 0 ? undefined : setTimeout(() => void this.#look(), LOOK_MS);
+    if (this.#waiting.size > 0 && !this.#isLooking) this.#lookLater();
   }
 }

@@ -118,7 +118,7 @@ export function expandTypes(names: readonly EventFilterType[]): readonly EventTy
   return Object.keys(EVENT_TYPES).filter(isEventType).filter(isMeant);
 }
 
-export function eventIdOf({ tx, id }: Position): string {
+function eventIdOf({ tx, id }: Position): string {
   return `${tx}-${id}`;
 }
 
