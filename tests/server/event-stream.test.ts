@@ -148,6 +148,14 @@ describe.each(DIALECTS)('the event stream on %s', (dialect) => {
     expect(hint).toMatch(/0/);
   });
 
+  test('answers HEAD with the head of a stream and holds no place for it', async () => {
+    await begin();
+    for (let count = 0; count <= MAX_EVENT_STREAMS; count += 1) {
+      const { status, headers, body } = await server.fetch('HEAD', eventStream.path, { token: server.adminToken });
+      expect([status, headers['content-type'], body.length]).toEqual([200, 'text/event-stream; charset=utf-8', 0]);
+    }
+  });
+
   test('ends at once when the server stops, cleanly for those who read', async () => {
     await begin();
     const listeners = [await listen(server), await listen(server, { query: { type: 'stage' } })];
