@@ -76,20 +76,20 @@ class Reader {
 /** A transaction that does one thing after the other and commits when it is told to. */
 async function begin(database: Database) {
   const steps: { readonly job: (trx: Trx) => Promise<void>; readonly done: () => void }[] = [];
-  let isOver = false;
+  const state = { isOver: false };
   const ended = database.write(async (trx) => {
-    while (!isOver || steps.length > 0) {
+    while (!state.isOver || steps.length > 0) {
       const step = steps.shift();
       await step?.job(trx);
       step?.done();
       await delay(2);
     }
   });
-  onTestFinished(() => void (isOver = true));
+  onTestFinished(() => void (state.isOver = true));
   return {
     run: async (job: (trx: Trx) => Promise<void>) => new Promise<void>((done) => steps.push({ job, done })),
     commit: async () => {
-      isOver = true;
+      state.isOver = true;
       await ended;
     },
   };
@@ -156,7 +156,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
     const { database } = await open(dialect);
     const reader = new Reader(database);
     const names = Array.from({ length: 300 }, (_, index) => `rollout-${index}`);
-    let isWriting = true;
+    const state = { isWriting: true };
     const writing = Promise.all(
       names.map(async (name, index) => {
         await delay(index % 50);
@@ -168,8 +168,8 @@ describe.each(DIALECTS)('on %s', (dialect) => {
           await delay(index % 7);
         });
       }),
-    ).finally(() => (isWriting = false));
-    while (isWriting) {
+    ).finally(() => (state.isWriting = false));
+    while (state.isWriting) {
       await reader.read();
       await delay(1);
     }

@@ -101,7 +101,7 @@ describe.each(DIALECTS)('the event stream on %s', (dialect) => {
     await line.rollOut('1.1.0', 'expand');
     const ids = await listed();
     const devices = Array.from({ length: 60 }, () => line.newMac());
-    let isChanging = true;
+    const change = { isOver: false };
     const changing = Promise.all(
       devices.map(async (mac, index) => {
         await delay(index * 60);
@@ -109,14 +109,14 @@ describe.each(DIALECTS)('the event stream on %s', (dialect) => {
         await line.report(mac, assignment, 1, 'downloading');
         await line.checkIn(mac, '1.1.0');
       }),
-    ).finally(() => (isChanging = false));
+    ).finally(() => (change.isOver = true));
     const heard: string[] = [];
     let lastId = ids.at(-1) ?? '';
     const take = ({ events, lastId: last }: EventListener): void => {
       heard.push(...events.map(idOf));
       lastId = last ?? lastId;
     };
-    while (isChanging) {
+    while (!change.isOver) {
       const listener = await listen(server, { lastId });
       await delay(500);
       listener.stop();
