@@ -77,7 +77,9 @@ describe.each(DIALECTS)('a webhook on %s', (dialect) => {
     const { 'otter-timestamp': timestamp, 'otter-signature': signature, ...headers } = delivery?.headers ?? {};
     expect(headers).toMatchObject({ 'content-type': 'application/json', 'otter-event-id': receiver.ids.at(-1) });
     expect(timestamp).toBe(String(server.clock.nowMs / 1000));
-    const expected = createHmac('sha256', SECRET).update(`${String(timestamp)}.${delivery?.body}`).digest('hex');
+    const expected = createHmac('sha256', SECRET)
+      .update(`${String(timestamp)}.${delivery?.body}`)
+      .digest('hex');
     expect(signature).toBe(`sha256=${expected}`);
     expect(delivery?.path).toBe('/hook?from=otter');
     const { items } = await server.admin('listEvents', { query: { sort: 'id' } });
