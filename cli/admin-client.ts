@@ -2,7 +2,9 @@
 // is checked against the server's pin before a byte is sent; every answer is checked before a command sees it. It never
 // repeats a request and never follows a redirect.
 
-import { type TProperties, Type } from 'typebox';
+import type { IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { type Static, type TProperties, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Connection } from '#cli/connection.ts';
 import { CommandError } from '#cli/exit-code.ts';
@@ -14,11 +16,14 @@ import {
   type AnswerOf,
   adminRoutes,
   type BodyOf,
+  eventStream,
   type ParamsOf,
   type QueryOf,
 } from '#protocol/admin-routes.ts';
-import { CHUNK_BYTES } from '#protocol/limits.ts';
-import { type HttpsAnswer, type HttpsRequest, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
+import { readEventStream } from '#protocol/event-stream.ts';
+import { Event } from '#protocol/events.ts';
+import { CHUNK_BYTES, EVENT_HEARTBEAT_MS } from '#protocol/limits.ts';
+import { type HttpsAnswer, type HttpsRequest, openPinned, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
 
 type Routes = typeof adminRoutes;
 /** A part of a request may be left out where nothing in it is required. */
@@ -68,6 +73,38 @@ export class AdminClient {
     );
   }
 
+  /**
+   * Events after this id as they happen, each with the id to go on after; without an event where only that moved. Ends when the
+   * server ends it. Errors: as `call`; `server_unreachable` also where the connection is cut.
+   */
+  async *followEvents(query: EventStreamQuery, after: string): AsyncGenerator<FollowedEvent> {
+    const { url, token } = this.#connection;
+    try {
+      const response = await openPinned({
+        method: 'GET',
+        url: new URL(pathOf(EVENT_STREAM, { query }), url),
+        agent: this.#agent,
+        signal: this.#signal,
+        timeoutMs: STREAM_SILENCE_MS,
+        headers: { accept: 'text/event-stream', 'last-event-id': after, authorization: `Bearer ${token}` },
+      });
+      if (response.statusCode !== 200) throw await readRefusal(response, this.#connection);
+      for await (const { id, data } of readEventStream(response)) {
+        if (id === undefined) continue;
+        if (data === undefined) {
+          yield { id, event: undefined };
+          continue;
+        }
+        const event = parseJson(Buffer.from(data));
+        if (!Value.Check(Event, event))
+          throw unexpectedAnswer(this.#connection, 'told of an event in words that this otter does not know');
+        yield { id, event };
+      }
+    } catch (error) {
+      throw asConnectionError(error, this.#connection, this.#signal);
+    }
+  }
+
   close(): void {
     this.#agent.destroy();
   }
@@ -95,6 +132,19 @@ export class AdminClient {
     throw unexpectedAnswer(this.#connection, `answered ${name} in words that this otter does not know`);
   }
 }
+
+type EventStreamQuery = Omit<Static<typeof eventStream.query>, 'after'>;
+
+interface FollowedEvent {
+  readonly id: string;
+  readonly event: Event | undefined;
+}
+
+/** The stream says every 15 s that it is alive: after three times that it is not. */
+const STREAM_SILENCE_MS = 3 * EVENT_HEARTBEAT_MS;
+
+/** What `pathOf` wants of a route. */
+const EVENT_STREAM = { path: eventStream.path, params: Type.Object({}) };
 
 /** The parts of any route's input, for code that treats all routes alike. */
 interface LooseInput {
@@ -126,7 +176,7 @@ function isAnswer<N extends AdminRouteName>(name: N, value: unknown): value is A
  * Path and query of a request. A name that its schema does not allow is refused here: `..` would become another path.
  * Errors: `argument_invalid`.
  */
-function pathOf(route: AdminRoute, input: LooseInput): string {
+function pathOf(route: Pick<AdminRoute, 'path' | 'params'>, input: LooseInput): string {
   const params = input.params ?? {};
   for (const [key, schema] of Object.entries(route.params.properties)) {
     if (Value.Check(schema, params[key])) continue;
@@ -162,6 +212,12 @@ function parseJson(body: Buffer): unknown {
   } catch {
     return undefined;
   }
+}
+
+async function readRefusal(response: IncomingMessage, connection: Connection): Promise<CommandError> {
+  const { statusCode: status = 0, headers } = response;
+  const body = await buffer(response);
+  return refusal({ status, headers, body }, parseJson(body), connection);
 }
 
 function refusal(answer: HttpsAnswer, value: unknown, connection: Connection): CommandError {

@@ -6,6 +6,7 @@ import { CommanderError } from '@commander-js/extra-typings';
 import { addAuditCommand } from '#cli/commands/audit.ts';
 import { addCertCommands } from '#cli/commands/cert.ts';
 import { addDeviceCommands } from '#cli/commands/device.ts';
+import { addEventsCommand } from '#cli/commands/events.ts';
 import { addFirmwareCommands } from '#cli/commands/firmware.ts';
 import { addLabelCommands } from '#cli/commands/label.ts';
 import { addPlanCommands } from '#cli/commands/plan.ts';
@@ -56,6 +57,7 @@ function createTree(shell: Shell): OtterProgram {
   addPlanCommands(program, shell);
   addRolloutCommands(program, shell);
   addScheduleCommands(program, shell);
+  addEventsCommand(program, shell);
   addAuditCommand(program, shell);
   addCertCommands(program, shell);
   addSimulateCommand(program, shell);

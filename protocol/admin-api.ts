@@ -1,6 +1,7 @@
 // The words of the admin API: what operators see and send. `admin-routes.ts` says where. Instants are ISO 8601 UTC.
 
 import { type Static, type TSchema, Type } from 'typebox';
+import { Event } from '#protocol/events.ts';
 import {
   MAX_CRON_CHARS,
   MAX_DESCRIPTION_CHARS,
@@ -377,6 +378,7 @@ export const ADMIN_SCHEMAS = [
   RolloutPreview,
   Schedule,
   AuditEntry,
+  Event,
   ServerStatus,
 ] as const;
 

@@ -25,6 +25,7 @@ import {
   ServerStatus,
   UploadAnswer,
 } from '#protocol/admin-api.ts';
+import { Event, EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/events.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const ADMIN_PREFIX = '/api/v1/admin';
@@ -80,6 +81,20 @@ const firmwareVersion = Type.Object({ version: Version });
 const product = {
   product: Type.Optional(
     Type.Unsafe<string>({ ...Name, description: 'needed where several products have this version' }),
+  ),
+};
+const eventFilter = {
+  rollout: Type.Optional(RolloutName),
+  product: Type.Optional(Name),
+  type: Type.Optional(
+    Type.Unsafe<EventFilterType>({
+      type: 'string',
+      enum: [...EVENT_FILTER_TYPES],
+      description: 'a type, or what comes before its dot for all of those',
+    }),
+  ),
+  after: Type.Optional(
+    Type.String({ description: 'only events after this id; `0` is before the first one', maxLength: 40 }),
   ),
 };
 const reason = Type.Object({ reason: Type.Optional(Line) }, strict);
@@ -438,6 +453,27 @@ export const adminRoutes = {
       strict,
     ),
   }),
+
+  listEvents: route(
+    'GET',
+    '/events/list',
+    'Changes of rollouts, stages and assignments; sort by id',
+    page(ref(Event)),
+    {
+      query: Type.Object({ ...paging, ...eventFilter }, strict),
+    },
+  ),
 } as const;
 
 export type AdminRouteName = keyof typeof adminRoutes;
+
+/**
+ * The one route that answers with a stream (`text/event-stream`), so no row of the table. The header `Last-Event-ID` wins
+ * over `after`; with neither it begins with now.
+ */
+export const eventStream = {
+  path: `${ADMIN_PREFIX}/events`,
+  summary: 'Changes of rollouts, stages and assignments as they happen (server-sent events)',
+  query: Type.Object(eventFilter, strict),
+  event: ref(Event),
+} as const;

@@ -114,5 +114,32 @@ export const KNOWN_BAD_FAILURES = 3;
 /** A device that missed this many polls is silent. */
 export const SILENT_POLLS = 3;
 
+/** Events older than this are removed, this many in one transaction, and this many transactions with one tick. */
+export const EVENT_RETENTION_MS = 90 * 86_400_000;
+export const EVENT_PRUNE_ROWS = 1_000;
+export const EVENT_PRUNE_BATCHES = 10;
+
+/** Events that are read at once, and the most that one delivery to a webhook carries: some 30 KiB. */
+export const EVENT_BATCH = 100;
+
+/** Listeners to the event stream of one server process; each holds a connection and at most one batch. */
+export const MAX_EVENT_STREAMS = 32;
+
+/** A stream that has nothing to say says so after this time, so that nobody between takes it for dead. */
+export const EVENT_HEARTBEAT_MS = 15_000;
+
+/** Most webhooks in `config/server.yml`. */
+export const MAX_WEBHOOKS = 20;
+
+/** A receiver of a webhook has this long to connect, read and answer. */
+export const WEBHOOK_TIMEOUT_MS = 10_000;
+
+/** Back-off after a failed delivery to a webhook: the first wait, doubled each time up to the last. */
+export const FIRST_WEBHOOK_BACK_OFF_MS = 1_000;
+export const LAST_WEBHOOK_BACK_OFF_MS = 3_600_000;
+
+/** A webhook that has failed for this long is named by `otter status`. */
+export const WEBHOOK_WARN_MS = 10 * 60_000;
+
 /** Largest configuration file, in bytes. */
 export const MAX_CONFIG_BYTES = 1_048_576;

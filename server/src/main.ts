@@ -13,6 +13,7 @@ import type { Database } from './db/database.ts';
 import { openPostgres } from './db/postgres.ts';
 import { openSqlite } from './db/sqlite.ts';
 import { type ScheduleSource, startScheduler } from './scheduler/scheduler.ts';
+import { startWebhooks } from './scheduler/webhooks.ts';
 import { Catalog } from './service/catalog.ts';
 import type { Deps, Settings } from './service/deps.ts';
 import { PresenceBuffer } from './service/presence.ts';
@@ -36,7 +37,7 @@ export interface RunningServer {
   readonly warnings: readonly string[];
   /** The port that is listened on, also where 0 asked for a free one. */
   readonly port: number;
-  /** Runs now the schedules that are due, without waiting for the clock of the scheduler. */
+  /** Runs now the schedules that are due and tells webhooks what is new, without waiting for the timers of either. */
   readonly tick: () => Promise<void>;
   /** Ends new connections, gives running requests `graceMs`, then closes everything in order. */
   readonly close: (graceMs: number) => Promise<void>;
@@ -66,6 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     random: Math.random,
   };
   const scheduler = await startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
+  const webhooks = startWebhooks(deps, clock);
   const startedAtMs = clock();
   const app = await buildApp({
     deps,
@@ -83,7 +85,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await app.close();
     clearTimeout(force);
     clearInterval(sweep);
-    await scheduler.stop();
+    await Promise.all([scheduler.stop(), webhooks.stop()]);
     await deps.presence.close();
     await database.close();
   };
@@ -99,7 +101,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     config,
     warnings,
     port,
-    tick: scheduler.tick,
+    tick: async () => {
+      await scheduler.tick();
+      await webhooks.run();
+    },
     close: async (graceMs) => {
       removePort(config.home, port);
       await close(graceMs);
@@ -127,6 +132,7 @@ function settingsOf(config: Config): Settings {
     pollJitter: config.poll.jitterPct / 100,
     labelsFromHints: config.labelsFromHints,
     plans: config.plans,
+    webhooks: config.webhooks,
     maxImageBytes: config.limits.maxImageBytes,
     maxDownloads: config.limits.maxDownloads,
   };

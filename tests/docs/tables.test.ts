@@ -1,4 +1,4 @@
-// The tables of docs/device-protocol.md are the tables of the code. `OTTER_UPDATE_DOCS=1 npx vitest run
+// The tables of docs/device-protocol.md and docs/events.md are the tables of the code. `OTTER_UPDATE_DOCS=1 npx vitest run
 // tests/docs/tables.test.ts` writes them anew.
 
 import { writeFileSync } from 'node:fs';
@@ -7,9 +7,11 @@ import { expect, test } from 'vitest';
 import { asCommandError } from '#cli/exit-code.ts';
 import { DEVICE_ERRORS } from '#protocol/device-errors.ts';
 import { type ErrorCode, HTTP_STATUS, OtterError } from '#protocol/errors.ts';
+import { EVENT_TYPES } from '#protocol/events.ts';
 import { readDocument, ROOT } from './markdown.ts';
 
-const PAGE = 'docs/device-protocol.md';
+const PROTOCOL_PAGE = 'docs/device-protocol.md';
+const EVENTS_PAGE = 'docs/events.md';
 
 test('the documented device errors are those of the table that boards and server share', () => {
   const rows = DEVICE_ERRORS.map(({ number, name, text, retryable, fault }) => [
@@ -20,24 +22,30 @@ test('the documented device errors are those of the table that boards and server
     fault,
   ]);
   const expected = table([['#', 'name', 'what it means', 'try again', 'fault'], ...rows]);
-  expect(documented('device errors', expected)).toBe(expected);
+  expect(documented(PROTOCOL_PAGE, 'device errors', expected)).toBe(expected);
 });
 
 test('the documented error codes are those of the API, with status and exit code', () => {
   const codes = Object.keys(HTTP_STATUS).filter(isCode).filter(isOnTheWire);
   const rows = codes.map((code) => [`\`${code}\``, String(HTTP_STATUS[code]), String(exitCodeOf(code))]);
   const expected = table([['code', 'status', 'exit code'], ...rows]);
-  expect(documented('error codes', expected)).toBe(expected);
+  expect(documented(PROTOCOL_PAGE, 'error codes', expected)).toBe(expected);
+});
+
+test('the documented event types are those of the wire', () => {
+  const rows = Object.entries(EVENT_TYPES).map(([type, text]) => [`\`${type}\``, text]);
+  const expected = table([['type', 'what happened'], ...rows]);
+  expect(documented(EVENTS_PAGE, 'event types', expected)).toBe(expected);
 });
 
 /** What stands between the two comments of that name; `update` takes its place first where that is asked for. */
-function documented(name: string, update: string): string {
-  const place = new RegExp(`(<!-- ${name}: .* -->\\n\\n)([\\s\\S]*?)(\\n<!-- end of ${name} -->)`);
+function documented(page: string, name: string, update: string): string {
+  const place = new RegExp(`(<!-- ${name}: .* -->\\n\\n)([\\s\\S]*?)(\\n?<!-- end of ${name} -->)`);
   if (process.env['OTTER_UPDATE_DOCS'] === '1') {
-    const updated = readDocument(PAGE).replace(place, (_, start: string, __, end: string) => start + update + end);
-    writeFileSync(join(ROOT, PAGE), updated);
+    const updated = readDocument(page).replace(place, (_, start: string, __, end: string) => start + update + end);
+    writeFileSync(join(ROOT, page), updated);
   }
-  return place.exec(readDocument(PAGE))?.[2] ?? `${PAGE} has no place for the ${name}`;
+  return place.exec(readDocument(page))?.[2] ?? `${page} has no place for the ${name}`;
 }
 
 /** As prettier aligns it. */

@@ -17,6 +17,7 @@ const ORDERS: Readonly<Record<string, readonly string[]>> = {
   listAssignments: ['id'],
   listSchedules: ['name'],
   listAudit: ['id'],
+  listEvents: ['id'],
 };
 
 describe.each(DIALECTS)('a list on %s', (dialect) => {

@@ -30,6 +30,7 @@ const TABLES = [
   'device_labels',
   'devices',
   'download_log',
+  'events',
   'firmware',
   'images',
   'labels',
@@ -39,6 +40,7 @@ const TABLES = [
   'schedules',
   'schema_version',
   'stages',
+  'webhooks',
 ];
 
 const broken: Migration = {

@@ -2,7 +2,7 @@
 // added without a token fails here.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { adminRoutes } from '#protocol/admin-routes.ts';
+import { adminRoutes, eventStream } from '#protocol/admin-routes.ts';
 import { addDevices, addFirmware, mac, rollOut } from '../support/fleet.ts';
 import { exchange, head, RawClient } from '../support/raw-client.ts';
 import { expectNoToken, expectRefusal } from '../support/refusal.ts';
@@ -51,7 +51,8 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 const guarded = (): readonly Operation[] => operations.filter(({ scope }) => scope !== 'public');
 
 test('the document names every address that the server has', () => {
-  expect(operations.filter(({ scope }) => scope === 'admin')).toHaveLength(Object.keys(adminRoutes).length);
+  expect(operations.filter(({ scope }) => scope === 'admin')).toHaveLength(Object.keys(adminRoutes).length + 1);
+  expect(operations.map(({ path }) => path)).toContain(eventStream.path);
   expect(operations.filter(({ scope }) => scope === 'device').map(({ path }) => path)).toEqual([
     '/api/v1/check-update',
     '/api/v1/report-status',
@@ -112,14 +113,16 @@ test('the public addresses say nothing that a stranger should not know', async (
 
 describe('methods', () => {
   test('HEAD says of every readable address what GET says, without a body', async () => {
-    for (const { method, path, scope } of operations.filter((operation) => operation.method === 'GET')) {
+    // A stream has no end: its head alone is in tests/server/event-stream.test.ts.
+    const readable = operations.filter(({ method, path }) => method === 'GET' && path !== eventStream.path);
+    for (const { method, path, scope } of readable) {
       const token = scope === 'admin' ? server.adminToken : server.fleetToken;
-      const whole = await server.fetch(method, path, { token });
+      const got = await server.fetch(method, path, { token });
       const client = await RawClient.open(server.url);
       client.send(head(`HEAD ${path} HTTP/1.1`, 'Host: otter', `Authorization: Bearer ${token}`, 'Connection: close'));
       const answer = await client.answer({ bodyless: true });
-      expect({ path, status: answer.status }).toEqual({ path, status: whole.status });
-      expect(answer.headers['content-length']).toBe(whole.headers['content-length']);
+      expect({ path, status: answer.status }).toEqual({ path, status: got.status });
+      expect(answer.headers['content-length']).toBe(got.headers['content-length']);
       expect((await client.rest()).bytes).toHaveLength(0);
     }
   });

@@ -29,6 +29,8 @@ export interface TestServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A home and database of an earlier server, to start it again. */
   readonly like?: TestServer;
+  /** Instead of a free one. */
+  readonly port?: number;
 }
 
 export class TestServer extends ServerClient {
@@ -78,7 +80,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const logged: string[] = [];
   const running = await startServer({
     home,
-    port: 0,
+    port: options.port ?? 0,
     env: { OTTER_HOST: '127.0.0.1', OTTER_DATABASE: databaseUrl, ...options.env },
     log: (level) => pino({ level }, { write: (line: string) => void logged.push(line) }),
     clock: () => clock.nowMs,

@@ -18,6 +18,7 @@ import { listAssignments } from '#server/service/assignments.ts';
 import { createRollout } from '#server/service/create-rollout.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { clearKnownBad, explainDevice, getDevice, listDevices } from '#server/service/devices.ts';
+import { listEvents } from '#server/service/events.ts';
 import {
   blockFirmware,
   getFirmware,
@@ -143,6 +144,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     runSchedule: async ({ params, nowMs }) => runSchedule(deps, params.name, nowMs),
 
     listAudit: async ({ query }) => listAudit(deps, query),
+    listEvents: async ({ query }) => listEvents(deps, query),
   };
 }
 

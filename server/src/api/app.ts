@@ -20,6 +20,7 @@ import { addDeviceRoutes } from './device-routes.ts';
 import { addDocs } from './docs.ts';
 import { addDownloadRoutes } from './download-routes.ts';
 import { answerBrokenRequest } from './broken-request.ts';
+import { addEventRoutes } from './event-routes.ts';
 import { addErrorAnswers, answerFrameworkError } from './error-answer.ts';
 import { addPublicRoutes } from './public-routes.ts';
 import { addBodyParsers } from './read-body.ts';
@@ -100,5 +101,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   addDeviceRoutes(app, deps, options.clock);
   addDownloadRoutes(app, deps);
   addAdminRoutes(app, deps, options.server, options.clock);
+  addEventRoutes(app, deps);
   return app;
 }

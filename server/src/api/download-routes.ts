@@ -13,6 +13,7 @@ import type { Deps } from '#server/service/deps.ts';
 import { type Download, getManifest, openDownload } from '#server/service/download.ts';
 import { type ByteRange, readRange } from './range.ts';
 import { SlowReaderGuard } from './slow-reader-guard.ts';
+import { untilSent } from './until-sent.ts';
 
 const LongForm = Type.Object({ product: Name, version: Version, chip: Chip });
 const ShortForm = Type.Object({ version: Version });
@@ -153,29 +154,17 @@ async function stream(
       for (let at = Math.max(0, start - index * CHUNK_BYTES); at < to; at += SLICE_BYTES) {
         if (raw.destroyed) return;
         const slice = block.subarray(at, Math.min(at + SLICE_BYTES, to));
-        await untilClose(raw, (sent) => raw.write(slice, sent));
+        await untilSent(raw, (sent) => raw.write(slice, sent));
         guard.moved(slice.length);
       }
     }
-    await untilClose(raw, (sent) => raw.end(sent));
+    await untilSent(raw, (sent) => raw.end(sent));
   } catch (error) {
     request.log.error({ err: error, request_id: request.id }, 'a download was cut: the stored image cannot be read');
     socket.destroy();
   } finally {
     guard.stop();
   }
-}
-
-/** Resolves when the system has taken what `send` writes, or the client is gone; leaves no listener behind. */
-async function untilClose(raw: ServerResponse, send: (sent: () => void) => void): Promise<void> {
-  if (raw.destroyed || raw.closed) return;
-  await new Promise<void>((resolve) => {
-    raw.once('close', resolve);
-    send(() => {
-      raw.off('close', resolve);
-      resolve();
-    });
-  });
 }
 
 function listsTag(header: string | undefined, etag: string): boolean {

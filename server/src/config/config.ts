@@ -30,9 +30,10 @@ import {
 import { checkShape } from './shape.ts';
 import { checkTokens, type Tokens } from './tokens.ts';
 import { parseDurationS, parsePercent, parseSizeBytes } from './units.ts';
+import { checkWebhooks, type WebhookConfig, WebhooksValue } from './webhooks.ts';
 import { type KeyPath, readYamlDocument, type Source, type YamlDocument } from './yaml-document.ts';
 
-/** All paths are absolute. `tokens`, `certificate.keyPem` and `database.url` are secrets: never log them. */
+/** All paths are absolute. `tokens`, the secrets of `webhooks`, `certificate.keyPem` and `database.url` are secrets: never log them. */
 export type Config = {
   readonly home: string;
   readonly host: string;
@@ -49,6 +50,7 @@ export type Config = {
   /** Names of hints that become labels by themselves. */
   readonly labelsFromHints: readonly string[];
   readonly limits: { readonly maxImageBytes: number; readonly maxConnections: number; readonly maxDownloads: number };
+  readonly webhooks: readonly WebhookConfig[];
   /** Addresses and networks whose `X-Forwarded-For` is believed. */
   readonly trustProxy: readonly string[];
   readonly logLevel: LogLevel;
@@ -108,6 +110,7 @@ type Parts = {
   readonly storage: Checked<string>;
   readonly schedules: Checked<{ readonly file: string; readonly specs: readonly ScheduleSpec[] }>;
   readonly plans: Checked<readonly Plan[]>;
+  readonly webhooks: Checked<readonly WebhookConfig[]>;
 };
 
 /** What the values point at. A part whose values have a wrong shape is left out here: `checkShape` speaks of it. */
@@ -120,6 +123,7 @@ function checkParts(source: Source, home: string, nowMs: number): Parts {
   };
   const database = pick(DatabaseValue, source, 'database');
   const storage = pick(StorageSection, source, 'storage');
+  const webhooks = pick(WebhooksValue, source, 'webhooks') ?? [];
   return {
     certificate: certificate === undefined ? skipped : checkCertificate(certificate, home, source, nowMs),
     tokens: checkTokens(tokens, home, source),
@@ -127,6 +131,7 @@ function checkParts(source: Source, home: string, nowMs: number): Parts {
     storage: storage === undefined ? skipped : checkStorage(resolve(home, storage.root), source),
     schedules: checkSchedules(resolve(home, pick(SchedulesValue, source, 'schedules') ?? DEFAULT.schedules)),
     plans: checkPlans(resolve(home, pick(PlansValue, source, 'plans') ?? DEFAULT.plans)),
+    webhooks: checkWebhooks(webhooks, home, source),
   };
 }
 
@@ -152,10 +157,11 @@ function checkPlans(file: string): Parts['plans'] {
 }
 
 function build(value: unknown, home: string, parts: Parts, port: number | undefined): Config | undefined {
-  const { certificate, tokens, database, storage, schedules, plans } = parts;
+  const { certificate, tokens, database, storage, schedules, plans, webhooks } = parts;
   if (!Value.Check(ServerYml, value)) return undefined;
   if (certificate.value === undefined || tokens.value === undefined || database.value === undefined) return undefined;
   if (storage.value === undefined || schedules.value === undefined || plans.value === undefined) return undefined;
+  if (webhooks.value === undefined) return undefined;
   const { poll, limits } = value;
   return {
     home,
@@ -178,6 +184,7 @@ function build(value: unknown, home: string, parts: Parts, port: number | undefi
       maxConnections: limits?.max_connections ?? DEFAULT.maxConnections,
       maxDownloads: limits?.max_downloads ?? DEFAULT.maxDownloads,
     },
+    webhooks: webhooks.value,
     trustProxy: value.trust_proxy ?? [],
     logLevel: value.log?.level ?? DEFAULT.logLevel,
   };
@@ -199,6 +206,7 @@ function warnOfInlineSecrets(document: YamlDocument): readonly Problem[] {
   const WithSecret = Type.Union([
     Type.Object({ tokens: Type.Object({ fleet: InlineToken }) }),
     Type.Object({ tokens: Type.Object({ admin: InlineToken }) }),
+    Type.Object({ webhooks: Type.Unsafe({ type: 'array', contains: Type.Object({ secret: InlineToken }) }) }),
     Type.Object({ database: Type.String({ pattern: '^postgres(ql)?://[^/@]*:[^/@]+@' }) }),
   ]);
   if (!Value.Check(WithSecret, document.value)) return [];

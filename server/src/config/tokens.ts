@@ -11,7 +11,7 @@ import { type Source } from './yaml-document.ts';
 type TokenScope = 'fleet' | 'admin';
 export type Tokens = { readonly fleet: string; readonly admin: string };
 
-const PREFIX = { fleet: 'otf_', admin: 'ota_' } as const;
+const PREFIX = { fleet: 'otf_', admin: 'ota_', webhook: 'otw_' } as const;
 const MIN_TOKEN_CHARS = 32;
 const MAX_TOKEN_CHARS = 256;
 /** Thirty-two random hex digits have fewer than eight different ones about once in 10^7 tokens. */
@@ -21,12 +21,12 @@ const SAMPLES =
 /** RFC 6750, 2.1 (`b64token`): what fits into an Authorization header as it is. */
 const TOKEN_PATTERN = /^[A-Za-z0-9._~+/-]+=*$/;
 
-/** A new token: four characters that say what it is for (so that scanners find a leaked one), then 256 random bits. */
-export function createToken(scope: TokenScope): string {
+/** A new token, or secret of a webhook: four characters that say what it is for (so that scanners find a leaked one), then 256 random bits. */
+export function createToken(scope: keyof typeof PREFIX): string {
   return PREFIX[scope] + randomBytes(32).toString('base64url');
 }
 
-/** Why a token must not be used, or undefined where it is good. */
+/** Why a token, or the secret of a webhook, must not be used, or undefined where it is good. */
 export function findTokenWeakness(token: string): string | undefined {
   if (token === '') return 'is empty';
   if (SAMPLES.test(token)) return 'is a known sample';
@@ -60,14 +60,15 @@ function checkToken(
   source: Source,
 ): Checked<string> {
   const place = source.place(['tokens', scope]);
-  const { value, problems } = readToken(section, home, place);
+  const { value, problems } = readSecret(section, home, place);
   const weakness = value === undefined ? undefined : findTokenWeakness(value);
   if (weakness === undefined) return { value, problems };
   const refusal = errorAt(place, `the token ${weakness}`, `use this new one: ${createToken(scope)}`);
   return { value, problems: [...problems, refusal] };
 }
 
-function readToken(section: TokenSection | undefined, home: string, place: Place): Checked<string> {
+/** The text of a file or the value itself. */
+export function readSecret(section: TokenSection | undefined, home: string, place: Place): Checked<string> {
   if (section?.file === undefined) return { value: section?.value, problems: [] };
   const path = resolve(home, section.file);
   const content = readSmallFile(path);

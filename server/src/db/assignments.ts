@@ -3,6 +3,7 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 import type { AssignmentState, Load } from '#server/rollout/model.ts';
 import type { Dialect } from './database.ts';
+import { addAssignmentEvents } from './events.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
 import type { AssignmentsTable, DownloadLogTable, Reader, Trx } from './schema.ts';
 
@@ -40,6 +41,16 @@ export async function lockAssignment(trx: Trx, dialect: Dialect, id: number): Re
 
 export async function addAssignment(trx: Trx, assignment: Insertable<AssignmentsTable>): Promise<number> {
   const { id } = await trx.insertInto('assignments').values(assignment).returning('id').executeTakeFirstOrThrow();
+  await addAssignmentEvents(
+    trx,
+    {
+      atMs: assignment.offered_at_ms,
+      state: assignment.state,
+      isNew: true,
+      data: { attempt: assignment.attempt, rollback: assignment.is_rollback === 1 },
+    },
+    (added) => added.where('assignments.id', '=', id),
+  );
   return id;
 }
 
@@ -51,6 +62,10 @@ export async function saveProgress(
     'state' | 'ran_build' | 'confirm_claimed' | 'error_code' | 'boot_cause' | 'detail' | 'updated_at_ms'
   >,
 ): Promise<void> {
+  const { updated_at_ms: atMs, state, error_code, boot_cause, detail } = progress;
+  await addAssignmentEvents(trx, { atMs, state, data: { error_code, boot_cause, detail } }, (changed) =>
+    changed.where('assignments.id', '=', id),
+  );
   await trx.updateTable('assignments').set(progress).where('id', '=', id).execute();
 }
 
@@ -80,6 +95,11 @@ export async function countLoad(db: Reader, rolloutId: number, nowMs: number): P
 
 /** Ends every open assignment of a rollout; devices in the middle of one still report and are still seen. */
 export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number): Promise<number> {
+  await addAssignmentEvents(trx, { atMs: nowMs, state: 'superseded' }, (ended) =>
+    ended
+      .where('assignments.rollout_id', '=', rolloutId)
+      .where('assignments.state', 'in', ['offered', 'downloading', 'downloaded', 'installing', 'trial']),
+  );
   const { numUpdatedRows } = await trx
     .updateTable('assignments')
     .set({ state: 'superseded', updated_at_ms: nowMs })

@@ -18,6 +18,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'gates', up: addGates },
   { name: 'protections', up: addProtections },
   { name: 'stored plans', up: addStoredPlans },
+  { name: 'events', up: createEvents },
+  { name: 'webhooks', up: createWebhooks },
 ];
 
 async function createFleet(db: Trx, dialect: Dialect): Promise<void> {
@@ -268,6 +270,44 @@ async function addStoredPlans(db: Trx): Promise<void> {
     .addColumn('plan', 'text', required)
     .addColumn('created_at_ms', 'bigint', required)
     .addColumn('updated_at_ms', 'bigint', required)
+    .execute();
+}
+
+/** No references: an event is kept as it was, whatever becomes of what it speaks of. */
+async function createEvents(db: Trx, dialect: Dialect): Promise<void> {
+  await db.schema
+    .createTable('events')
+    .addColumn('id', ...identity(dialect))
+    .addColumn('tx', 'bigint', (c) =>
+      c.notNull().defaultTo(dialect === 'postgres' ? sql`(pg_current_xact_id()::text::bigint)` : 0),
+    )
+    .addColumn('at_ms', 'bigint', required)
+    .addColumn('type', 'text', required)
+    .addColumn('product', 'text', required)
+    .addColumn('rollout', 'text', required)
+    .addColumn('version', 'text', required)
+    .addColumn('stage', 'text')
+    .addColumn('mac', 'text')
+    .addColumn('assignment_id', 'bigint')
+    .addColumn('from_state', 'text')
+    .addColumn('data', 'text', required)
+    .execute();
+  await db.schema.createIndex('events_order').on('events').columns(['tx', 'id']).execute();
+  await db.schema.createIndex('events_age').on('events').column('at_ms').execute();
+}
+
+async function createWebhooks(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('webhooks')
+    .addColumn('name', 'text', (c) => c.primaryKey().notNull())
+    .addColumn('after_tx', 'bigint', required)
+    .addColumn('after_id', 'bigint', required)
+    .addColumn('failures', 'integer', required)
+    .addColumn('failing_since_ms', 'bigint')
+    .addColumn('last_error', 'text')
+    .addColumn('next_try_at_ms', 'bigint', required)
+    .addColumn('leased_until_ms', 'bigint', required)
+    .addColumn('lease', 'text')
     .execute();
 }
 

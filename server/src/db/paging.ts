@@ -71,7 +71,7 @@ function readCursor(cursor: string, sort: Page['sort']): readonly [Key, number] 
 
 /** Lists are sorted by instants and row ids, which are numbers, and by texts; PostgreSQL does not compare one with the other. */
 function isKeyOf(column: string, value: unknown): value is Key {
-  return /(_ms|\.id)$/.test(column) ? Number.isSafeInteger(value) : typeof value === 'string';
+  return /(_ms|\.id|\.tx)$/.test(column) ? Number.isSafeInteger(value) : typeof value === 'string';
 }
 
 function orderOf({ column, descending }: Page['sort']): string {

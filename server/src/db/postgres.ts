@@ -14,6 +14,7 @@ import {
 import pg from 'pg';
 import { OtterError } from '#protocol/errors.ts';
 import type { Database } from './database.ts';
+import { adoptForeignEvents } from './events.ts';
 import { assertNotNewer, migrate } from './migrate.ts';
 import type { Schema, Trx } from './schema.ts';
 
@@ -71,6 +72,7 @@ export async function openPostgres(url: string, options: OpenOptions = {}): Prom
     await waitForServer(pool, url, options);
     await assertNotNewer(db, 'postgres');
     await migrate(db, 'postgres');
+    await db.transaction().execute(adoptForeignEvents);
   } catch (error) {
     await db.destroy();
     throw error;

@@ -2,6 +2,9 @@
 
 import type { Insertable, Selectable } from 'kysely';
 import { sql } from 'kysely';
+import { assertNever } from '#protocol/errors.ts';
+import type { EventType } from '#protocol/events.ts';
+import { addEvents } from './events.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
 import type { Reader, RolloutsTable, StagesTable, Trx } from './schema.ts';
 
@@ -92,13 +95,26 @@ export async function addRollout(
   trx: Trx,
   rollout: Insertable<RolloutsTable>,
   stages: readonly NewStage[],
+  actor: string,
 ): Promise<number> {
   const { id } = await trx.insertInto('rollouts').values(rollout).returning('id').executeTakeFirstOrThrow();
   await trx
     .insertInto('stages')
     .values(stages.map((stage) => ({ ...stage, rollout_id: id })))
     .execute();
+  const added = await getRolloutById(trx, id);
+  const data = { actor, plan: added.plan };
+  await addEvents(trx, [
+    { ...namesOf(added), type: 'rollout.created', at_ms: added.created_at_ms, stage: null, from_state: null, data },
+  ]);
   return id;
+}
+
+/** Who changed a rollout and why, for its event. */
+export interface ChangedBy {
+  readonly actor: string;
+  readonly reason?: string | undefined;
+  readonly nowMs: number;
 }
 
 export async function saveRollout(
@@ -120,8 +136,41 @@ export async function saveRollout(
       | 'resumed_at_ms'
     >
   >,
+  by: ChangedBy,
 ): Promise<void> {
+  const before = await getRolloutById(trx, id);
   await trx.updateTable('rollouts').set(change).where('id', '=', id).execute();
+  const after = { ...before, ...change };
+  const type = moveOf(before, after);
+  if (type === undefined) return;
+  const data = { status: after.status, from_stage: before.stage, actor: by.actor, reason: by.reason };
+  await addEvents(trx, [
+    { ...namesOf(before), type, at_ms: by.nowMs, stage: after.stage, from_state: before.status, data },
+  ]);
+}
+
+/** The event that a change of status or stage is; undefined where neither changed. */
+function moveOf(
+  before: Pick<Rollout, 'status' | 'stage'>,
+  after: Pick<Rollout, 'status' | 'stage'>,
+): EventType | undefined {
+  if (after.status === before.status) return after.stage === before.stage ? undefined : 'rollout.promoted';
+  switch (after.status) {
+    case 'draft':
+      return undefined;
+    case 'running':
+      return before.status === 'draft' ? 'rollout.started' : 'rollout.resumed';
+    case 'paused':
+      return 'rollout.paused';
+    case 'halted':
+      return 'rollout.halted';
+    case 'complete':
+      return 'rollout.completed';
+    case 'aborted':
+      return 'rollout.aborted';
+    default:
+      return assertNever(after.status);
+  }
 }
 
 export async function listStages(db: Reader, rolloutIds: readonly number[]): Promise<readonly Stage[]> {
@@ -136,26 +185,54 @@ export async function listStages(db: Reader, rolloutIds: readonly number[]): Pro
 }
 
 export async function openStage(trx: Trx, rolloutId: number, name: Stage['name'], nowMs: number): Promise<void> {
-  await trx
+  const opened = await trx
     .updateTable('stages')
     .set({ opened_at_ms: nowMs })
     .where('rollout_id', '=', rolloutId)
     .where('name', '=', name)
+    .returningAll()
     .execute();
+  await addStageEvents(trx, 'stage.opened', opened, nowMs);
 }
 
-export async function saveSampleReached(trx: Trx, stageId: number, atMs: number | null): Promise<void> {
-  await trx.updateTable('stages').set({ sample_reached_at_ms: atMs }).where('id', '=', stageId).execute();
+/** `isReached` false: as many are not confirmed any more, since more are about. */
+export async function saveSampleReached(trx: Trx, stageId: number, isReached: boolean, nowMs: number): Promise<void> {
+  const changed = await trx
+    .updateTable('stages')
+    .set({ sample_reached_at_ms: isReached ? nowMs : null })
+    .where('id', '=', stageId)
+    .returningAll()
+    .execute();
+  await addStageEvents(trx, isReached ? 'stage.sample_reached' : 'stage.sample_lost', changed, nowMs);
 }
 
 export async function closeOpenStages(trx: Trx, rolloutId: number, nowMs: number): Promise<void> {
-  await trx
+  const closed = await trx
     .updateTable('stages')
     .set({ closed_at_ms: nowMs })
     .where('rollout_id', '=', rolloutId)
     .where('opened_at_ms', 'is not', null)
     .where('closed_at_ms', 'is', null)
+    .returningAll()
     .execute();
+  await addStageEvents(trx, 'stage.closed', closed, nowMs);
+}
+
+async function addStageEvents(trx: Trx, type: EventType, stages: readonly Stage[], nowMs: number): Promise<void> {
+  for (const { rollout_id, name, label, percentage } of stages) {
+    const names = namesOf(await getRolloutById(trx, rollout_id));
+    await addEvents(trx, [
+      { ...names, type, at_ms: nowMs, stage: name, from_state: null, data: { label, percentage } },
+    ]);
+  }
+}
+
+function namesOf({ name, product, version }: Rollout) {
+  return { rollout: name, product, version };
+}
+
+async function getRolloutById(db: Reader, id: number): Promise<Rollout> {
+  return withVersion(db).where('rollouts.id', '=', id).executeTakeFirstOrThrow();
 }
 
 /** Devices of the product that wear the label of a stage; every device of the product where that is `general`. */

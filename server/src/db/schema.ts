@@ -2,6 +2,7 @@
 // milliseconds, truth values are 0 and 1, JSON is text, so that no query has to know which database it runs on.
 
 import type { Generated, Kysely, Transaction } from 'kysely';
+import type { EventType } from '#protocol/events.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#server/rollout/model.ts';
 
 export interface Schema {
@@ -19,6 +20,8 @@ export interface Schema {
   readonly download_log: DownloadLogTable;
   readonly schedules: SchedulesTable;
   readonly audit: AuditTable;
+  readonly events: EventsTable;
+  readonly webhooks: WebhooksTable;
 }
 
 /** Any connection: enough to read. */
@@ -222,4 +225,38 @@ export interface AuditTable {
   readonly action: string;
   readonly subject: string;
   readonly details: string;
+}
+
+/** Append-only, as a reader gets it: names instead of keys, so that an event says the same for ever. */
+export interface EventsTable {
+  readonly id: Generated<number>;
+  /** The transaction that wrote it, on PostgreSQL; 0 on SQLite. Order and cursor are (tx, id). */
+  readonly tx: Generated<number>;
+  readonly at_ms: number;
+  readonly type: EventType;
+  readonly product: string;
+  readonly rollout: string;
+  readonly version: string;
+  readonly stage: string | null;
+  readonly mac: string | null;
+  readonly assignment_id: number | null;
+  /** Status of the rollout or state of the assignment before. */
+  readonly from_state: string | null;
+  /** JSON. */
+  readonly data: string;
+}
+
+/** How far each webhook of the configuration has been told, and which server process is at it. */
+export interface WebhooksTable {
+  readonly name: string;
+  readonly after_tx: number;
+  readonly after_id: number;
+  /** Failures in a row. */
+  readonly failures: number;
+  readonly failing_since_ms: number | null;
+  readonly last_error: string | null;
+  readonly next_try_at_ms: number;
+  readonly leased_until_ms: number;
+  /** Which claim it is, so that one that took too long does not undo the next. */
+  readonly lease: string | null;
 }

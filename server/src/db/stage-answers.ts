@@ -3,6 +3,7 @@
 import { sql } from 'kysely';
 import type { AssignmentState } from '#server/rollout/model.ts';
 import { ANSWER_STATES } from '#server/rollout/tally.ts';
+import { addAssignmentEvents } from './events.ts';
 import type { Reader, Trx } from './schema.ts';
 import { type Labelled, labelled } from './rollouts.ts';
 
@@ -160,6 +161,12 @@ export async function listUnchanged(
 
 /** Resolves with whether it was still as it was read. */
 export async function timeOut(trx: Trx, assignment: OpenAssignment, nowMs: number): Promise<boolean> {
+  await addAssignmentEvents(trx, { atMs: nowMs, state: 'timed_out' }, (silent) =>
+    silent
+      .where('assignments.id', '=', assignment.id)
+      .where('assignments.updated_at_ms', '=', assignment.updated_at_ms)
+      .where('assignments.state', 'in', OPEN),
+  );
   const { numUpdatedRows } = await trx
     .updateTable('assignments')
     .set({ state: 'timed_out', updated_at_ms: nowMs })

@@ -64,6 +64,7 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
         resumed_at_ms: null,
       },
       stages.map(toColumns),
+      'admin',
     );
     await addAudit(trx, {
       atMs: nowMs,

@@ -6,6 +6,7 @@ import type { Database } from '#server/db/database.ts';
 import type { DiskStore } from '#server/storage/disk-store.ts';
 import type { Catalog } from './catalog.ts';
 import type { PresenceBuffer } from './presence.ts';
+import type { Webhook } from './webhooks.ts';
 
 export interface Settings {
   readonly pollIntervalS: number;
@@ -15,6 +16,8 @@ export interface Settings {
   readonly labelsFromHints: readonly string[];
   /** Plans of the configuration, beside those that are built in. */
   readonly plans: readonly Plan[];
+  /** Whom to tell of events. */
+  readonly webhooks: readonly Webhook[];
   readonly maxImageBytes: number;
   readonly maxDownloads: number;
 }

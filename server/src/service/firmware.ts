@@ -98,11 +98,13 @@ export async function blockFirmware(
     await setBlocked(trx, row.id, { reason: reason ?? 'blocked by an operator' });
     const rollouts = await listUnended(trx, row.id);
     for (const rollout of rollouts) {
-      await saveRollout(trx, rollout.id, {
-        status: 'aborted',
-        ended_at_ms: nowMs,
-        ended_reason: 'its firmware was blocked',
-      });
+      const why = 'its firmware was blocked';
+      await saveRollout(
+        trx,
+        rollout.id,
+        { status: 'aborted', ended_at_ms: nowMs, ended_reason: why },
+        { actor: 'admin', reason: why, nowMs },
+      );
       await closeOpenStages(trx, rollout.id, nowMs);
       await supersedeOpen(trx, rollout.id, nowMs);
     }

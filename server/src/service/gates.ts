@@ -55,7 +55,7 @@ async function take(trx: Trx, row: Rollout, { stage, step }: Judged, nowMs: numb
     case 'stay':
       return;
     case 'save_sample':
-      return saveSampleReached(trx, stage.id, step.isReached ? nowMs : null);
+      return saveSampleReached(trx, stage.id, step.isReached, nowMs);
     case 'halt':
     case 'promote':
       return moveRollout(trx, row.name, { command: step.do, actor: GATE, reason: step.reason }, nowMs);

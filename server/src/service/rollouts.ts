@@ -126,7 +126,7 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
   if (changesStage && stage !== undefined) await openStage(trx, row.id, stage, nowMs);
   const open = (await listStages(trx, [row.id])).find(({ name }) => name === stage);
   if (status === 'aborted') await supersedeOpen(trx, row.id, nowMs);
-  await saveRollout(trx, row.id, {
+  const change = {
     status,
     stage: stage ?? null,
     target_label: open?.label ?? row.target_label,
@@ -135,7 +135,8 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     ended_reason: ends ? (request.reason ?? null) : null,
     ...haltOf(row, request, status, nowMs),
     ...(request.revert === true ? { reverted_at_ms: nowMs } : {}),
-  });
+  };
+  await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
 }
 
 /** A halt is remembered until somebody resumes, and whoever does that has seen the failures so far. */

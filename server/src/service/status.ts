@@ -9,6 +9,7 @@ import { silentBeforeMs } from './devices.ts';
 import { toInstant } from './instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
 import { viewRollouts } from './rollout-view.ts';
+import { warnOfWebhooks } from './webhooks.ts';
 
 /** What does not come from the database. */
 export interface ServerFacts {
@@ -28,7 +29,7 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
     devices: await countFleet(read, silentBeforeMs(deps.settings, nowMs)),
     versions: [...(await countVersions(read))],
     rollouts: await viewRollouts(deps, read, await listOpenRollouts(read), nowMs),
-    warnings: [...server.warnings],
+    warnings: [...server.warnings, ...(await warnOfWebhooks(deps, nowMs))],
   };
 }
 

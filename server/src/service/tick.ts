@@ -1,4 +1,4 @@
-// Runs the schedules that are due, then lets gates act. Every server process ticks; whoever claims a run first does it, once.
+// Runs the schedules that are due, then lets gates act and forgets old events. Every server process ticks; whoever claims a run first does it, once.
 
 import type { Schedule } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
@@ -8,6 +8,7 @@ import { claimRun, listDue, saveSchedule, type Schedule as ScheduleRow } from '#
 import type { Trx } from '#server/db/schema.ts';
 import { judgeDueRun } from '#server/rollout/due-run.ts';
 import type { Deps } from './deps.ts';
+import { forgetOldEvents } from './events.ts';
 import { tendRollouts } from './gates.ts';
 import { toInstant } from './instant.ts';
 import { moveRollout } from './rollouts.ts';
@@ -22,6 +23,7 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
     if (isMine) done.push(schedule.name);
   }
   await tendRollouts(deps, nowMs);
+  await forgetOldEvents(deps, nowMs);
   return done;
 }
 

@@ -1,0 +1,73 @@
+// Events: what changed of a rollout, a stage or an assignment, as the event stream, the list and webhooks say it. The
+// table is the list of types; docs/events.md shows the same.
+
+import { type Static, Type } from 'typebox';
+import { Instant, Mac, Name, RolloutName } from '#protocol/words.ts';
+
+/** Type to what happened. A type is a promise of the wire: it never changes its meaning. */
+export const EVENT_TYPES = {
+  'rollout.created': 'a rollout was made, as a draft',
+  'rollout.started': 'its first stage is open',
+  'rollout.promoted': 'its next stage is open',
+  'rollout.paused': 'a person or a schedule holds its offers',
+  'rollout.halted': 'the gate of its stage failed, which holds its offers',
+  'rollout.resumed': 'it goes on after a pause or a halt',
+  'rollout.completed': 'its last stage is done: the build is stable',
+  'rollout.aborted': 'it ended for good before that',
+  'stage.opened': 'devices of the stage are offered the build from now on',
+  'stage.sample_reached': 'as many devices are confirmed as the gate asks for: the soak begins',
+  'stage.sample_lost': 'more devices are about, and the sample is not confirmed any more',
+  'stage.closed': 'the next stage took its place, or the rollout ended',
+  'assignment.offered': 'a device was offered the build',
+  'assignment.downloading': 'it reported that it fetches the image',
+  'assignment.downloaded': 'it has the whole image',
+  'assignment.installing': 'it is about to restart into the build',
+  'assignment.trial': 'it runs the build on trial',
+  'assignment.confirmed': 'it was seen running the build, and not on trial',
+  'assignment.failed': 'it came back on the old version, or reported a failure',
+  'assignment.rolled_back': 'it ran the build and left it',
+  'assignment.rejected': 'it refused the build',
+  'assignment.timed_out': 'nothing was heard of it until its deadline',
+  'assignment.superseded': 'the rollout ended before the device was done',
+} as const;
+
+export type EventType = keyof typeof EVENT_TYPES;
+
+/** What comes before the dot: stands for all types of that group. */
+const EVENT_GROUPS = ['rollout', 'stage', 'assignment'] as const;
+export type EventFilterType = EventType | (typeof EVENT_GROUPS)[number];
+
+/** A type, or a group for all of its types. */
+export const EVENT_FILTER_TYPES: readonly EventFilterType[] = [
+  ...EVENT_GROUPS,
+  ...Object.keys(EVENT_TYPES).filter(isEventType),
+];
+
+/** Position of an event: two numbers, to be taken as one opaque text. `0` is the position before the first event. */
+export const EVENT_ID_PATTERN = '^(0|[0-9]{1,15}-[0-9]{1,15})$';
+
+const EventId = Type.String({ pattern: EVENT_ID_PATTERN, description: 'opaque', examples: ['742-1881'] });
+
+export const Event = Type.Object(
+  {
+    id: EventId,
+    at: Instant,
+    type: Type.Unsafe<EventType>({ type: 'string', enum: Object.keys(EVENT_TYPES) }),
+    product: Name,
+    rollout: RolloutName,
+    version: Type.String(),
+    stage: Type.Union([Name, Type.Null()], { description: 'null: the rollout has opened none yet' }),
+    mac: Type.Union([Mac, Type.Null()], { description: 'of an assignment' }),
+    assignment_id: Type.Union([Type.Integer(), Type.Null()]),
+    from: Type.Union([Type.String(), Type.Null()], {
+      description: 'status of the rollout or state of the assignment before; null: there was none, or it is a stage',
+    }),
+    data: Type.Record(Type.String(), Type.Unknown(), { description: 'what else there is to say, by type' }),
+  },
+  { $id: 'Event' },
+);
+export type Event = Static<typeof Event>;
+
+export function isEventType(type: string): type is EventType {
+  return Object.hasOwn(EVENT_TYPES, type);
+}
