@@ -53,7 +53,7 @@ export function walkCron(line: string, timezone: string, fromMs: number, toMs: n
 const offsetsOfZones = new Map<string, (atMs: number) => number>();
 
 /** How far the clocks of the zone are ahead of UTC, in milliseconds. */
-export function offsetsOf(timezone: string): (atMs: number) => number {
+function offsetsOf(timezone: string): (atMs: number) => number {
   const known = offsetsOfZones.get(timezone);
   if (known !== undefined) return known;
   const format = new Intl.DateTimeFormat('en-US', {

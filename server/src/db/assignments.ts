@@ -66,6 +66,16 @@ export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number):
   return Number(numUpdatedRows);
 }
 
+/** Every attempt of a rollout that has failed so far: its gate counts only those that fail from now on. */
+export async function acknowledgeFailed(trx: Trx, rolloutId: number): Promise<void> {
+  await trx
+    .updateTable('assignments')
+    .set({ acknowledged: 1 })
+    .where('rollout_id', '=', rolloutId)
+    .where('state', 'in', ['failed', 'rolled_back', 'rejected'] satisfies readonly AssignmentState[])
+    .execute();
+}
+
 /** The number of attempts so far of this build on this device. */
 export async function countAttempts(trx: Trx, deviceId: number, firmwareId: number): Promise<number> {
   const { count } = await trx

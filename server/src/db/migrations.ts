@@ -16,6 +16,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'schedules and audit', up: createSchedules },
   { name: 'plans', up: addPlans },
   { name: 'gates', up: addGates },
+  { name: 'acknowledged failures', up: addAcknowledged },
 ];
 
 async function createFleet(db: Trx, dialect: Dialect): Promise<void> {
@@ -237,6 +238,14 @@ async function addGates(db: Trx): Promise<void> {
   await sql`create unique index rollouts_open on rollouts (product) where status in ('running', 'paused', 'halted')`.execute(
     db,
   );
+}
+
+/** Which failures were seen is kept with each of them, not as a time, which is wrong when the clock is moved. */
+async function addAcknowledged(db: Trx): Promise<void> {
+  await db.schema.alterTable('assignments').addColumn('acknowledged', 'integer', withDefault(0)).execute();
+  await sql`update assignments set acknowledged = 1 where updated_at_ms <=
+    (select acknowledged_at_ms from rollouts where rollouts.id = assignments.rollout_id)`.execute(db);
+  await db.schema.alterTable('rollouts').dropColumn('acknowledged_at_ms').execute();
 }
 
 const withDefault = (value: string | number) => (column: ColumnDefinitionBuilder) => column.notNull().defaultTo(value);

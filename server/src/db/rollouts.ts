@@ -95,7 +95,6 @@ export async function saveRollout(
       | 'ended_reason'
       | 'halted_at_ms'
       | 'halted_reason'
-      | 'acknowledged_at_ms'
     >
   >,
 ): Promise<void> {
@@ -113,6 +112,7 @@ export async function listStages(db: Reader, rolloutIds: readonly number[]): Pro
     .execute();
 }
 
+/** Labels that were put on before count for it, also those that a clock which has gone back since dated later. */
 export async function openStage(trx: Trx, rolloutId: number, name: Stage['name'], nowMs: number): Promise<void> {
   await trx
     .updateTable('stages')
@@ -120,6 +120,7 @@ export async function openStage(trx: Trx, rolloutId: number, name: Stage['name']
     .where('rollout_id', '=', rolloutId)
     .where('name', '=', name)
     .execute();
+  await trx.updateTable('device_labels').set({ put_at_ms: nowMs }).where('put_at_ms', '>', nowMs).execute();
 }
 
 export async function saveSampleReached(trx: Trx, stageId: number, atMs: number | null): Promise<void> {

@@ -51,7 +51,7 @@ export function planCheckIn(
   const seen = attempts.map((attempt, index) =>
     index === attempts.length - 1 ? see(attempt, sighting, nowMs) : attempt,
   );
-  const decision = decide({ ...facts, historyOf: (firmwareId) => historyOfBuild(seen, firmwareId) }, nowMs);
+  const decision = decide({ ...facts, historyOf: (firmwareId) => historyOfBuild(seen, firmwareId, nowMs) }, nowMs);
   const open = seen.find(({ progress }) => isOpenState(progress.state));
   const offered = open !== undefined && carries(open, decision) ? open : undefined;
   const settled =
@@ -67,11 +67,11 @@ export function planCheckIn(
 }
 
 /** What happened to one build, from the attempts that still count. */
-export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number): BuildHistory {
+export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number, nowMs: number): BuildHistory {
   const ended = attempts
     .filter((attempt) => attempt.firmwareId === firmwareId)
     .map(({ progress, updatedAtMs }) => ({ state: progress.state, cause: causeOfEnd(progress), updatedAtMs }));
-  return historyOf(ended);
+  return historyOf(ended, nowMs);
 }
 
 /** Only the latest attempt can be what the device runs or came back from. */

@@ -6,7 +6,7 @@ import { addLog } from '#server/db/assignments.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import { findRolloutById, listOpenRollouts, type Rollout, saveSampleReached } from '#server/db/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { listUnchanged, type OpenAssignment, timeOut } from '#server/db/stage-answers.ts';
+import { bringBack, hasChangedAfter, listUnchanged, type OpenAssignment, timeOut } from '#server/db/stage-answers.ts';
 import { isOverdue } from '#server/rollout/deadline.ts';
 import type { Deps } from './deps.ts';
 import { moveRollout } from './rollouts.ts';
@@ -65,7 +65,11 @@ function isSampleNews({ hasSample, stage }: Judged): boolean {
 
 async function timeOutOverdue(deps: Deps, rollout: Rollout, nowMs: number): Promise<void> {
   const { pollIntervalS } = deps.settings;
-  const beforeMs = nowMs - SILENT_POLLS * pollIntervalS * 1000;
+  const quietMs = SILENT_POLLS * pollIntervalS * 1000;
+  const beforeMs = nowMs - quietMs;
+  // Their time would not be up before the clock is where it was: it begins anew. Clocks of several servers differ by less.
+  if (await hasChangedAfter(deps.database.read, rollout.id, nowMs + quietMs))
+    await deps.database.write(async (trx) => bringBack(trx, rollout.id, nowMs + quietMs, nowMs));
   const overdue = (await listUnchanged(deps.database.read, rollout.id, beforeMs)).filter((open) =>
     isOverdue({ updatedAtMs: open.updated_at_ms, sizeBytes: open.size_bytes }, pollIntervalS, nowMs),
   );

@@ -4,7 +4,7 @@ import type { Rollout } from '#protocol/admin-api.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
 import { DEFAULT_PLAN, findShrinking, type Plan } from '#protocol/plan.ts';
 import { DEFAULT_PRODUCT, GENERAL_LABEL } from '#protocol/words.ts';
-import { supersedeOpen } from '#server/db/assignments.ts';
+import { acknowledgeFailed, supersedeOpen } from '#server/db/assignments.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import { addLabel } from '#server/db/labels.ts';
@@ -103,7 +103,6 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
         ended_reason: null,
         halted_at_ms: null,
         halted_reason: null,
-        acknowledged_at_ms: null,
       },
       stages.map(({ name: stage, label, percentage, promotion, gate }, index) => ({
         position: index + 1,
@@ -179,6 +178,8 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
   if (changesStage && stage !== undefined) await openStage(trx, row.id, stage, nowMs);
   const open = (await listStages(trx, [row.id])).find(({ name }) => name === stage);
   if (status === 'aborted') await supersedeOpen(trx, row.id, nowMs);
+  // Whoever resumes has seen the failures so far. Marked one by one: a time would be wrong when the clock is moved.
+  if (row.status === 'halted' && status === 'running') await acknowledgeFailed(trx, row.id);
   await saveRollout(trx, row.id, {
     status,
     stage: stage ?? null,
@@ -190,11 +191,11 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
   });
 }
 
-/** A halt is remembered until somebody resumes, and whoever does that has seen the failures so far. */
+/** A halt is remembered until somebody resumes. */
 function haltOf(row: RolloutRow, request: Command, status: RolloutRow['status'], nowMs: number): Partial<RolloutRow> {
   if (status === 'halted') return { halted_at_ms: nowMs, halted_reason: request.reason ?? null };
   if (row.status !== 'halted' || status !== 'running') return {};
-  return { halted_at_ms: null, halted_reason: null, acknowledged_at_ms: nowMs };
+  return { halted_at_ms: null, halted_reason: null };
 }
 
 function refuseWithoutReason(row: RolloutRow, request: Command): void {

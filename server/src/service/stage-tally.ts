@@ -30,7 +30,7 @@ export async function judgeRollout(
   const stage = opened.at(-1);
   const gate = stage === undefined ? undefined : gateOf(stage);
   if (stage === undefined || gate === undefined) return undefined;
-  const counts = tallyOf(await countAnswers(db, stage.id, row.acknowledged_at_ms ?? Number.MIN_SAFE_INTEGER));
+  const counts = tallyOf(await countAnswers(db, stage.id));
   // Once there are enough, it does not matter how many more are about: spares the one count that reads every device.
   const available =
     counts.confirmed >= gate.min_confirmed
