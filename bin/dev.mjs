@@ -22,6 +22,7 @@ const TASKS = {
     ['node', 'simulator/demo.ts'],
   ],
   nightly: [
+    ['vitest', 'run', '--config', 'tests/nightly/nightly.config.ts'],
     ['node', 'bin/client.mjs', 'test'],
     ['node', 'bin/client.mjs', 'riscv'],
     ['node', 'bin/client.mjs', 'fuzz', '900'],

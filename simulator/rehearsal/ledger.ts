@@ -68,7 +68,7 @@ export class Ledger {
       if (change === undefined) return;
       const { attempt } = this.get(change.id);
       const { sizeBytes } = attempt.image;
-      if (!isOverdue({ updatedAtMs: change.atMs, sizeBytes }, pollIntervalS, nowMs)) return;
+      if (!isOverdue({ sinceMs: change.atMs, sizeBytes, isDeviceLocal: false }, pollIntervalS, nowMs)) return;
       this.#oldestChange += 1;
       if (attempt.updatedAtMs === change.atMs && isOpenState(attempt.progress.state))
         this.#end(attempt, 'timed_out', nowMs);

@@ -115,8 +115,15 @@ describe('a simulated rollout', () => {
     expect(run(chances)).toEqual(first);
     expect(run({ ...chances, seed: 8 })).not.toEqual(first);
     const rehearsal = new Rehearsal({
-      ...{ stages: CAREFUL, version: '1.5.0', devices: 300, seed: 7, pollIntervalS: POLL_S },
-      ...{ imageBytes: 1_000_000, bytesPerS: 50_000, labelled: new Map(), ...chances },
+      stages: CAREFUL,
+      version: '1.5.0',
+      devices: 300,
+      seed: 7,
+      pollIntervalS: POLL_S,
+      imageBytes: 1_000_000,
+      bytesPerS: 50_000,
+      labelled: new Map(),
+      ...chances,
     });
     let result: RehearsalResult | undefined;
     while (result === undefined) result = rehearsal.advance(17);
@@ -150,7 +157,7 @@ describe('a simulated rollout', () => {
     const result = run({ stages: [stage()], silent: 1, devices: 100 });
     const patienceMs = result.ended_after_s * 1000;
     expect(result.stages[0]?.silent).toBe(result.stages[0]?.taken);
-    expect(isOverdue({ updatedAtMs: 0, sizeBytes: 1_000_000 }, POLL_S, patienceMs)).toBe(true);
+    expect(isOverdue({ sinceMs: 0, sizeBytes: 1_000_000, isDeviceLocal: false }, POLL_S, patienceMs)).toBe(true);
     expect(result.ended_after_s).toBeGreaterThan(SILENT_POLLS * POLL_S);
   });
 });

@@ -78,6 +78,9 @@ export async function waitForTurn(trx: Trx, dialect: Dialect): Promise<void> {
   if (dialect === 'postgres') await sql`lock table stages in share update exclusive mode`.execute(trx);
 }
 
+/** In the words of the index, for an index of some rows is used only where the query says which. */
+export const IS_IN_FLIGHT = sql<boolean>`state in ('offered', 'downloading', 'downloaded', 'installing', 'trial')`;
+
 /** How many devices are in the middle of this rollout, and how many began within the last minute. */
 export async function countLoad(db: Reader, rolloutId: number, nowMs: number): Promise<Load> {
   const ofRollout = db
@@ -85,7 +88,7 @@ export async function countLoad(db: Reader, rolloutId: number, nowMs: number): P
     .select((e) => e.fn.countAll<number>().as('count'))
     .where('rollout_id', '=', rolloutId)
     .where('is_rollback', '=', 0);
-  const open = await ofRollout.where('state', 'in', OPEN).executeTakeFirstOrThrow();
+  const open = await ofRollout.where(IS_IN_FLIGHT).executeTakeFirstOrThrow();
   const begun = await ofRollout
     .where('offered_at_ms', '>', nowMs - 60_000)
     .where('offered_at_ms', '<=', nowMs)
@@ -107,6 +110,16 @@ export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number):
     .where('state', 'in', OPEN)
     .executeTakeFirstOrThrow();
   return Number(numUpdatedRows);
+}
+
+/** Every attempt of a rollout that has failed so far: its gate counts only those that fail from now on. */
+export async function acknowledgeFailed(trx: Trx, rolloutId: number): Promise<void> {
+  await trx
+    .updateTable('assignments')
+    .set({ acknowledged: 1 })
+    .where('rollout_id', '=', rolloutId)
+    .where('state', 'in', ['failed', 'rolled_back', 'rejected'] satisfies readonly AssignmentState[])
+    .execute();
 }
 
 /** The number of attempts so far of this build on this device. */

@@ -58,7 +58,8 @@ export async function waitForLabelling(trx: Trx, dialect: Dialect): Promise<void
 }
 
 /**
- * Puts the label on devices that the transaction holds (`holdDevices`); one that wears it already keeps its time.
+ * Puts the label on devices that the transaction holds (`holdDevices`); one that wears it already keeps its time. It is put
+ * on after every stage that is open, whatever the clock says, so that one that goes back never lets it count too early.
  * Resolves with the devices that are new to it.
  */
 export async function putLabel(
@@ -67,9 +68,15 @@ export async function putLabel(
   deviceIds: readonly number[],
   nowMs: number,
 ): Promise<readonly number[]> {
+  const { latestMs } = await trx
+    .selectFrom('stages')
+    .select((e) => e.fn.max('opened_at_ms').as('latestMs'))
+    .where('closed_at_ms', 'is', null)
+    .executeTakeFirstOrThrow();
+  const put_at_ms = latestMs !== null && latestMs > nowMs ? latestMs + 1 : nowMs;
   const rows = await trx
     .insertInto('device_labels')
-    .values(deviceIds.map((device_id) => ({ device_id, label_id: labelId, put_at_ms: nowMs })))
+    .values(deviceIds.map((device_id) => ({ device_id, label_id: labelId, put_at_ms })))
     .onConflict((conflict) => conflict.columns(['device_id', 'label_id']).doNothing())
     .returning('device_id')
     .execute();

@@ -4,6 +4,7 @@ import type { Insertable, Selectable } from 'kysely';
 import { sql } from 'kysely';
 import { assertNever } from '#protocol/errors.ts';
 import type { EventType } from '#protocol/events.ts';
+import { IS_IN_FLIGHT } from './assignments.ts';
 import { addEvents } from './events.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
 import type { Reader, RolloutsTable, StagesTable, Trx } from './schema.ts';
@@ -59,6 +60,17 @@ export async function listOpenRollouts(db: Reader): Promise<readonly Rollout[]> 
     .where('rollouts.status', 'in', ['running', 'paused', 'halted'])
     .orderBy('rollouts.id')
     .limit(100)
+    .execute();
+}
+
+/** Rollouts that run or are complete, and of which a device holds an open offer. */
+export async function listInFlight(db: Reader): Promise<readonly Rollout[]> {
+  return withVersion(db)
+    .where('rollouts.status', 'in', ['running', 'complete'])
+    .where('rollouts.id', 'in', (nested) =>
+      nested.selectFrom('assignments').select('assignments.rollout_id').where(IS_IN_FLIGHT),
+    )
+    .orderBy('rollouts.id')
     .execute();
 }
 
@@ -131,7 +143,6 @@ export async function saveRollout(
       | 'ended_reason'
       | 'halted_at_ms'
       | 'halted_reason'
-      | 'acknowledged_at_ms'
       | 'reverted_at_ms'
       | 'resumed_at_ms'
     >
@@ -184,6 +195,7 @@ export async function listStages(db: Reader, rolloutIds: readonly number[]): Pro
     .execute();
 }
 
+/** Labels that were put on before count for it, also those that a clock which has gone back since dated later. */
 export async function openStage(trx: Trx, rolloutId: number, name: Stage['name'], nowMs: number): Promise<void> {
   const opened = await trx
     .updateTable('stages')
@@ -193,6 +205,7 @@ export async function openStage(trx: Trx, rolloutId: number, name: Stage['name']
     .returningAll()
     .execute();
   await addStageEvents(trx, 'stage.opened', opened, nowMs);
+  await trx.updateTable('device_labels').set({ put_at_ms: nowMs }).where('put_at_ms', '>', nowMs).execute();
 }
 
 /** `isReached` false: as many are not confirmed any more, since more are about. */

@@ -134,8 +134,6 @@ export interface RolloutsTable {
   readonly reverted_at_ms: number | null;
   /** Deadlines run from here at the earliest: nothing went on before. */
   readonly resumed_at_ms: number | null;
-  /** Failures up to here were seen by whoever resumed it; only later ones count. */
-  readonly acknowledged_at_ms: number | null;
   readonly created_at_ms: number;
   readonly started_at_ms: number | null;
   readonly ended_at_ms: number | null;
@@ -180,6 +178,8 @@ export interface AssignmentsTable {
   readonly detail: string | null;
   /** An operator cleared it: it no longer counts against the build on this device. */
   readonly forgiven: Flag;
+  /** It had failed when somebody resumed the halted rollout: it does not halt it again. */
+  readonly acknowledged: Generated<Flag>;
   readonly offered_at_ms: number;
   readonly updated_at_ms: number;
 }

@@ -15,25 +15,21 @@ export interface AnswerCount {
   readonly boot_cause: string | null;
   /** 1: it was about the given firmware. */
   readonly is_own_firmware: number;
-  /** 1: it ended at or before the given instant. */
+  /** 1: it had failed when somebody resumed the rollout. */
   readonly is_acknowledged: number;
   readonly count: number;
 }
 
 /** The latest attempt of each device in this stage that has ended, counted by how. */
-export async function countAnswers(
-  db: Reader,
-  stageId: number,
-  since: { readonly firmwareId: number; readonly acknowledgedAtMs: number },
-): Promise<readonly AnswerCount[]> {
+export async function countAnswers(db: Reader, stageId: number, firmwareId: number): Promise<readonly AnswerCount[]> {
   return db
     .selectFrom('assignments')
     .select((e) => [
       'state',
       'error_code',
       'boot_cause',
-      sql<number>`case when firmware_id = ${since.firmwareId} then 1 else 0 end`.as('is_own_firmware'),
-      sql<number>`case when updated_at_ms <= ${since.acknowledgedAtMs} then 1 else 0 end`.as('is_acknowledged'),
+      sql<number>`case when firmware_id = ${firmwareId} then 1 else 0 end`.as('is_own_firmware'),
+      'acknowledged as is_acknowledged',
       e.fn.countAll<number>().as('count'),
     ])
     .where('id', 'in', (nested) =>
@@ -45,7 +41,7 @@ export async function countAnswers(
         .where('latest.state', 'in', ANSWER_STATES)
         .groupBy('latest.device_id'),
     )
-    .groupBy(['state', 'error_code', 'boot_cause', sql`4`, sql`5`])
+    .groupBy(['state', 'error_code', 'boot_cause', sql`4`, 'acknowledged'])
     .execute();
 }
 
@@ -156,6 +152,29 @@ export async function listUnchanged(
     .where('assignments.updated_at_ms', '<', beforeMs)
     .orderBy('assignments.id')
     .limit(1_000)
+    .execute();
+}
+
+export async function hasChangedAfter(db: Reader, rolloutId: number, afterMs: number): Promise<boolean> {
+  const found = await db
+    .selectFrom('assignments')
+    .select('id')
+    .where('rollout_id', '=', rolloutId)
+    .where('state', 'in', OPEN)
+    .where('updated_at_ms', '>', afterMs)
+    .limit(1)
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
+/** Open assignments of a rollout that changed after this instant, which the clock has gone back behind, changed now. */
+export async function bringBack(trx: Trx, rolloutId: number, afterMs: number, nowMs: number): Promise<void> {
+  await trx
+    .updateTable('assignments')
+    .set({ updated_at_ms: nowMs })
+    .where('rollout_id', '=', rolloutId)
+    .where('state', 'in', OPEN)
+    .where('updated_at_ms', '>', afterMs)
     .execute();
 }
 

@@ -2,7 +2,7 @@
 // device on the wire, for `explain` and for the tests.
 
 import { type Case, caseOf } from './case.ts';
-import type { Facts, FirmwareFacts, ImageFacts, RolloutFacts } from './model.ts';
+import type { Facts, FirmwareFacts, ImageFacts, InstallWindow, RolloutFacts } from './model.ts';
 import { type Reason, type Rule, RULES } from './rules.ts';
 
 export type Decision =
@@ -15,6 +15,8 @@ export type Decision =
       /** That of the rollout, or a stepping stone on the way there. */
       readonly firmware: FirmwareFacts;
       readonly image: ImageFacts;
+      /** The hours of its own day in which the device may install; undefined: at any time. */
+      readonly install: InstallWindow | undefined;
     };
 
 /** The decision for one device at `nowMs` (UTC milliseconds). The rules stand in `rules.ts` and in docs/rollout.md. */
@@ -64,7 +66,10 @@ function toDecision(c: Case, rule: (typeof RULES)[number] | undefined): Decision
       nextOfferAtMs: holdEndsAtMs(c, reason),
     };
   }
-  return { outcome, reason, rollout: c.target.rollout, firmware: c.target.firmware, image: c.image };
+  const { source, rollout, firmware } = c.target;
+  // As a window that is closed does not hold the way home, one that the device keeps does not either.
+  const install = source === 'prior_stable' ? undefined : c.facts.window?.install;
+  return { outcome, reason, rollout, firmware, image: c.image, install };
 }
 
 function holdEndsAtMs(c: Case, reason: Reason): number | undefined {

@@ -53,7 +53,7 @@ export function planCheckIn(
   const seen = attempts.map((attempt, index) =>
     index === attempts.length - 1 ? see(attempt, sighting, nowMs) : attempt,
   );
-  const decision = decide({ ...facts, ...attemptFacts(seen, facts.rollout) }, nowMs);
+  const decision = decide({ ...facts, ...attemptFacts(seen, facts.rollout, nowMs) }, nowMs);
   const open = seen.find(({ progress }) => isOpenState(progress.state));
   const offered = open !== undefined && carries(open, decision) ? open : undefined;
   const settled =
@@ -71,9 +71,13 @@ export function planCheckIn(
 /** The facts that follow from the attempts of the device. */
 export type AttemptFacts = Pick<Facts, 'historyOf' | 'holdsOffer'>;
 
-export function attemptFacts(attempts: readonly Attempt[], rollout: RolloutFacts | undefined): AttemptFacts {
+export function attemptFacts(
+  attempts: readonly Attempt[],
+  rollout: RolloutFacts | undefined,
+  nowMs: number,
+): AttemptFacts {
   return {
-    historyOf: (firmwareId) => historyOfBuild(attempts, firmwareId),
+    historyOf: (firmwareId) => historyOfBuild(attempts, firmwareId, nowMs),
     holdsOffer: attempts.some(
       ({ progress, rolloutId, isRollback }) => isOpenState(progress.state) && rolloutId === rollout?.id && !isRollback,
     ),
@@ -81,11 +85,11 @@ export function attemptFacts(attempts: readonly Attempt[], rollout: RolloutFacts
 }
 
 /** What happened to one build, from the attempts that still count. */
-export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number): BuildHistory {
+export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number, nowMs: number): BuildHistory {
   const ended = attempts
     .filter((attempt) => attempt.firmwareId === firmwareId)
     .map(({ progress, updatedAtMs }) => ({ state: progress.state, cause: causeOfEnd(progress), updatedAtMs }));
-  return historyOf(ended);
+  return historyOf(ended, nowMs);
 }
 
 /** Only the latest attempt can be what the device runs or came back from. */

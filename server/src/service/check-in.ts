@@ -1,7 +1,7 @@
 // A device asks whether there is something for it. Load the facts, decide, save what changed, answer: a poll that changes
 // nothing is one read and no write (two reads where only the pace of a stage stands in the way).
 
-import type { CheckUpdateAnswer } from '#protocol/device-api.ts';
+import type { CheckUpdateAnswer, Offer } from '#protocol/device-api.ts';
 import { imagePath } from '#protocol/device-api.ts';
 import { MAX_DEVICE_LABELS, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { addAssignment, addLog, countAttempts, countLoad, saveProgress, waitForTurn } from '#server/db/assignments.ts';
@@ -16,7 +16,7 @@ import {
 import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasFailed, startOf, type Sighting } from '#server/rollout/assignment.ts';
-import type { DeviceFacts, Pace } from '#server/rollout/model.ts';
+import type { DeviceFacts, InstallWindow, Pace } from '#server/rollout/model.ts';
 import { type CheckInPlan, planCheckIn } from '#server/rollout/plan.ts';
 import { pollIntervalS } from '#server/rollout/poll.ts';
 import type { CatalogView } from './catalog.ts';
@@ -269,7 +269,12 @@ function answer(deps: Deps, outcome: Outcome): CheckUpdateAnswer {
     labels: outcome.labels.map(({ name }) => name),
     manifest,
     url: imagePath(manifest),
+    ...(decision.install === undefined ? {} : { install_window: toInstallWindow(decision.install) }),
   };
+}
+
+function toInstallWindow({ fromMinute, durationMin, utcOffsetMin }: InstallWindow): Offer['install_window'] {
+  return { from_minute: fromMinute, duration_min: durationMin, utc_offset_min: utcOffsetMin };
 }
 
 /** With jitter, so that a fleet does not poll in step. */

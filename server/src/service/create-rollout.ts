@@ -59,7 +59,6 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
         ended_reason: null,
         halted_at_ms: null,
         halted_reason: null,
-        acknowledged_at_ms: null,
         reverted_at_ms: null,
         resumed_at_ms: null,
       },

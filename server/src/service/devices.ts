@@ -60,7 +60,7 @@ export async function getDevice(deps: Deps, mac: string, nowMs: number): Promise
   const page = await listAssignments(read, { mac }, readPage({ limit: '20' }, { id: 'assignments.id' }, '-id'));
   return {
     device,
-    builds: viewBuilds(attemptsOf(facts.attempts, view), view),
+    builds: viewBuilds(attemptsOf(facts.attempts, view), view, nowMs),
     assignments: page.rows.map(viewAssignment),
   };
 }
@@ -84,7 +84,7 @@ export async function explainDevice(deps: Deps, mac: string, nowMs: number): Pro
   const ofDevice = factsOf(device, view, nowMs);
   const load =
     ofDevice.rollout === undefined ? undefined : await countLoad(deps.database.read, ofDevice.rollout.id, nowMs);
-  const facts = { ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout) };
+  const facts = { ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout, nowMs) };
   const { decision, trace } = explain(facts, nowMs);
   const decided = trace.find(({ matched }) => matched === true);
   return {
@@ -193,9 +193,9 @@ export function unknownDevice(mac: string): OtterError {
   );
 }
 
-function viewBuilds(attempts: readonly Attempt[], view: CatalogView): DeviceDetail['builds'] {
+function viewBuilds(attempts: readonly Attempt[], view: CatalogView, nowMs: number): DeviceDetail['builds'] {
   return [...Map.groupBy(attempts, ({ firmwareId }) => firmwareId)].flatMap(([firmwareId, ofBuild]) => {
-    const history = historyOfBuild(attempts, firmwareId);
+    const history = historyOfBuild(attempts, firmwareId, nowMs);
     const [first] = ofBuild;
     const firmware = first === undefined ? undefined : view.findBuild(firmwareId, first.image.id)?.firmware;
     if (firmware === undefined || history.lastFailedAtMs === undefined) return [];

@@ -2,26 +2,21 @@
 // attempt badly, so that a bad build stops at once. Every process may ask; the transaction that acts asks once more.
 
 import { assertNever } from '#protocol/errors.ts';
-import { SILENT_POLLS } from '#protocol/limits.ts';
-import { addLog } from '#server/db/assignments.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import { findRolloutById, listOpenRollouts, type Rollout, saveSampleReached } from '#server/db/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { listUnchanged, type OpenAssignment, timeOut } from '#server/db/stage-answers.ts';
-import { isOverdue } from '#server/rollout/deadline.ts';
 import type { Deps } from './deps.ts';
 import { moveRollout } from './rollouts.ts';
 import { type Judged, judgeRollout } from './stage-tally.ts';
 
 const GATE = 'gate';
 
-/** Ends what is past its deadline, then lets the gate of every running rollout act. */
+/** Lets the gate of every running rollout act. */
 export async function tendRollouts(deps: Deps, nowMs: number): Promise<void> {
   await deps.presence.flush();
   const { database } = deps;
   const running = (await listOpenRollouts(database.read)).filter(({ status }) => status === 'running');
   for (const rollout of running) {
-    await timeOutOverdue(deps, rollout, nowMs);
     const judged = await judgeRollout(deps.settings, database.read, rollout, nowMs);
     if (judged === undefined || judged.step.do === 'stay') continue;
     await database.write(async (trx) => act(deps, trx, rollout.id, nowMs));
@@ -62,30 +57,4 @@ async function take(trx: Trx, row: Rollout, { stage, step }: Judged, nowMs: numb
     default:
       return assertNever(step);
   }
-}
-
-async function timeOutOverdue(deps: Deps, rollout: Rollout, nowMs: number): Promise<void> {
-  const { pollIntervalS } = deps.settings;
-  const beforeMs = nowMs - SILENT_POLLS * pollIntervalS * 1000;
-  const overdue = (await listUnchanged(deps.database.read, rollout.id, beforeMs)).filter((open) =>
-    isOverdue({ updatedAtMs: open.updated_at_ms, sizeBytes: open.size_bytes }, pollIntervalS, nowMs),
-  );
-  if (overdue.length === 0) return;
-  await deps.database.write(async (trx) => {
-    for (const assignment of overdue)
-      if (await timeOut(trx, assignment, nowMs)) await addLog(trx, entry(assignment, nowMs));
-  });
-}
-
-function entry(assignment: OpenAssignment, nowMs: number) {
-  return {
-    at_ms: nowMs,
-    device_id: assignment.device_id,
-    firmware_id: assignment.firmware_id,
-    assignment_id: assignment.id,
-    sequence: null,
-    status: 'timed_out',
-    error: null,
-    detail: null,
-  };
 }

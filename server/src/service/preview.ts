@@ -181,7 +181,8 @@ function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildH
       cause: causeOfEnd({ errorCode: error_code ?? undefined, bootCause: boot_cause ?? undefined }),
       updatedAtMs: updated_at_ms,
     }));
-  return historyOf(attempts);
+  // Judged when every rest is over, like everything here.
+  return historyOf(attempts, Number.POSITIVE_INFINITY);
 }
 
 /** What a start would be refused for. */

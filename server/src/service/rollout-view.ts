@@ -86,7 +86,7 @@ async function viewRollout(
   };
 }
 
-function windowOf({ window }: Stage): PlanWindow | undefined {
+export function windowOf({ window }: Stage): PlanWindow | undefined {
   return window === null ? undefined : Value.Parse(PlanWindow, JSON.parse(window));
 }
 

@@ -2,7 +2,7 @@
 
 import type { Rollout } from '#protocol/admin-api.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
-import { supersedeOpen } from '#server/db/assignments.ts';
+import { acknowledgeFailed, supersedeOpen } from '#server/db/assignments.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import { addLabel } from '#server/db/labels.ts';
@@ -126,6 +126,8 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
   if (changesStage && stage !== undefined) await openStage(trx, row.id, stage, nowMs);
   const open = (await listStages(trx, [row.id])).find(({ name }) => name === stage);
   if (status === 'aborted') await supersedeOpen(trx, row.id, nowMs);
+  // Whoever resumes has seen the failures so far. Marked one by one: a time would be wrong when the clock is moved.
+  if (row.status === 'halted' && status === 'running') await acknowledgeFailed(trx, row.id);
   const change = {
     status,
     stage: stage ?? null,
@@ -139,7 +141,7 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
   await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
 }
 
-/** A halt is remembered until somebody resumes, and whoever does that has seen the failures so far. */
+/** A halt is remembered until somebody resumes. */
 function haltOf(row: RolloutRow, request: Command, status: RolloutRow['status'], nowMs: number): Partial<RolloutRow> {
   if (status === 'halted') return { halted_at_ms: nowMs, halted_reason: request.reason ?? null };
   if (request.command !== 'resume') return {};
@@ -147,7 +149,6 @@ function haltOf(row: RolloutRow, request: Command, status: RolloutRow['status'],
   return {
     halted_at_ms: null,
     halted_reason: null,
-    acknowledged_at_ms: nowMs,
     reverted_at_ms: null,
     resumed_at_ms: nowMs,
   };

@@ -29,8 +29,7 @@ export async function judgeRollout(
   const stage = opened.at(-1);
   const gated = stage === undefined ? undefined : gatedStageOf(stage);
   if (stage === undefined || gated === undefined) return undefined;
-  const since = { firmwareId: row.firmware_id, acknowledgedAtMs: row.acknowledged_at_ms ?? Number.MIN_SAFE_INTEGER };
-  const counts = sumAnswers(gated.gate, (await countAnswers(db, stage.id, since)).map(toAnswer));
+  const counts = sumAnswers(gated.gate, (await countAnswers(db, stage.id, row.firmware_id)).map(toAnswer));
   // Once there are enough, it does not matter how many more are about: spares the one count that reads every device.
   const available =
     counts.confirmed >= gated.gate.min_confirmed

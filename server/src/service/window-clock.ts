@@ -45,6 +45,11 @@ export class WindowClock {
     this.#zones = zones;
   }
 
+  /** Whether a schedule leaves the hours to the device. */
+  get hasDeviceLocal(): boolean {
+    return this.#schedules.some(({ isDeviceLocal }) => isDeviceLocal);
+  }
+
   /** What the windows that apply say; undefined where none does. */
   find(who: WindowCase, nowMs: number): WindowFacts | undefined {
     const ofStage = who.stage?.window === undefined ? [] : [ofPlan(who.stage.window)];
