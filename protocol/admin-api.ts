@@ -121,7 +121,13 @@ export const Explanation = Type.Object(
 export type Explanation = Static<typeof Explanation>;
 
 export const Label = Type.Object(
-  { name: Name, description: Type.String(), devices: Count, created_at: Instant },
+  {
+    name: Name,
+    description: Type.String(),
+    timezone: Nullable(Type.String(), { description: 'of the devices that wear it, for device-local windows' }),
+    devices: Count,
+    created_at: Instant,
+  },
   { $id: 'Label' },
 );
 export type Label = Static<typeof Label>;

@@ -26,6 +26,7 @@ import {
   UploadAnswer,
 } from '#protocol/admin-api.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/events.ts';
+import { MAX_TIMEZONE_CHARS } from '#protocol/limits.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const ADMIN_PREFIX = '/api/v1/admin';
@@ -97,6 +98,7 @@ const eventFilter = {
     Type.String({ description: 'only events after this id; `0` is before the first one', maxLength: 40 }),
   ),
 };
+const timezone = Type.String({ maxLength: MAX_TIMEZONE_CHARS, examples: ['Europe/Berlin'] });
 const reason = Type.Object({ reason: Type.Optional(Line) }, strict);
 
 const CONFIRM = 'do it although a rollout under way has a stage for this label';
@@ -194,8 +196,18 @@ export const adminRoutes = {
 
   listLabels: route('GET', '/labels', 'Labels; sort by name', page(ref(Label)), { query: Type.Object(paging, strict) }),
   createLabel: route('POST', '/labels', 'Create a label', ref(Label), {
-    body: Type.Object({ name: Name, description: Type.Optional(Line) }, strict),
+    body: Type.Object({ name: Name, description: Type.Optional(Line), timezone: Type.Optional(timezone) }, strict),
     status: 201,
+  }),
+  updateLabel: route('PATCH', '/labels/:name', 'Change what a label says of itself and of its devices', ref(Label), {
+    params: named,
+    body: Type.Object(
+      {
+        description: Type.Optional(Line),
+        timezone: Type.Optional(Type.Union([timezone, Type.Null()])),
+      },
+      strict,
+    ),
   }),
   deleteLabel: route(
     'DELETE',

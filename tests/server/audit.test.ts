@@ -65,6 +65,12 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
         action: 'rollout.create',
         subject: 'spring',
       },
+      {
+        route: 'updateLabel',
+        call: { params: { name: 'shed' }, body: { timezone: 'Europe/Berlin' } },
+        action: 'label.update',
+        subject: 'shed',
+      },
       { route: 'startRollout', call: rollout, action: 'rollout.start', subject: 'spring' },
       { route: 'pauseRollout', call: rollout, action: 'rollout.pause', subject: 'spring' },
       { route: 'resumeRollout', call: rollout, action: 'rollout.resume', subject: 'spring' },

@@ -11,6 +11,9 @@ const PLANS = `plans:
     stages:
       - {name: pilot, label: pilot}
       - {name: all, label: general, window: {cron: "0 22 * * *", timezone: Europe/Berlin, duration: 4h}}
+  - name: their-night
+    stages:
+      - {name: all, label: general, window: {cron: "15 2 * * *", timezone: Europe/Berlin, duration: 3h, device_local: true}}
   - name: early
     stages:
       - {name: all, label: general, window: {cron: "30 2 * * *", timezone: America/New_York, duration: 2h}}
@@ -119,6 +122,45 @@ describe.each(DIALECTS)('the window of a stage on %s', (dialect) => {
       '2027-11-07T09:29 update',
       '2027-11-07T09:30 window_closed',
     ]);
+  });
+
+  test('that is device local goes with the offer, in the time zone of the label, as its clock is that day', async () => {
+    at('2026-07-01T12:00:00Z');
+    await server.admin('createLabel', { body: { name: `${line.product}-ny`, timezone: 'America/New_York' } });
+    const abroad = await line.newDevice('1.0.0', [`${line.product}-ny`]);
+    const home = line.newMac();
+    await begin('their-night');
+    const summer = await line.checkIn(abroad, '1.0.0');
+    expect(summer).toMatchObject({
+      update_available: true,
+      install_window: { from_minute: 135, duration_min: 180, utc_offset_min: -240 },
+    });
+    expect(await line.checkIn(home, '1.0.0')).toMatchObject({ install_window: { utc_offset_min: 120 } });
+    at('2026-12-01T12:00:00Z');
+    expect(await line.checkIn(abroad, '1.0.0')).toMatchObject({ install_window: { utc_offset_min: -300 } });
+
+    const params = { name: `${line.product}-ny` };
+    await server.admin('updateLabel', { params, body: { timezone: 'Asia/Kathmandu' } });
+    expect(await line.checkIn(abroad, '1.0.0')).toMatchObject({ install_window: { utc_offset_min: 345 } });
+    await server.admin('updateLabel', { params, body: { timezone: null } });
+    expect(await line.checkIn(abroad, '1.0.0')).toMatchObject({ install_window: { utc_offset_min: 60 } });
+    expect(await server.tryAdmin('updateLabel', { params, body: { timezone: 'Mars/Olympus' } })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'timezone_unknown' } },
+    });
+  });
+
+  test('that is device local gives the device a day more', async () => {
+    at('2026-11-23T12:00:00Z');
+    await begin('their-night');
+    const mac = line.newMac();
+    await line.offer(mac, '1.0.0');
+    at('2026-11-24T11:00:00Z');
+    await server.tick();
+    expect(await line.assignments(mac)).toMatchObject([{ state: 'offered' }]);
+    at('2026-11-24T13:00:00Z');
+    await server.tick();
+    expect(await line.assignments(mac)).toMatchObject([{ state: 'timed_out' }]);
   });
 
   test('and a schedule for its devices must both be open', async () => {

@@ -34,6 +34,7 @@ import {
   labelDevices,
   listLabels,
   unlabelDevice,
+  updateLabel,
 } from '#server/service/labels.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.ts';
 import { getPreviewDevices, previewRollout } from '#server/service/preview.ts';
@@ -90,6 +91,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
 
     listLabels: async ({ query }) => listLabels(deps, query),
     createLabel: async ({ body, nowMs }) => createLabel(deps, body, nowMs),
+    updateLabel: async ({ params, body, nowMs }) => updateLabel(deps, params.name, body, nowMs),
     deleteLabel: async ({ params, query, nowMs }) => deleteLabel(deps, params.name, yes(query).isConfirmed, nowMs),
     labelDevices: async ({ params, body, nowMs }) =>
       labelDevices(deps, params.name, { macs: body.macs, isConfirmed: body.confirm ?? false }, nowMs),

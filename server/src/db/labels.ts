@@ -29,16 +29,34 @@ export async function getLabelWithCount(db: Reader, id: number): Promise<LabelWi
 /** Makes the label unless it is there; resolves with its id and whether it is new. */
 export async function addLabel(
   trx: Trx,
-  label: { readonly name: string; readonly description: string; readonly nowMs: number },
+  label: {
+    readonly name: string;
+    readonly description: string;
+    readonly timezone?: string | undefined;
+    readonly nowMs: number;
+  },
 ): Promise<{ readonly id: number; readonly isNew: boolean }> {
   const known = await findLabel(trx, label.name);
   if (known !== undefined) return { id: known.id, isNew: false };
   const { id } = await trx
     .insertInto('labels')
-    .values({ name: label.name, description: label.description, created_at_ms: label.nowMs })
+    .values({
+      name: label.name,
+      description: label.description,
+      timezone: label.timezone ?? null,
+      created_at_ms: label.nowMs,
+    })
     .returning('id')
     .executeTakeFirstOrThrow();
   return { id, isNew: true };
+}
+
+export async function saveLabel(
+  trx: Trx,
+  id: number,
+  change: Partial<Pick<Label, 'description' | 'timezone'>>,
+): Promise<void> {
+  await trx.updateTable('labels').set(change).where('id', '=', id).execute();
 }
 
 /** Takes the label off every device and deletes it; resolves with how many wore it. */

@@ -5,7 +5,9 @@ import type { Device, Label } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_DEVICE_LABELS } from '#protocol/limits.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
+import { findTimezoneFault } from '#server/cron.ts';
 import { addAudit } from '#server/db/audit.ts';
+import { raiseRevision } from '#server/db/catalog.ts';
 import { holdDevices } from '#server/db/devices.ts';
 import {
   addLabel,
@@ -16,6 +18,7 @@ import {
   type LabelWithCount,
   listLabels as listRows,
   putLabel,
+  saveLabel,
   takeLabelOff,
   waitForLabelling,
 } from '#server/db/labels.ts';
@@ -31,17 +34,48 @@ export async function listLabels(deps: Deps, query: ListQuery): Promise<Listed<L
   return toListed(page, page.rows.map(viewLabel));
 }
 
-/** Throws `name_taken`, `name_reserved`. */
+/** Throws `name_taken`, `name_reserved`, `timezone_unknown`. */
 export async function createLabel(
   deps: Deps,
-  label: { readonly name: string; readonly description?: string | undefined },
+  label: {
+    readonly name: string;
+    readonly description?: string | undefined;
+    readonly timezone?: string | undefined;
+  },
   nowMs: number,
 ): Promise<Label> {
   refuseGeneral(label.name);
+  const { name, description = '', timezone } = label;
+  refuseTimezone(timezone);
   return deps.database.write(async (trx) => {
-    const { id, isNew } = await addLabel(trx, { name: label.name, description: label.description ?? '', nowMs });
+    if (timezone !== undefined) await raiseRevision(trx);
+    const { id, isNew } = await addLabel(trx, { name, description, timezone, nowMs });
     if (!isNew) throw new OtterError('name_taken', `label ${label.name} exists`, 'use it, or choose another name');
     await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.create', subject: label.name });
+    return viewLabel(await getLabelWithCount(trx, id));
+  });
+}
+
+/** Changes what is given; a time zone of null takes it away. Throws `label_unknown`, `timezone_unknown`. */
+export async function updateLabel(
+  deps: Deps,
+  name: string,
+  change: { readonly description?: string | undefined; readonly timezone?: string | null | undefined },
+  nowMs: number,
+): Promise<Label> {
+  const { description, timezone } = change;
+  refuseTimezone(timezone);
+  return deps.database.write(async (trx) => {
+    await raiseRevision(trx);
+    const { id } = await getLabel(trx, name);
+    const given = {
+      ...(description === undefined ? {} : { description }),
+      ...(timezone === undefined ? {} : { timezone }),
+    };
+    if (Object.keys(given).length > 0) {
+      await saveLabel(trx, id, given);
+      await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.update', subject: name, details: given });
+    }
     return viewLabel(await getLabelWithCount(trx, id));
   });
 }
@@ -65,6 +99,7 @@ export async function deleteLabel(
         which: { labelId: label.id },
         includesDrafts: true,
       });
+    if (label.timezone !== null) await raiseRevision(trx);
     const devices = await deleteRow(trx, label.id);
     await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.delete', subject: name, details: { devices } });
     return { devices };
@@ -176,6 +211,12 @@ function refuseGeneral(name: string): void {
     );
 }
 
+function refuseTimezone(timezone: string | null | undefined): void {
+  const fault = typeof timezone === 'string' ? findTimezoneFault(timezone) : undefined;
+  if (fault !== undefined)
+    throw new OtterError('timezone_unknown', `timezone: ${timezone} ${fault.message}`, fault.hint);
+}
+
 function labelLimit(mac: string): OtterError {
   return new OtterError(
     'label_limit',
@@ -188,6 +229,7 @@ function viewLabel(row: LabelWithCount): Label {
   return {
     name: row.name,
     description: row.description,
+    timezone: row.timezone,
     devices: row.devices,
     created_at: toInstant(row.created_at_ms),
   };
