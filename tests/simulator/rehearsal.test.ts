@@ -17,8 +17,8 @@ import { CAREFUL } from './grid.ts';
 
 const POLL_S = 600;
 
-function run(change: Partial<RehearsalOptions> = {}): RehearsalResult {
-  return rehearse({
+function options(change: Partial<RehearsalOptions> = {}): RehearsalOptions {
+  return {
     stages: CAREFUL,
     version: '1.5.0',
     devices: 300,
@@ -31,7 +31,11 @@ function run(change: Partial<RehearsalOptions> = {}): RehearsalResult {
     bytesPerS: 50_000,
     labelled: new Map(),
     ...change,
-  });
+  };
+}
+
+function run(change: Partial<RehearsalOptions> = {}): RehearsalResult {
+  return rehearse(options(change));
 }
 
 function stage(change: Partial<Plan['stages'][number]> = {}): Plan['stages'][number] {
@@ -114,10 +118,7 @@ describe('a simulated rollout', () => {
     const first = run(chances);
     expect(run(chances)).toEqual(first);
     expect(run({ ...chances, seed: 8 })).not.toEqual(first);
-    const rehearsal = new Rehearsal({
-      ...{ stages: CAREFUL, version: '1.5.0', devices: 300, seed: 7, pollIntervalS: POLL_S },
-      ...{ imageBytes: 1_000_000, bytesPerS: 50_000, labelled: new Map(), ...chances },
-    });
+    const rehearsal = new Rehearsal(options(chances));
     let result: RehearsalResult | undefined;
     while (result === undefined) result = rehearsal.advance(17);
     expect(result).toEqual(first);
