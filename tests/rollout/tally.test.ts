@@ -117,6 +117,7 @@ describe('what is done with an open stage', () => {
   });
 
   test('a gate that failed halts before anything else', () => {
+    expect(stepOf({}, { failed: 2, confirmed: 0 })).toMatchObject({ do: 'halt' });
     expect(stepOf({}, { failed: 2 })).toEqual({
       do: 'halt',
       reason: 'the gate of stage few failed: 2 failed, at most 1 may',

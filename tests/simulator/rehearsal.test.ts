@@ -71,6 +71,7 @@ describe('a simulated rollout', () => {
     expect(result.hurt).toBeGreaterThanOrEqual(1);
     expect(result.hurt).toBeLessThanOrEqual(20);
     expect(result.stages[0]?.hurt).toBe(result.hurt);
+    expect(result.ended_after_s % 60, 'with the report, not with the tick of a minute').not.toBe(0);
   });
 
   test('waits, and says for what, where too many are silent', () => {
