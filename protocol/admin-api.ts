@@ -234,6 +234,64 @@ export const Rollout = Type.Object(
 );
 export type Rollout = Static<typeof Rollout>;
 
+const Examples = Type.Array(Mac, { description: 'up to 10 of them' });
+
+export const RolloutPreview = Type.Object(
+  {
+    rollout: RolloutName,
+    product: Name,
+    version: Version,
+    status: oneOf(ROLLOUT_STATUSES),
+    stages: Type.Array(
+      Type.Object({
+        stage: Name,
+        label: Name,
+        percentage: Type.Integer({ minimum: 1, maximum: 100 }),
+        opened: Type.Boolean(),
+        devices: Type.Integer({ minimum: 0, description: 'that no earlier stage takes, and that would be offered it' }),
+        silent: Type.Integer({ minimum: 0, description: 'those of them that have missed three polls' }),
+        examples: Examples,
+      }),
+    ),
+    left_out: Type.Array(
+      Type.Object({
+        reason: Type.String({ description: 'the rule that holds' }),
+        text: Type.String({ description: 'the same as a sentence' }),
+        devices: Count,
+        examples: Examples,
+      }),
+      { description: 'devices that belong to a stage and would not be offered the build all the same' },
+    ),
+    not_in_any_stage: Count,
+    total: Type.Integer({ minimum: 0, description: 'devices of the product' }),
+    warnings: Type.Array(Type.String()),
+  },
+  { $id: 'RolloutPreview' },
+);
+export type RolloutPreview = Static<typeof RolloutPreview>;
+
+const PLAN_SOURCES = ['built_in', 'file', 'api'] as const;
+
+export const ListedPlan = Type.Object(
+  {
+    ...Plan.properties,
+    source: Type.Unsafe<(typeof PLAN_SOURCES)[number]>({
+      type: 'string',
+      enum: [...PLAN_SOURCES],
+      description: '`file`: it stands in config/plans.yaml and is changed there',
+    }),
+  },
+  { $id: 'ListedPlan' },
+);
+export type ListedPlan = Static<typeof ListedPlan>;
+
+/** A plan as people write it; its name stands in the address. A member that no plan has is refused, at every depth. */
+export const NewPlan = Type.Object(
+  { description: Type.Optional(Line), stages: closed(Plan.properties.stages) },
+  { additionalProperties: false },
+);
+export type NewPlan = Static<typeof NewPlan>;
+
 export const Schedule = Type.Object(
   {
     name: Name,
@@ -314,9 +372,21 @@ export const ADMIN_SCHEMAS = [
   Firmware,
   UploadAnswer,
   BlockAnswer,
-  Plan,
+  ListedPlan,
   Rollout,
+  RolloutPreview,
   Schedule,
   AuditEntry,
   ServerStatus,
 ] as const;
+
+/** The same schema, with members that it does not name refused. */
+function closed<T extends TSchema>(schema: T) {
+  const close = (_: string, part: unknown): unknown =>
+    isObjectSchema(part) ? { ...part, additionalProperties: false } : part;
+  return Type.Unsafe<Static<T>>(JSON.parse(JSON.stringify(schema), close));
+}
+
+function isObjectSchema(part: unknown): part is object {
+  return typeof part === 'object' && part !== null && 'type' in part && part.type === 'object';
+}

@@ -90,7 +90,7 @@ export const DEFAULT_PAGE = 50;
 export const FIRST_BACK_OFF_MS = 60_000;
 export const LAST_BACK_OFF_MS = 6 * 3_600_000;
 
-/** Most stages of a plan, and most plans in `config/plans.yaml`. */
+/** Most stages of a plan; most plans in `config/plans.yaml`, and as many again made by the API. */
 export const MAX_PLAN_STAGES = 10;
 export const MAX_PLANS = 100;
 

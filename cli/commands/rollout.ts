@@ -4,6 +4,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Option } from '@commander-js/extra-typings';
 import { addRolloutSimulate } from '#cli/commands/rollout-simulate.ts';
 import type { CallInput } from '#cli/admin-client.ts';
+import { addPreviewCommand } from '#cli/commands/rollout-preview.ts';
+import { addRetryCommand } from '#cli/commands/rollout-retry.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
@@ -31,7 +33,11 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const body = { version: firmware, product, name, plan, pilot_label: pilot };
         const created = await client.call('createRollout', { body });
-        show(created, () => `rollout ${created.name} is a draft\nnext: ${nextCommand(created) ?? ''}`);
+        show(
+          created,
+          () =>
+            `rollout ${created.name} is a draft\nsee whom it reaches: npx otter rollout preview ${created.name}\nnext: ${nextCommand(created) ?? ''}`,
+        );
       });
     });
 
@@ -76,7 +82,9 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
     });
 
   addRolloutSimulate(rollout, shell);
+  addPreviewCommand(rollout, shell);
   addRolloutChanges(rollout, shell);
+  addRetryCommand(rollout, shell);
 }
 
 /** The commands that move a rollout on, hold it or end it. */

@@ -101,7 +101,7 @@ describe('what a server answers', () => {
     { status: 403, code: 'wrong_scope', exitCode: 4 },
     { status: 403, code: 'firmware_blocked', exitCode: 6 },
     { status: 404, code: 'label_unknown', exitCode: 3 },
-    { status: 409, code: 'in_use', exitCode: 6 },
+    { status: 409, code: 'name_taken', exitCode: 6 },
     { status: 409, code: 'version_mismatch', exitCode: 3 },
     { status: 422, code: 'elf_not_bin', exitCode: 3 },
     { status: 413, code: 'image_too_large', exitCode: 3 },

@@ -34,7 +34,9 @@ import {
   listLabels,
   unlabelDevice,
 } from '#server/service/labels.ts';
-import { getPlan, listPlans } from '#server/service/plans.ts';
+import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.ts';
+import { getPreviewDevices, previewRollout } from '#server/service/preview.ts';
+import { retryRollout } from '#server/service/retry.ts';
 import { commandRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
@@ -74,20 +76,22 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     readonly params: { readonly version: string };
     readonly query: { readonly product?: string };
   }) => ({ version: call.params.version, product: call.query.product });
+  const yes = (query: { readonly confirm?: 'true' | 'false' }) => ({ isConfirmed: query.confirm === 'true' });
   return {
     getStatus: async ({ nowMs }) => getStatus(deps, server(), nowMs),
 
     listDevices: async ({ query, nowMs }) => listDevices(deps, query, nowMs),
     getDevice: async ({ params, nowMs }) => getDevice(deps, params.mac, nowMs),
     explainDevice: async ({ params, nowMs }) => explainDevice(deps, params.mac, nowMs),
-    labelDevice: async ({ params, nowMs }) => labelDevice(deps, params.mac, params.name, nowMs),
-    unlabelDevice: async ({ params, nowMs }) => unlabelDevice(deps, params.mac, params.name, nowMs),
+    labelDevice: async ({ params, query, nowMs }) => labelDevice(deps, { ...params, ...yes(query) }, nowMs),
+    unlabelDevice: async ({ params, query, nowMs }) => unlabelDevice(deps, { ...params, ...yes(query) }, nowMs),
     clearKnownBad: async ({ params, query, nowMs }) => clearKnownBad(deps, params.mac, query, nowMs),
 
     listLabels: async ({ query }) => listLabels(deps, query),
     createLabel: async ({ body, nowMs }) => createLabel(deps, body, nowMs),
-    deleteLabel: async ({ params, nowMs }) => deleteLabel(deps, params.name, nowMs),
-    labelDevices: async ({ params, body, nowMs }) => labelDevices(deps, params.name, body.macs, nowMs),
+    deleteLabel: async ({ params, query, nowMs }) => deleteLabel(deps, params.name, yes(query).isConfirmed, nowMs),
+    labelDevices: async ({ params, body, nowMs }) =>
+      labelDevices(deps, params.name, { macs: body.macs, isConfirmed: body.confirm ?? false }, nowMs),
 
     listFirmware: async ({ query }) => listFirmware(deps, query),
     getFirmware: async (call) => getFirmware(deps, named(call)),
@@ -113,17 +117,22 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.nowMs),
     unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.nowMs),
 
-    getPlans: async () => listPlans(deps.settings),
-    getPlan: async ({ params }) => getPlan(deps.settings, params.name),
+    getPlans: async () => listPlans(deps),
+    getPlan: async ({ params }) => getPlan(deps, params.name),
+    setPlan: async ({ params, body, nowMs }) => setPlan(deps, params.name, body, nowMs),
+    deletePlan: async ({ params, nowMs }) => deletePlan(deps, params.name, nowMs),
 
     listRollouts: async ({ query, nowMs }) => listRollouts(deps, query, nowMs),
     createRollout: async ({ body, nowMs }) => createRollout(deps, body, nowMs),
     getRollout: async ({ params, nowMs }) => getRollout(deps, params.name, nowMs),
+    previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
+    getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
     startRollout: move('start'),
     promoteRollout: move('promote'),
     pauseRollout: move('pause'),
     resumeRollout: move('resume'),
     abortRollout: move('abort'),
+    retryRollout: async ({ params, body, nowMs }) => retryRollout(deps, params.name, body.reason, nowMs),
 
     listAssignments: async ({ query }) => listAssignments(deps, query),
 

@@ -5,10 +5,10 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { FAULTS } from '#protocol/device-errors.ts';
 import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S, MAX_WINDOW_S } from '#protocol/limits.ts';
-import { findShrinking, type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
+import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
+import { findPlanFaults } from '#server/plan-faults.ts';
 import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
-import { findLocalWindowFault } from '#server/cron.ts';
 import { CronLine, Timezone } from './cron-shape.ts';
 import { errorAt, type Problem } from './problem.ts';
 import { checkShape } from './shape.ts';
@@ -154,41 +154,13 @@ export function loadPlanFile(file: string): PlanFileResult {
 
 function checkStages(row: PlanRow, index: number, source: Source): readonly Problem[] {
   const path = ['plans', `${index}`, 'stages'];
-  const shrinking = findShrinking(row.stages.map(toStage));
-  const name = row.stages[shrinking]?.name;
+  // Of a name that is taken, a file can say in which line.
+  const faults = findPlanFaults(row.stages.map(toStage)).filter(({ member }) => member !== 'name');
   return [
     ...checkNames(row.stages, path, 'stage', source),
-    ...row.stages.flatMap(({ promotion, gate }, stage) =>
-      promotion === 'auto' && gate === undefined
-        ? [
-            problemAt(
-              [...path, `${stage}`, 'gate'],
-              'is required for promotion auto and missing',
-              'add "gate: {min_confirmed: 5, max_failed: 0}", or leave the promotion to people',
-              source,
-            ),
-          ]
-        : [],
+    ...faults.map(({ stage, member, message, hint }) =>
+      problemAt([...path, `${stage}`, ...member.split('.')], message, hint, source),
     ),
-    ...row.stages.flatMap(({ window }, stage) => {
-      const fault =
-        window?.device_local === true
-          ? findLocalWindowFault({ cron: window.cron, durationS: parseDurationS(window.duration) ?? 0 })
-          : undefined;
-      return fault === undefined
-        ? []
-        : [problemAt([...path, `${stage}`, 'window', 'cron'], fault.message, fault.hint, source)];
-    }),
-    ...(name === undefined
-      ? []
-      : [
-          problemAt(
-            [...path, `${shrinking}`, 'percentage'],
-            `stage ${name} takes a smaller share of its label than a stage before it`,
-            'a percentage of one label only grows: no device is taken away again',
-            source,
-          ),
-        ]),
   ];
 }
 

@@ -17,6 +17,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'plans', up: addPlans },
   { name: 'gates', up: addGates },
   { name: 'protections', up: addProtections },
+  { name: 'stored plans', up: addStoredPlans },
 ];
 
 async function createFleet(db: Trx, dialect: Dialect): Promise<void> {
@@ -256,6 +257,17 @@ async function addProtections(db: Trx): Promise<void> {
     .createIndex('assignments_offered')
     .on('assignments')
     .columns(['rollout_id', 'offered_at_ms'])
+    .execute();
+}
+
+/** Plans that were made by the API; those of the file are read at every start. */
+async function addStoredPlans(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('plans')
+    .addColumn('name', 'text', (c) => c.notNull().primaryKey())
+    .addColumn('plan', 'text', required)
+    .addColumn('created_at_ms', 'bigint', required)
+    .addColumn('updated_at_ms', 'bigint', required)
     .execute();
 }
 

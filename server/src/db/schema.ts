@@ -12,6 +12,7 @@ export interface Schema {
   readonly device_labels: DeviceLabelsTable;
   readonly firmware: FirmwareTable;
   readonly images: ImagesTable;
+  readonly plans: PlansTable;
   readonly rollouts: RolloutsTable;
   readonly stages: StagesTable;
   readonly assignments: AssignmentsTable;
@@ -99,6 +100,15 @@ export interface ImagesTable {
   /** SHA-256 of each 64 KiB block, as a JSON array of hex texts. */
   readonly block_sha256: string;
   readonly created_at_ms: number;
+}
+
+/** Plans that were made by the API. */
+export interface PlansTable {
+  readonly name: string;
+  /** Description and stages, as JSON. */
+  readonly plan: string;
+  readonly created_at_ms: number;
+  readonly updated_at_ms: number;
 }
 
 export interface RolloutsTable {

@@ -28,7 +28,7 @@ export interface NewRollout {
  * `firmware_unknown`, `firmware_blocked`, `name_taken`, `name_reserved`, `field_invalid`.
  */
 export async function createRollout(deps: Deps, request: NewRollout, nowMs: number): Promise<Rollout> {
-  const plan = getPlan(deps.settings, request.plan ?? DEFAULT_PLAN);
+  const plan = await getPlan(deps, request.plan ?? DEFAULT_PLAN);
   const stages: Plan['stages'] =
     request.pilot_label === undefined ? plan.stages : withPilotLabel(plan.stages, request.pilot_label);
   const pilotLabel = stages[0]?.label ?? GENERAL_LABEL;
