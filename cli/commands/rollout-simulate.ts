@@ -25,7 +25,7 @@ import type { RehearsalResult } from '#simulator/rehearsal/result.ts';
 /** Where the rollout's firmware has no image for this command to measure. */
 const USUAL_IMAGE_BYTES = 1_048_576;
 /** Between two looks at Ctrl-C: some milliseconds. */
-const EVENTS_PER_TURN = 2_000;
+const WORK_PER_TURN = 2_000;
 
 type Asked = Pick<RehearsalOptions, 'devices' | 'seed' | 'failTrial' | 'silent' | 'networkFail'> & {
   readonly label?: readonly LabelCount[];
@@ -123,7 +123,7 @@ async function run({ terminal, signal }: Session, options: RehearsalOptions): Pr
   const rehearsal = new Rehearsal(options);
   try {
     for (;;) {
-      const result = rehearsal.advance(EVENTS_PER_TURN);
+      const result = rehearsal.advance(WORK_PER_TURN);
       if (result !== undefined) return result;
       await turn();
       if (signal.aborted) throw CommandError.own('interrupted', 'the simulation was stopped', 'nothing was changed');

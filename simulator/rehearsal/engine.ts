@@ -18,7 +18,7 @@ import type {
 } from '#server/rollout/model.ts';
 import { type Attempt, planCheckIn } from '#server/rollout/plan.ts';
 import { membership } from '#server/rollout/target.ts';
-import { judge, nextStep } from '#server/rollout/tend.ts';
+import { type GatedStage, judge, mayFail, nextStep, type Step } from '#server/rollout/tend.ts';
 import { Ledger } from './ledger.ts';
 import { StageCount } from './stage-count.ts';
 
@@ -275,14 +275,13 @@ export class Engine {
     });
   }
 
-  #judge(nowMs: number) {
+  #judge(nowMs: number): Step | undefined {
     const stage = this.openStage;
-    const gate = stage?.plan.gate;
-    if (stage === undefined || gate === undefined) return undefined;
-    const { name, promotion } = stage.plan;
-    const gated = { name, promotion, gate, sampleReachedAtMs: stage.sampleReachedAtMs };
+    const gated = gatedOf(stage);
+    if (stage === undefined || gated === undefined) return undefined;
     const { answers, open } = stage.count;
-    const available = answers.confirmed >= gate.min_confirmed ? answers.confirmed : this.#countAvailable(stage, nowMs);
+    const isEnough = answers.confirmed >= gated.gate.min_confirmed;
+    const available = isEnough ? answers.confirmed : this.#countAvailable(stage, nowMs);
     const judgement = judge(gated, { ...answers, open, available }, nowMs);
     this.#verdict = judgement.verdict;
     this.#tally = judgement.tally;
@@ -290,7 +289,10 @@ export class Engine {
   }
 
   #haltIfFailed(nowMs: number): void {
-    if (this.#status !== 'running') return;
+    const stage = this.openStage;
+    const gated = gatedOf(stage);
+    if (this.#status !== 'running' || stage === undefined || gated === undefined) return;
+    if (!mayFail(gated, stage.count.answers, nowMs)) return;
     const step = this.#judge(nowMs);
     if (step?.do === 'halt') this.command('halt', 'gate', step.reason, nowMs);
   }
@@ -323,4 +325,10 @@ export class Engine {
     const members = this.#members.length;
     this.#happenings.push({ atMs: nowMs, what, actor, status: this.#status, stage, members, reason, tally });
   }
+}
+
+function gatedOf(stage: StageState | undefined): GatedStage | undefined {
+  if (stage?.plan.gate === undefined) return undefined;
+  const { name, promotion, gate } = stage.plan;
+  return { name, promotion, gate, sampleReachedAtMs: stage.sampleReachedAtMs };
 }

@@ -31,6 +31,7 @@ const TICK_MS = 60_000;
 const AFTERMATH_MS = 86_400_000;
 /** Two weeks beside the time for which its stages soak: a rollout that goes on for longer does not end by itself. */
 const PATIENCE_MS = 14 * 86_400_000;
+const LOOKS_PER_WORK = 50;
 const FEWEST_LABELLED = 3;
 const LABELLED_SHARE = 0.01;
 
@@ -84,11 +85,15 @@ export class Rehearsal {
     };
   }
 
-  /** Goes on by at most so many events; answers the result when there is nothing left to happen. */
-  advance(events: number): RehearsalResult | undefined {
-    for (let done = 0; done < events; done += 1) {
+  /**
+   * Goes on by so much work, where one is about what a board does at once; answers the result when there is nothing left to
+   * happen. A tick may have to look at every board, which is quick for each.
+   */
+  advance(work: number): RehearsalResult | undefined {
+    for (let done = 0; done < work; done += 1) {
       if (this.#queue.nextAtMs <= this.#nextTickMs) this.#next();
       else {
+        done += this.#boards.size / LOOKS_PER_WORK;
         const outcome = this.#tick();
         if (outcome !== undefined)
           return resultOf({ options: this.#options, engine: this.#engine, boards: this.#boards, outcome });

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { addFirmware } from '../support/fleet.ts';
 import { type OtterRun, runOtter } from '../support/otter-command.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -53,6 +53,20 @@ describe('a rollout is simulated', () => {
     expect(await server.admin('getRollout', { params: { name: '1.5.0-careful' } })).toEqual(before);
     expect(before.status).toBe('draft');
     expect((await server.admin('getStatus', {})).devices.total).toBe(0);
+  });
+
+  test('until Ctrl-C, which ends it without a result', async () => {
+    server.logged.length = 0;
+    const args = ['rollout', 'simulate', '1.5.0-urgent', '--devices', '20000', '--network-fail', '100%', '--json'];
+    const run = await runOtter(folder, [...args, '--home', server.home], {
+      // The last thing that it asks for; from there on it is busy by itself, for minutes.
+      onStart: (child) =>
+        void vi
+          .waitFor(() => expect(server.logged.join('')).toContain('/firmware/1.5.0'), 20_000)
+          .then(() => child.kill('SIGINT')),
+    });
+    expect(run.exitCode).toBe(130);
+    expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'interrupted' } });
   });
 
   test.each([

@@ -1,10 +1,11 @@
 // What an attempt counts as, and what is done with a verdict.
 
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DEVICE_ERRORS, FAULTS } from '#protocol/device-errors.ts';
 import type { Gate } from '#protocol/plan.ts';
 import { type Answer, columnOf, sumAnswers } from '#server/rollout/tally.ts';
-import { type GatedStage, judge, nextStep } from '#server/rollout/tend.ts';
+import { type GatedStage, judge, mayFail, nextStep } from '#server/rollout/tend.ts';
 import { NOW_MS } from './sample-facts.ts';
 
 function answer(change: Partial<Answer> = {}): Answer {
@@ -91,7 +92,32 @@ describe('what is done with an open stage', () => {
     expect(stepOf({ ...hasty, sampleReachedAtMs: NOW_MS })).toMatchObject({ do: 'promote' });
   });
 
+  test('what may fail is found without counting who is available, and nothing that fails is missed', () => {
+    const number = fc.constantFrom(0, 1, 2, 5, 20);
+    const asked = fc.record({
+      min_confirmed: fc.constantFrom(1, 5, 20),
+      max_failed: fc.constantFrom(0, 1, 5),
+      max_failed_pct: fc.constantFrom(0, 10, 50, 100),
+    });
+    const answers = fc.record({ confirmed: number, failed: number, otherFailures: number, silent: number });
+    const seen = { spared: 0, failed: 0 };
+    fc.assert(
+      fc.property(asked, answers, number, (gateOf, found, available) => {
+        const gated = { ...stage, gate: gateOf };
+        const may = mayFail(gated, found, NOW_MS);
+        const { verdict } = judge(gated, { ...found, open: 0, available }, NOW_MS);
+        seen.spared += Number(!may && found.failed > 0);
+        seen.failed += Number(verdict.state === 'failed');
+        expect(may || verdict.state !== 'failed').toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(seen.spared).toBeGreaterThan(50);
+    expect(seen.failed).toBeGreaterThan(50);
+  });
+
   test('a gate that failed halts before anything else', () => {
+    expect(stepOf({}, { failed: 2, confirmed: 0 })).toMatchObject({ do: 'halt' });
     expect(stepOf({}, { failed: 2 })).toEqual({
       do: 'halt',
       reason: 'the gate of stage few failed: 2 failed, at most 1 may',

@@ -26,7 +26,7 @@ test('how often a build gets how far is what the page shows', () => {
     const runs = runAll({ failPct, silentPct: 0 }, SEEDS_OF_RARE);
     const counts = LETTERS.slice(0, 5).map((letter) => runs.filter((run) => run.letter === letter).length);
     const hurt = runs.map((run) => run.hurt).toSorted((left, right) => left - right);
-    return [`${failPct} %`].concat([...counts, hurt[SEEDS_OF_RARE / 2], hurt.at(-1)].map(String));
+    return [`${failPct} %`].concat(counts.map(String), String(hurt[SEEDS_OF_RARE / 2]), String(hurt.at(-1)));
   });
   const head = ['fails', 'pilot', 'few', 'some', 'everyone', 'complete', 'hurt, median', 'hurt, most'];
   expectDocumented('chances', table([head, ...rows]));

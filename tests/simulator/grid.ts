@@ -6,7 +6,7 @@ import { rehearse } from '#simulator/rehearsal/rehearsal.ts';
 import type { RehearsalResult } from '#simulator/rehearsal/result.ts';
 
 export const CAREFUL = BUILT_IN_PLANS.find(({ name }) => name === 'careful')?.stages ?? [];
-export const GRID_DEVICES = 1_000;
+const GRID_DEVICES = 1_000;
 
 export interface Cell {
   /** Percent. */

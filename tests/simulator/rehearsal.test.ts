@@ -17,8 +17,8 @@ import { CAREFUL } from './grid.ts';
 
 const POLL_S = 600;
 
-function run(change: Partial<RehearsalOptions> = {}): RehearsalResult {
-  return rehearse({
+function options(change: Partial<RehearsalOptions> = {}): RehearsalOptions {
+  return {
     stages: CAREFUL,
     version: '1.5.0',
     devices: 300,
@@ -31,7 +31,11 @@ function run(change: Partial<RehearsalOptions> = {}): RehearsalResult {
     bytesPerS: 50_000,
     labelled: new Map(),
     ...change,
-  });
+  };
+}
+
+function run(change: Partial<RehearsalOptions> = {}): RehearsalResult {
+  return rehearse(options(change));
 }
 
 function stage(change: Partial<Plan['stages'][number]> = {}): Plan['stages'][number] {
@@ -67,6 +71,7 @@ describe('a simulated rollout', () => {
     expect(result.hurt).toBeGreaterThanOrEqual(1);
     expect(result.hurt).toBeLessThanOrEqual(20);
     expect(result.stages[0]?.hurt).toBe(result.hurt);
+    expect(result.ended_after_s % 60, 'with the report, not with the tick of a minute').not.toBe(0);
   });
 
   test('waits, and says for what, where too many are silent', () => {
@@ -114,17 +119,7 @@ describe('a simulated rollout', () => {
     const first = run(chances);
     expect(run(chances)).toEqual(first);
     expect(run({ ...chances, seed: 8 })).not.toEqual(first);
-    const rehearsal = new Rehearsal({
-      stages: CAREFUL,
-      version: '1.5.0',
-      devices: 300,
-      seed: 7,
-      pollIntervalS: POLL_S,
-      imageBytes: 1_000_000,
-      bytesPerS: 50_000,
-      labelled: new Map(),
-      ...chances,
-    });
+    const rehearsal = new Rehearsal(options(chances));
     let result: RehearsalResult | undefined;
     while (result === undefined) result = rehearsal.advance(17);
     expect(result).toEqual(first);

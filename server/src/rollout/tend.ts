@@ -4,6 +4,7 @@
 import type { Gate } from '#protocol/plan.ts';
 import { hasSample, judgeStage, type Tally, type Verdict } from './gate.ts';
 import type { Promotion } from './model.ts';
+import type { Answers } from './tally.ts';
 
 /** An open stage with a gate. */
 export interface GatedStage {
@@ -31,6 +32,15 @@ export function judge(stage: GatedStage, counts: Omit<Tally, 'sampleReachedAtMs'
   const isReached = hasSample(stage.gate, counts);
   const tally = { ...counts, sampleReachedAtMs: isReached ? stage.sampleReachedAtMs : undefined };
   return { tally, verdict: judgeStage(stage.gate, tally, nowMs), hasSample: isReached };
+}
+
+/**
+ * Whether the gate fails for some number of available devices. With none the sample is smallest and the gate strictest, so
+ * where it does not fail then, nobody needs to count them: most failures (of the network, say) end here.
+ */
+export function mayFail({ gate }: GatedStage, answers: Answers, nowMs: number): boolean {
+  const counts = { ...answers, open: 0, available: 0, sampleReachedAtMs: undefined };
+  return judgeStage(gate, counts, nowMs).state === 'failed';
 }
 
 export function nextStep(stage: GatedStage, { verdict, hasSample: isReached }: Judgement): Step {

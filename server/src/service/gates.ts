@@ -7,7 +7,7 @@ import { findRolloutById, listOpenRollouts, type Rollout, saveSampleReached } fr
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
 import { moveRollout } from './rollouts.ts';
-import { type Judged, judgeRollout } from './stage-tally.ts';
+import { type Judged, judgeFailure, judgeRollout } from './stage-tally.ts';
 
 const GATE = 'gate';
 
@@ -27,7 +27,7 @@ export async function tendRollouts(deps: Deps, nowMs: number): Promise<void> {
 export async function haltIfFailed(deps: Deps, trx: Trx, rolloutId: number, nowMs: number): Promise<void> {
   const row = await findRolloutById(trx, rolloutId);
   if (row?.status !== 'running') return;
-  const judged = await judgeRollout(deps.settings, trx, row, nowMs);
+  const judged = await judgeFailure(deps.settings, trx, row, nowMs);
   if (judged?.step.do === 'halt') await take(trx, row, judged, nowMs);
 }
 

@@ -7,8 +7,8 @@ import { listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { type AnswerCount, countAnswers, countOpen, listAboutMacs } from '#server/db/stage-answers.ts';
 import { isWithinPercentage } from '#server/rollout/bucket.ts';
-import { type Answer, sumAnswers } from '#server/rollout/tally.ts';
-import { type GatedStage, judge, type Judgement, nextStep, type Step } from '#server/rollout/tend.ts';
+import { type Answer, type Answers, sumAnswers } from '#server/rollout/tally.ts';
+import { type GatedStage, judge, type Judgement, mayFail, nextStep, type Step } from '#server/rollout/tend.ts';
 import type { Settings } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 
@@ -18,6 +18,13 @@ export interface Judged extends Judgement {
   readonly step: Step;
 }
 
+interface Counted {
+  readonly opened: readonly Stage[];
+  readonly stage: Stage;
+  readonly gated: GatedStage;
+  readonly answers: Answers;
+}
+
 /** Undefined where no stage is open, or the open one has no gate. */
 export async function judgeRollout(
   settings: Settings,
@@ -25,17 +32,44 @@ export async function judgeRollout(
   row: Rollout,
   nowMs: number,
 ): Promise<Judged | undefined> {
+  const counted = await countStage(db, row);
+  return counted === undefined ? undefined : judgeCounted(settings, db, row, counted, nowMs);
+}
+
+/** The same after a failure; undefined also where it cannot be one too many, which most of them are not. */
+export async function judgeFailure(
+  settings: Settings,
+  db: Reader,
+  row: Rollout,
+  nowMs: number,
+): Promise<Judged | undefined> {
+  const counted = await countStage(db, row);
+  if (counted === undefined || !mayFail(counted.gated, counted.answers, nowMs)) return undefined;
+  return judgeCounted(settings, db, row, counted, nowMs);
+}
+
+async function countStage(db: Reader, row: Rollout): Promise<Counted | undefined> {
   const opened = (await listStages(db, [row.id])).filter((stage) => stage.opened_at_ms !== null);
   const stage = opened.at(-1);
   const gated = stage === undefined ? undefined : gatedStageOf(stage);
   if (stage === undefined || gated === undefined) return undefined;
-  const counts = sumAnswers(gated.gate, (await countAnswers(db, stage.id, row.firmware_id)).map(toAnswer));
+  const answers = sumAnswers(gated.gate, (await countAnswers(db, stage.id, row.firmware_id)).map(toAnswer));
+  return { opened, stage, gated, answers };
+}
+
+async function judgeCounted(
+  settings: Settings,
+  db: Reader,
+  row: Rollout,
+  { opened, stage, gated, answers }: Counted,
+  nowMs: number,
+): Promise<Judged> {
   // Once there are enough, it does not matter how many more are about: spares the one count that reads every device.
   const available =
-    counts.confirmed >= gated.gate.min_confirmed
-      ? counts.confirmed
+    answers.confirmed >= gated.gate.min_confirmed
+      ? answers.confirmed
       : await countAvailable(settings, db, row, { opened, stage, nowMs });
-  const judgement = judge(gated, { ...counts, open: await countOpen(db, stage.id), available }, nowMs);
+  const judgement = judge(gated, { ...answers, open: await countOpen(db, stage.id), available }, nowMs);
   return { ...judgement, stage, step: nextStep(gated, judgement) };
 }
 
