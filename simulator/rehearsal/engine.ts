@@ -2,7 +2,7 @@
 // `planCheckIn` for a device that asks, `afterReport`, `isOverdue`, `judge` and `nextStep` for the gate, `advance` for the
 // life of the rollout. It only keeps what they return, as the services keep it in the database; it has no rule of its own.
 
-import { SILENT_POLLS } from '#protocol/limits.ts';
+import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
 import type { Plan } from '#protocol/plan.ts';
 import { advance, isOpen, type RolloutCommand } from '#server/rollout/advance.ts';
 import { afterReport, hasFailed, type Sighting, startOf } from '#server/rollout/assignment.ts';
@@ -18,6 +18,7 @@ import type {
 } from '#server/rollout/model.ts';
 import { type Attempt, planCheckIn } from '#server/rollout/plan.ts';
 import { membership } from '#server/rollout/target.ts';
+import { hasAnswers } from '#server/rollout/tally.ts';
 import { type GatedStage, judge, mayFail, nextStep, type Step } from '#server/rollout/tend.ts';
 import { Ledger } from './ledger.ts';
 import { StageCount } from './stage-count.ts';
@@ -60,7 +61,7 @@ export interface Happening {
   readonly tally: Tally | undefined;
 }
 
-interface StageState {
+export interface StageState {
   readonly plan: Plan['stages'][number];
   readonly count: StageCount;
   openedAtMs: number | undefined;
@@ -282,7 +283,9 @@ export class Engine {
     const { answers, open } = stage.count;
     const isEnough = answers.confirmed >= gated.gate.min_confirmed;
     const available = isEnough ? answers.confirmed : this.#countAvailable(stage, nowMs);
-    const judgement = judge(gated, { ...answers, open, available }, nowMs);
+    const isQuiet = available + open === 0 && !hasAnswers(answers) && stage !== this.#stages[0];
+    const isNobodyLeft = isQuiet && this.#countNeeding(stage, 0, nowMs) === 0;
+    const judgement = judge(gated, { ...answers, open, available, isNobodyLeft }, nowMs);
     this.#verdict = judgement.verdict;
     this.#tally = judgement.tally;
     return nextStep(gated, judgement);
@@ -299,18 +302,21 @@ export class Engine {
 
   /** The same question as the server's query in `service/stage-tally.ts`. */
   #countAvailable(stage: StageState, nowMs: number): number {
-    const silentBeforeMs = nowMs - SILENT_POLLS * this.#options.pollIntervalS * 1000;
-    const seenSinceMs = Math.min(stage.openedAtMs ?? nowMs, silentBeforeMs);
-    let available = 0;
+    const silentBeforeMs = nowMs - SILENT_POLLS * POLL_REST * this.#options.pollIntervalS * 1000;
+    return this.#countNeeding(stage, Math.min(stage.openedAtMs ?? nowMs, silentBeforeMs), nowMs);
+  }
+
+  #countNeeding(stage: StageState, seenSinceMs: number, nowMs: number): number {
+    let needing = 0;
     for (const device of this.#members) {
       const attempts = this.attemptsOf(device);
       const isDone = this.#get(device).currentVersion === this.#firmware.version && !stage.count.has(device);
       const cannot =
         attempts.some(({ progress: { state } }) => state === 'rolled_back' || state === 'rejected') ||
         attempts.at(-1)?.progress.state === 'timed_out';
-      if (!isDone && !cannot && this.#options.lastSeenAtMs(device, nowMs) >= seenSinceMs) available += 1;
+      if (!isDone && !cannot && this.#options.lastSeenAtMs(device, nowMs) >= seenSinceMs) needing += 1;
     }
-    return available;
+    return needing;
   }
 
   #get(device: number): DeviceFacts {

@@ -10,7 +10,7 @@ import { bucketOf } from '#server/rollout/bucket.ts';
 import type { Decision } from '#server/rollout/decide.ts';
 import { membership } from '#server/rollout/target.ts';
 import { LASTING } from '#simulator/rehearsal/boards.ts';
-import { Engine } from '#simulator/rehearsal/engine.ts';
+import { Engine, type StageState } from '#simulator/rehearsal/engine.ts';
 import { device as someDevice, firmware, label, NOW_MS, rollout } from './sample-facts.ts';
 
 const DEVICES = 12;
@@ -102,6 +102,8 @@ interface TestBoard {
 }
 
 /** An engine with boards that do what they are told, whether a real board would do it or not. */
+const NOBODY_LEFT = 'every device of the stage runs the build already';
+
 class World {
   readonly engine: Engine;
   readonly boards: readonly TestBoard[];
@@ -254,6 +256,11 @@ test('a stage opens by itself only when its gate has passed, as a second count o
           .slice(before)
           .some(({ what, actor }) => what === 'promote' && actor === 'gate');
         if (!promoted || from === undefined) continue;
+        if (world.engine.happenings.at(-1)?.reason === NOBODY_LEFT) {
+          expect(from.plan).not.toBe(stages[0]);
+          expect(needing(world, from)).toEqual([]);
+          continue;
+        }
         opened += 1;
         expect(brokenConditions(world, from.plan, acknowledgedAtMs)).toEqual([]);
         const soakS = from.plan.gate?.soak_s ?? 0;
@@ -415,6 +422,18 @@ function brokenConditions(
     'no larger share of silence than max_silent_pct': silent * 100 <= (asked?.max_silent_pct ?? 100) * latest.length,
   };
   return Object.entries(conditions).flatMap(([condition, holds]) => (holds ? [] : [condition]));
+}
+
+/** Boards of the stage that do not run the build, and have not shown that they cannot. */
+function needing({ engine, boards, seed }: World, { plan: stage, openedAtMs = 0 }: StageState): readonly number[] {
+  return boards.flatMap(({ runs, labelledAtMs = Number.POSITIVE_INFINITY }, index) => {
+    const isIn = stage.label === 'general' || labelledAtMs <= openedAtMs;
+    const isTaken = isIn && bucketOf(seed, macOf(index)) < stage.percentage * 100;
+    const hasFailed = engine
+      .attemptsOf(index)
+      .some(({ progress: { state } }) => /^(rolled_back|rejected|timed_out)$/.test(state));
+    return isTaken && runs !== BUILD.version && !hasFailed ? [index] : [];
+  });
 }
 
 function isRunning({ engine }: World): boolean {

@@ -263,6 +263,8 @@ test('two servers that tick at once open each stage once', async () => {
   await line.add('1.1.0');
   const macs: string[] = [];
   for (let index = 0; index < 3; index += 1) macs.push(await line.newDevice('1.0.0', ['pilot']));
+  // The stage after the pilot has somebody to ask.
+  for (let index = 0; index < 12; index += 1) await line.newDevice('1.0.0');
   const { name } = await left.admin('createRollout', {
     body: { version: '1.1.0', product: line.product, plan: 'small' },
   });
@@ -277,4 +279,59 @@ test('two servers that tick at once open each stage once', async () => {
   expect(items).toHaveLength(1);
   await right.stop();
   await left.end();
+});
+
+describe.each(DIALECTS)('a stage that takes nobody new on %s', (dialect) => {
+  test('passes where an earlier one has shown the build, and never where none has', async () => {
+    const first = await startTestServer({ dialect });
+    await first.stop();
+    writeFileSync(
+      join(first.home, 'config/plans.yaml'),
+      `plans:
+  - name: small-fleet
+    stages:
+      - {name: pilot, label: pilot, promotion: auto, gate: {min_confirmed: 1, max_failed: 0}}
+      - {name: pilot-again, label: pilot, promotion: auto, gate: {min_confirmed: 1}}
+      - {name: all, label: general, promotion: auto, gate: {min_confirmed: 5}}
+`,
+    );
+    const server = await startTestServer({ dialect, like: first });
+    const line = new ProductLine(server);
+    await line.add('1.1.0');
+    const body = { version: '1.1.0', product: line.product, plan: 'small-fleet' };
+    const { name } = await server.admin('createRollout', { body });
+    await server.admin('startRollout', { params: { name }, body: {} });
+    const after = async (): Promise<Rollout> => {
+      server.clock.advance(5);
+      await server.tick();
+      return server.admin('getRollout', { params: { name } });
+    };
+    expect(await after(), 'nobody wears the label of the pilot').toMatchObject({ stage: 'pilot' });
+    await server.admin('abortRollout', { params: { name }, body: {} });
+
+    const pilot = await line.newDevice('1.0.0', ['pilot']);
+    const newer = await line.newDevice('2.0.0');
+    const other = await line.newDevice('1.0.0');
+    server.clock.advance(1);
+    const again = await server.admin('createRollout', { body });
+    await server.admin('startRollout', { params: { name: again.name }, body: {} });
+    const update = async (mac: string): Promise<void> => {
+      await line.offer(mac, '1.0.0');
+      await line.checkIn(mac, '1.1.0');
+    };
+    const now = async (): Promise<Rollout> => {
+      server.clock.advance(5);
+      await server.tick();
+      return server.admin('getRollout', { params: { name: again.name } });
+    };
+    await update(pilot);
+    await now();
+    expect(await now(), 'the pilot runs it, so its second stage has nobody to ask').toMatchObject({ stage: 'all' });
+    expect(await now(), 'one still needs it').toMatchObject({ stage: 'all', status: 'running' });
+    await update(other);
+    // The one that runs a newer build is not waited for.
+    expect(await line.checkIn(newer, '2.0.0')).toMatchObject({ update_available: false });
+    expect(await now()).toMatchObject({ status: 'complete' });
+    await server.end();
+  });
 });

@@ -63,7 +63,8 @@ export async function listAboutMacs(
   stage: {
     readonly id: number;
     readonly rolloutId: number;
-    readonly version: string;
+    /** Versions that need the build. */
+    readonly behind: readonly string[];
     readonly seenSinceMs: number;
   },
 ): Promise<readonly string[]> {
@@ -109,7 +110,7 @@ export async function listAboutMacs(
     )
     .where((e) =>
       e.or([
-        e('devices.current_version', '<>', stage.version),
+        stage.behind.length === 0 ? e.lit(false) : e('devices.current_version', 'in', [...stage.behind]),
         e.exists(
           e
             .selectFrom('assignments')

@@ -16,6 +16,8 @@ export interface Tally {
   readonly open: number;
   /** Devices of the stage that are about, so that they can be part of the sample. */
   readonly available: number;
+  /** A stage before it has passed, and none of its devices needs the build any more. */
+  readonly isNobodyLeft?: boolean;
   /** When as many were confirmed as the sample asks for; undefined: not yet. */
   readonly sampleReachedAtMs: number | undefined;
 }
@@ -70,6 +72,13 @@ export const CONDITIONS = [
     text: ({ gate, tally, answered }) => `${tally.failed} of ${answered} failed, at most ${gate.max_failed_pct} % may`,
   },
   {
+    id: 'nobody_left',
+    state: 'passed',
+    when: 'it is not the first stage, and none of its devices needs the build: every one runs it already',
+    matches: ({ tally }) => tally.isNobodyLeft === true,
+    text: () => 'every device of the stage runs the build already',
+  },
+  {
     id: 'min_confirmed',
     state: 'waiting',
     when: 'fewer devices are confirmed than the sample asks for: `min_confirmed`, or all that are about where those are fewer, at least 1',
@@ -120,7 +129,7 @@ function sampleOf(gate: Gate, available: number): number {
 }
 
 function numbersOf({ gate, tally, nowMs }: Case): readonly (number | undefined)[] {
-  const { sampleReachedAtMs, ...counts } = tally;
+  const { sampleReachedAtMs, isNobodyLeft: _, ...counts } = tally;
   return [
     nowMs,
     sampleReachedAtMs,

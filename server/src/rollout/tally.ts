@@ -38,6 +38,11 @@ export function sumAnswers(
   };
 }
 
+/** Whether any device has answered, or kept silent. */
+export function hasAnswers({ confirmed, failed, otherFailures, silent }: Answers): boolean {
+  return confirmed + failed + otherFailures + silent > 0;
+}
+
 /** Undefined: no answer yet. A device that has confirmed a build on the way to that of the rollout has shown nothing of it. */
 export function columnOf(gate: Pick<Gate, 'fault_classes'>, answer: Answer): keyof Answers | undefined {
   if (answer.state === 'confirmed') return answer.isOwnFirmware ? 'confirmed' : undefined;

@@ -4,11 +4,13 @@ import { Value } from 'typebox/value';
 import { Gate } from '#protocol/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
+import { listRunVersions } from '#server/db/devices.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { type AnswerCount, countAnswers, countOpen, listAboutMacs } from '#server/db/stage-answers.ts';
 import { isWithinPercentage } from '#server/rollout/bucket.ts';
-import { type Answer, type Answers, sumAnswers } from '#server/rollout/tally.ts';
+import { type Answer, type Answers, hasAnswers, sumAnswers } from '#server/rollout/tally.ts';
 import { type GatedStage, judge, type Judgement, mayFail, nextStep, type Step } from '#server/rollout/tend.ts';
+import { compareVersions } from '#server/rollout/version.ts';
 import type { Settings } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 
@@ -69,7 +71,10 @@ async function judgeCounted(
     answers.confirmed >= gated.gate.min_confirmed
       ? answers.confirmed
       : await countAvailable(settings, db, row, { opened, stage, nowMs });
-  const judgement = judge(gated, { ...answers, open: await countOpen(db, stage.id), available }, nowMs);
+  const open = await countOpen(db, stage.id);
+  const isQuiet = available + open === 0 && !hasAnswers(answers) && opened.length > 1;
+  const isNobodyLeft = isQuiet && (await listNeeding(db, row, { opened, stage, seenSinceMs: 0 })).size === 0;
+  const judgement = judge(gated, { ...answers, open, available, isNobodyLeft }, nowMs);
   return { ...judgement, stage, step: nextStep(gated, judgement) };
 }
 
@@ -109,16 +114,26 @@ async function countAvailable(
 ): Promise<number> {
   const openedAtMs = at.stage.opened_at_ms ?? at.nowMs;
   const seenSinceMs = Math.min(openedAtMs, silentBeforeMs(settings, at.nowMs));
+  return (await listNeeding(db, row, { ...at, seenSinceMs })).size;
+}
+
+/** Devices of the opened stages that were seen since then and still need the build, or got it in this stage. */
+async function listNeeding(
+  db: Reader,
+  row: Rollout,
+  at: { readonly opened: readonly Stage[]; readonly stage: Stage; readonly seenSinceMs: number },
+): Promise<ReadonlySet<string>> {
+  const labelledUntilMs = at.stage.opened_at_ms ?? Number.MAX_SAFE_INTEGER;
+  const behind = (await listRunVersions(db, row.product)).filter((version) => {
+    const order = compareVersions(version, row.version);
+    return order !== undefined && order < 0;
+  });
   const macs = new Set<string>();
   for (const { label, percentage } of at.opened) {
-    const who = { label, product: row.product, isGeneral: label === GENERAL_LABEL, labelledUntilMs: openedAtMs };
-    const about = await listAboutMacs(db, who, {
-      id: at.stage.id,
-      rolloutId: row.id,
-      version: row.version,
-      seenSinceMs,
-    });
+    const who = { label, product: row.product, isGeneral: label === GENERAL_LABEL, labelledUntilMs };
+    const { seenSinceMs } = at;
+    const about = await listAboutMacs(db, who, { id: at.stage.id, rolloutId: row.id, behind, seenSinceMs });
     for (const mac of about) if (isWithinPercentage(row.seed, mac, percentage)) macs.add(mac);
   }
-  return macs.size;
+  return macs;
 }
