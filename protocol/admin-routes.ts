@@ -259,6 +259,17 @@ export const adminRoutes = {
       body: Type.Object({ ready: Type.Optional(Type.Boolean()) }, strict),
     },
   ),
+  setMustPass: route(
+    'POST',
+    '/firmware/:version/must-pass',
+    'Make a firmware a stepping stone: devices that are older do not skip it (or lift that)',
+    ref(Firmware),
+    {
+      params: firmwareVersion,
+      query: Type.Object(product, strict),
+      body: Type.Object({ must_pass: Type.Optional(Type.Boolean()) }, strict),
+    },
+  ),
   blockFirmware: route(
     'POST',
     '/firmware/:version/block',
@@ -335,7 +346,15 @@ export const adminRoutes = {
   ),
   startRollout: route('POST', '/rollouts/:name/start', 'Open the first stage', ref(Rollout), {
     params: rolloutName,
-    body: reason,
+    body: Type.Object(
+      {
+        reason: Type.Optional(Line),
+        supersede: Type.Optional(
+          Type.Boolean({ description: 'open rollouts that want the same devices end for those devices' }),
+        ),
+      },
+      strict,
+    ),
   }),
   promoteRollout: route(
     'POST',
@@ -360,7 +379,15 @@ export const adminRoutes = {
   ),
   abortRollout: route('POST', '/rollouts/:name/abort', 'End a rollout; devices keep what they run', ref(Rollout), {
     params: rolloutName,
-    body: reason,
+    body: Type.Object(
+      {
+        reason: Type.Optional(Line),
+        revert: Type.Optional(
+          Type.Boolean({ description: 'devices that run its build are offered the prior stable one' }),
+        ),
+      },
+      strict,
+    ),
   }),
 
   retryRollout: route(

@@ -97,6 +97,17 @@ export const MAX_PLANS = 100;
 /** Longest time that a stage soaks, in seconds: 30 days. */
 export const MAX_SOAK_S = 2_592_000;
 
+/** Longest cron line and longest name of a time zone. */
+export const MAX_CRON_CHARS = 100;
+export const MAX_TIMEZONE_CHARS = 64;
+
+/** Longest window, in seconds: 7 days. */
+export const MAX_WINDOW_S = 604_800;
+
+/** A device that an open stage waits for polls so many times as often, one for which nothing is due so many times as seldom. */
+export const POLL_HASTE = 4;
+export const POLL_REST = 2;
+
 /** A build that failed this often on one device (faults of firmware or device) is known bad there. */
 export const KNOWN_BAD_FAILURES = 3;
 

@@ -112,8 +112,9 @@ function formatPlan({ name, description, stages }: Plan, { colors }: Terminal): 
     `${stage.percentage} %`,
     stage.promotion,
     gateText(stage.gate),
+    limitsText(stage),
   ]);
-  return `${colors.bold(name)}  ${printable(description)}\n${formatTable(['stage', 'label', 'share', 'promotion', 'gate'], rows, colors)}`;
+  return `${colors.bold(name)}  ${printable(description)}\n${formatTable(['stage', 'label', 'share', 'promotion', 'gate', 'limits'], rows, colors)}`;
 }
 
 function gateText(gate: Plan['stages'][number]['gate']): string {
@@ -124,5 +125,16 @@ function gateText(gate: Plan['stages'][number]['gate']): string {
     ...(gate.max_failed_pct === undefined ? [] : [`at most ${gate.max_failed_pct} % failed`]),
     ...(gate.max_silent_pct === undefined ? [] : [`at most ${gate.max_silent_pct} % silent`]),
     ...(gate.soak_s === undefined ? [] : [`soaks ${duration(gate.soak_s)}`]),
+    ...(gate.on_halt === 'revert' ? ['a halt reverts'] : []),
   ].join(', ');
+}
+
+function limitsText({ window, max_in_flight, max_offers_per_minute }: Plan['stages'][number]): string {
+  const zone = window?.device_local === true ? 'device local' : window?.timezone;
+  const parts = [
+    ...(window === undefined ? [] : [`window "${window.cron}" of ${duration(window.duration_s)}, ${zone}`]),
+    ...(max_in_flight === undefined ? [] : [`${max_in_flight} in flight`]),
+    ...(max_offers_per_minute === undefined ? [] : [`${max_offers_per_minute} offers per minute`]),
+  ];
+  return parts.length === 0 ? 'none' : parts.join(', ');
 }

@@ -284,6 +284,8 @@ describe('rollout show --watch', () => {
       ended_reason: null,
       halted_at: null,
       halted_reason: null,
+      reverted_at: null,
+      reverts_to: null,
       stages: [
         {
           stage: 'pilot',
@@ -291,6 +293,9 @@ describe('rollout show --watch', () => {
           percentage: 100,
           promotion: 'manual',
           gate: null,
+          window: null,
+          max_in_flight: null,
+          max_offers_per_minute: null,
           verdict: null,
           opened_at: at,
           closed_at: null,

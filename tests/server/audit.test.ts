@@ -84,6 +84,12 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
       },
       { route: 'deleteSchedule', call: schedule, action: 'schedule.delete', subject: 'go-on' },
       { route: 'promoteRollout', call: rollout, action: 'rollout.promote', subject: 'spring' },
+      {
+        route: 'setMustPass',
+        call: { ...version, body: { must_pass: true } },
+        action: 'firmware.must_pass',
+        subject: firmware,
+      },
       { route: 'blockFirmware', call: { ...version, body: {} }, action: 'firmware.block', subject: firmware },
       { route: 'unblockFirmware', call: version, action: 'firmware.unblock', subject: firmware },
       {

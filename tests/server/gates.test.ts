@@ -213,7 +213,7 @@ describe.each(DIALECTS)('a gate on %s', (dialect) => {
   });
 
   test('does not wait for a device of the stage that nobody has heard of for long', async () => {
-    server.clock.advance(3 * 600 + 1);
+    server.clock.advance(3 * 1_200 + 1);
     await begin('by-hand');
     await update(pilots[0] ?? '');
     expect(await tickAfter(5)).toMatchObject({ stage: 'pilot' });

@@ -15,9 +15,17 @@ import {
 import { ErrorAnswer } from '#protocol/device-api.ts';
 import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/assignments.ts';
+import { createRollout } from '#server/service/create-rollout.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { clearKnownBad, explainDevice, getDevice, listDevices } from '#server/service/devices.ts';
-import { blockFirmware, getFirmware, listFirmware, setPilotReady, unblockFirmware } from '#server/service/firmware.ts';
+import {
+  blockFirmware,
+  getFirmware,
+  listFirmware,
+  setMustPass,
+  setPilotReady,
+  unblockFirmware,
+} from '#server/service/firmware.ts';
 import {
   createLabel,
   deleteLabel,
@@ -29,7 +37,7 @@ import {
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.ts';
 import { getPreviewDevices, previewRollout } from '#server/service/preview.ts';
 import { retryRollout } from '#server/service/retry.ts';
-import { commandRollout, createRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
+import { commandRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
 import { runSchedule } from '#server/service/tick.ts';
@@ -60,10 +68,10 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     (command: Parameters<typeof commandRollout>[2]['command']) =>
     async (call: {
       readonly params: { readonly name: string };
-      readonly body: { readonly reason?: string };
+      readonly body: { readonly reason?: string; readonly supersede?: boolean; readonly revert?: boolean };
       readonly nowMs: number;
     }) =>
-      commandRollout(deps, call.params.name, { command, actor: 'admin', reason: call.body.reason }, call.nowMs);
+      commandRollout(deps, call.params.name, { command, actor: 'admin', ...call.body }, call.nowMs);
   const named = (call: {
     readonly params: { readonly version: string };
     readonly query: { readonly product?: string };
@@ -105,6 +113,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
         nowMs,
       ),
     setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.nowMs),
+    setMustPass: async (call) => setMustPass(deps, named(call), call.body.must_pass ?? true, call.nowMs),
     blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.nowMs),
     unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.nowMs),
 

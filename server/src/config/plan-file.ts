@@ -3,11 +3,13 @@
 
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S } from '#protocol/limits.ts';
+import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S, MAX_WINDOW_S } from '#protocol/limits.ts';
 import { findPlanFaults } from '#protocol/plan-rules.ts';
-import { type Gate, type Plan, PROMOTIONS } from '#protocol/plan.ts';
+import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
 import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
+import { findLocalWindowFault } from '#server/cron.ts';
+import { CronLine, Timezone } from './cron-shape.ts';
 import { errorAt, type Problem } from './problem.ts';
 import { checkShape } from './shape.ts';
 import { parseDurationS, parsePercent, suggestDuration, suggestPercent } from './units.ts';
@@ -40,6 +42,28 @@ const Soak = Type.Refine(
   (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration of at most 30d'),
 );
 
+const WindowDuration = Type.Refine(
+  Type.Unknown({ description: 'a duration from 1m to 7d', examples: ['3h'] }),
+  (value) => {
+    const seconds = parseDurationS(value);
+    return seconds !== undefined && seconds >= 60 && seconds <= MAX_WINDOW_S;
+  },
+  (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration from 1m to 7d'),
+);
+
+const WindowRow = Type.Object(
+  {
+    cron: CronLine,
+    timezone: Type.Optional(Timezone),
+    duration: WindowDuration,
+    device_local: Type.Optional(Type.Boolean({ description: 'true or false', examples: ['true'] })),
+  },
+  { ...closed, description: 'a section with cron and duration', examples: ['{cron: "0 2 * * *", duration: 3h}'] },
+);
+type WindowRow = Static<typeof WindowRow>;
+
+const Limit = Type.Integer({ minimum: 1, description: 'a number of devices, 1 or more', examples: ['50'] });
+
 const GateRow = Type.Object(
   {
     min_confirmed: Type.Integer({ minimum: 1, description: 'a number of devices, 1 or more', examples: ['5'] }),
@@ -47,6 +71,7 @@ const GateRow = Type.Object(
     max_failed_pct: Type.Optional(Share),
     max_silent_pct: Type.Optional(Share),
     soak: Type.Optional(Soak),
+    on_halt: Type.Optional(Type.Enum(ON_HALT, { description: 'keep or revert', examples: ['revert'] })),
   },
   { ...closed, description: 'a section with min_confirmed', examples: ['{min_confirmed: 5, max_failed: 0}'] },
 );
@@ -59,6 +84,9 @@ const StageRow = Type.Object(
     percentage: Type.Optional(Percentage),
     promotion: Type.Optional(Type.Enum(PROMOTIONS, { description: 'manual or auto', examples: ['manual'] })),
     gate: Type.Optional(GateRow),
+    window: Type.Optional(WindowRow),
+    max_in_flight: Type.Optional(Limit),
+    max_offers_per_minute: Type.Optional(Limit),
   },
   { ...closed, description: 'a section with name and label' },
 );
@@ -125,6 +153,15 @@ function checkStages(row: PlanRow, index: number, source: Source): readonly Prob
     ...faults.map(({ stage, member, message, hint }) =>
       problemAt([...path, `${stage}`, member], message, hint, source),
     ),
+    ...row.stages.flatMap(({ window }, stage) => {
+      const fault =
+        window?.device_local === true
+          ? findLocalWindowFault({ cron: window.cron, durationS: parseDurationS(window.duration) ?? 0 })
+          : undefined;
+      return fault === undefined
+        ? []
+        : [problemAt([...path, `${stage}`, 'window', 'cron'], fault.message, fault.hint, source)];
+    }),
   ];
 }
 
@@ -157,24 +194,39 @@ function toPlan({ name, description, stages }: PlanRow): Plan {
   return { name, description: description ?? '', stages: stages.map(toStage) };
 }
 
-function toStage({ name, label, percentage, promotion, gate }: StageRow): Plan['stages'][number] {
+function toStage(row: StageRow): Plan['stages'][number] {
+  const { name, label, percentage, promotion, gate, window, max_in_flight, max_offers_per_minute } = row;
   return {
     name,
     label,
     percentage: parsePercent(percentage) ?? 100,
     promotion: promotion ?? 'manual',
     ...(gate === undefined ? {} : { gate: toGate(gate) }),
+    ...(window === undefined ? {} : { window: toWindow(window) }),
+    ...(max_in_flight === undefined ? {} : { max_in_flight }),
+    ...(max_offers_per_minute === undefined ? {} : { max_offers_per_minute }),
   };
 }
 
-function toGate({ min_confirmed, max_failed, max_failed_pct, max_silent_pct, soak }: GateRow): Gate {
-  const numbers = {
+function toWindow({ cron, timezone, duration, device_local }: WindowRow): PlanWindow {
+  return {
+    cron: cron.trim(),
+    timezone: timezone ?? 'UTC',
+    // The shape has made sure of it.
+    duration_s: parseDurationS(duration) ?? Number.NaN,
+    ...(device_local === undefined ? {} : { device_local }),
+  };
+}
+
+function toGate({ min_confirmed, max_failed, max_failed_pct, max_silent_pct, soak, on_halt }: GateRow): Gate {
+  const members = {
     max_failed,
     max_failed_pct: parsePercent(max_failed_pct),
     max_silent_pct: parsePercent(max_silent_pct),
     soak_s: parseDurationS(soak),
+    on_halt,
   };
-  const given = Object.entries(numbers).filter(([, value]) => value !== undefined);
+  const given = Object.entries(members).filter(([, value]) => value !== undefined);
   return { min_confirmed, ...Object.fromEntries(given) };
 }
 

@@ -121,11 +121,12 @@ function sampleOf(gate: Gate, available: number): number {
 
 function numbersOf({ gate, tally, nowMs }: Case): readonly (number | undefined)[] {
   const { sampleReachedAtMs, ...counts } = tally;
+  const { on_halt: _, ...bounds } = gate;
   return [
     nowMs,
     sampleReachedAtMs,
     ...Object.values(counts),
-    ...Object.values(gate),
+    ...Object.values(bounds),
     gate.min_confirmed + tally.available,
   ];
 }

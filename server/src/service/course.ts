@@ -19,6 +19,11 @@ export function courseOf(row: Rollout, stages: readonly Stage[], firmware: Firmw
       stage: latest.name,
       stageOpenedAtMs: latest.opened_at_ms ?? Number.NEGATIVE_INFINITY,
       opened: opened.map(({ label, percentage }) => ({ label, percentage })),
+      planned: stages.map(({ label, percentage }) => ({ label, percentage })),
+      pace: {
+        maxInFlight: latest.max_in_flight ?? undefined,
+        maxOffersPerMinute: latest.max_offers_per_minute ?? undefined,
+      },
       seed: row.seed,
       firmware,
     },

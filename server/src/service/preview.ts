@@ -12,17 +12,19 @@ import {
   listLabelTimes,
   type PagedDevice,
 } from '#server/db/device-pages.ts';
-import { findOpenRollout, findRollout, listStages, type Rollout } from '#server/db/rollouts.ts';
+import { findRollout, listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
 import { causeOfEnd, historyOf } from '#server/rollout/assignment.ts';
 import type { Course } from '#server/rollout/course.ts';
 import type { BuildHistory } from '#server/rollout/model.ts';
 import { type Preview, previewOf } from '#server/rollout/preview.ts';
 import { RULES } from '#server/rollout/rules.ts';
+import { stableFor } from '#server/rollout/target.ts';
 import type { CatalogView } from './catalog.ts';
 import { courseOf, deviceFactsOf } from './course.ts';
 import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 import { type Listed, type ListQuery, readPage } from './list.ts';
+import { findOverlaps } from './overlap.ts';
 
 /** Devices judged at a stretch: a few milliseconds, so that check-ins in between hardly wait. */
 const PAGE = 250;
@@ -110,6 +112,7 @@ export async function getPreviewDevices(
 
 interface Subject {
   readonly row: Rollout;
+  readonly stages: readonly Stage[];
   readonly course: Course;
   readonly view: CatalogView;
 }
@@ -129,9 +132,10 @@ async function findSubject(deps: Deps, name: string): Promise<Subject> {
   const view = await deps.catalog.current();
   const firmware = view.findFirmware(row.product, row.version);
   if (firmware === undefined) throw new Error('a rollout without firmware');
-  // A draft is started only when its firmware is ready for the pilot, so it is judged as if it were.
-  const assumed = row.status === 'draft' ? { ...firmware, pilotReady: true } : firmware;
-  return { row, course: courseOf(row, await listStages(read, [row.id]), assumed), view };
+  // A draft is started only when its firmware is ready for the pilot, and its start ends a way back from that firmware.
+  const assumed = row.status === 'draft' ? { ...firmware, pilotReady: true, reverted: false } : firmware;
+  const stages = await listStages(read, [row.id]);
+  return { row, stages, course: courseOf(row, stages, assumed), view };
 }
 
 interface Judged {
@@ -153,10 +157,15 @@ async function* judge(
     const failed = await listFailedAttempts(read, ids);
     yield page.map((device) => {
       const worn = labels.get(device.id) ?? [];
+      const known = deviceFactsOf(device, worn);
+      const running = view.findFirmware(device.product, device.current_version);
+      const { firmware } = course.rollout;
       const facts = {
-        device: deviceFactsOf(device, worn),
-        running: view.findFirmware(device.product, device.current_version),
-        stable: view.stableOf(device.product),
+        device: known,
+        running: running?.id === firmware.id ? firmware : running,
+        open: view.openRolloutsOf(device.product),
+        stable: stableFor(view.completedOf(device.product), known),
+        steppingStones: view.steppingStonesOf(device.product),
         historyOf: (firmwareId: number) => historyOn(failed.get(device.id) ?? [], firmwareId),
       };
       return { device, labels: worn.map((label) => label.name), preview: previewOf(course, facts) };
@@ -179,18 +188,19 @@ function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildH
 }
 
 /** What a start would be refused for. */
-async function startWarnings({ database }: Deps, { row, view }: Subject): Promise<readonly string[]> {
+async function startWarnings({ database }: Deps, { row, stages, view }: Subject): Promise<readonly string[]> {
   if (row.status !== 'draft') return [];
   const firmware = view.findFirmware(row.product, row.version);
-  const open = await findOpenRollout(database.read, row.product);
+  const overlaps = await findOverlaps(database.read, row, stages);
   return [
     ...(firmware?.blocked === true ? [`firmware ${row.product} ${row.version} is blocked: it is not offered`] : []),
     ...(firmware?.pilotReady === false
       ? [`firmware ${row.product} ${row.version} is not marked pilot ready: otter firmware ready ${row.version}`]
       : []),
-    ...(open === undefined
-      ? []
-      : [`rollout ${open.name} (${open.version}) is ${open.status}: complete or abort it before this one starts`]),
+    ...overlaps.map(
+      ({ rollout: { name, version, status }, devices }) =>
+        `rollout ${name} (${version}) is ${status} and wants ${devices} of the same devices: complete or abort it first, or start with --supersede`,
+    ),
   ];
 }
 
@@ -226,6 +236,7 @@ function add(count: Count, mac: string): void {
 }
 
 function textOf(reason: string): string {
+  if (reason === 'other_rollout') return 'another open rollout, which was started later, has the device in its plan';
   return RULES.find(({ id }) => id === reason)?.when ?? reason;
 }
 
