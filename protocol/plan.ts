@@ -2,6 +2,7 @@
 // of the plan never reaches a rollout that exists. It says who belongs to a stage, never which firmware goes out.
 
 import { type Static, Type } from 'typebox';
+import { FAULTS } from '#protocol/device-errors.ts';
 import {
   MAX_CRON_CHARS,
   MAX_DESCRIPTION_CHARS,
@@ -28,6 +29,13 @@ export const Gate = Type.Object({
   max_failed_pct: Type.Optional(Percent),
   max_silent_pct: Type.Optional(Percent),
   soak_s: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_SOAK_S })),
+  fault_classes: Type.Optional(
+    Type.Array(Type.Unsafe<(typeof FAULTS)[number]>({ type: 'string', enum: [...FAULTS] }), {
+      minItems: 1,
+      uniqueItems: true,
+      description: 'whose faults count as failed; those of the firmware where nothing is said',
+    }),
+  ),
   on_halt: Type.Optional(
     Type.Unsafe<(typeof ON_HALT)[number]>({
       type: 'string',

@@ -125,6 +125,7 @@ function gateText(gate: Plan['stages'][number]['gate']): string {
     ...(gate.max_failed_pct === undefined ? [] : [`at most ${gate.max_failed_pct} % failed`]),
     ...(gate.max_silent_pct === undefined ? [] : [`at most ${gate.max_silent_pct} % silent`]),
     ...(gate.soak_s === undefined ? [] : [`soaks ${duration(gate.soak_s)}`]),
+    ...(gate.fault_classes === undefined ? [] : [`counts faults of ${gate.fault_classes.join(', ')}`]),
     ...(gate.on_halt === 'revert' ? ['a halt reverts'] : []),
   ].join(', ');
 }

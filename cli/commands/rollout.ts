@@ -2,6 +2,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { Option } from '@commander-js/extra-typings';
+import { addRolloutSimulate } from '#cli/commands/rollout-simulate.ts';
 import type { CallInput } from '#cli/admin-client.ts';
 import { addPreviewCommand } from '#cli/commands/rollout-preview.ts';
 import { addRetryCommand } from '#cli/commands/rollout-retry.ts';
@@ -81,6 +82,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
     });
 
   addPreviewCommand(rollout, shell);
+  addRolloutSimulate(rollout, shell);
   addRolloutChanges(rollout, shell);
   addRetryCommand(rollout, shell);
 }

@@ -3,6 +3,7 @@
 
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { FAULTS } from '#protocol/device-errors.ts';
 import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S, MAX_WINDOW_S } from '#protocol/limits.ts';
 import { findPlanFaults } from '#protocol/plan-rules.ts';
 import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
@@ -71,6 +72,14 @@ const GateRow = Type.Object(
     max_failed_pct: Type.Optional(Share),
     max_silent_pct: Type.Optional(Share),
     soak: Type.Optional(Soak),
+    fault_classes: Type.Optional(
+      Type.Array(Type.Enum(FAULTS, { description: `one of ${FAULTS.join(', ')}`, examples: ['[firmware]'] }), {
+        minItems: 1,
+        uniqueItems: true,
+        description: `a list of ${FAULTS.join(', ')}, each once`,
+        examples: ['[firmware, device]'],
+      }),
+    ),
     on_halt: Type.Optional(Type.Enum(ON_HALT, { description: 'keep or revert', examples: ['revert'] })),
   },
   { ...closed, description: 'a section with min_confirmed', examples: ['{min_confirmed: 5, max_failed: 0}'] },
@@ -218,12 +227,21 @@ function toWindow({ cron, timezone, duration, device_local }: WindowRow): PlanWi
   };
 }
 
-function toGate({ min_confirmed, max_failed, max_failed_pct, max_silent_pct, soak, on_halt }: GateRow): Gate {
+function toGate({
+  min_confirmed,
+  max_failed,
+  max_failed_pct,
+  max_silent_pct,
+  soak,
+  fault_classes,
+  on_halt,
+}: GateRow): Gate {
   const members = {
     max_failed,
     max_failed_pct: parsePercent(max_failed_pct),
     max_silent_pct: parsePercent(max_silent_pct),
     soak_s: parseDurationS(soak),
+    fault_classes,
     on_halt,
   };
   const given = Object.entries(members).filter(([, value]) => value !== undefined);

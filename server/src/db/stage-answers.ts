@@ -2,16 +2,18 @@
 
 import { sql } from 'kysely';
 import type { AssignmentState } from '#server/rollout/model.ts';
+import { ANSWER_STATES } from '#server/rollout/tally.ts';
 import type { Reader, Trx } from './schema.ts';
 import { type Labelled, labelled } from './rollouts.ts';
 
 const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
-const ENDED = ['confirmed', 'failed', 'rolled_back', 'rejected', 'timed_out'] satisfies readonly AssignmentState[];
 
 export interface AnswerCount {
   readonly state: AssignmentState;
   readonly error_code: string | null;
   readonly boot_cause: string | null;
+  /** 1: it was about the given firmware. */
+  readonly is_own_firmware: number;
   /** 1: it ended at or before the given instant. */
   readonly is_acknowledged: number;
   readonly count: number;
@@ -21,7 +23,7 @@ export interface AnswerCount {
 export async function countAnswers(
   db: Reader,
   stageId: number,
-  acknowledgedAtMs: number,
+  since: { readonly firmwareId: number; readonly acknowledgedAtMs: number },
 ): Promise<readonly AnswerCount[]> {
   return db
     .selectFrom('assignments')
@@ -29,7 +31,8 @@ export async function countAnswers(
       'state',
       'error_code',
       'boot_cause',
-      sql<number>`case when updated_at_ms <= ${acknowledgedAtMs} then 1 else 0 end`.as('is_acknowledged'),
+      sql<number>`case when firmware_id = ${since.firmwareId} then 1 else 0 end`.as('is_own_firmware'),
+      sql<number>`case when updated_at_ms <= ${since.acknowledgedAtMs} then 1 else 0 end`.as('is_acknowledged'),
       e.fn.countAll<number>().as('count'),
     ])
     .where('id', 'in', (nested) =>
@@ -38,10 +41,10 @@ export async function countAnswers(
         .select((e) => e.fn.max('latest.id').as('id'))
         .where('latest.stage_id', '=', stageId)
         .where('latest.is_rollback', '=', 0)
-        .where('latest.state', 'in', ENDED)
+        .where('latest.state', 'in', ANSWER_STATES)
         .groupBy('latest.device_id'),
     )
-    .groupBy(['state', 'error_code', 'boot_cause', sql`4`])
+    .groupBy(['state', 'error_code', 'boot_cause', sql`4`, sql`5`])
     .execute();
 }
 
@@ -56,7 +59,7 @@ export async function countOpen(db: Reader, stageId: number): Promise<number> {
   return count;
 }
 
-/** Devices seen since then that still need the build, or that got it in this stage; none that left or refused it. */
+/** Devices seen since then that still need the build, or that got it in this stage; none that left or refused it, or let its time pass. */
 export async function listAboutMacs(
   db: Reader,
   who: Labelled,
@@ -80,6 +83,30 @@ export async function listAboutMacs(
             .whereRef('assignments.device_id', '=', 'devices.id')
             .where('assignments.rollout_id', '=', stage.rolloutId)
             .where('assignments.state', 'in', ['rolled_back', 'rejected']),
+        ),
+      ),
+    )
+    .where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('assignments')
+            .select('assignments.id')
+            .whereRef('assignments.device_id', '=', 'devices.id')
+            .where('assignments.rollout_id', '=', stage.rolloutId)
+            .where('assignments.state', '=', 'timed_out')
+            .where((nested) =>
+              nested.not(
+                nested.exists(
+                  nested
+                    .selectFrom('assignments as later')
+                    .select('later.id')
+                    .whereRef('later.device_id', '=', 'assignments.device_id')
+                    .whereRef('later.rollout_id', '=', 'assignments.rollout_id')
+                    .whereRef('later.id', '>', 'assignments.id'),
+                ),
+              ),
+            ),
         ),
       ),
     )
