@@ -81,8 +81,8 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
       });
     });
 
-  addPreviewCommand(rollout, shell);
   addRolloutSimulate(rollout, shell);
+  addPreviewCommand(rollout, shell);
   addRolloutChanges(rollout, shell);
   addRetryCommand(rollout, shell);
 }

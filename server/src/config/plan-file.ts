@@ -5,11 +5,10 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { FAULTS } from '#protocol/device-errors.ts';
 import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S, MAX_WINDOW_S } from '#protocol/limits.ts';
-import { findPlanFaults } from '#protocol/plan-rules.ts';
 import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
+import { findPlanFaults } from '#server/plan-faults.ts';
 import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
-import { findLocalWindowFault } from '#server/cron.ts';
 import { CronLine, Timezone } from './cron-shape.ts';
 import { errorAt, type Problem } from './problem.ts';
 import { checkShape } from './shape.ts';
@@ -160,17 +159,8 @@ function checkStages(row: PlanRow, index: number, source: Source): readonly Prob
   return [
     ...checkNames(row.stages, path, 'stage', source),
     ...faults.map(({ stage, member, message, hint }) =>
-      problemAt([...path, `${stage}`, member], message, hint, source),
+      problemAt([...path, `${stage}`, ...member.split('.')], message, hint, source),
     ),
-    ...row.stages.flatMap(({ window }, stage) => {
-      const fault =
-        window?.device_local === true
-          ? findLocalWindowFault({ cron: window.cron, durationS: parseDurationS(window.duration) ?? 0 })
-          : undefined;
-      return fault === undefined
-        ? []
-        : [problemAt([...path, `${stage}`, 'window', 'cron'], fault.message, fault.hint, source)];
-    }),
   ];
 }
 

@@ -17,8 +17,6 @@ export type PreviewFacts = Pick<Facts, 'device' | 'running' | 'stable' | 'steppi
   readonly open: readonly RolloutFacts[];
 };
 
-const NO_PACE = { maxInFlight: undefined, maxOffersPerMinute: undefined } as const;
-
 /** `stage` is a position in `course.stages`. */
 export function previewOf(course: Course, { open, ...known }: PreviewFacts): Preview {
   const stage = firstStageOf(course, known.device);
@@ -26,7 +24,6 @@ export function previewOf(course: Course, { open, ...known }: PreviewFacts): Pre
   const rollout: RolloutFacts = {
     ...course.rollout,
     status: 'running',
-    pace: NO_PACE,
     opened: course.stages.slice(0, stage + 1),
     stageOpenedAtMs: stage < course.openedCount ? course.rollout.stageOpenedAtMs : Number.POSITIVE_INFINITY,
   };

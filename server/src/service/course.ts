@@ -20,10 +20,8 @@ export function courseOf(row: Rollout, stages: readonly Stage[], firmware: Firmw
       stageOpenedAtMs: latest.opened_at_ms ?? Number.NEGATIVE_INFINITY,
       opened: opened.map(({ label, percentage }) => ({ label, percentage })),
       planned: stages.map(({ label, percentage }) => ({ label, percentage })),
-      pace: {
-        maxInFlight: latest.max_in_flight ?? undefined,
-        maxOffersPerMinute: latest.max_offers_per_minute ?? undefined,
-      },
+      // Whose turn it is now says nothing of who belongs to it.
+      pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
       seed: row.seed,
       firmware,
     },

@@ -5,13 +5,12 @@ import { Value } from 'typebox/value';
 import type { ListedPlan, NewPlan } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_PLANS } from '#protocol/limits.ts';
-import { findPlanFaults } from '#protocol/plan-rules.ts';
 import { Plan } from '#protocol/plan.ts';
-import { findCronFault, findLocalWindowFault, findTimezoneFault } from '#server/cron.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import { deletePlan as deleteRow, listPlans as listRows, savePlan, type StoredPlan } from '#server/db/plans.ts';
 import type { Reader } from '#server/db/schema.ts';
+import { findPlanFaults } from '#server/plan-faults.ts';
 import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
 import type { Deps, Settings } from './deps.ts';
 
@@ -26,8 +25,7 @@ export async function getPlan(deps: Deps, name: string): Promise<ListedPlan> {
 
 /**
  * Makes the plan, or puts it in the place of that with its name. Throws `name_reserved` for one that is built in,
- * `plan_from_file`, `plan_limit`, `field_invalid` where its stages cannot follow one another, and `cron_invalid`,
- * `cron_too_often`, `timezone_unknown` for their windows.
+ * `plan_from_file`, `plan_limit`, and `field_invalid` where its stages cannot follow one another.
  */
 export async function setPlan(deps: Deps, name: string, request: NewPlan, nowMs: number): Promise<ListedPlan> {
   refuseFixed(deps.settings, name);
@@ -110,18 +108,6 @@ function refuseFixed({ plans }: Settings, name: string): void {
 
 function refuseFaults({ stages }: NewPlan): void {
   const [first] = findPlanFaults(stages);
-  if (first !== undefined)
-    throw new OtterError('field_invalid', `stages.${first.stage}.${first.member}: ${first.message}`, first.hint);
-  for (const [stage, { window }] of stages.entries()) {
-    if (window === undefined) continue;
-    const { cron, timezone, duration_s } = window;
-    const where = `stages.${stage}.window`;
-    const zoneFault = findTimezoneFault(timezone);
-    if (zoneFault !== undefined)
-      throw new OtterError(zoneFault.code, `${where}.timezone: ${timezone} ${zoneFault.message}`, zoneFault.hint);
-    const fault =
-      findCronFault(cron) ??
-      (window.device_local === true ? findLocalWindowFault({ cron, durationS: duration_s }) : undefined);
-    if (fault !== undefined) throw new OtterError(fault.code, `${where}.cron: "${cron}" ${fault.message}`, fault.hint);
-  }
+  if (first === undefined) return;
+  throw new OtterError('field_invalid', `stages.${first.stage}.${first.member}: ${first.message}`, first.hint);
 }

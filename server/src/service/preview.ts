@@ -199,7 +199,7 @@ async function startWarnings({ database }: Deps, { row, stages, view }: Subject)
       : []),
     ...overlaps.map(
       ({ rollout: { name, version, status }, devices }) =>
-        `rollout ${name} (${version}) is ${status} and wants ${devices} of the same devices: complete or abort it first, or start with --supersede`,
+        `rollout ${name} (${version}) is ${status} and wants the same devices (${devices} now): complete or abort it before this one starts, or start with --supersede`,
     ),
   ];
 }

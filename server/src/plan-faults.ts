@@ -1,11 +1,12 @@
-// What a plan must hold beyond its schema, wherever it comes from: config/plans.yaml or the admin API. Pure.
+// What a plan must hold beyond its schema, wherever it comes from: config/plans.yaml or the admin API. Reads no clock.
 
-import { findShrinking, type Plan } from '#protocol/plan.ts';
+import { findShrinking, type Plan, type PlanWindow } from '#protocol/plan.ts';
+import { findCronFault, findLocalWindowFault, findTimezoneFault } from './cron.ts';
 
 export interface PlanFault {
   /** The stage by its position, and the member of it that is wrong. */
   readonly stage: number;
-  readonly member: 'name' | 'gate' | 'percentage';
+  readonly member: 'name' | 'gate' | 'percentage' | 'window.cron' | 'window.timezone';
   readonly message: string;
   readonly hint: string;
 }
@@ -13,7 +14,7 @@ export interface PlanFault {
 /** Everything that is wrong between the stages of a plan, none where it may be used. */
 export function findPlanFaults(stages: Plan['stages']): readonly PlanFault[] {
   const shrinking = findShrinking(stages);
-  return stages.flatMap(({ name, promotion, gate }, stage) => [
+  return stages.flatMap(({ name, promotion, gate, window }, stage) => [
     ...(stages.findIndex((other) => other.name === name) === stage
       ? []
       : [fault(stage, 'name', `the name ${JSON.stringify(name)} is taken`, 'give each stage its own name')]),
@@ -37,7 +38,19 @@ export function findPlanFaults(stages: Plan['stages']): readonly PlanFault[] {
           ),
         ]
       : []),
+    ...(window === undefined ? [] : findWindowFaults(window, stage)),
   ]);
+}
+
+function findWindowFaults(window: PlanWindow, stage: number): readonly PlanFault[] {
+  const { cron, timezone, duration_s: durationS } = window;
+  const ofZone = findTimezoneFault(timezone);
+  const ofLine =
+    findCronFault(cron) ?? (window.device_local === true ? findLocalWindowFault({ cron, durationS }) : undefined);
+  return [
+    ...(ofZone === undefined ? [] : [fault(stage, 'window.timezone', `${timezone} ${ofZone.message}`, ofZone.hint)]),
+    ...(ofLine === undefined ? [] : [fault(stage, 'window.cron', `"${cron}" ${ofLine.message}`, ofLine.hint)]),
+  ];
 }
 
 function fault(stage: number, member: PlanFault['member'], message: string, hint: string): PlanFault {
