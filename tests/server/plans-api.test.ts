@@ -10,10 +10,18 @@ import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts
 
 const FILE = 'plans:\n  - name: of-the-file\n    stages: [{name: everyone, label: general}]\n';
 const everyone = { name: 'everyone', label: 'general', percentage: 100, promotion: 'manual' } as const;
-const gate = { min_confirmed: 5, max_failed: 0, max_failed_pct: 2.5, max_silent_pct: 20, soak_s: 60 };
+const gate = {
+  min_confirmed: 5,
+  max_failed: 0,
+  max_failed_pct: 2.5,
+  max_silent_pct: 20,
+  soak_s: 60,
+  on_halt: 'revert',
+} as const;
+const window = { cron: '0 2 * * *', timezone: 'Europe/Berlin', duration_s: 3_600, device_local: true };
 const PLAN: NewPlan = {
   description: 'own boards, then all',
-  stages: [{ name: 'own', label: 'lab', percentage: 50, promotion: 'auto', gate }, everyone],
+  stages: [{ name: 'own', label: 'lab', percentage: 50, promotion: 'auto', gate, window, max_in_flight: 7 }, everyone],
 };
 
 describe.each(DIALECTS)('a plan of the API on %s', (dialect) => {
@@ -124,6 +132,36 @@ describe.each(DIALECTS)('a plan of the API on %s', (dialect) => {
       { stages: [{ ...everyone, promotion: 'auto' }] },
       'field_invalid',
       /stages\.0\.gate: is required for promotion auto/,
+    ],
+    [
+      'a window without duration',
+      { stages: [{ ...everyone, window: { cron: '0 2 * * *', timezone: 'UTC' } }] },
+      'field_invalid',
+      /stages\.0\.window\.duration_s: is missing/,
+    ],
+    [
+      'a misspelt member of a window',
+      { stages: [{ ...everyone, window: { ...window, zone: 'UTC' } }] },
+      'field_unknown',
+      /stages\.0\.window\.zone/,
+    ],
+    [
+      'a window at no time',
+      { stages: [everyone, { ...everyone, name: 'b', window: { ...window, cron: '0 2 * *' } }] },
+      'field_invalid',
+      /stages\.1\.window\.cron: "0 2 \* \*" has 4 fields/,
+    ],
+    [
+      'a window in no time zone',
+      { stages: [{ ...everyone, window: { ...window, timezone: 'Europe/Berlim' } }] },
+      'field_invalid',
+      /stages\.0\.window\.timezone: Europe\/Berlim is not a known time zone/,
+    ],
+    [
+      'a window of the device that opens on Mondays',
+      { stages: [{ ...everyone, window: { ...window, cron: '0 2 * * 1' } }] },
+      'field_invalid',
+      /stages\.0\.window\.cron: .*names more than one time of every day/,
     ],
     [
       'a share that shrinks',

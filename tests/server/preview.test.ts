@@ -49,15 +49,15 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
   const move = async (command: 'start' | 'promote' | 'pause' | 'abort') =>
     server.admin(`${command}Rollout`, { params: { name }, body: {} });
   const preview = async () => server.admin('previewRollout', { params: { name } });
-  const list = async (stage: string) => {
+  const list = async (stage: string, limit = 7) => {
     const macs: string[] = [];
     for (let cursor: string | null = ''; cursor !== null;) {
-      const query: Record<string, string> = { stage, limit: '7', ...(cursor === '' ? {} : { cursor }) };
+      const query: Record<string, string> = { stage, limit: String(limit), ...(cursor === '' ? {} : { cursor }) };
       const page: { items: string[]; next_cursor: string | null } = await server.admin('getPreviewDevices', {
         params: { name },
         query,
       });
-      expect(page.items.length).toBeLessThanOrEqual(7);
+      expect(page.items.length).toBeLessThanOrEqual(limit);
       macs.push(...page.items);
       cursor = page.next_cursor;
     }
@@ -183,7 +183,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     await wear(...macs);
     await create();
     expect(await preview()).toMatchObject({ total: 520, stages: [{ devices: 520 }, { devices: 0 }, { devices: 0 }] });
-    expect((await list('own')).toSorted()).toEqual(macs.toSorted());
+    expect((await list('own', 300)).toSorted()).toEqual(macs.toSorted());
     await move('start');
     const { body } = await server.tryAdmin('deleteLabel', { params: { name: label } });
     const counts = JSON.stringify(body).match(/and (\d+) more would leave it/g) ?? [];
@@ -199,6 +199,47 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     await create();
     expect(await preview()).toMatchObject({
       left_out: [{ reason: 'blocked_go_back', devices: 1, examples: [blocked] }],
+    });
+  });
+
+  test('takes a device that goes by a stepping stone, and one that is on the way back from this very build', async () => {
+    await line.makeStable('1.0.0');
+    await line.add('1.1.0');
+    await create('urgent');
+    await move('start');
+    const tried = await device();
+    await line.offer(tried, '1.0.0', chip);
+    await line.checkIn(tried, '1.1.0', chip);
+    await server.admin('abortRollout', { params: { name }, body: { revert: true } });
+    await line.add('1.0.5');
+    const stone = { params: { version: '1.0.5' }, query: { product: line.product }, body: {} };
+    await server.admin('setMustPass', stone);
+    const old = await device();
+    name = `${name}-again`;
+    await create();
+    const { stages, left_out } = await preview();
+    expect(stages.flatMap(({ examples }) => examples)).toEqual([old]);
+    expect(left_out, 'a start ends the way back').toMatchObject([{ reason: 'up_to_date', examples: [tried] }]);
+  });
+
+  test('leaves to another open rollout what is in its plan too', async () => {
+    await line.add('1.1.0');
+    await line.add('1.2.0');
+    const [shared = '', own = ''] = await devices(2);
+    const stage = (of: string) => ({ stages: [{ name: 'only', label: of, percentage: 100, ...manual }] });
+    await server.admin('setPlan', { params: { name: 'one' }, body: stage(label) });
+    await server.admin('setPlan', { params: { name: 'two' }, body: stage(`two-${label}`) });
+    await wear(shared, own);
+    await create('one');
+    await move('start');
+    const other = { version: '1.2.0', product: line.product, plan: 'two', name: `other-${name}` };
+    await server.admin('createRollout', { body: other });
+    server.clock.advance(1);
+    await server.admin('startRollout', { params: { name: other.name }, body: {} });
+    await server.admin('labelDevice', { params: { mac: shared, name: `two-${label}` }, query: { confirm: 'true' } });
+    expect(await preview()).toMatchObject({
+      stages: [{ devices: 1, examples: [own] }],
+      left_out: [{ reason: 'other_rollout', devices: 1, examples: [shared] }],
     });
   });
 
@@ -228,7 +269,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     await server.admin('startRollout', { params: { name: `other-${name}` }, body: {} });
     await server.admin('setPilotReady', { params: { version: '1.1.0' }, query: { product: line.product }, body: {} });
     expect((await preview()).warnings[0]).toBe(
-      `rollout other-${name} (1.2.0) is running and wants the same devices (5 now): complete or abort it before this one starts, or start with --supersede`,
+      `rollout other-${name} (1.2.0) is running and wants the same devices (2 now): complete or abort it before this one starts, or start with --supersede`,
     );
   });
 

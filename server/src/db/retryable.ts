@@ -1,4 +1,4 @@
-// The attempts that a retry judges: of devices on which a rollout failed, all of its build that still count.
+// The attempts that a retry judges: of devices on which a rollout failed, all of its builds that still count.
 
 import type { Selectable } from 'kysely';
 import type { AssignmentState } from '#server/rollout/model.ts';
@@ -37,21 +37,29 @@ export async function listFailedDevices(
 
 export type BuildAttempt = Pick<
   Selectable<AssignmentsTable>,
-  'id' | 'device_id' | 'state' | 'error_code' | 'boot_cause'
+  'id' | 'device_id' | 'firmware_id' | 'state' | 'error_code' | 'boot_cause'
 >;
 
-/** Every attempt of the build on these devices that no operator has forgiven, whatever became of it; the oldest first. */
+/**
+ * Every attempt on these devices of a build that the rollout brought (its own, or a stepping stone) that no operator has
+ * forgiven, whatever became of it; the oldest first.
+ */
 export async function listBuildAttempts(
   db: Reader,
-  firmwareId: number,
+  rolloutId: number,
   deviceIds: readonly number[],
 ): Promise<ReadonlyMap<number, readonly BuildAttempt[]>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('assignments')
-    .select(['id', 'device_id', 'state', 'error_code', 'boot_cause'])
+    .select(['id', 'device_id', 'firmware_id', 'state', 'error_code', 'boot_cause'])
     .where('device_id', 'in', [...deviceIds])
-    .where('firmware_id', '=', firmwareId)
+    .where('firmware_id', 'in', (nested) =>
+      nested
+        .selectFrom('assignments as brought')
+        .select('brought.firmware_id')
+        .where('brought.rollout_id', '=', rolloutId),
+    )
     .where('is_rollback', '=', 0)
     .where('forgiven', '=', 0)
     .orderBy('id')

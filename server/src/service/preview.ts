@@ -112,7 +112,7 @@ export async function getPreviewDevices(
 
 interface Subject {
   readonly row: Rollout;
-  readonly planned: readonly Stage[];
+  readonly stages: readonly Stage[];
   readonly course: Course;
   readonly view: CatalogView;
 }
@@ -132,10 +132,10 @@ async function findSubject(deps: Deps, name: string): Promise<Subject> {
   const view = await deps.catalog.current();
   const firmware = view.findFirmware(row.product, row.version);
   if (firmware === undefined) throw new Error('a rollout without firmware');
-  // A draft is started only when its firmware is ready for the pilot, so it is judged as if it were.
-  const assumed = row.status === 'draft' ? { ...firmware, pilotReady: true } : firmware;
-  const planned = await listStages(read, [row.id]);
-  return { row, planned, course: courseOf(row, planned, assumed), view };
+  // A draft is started only when its firmware is ready for the pilot, and its start ends a way back from that firmware.
+  const assumed = row.status === 'draft' ? { ...firmware, pilotReady: true, reverted: false } : firmware;
+  const stages = await listStages(read, [row.id]);
+  return { row, stages, course: courseOf(row, stages, assumed), view };
 }
 
 interface Judged {
@@ -157,11 +157,14 @@ async function* judge(
     const failed = await listFailedAttempts(read, ids);
     yield page.map((device) => {
       const worn = labels.get(device.id) ?? [];
-      const judged = deviceFactsOf(device, worn);
+      const known = deviceFactsOf(device, worn);
+      const running = view.findFirmware(device.product, device.current_version);
+      const { firmware } = course.rollout;
       const facts = {
-        device: judged,
-        running: view.findFirmware(device.product, device.current_version),
-        stable: stableFor(view.completedOf(device.product), judged),
+        device: known,
+        running: running?.id === firmware.id ? firmware : running,
+        open: view.openRolloutsOf(device.product),
+        stable: stableFor(view.completedOf(device.product), known),
         steppingStones: view.steppingStonesOf(device.product),
         historyOf: (firmwareId: number) => historyOn(failed.get(device.id) ?? [], firmwareId),
       };
@@ -186,18 +189,18 @@ function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildH
 }
 
 /** What a start would be refused for. */
-async function startWarnings({ database }: Deps, { row, view, planned }: Subject): Promise<readonly string[]> {
+async function startWarnings({ database }: Deps, { row, stages, view }: Subject): Promise<readonly string[]> {
   if (row.status !== 'draft') return [];
   const firmware = view.findFirmware(row.product, row.version);
-  const overlaps = await findOverlaps(database.read, row, planned);
+  const overlaps = await findOverlaps(database.read, row, stages);
   return [
     ...(firmware?.blocked === true ? [`firmware ${row.product} ${row.version} is blocked: it is not offered`] : []),
     ...(firmware?.pilotReady === false
       ? [`firmware ${row.product} ${row.version} is not marked pilot ready: otter firmware ready ${row.version}`]
       : []),
     ...overlaps.map(
-      ({ rollout, devices }) =>
-        `rollout ${rollout.name} (${rollout.version}) is ${rollout.status} and wants the same devices (${devices} now): complete or abort it before this one starts, or start with --supersede`,
+      ({ rollout: { name, version, status }, devices }) =>
+        `rollout ${name} (${version}) is ${status} and wants the same devices (${devices} now): complete or abort it before this one starts, or start with --supersede`,
     ),
   ];
 }
@@ -234,6 +237,7 @@ function add(count: Count, mac: string): void {
 }
 
 function textOf(reason: string): string {
+  if (reason === 'other_rollout') return 'another open rollout, which was started later, has the device in its plan';
   return RULES.find(({ id }) => id === reason)?.when ?? reason;
 }
 

@@ -4,11 +4,11 @@
 import { assertNever, OtterError } from '#protocol/errors.ts';
 import { forgive } from '#server/db/assignments.ts';
 import { addAudit } from '#server/db/audit.ts';
-import { listBuildAttempts, listFailedDevices } from '#server/db/retryable.ts';
+import { type BuildAttempt, listBuildAttempts, listFailedDevices } from '#server/db/retryable.ts';
 import { findRollout, type Rollout } from '#server/db/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { causeOfEnd } from '#server/rollout/assignment.ts';
-import { forgivableOf } from '#server/rollout/retry.ts';
+import { type EndedAttempt, forgivableOf } from '#server/rollout/retry.ts';
 import type { Deps } from './deps.ts';
 
 const PAGE = 250;
@@ -50,15 +50,15 @@ async function forgiveAll(trx: Trx, rollout: Rollout): Promise<Retried> {
     const devices = await listFailedDevices(trx, rollout.id, { afterId, limit: PAGE });
     const attempts = await listBuildAttempts(
       trx,
-      rollout.firmware_id,
+      rollout.id,
       devices.map(({ id }) => id),
     );
     const forgiven: number[] = [];
     for (const { id, mac } of devices) {
-      const ended = (attempts.get(id) ?? []).map((row) => ({ id: row.id, state: row.state, cause: causeOf(row) }));
-      const ids = forgivableOf(ended).map((attempt) => attempt.id);
+      const ofBuilds = Map.groupBy(attempts.get(id) ?? [], ({ firmware_id }) => firmware_id);
+      const ids = [...ofBuilds.values()].flatMap((ofBuild) => forgivableOf(ofBuild.map(toEnded)));
       if (ids.length === 0) continue;
-      forgiven.push(...ids);
+      forgiven.push(...ids.map((attempt) => attempt.id));
       retried.devices += 1;
       if (retried.examples.length < MAX_EXAMPLES) retried.examples.push(mac);
     }
@@ -69,8 +69,8 @@ async function forgiveAll(trx: Trx, rollout: Rollout): Promise<Retried> {
   }
 }
 
-function causeOf(row: { readonly error_code: string | null; readonly boot_cause: string | null }): string | undefined {
-  return causeOfEnd({ errorCode: row.error_code ?? undefined, bootCause: row.boot_cause ?? undefined });
+function toEnded({ id, state, error_code, boot_cause }: BuildAttempt): EndedAttempt {
+  return { id, state, cause: causeOfEnd({ errorCode: error_code ?? undefined, bootCause: boot_cause ?? undefined }) };
 }
 
 function refuseWithoutOffers({ name, status }: Rollout): void {
