@@ -26,6 +26,7 @@ const TASKS = {
     ['node', 'bin/client.mjs', 'test'],
     ['node', 'bin/client.mjs', 'riscv'],
     ['node', 'bin/client.mjs', 'fuzz', '900'],
+    ['vitest', 'run', '--config', 'tests/simulator/grid.config.ts'],
   ],
   client: [['node', 'bin/client.mjs']],
   demo: [

@@ -11,7 +11,8 @@ import { encodeFirmwareMarker } from '#protocol/firmware-marker.ts';
 import { DemoScreen } from '#simulator/demo-screen.ts';
 import { DemoFailure, DemoServer, type Whereabouts } from '#simulator/demo-server.ts';
 import { putAmongConstants, resealEspImage } from '#simulator/esp-image-maker.ts';
-import { Fleet, fleetMacs } from '#simulator/fleet.ts';
+import { Fleet } from '#simulator/fleet.ts';
+import { fleetMacs } from '#simulator/macs.ts';
 import { LibraryBoard } from '#simulator/library-board.ts';
 import { NO_MISHAPS } from '#simulator/mishaps.ts';
 

@@ -1,5 +1,6 @@
 // `otter label ...`: the labels that decide who is a target.
 
+import { callConfirmed } from '#cli/confirmed-call.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
@@ -41,7 +42,9 @@ export function addLabelCommands(program: OtterProgram, shell: Shell): void {
     .action(async (name, options, command) => {
       await confirm(shell, options, `delete label ${name} and take it off every device`);
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const answer = await client.call('deleteLabel', { params: { name } });
+        const answer = await callConfirmed(shell, options, async (confirmed) =>
+          client.call('deleteLabel', { params: { name }, query: { confirm: confirmed } }),
+        );
         show(answer, () => `label ${name} deleted and taken off ${answer.devices} devices`);
       });
     });

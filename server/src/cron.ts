@@ -66,6 +66,36 @@ export function findTimezoneFault(timezone: string): CronFault | undefined {
   return { code: 'timezone_unknown', message: 'is not a known time zone', hint };
 }
 
+/** Minutes after midnight of a line that names one time of every day (`M H * * *`); undefined for every other line. */
+export function dailyMinute(cron: string): number | undefined {
+  const [, minute, hour] = /^\s*(\d{1,2})\s+(\d{1,2})\s+\*\s+\*\s+\*\s*$/.exec(cron) ?? [];
+  return minute === undefined || hour === undefined ? undefined : Number(hour) * 60 + Number(minute);
+}
+
+/** What is wrong with a window in which devices go by their own clock, or undefined. */
+export function findLocalWindowFault(window: {
+  readonly cron: string;
+  readonly durationS: number;
+}): CronFault | undefined {
+  if (dailyMinute(window.cron) === undefined)
+    return {
+      code: 'cron_invalid',
+      message: 'names more than one time of every day, which a device-local window needs',
+      hint: 'write minute and hour only: "0 2 * * *"',
+    };
+  if (window.durationS <= 86_400) return undefined;
+  return {
+    code: 'cron_invalid',
+    message: 'begins a device-local window of more than a day',
+    hint: 'write a duration of at most 24h',
+  };
+}
+
+/** Minutes that the clocks of this zone are ahead of UTC at this instant. */
+export function utcOffsetMin(timezone: string, atMs: number): number {
+  return Math.round((wallClockMs(timezone, atMs) - atMs) / 60_000);
+}
+
 function invalid(message: string): CronFault {
   return { code: 'cron_invalid', message, hint: CRON_HINT };
 }

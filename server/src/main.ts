@@ -154,6 +154,7 @@ function toSpec(schedule: FileSchedule): ScheduleSpec {
     missed: schedule.missed,
     graceMs: schedule.graceS * 1000,
     durationMs: action.kind === 'window' ? action.durationS * 1000 : null,
+    deviceLocal: action.kind === 'window' && action.deviceLocal,
   };
 }
 

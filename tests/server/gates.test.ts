@@ -17,6 +17,12 @@ const PLANS = `plans:
     stages:
       - {name: pilot, label: pilot, gate: {min_confirmed: 2, max_failed: 1, max_silent_pct: 10%}}
       - {name: all, label: general}
+  - name: with-network
+    stages:
+      - {name: pilot, label: pilot, gate: {min_confirmed: 3, max_failed: 1, fault_classes: [firmware, network]}}
+  - name: patient
+    stages:
+      - {name: pilot, label: pilot, gate: {min_confirmed: 3, max_silent_pct: 50%}}
 `;
 
 describe.each(DIALECTS)('a gate on %s', (dialect) => {
@@ -177,6 +183,32 @@ describe.each(DIALECTS)('a gate on %s', (dialect) => {
     expect(await tickAfter(3_600)).toMatchObject({ stage: 'half' });
   });
 
+  test('halts for what the network does where it counts that', async () => {
+    await begin('with-network');
+    for (const mac of pilots.slice(0, 2)) {
+      const id = await line.offer(mac, '1.0.0');
+      expect(await rollout()).toMatchObject({ status: 'running' });
+      await line.report(mac, id, 1, 'failed', { error_code: 'connection_lost' });
+    }
+    expect(await rollout()).toMatchObject({
+      status: 'halted',
+      halted_reason: 'the gate of stage pilot failed: 2 failed, at most 1 may',
+      stages: [{ gate: { fault_classes: ['firmware', 'network'] } }],
+    });
+  });
+
+  test('does not wait for a device that fell silent after its offer, within the budget of silence', async () => {
+    await begin('patient');
+    await line.offer(pilots[2] ?? '', '1.0.0');
+    for (const mac of pilots.slice(0, 2)) await update(mac);
+    expect(await verdict()).toMatchObject({ state: 'waiting', text: '2 of 3 confirmed, 1 on the way' });
+    await tickAfter(3 * 600 + 600 + 5);
+    expect(await verdict()).toMatchObject({ state: 'passed', text: '2 of 2 confirmed, 0 failed, 1 silent' });
+    server.clock.advance(60);
+    await line.offer(pilots[2] ?? '', '1.0.0');
+    expect(await verdict(), 'it is back').toMatchObject({ state: 'waiting' });
+  });
+
   test('of a stage for people says that it is ready, and leaves the rest to them', async () => {
     await begin('by-hand');
     for (const mac of pilots.slice(0, 2)) await update(mac);
@@ -213,7 +245,7 @@ describe.each(DIALECTS)('a gate on %s', (dialect) => {
   });
 
   test('does not wait for a device of the stage that nobody has heard of for long', async () => {
-    server.clock.advance(3 * 600 + 1);
+    server.clock.advance(3 * 1_200 + 1);
     await begin('by-hand');
     await update(pilots[0] ?? '');
     expect(await tickAfter(5)).toMatchObject({ stage: 'pilot' });

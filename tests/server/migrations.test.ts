@@ -33,6 +33,7 @@ const TABLES = [
   'firmware',
   'images',
   'labels',
+  'plans',
   'presence',
   'rollouts',
   'schedules',

@@ -16,6 +16,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'schedules and audit', up: createSchedules },
   { name: 'plans', up: addPlans },
   { name: 'gates', up: addGates },
+  { name: 'protections', up: addProtections },
+  { name: 'stored plans', up: addStoredPlans },
   { name: 'acknowledged failures', up: addAcknowledged },
 ];
 
@@ -238,6 +240,36 @@ async function addGates(db: Trx): Promise<void> {
   await sql`create unique index rollouts_open on rollouts (product) where status in ('running', 'paused', 'halted')`.execute(
     db,
   );
+}
+
+/** Pace and windows of stages, the way back, stepping stones, and several open rollouts of one product. */
+async function addProtections(db: Trx): Promise<void> {
+  await db.schema.alterTable('stages').addColumn('window', 'text').execute();
+  await db.schema.alterTable('stages').addColumn('max_in_flight', 'integer').execute();
+  await db.schema.alterTable('stages').addColumn('max_offers_per_minute', 'integer').execute();
+  await db.schema.alterTable('rollouts').addColumn('reverted_at_ms', 'bigint').execute();
+  await db.schema.alterTable('rollouts').addColumn('resumed_at_ms', 'bigint').execute();
+  await db.schema.alterTable('firmware').addColumn('must_pass', 'integer', withDefault(0)).execute();
+  await db.schema.alterTable('labels').addColumn('timezone', 'text').execute();
+  await db.schema.alterTable('schedules').addColumn('device_local', 'integer', withDefault(0)).execute();
+  // Whether two rollouts of a product overlap is for the transaction that starts one; they follow one another.
+  await sql`drop index rollouts_open`.execute(db);
+  await db.schema
+    .createIndex('assignments_offered')
+    .on('assignments')
+    .columns(['rollout_id', 'offered_at_ms'])
+    .execute();
+}
+
+/** Plans that were made by the API; those of the file are read at every start. */
+async function addStoredPlans(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('plans')
+    .addColumn('name', 'text', (c) => c.notNull().primaryKey())
+    .addColumn('plan', 'text', required)
+    .addColumn('created_at_ms', 'bigint', required)
+    .addColumn('updated_at_ms', 'bigint', required)
+    .execute();
 }
 
 /** Which failures were seen is kept with each of them, not as a time, which is wrong when the clock is moved. */

@@ -7,6 +7,7 @@ import type { Reader, RolloutsTable, StagesTable, Trx } from './schema.ts';
 
 export type Rollout = Selectable<RolloutsTable> & { readonly version: string };
 export type Stage = Selectable<StagesTable>;
+export type NewStage = Omit<Insertable<StagesTable>, 'rollout_id'>;
 
 const withVersion = (db: Reader) =>
   db
@@ -23,12 +24,31 @@ export async function findRolloutById(db: Reader, id: number): Promise<Rollout |
   return withVersion(db).where('rollouts.id', '=', id).executeTakeFirst();
 }
 
-/** The rollout of the product that is running, paused or halted; there is at most one. */
-export async function findOpenRollout(db: Reader, product: string): Promise<Rollout | undefined> {
+/** Rollouts of the product that are running, paused or halted. */
+export async function listOpenRolloutsOf(db: Reader, product: string): Promise<readonly Rollout[]> {
   return withVersion(db)
     .where('rollouts.product', '=', product)
     .where('rollouts.status', 'in', ['running', 'paused', 'halted'])
+    .orderBy('rollouts.id')
+    .execute();
+}
+
+/** The name of a rollout of this firmware that completed. */
+export async function findCompleted(db: Reader, firmwareId: number): Promise<string | undefined> {
+  const found = await db
+    .selectFrom('rollouts')
+    .select('name')
+    .where('firmware_id', '=', firmwareId)
+    .where('status', '=', 'complete')
+    .orderBy('id')
+    .limit(1)
     .executeTakeFirst();
+  return found?.name;
+}
+
+/** A build that goes out again is not sent home any more. */
+export async function forgetReverts(trx: Trx, firmwareId: number): Promise<void> {
+  await trx.updateTable('rollouts').set({ reverted_at_ms: null }).where('firmware_id', '=', firmwareId).execute();
 }
 
 export async function listOpenRollouts(db: Reader): Promise<readonly Rollout[]> {
@@ -71,7 +91,7 @@ export async function listRollouts(
 export async function addRollout(
   trx: Trx,
   rollout: Insertable<RolloutsTable>,
-  stages: readonly Omit<Insertable<StagesTable>, 'rollout_id'>[],
+  stages: readonly NewStage[],
 ): Promise<number> {
   const { id } = await trx.insertInto('rollouts').values(rollout).returning('id').executeTakeFirstOrThrow();
   await trx
@@ -95,6 +115,8 @@ export async function saveRollout(
       | 'ended_reason'
       | 'halted_at_ms'
       | 'halted_reason'
+      | 'reverted_at_ms'
+      | 'resumed_at_ms'
     >
   >,
 ): Promise<void> {

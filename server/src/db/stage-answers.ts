@@ -1,29 +1,33 @@
 // What became of the devices of one stage, as the gate counts them, and the assignments whose time is up.
 
+import { sql } from 'kysely';
 import type { AssignmentState } from '#server/rollout/model.ts';
+import { ANSWER_STATES } from '#server/rollout/tally.ts';
 import type { Reader, Trx } from './schema.ts';
 import { type Labelled, labelled } from './rollouts.ts';
 
 const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
-const ENDED = ['confirmed', 'failed', 'rolled_back', 'rejected', 'timed_out'] satisfies readonly AssignmentState[];
 
 export interface AnswerCount {
   readonly state: AssignmentState;
   readonly error_code: string | null;
   readonly boot_cause: string | null;
+  /** 1: it was about the given firmware. */
+  readonly is_own_firmware: number;
   /** 1: it had failed when somebody resumed the rollout. */
   readonly is_acknowledged: number;
   readonly count: number;
 }
 
 /** The latest attempt of each device in this stage that has ended, counted by how. */
-export async function countAnswers(db: Reader, stageId: number): Promise<readonly AnswerCount[]> {
+export async function countAnswers(db: Reader, stageId: number, firmwareId: number): Promise<readonly AnswerCount[]> {
   return db
     .selectFrom('assignments')
     .select((e) => [
       'state',
       'error_code',
       'boot_cause',
+      sql<number>`case when firmware_id = ${firmwareId} then 1 else 0 end`.as('is_own_firmware'),
       'acknowledged as is_acknowledged',
       e.fn.countAll<number>().as('count'),
     ])
@@ -33,10 +37,10 @@ export async function countAnswers(db: Reader, stageId: number): Promise<readonl
         .select((e) => e.fn.max('latest.id').as('id'))
         .where('latest.stage_id', '=', stageId)
         .where('latest.is_rollback', '=', 0)
-        .where('latest.state', 'in', ENDED)
+        .where('latest.state', 'in', ANSWER_STATES)
         .groupBy('latest.device_id'),
     )
-    .groupBy(['state', 'error_code', 'boot_cause', 'acknowledged'])
+    .groupBy(['state', 'error_code', 'boot_cause', sql`4`, 'acknowledged'])
     .execute();
 }
 
@@ -51,7 +55,7 @@ export async function countOpen(db: Reader, stageId: number): Promise<number> {
   return count;
 }
 
-/** Devices seen since then that still need the build, or that got it in this stage; none that left or refused it. */
+/** Devices seen since then that still need the build, or that got it in this stage; none that left or refused it, or let its time pass. */
 export async function listAboutMacs(
   db: Reader,
   who: Labelled,
@@ -75,6 +79,30 @@ export async function listAboutMacs(
             .whereRef('assignments.device_id', '=', 'devices.id')
             .where('assignments.rollout_id', '=', stage.rolloutId)
             .where('assignments.state', 'in', ['rolled_back', 'rejected']),
+        ),
+      ),
+    )
+    .where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('assignments')
+            .select('assignments.id')
+            .whereRef('assignments.device_id', '=', 'devices.id')
+            .where('assignments.rollout_id', '=', stage.rolloutId)
+            .where('assignments.state', '=', 'timed_out')
+            .where((nested) =>
+              nested.not(
+                nested.exists(
+                  nested
+                    .selectFrom('assignments as later')
+                    .select('later.id')
+                    .whereRef('later.device_id', '=', 'assignments.device_id')
+                    .whereRef('later.rollout_id', '=', 'assignments.rollout_id')
+                    .whereRef('later.id', '>', 'assignments.id'),
+                ),
+              ),
+            ),
         ),
       ),
     )

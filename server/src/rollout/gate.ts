@@ -7,7 +7,7 @@ import type { Gate } from '#protocol/plan.ts';
 /** What became of the devices of one stage. A device counts once: by its latest attempt that ended, else as open. */
 export interface Tally {
   readonly confirmed: number;
-  /** Ended badly by a fault of the firmware, since the last resume. */
+  /** Ended badly by a fault that the gate counts, since the last resume. */
   readonly failed: number;
   /** Ended badly by anything else, or before the last resume. */
   readonly otherFailures: number;
@@ -125,7 +125,10 @@ function numbersOf({ gate, tally, nowMs }: Case): readonly (number | undefined)[
     nowMs,
     sampleReachedAtMs,
     ...Object.values(counts),
-    ...Object.values(gate),
+    gate.max_failed,
+    gate.max_failed_pct,
+    gate.max_silent_pct,
+    gate.soak_s,
     gate.min_confirmed + tally.available,
   ];
 }

@@ -1,6 +1,7 @@
 // Acts on what the gates say: opens the next stage, or halts. Called by the tick, and by reports and check-ins that ended an
 // attempt badly, so that a bad build stops at once. Every process may ask; the transaction that acts asks once more.
 
+import { assertNever } from '#protocol/errors.ts';
 import { SILENT_POLLS } from '#protocol/limits.ts';
 import { addLog } from '#server/db/assignments.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
@@ -22,7 +23,7 @@ export async function tendRollouts(deps: Deps, nowMs: number): Promise<void> {
   for (const rollout of running) {
     await timeOutOverdue(deps, rollout, nowMs);
     const judged = await judgeRollout(deps.settings, database.read, rollout, nowMs);
-    if (judged === undefined || !hasToAct(judged)) continue;
+    if (judged === undefined || judged.step.do === 'stay') continue;
     await database.write(async (trx) => act(deps, trx, rollout.id, nowMs));
   }
 }
@@ -32,7 +33,7 @@ export async function haltIfFailed(deps: Deps, trx: Trx, rolloutId: number, nowM
   const row = await findRolloutById(trx, rolloutId);
   if (row?.status !== 'running') return;
   const judged = await judgeRollout(deps.settings, trx, row, nowMs);
-  if (judged?.verdict.state === 'failed') await halt(trx, row, judged, nowMs);
+  if (judged?.step.do === 'halt') await take(trx, row, judged, nowMs);
 }
 
 /** On locked facts: another process may have acted since they were read. */
@@ -40,27 +41,27 @@ async function act(deps: Deps, trx: Trx, rolloutId: number, nowMs: number): Prom
   await raiseRevision(trx);
   const row = await findRolloutById(trx, rolloutId);
   if (row?.status !== 'running') return;
-  const before = await judgeRollout(deps.settings, trx, row, nowMs);
-  if (before === undefined) return;
-  if (isSampleNews(before)) await saveSampleReached(trx, before.stage.id, before.hasSample ? nowMs : null);
   const judged = await judgeRollout(deps.settings, trx, row, nowMs);
-  if (judged?.verdict.state === 'failed') await halt(trx, row, judged, nowMs);
-  if (judged?.verdict.state === 'passed' && judged.stage.promotion === 'auto')
-    await moveRollout(trx, row.name, { command: 'promote', actor: GATE, reason: judged.verdict.text }, nowMs);
+  if (judged === undefined) return;
+  await take(trx, row, judged, nowMs);
+  if (judged.step.do !== 'save_sample') return;
+  // With the sample stored the gate may have passed.
+  const again = await judgeRollout(deps.settings, trx, row, nowMs);
+  if (again !== undefined) await take(trx, row, again, nowMs);
 }
 
-async function halt(trx: Trx, row: Rollout, { stage, verdict }: Judged, nowMs: number): Promise<void> {
-  const reason = `the gate of stage ${stage.name} failed: ${verdict.text}`;
-  await moveRollout(trx, row.name, { command: 'halt', actor: GATE, reason }, nowMs);
-}
-
-function hasToAct(judged: Judged): boolean {
-  const { state } = judged.verdict;
-  return isSampleNews(judged) || state === 'failed' || (state === 'passed' && judged.stage.promotion === 'auto');
-}
-
-function isSampleNews({ hasSample, stage }: Judged): boolean {
-  return hasSample !== (stage.sample_reached_at_ms !== null);
+async function take(trx: Trx, row: Rollout, { stage, step }: Judged, nowMs: number): Promise<void> {
+  switch (step.do) {
+    case 'stay':
+      return;
+    case 'save_sample':
+      return saveSampleReached(trx, stage.id, step.isReached ? nowMs : null);
+    case 'halt':
+    case 'promote':
+      return moveRollout(trx, row.name, { command: step.do, actor: GATE, reason: step.reason }, nowMs);
+    default:
+      return assertNever(step);
+  }
 }
 
 async function timeOutOverdue(deps: Deps, rollout: Rollout, nowMs: number): Promise<void> {

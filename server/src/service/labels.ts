@@ -1,5 +1,5 @@
 // Labels: what an operator puts on devices. A label that is put on while a rollout's stage for it is open counts from the
-// next stage on; taken off, it counts at once.
+// next stage on; taken off, it counts at once. Where that touches a rollout under way, the operator hears of it first.
 
 import type { Device, Label } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
@@ -19,11 +19,11 @@ import {
   takeLabelOff,
   waitForLabelling,
 } from '#server/db/labels.ts';
-import { listUnendedByLabel } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
 import { getRow, unknownDevice, viewDevices } from './devices.ts';
 import { toInstant } from './instant.ts';
+import { refuseUnconfirmed } from './label-impact.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
 
 export async function listLabels(deps: Deps, query: ListQuery): Promise<Listed<Label>> {
@@ -46,13 +46,25 @@ export async function createLabel(
   });
 }
 
-/** Takes the label off every device. Throws `label_unknown`, `in_use` while a rollout that has not ended aims at it. */
-export async function deleteLabel(deps: Deps, name: string, nowMs: number): Promise<{ devices: number }> {
+/**
+ * Takes the label off every device. Throws `label_unknown`, `confirmation_needed` while a rollout that has not ended aims
+ * at it.
+ */
+export async function deleteLabel(
+  deps: Deps,
+  name: string,
+  isConfirmed: boolean,
+  nowMs: number,
+): Promise<{ devices: number }> {
   return deps.database.write(async (trx) => {
     const label = await getLabel(trx, name);
-    const users = (await listUnendedByLabel(trx, name)).map((rollout) => rollout.name);
-    if (users.length > 0)
-      throw new OtterError('in_use', `label ${name} is a stage of ${users.join(', ')}`, 'complete or abort it first');
+    if (!isConfirmed)
+      await refuseUnconfirmed(deps, trx, {
+        label: name,
+        change: 'take_off',
+        which: { labelId: label.id },
+        includesDrafts: true,
+      });
     const devices = await deleteRow(trx, label.id);
     await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.delete', subject: name, details: { devices } });
     return { devices };
@@ -61,12 +73,12 @@ export async function deleteLabel(deps: Deps, name: string, nowMs: number): Prom
 
 /**
  * Puts a label on these devices, all or none; the label is made if it is new. Throws `device_unknown`, `name_reserved`,
- * `label_limit` where one of them wears as many as it may.
+ * `label_limit` where one of them wears as many as it may, `confirmation_needed` where a rollout under way aims at it.
  */
 export async function labelDevices(
   deps: Deps,
   name: string,
-  macs: readonly string[],
+  { macs, isConfirmed }: { readonly macs: readonly string[]; readonly isConfirmed: boolean },
   nowMs: number,
 ): Promise<{ changed: number }> {
   refuseGeneral(name);
@@ -84,6 +96,13 @@ export async function labelDevices(
     );
     const full = await findOverLabelled(trx, labelled, MAX_DEVICE_LABELS);
     if (full !== undefined) throw labelLimit(full);
+    if (!isConfirmed && labelled.length > 0)
+      await refuseUnconfirmed(deps, trx, {
+        label: name,
+        change: 'put_on',
+        which: { ids: labelled },
+        includesDrafts: false,
+      });
     await addAudit(trx, {
       atMs: nowMs,
       actor: 'admin',
@@ -95,16 +114,33 @@ export async function labelDevices(
   });
 }
 
-export async function labelDevice(deps: Deps, mac: string, name: string, nowMs: number): Promise<Device> {
-  await labelDevices(deps, name, [mac], nowMs);
+/** What a device wears or not, and whether the operator knows what that does to rollouts under way. */
+export interface Worn {
+  readonly mac: string;
+  readonly name: string;
+  readonly isConfirmed: boolean;
+}
+
+export async function labelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, nowMs: number): Promise<Device> {
+  await labelDevices(deps, name, { macs: [mac], isConfirmed }, nowMs);
   return viewOne(deps, deps.database.read, mac, nowMs);
 }
 
-/** Throws `device_unknown`, `label_unknown`; a label that the device does not wear is no error. */
-export async function unlabelDevice(deps: Deps, mac: string, name: string, nowMs: number): Promise<Device> {
+/**
+ * A label that the device does not wear is no error. Throws `device_unknown`, `label_unknown`, `confirmation_needed` where
+ * a rollout under way aims at it.
+ */
+export async function unlabelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, nowMs: number): Promise<Device> {
   return deps.database.write(async (trx) => {
     const device = await getRow(trx, mac);
     const label = await getLabel(trx, name);
+    if (!isConfirmed)
+      await refuseUnconfirmed(deps, trx, {
+        label: name,
+        change: 'take_off',
+        which: { ids: [device.id], labelId: label.id },
+        includesDrafts: false,
+      });
     const wasOn = await takeLabelOff(trx, label.id, device.id);
     if (wasOn)
       await addAudit(trx, {

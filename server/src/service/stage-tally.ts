@@ -6,17 +6,16 @@ import { GENERAL_LABEL } from '#protocol/words.ts';
 import { listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { type AnswerCount, countAnswers, countOpen, listAboutMacs } from '#server/db/stage-answers.ts';
-import { faultOf } from '#server/rollout/assignment.ts';
 import { isWithinPercentage } from '#server/rollout/bucket.ts';
-import { hasSample, judgeStage, type Tally, type Verdict } from '#server/rollout/gate.ts';
+import { type Answer, sumAnswers } from '#server/rollout/tally.ts';
+import { type GatedStage, judge, type Judgement, nextStep, type Step } from '#server/rollout/tend.ts';
 import type { Settings } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 
-export interface Judged {
+export interface Judged extends Judgement {
   readonly stage: Stage;
-  readonly tally: Tally;
-  readonly verdict: Verdict;
-  readonly hasSample: boolean;
+  /** What is done now. */
+  readonly step: Step;
 }
 
 /** Undefined where no stage is open, or the open one has no gate. */
@@ -28,19 +27,16 @@ export async function judgeRollout(
 ): Promise<Judged | undefined> {
   const opened = (await listStages(db, [row.id])).filter((stage) => stage.opened_at_ms !== null);
   const stage = opened.at(-1);
-  const gate = stage === undefined ? undefined : gateOf(stage);
-  if (stage === undefined || gate === undefined) return undefined;
-  const counts = tallyOf(await countAnswers(db, stage.id));
+  const gated = stage === undefined ? undefined : gatedStageOf(stage);
+  if (stage === undefined || gated === undefined) return undefined;
+  const counts = sumAnswers(gated.gate, (await countAnswers(db, stage.id, row.firmware_id)).map(toAnswer));
   // Once there are enough, it does not matter how many more are about: spares the one count that reads every device.
   const available =
-    counts.confirmed >= gate.min_confirmed
+    counts.confirmed >= gated.gate.min_confirmed
       ? counts.confirmed
       : await countAvailable(settings, db, row, { opened, stage, nowMs });
-  const tally = { ...counts, open: await countOpen(db, stage.id), available };
-  const reached = hasSample(gate, tally);
-  const sampleReachedAtMs = reached ? (stage.sample_reached_at_ms ?? undefined) : undefined;
-  const whole = { ...tally, sampleReachedAtMs };
-  return { stage, tally: whole, verdict: judgeStage(gate, whole, nowMs), hasSample: reached };
+  const judgement = judge(gated, { ...counts, open: await countOpen(db, stage.id), available }, nowMs);
+  return { ...judgement, stage, step: nextStep(gated, judgement) };
 }
 
 /** What was stored has passed the schema when it came in; what has not is no gate that could pass. */
@@ -48,28 +44,28 @@ export function gateOf(stage: Stage): Gate | undefined {
   return stage.gate === null ? undefined : Value.Parse(Gate, JSON.parse(stage.gate));
 }
 
-function tallyOf(counts: readonly AnswerCount[]): Pick<Tally, 'confirmed' | 'failed' | 'otherFailures' | 'silent'> {
-  const sum = (column: keyof Tally): number =>
-    counts.filter((row) => columnOf(row) === column).reduce((total, { count }) => total + count, 0);
-  return {
-    confirmed: sum('confirmed'),
-    failed: sum('failed'),
-    otherFailures: sum('otherFailures'),
-    silent: sum('silent'),
-  };
+function gatedStageOf(stage: Stage): GatedStage | undefined {
+  const gate = gateOf(stage);
+  const { name, promotion, sample_reached_at_ms } = stage;
+  return gate === undefined
+    ? undefined
+    : { name, promotion, gate, sampleReachedAtMs: sample_reached_at_ms ?? undefined };
 }
 
-function columnOf(row: AnswerCount): keyof Tally {
-  if (row.state === 'confirmed') return 'confirmed';
-  if (row.state === 'timed_out') return 'silent';
-  const isFirmware = faultOf(row.error_code ?? row.boot_cause ?? undefined) === 'firmware';
-  return isFirmware && row.is_acknowledged === 0 ? 'failed' : 'otherFailures';
+function toAnswer(row: AnswerCount): Answer & { readonly devices: number } {
+  return {
+    state: row.state,
+    cause: row.error_code ?? row.boot_cause ?? undefined,
+    isOwnFirmware: row.is_own_firmware === 1,
+    isAcknowledged: row.is_acknowledged === 1,
+    devices: row.count,
+  };
 }
 
 /**
  * Devices that can be part of the sample: they belong to an opened stage, did not get the build in an earlier one, did not
- * roll it back or refuse it, and were seen since the stage opened or are at least not silent. One that was never seen since
- * does not hold the stage up, and neither does one that cannot confirm any more.
+ * roll it back or refuse it, are not past the deadline of their offer, and were seen since the stage opened or are at least
+ * not silent. One that was never seen since does not hold the stage up, and neither does one that cannot confirm any more.
  */
 async function countAvailable(
   settings: Settings,
