@@ -228,7 +228,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     await server.admin('startRollout', { params: { name: `other-${name}` }, body: {} });
     await server.admin('setPilotReady', { params: { version: '1.1.0' }, query: { product: line.product }, body: {} });
     expect((await preview()).warnings[0]).toBe(
-      `rollout other-${name} (1.2.0) is running: complete or abort it before this one starts`,
+      `rollout other-${name} (1.2.0) is running and wants the same devices (5 now): complete or abort it before this one starts, or start with --supersede`,
     );
   });
 
