@@ -93,19 +93,7 @@ export function findLocalWindowFault(window: {
 
 /** Minutes that the clocks of this zone are ahead of UTC at this instant. */
 export function utcOffsetMin(timezone: string, atMs: number): number {
-  const parts = new Intl.DateTimeFormat('en-GB', {
-    timeZone: timezone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-  }).formatToParts(atMs);
-  const of = (type: Intl.DateTimeFormatPartTypes): number =>
-    Number(parts.find((part) => part.type === type)?.value ?? Number.NaN);
-  const localMs = Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'));
-  return Math.round((localMs - Math.floor(atMs / 60_000) * 60_000) / 60_000);
+  return Math.round((wallClockMs(timezone, atMs) - atMs) / 60_000);
 }
 
 function invalid(message: string): CronFault {

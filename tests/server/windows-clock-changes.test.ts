@@ -134,7 +134,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       await line.checkIn(mac, '1.1.0');
       await server.admin('labelDevice', { params: { mac, name: label } });
     }
-    for (const atMs of listInstants(change, 6)) {
+    for (const atMs of listInstants(change, 3)) {
       server.clock.nowMs = atMs;
       const seen: string[] = [];
       for (const { mac, cron } of shops) {

@@ -293,30 +293,34 @@ TEST_CASE("a window of the server is not overridden") {
   Fixture f;
   SUBCASE("by the longest deferral") { f.device.settings.longestDeferralS = 60; }
   SUBCASE("by the idle hours of the sketch") { f.device.settings.idleHours = {11, 13, 0}; }
-  SUBCASE("by apply()") {
-    f.device.settings.appliesByHand = true;
-    f.device.server.installWindow = kAtNight;
-    f.device.server.offer({"1.1.0", build("1.1.0")});
-    f.device.stopWhen = [&f](otter::Engine& engine) {
-      if (engine.status().state == State::staged) {
-        engine.apply();
-        if (f.device.server.date != kInIt) CHECK_FALSE(engine.isBusy());
-        // Once more at night: what was applied before is installed now.
-        if (f.device.server.checkIns() > 6) f.device.server.date = kInIt;
-      }
-      return f.device.server.checkIns() <= 6 && f.device.saw(Event::installing);
-    };
-    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
-    CHECK(f.device.server.checkIns() > 6);
-    CHECK(f.device.server.lastVersion() == "1.1.0");
-    return;
-  }
-  SUBCASE("by a time that nobody has told") {
-    f.device.server.date = "";
-    waitForWindow(f, R"({"from_minute":0,"duration_min":1440,"utc_offset_min":0})");
-    return;
-  }
   waitForWindow(f);
+}
+
+TEST_CASE("while nobody has told the time, a window of the server is closed, whatever its hours") {
+  Fixture f;
+  f.device.server.date = "";
+  waitForWindow(f, R"({"from_minute":0,"duration_min":1440,"utc_offset_min":0})");
+}
+
+TEST_CASE("apply() in a closed window of the server installs when it opens") {
+  Fixture f;
+  f.device.settings.appliesByHand = true;
+  f.device.server.installWindow = kAtNight;
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  f.device.stopWhen = [&f](otter::Engine& engine) {
+    if (engine.status().state == State::staged) {
+      if (f.device.server.date != kInIt) {
+        engine.apply();
+        CHECK_FALSE(engine.isBusy());
+      }
+      // Nobody applies it once more.
+      if (f.device.server.checkIns() > 6) f.device.server.date = kInIt;
+    }
+    return f.device.server.checkIns() <= 6 && f.device.saw(Event::installing);
+  };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(f.device.server.checkIns() > 6);
+  CHECK(f.device.server.lastVersion() == "1.1.0");
 }
 
 TEST_CASE("the idle hours and isIdle of the sketch hold inside a window of the server, too") {
