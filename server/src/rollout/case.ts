@@ -63,8 +63,14 @@ export function version({ target }: Case): string {
   return target?.firmware.version ?? 'none';
 }
 
-export function rolloutName({ target, facts }: Case): string {
-  return target?.rollout.name ?? facts.rollout?.name ?? 'none';
+/** Of the target. */
+export function rolloutName({ target }: Case): string {
+  return target?.rollout.name ?? 'none';
+}
+
+/** Of the open rollout that speaks for the device, whether it includes it or not. */
+export function openRollout({ facts }: Case): string {
+  return facts.rollout?.name ?? 'none';
 }
 
 export function chips({ target }: Case): string {

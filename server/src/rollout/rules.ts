@@ -8,6 +8,7 @@ import {
   isOutside,
   isStranded,
   openLabels,
+  openRollout,
   paceFacts,
   rolloutName,
   runs,
@@ -56,7 +57,7 @@ export const RULES = [
     when: 'the label of the open stage was put on the device after the stage had opened, and no stable build is newer than what it runs',
     matches: (c) => isOutside(c, 'label_too_new'),
     saw: stageFacts,
-    change: (c) => `the next stage of ${rolloutName(c)} opens`,
+    change: (c) => `the next stage of ${openRollout(c)} opens`,
   },
   {
     id: 'percentage_not_reached',
@@ -64,7 +65,7 @@ export const RULES = [
     when: 'the bucket of the device is above the percentage of the open stage, and no stable build is newer than what it runs',
     matches: (c) => isOutside(c, 'bucket_later'),
     saw: stageFacts,
-    change: (c) => `a stage of ${rolloutName(c)} with a larger percentage opens`,
+    change: (c) => `a stage of ${openRollout(c)} with a larger percentage opens`,
   },
   {
     id: 'not_in_stage',
@@ -73,7 +74,7 @@ export const RULES = [
     matches: (c) => isOutside(c, 'label_missing'),
     saw: stageFacts,
     change: (c) =>
-      `a stage of ${rolloutName(c)} for the device opens, or it wears ${openLabels(c)} when the next stage opens`,
+      `a stage of ${openRollout(c)} for the device opens, or it wears ${openLabels(c)} when the next stage opens`,
   },
   {
     id: 'nothing_to_offer',
