@@ -56,7 +56,12 @@ function addBuild(db: DatabaseSync, home: string, id: number, version: string, s
   writeFileSync(join(folder, 'image.bin'), bytes);
   const run = (sql: string, ...values: readonly (string | number | null)[]): void =>
     void db.prepare(sql).run(...values);
-  run(`insert into firmware values (?, 'default', ?, 'stable', '', 0, 1, 0, null, 0)`, id, version);
+  run(
+    `insert into firmware (id, product, version, channel, release_notes, security_version, pilot_ready, blocked, created_at_ms)
+     values (?, 'default', ?, 'stable', '', 0, 1, 0, 0)`,
+    id,
+    version,
+  );
   run(
     `insert into images values (?, ?, 'esp32', ?, ?, ?, null, ?, 0)`,
     id,
@@ -67,12 +72,14 @@ function addBuild(db: DatabaseSync, home: string, id: number, version: string, s
     JSON.stringify(blocks),
   );
   run(
-    `insert into rollouts values (?, ?, ?, 'default', 'pilot', 'general', ?, 'expand', 0, 0, null, null)`,
+    `insert into rollouts (id, name, firmware_id, product, pilot_label, target_label, status, stage, created_at_ms, started_at_ms)
+     values (?, ?, ?, 'default', 'pilot', 'general', ?, 'expand', 0, 0)`,
     id,
     version,
     id,
     status,
   );
-  run(`insert into stages values (?, ?, 1, 'pilot', 'pilot', 0, 0)`, id * 2 - 1, id);
-  run(`insert into stages values (?, ?, 2, 'expand', 'general', 0, null)`, id * 2, id);
+  const stage = `insert into stages (id, rollout_id, position, name, label, opened_at_ms) values (?, ?, ?, ?, ?, 0)`;
+  run(stage, id * 2 - 1, id, 1, 'pilot', 'pilot');
+  run(stage, id * 2, id, 2, 'expand', 'general');
 }

@@ -22,9 +22,11 @@ const TASKS = {
     ['node', 'simulator/demo.ts'],
   ],
   nightly: [
+    ['vitest', 'run', '--config', 'tests/nightly/nightly.config.ts'],
     ['node', 'bin/client.mjs', 'test'],
     ['node', 'bin/client.mjs', 'riscv'],
     ['node', 'bin/client.mjs', 'fuzz', '900'],
+    ['vitest', 'run', '--config', 'tests/simulator/grid.config.ts'],
   ],
   client: [['node', 'bin/client.mjs']],
   demo: [

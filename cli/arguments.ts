@@ -2,6 +2,7 @@
 // option's name. Whether a name exists is the server's word, not decided here.
 
 import { InvalidArgumentError } from '@commander-js/extra-typings';
+import { MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { parsePin, type Pin } from '#protocol/pinned-https.ts';
 import { MAC_PATTERN } from '#protocol/words.ts';
 
@@ -63,6 +64,32 @@ export function readLabelShare(text: string, before: readonly LabelShare[] = [])
   }
   if (before.some((one) => one.label === label)) throw new InvalidArgumentError(`Label ${label} is given twice.`);
   return [...before, { label, share: readPercentage(share) }];
+}
+
+export interface LabelCount {
+  readonly label: string;
+  readonly devices: number;
+}
+
+/** `pilot=20`, repeatable: each use adds to those before. */
+export function readLabelCount(text: string, before: readonly LabelCount[] = []): readonly LabelCount[] {
+  const [label = '', count, ...rest] = text.split('=');
+  if (label === '' || count === undefined || rest.length > 0) {
+    throw new InvalidArgumentError('It wants a label and how many devices wear it, for example pilot=20.');
+  }
+  if (before.some((one) => one.label === label)) throw new InvalidArgumentError(`Label ${label} is given twice.`);
+  return [...before, { label, devices: readInteger(count, 0, 65_536) }];
+}
+
+/** The time between two polls, within what a server may send. */
+export function readPollInterval(text: string): number {
+  const seconds = readDuration(text);
+  if (!(seconds >= MIN_POLL_INTERVAL_S && seconds <= MAX_POLL_INTERVAL_S)) {
+    throw new InvalidArgumentError(
+      `It wants a duration from ${MIN_POLL_INTERVAL_S}s to ${MAX_POLL_INTERVAL_S / 3600}h.`,
+    );
+  }
+  return seconds;
 }
 
 export function readPin(text: string): Pin {

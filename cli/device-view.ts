@@ -35,6 +35,7 @@ export function formatExplanation(explanation: Explanation, colors: Colors): str
   const outcome = explanation.version === null ? explanation.outcome : `${explanation.outcome} ${explanation.version}`;
   return [
     `${explanation.mac}: ${colors.bold(outcome)}, ${explanation.text} (${explanation.reason})`,
+    ...(explanation.to_change === null ? [] : [`what would change that: ${explanation.to_change}`]),
     formatTable(['', 'rule', 'what it saw'], rows, colors),
   ].join('\n\n');
 }

@@ -29,6 +29,7 @@ const OWN_CODES = {
   file_empty: EXIT.badInput,
   file_too_large: EXIT.badInput,
   file_unwritable: EXIT.badInput,
+  file_invalid: EXIT.badInput,
   token_file_exposed: EXIT.badInput,
   already_there: EXIT.badInput,
   argument_invalid: EXIT.badInput,
@@ -109,6 +110,9 @@ function exitCodeOf(status: number, code: string): ExitCode {
     case 'config_invalid':
     case 'start_refused':
       return EXIT.refusedToStart;
+    // The same code as where nobody can be asked before the request.
+    case 'confirmation_needed':
+      return EXIT.usage;
     case 'firmware_blocked':
       return EXIT.conflict;
     // The file says something else than the command: the input is wrong, not the state of the server.

@@ -2,8 +2,8 @@
 
 import { relativeTime } from '#cli/relative-time.ts';
 import { type Colors, formatBar, formatTable, printable, type Terminal } from '#cli/terminal.ts';
-import { assertNever } from '#protocol/errors.ts';
 import type { Rollout } from '#protocol/admin-api.ts';
+import { assertNever } from '#protocol/errors.ts';
 import { DEFAULT_PLAN } from '#protocol/plan.ts';
 
 const BAR_CELLS = 16;
@@ -37,7 +37,16 @@ export function formatAdoption(rollout: Rollout, nowMs: number, terminal: Termin
   });
   const halted = rollout.halted_reason === null ? [] : [`${colors.red('halted')}: ${printable(rollout.halted_reason)}`];
   const reason = rollout.ended_reason === null ? [] : [`reason: ${printable(rollout.ended_reason)}`];
-  return [head, table, ...gates, ...halted, ...reason].join('\n');
+  return [head, table, ...gates, ...halted, ...revertedLine(rollout, colors), ...reason].join('\n');
+}
+
+/** What becomes of the devices that run its build, where they are sent home. */
+export function revertedLine(rollout: Rollout, colors: Colors): readonly string[] {
+  if (rollout.reverted_at === null) return [];
+  const { version, reverts_to } = rollout;
+  return [
+    `${colors.red('reverted')}: devices that run ${version} ${reverts_to === null ? 'stay on it, for there is no prior stable build' : `are offered ${reverts_to} with their next check`}`,
+  ];
 }
 
 /** One line for a log: `canary pilot: targeted 5, offered 1, ...`; only what is not zero. */

@@ -2,8 +2,14 @@
 
 import { type Static, type TSchema, Type } from 'typebox';
 import { Event } from '#protocol/events.ts';
-import { MAX_DESCRIPTION_CHARS, MAX_NOTES_CHARS } from '#protocol/limits.ts';
-import { Gate, Plan, PROMOTIONS } from '#protocol/plan.ts';
+import {
+  MAX_CRON_CHARS,
+  MAX_DESCRIPTION_CHARS,
+  MAX_NOTES_CHARS,
+  MAX_TIMEZONE_CHARS,
+  MAX_WINDOW_S,
+} from '#protocol/limits.ts';
+import { Gate, Plan, PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
 import { Chip, Instant, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const Nullable = <T extends TSchema>(schema: T, options = {}) => Type.Union([schema, Type.Null()], options);
@@ -100,6 +106,7 @@ export const Explanation = Type.Object(
     outcome: oneOf(['install', 'rollback', 'hold']),
     reason: Type.String(),
     text: Type.String({ description: 'the reason as a sentence, with the facts of this device' }),
+    to_change: Nullable(Type.String({ description: 'what would have to change for it to be offered something' })),
     version: Nullable(Type.String()),
     rules: Type.Array(
       Type.Object({
@@ -114,7 +121,13 @@ export const Explanation = Type.Object(
 export type Explanation = Static<typeof Explanation>;
 
 export const Label = Type.Object(
-  { name: Name, description: Type.String(), devices: Count, created_at: Instant },
+  {
+    name: Name,
+    description: Type.String(),
+    timezone: Nullable(Type.String(), { description: 'of the devices that wear it, for device-local windows' }),
+    devices: Count,
+    created_at: Instant,
+  },
   { $id: 'Label' },
 );
 export type Label = Static<typeof Label>;
@@ -135,6 +148,7 @@ export const Firmware = Type.Object(
     release_notes: Type.String(),
     security_version: Type.Integer({ minimum: 0 }),
     pilot_ready: Type.Boolean(),
+    must_pass: Type.Boolean({ description: 'a stepping stone: older devices do not skip it' }),
     blocked: Type.Boolean(),
     blocked_reason: Nullable(Type.String()),
     stable: Type.Boolean({ description: 'the newest build of its product whose rollout completed' }),
@@ -198,6 +212,8 @@ export const Rollout = Type.Object(
     ended_reason: Nullable(Type.String()),
     halted_at: Nullable(Instant),
     halted_reason: Nullable(Type.String()),
+    reverted_at: Nullable(Instant, { description: 'since then devices that run its build are sent home' }),
+    reverts_to: Nullable(Type.String(), { description: 'version that they are offered; null: there is none' }),
     stages: Type.Array(
       Type.Object({
         stage: Name,
@@ -205,6 +221,9 @@ export const Rollout = Type.Object(
         percentage: Type.Integer({ minimum: 1, maximum: 100 }),
         promotion: oneOf(PROMOTIONS),
         gate: Nullable(Gate),
+        window: Nullable(PlanWindow),
+        max_in_flight: Nullable(Count),
+        max_offers_per_minute: Nullable(Count),
         verdict: Nullable(
           Type.Object({
             state: oneOf(GATE_STATES),
@@ -222,6 +241,64 @@ export const Rollout = Type.Object(
 );
 export type Rollout = Static<typeof Rollout>;
 
+const Examples = Type.Array(Mac, { description: 'up to 10 of them' });
+
+export const RolloutPreview = Type.Object(
+  {
+    rollout: RolloutName,
+    product: Name,
+    version: Version,
+    status: oneOf(ROLLOUT_STATUSES),
+    stages: Type.Array(
+      Type.Object({
+        stage: Name,
+        label: Name,
+        percentage: Type.Integer({ minimum: 1, maximum: 100 }),
+        opened: Type.Boolean(),
+        devices: Type.Integer({ minimum: 0, description: 'that no earlier stage takes, and that would be offered it' }),
+        silent: Type.Integer({ minimum: 0, description: 'those of them that have missed three polls' }),
+        examples: Examples,
+      }),
+    ),
+    left_out: Type.Array(
+      Type.Object({
+        reason: Type.String({ description: 'the rule that holds' }),
+        text: Type.String({ description: 'the same as a sentence' }),
+        devices: Count,
+        examples: Examples,
+      }),
+      { description: 'devices that belong to a stage and would not be offered the build all the same' },
+    ),
+    not_in_any_stage: Count,
+    total: Type.Integer({ minimum: 0, description: 'devices of the product' }),
+    warnings: Type.Array(Type.String()),
+  },
+  { $id: 'RolloutPreview' },
+);
+export type RolloutPreview = Static<typeof RolloutPreview>;
+
+const PLAN_SOURCES = ['built_in', 'file', 'api'] as const;
+
+export const ListedPlan = Type.Object(
+  {
+    ...Plan.properties,
+    source: Type.Unsafe<(typeof PLAN_SOURCES)[number]>({
+      type: 'string',
+      enum: [...PLAN_SOURCES],
+      description: '`file`: it stands in config/plans.yaml and is changed there',
+    }),
+  },
+  { $id: 'ListedPlan' },
+);
+export type ListedPlan = Static<typeof ListedPlan>;
+
+/** A plan as people write it; its name stands in the address. A member that no plan has is refused, at every depth. */
+export const NewPlan = Type.Object(
+  { description: Type.Optional(Line), stages: closed(Plan.properties.stages) },
+  { additionalProperties: false },
+);
+export type NewPlan = Static<typeof NewPlan>;
+
 export const Schedule = Type.Object(
   {
     name: Name,
@@ -234,6 +311,7 @@ export const Schedule = Type.Object(
     missed: oneOf(MISSED_POLICIES),
     grace_s: Type.Integer({ minimum: 0 }),
     duration_s: Nullable(Type.Integer({ minimum: 60 })),
+    device_local: Type.Boolean({ description: 'of a window: the hours are those of the day of the device' }),
     source: oneOf(['file', 'api']),
     next_run_at: Nullable(Instant),
     last_run_at: Nullable(Instant),
@@ -246,15 +324,16 @@ export type Schedule = Static<typeof Schedule>;
 export const NewSchedule = Type.Object(
   {
     name: Name,
-    cron: Type.String({ maxLength: 100 }),
-    timezone: Type.Optional(Type.String({ maxLength: 64 })),
+    cron: Type.String({ maxLength: MAX_CRON_CHARS }),
+    timezone: Type.Optional(Type.String({ maxLength: MAX_TIMEZONE_CHARS })),
     action: oneOf(SCHEDULE_ACTIONS),
     rollout: Type.Optional(RolloutName),
     label: Type.Optional(Name),
     enabled: Type.Optional(Type.Boolean()),
     missed: Type.Optional(oneOf(MISSED_POLICIES)),
     grace_s: Type.Optional(Type.Integer({ minimum: 0, maximum: 604_800 })),
-    duration_s: Type.Optional(Type.Integer({ minimum: 60, maximum: 604_800 })),
+    duration_s: Type.Optional(Type.Integer({ minimum: 60, maximum: MAX_WINDOW_S })),
+    device_local: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },
 );
@@ -300,10 +379,22 @@ export const ADMIN_SCHEMAS = [
   Firmware,
   UploadAnswer,
   BlockAnswer,
-  Plan,
+  ListedPlan,
   Rollout,
+  RolloutPreview,
   Schedule,
   AuditEntry,
   Event,
   ServerStatus,
 ] as const;
+
+/** The same schema, with members that it does not name refused. */
+function closed<T extends TSchema>(schema: T) {
+  const close = (_: string, part: unknown): unknown =>
+    isObjectSchema(part) ? { ...part, additionalProperties: false } : part;
+  return Type.Unsafe<Static<T>>(JSON.parse(JSON.stringify(schema), close));
+}
+
+function isObjectSchema(part: unknown): part is object {
+  return typeof part === 'object' && part !== null && 'type' in part && part.type === 'object';
+}

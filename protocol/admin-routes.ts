@@ -14,16 +14,19 @@ import {
   Firmware,
   Label,
   Line,
+  ListedPlan,
+  NewPlan,
   NewSchedule,
   Notes,
   ROLLOUT_STATUSES,
   Rollout,
+  RolloutPreview,
   Schedule,
   ServerStatus,
   UploadAnswer,
 } from '#protocol/admin-api.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/events.ts';
-import { Plan } from '#protocol/plan.ts';
+import { MAX_TIMEZONE_CHARS } from '#protocol/limits.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const ADMIN_PREFIX = '/api/v1/admin';
@@ -95,7 +98,14 @@ const eventFilter = {
     Type.String({ description: 'only events after this id; `0` is before the first one', maxLength: 40 }),
   ),
 };
+const timezone = Type.String({ maxLength: MAX_TIMEZONE_CHARS, examples: ['Europe/Berlin'] });
 const reason = Type.Object({ reason: Type.Optional(Line) }, strict);
+
+const CONFIRM = 'do it although a rollout under way has a stage for this label';
+const confirm = Type.Object(
+  { confirm: Type.Optional(Type.Unsafe<'true' | 'false'>({ ...oneOf(['true', 'false']), description: CONFIRM })) },
+  strict,
+);
 
 interface RouteExtras<P extends TObject, Q extends TObject, B extends TSchema> {
   readonly params?: P;
@@ -167,9 +177,11 @@ export const adminRoutes = {
   ),
   labelDevice: route('PUT', '/devices/:mac/labels/:name', 'Put a label on a device', ref(Device), {
     params: Type.Object({ mac: Mac, name: Name }),
+    query: confirm,
   }),
   unlabelDevice: route('DELETE', '/devices/:mac/labels/:name', 'Take a label off a device', ref(Device), {
     params: Type.Object({ mac: Mac, name: Name }),
+    query: confirm,
   }),
   clearKnownBad: route(
     'DELETE',
@@ -184,15 +196,25 @@ export const adminRoutes = {
 
   listLabels: route('GET', '/labels', 'Labels; sort by name', page(ref(Label)), { query: Type.Object(paging, strict) }),
   createLabel: route('POST', '/labels', 'Create a label', ref(Label), {
-    body: Type.Object({ name: Name, description: Type.Optional(Line) }, strict),
+    body: Type.Object({ name: Name, description: Type.Optional(Line), timezone: Type.Optional(timezone) }, strict),
     status: 201,
+  }),
+  updateLabel: route('PATCH', '/labels/:name', 'Change what a label says of itself and of its devices', ref(Label), {
+    params: named,
+    body: Type.Object(
+      {
+        description: Type.Optional(Line),
+        timezone: Type.Optional(Type.Union([timezone, Type.Null()])),
+      },
+      strict,
+    ),
   }),
   deleteLabel: route(
     'DELETE',
     '/labels/:name',
     'Delete a label and take it off every device',
     Type.Object({ devices: Type.Integer() }),
-    { params: named },
+    { params: named, query: confirm },
   ),
   labelDevices: route(
     'POST',
@@ -201,7 +223,13 @@ export const adminRoutes = {
     Type.Object({ changed: Type.Integer() }),
     {
       params: named,
-      body: Type.Object({ macs: Type.Array(Mac, { minItems: 1, maxItems: 1000 }) }, strict),
+      body: Type.Object(
+        {
+          macs: Type.Array(Mac, { minItems: 1, maxItems: 1000 }),
+          confirm: Type.Optional(Type.Boolean({ description: CONFIRM })),
+        },
+        strict,
+      ),
     },
   ),
 
@@ -258,6 +286,17 @@ export const adminRoutes = {
       body: Type.Object({ ready: Type.Optional(Type.Boolean()) }, strict),
     },
   ),
+  setMustPass: route(
+    'POST',
+    '/firmware/:version/must-pass',
+    'Make a firmware a stepping stone: devices that are older do not skip it (or lift that)',
+    ref(Firmware),
+    {
+      params: firmwareVersion,
+      query: Type.Object(product, strict),
+      body: Type.Object({ must_pass: Type.Optional(Type.Boolean()) }, strict),
+    },
+  ),
   blockFirmware: route(
     'POST',
     '/firmware/:version/block',
@@ -278,9 +317,23 @@ export const adminRoutes = {
     'GET',
     '/plans',
     'The plans that a rollout can be made from',
-    Type.Object({ items: Type.Array(ref(Plan)) }),
+    Type.Object({ items: Type.Array(ref(ListedPlan)) }),
   ),
-  getPlan: route('GET', '/plans/:name', 'One plan with its stages', ref(Plan), { params: named }),
+  getPlan: route('GET', '/plans/:name', 'One plan with its stages', ref(ListedPlan), { params: named }),
+  setPlan: route(
+    'PUT',
+    '/plans/:name',
+    'Make a plan, or put another in its place; rollouts keep the copy that they were made from',
+    ref(ListedPlan),
+    { params: named, body: NewPlan },
+  ),
+  deletePlan: route(
+    'DELETE',
+    '/plans/:name',
+    'Remove a plan that was made by this API; rollouts keep their copy',
+    Type.Object({ name: Type.String() }),
+    { params: named },
+  ),
 
   listRollouts: route('GET', '/rollouts', 'Rollouts; sort by created_at, name', page(ref(Rollout)), {
     query: Type.Object({ ...paging, ...product, status: Type.Optional(oneOf(ROLLOUT_STATUSES)) }, strict),
@@ -301,9 +354,34 @@ export const adminRoutes = {
   getRollout: route('GET', '/rollouts/:name', 'One rollout with the adoption of each stage', ref(Rollout), {
     params: rolloutName,
   }),
+  previewRollout: route(
+    'GET',
+    '/rollouts/:name/preview',
+    'Which devices each stage would take, and who is left out and why',
+    ref(RolloutPreview),
+    { params: rolloutName },
+  ),
+  getPreviewDevices: route(
+    'GET',
+    '/rollouts/:name/preview/devices',
+    'The devices that one stage would take',
+    page(Mac),
+    {
+      params: rolloutName,
+      query: Type.Object({ stage: Name, limit: paging.limit, cursor: paging.cursor }, strict),
+    },
+  ),
   startRollout: route('POST', '/rollouts/:name/start', 'Open the first stage', ref(Rollout), {
     params: rolloutName,
-    body: reason,
+    body: Type.Object(
+      {
+        reason: Type.Optional(Line),
+        supersede: Type.Optional(
+          Type.Boolean({ description: 'open rollouts that want the same devices end for those devices' }),
+        ),
+      },
+      strict,
+    ),
   }),
   promoteRollout: route(
     'POST',
@@ -328,8 +406,27 @@ export const adminRoutes = {
   ),
   abortRollout: route('POST', '/rollouts/:name/abort', 'End a rollout; devices keep what they run', ref(Rollout), {
     params: rolloutName,
-    body: reason,
+    body: Type.Object(
+      {
+        reason: Type.Optional(Line),
+        revert: Type.Optional(
+          Type.Boolean({ description: 'devices that run its build are offered the prior stable one' }),
+        ),
+      },
+      strict,
+    ),
   }),
+
+  retryRollout: route(
+    'POST',
+    '/rollouts/:name/retry',
+    'Forgive the earlier failures of devices that failed by network or device: they are offered the build again',
+    Type.Object({
+      devices: Type.Integer({ minimum: 0, description: 'devices of which failures were forgiven' }),
+      examples: Type.Array(Mac, { description: 'up to 10 of them' }),
+    }),
+    { params: rolloutName, body: reason },
+  ),
 
   listAssignments: route('GET', '/assignments', 'Assignments; sort by id', page(ref(Assignment)), {
     query: Type.Object(

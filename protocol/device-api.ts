@@ -89,6 +89,32 @@ const NoUpdate = Type.Object({
   poll_interval_s: PollInterval,
 });
 
+/** No board is further ahead of UTC, or behind it, than 14 hours. */
+const MOST_UTC_OFFSET_MIN = 840;
+const MINUTES_OF_DAY = 1_440;
+
+export const InstallWindow = Type.Object(
+  {
+    from_minute: Type.Integer({
+      minimum: 0,
+      maximum: MINUTES_OF_DAY - 1,
+      description: 'minute of the day of the board at which it opens',
+    }),
+    duration_min: Type.Integer({
+      minimum: 1,
+      maximum: MINUTES_OF_DAY,
+      description: 'minutes for which it stays open; it may pass midnight',
+    }),
+    utc_offset_min: Type.Integer({
+      minimum: -MOST_UTC_OFFSET_MIN,
+      maximum: MOST_UTC_OFFSET_MIN,
+      description: 'minutes that the clock of the board is ahead of UTC',
+    }),
+  },
+  { description: 'the board downloads at once, and installs only while this window is open' },
+);
+export type InstallWindow = Static<typeof InstallWindow>;
+
 export const Offer = Type.Object({
   update_available: Type.Literal(true),
   reason: Type.String(),
@@ -101,6 +127,7 @@ export const Offer = Type.Object({
     description: 'path on the same server',
     examples: ['/firmware/thermostat/1.4.0/esp32/image.bin'],
   }),
+  install_window: Type.Optional(InstallWindow),
 });
 
 export const CheckUpdateAnswer = Type.Union([NoUpdate, Offer], { $id: 'CheckUpdateAnswer' });

@@ -1,7 +1,8 @@
 // What can go wrong on a board: one table for server, simulator and Arduino client. `fault` says whose doing it was;
-// only faults of the firmware count against a rollout or make a build known bad at once.
+// only faults of the firmware make a build known bad at once, and only they count against a rollout unless its gate says otherwise.
 
-type Fault = 'network' | 'device' | 'firmware' | 'server';
+export const FAULTS = ['firmware', 'device', 'network', 'server'] as const;
+export type Fault = (typeof FAULTS)[number];
 
 export interface DeviceError {
   readonly number: number;

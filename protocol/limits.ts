@@ -90,12 +90,23 @@ export const DEFAULT_PAGE = 50;
 export const FIRST_BACK_OFF_MS = 60_000;
 export const LAST_BACK_OFF_MS = 6 * 3_600_000;
 
-/** Most stages of a plan, and most plans in `config/plans.yaml`. */
+/** Most stages of a plan; most plans in `config/plans.yaml`, and as many again made by the API. */
 export const MAX_PLAN_STAGES = 10;
 export const MAX_PLANS = 100;
 
 /** Longest time that a stage soaks, in seconds: 30 days. */
 export const MAX_SOAK_S = 2_592_000;
+
+/** Longest cron line and longest name of a time zone. */
+export const MAX_CRON_CHARS = 100;
+export const MAX_TIMEZONE_CHARS = 64;
+
+/** Longest window, in seconds: 7 days. */
+export const MAX_WINDOW_S = 604_800;
+
+/** A device that an open stage waits for polls so many times as often, one for which nothing is due so many times as seldom. */
+export const POLL_HASTE = 4;
+export const POLL_REST = 2;
 
 /** A build that failed this often on one device (faults of firmware or device) is known bad there. */
 export const KNOWN_BAD_FAILURES = 3;

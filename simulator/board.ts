@@ -2,12 +2,15 @@
 // an offer that a board makes for itself. It never talks to a server, draws no chance and knows nothing of rollouts.
 
 import semver from 'semver';
-import type { CheckUpdateRequest, Offer } from '#protocol/device-api.ts';
+import type { CheckUpdateRequest, InstallWindow, Offer } from '#protocol/device-api.ts';
 import type { DeviceErrorName } from '#protocol/device-errors.ts';
 import { matchesLabelRule } from '#protocol/label-rule.ts';
 import { MAX_IMAGE_BYTES, MAX_SECURITY_VERSION_STEP, MIN_IMAGE_BYTES } from '#protocol/limits.ts';
 import type { Manifest } from '#protocol/manifest.ts';
 import { SEMVER_PATTERN } from '#protocol/words.ts';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 1_440 * MINUTE_MS;
 
 /** One program in a slot. The digest of the first one is unknown: it was flashed by cable. */
 interface Build {
@@ -96,6 +99,17 @@ export function vetOffer(
   const step = manifest.security_version - board.securityFloor;
   if (!(step >= 0 && step <= MAX_SECURITY_VERSION_STEP)) return 'security_version';
   return undefined;
+}
+
+/**
+ * How long the board waits until it may install, in milliseconds; 0: now. Follows docs/device-protocol.md, as
+ * `isInInstallWindow` in client/src/core does.
+ */
+export function waitForWindowMs(window: InstallWindow | undefined, nowMs: number): number {
+  if (window === undefined) return 0;
+  const localMs = nowMs + window.utc_offset_min * MINUTE_MS;
+  const sinceOpenMs = (((localMs - window.from_minute * MINUTE_MS) % DAY_MS) + DAY_MS) % DAY_MS;
+  return sinceOpenMs < window.duration_min * MINUTE_MS ? 0 : DAY_MS - sinceOpenMs;
 }
 
 /** The bootloader starts the new image; until `confirm` the next reset goes back. */

@@ -151,6 +151,8 @@ export class DemoScreen {
         return { text: version, color: version === fleet.newVersion ? green : cyan };
       case 'downloading':
         return { text: `↓ ${Math.floor(device.downloadedShare * 100)} %`, color: yellow };
+      case 'waiting':
+        return { text: 'waits', color: yellow };
       case 'installing':
         return { text: 'restart', color: yellow };
       case 'trial':
@@ -176,6 +178,7 @@ function summary({ devices }: DemoFleetView): string {
   const count = (phase: Phase): number => devices.filter((device) => device.phase === phase).length;
   const busy = [
     [count('downloading'), 'downloading'],
+    [count('waiting'), 'waiting for their window'],
     [count('installing'), 'restarting'],
     [count('trial'), 'on trial'],
     [count('offline'), 'offline'],

@@ -12,7 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { Assignment, Device } from '#protocol/admin-api.ts';
+import { Assignment, Device, Rollout } from '#protocol/admin-api.ts';
 import { adminRoutes } from '#protocol/admin-routes.ts';
 import { parsePin, type Pin, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
 
@@ -33,6 +33,7 @@ export interface Whereabouts {
 
 /** The parts of a page that the demo reads. */
 const DevicePage = Type.Object({ items: Type.Array(Type.Pick(Device, ['mac', 'current_version'])) });
+const RolloutStatus = Type.Pick(Rollout, ['status']);
 const AssignmentPage = Type.Object({ items: Type.Array(Type.Pick(Assignment, ['mac', 'state'])) });
 
 export class DemoServer {
@@ -117,6 +118,11 @@ export class DemoServer {
       version,
       state: assignments.items.find((one) => one.mac === mac)?.state,
     }));
+  }
+
+  /** Asks the admin API how a rollout stands. */
+  async rollout(name: string): Promise<{ readonly status: string }> {
+    return Value.Parse(RolloutStatus, await this.#get(adminRoutes.getRollout.path.replace(':name', name)));
   }
 
   /** Stops the server as Ctrl-C does and removes its home. */

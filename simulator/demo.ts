@@ -11,7 +11,8 @@ import { encodeFirmwareMarker } from '#protocol/firmware-marker.ts';
 import { DemoScreen } from '#simulator/demo-screen.ts';
 import { DemoFailure, DemoServer, type Whereabouts } from '#simulator/demo-server.ts';
 import { putAmongConstants, resealEspImage } from '#simulator/esp-image-maker.ts';
-import { Fleet, fleetMacs } from '#simulator/fleet.ts';
+import { Fleet } from '#simulator/fleet.ts';
+import { fleetMacs } from '#simulator/macs.ts';
 import { LibraryBoard } from '#simulator/library-board.ts';
 import { NO_MISHAPS } from '#simulator/mishaps.ts';
 
@@ -30,6 +31,8 @@ const PRODUCT = 'thermostat';
 const OLD = '1.0.0';
 const NEW = '1.1.0';
 const BAD = '1.2.0';
+/** The rollout of the bad build, as it is called by itself. */
+const CAREFUL = `${PRODUCT}-${BAD}-careful`;
 const PACE = { pollIntervalS: 1, scale: 0.1 } as const;
 const ACT_TIMEOUT_MS = 60_000;
 const CHECK_INTERVAL_MS = 250;
@@ -113,27 +116,37 @@ const ACTS: readonly Act[] = [
     done: 'the server knows of every device why',
   },
   {
-    title: `5/6  Pilot again: ${BAD} crashes on the board that runs the Arduino library`,
-    play: async ({ otter, screen, libraryBoard }) => {
+    title: `5/6  Second act: ${BAD} is bad, and nobody watches; the plan \`careful\` does`,
+    play: async (demo) => {
+      const { otter, screen, libraryBoard } = demo;
+      // Without the library board the unlucky one plays its part: every new build crashes on it.
+      if (libraryBoard === undefined) await otter('device', 'label', MACS[UNLUCKY] ?? '', 'pilot');
       await otter('firmware', 'add', `${PRODUCT}-${BAD}.bin`, '--ready');
-      await otter('rollout', 'create', '--firmware', BAD, '--name', 'third');
-      await otter('rollout', 'start', 'third');
-      if (libraryBoard === undefined) screen.say('It could not be built here, so nobody crashes this time.');
-      else screen.say('Its bootloader goes back, and the old build says at its next check-in what happened.');
+      await otter('rollout', 'create', '--firmware', BAD, '--plan', 'careful');
+      await otter('rollout', 'preview', CAREFUL);
+      await otter('rollout', 'start', CAREFUL);
+      screen.say(
+        'It crashes on one board, whose bootloader goes back. At its next check the server halts the rollout.',
+      );
+      await waitForHalt(demo);
+      await otter('rollout', 'show', CAREFUL);
+      screen.say(`The boards of the pilot on which ${BAD} seemed to work are sent home all the same.`);
     },
-    expected: (index) => ({ version: index < PILOTS ? BAD : index === UNLUCKY ? OLD : NEW }),
+    expected: (index) => (index === UNLUCKY ? { version: OLD } : { version: NEW, state: 'confirmed' }),
     expectedOfLibrary: { version: NEW, state: 'rolled_back' },
-    done: `the library board is back on ${NEW}, and the server knows why`,
+    done: `${BAD} never left the pilot, and nobody runs it any more`,
   },
   {
-    title: `6/6  Ask that board, and block ${BAD}: the pilot goes home to ${NEW}`,
+    title: '6/6  In the morning somebody asks what happened',
     play: async ({ otter, libraryBoard }) => {
-      if (libraryBoard !== undefined) await otter('device', 'show', LIBRARY_MAC);
-      await otter('firmware', 'block', BAD, '--reason', 'crashes', '--yes');
+      const crashed = libraryBoard === undefined ? (MACS[UNLUCKY] ?? '') : LIBRARY_MAC;
+      await otter('device', 'show', crashed);
+      await otter('device', 'explain', crashed);
+      await otter('rollout', 'abort', CAREFUL, '--reason', 'crashes at start, fixed in 1.2.1', '--yes');
     },
     expected: (index) => ({ version: index === UNLUCKY ? OLD : NEW }),
     expectedOfLibrary: { version: NEW },
-    done: `nobody runs ${BAD} any more`,
+    done: 'the server knows of every device what it did and why',
   },
 ];
 
@@ -217,6 +230,18 @@ async function waitForFleet(
         `after ${ACT_TIMEOUT_MS / 1000} s not every device is where it should be:\n${astray.join('\n')}`,
       );
     }
+    await delay(CHECK_INTERVAL_MS, undefined, { signal });
+  }
+}
+
+/** Waits until the gate has halted the rollout of the bad build. */
+async function waitForHalt({ server, signal }: Demo): Promise<void> {
+  const endsAtMs = Date.now() + ACT_TIMEOUT_MS;
+  for (;;) {
+    const { status } = await server.rollout(CAREFUL);
+    if (status === 'halted') return;
+    if (Date.now() >= endsAtMs)
+      throw new DemoFailure(`after ${ACT_TIMEOUT_MS / 1000} s rollout ${CAREFUL} is ${status}, expected halted`);
     await delay(CHECK_INTERVAL_MS, undefined, { signal });
   }
 }

@@ -5,7 +5,7 @@
 import type { CheckUpdateAnswer, Offer, ReportStatus } from '#protocol/device-api.ts';
 import type { DeviceErrorName } from '#protocol/device-errors.ts';
 import { MAX_DETAIL_CHARS } from '#protocol/limits.ts';
-import { type Board, bootTrial, checkInOf, confirm, rollBack, vetOffer } from '#simulator/board.ts';
+import { type Board, bootTrial, checkInOf, confirm, rollBack, vetOffer, waitForWindowMs } from '#simulator/board.ts';
 import { BoardError, type DeviceClient, type Report, toBoardError } from '#simulator/device-client.ts';
 import { downloadImage } from '#simulator/download.ts';
 import { type Chances, drawLuck, type Luck, TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
@@ -23,12 +23,15 @@ import {
 import type { Random } from '#simulator/random.ts';
 import type { Slot } from '#simulator/slot.ts';
 
-/** What the board is doing, for people who watch. `offline`: the last poll or download failed. */
-export type Phase = 'off' | 'idle' | 'downloading' | 'installing' | 'trial' | 'rolled_back' | 'offline' | 'silent';
+/** What the board is doing, for people who watch. `waiting`: for the window of a build that it has. `offline`: the last poll or download failed. */
+export type Phase =
+  'off' | 'idle' | 'downloading' | 'waiting' | 'installing' | 'trial' | 'rolled_back' | 'offline' | 'silent';
 
 /** What one poll came to. */
 export type PollOutcome =
   | { readonly kind: 'nothing'; readonly reason: string; readonly pollIntervalS: number }
+  /** The build is in the slot; its window opens later. The next poll is due when it does, or as the server says. */
+  | { readonly kind: 'waiting'; readonly pollIntervalS: number }
   | { readonly kind: 'installed'; readonly version: string; readonly pollIntervalS: number }
   | { readonly kind: 'rejected' | 'rolled_back'; readonly code: DeviceErrorName; readonly pollIntervalS: number }
   | { readonly kind: 'failed'; readonly error: BoardError }
@@ -41,6 +44,8 @@ export interface SimulatedDeviceOptions {
   readonly random: Random;
   readonly chances: Chances;
   readonly pace: Pace;
+  /** UTC milliseconds, for windows; the clock of this computer unless it is given. */
+  readonly clock?: () => number;
   /** Called after every poll. */
   readonly onPoll?: (outcome: PollOutcome) => void;
 }
@@ -59,6 +64,8 @@ export class SimulatedDevice {
   #board: Board;
   #phase: Phase = 'off';
   #downloadedShare = 0;
+  /** The verified image in the slot that waits to be installed, and what the board will meet then. */
+  #staged: { readonly sha256: string; readonly luck: Luck } | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: SimulatedDeviceOptions) {
@@ -141,7 +148,9 @@ export class SimulatedDevice {
   /** From an offer to a confirmed build, or to the reason why not. A failed download is reported before it is thrown. */
   async #update(offer: Offer): Promise<PollOutcome> {
     const pollIntervalS = offer.poll_interval_s;
-    const luck = drawLuck(this.#options.chances, offer.manifest.size_bytes, this.#luck);
+    const { sha256, size_bytes } = offer.manifest;
+    const staged = this.#staged?.sha256 === sha256 ? this.#staged : undefined;
+    const luck = staged?.luck ?? drawLuck(this.#options.chances, size_bytes, this.#luck);
     const refusal = vetOffer(this.#board, offer);
     if (refusal !== undefined) {
       await this.#report(offer, 'rejected', refusal);
@@ -151,7 +160,17 @@ export class SimulatedDevice {
       this.#phase = 'silent';
       return { kind: 'silent' };
     }
-    await this.#download(offer, luck);
+    if (staged === undefined) {
+      this.#staged = undefined;
+      await this.#download(offer, luck);
+      this.#staged = { sha256, luck };
+    }
+    const waitMs = waitForWindowMs(offer.install_window, this.#options.clock?.() ?? Date.now());
+    if (waitMs > 0) {
+      this.#phase = 'waiting';
+      return { kind: 'waiting', pollIntervalS: Math.min(pollIntervalS, Math.ceil(waitMs / 1000)) };
+    }
+    this.#staged = undefined;
     await this.#install(offer);
     const failure = await this.#tryOut(luck.trialFailure);
     if (failure !== undefined) return await this.#fallBack(offer, failure);

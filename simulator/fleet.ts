@@ -6,6 +6,7 @@ import { type Pin, PinnedAgent } from '#protocol/pinned-https.ts';
 import { newBoard } from '#simulator/board.ts';
 import { DeviceClient } from '#simulator/device-client.ts';
 import { type PollOutcome, SimulatedDevice } from '#simulator/device.ts';
+import { fleetMacs } from '#simulator/macs.ts';
 import type { Chances } from '#simulator/mishaps.ts';
 import type { Pace } from '#simulator/pace.ts';
 import { Random } from '#simulator/random.ts';
@@ -38,9 +39,6 @@ export interface FleetSnapshot {
   /** Why the latest poll failed, for the person who typed a wrong token; undefined: none failed. */
   readonly lastError: string | undefined;
 }
-
-/** Most boards of one fleet: the index takes two bytes of the MAC. */
-export const MAX_FLEET = 65_536;
 
 /** Connections that may be opening at once: a handshake costs both sides about a millisecond of processor time. */
 const MAX_OPENING = 32;
@@ -115,19 +113,6 @@ export class Fleet {
     this.#errors += 1;
     this.#lastError = `${outcome.error.code}: ${outcome.error.message}`;
   }
-}
-
-/**
- * The MACs of a fleet: prefix 02:07 (locally administered, IEEE 802-2014 section 8.2, so that no real board has one), two
- * bytes from the seed, two bytes of index. Throws a RangeError for more than MAX_FLEET.
- */
-export function fleetMacs(seed: number, devices: number): readonly string[] {
-  if (!(devices <= MAX_FLEET)) throw new RangeError(`a fleet has at most ${MAX_FLEET} devices, not ${devices}`);
-  const ofSeed = new Random(seed).fork('macs').integer(0x1_0000);
-  return Array.from({ length: devices }, (_, index) => {
-    const bytes = [0x02, 0x07, ofSeed >> 8, ofSeed & 0xff, index >> 8, index & 0xff];
-    return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
-  });
 }
 
 function slotPath(folder: string, mac: string): string {

@@ -2,7 +2,8 @@
 // caller, an operator, puts the labels on. It never speaks the admin API and prints nothing.
 
 import type { Pin } from '#protocol/pinned-https.ts';
-import { Fleet, fleetMacs, type FleetSnapshot } from '#simulator/fleet.ts';
+import { Fleet, type FleetSnapshot } from '#simulator/fleet.ts';
+import { fleetMacs } from '#simulator/macs.ts';
 import { type Pace, REAL_TIME, sleep } from '#simulator/pace.ts';
 import { Random } from '#simulator/random.ts';
 

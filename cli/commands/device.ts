@@ -2,6 +2,7 @@
 
 import { Argument, Option } from '@commander-js/extra-typings';
 import { readMac } from '#cli/arguments.ts';
+import { callConfirmed } from '#cli/confirmed-call.ts';
 import { formatDevice, formatExplanation } from '#cli/device-view.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
@@ -81,9 +82,12 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
     .description('put a label on a device')
     .addArgument(macArgument())
     .argument('<label>')
-    .action(async (mac, label, _options, command) => {
+    .option('--yes', YES)
+    .action(async (mac, label, options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const changed = await client.call('labelDevice', { params: { mac, name: label } });
+        const changed = await callConfirmed(shell, options, async (confirmed) =>
+          client.call('labelDevice', { params: { mac, name: label }, query: { confirm: confirmed } }),
+        );
         show(changed, () => `${mac} wears ${changed.labels.join(', ')}`);
       });
     });
@@ -93,9 +97,12 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
     .description('take a label off a device')
     .addArgument(macArgument())
     .argument('<label>')
-    .action(async (mac, label, _options, command) => {
+    .option('--yes', YES)
+    .action(async (mac, label, options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const changed = await client.call('unlabelDevice', { params: { mac, name: label } });
+        const changed = await callConfirmed(shell, options, async (confirmed) =>
+          client.call('unlabelDevice', { params: { mac, name: label }, query: { confirm: confirmed } }),
+        );
         show(changed, () => `${mac} wears ${changed.labels.length === 0 ? 'no label' : changed.labels.join(', ')}`);
       });
     });
@@ -117,6 +124,8 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
       });
     });
 }
+
+const YES = 'do not ask, even where it changes a rollout that is under way';
 
 function macArgument() {
   return new Argument('<mac>', 'MAC address in any spelling').argParser(readMac).argRequired();

@@ -77,6 +77,23 @@ function addFirmwareChanges(firmware: CommandGroup, shell: Shell): void {
     });
 
   firmware
+    .command('must-pass <version>')
+    .description('make a firmware a stepping stone: devices that are older do not skip it')
+    .option('--not', 'take that back')
+    .option('--product <product>', 'needed where several products have this version')
+    .action(async (version, { not, product }, command) => {
+      const body = { must_pass: not !== true };
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const changed = await client.call('setMustPass', { params: { version }, query: { product }, body });
+        show(changed, () =>
+          changed.must_pass
+            ? `devices below ${changed.version} are offered ${changed.product} ${changed.version} before anything newer`
+            : `devices may skip ${changed.product} ${changed.version}`,
+        );
+      });
+    });
+
+  firmware
     .command('block <version>')
     .description('never offer a firmware again; devices that run it go back to the prior stable one')
     .option('--reason <text>', 'why, for the audit')

@@ -1,5 +1,6 @@
 // `otter label ...`: the labels that decide who is a target.
 
+import { callConfirmed } from '#cli/confirmed-call.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
@@ -16,8 +17,14 @@ export function addLabelCommands(program: OtterProgram, shell: Shell): void {
   }).action(async (options, command) => {
     await withSession(shell, command.optsWithGlobals(), async (session) => {
       await showList(session, options, async (query) => session.client.call('listLabels', { query }), {
-        head: ['label', 'devices', 'description', 'created'],
-        row: (one) => [one.name, String(one.devices), one.description, relativeTime(one.created_at, Date.now())],
+        head: ['label', 'devices', 'description', 'time zone', 'created'],
+        row: ({ name, devices, description, timezone, created_at }) => [
+          name,
+          String(devices),
+          description,
+          timezone ?? '',
+          relativeTime(created_at, Date.now()),
+        ],
         empty: 'no labels yet; create one: npx otter label create NAME',
       });
     });
@@ -27,10 +34,28 @@ export function addLabelCommands(program: OtterProgram, shell: Shell): void {
     .command('create <name>')
     .description('create a label')
     .option('--description <text>', 'what it is for')
-    .action(async (name, { description }, command) => {
+    .option('--timezone <zone>', 'where its devices are, for windows of their own day, for example Europe/Berlin')
+    .action(async (name, { description, timezone }, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const created = await client.call('createLabel', { body: { name, description } });
+        const created = await client.call('createLabel', { body: { name, description, timezone } });
         show(created, () => `label ${created.name} created\nnext: npx otter device label MAC ${created.name}`);
+      });
+    });
+
+  label
+    .command('set <name>')
+    .description('change what a label says of itself and of its devices')
+    .option('--description <text>', 'what it is for')
+    .option('--timezone <zone>', 'where its devices are; an empty one takes that away')
+    .action(async (name, { description, timezone }, command) => {
+      const body = { description, timezone: timezone === '' ? null : timezone };
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const changed = await client.call('updateLabel', { params: { name }, body });
+        show(changed, () =>
+          changed.timezone === null
+            ? `label ${changed.name} has no time zone`
+            : `devices with label ${changed.name} are in ${changed.timezone}`,
+        );
       });
     });
 
@@ -41,7 +66,9 @@ export function addLabelCommands(program: OtterProgram, shell: Shell): void {
     .action(async (name, options, command) => {
       await confirm(shell, options, `delete label ${name} and take it off every device`);
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const answer = await client.call('deleteLabel', { params: { name } });
+        const answer = await callConfirmed(shell, options, async (confirmed) =>
+          client.call('deleteLabel', { params: { name }, query: { confirm: confirmed } }),
+        );
         show(answer, () => `label ${name} deleted and taken off ${answer.devices} devices`);
       });
     });

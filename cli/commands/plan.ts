@@ -1,10 +1,15 @@
-// `otter plan ...`: the plans that a rollout can be made from.
+// `otter plan ...`: the plans that a rollout can be made from. A plan travels as the JSON that `plan show --json` prints.
 
-import { addGroup, type OtterProgram } from '#cli/program.ts';
+import path from 'node:path';
+import { CommandError } from '#cli/exit-code.ts';
+import { readInputFile } from '#cli/input-file.ts';
+import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { duration } from '#cli/relative-time.ts';
-import { withSession } from '#cli/session.ts';
+import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatTable, printable, type Terminal } from '#cli/terminal.ts';
+import type { ListedPlan, NewPlan } from '#protocol/admin-api.ts';
+import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import type { Plan } from '#protocol/plan.ts';
 
 export function addPlanCommands(program: OtterProgram, shell: Shell): void {
@@ -12,7 +17,7 @@ export function addPlanCommands(program: OtterProgram, shell: Shell): void {
 
   plan
     .command('list')
-    .description('the plans of this server; config/plans.yaml adds to those that are built in')
+    .description('the plans of this server, and where each comes from')
     .action(async (_options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
         const answer = await client.call('getPlans', {});
@@ -29,16 +34,76 @@ export function addPlanCommands(program: OtterProgram, shell: Shell): void {
         show(found, () => formatPlan(found, terminal));
       });
     });
+
+  addPlanChanges(plan, shell);
 }
 
-function formatPlans(plans: readonly Plan[], { colors }: Terminal): string {
-  const rows = plans.map(({ name, description, stages }) => [
+function addPlanChanges(plan: CommandGroup, shell: Shell): void {
+  plan
+    .command('set <file>')
+    .description(
+      'make a plan from a JSON file, as `otter plan show NAME --json` prints it, or change the one of its name',
+    )
+    .action(async (file, _options, command) => {
+      const { name, body } = await readPlanFile(path.resolve(shell.folder, file));
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
+        const saved = await client.call('setPlan', { params: { name }, body });
+        show(
+          saved,
+          () =>
+            `${formatPlan(saved, terminal)}\nnext: npx otter rollout create --firmware VERSION --plan ${saved.name}`,
+        );
+      });
+    });
+
+  plan
+    .command('remove <name>')
+    .description('remove a plan; rollouts that were made from it keep their copy')
+    .option('--yes', 'do not ask')
+    .action(async (name, options, command) => {
+      await confirm(shell, options, `remove plan ${name}`);
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const removed = await client.call('deletePlan', { params: { name } });
+        show(removed, () => `plan ${removed.name} removed`);
+      });
+    });
+}
+
+/**
+ * A plan of the API's spelling. Whether its members make sense is the server's word; `source`, which only answers have, is
+ * left out. Errors: those of `readInputFile`, `file_invalid` where it is no JSON object with a name.
+ */
+async function readPlanFile(file: string): Promise<{ readonly name: string; readonly body: NewPlan }> {
+  const { bytes } = await readInputFile(file, { what: 'plan', maxBytes: MAX_ADMIN_BODY_BYTES });
+  const { name, source: _, ...body } = parseObject(file, bytes.toString('utf8'));
+  if (typeof name === 'string') return { name, body };
+  throw CommandError.own('file_invalid', `${file} has no name`, 'add a member like "name": "by-region"');
+}
+
+/** The members that are not named here are as they stand in the file. */
+function parseObject(file: string, text: string): NewPlan & { readonly name?: unknown; readonly source?: unknown } {
+  const hint = 'begin with a plan that is there: otter plan show careful --json > FILE';
+  try {
+    const value = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw CommandError.own('file_invalid', `${file} is not JSON: ${why}`, hint, { cause: error });
+  }
+  throw CommandError.own('file_invalid', `${file} is not a JSON object`, hint);
+}
+
+function formatPlans(plans: readonly ListedPlan[], { colors }: Terminal): string {
+  const rows = plans.map(({ name, description, stages, source }) => [
     name,
+    SOURCES[source],
     stages.map((stage) => stage.name).join(', '),
     description,
   ]);
-  return formatTable(['plan', 'stages', 'description'], rows, colors);
+  return formatTable(['plan', 'source', 'stages', 'description'], rows, colors);
 }
+
+const SOURCES = { built_in: 'built in', file: 'file', api: 'api' } as const;
 
 function formatPlan({ name, description, stages }: Plan, { colors }: Terminal): string {
   const rows = stages.map((stage) => [
@@ -47,8 +112,9 @@ function formatPlan({ name, description, stages }: Plan, { colors }: Terminal): 
     `${stage.percentage} %`,
     stage.promotion,
     gateText(stage.gate),
+    limitsText(stage),
   ]);
-  return `${colors.bold(name)}  ${printable(description)}\n${formatTable(['stage', 'label', 'share', 'promotion', 'gate'], rows, colors)}`;
+  return `${colors.bold(name)}  ${printable(description)}\n${formatTable(['stage', 'label', 'share', 'promotion', 'gate', 'limits'], rows, colors)}`;
 }
 
 function gateText(gate: Plan['stages'][number]['gate']): string {
@@ -59,5 +125,17 @@ function gateText(gate: Plan['stages'][number]['gate']): string {
     ...(gate.max_failed_pct === undefined ? [] : [`at most ${gate.max_failed_pct} % failed`]),
     ...(gate.max_silent_pct === undefined ? [] : [`at most ${gate.max_silent_pct} % silent`]),
     ...(gate.soak_s === undefined ? [] : [`soaks ${duration(gate.soak_s)}`]),
+    ...(gate.fault_classes === undefined ? [] : [`counts faults of ${gate.fault_classes.join(', ')}`]),
+    ...(gate.on_halt === 'revert' ? ['a halt reverts'] : []),
   ].join(', ');
+}
+
+function limitsText({ window, max_in_flight, max_offers_per_minute }: Plan['stages'][number]): string {
+  const zone = window?.device_local === true ? 'device local' : window?.timezone;
+  const parts = [
+    ...(window === undefined ? [] : [`window "${window.cron}" of ${duration(window.duration_s)}, ${zone}`]),
+    ...(max_in_flight === undefined ? [] : [`${max_in_flight} in flight`]),
+    ...(max_offers_per_minute === undefined ? [] : [`${max_offers_per_minute} offers per minute`]),
+  ];
+  return parts.length === 0 ? 'none' : parts.join(', ');
 }

@@ -2,12 +2,15 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { Option } from '@commander-js/extra-typings';
+import { addRolloutSimulate } from '#cli/commands/rollout-simulate.ts';
 import type { CallInput } from '#cli/admin-client.ts';
+import { addPreviewCommand } from '#cli/commands/rollout-preview.ts';
+import { addRetryCommand } from '#cli/commands/rollout-retry.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
-import { colorStatus, formatAdoption, formatAdoptionLine, nextCommand } from '#cli/rollout-view.ts';
+import { colorStatus, formatAdoption, formatAdoptionLine, nextCommand, revertedLine } from '#cli/rollout-view.ts';
 import { confirm, type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { ROLLOUT_STATUSES, type Rollout } from '#protocol/admin-api.ts';
@@ -30,7 +33,11 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const body = { version: firmware, product, name, plan, pilot_label: pilot };
         const created = await client.call('createRollout', { body });
-        show(created, () => `rollout ${created.name} is a draft\nnext: ${nextCommand(created) ?? ''}`);
+        show(
+          created,
+          () =>
+            `rollout ${created.name} is a draft\nsee whom it reaches: npx otter rollout preview ${created.name}\nnext: ${nextCommand(created) ?? ''}`,
+        );
       });
     });
 
@@ -74,11 +81,26 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
       });
     });
 
+  addRolloutSimulate(rollout, shell);
+  addPreviewCommand(rollout, shell);
   addRolloutChanges(rollout, shell);
+  addRetryCommand(rollout, shell);
 }
 
 /** The commands that move a rollout on, hold it or end it. */
 function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
+  rollout
+    .command('start <name>')
+    .description('open the first stage: its devices are offered the firmware')
+    .option('--reason <text>', 'why, for the audit')
+    .option('--supersede', 'open rollouts that want the same devices end for those devices')
+    .action(async (name, { reason, supersede }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        const body = { reason, supersede };
+        await showChanged(session, session.client.call('startRollout', { params: { name }, body }));
+      });
+    });
+
   for (const change of CHANGES) {
     rollout
       .command(`${change.verb} <name>`)
@@ -93,24 +115,25 @@ function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
 
   rollout
     .command('abort <name>')
-    .description('end a rollout; devices keep what they run')
+    .description('end a rollout; devices keep what they run, or go back')
     .option('--reason <text>', 'why, for the audit')
+    .option('--revert', 'devices that run its build are offered the prior stable one')
     .option('--yes', 'do not ask')
     .action(async (name, options, command) => {
-      await confirm(shell, options, `abort rollout ${name} for good`);
+      const { reason, revert } = options;
+      await confirm(
+        shell,
+        options,
+        `abort rollout ${name} for good${revert === true ? ' and send its devices back' : ''}`,
+      );
       await withSession(shell, command.optsWithGlobals(), async (session) => {
-        const input: CallInput<'abortRollout'> = { params: { name }, body: { reason: options.reason } };
+        const input: CallInput<'abortRollout'> = { params: { name }, body: { reason, revert } };
         await showChanged(session, session.client.call('abortRollout', input));
       });
     });
 }
 
 const CHANGES = [
-  {
-    verb: 'start',
-    route: 'startRollout',
-    description: 'open the first stage: its devices are offered the firmware',
-  },
   {
     verb: 'promote',
     route: 'promoteRollout',
@@ -129,8 +152,11 @@ async function showChanged({ show, terminal }: Session, change: Promise<Rollout>
   show(changed, () => {
     const stage = changed.stage === null ? '' : `, stage ${changed.stage}, target ${changed.target_label}`;
     const next = nextCommand(changed);
-    const first = `rollout ${changed.name} is ${colorStatus(changed.status, terminal.colors)}${stage}`;
-    return next === undefined ? first : `${first}\nnext: ${next}`;
+    return [
+      `rollout ${changed.name} is ${colorStatus(changed.status, terminal.colors)}${stage}`,
+      ...revertedLine(changed, terminal.colors),
+      ...(next === undefined ? [] : [`next: ${next}`]),
+    ].join('\n');
   });
 }
 

@@ -38,6 +38,7 @@ export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
     .addOption(
       new Option('--duration <length>', 'how long a window stays open, for example 2h').argParser(readDuration),
     )
+    .option('--device-local', 'the window goes by the hours of the day where the device is')
     .addOption(
       new Option('--missed <policy>', 'what happens to a run that was missed while the server was down').choices(
         MISSED_POLICIES,
@@ -56,6 +57,7 @@ export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
         label,
         missed,
         duration_s: options.duration,
+        device_local: options.deviceLocal,
         grace_s: options.grace,
         enabled: disabled === true ? false : undefined,
       };
@@ -108,7 +110,8 @@ function addScheduleChanges(schedule: CommandGroup, shell: Shell): void {
 }
 
 function rowOf(one: Schedule, nowMs: number): readonly string[] {
-  const action = one.duration_s === null ? one.action : `${one.action} of ${duration(one.duration_s)}`;
+  const local = one.device_local ? ', device local' : '';
+  const action = one.duration_s === null ? one.action : `${one.action} of ${duration(one.duration_s)}${local}`;
   const next = one.enabled ? relativeTime(one.next_run_at, nowMs) : 'disabled';
   const last = one.last_run_at === null ? '' : relativeTime(one.last_run_at, nowMs);
   const { name, cron, timezone, rollout, label, source, last_result } = one;

@@ -106,7 +106,7 @@ async function openClient(globals: GlobalOptions, shell: Shell): Promise<AdminCl
   return new AdminClient(await findConnection(globals, shell), shell.interrupted());
 }
 
-/** Creates the labels that are missing and puts them on; a label that exists stays as it is. */
+/** Creates the labels that are missing and puts them on, whatever rollout is under way; a label that exists stays as it is. */
 async function putOnLabels(client: AdminClient, macsByLabel: ReadonlyMap<string, readonly string[]>): Promise<void> {
   for (const [name, macs] of macsByLabel) {
     await client.call('createLabel', { body: { name } }).catch((error: unknown) => {
@@ -114,7 +114,7 @@ async function putOnLabels(client: AdminClient, macsByLabel: ReadonlyMap<string,
     });
     for (let start = 0; start < macs.length; start += MACS_PER_REQUEST) {
       const some = macs.slice(start, start + MACS_PER_REQUEST);
-      await client.call('labelDevices', { params: { name }, body: { macs: some } });
+      await client.call('labelDevices', { params: { name }, body: { macs: some, confirm: true } });
     }
   }
 }

@@ -101,7 +101,10 @@ class OtterOTA {
   OtterOTA& interval(uint32_t seconds);
   /** Installs only in these hours, `[from, to)` of the day, over midnight where `from > to`. Default: always. */
   OtterOTA& idleHours(uint8_t from, uint8_t to, int16_t utcOffsetMinutes = 0);
-  /** Longest wait for idle hours and `isIdle`, in seconds; then the update is installed anyway. Default 86400. */
+  /**
+   * Longest wait for idle hours and `isIdle`, in seconds; then the update is installed anyway, in a window of the
+   * server. Default 86400.
+   */
   OtterOTA& longestDeferral(uint32_t seconds);
   /** How long a new build may take to reach the server and be healthy, in seconds; 30 to 3600. Default 300. */
   OtterOTA& trialTimeout(uint32_t seconds);
@@ -149,7 +152,10 @@ class OtterOTA {
 
   /** Checks now instead of at the next time. */
   void checkNow();
-  /** Installs a downloaded build now, whatever hours and `isIdle` say. Nothing happens where none is there. */
+  /**
+   * Installs a downloaded build now, whatever hours and `isIdle` say; where the server has a window for it, as soon as
+   * that is open. Nothing happens where none is there.
+   */
   void apply();
   /** The sketch is content with the build on trial (`confirmByHand`). */
   void confirm();

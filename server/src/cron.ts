@@ -3,6 +3,7 @@
 
 import { Cron } from 'croner';
 import { findNearest } from '#server/config/nearest.ts';
+import { firstInstantMs, wallClockMs } from '#server/wall-clock.ts';
 
 /** A schedule that runs more often than this is a mistake: a rollout needs polls between two steps. */
 const MIN_CRON_GAP_MS = 15 * 60_000;
@@ -21,14 +22,21 @@ const CRON_HINT = 'write minute hour day month weekday, such as "0 2 * * 1-5"';
 /**
  * The first instant after `afterMs` (UTC milliseconds) that the line names in its time zone; undefined where there is none
  * any more. An instant that a daylight-saving change skips runs when the clock has moved on; one that it repeats runs once.
+ * Croner finds the time of day alone: with time zones it keeps to that rule only where a line names a single hour.
  */
 export function nextRunMs(
   line: { readonly cron: string; readonly timezone: string },
   afterMs: number,
 ): number | undefined {
-  return new Cron(line.cron, { timezone: line.timezone, mode: '5-part', paused: true })
-    .nextRun(new Date(afterMs))
-    ?.getTime();
+  const pattern = new Cron(line.cron, { timezone: 'UTC', mode: '5-part', paused: true });
+  let wall = pattern.nextRun(new Date(wallClockMs(line.timezone, afterMs)));
+  while (wall !== null) {
+    const runMs = firstInstantMs(line.timezone, wall.getTime());
+    // Not after: the clock shows this time of day once more.
+    if (runMs > afterMs) return runMs;
+    wall = pattern.nextRun(wall);
+  }
+  return undefined;
 }
 
 /** What is wrong with a cron line, or undefined. */
@@ -56,6 +64,36 @@ export function findTimezoneFault(timezone: string): CronFault | undefined {
   if (isTimezone(timezone)) return undefined;
   const hint = `did you mean ${findNearestTimezone(timezone) ?? 'UTC or Europe/Berlin'}?`;
   return { code: 'timezone_unknown', message: 'is not a known time zone', hint };
+}
+
+/** Minutes after midnight of a line that names one time of every day (`M H * * *`); undefined for every other line. */
+export function dailyMinute(cron: string): number | undefined {
+  const [, minute, hour] = /^\s*(\d{1,2})\s+(\d{1,2})\s+\*\s+\*\s+\*\s*$/.exec(cron) ?? [];
+  return minute === undefined || hour === undefined ? undefined : Number(hour) * 60 + Number(minute);
+}
+
+/** What is wrong with a window in which devices go by their own clock, or undefined. */
+export function findLocalWindowFault(window: {
+  readonly cron: string;
+  readonly durationS: number;
+}): CronFault | undefined {
+  if (dailyMinute(window.cron) === undefined)
+    return {
+      code: 'cron_invalid',
+      message: 'names more than one time of every day, which a device-local window needs',
+      hint: 'write minute and hour only: "0 2 * * *"',
+    };
+  if (window.durationS <= 86_400) return undefined;
+  return {
+    code: 'cron_invalid',
+    message: 'begins a device-local window of more than a day',
+    hint: 'write a duration of at most 24h',
+  };
+}
+
+/** Minutes that the clocks of this zone are ahead of UTC at this instant. */
+export function utcOffsetMin(timezone: string, atMs: number): number {
+  return Math.round((wallClockMs(timezone, atMs) - atMs) / 60_000);
 }
 
 function invalid(message: string): CronFault {

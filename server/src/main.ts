@@ -160,6 +160,7 @@ function toSpec(schedule: FileSchedule): ScheduleSpec {
     missed: schedule.missed,
     graceMs: schedule.graceS * 1000,
     durationMs: action.kind === 'window' ? action.durationS * 1000 : null,
+    deviceLocal: action.kind === 'window' && action.deviceLocal,
   };
 }
 

@@ -162,7 +162,7 @@ test('a whole rollout is typed, watched, explained and blocked', async () => {
   expect(blocked.stdout).toMatch(/1 device runs it and stays on it/);
   expect((await otter('audit')).stdout).toMatch(/firmware\.block/);
   expect(JSON.parse((await otter('status', '--json')).stdout)).toMatchObject({ devices: { total: 1 } });
-});
+}, 90_000);
 
 test('plans are listed and shown', async () => {
   expect((await otter('plan', 'list')).stdout).toMatch(/default.*pilot, expand/);
@@ -172,6 +172,88 @@ test('plans are listed and shown', async () => {
   expect(JSON.parse((await otter('plan', 'show', 'default', '--json')).stdout)).toMatchObject({ name: 'default' });
   expect(await otter('plan', 'show', 'nowhere')).toMatchObject({ exitCode: 3 });
 });
+
+describe('a plan of a file', () => {
+  test('is made from one that is shown, listed with its source, and removed', async () => {
+    const shown = JSON.parse((await otter('plan', 'show', 'careful', '--json')).stdout);
+    const path = await file('mine.json', Buffer.from(JSON.stringify({ ...shown, name: 'mine' })));
+    const set = await otter('plan', 'set', path);
+    expect(set).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(set.stdout).toMatch(/few.*general.*5 %/);
+    const { stdout } = await otter('plan', 'list');
+    expect(stdout).toMatch(/careful +built in/);
+    expect(stdout).toMatch(/mine +api +pilot, few, some, everyone/);
+    expect(await otter('plan', 'remove', 'mine')).toMatchObject({ exitCode: 2 });
+    expect(await otter('plan', 'remove', 'mine', '--yes')).toMatchObject({
+      exitCode: 0,
+      stdout: 'plan mine removed\n',
+    });
+    expect(await otter('plan', 'show', 'mine')).toMatchObject({ exitCode: 3 });
+  });
+
+  const stage = { name: 'all', label: 'general', percentage: 100, promotion: 'manual' };
+  test.each([
+    ['is no JSON', '{"name": ', 3, /is not JSON: /],
+    ['is a list', '[]', 3, /is not a JSON object/],
+    ['has no name', '{"stages": []}', 3, /has no name/],
+    ['has a name of the server', JSON.stringify({ name: 'careful', stages: [stage] }), 6, /careful is built in/],
+    [
+      'has a name that cannot be one',
+      JSON.stringify({ name: 'Mine', stages: [stage] }),
+      3,
+      /name "Mine" cannot be one/,
+    ],
+    ['has an unknown member', JSON.stringify({ name: 'mine', stages: [stage], gates: 1 }), 3, /no field "gates"/],
+    [
+      'has a wrong value',
+      JSON.stringify({ name: 'mine', stages: [{ ...stage, percentage: 0 }] }),
+      3,
+      /stages\.0\.percent/,
+    ],
+  ])('that %s is refused', async (_, text, exitCode, said) => {
+    const run = await otter('plan', 'set', await file('wrong.json', Buffer.from(text)));
+    expect(run.exitCode).toBe(exitCode);
+    expect(run.stderr).toMatch(said);
+  });
+});
+
+test('a draft is previewed, and a label that touches the started rollout needs a yes', async () => {
+  const [own, other] = [mac(81), mac(82)];
+  for (const device of [own, other]) await server.checkIn(device, '0.9.0', { chip: 'esp32' });
+  await server.admin('uploadFirmware', { query: { version: '6.0.0' }, body: imageOf('6.0.0') });
+  await otter('rollout', 'create', '--firmware', '6.0.0', '--name', 'spring', '--plan', 'careful', '--pilot', 'desk');
+  const preview = async () => otter('rollout', 'preview', 'spring');
+  const first = (await preview()).stdout;
+  expect(first).toMatch(/spring +default 6\.0\.0 +draft/);
+  expect(first).toMatch(/note: firmware default 6\.0\.0 is not marked pilot ready/);
+  expect(first).toMatch(/note: stage pilot takes nobody: .* wears label desk: otter device label MAC desk/);
+  expect(await otter('device', 'label', own, 'desk')).toMatchObject({ exitCode: 0 });
+  expect((await preview()).stdout).toMatch(new RegExp(`pilot +desk +to come +1 +0 +${own}`));
+  const listed = await otter('rollout', 'preview', 'spring', '--stage', 'pilot', '--json');
+  expect(JSON.parse(listed.stdout)).toEqual({ items: [own], next_cursor: null });
+  expect(await otter('rollout', 'preview', 'spring', '--stage', 'nowhere')).toMatchObject({ exitCode: 3 });
+
+  await otter('firmware', 'ready', '6.0.0');
+  await otter('rollout', 'start', 'spring');
+  for (const change of [
+    ['device', 'label', other, 'desk'],
+    ['device', 'unlabel', own, 'desk'],
+  ]) {
+    const run = await otter(...change);
+    expect(run).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(run.stderr).toMatch(/label desk is stage pilot of rollout spring \(running\): .* would (join|leave) it/);
+    expect(run.stderr).toMatch(/add --yes/);
+    expect(await otter(...change, '--yes')).toMatchObject({ exitCode: 0 });
+  }
+  expect((await otter('label', 'delete', 'desk')).exitCode).toBe(2);
+  expect(await otter('label', 'delete', 'desk', '--yes')).toMatchObject({
+    exitCode: 0,
+    stdout: 'label desk deleted and taken off 1 devices\n',
+  });
+  expect(await otter('rollout', 'retry', 'spring')).toMatchObject({ exitCode: 2 });
+  expect((await otter('rollout', 'retry', 'spring', '--yes')).stdout).toMatch(/nothing to forgive/);
+  await server.admin('abortRollout', { params: { name: 'spring' }, body: {} });
+}, 90_000);
 
 test('a rollout that a gate halted says so, and is left with a reason', async () => {
   const device = mac(78);

@@ -101,7 +101,7 @@ describe('what a server answers', () => {
     { status: 403, code: 'wrong_scope', exitCode: 4 },
     { status: 403, code: 'firmware_blocked', exitCode: 6 },
     { status: 404, code: 'label_unknown', exitCode: 3 },
-    { status: 409, code: 'in_use', exitCode: 6 },
+    { status: 409, code: 'name_taken', exitCode: 6 },
     { status: 409, code: 'version_mismatch', exitCode: 3 },
     { status: 422, code: 'elf_not_bin', exitCode: 3 },
     { status: 413, code: 'image_too_large', exitCode: 3 },
@@ -284,6 +284,8 @@ describe('rollout show --watch', () => {
       ended_reason: null,
       halted_at: null,
       halted_reason: null,
+      reverted_at: null,
+      reverts_to: null,
       stages: [
         {
           stage: 'pilot',
@@ -291,6 +293,9 @@ describe('rollout show --watch', () => {
           percentage: 100,
           promotion: 'manual',
           gate: null,
+          window: null,
+          max_in_flight: null,
+          max_offers_per_minute: null,
           verdict: null,
           opened_at: at,
           closed_at: null,

@@ -42,6 +42,21 @@ const MISTAKES: readonly {
   { name: 'a label without a share', args: ['simulate', '--label', 'pilot'], says: ["'pilot'", 'pilot=5%'] },
   { name: 'a label given twice', args: ['simulate', '--label', 'a=1%', '--label', 'a=2%'], says: ['a is given twice'] },
   { name: 'no devices', args: ['simulate', '--devices', '0'], says: ["'0'", 'from 1 to 65536'] },
+  { name: 'a rollout of no boards', args: ['rollout', 'simulate', 'x', '--devices', '0'], says: ["'0'", '65536'] },
+  {
+    name: 'a build that fails more than always',
+    args: ['rollout', 'simulate', 'x', '--fail-trial', '120%'],
+    says: ["'120%'", 'between 0% and 100%'],
+  },
+  { name: 'a label without a number', args: ['rollout', 'simulate', 'x', '--label', 'pilot'], says: ['pilot=20'] },
+  { name: 'a number that is none', args: ['rollout', 'simulate', 'x', '--label', 'a=5%'], says: ['whole number'] },
+  {
+    name: 'a simulated label given twice',
+    args: ['rollout', 'simulate', 'x', '--label', 'a=1', '--label', 'a=2'],
+    says: ['a is given twice'],
+  },
+  { name: 'a poll of nothing', args: ['rollout', 'simulate', 'x', '--poll', '0s'], says: ['from 30s to 24h'] },
+  { name: 'a simulation of nothing', args: ['rollout', 'simulate'], says: ["'name'"] },
   {
     name: 'D19: an address without scheme',
     args: ['status', '--server', 'localhost:8443'],

@@ -29,13 +29,21 @@ test('a plan comes with its defaults', () => {
 });
 
 test('a gate comes with what it says, in numbers', () => {
-  const gate = '{min_confirmed: 5, max_failed: 0, max_failed_pct: 2.5%, max_silent_pct: 20%, soak: 6h}';
+  const gate =
+    '{min_confirmed: 5, max_failed: 0, max_failed_pct: 2.5%, max_silent_pct: 20%, soak: 6h, fault_classes: [firmware, device]}';
   expect(load(`plans:\n  - {name: a, stages: [{name: b, label: c, promotion: auto, gate: ${gate}}]}\n`)).toMatchObject([
     {
       stages: [
         {
           promotion: 'auto',
-          gate: { min_confirmed: 5, max_failed: 0, max_failed_pct: 2.5, max_silent_pct: 20, soak_s: 21_600 },
+          gate: {
+            min_confirmed: 5,
+            max_failed: 0,
+            max_failed_pct: 2.5,
+            max_silent_pct: 20,
+            soak_s: 21_600,
+            fault_classes: ['firmware', 'device'],
+          },
         },
       ],
     },
@@ -66,6 +74,18 @@ describe('a plan is refused', () => {
     [
       '{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, max_failed_pct: 101%}}]}',
       /max_failed_pct: wants .* write a percentage from 0% to 100%/,
+    ],
+    [
+      '{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, fault_classes: [firmwares]}}]}',
+      /fault_classes\[0\]: wants one of firmware, device, network, server, found "firmwares"/,
+    ],
+    [
+      '{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, fault_classes: []}}]}',
+      /fault_classes: wants a list of firmware, device, network, server, each once, found a list/,
+    ],
+    [
+      '{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, fault_classes: firmware}}]}',
+      /fault_classes: wants a list of .* write "fault_classes: \[firmware, device\]"/,
     ],
     ['{name: default, stages: [{name: b, label: c}]}', /plans\[0\]\.name: the plan default is built in/],
     [

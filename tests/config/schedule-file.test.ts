@@ -33,7 +33,7 @@ test('a schedule comes with its defaults, a window with its duration', () => {
       name: 'night',
       cron: '0 2 * * *',
       timezone: 'Europe/Berlin',
-      action: { kind: 'window', rollout: undefined, durationS: 10_800 },
+      action: { kind: 'window', rollout: undefined, durationS: 10_800, deviceLocal: false },
       label: 'lab',
       enabled: false,
       missed: 'skip',

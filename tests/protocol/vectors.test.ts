@@ -7,7 +7,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
 import { describe, expect, test } from 'vitest';
-import { CheckUpdateAnswer, type Offer } from '#protocol/device-api.ts';
+import { CheckUpdateAnswer, type InstallWindow, type Offer } from '#protocol/device-api.ts';
 import { findDeviceError } from '#protocol/device-errors.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { isLabelRule, matchesLabelRule } from '#protocol/label-rule.ts';
@@ -98,12 +98,18 @@ describe('answers to a check-in', () => {
       assignment_id: answer.assignment_id,
       is_rollback: answer.rollback,
       url: answer.url,
+      ...(answer.install_window === undefined ? {} : { install_window: windowOf(answer.install_window) }),
       elf_sha256: '',
       expires_at: '-',
       ...Object.fromEntries(Object.entries(answer.manifest).filter(([name]) => ACTED_ON.has(name))),
     };
   }
 });
+
+/** Without members that nobody knows. */
+function windowOf({ from_minute, duration_min, utc_offset_min }: InstallWindow): InstallWindow {
+  return { from_minute, duration_min, utc_offset_min };
+}
 
 describe('first bytes of images', () => {
   const Case = Type.Object(

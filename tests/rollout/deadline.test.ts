@@ -13,5 +13,12 @@ test.each([
   [-86_400_000, false],
   [Number.NaN, false],
 ])('an assignment that has not changed for %i ms is overdue: %s', (agoMs, expected) => {
-  expect(isOverdue({ updatedAtMs: NOW_MS - agoMs, sizeBytes: 2_048_000 }, 600, NOW_MS)).toBe(expected);
+  const assignment = { sinceMs: NOW_MS - agoMs, sizeBytes: 2_048_000, isDeviceLocal: false };
+  expect(isOverdue(assignment, 600, NOW_MS)).toBe(expected);
+});
+
+test('one that waits for hours of its own day has a day more', () => {
+  const assignment = { sinceMs: NOW_MS - LIMIT_MS - 86_400_000, sizeBytes: 2_048_000, isDeviceLocal: true };
+  expect(isOverdue(assignment, 600, NOW_MS)).toBe(false);
+  expect(isOverdue(assignment, 600, NOW_MS + 1)).toBe(true);
 });

@@ -60,6 +60,17 @@ const CASES: Readonly<Record<Id, { readonly decides: readonly Row[]; readonly ne
     nearMiss: { of: tally({ confirmed: 18, failed: 2 }) },
     next: 'passed',
   },
+  nobody_left: {
+    decides: [
+      { of: tally({ confirmed: 0, available: 0, sampleReachedAtMs: undefined, isNobodyLeft: true }) },
+      {
+        of: tally({ confirmed: 0, failed: 1, available: 0, sampleReachedAtMs: undefined, isNobodyLeft: true }),
+        by: { min_confirmed: 10, max_failed: 1 },
+      },
+    ],
+    nearMiss: { of: tally({ confirmed: 0, available: 0, sampleReachedAtMs: undefined, isNobodyLeft: false }) },
+    next: 'min_confirmed',
+  },
   min_confirmed: {
     decides: [
       { of: tally({ confirmed: 9 }) },

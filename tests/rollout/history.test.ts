@@ -2,10 +2,14 @@
 
 import { describe, expect, test } from 'vitest';
 import { DEVICE_ERRORS } from '#protocol/device-errors.ts';
-import { historyOf } from '#server/rollout/assignment.ts';
+import { historyOf as historyAt } from '#server/rollout/assignment.ts';
 import { nextOfferAtMs } from '#server/rollout/back-off.ts';
 import type { AssignmentState } from '#server/rollout/model.ts';
 import { NO_HISTORY } from '#server/rollout/model.ts';
+
+/** Well after all of them. */
+const NOW_MS = 1e9;
+const historyOf = (past: Parameters<typeof historyAt>[0]) => historyAt(past, NOW_MS);
 
 const attempts = (count: number, state: AssignmentState, cause: string | undefined) =>
   Array.from({ length: count }, (_, index) => ({ state, cause, updatedAtMs: index * 1000 }));
@@ -84,5 +88,30 @@ describe('the back-off', () => {
 
   test('is none where nothing failed', () => {
     expect(nextOfferAtMs(NO_HISTORY)).toBeUndefined();
+  });
+});
+
+describe('after a clock that went back', () => {
+  const failedAt = (...instants: readonly number[]) =>
+    instants.map((updatedAtMs) => ({ state: 'failed' as const, cause: 'connection_lost', updatedAtMs }));
+
+  test.each([
+    ['as long as its back-off lets the build rest', 60_000, NOW_MS + 120_000],
+    ['longer lets it be offered at once', 60_001, undefined],
+    ['years lets it be offered at once', 80 * 365 * 86_400_000, undefined],
+  ])('a failure that lies ahead %s', (_, aheadMs, expected) => {
+    const history = historyOf(failedAt(NOW_MS + aheadMs));
+    expect(nextOfferAtMs(history)).toBe(expected);
+    expect(history).toMatchObject({ failedAttempts: 1, lastError: 'connection_lost' });
+  });
+
+  test('the back-off runs from the latest failure that can be one, and counts them all', () => {
+    const history = historyOf(failedAt(NOW_MS - 1_000, NOW_MS + 1e12, NOW_MS - 2_000));
+    expect(nextOfferAtMs(history)).toBe(NOW_MS - 1_000 + 240_000);
+  });
+
+  test('a strike that lies ahead counts', () => {
+    const strike = { state: 'rolled_back', cause: 'crash', updatedAtMs: NOW_MS + 1e12 } as const;
+    expect(historyOf([strike]).knownBad).toBe(true);
   });
 });

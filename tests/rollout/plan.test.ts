@@ -77,7 +77,7 @@ describe('a hold', () => {
     { reason: 'rollout_paused', of: facts({ rollout: rollout('1.1.0', { status: 'paused' }) }), keeps: true },
     {
       reason: 'window_closed',
-      of: facts({ window: { open: false, schedule: 'night', opensAtMs: undefined } }),
+      of: facts({ window: { open: false, name: 'night', opensAtMs: undefined, install: undefined } }),
       keeps: true,
     },
     { reason: 'trial_running', of: facts({ device: { onTrial: true } }), keeps: true },

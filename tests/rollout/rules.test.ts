@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { bucketOf } from '#server/rollout/bucket.ts';
 import { decide, explain } from '#server/rollout/decide.ts';
 import { type Facts, NO_HISTORY } from '#server/rollout/model.ts';
-import { caseOf, type Reason, RULES } from '#server/rollout/rules.ts';
+import { caseOf } from '#server/rollout/case.ts';
+import { type Reason, RULES } from '#server/rollout/rules.ts';
 import {
   device,
   facts,
@@ -33,6 +34,13 @@ const twoChips = rollout('1.1.0', {
   firmware: firmware('1.1.0', { images: [imageFor('esp32', { id: 1 }), imageFor('esp32s3', { id: 2 })] }),
 });
 const blocked = firmware('1.2.0', { blocked: true });
+const reverted = firmware('1.2.0', { reverted: true });
+const stone = firmware('1.0.5', { mustPass: true });
+const failed = rollout('1.2.0', { status: 'halted' });
+const paced = rollout('1.1.0', { pace: { maxInFlight: 5, maxOffersPerMinute: undefined } });
+const timed = rollout('1.1.0', { pace: { maxInFlight: undefined, maxOffersPerMinute: 5 } });
+const openWindow = { open: true, name: 'night', opensAtMs: undefined, install: undefined };
+const closedWindow = (opensAtMs: number | undefined) => ({ open: false, name: 'night', opensAtMs, install: undefined });
 const failedOnce = { ...NO_HISTORY, failedAttempts: 1, lastError: 'connection_lost' };
 
 // `unknown` has no facts that lead to it, see below.
@@ -46,6 +54,8 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     decides: [
       facts({ device: { currentVersion: '1.2.0' }, running: blocked, rollout: undefined }),
       facts({ device: { currentVersion: '1.2.0' }, running: blocked, rollout: pilotRollout('1.3.0') }),
+      facts({ device: { currentVersion: '1.2.0' }, running: reverted, rollout: undefined }),
+      facts({ device: { currentVersion: '1.2.0' }, running: reverted, rollout: { ...failed, firmware: reverted } }),
     ],
     nearMiss: facts({ device: { currentVersion: '1.2.0' }, running: blocked, rollout: rollout('1.3.0') }),
     next: 'update',
@@ -123,13 +133,15 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     decides: [
       facts({ rollout: rollout('1.1.0', { firmware: firmware('1.1.0', { blocked: true }) }) }),
       facts({ rollout: rollout('1.1.0', { firmware: firmware('1.1.0', { pilotReady: false }) }) }),
+      facts({ steppingStones: [{ ...stone, blocked: true }] }),
+      facts({ steppingStones: [{ ...stone, pilotReady: false }] }),
     ],
     nearMiss: facts({ rollout: rollout('1.1.0', { firmware: firmware('1.1.0') }) }),
     next: 'update',
   },
   window_closed: {
-    decides: [facts({ window: { open: false, schedule: 'night', opensAtMs: NOW_MS + 1 } })],
-    nearMiss: facts({ window: { open: true, schedule: 'night', opensAtMs: undefined } }),
+    decides: [facts({ window: closedWindow(NOW_MS + 1) })],
+    nearMiss: facts({ window: openWindow }),
     next: 'update',
   },
   chip_unknown: {
@@ -168,6 +180,24 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     nearMiss: facts({ historyOf: () => ({ ...failedOnce, lastFailedAtMs: NOW_MS - 60_000 }) }),
     next: 'update',
   },
+  in_flight_limit: {
+    decides: [
+      facts({ rollout: paced, load: { inFlight: 5, offersInLastMinute: 0 } }),
+      facts({ rollout: paced, load: { inFlight: Number.NaN, offersInLastMinute: 0 } }),
+      facts({ rollout: paced }),
+    ],
+    nearMiss: facts({ rollout: paced, load: { inFlight: 4, offersInLastMinute: 9 } }),
+    next: 'update',
+  },
+  offers_per_minute: {
+    decides: [
+      facts({ rollout: timed, load: { inFlight: 0, offersInLastMinute: 5 } }),
+      facts({ rollout: timed, load: { inFlight: 0, offersInLastMinute: Number.NaN } }),
+      facts({ rollout: timed }),
+    ],
+    nearMiss: facts({ rollout: timed, load: { inFlight: 9, offersInLastMinute: 4 } }),
+    next: 'update',
+  },
   blocked_go_back: {
     decides: [
       facts({ device: { currentVersion: '1.2.0' }, running: blocked, stable: stable('1.0.0') }),
@@ -175,7 +205,7 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
         device: { currentVersion: '1.2.0' },
         running: blocked,
         stable: stable('1.0.0'),
-        window: { open: false, schedule: 'night', opensAtMs: undefined },
+        window: closedWindow(undefined),
       }),
       facts({
         device: { currentVersion: '1.2.0' },
@@ -187,6 +217,37 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     nearMiss: facts({ device: { currentVersion: '1.2.0' }, running: blocked, stable: stable('1.3.0') }),
     next: 'update',
   },
+  reverted_go_back: {
+    decides: [
+      facts({ device: { currentVersion: '1.2.0' }, running: reverted, rollout: failed, stable: stable('1.0.0') }),
+      facts({
+        device: { currentVersion: '1.2.0' },
+        running: reverted,
+        rollout: undefined,
+        stable: stable('1.0.0'),
+        window: closedWindow(undefined),
+      }),
+    ],
+    nearMiss: facts({
+      device: { currentVersion: '1.2.0' },
+      running: { ...reverted, reverted: false },
+      rollout: failed,
+      stable: stable('1.0.0'),
+    }),
+    next: 'up_to_date',
+  },
+  stepping_stone: {
+    decides: [
+      facts({ steppingStones: [stone] }),
+      facts({ steppingStones: [firmware('1.0.7', { mustPass: true }), stone, firmware('0.9.0', { mustPass: true })] }),
+      facts({ rollout: undefined, stable: stable('1.1.0'), steppingStones: [stone] }),
+    ],
+    nearMiss: facts({
+      device: { currentVersion: '1.0.5' },
+      steppingStones: [stone, firmware('1.1.0', { mustPass: true })],
+    }),
+    next: 'update',
+  },
   update: {
     decides: [
       facts(),
@@ -194,6 +255,9 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
       facts({ rollout: undefined, stable: stable('1.1.0') }),
       facts({ rollout: pilotRollout('1.1.0'), device: { labels: [label('pilot')] } }),
       facts({ rollout: pilotRollout('1.2.0', { status: 'paused' }), stable: stable('1.1.0') }),
+      // An offer that it holds already costs nothing of the pace.
+      facts({ rollout: paced, load: { inFlight: 5, offersInLastMinute: 5 }, holdsOffer: true }),
+      facts({ rollout: timed, load: { inFlight: 5, offersInLastMinute: 5 }, holdsOffer: true }),
     ],
     nearMiss: facts({ device: { currentVersion: '1.1.0' } }),
     next: 'up_to_date',
@@ -240,6 +304,7 @@ describe.each(ROWS)('rule $id', ({ id, outcome, decides, nearMiss, next }) => {
         RULES.map((_, index) => (index > decidedAt ? undefined : index === decidedAt)),
       );
       expect(trace[decidedAt]?.saw).not.toBe('');
+      expect(trace[decidedAt]?.change === undefined).toBe(decision.outcome !== 'hold');
     }
   });
 });
@@ -257,7 +322,21 @@ describe('a decision', () => {
     expect(decide(back, NOW_MS)).toMatchObject({ outcome: 'rollback', rollout: { id: 9, status: 'complete' } });
   });
 
-  test('to back off says until when, any other hold does not', () => {
+  test('to pass a stepping stone carries that build and the rollout on whose way it lies', () => {
+    const far = facts({ rollout: rollout('1.2.0'), steppingStones: [firmware('1.1.0', { mustPass: true }), stone] });
+    expect(decide(far, NOW_MS)).toMatchObject({
+      outcome: 'install',
+      firmware: { version: '1.0.5' },
+      rollout: { firmware: { version: '1.2.0' } },
+    });
+  });
+
+  test('to wait for a window says when it opens', () => {
+    const opensAtMs = NOW_MS + 5_000;
+    expect(decide(facts({ window: closedWindow(opensAtMs) }), NOW_MS)).toMatchObject({ nextOfferAtMs: opensAtMs });
+  });
+
+  test('to back off says until when, most other holds do not', () => {
     const lastFailedAtMs = NOW_MS - 1_000;
     const backingOff = facts({ historyOf: () => ({ ...failedOnce, lastFailedAtMs }) });
     expect(decide(backingOff, NOW_MS)).toMatchObject({ nextOfferAtMs: lastFailedAtMs + 60_000 });

@@ -43,6 +43,8 @@ const firmware: fc.Arbitrary<FirmwareFacts> = fc.record({
   version,
   pilotReady: mostly(true),
   blocked: mostly(false),
+  reverted: mostly(false),
+  mustPass: fc.constant(false),
   images: fc.array(image, { minLength: 1, maxLength: 3 }),
 });
 const rolloutIn = (...statuses: readonly RolloutFacts['status'][]): fc.Arbitrary<RolloutFacts> =>
@@ -56,6 +58,11 @@ const rolloutIn = (...statuses: readonly RolloutFacts['status'][]): fc.Arbitrary
     opened: fc.array(fc.record({ label: fc.constantFrom('general', 'general', 'pilot'), percentage }), {
       minLength: 1,
       maxLength: 3,
+    }),
+    planned: fc.constant([]),
+    pace: fc.record({
+      maxInFlight: optional(fc.constantFrom(1, 2)),
+      maxOffersPerMinute: optional(fc.constantFrom(1, 2)),
     }),
     seed: fc.nat(9),
     firmware,
@@ -83,7 +90,22 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
   running: optional(firmware),
   rollout: optional(rolloutIn('running', 'running', 'running', 'running', 'paused', 'halted', 'draft', 'aborted')),
   stable: optional(rolloutIn('complete')),
-  window: optional(fc.record({ open: mostly(true), schedule: fc.constant('night'), opensAtMs: optional(instant) })),
+  steppingStones: fc.array(
+    firmware.map((stone) => Object.assign(stone, { mustPass: true })),
+    { maxLength: 1 },
+  ),
+  window: optional(
+    fc.record({
+      open: mostly(true),
+      name: fc.constant('night'),
+      opensAtMs: optional(instant),
+      install: fc.constant(undefined),
+    }),
+  ),
+  holdsOffer: mostly(false),
+  load: optional(
+    fc.record({ inFlight: fc.constantFrom(0, 1, Number.NaN), offersInLastMinute: fc.constantFrom(0, 1, Number.NaN) }),
+  ),
   history,
 });
 const anyFacts = anyParts.map(withHistory);
@@ -104,6 +126,9 @@ const HOLES = [
   ['stable', 'status'],
   ['stable', 'firmware', 'blocked'],
   ['window', 'open'],
+  ['load', 'inFlight'],
+  ['load', 'offersInLastMinute'],
+  ['rollout', 'firmware', 'reverted'],
 ] as const;
 
 const damagedFacts = fc
@@ -144,7 +169,7 @@ test('an instant that is none never ends a back-off', () => {
   fc.assert(
     fc.property(anyFacts, (facts) => {
       const decision = decide(facts, Number.NaN);
-      const offered = decision.outcome === 'hold' ? undefined : facts.historyOf(decision.rollout.firmware.id);
+      const offered = decision.outcome === 'hold' ? undefined : facts.historyOf(decision.firmware.id);
       expect(offered?.lastFailedAtMs === undefined || offered.failedAttempts < 1).toBe(true);
     }),
     RUNS,
@@ -176,8 +201,14 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
   if (decision.outcome === 'hold') return [];
   const { device, running, window, stable } = facts;
   const { outcome, rollout, image: offered } = decision;
-  const { firmware: target } = rollout;
-  const isWayHome = running?.blocked === true && stable !== undefined;
+  const { firmware: target } = decision;
+  const isTakenBack = running?.blocked === true || running?.reverted === true;
+  const isWayHome = isTakenBack && stable !== undefined && stable.firmware.id !== running.id;
+  const { maxInFlight = Infinity, maxOffersPerMinute = Infinity } = rollout.pace;
+  const isPaced = rollout === facts.rollout && !facts.holdsOffer;
+  const skipped = facts.steppingStones.filter(
+    ({ version: stone }) => semver.lt(device.currentVersion, stone) && semver.lt(stone, target.version),
+  );
   const past = facts.historyOf(target.id);
   const hasFailed = past.lastFailedAtMs !== undefined && !(past.failedAttempts < 1);
   const promises = {
@@ -191,8 +222,12 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
     'an image of this build': target.images.includes(offered),
     'that fits the slot': device.slotBytes === undefined || offered.sizeBytes <= device.slotBytes,
     'up or back as it says': semver.compare(device.currentVersion, target.version) === (outcome === 'install' ? -1 : 1),
-    'back only from a blocked build': outcome === 'install' || isWayHome,
-    'from a blocked build to the prior stable one': !isWayHome || rollout === stable,
+    'within the devices in flight': !isPaced || maxInFlight === Infinity || Number(facts.load?.inFlight) < maxInFlight,
+    'within the offers of a minute':
+      !isPaced || maxOffersPerMinute === Infinity || Number(facts.load?.offersInLastMinute) < maxOffersPerMinute,
+    'no stepping stone skipped': outcome === 'rollback' || skipped.length === 0,
+    'back only from a build that was taken back': outcome === 'install' || isWayHome,
+    'from a build that was taken back to the prior stable one': !isWayHome || rollout === stable,
     'only to a member of an opened stage': rollout !== facts.rollout || isMember(device, rollout),
   };
   return Object.entries(promises).flatMap(([promise, isKept]) => (isKept ? [] : [promise]));

@@ -38,6 +38,8 @@ export function firmware(version: string, change: Partial<FirmwareFacts> = {}): 
     version,
     pilotReady: true,
     blocked: false,
+    reverted: false,
+    mustPass: false,
     images: [imageFor('esp32')],
     ...change,
   };
@@ -45,6 +47,7 @@ export function firmware(version: string, change: Partial<FirmwareFacts> = {}): 
 
 /** Running, open to every device. */
 export function rollout(version: string, change: Partial<RolloutFacts> = {}): RolloutFacts {
+  const opened = change.opened ?? [{ label: 'general', percentage: 100 }];
   return {
     id: 1,
     name: `thermostat-${version}`,
@@ -52,7 +55,9 @@ export function rollout(version: string, change: Partial<RolloutFacts> = {}): Ro
     stageId: 2,
     stage: 'expand',
     stageOpenedAtMs: STAGE_OPENED_MS,
-    opened: [{ label: 'general', percentage: 100 }],
+    opened,
+    planned: opened,
+    pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
     seed: 0,
     firmware: firmware(version),
     ...change,
@@ -78,8 +83,11 @@ export function facts(change: Omit<Partial<Facts>, 'device'> & { readonly device
     running: firmware('1.0.0'),
     rollout: rollout('1.1.0'),
     stable: undefined,
+    steppingStones: [],
     window: undefined,
     historyOf: () => NO_HISTORY,
+    holdsOffer: false,
+    load: undefined,
     ...change,
     device: { ...device, ...change.device },
   };

@@ -14,6 +14,8 @@ interface Change {
   readonly subject: string;
 }
 
+const PLAN = { stages: [{ name: 'everyone', label: 'general', percentage: 100, promotion: 'manual' }] };
+
 const CHANGES = Object.entries(adminRoutes).flatMap(([name, { method }]) => (method === 'GET' ? [] : [name]));
 
 describe.each(DIALECTS)('the audit on %s', (dialect) => {
@@ -38,6 +40,8 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
     const schedule = { params: { name: 'go-on' } };
     const image = imageOf(product);
     return [
+      { route: 'setPlan', call: { params: { name: 'mine' }, body: PLAN }, action: 'plan.set', subject: 'mine' },
+      { route: 'deletePlan', call: { params: { name: 'mine' } }, action: 'plan.delete', subject: 'mine' },
       { route: 'createLabel', call: { body: { name: 'lab' } }, action: 'label.create', subject: 'lab' },
       { route: 'labelDevice', call: { params: { mac, name: 'lab' } }, action: 'device.label', subject: 'lab' },
       {
@@ -61,9 +65,16 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
         action: 'rollout.create',
         subject: 'spring',
       },
+      {
+        route: 'updateLabel',
+        call: { params: { name: 'shed' }, body: { timezone: 'Europe/Berlin' } },
+        action: 'label.update',
+        subject: 'shed',
+      },
       { route: 'startRollout', call: rollout, action: 'rollout.start', subject: 'spring' },
       { route: 'pauseRollout', call: rollout, action: 'rollout.pause', subject: 'spring' },
       { route: 'resumeRollout', call: rollout, action: 'rollout.resume', subject: 'spring' },
+      { route: 'retryRollout', call: rollout, action: 'rollout.retry', subject: 'spring' },
       {
         route: 'createSchedule',
         call: { body: { name: 'go-on', cron: '0 2 * * *', action: 'promote', rollout: 'spring', enabled: false } },
@@ -79,6 +90,12 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
       },
       { route: 'deleteSchedule', call: schedule, action: 'schedule.delete', subject: 'go-on' },
       { route: 'promoteRollout', call: rollout, action: 'rollout.promote', subject: 'spring' },
+      {
+        route: 'setMustPass',
+        call: { ...version, body: { must_pass: true } },
+        action: 'firmware.must_pass',
+        subject: firmware,
+      },
       { route: 'blockFirmware', call: { ...version, body: {} }, action: 'firmware.block', subject: firmware },
       { route: 'unblockFirmware', call: version, action: 'firmware.unblock', subject: firmware },
       {
@@ -121,6 +138,7 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
       { action: 'rollout.start', details: { from: { status: 'draft' }, to: { status: 'running', stage: 'pilot' } } },
       { action: 'rollout.pause', details: { to: { status: 'paused', stage: 'pilot' }, reason: 'as planned' } },
       { action: 'rollout.resume', details: { to: { status: 'running', stage: 'pilot' } } },
+      { action: 'rollout.retry', details: { devices: 0, reason: 'as planned' } },
       { action: 'rollout.promote', details: { to: { stage: 'expand' }, reason: 'schedule go-on, run by hand' } },
       { action: 'rollout.promote', details: { to: { status: 'complete' } } },
     ]);
@@ -131,6 +149,9 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
     const { product } = line;
     const version = { params: { version: '1.1.0' }, query: { product } };
     const vain: readonly (readonly [AdminRouteName, AdminCall])[] = [
+      ['setPlan', { params: { name: 'careful' }, body: PLAN }],
+      ['deletePlan', { params: { name: 'mine' } }],
+      ['retryRollout', { params: { name: 'autumn' }, body: {} }],
       ['createLabel', { body: { name: 'general' } }],
       ['createLabel', { body: { name: 'shop' } }],
       ['deleteLabel', { params: { name: 'lab' } }],

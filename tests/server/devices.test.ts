@@ -185,7 +185,7 @@ describe.each(DIALECTS)('a device on %s', (dialect) => {
 
   test('is silent after three polls that it missed', async () => {
     const mac = await line.newDevice('1.0.0');
-    server.clock.advance(3 * 600);
+    server.clock.advance(3 * 1_200);
     expect((await line.detail(mac)).device.status).toBe('ok');
     server.clock.advance(1);
     expect((await line.detail(mac)).device.status).toBe('silent');

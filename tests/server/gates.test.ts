@@ -17,6 +17,12 @@ const PLANS = `plans:
     stages:
       - {name: pilot, label: pilot, gate: {min_confirmed: 2, max_failed: 1, max_silent_pct: 10%}}
       - {name: all, label: general}
+  - name: with-network
+    stages:
+      - {name: pilot, label: pilot, gate: {min_confirmed: 3, max_failed: 1, fault_classes: [firmware, network]}}
+  - name: patient
+    stages:
+      - {name: pilot, label: pilot, gate: {min_confirmed: 3, max_silent_pct: 50%}}
 `;
 
 describe.each(DIALECTS)('a gate on %s', (dialect) => {
@@ -177,6 +183,32 @@ describe.each(DIALECTS)('a gate on %s', (dialect) => {
     expect(await tickAfter(3_600)).toMatchObject({ stage: 'half' });
   });
 
+  test('halts for what the network does where it counts that', async () => {
+    await begin('with-network');
+    for (const mac of pilots.slice(0, 2)) {
+      const id = await line.offer(mac, '1.0.0');
+      expect(await rollout()).toMatchObject({ status: 'running' });
+      await line.report(mac, id, 1, 'failed', { error_code: 'connection_lost' });
+    }
+    expect(await rollout()).toMatchObject({
+      status: 'halted',
+      halted_reason: 'the gate of stage pilot failed: 2 failed, at most 1 may',
+      stages: [{ gate: { fault_classes: ['firmware', 'network'] } }],
+    });
+  });
+
+  test('does not wait for a device that fell silent after its offer, within the budget of silence', async () => {
+    await begin('patient');
+    await line.offer(pilots[2] ?? '', '1.0.0');
+    for (const mac of pilots.slice(0, 2)) await update(mac);
+    expect(await verdict()).toMatchObject({ state: 'waiting', text: '2 of 3 confirmed, 1 on the way' });
+    await tickAfter(3 * 600 + 600 + 5);
+    expect(await verdict()).toMatchObject({ state: 'passed', text: '2 of 2 confirmed, 0 failed, 1 silent' });
+    server.clock.advance(60);
+    await line.offer(pilots[2] ?? '', '1.0.0');
+    expect(await verdict(), 'it is back').toMatchObject({ state: 'waiting' });
+  });
+
   test('of a stage for people says that it is ready, and leaves the rest to them', async () => {
     await begin('by-hand');
     for (const mac of pilots.slice(0, 2)) await update(mac);
@@ -213,7 +245,7 @@ describe.each(DIALECTS)('a gate on %s', (dialect) => {
   });
 
   test('does not wait for a device of the stage that nobody has heard of for long', async () => {
-    server.clock.advance(3 * 600 + 1);
+    server.clock.advance(3 * 1_200 + 1);
     await begin('by-hand');
     await update(pilots[0] ?? '');
     expect(await tickAfter(5)).toMatchObject({ stage: 'pilot' });
@@ -231,6 +263,8 @@ test('two servers that tick at once open each stage once', async () => {
   await line.add('1.1.0');
   const macs: string[] = [];
   for (let index = 0; index < 3; index += 1) macs.push(await line.newDevice('1.0.0', ['pilot']));
+  // The stage after the pilot has somebody to ask.
+  for (let index = 0; index < 12; index += 1) await line.newDevice('1.0.0');
   const { name } = await left.admin('createRollout', {
     body: { version: '1.1.0', product: line.product, plan: 'small' },
   });
@@ -245,4 +279,59 @@ test('two servers that tick at once open each stage once', async () => {
   expect(items).toHaveLength(1);
   await right.stop();
   await left.end();
+});
+
+describe.each(DIALECTS)('a stage that takes nobody new on %s', (dialect) => {
+  test('passes where an earlier one has shown the build, and never where none has', async () => {
+    const first = await startTestServer({ dialect });
+    await first.stop();
+    writeFileSync(
+      join(first.home, 'config/plans.yaml'),
+      `plans:
+  - name: small-fleet
+    stages:
+      - {name: pilot, label: pilot, promotion: auto, gate: {min_confirmed: 1, max_failed: 0}}
+      - {name: pilot-again, label: pilot, promotion: auto, gate: {min_confirmed: 1}}
+      - {name: all, label: general, promotion: auto, gate: {min_confirmed: 5}}
+`,
+    );
+    const server = await startTestServer({ dialect, like: first });
+    const line = new ProductLine(server);
+    await line.add('1.1.0');
+    const body = { version: '1.1.0', product: line.product, plan: 'small-fleet' };
+    const { name } = await server.admin('createRollout', { body });
+    await server.admin('startRollout', { params: { name }, body: {} });
+    const after = async (): Promise<Rollout> => {
+      server.clock.advance(5);
+      await server.tick();
+      return server.admin('getRollout', { params: { name } });
+    };
+    expect(await after(), 'nobody wears the label of the pilot').toMatchObject({ stage: 'pilot' });
+    await server.admin('abortRollout', { params: { name }, body: {} });
+
+    const pilot = await line.newDevice('1.0.0', ['pilot']);
+    const newer = await line.newDevice('2.0.0');
+    const other = await line.newDevice('1.0.0');
+    server.clock.advance(1);
+    const again = await server.admin('createRollout', { body });
+    await server.admin('startRollout', { params: { name: again.name }, body: {} });
+    const update = async (mac: string): Promise<void> => {
+      await line.offer(mac, '1.0.0');
+      await line.checkIn(mac, '1.1.0');
+    };
+    const now = async (): Promise<Rollout> => {
+      server.clock.advance(5);
+      await server.tick();
+      return server.admin('getRollout', { params: { name: again.name } });
+    };
+    await update(pilot);
+    await now();
+    expect(await now(), 'the pilot runs it, so its second stage has nobody to ask').toMatchObject({ stage: 'all' });
+    expect(await now(), 'one still needs it').toMatchObject({ stage: 'all', status: 'running' });
+    await update(other);
+    // The one that runs a newer build is not waited for.
+    expect(await line.checkIn(newer, '2.0.0')).toMatchObject({ update_available: false });
+    expect(await now()).toMatchObject({ status: 'complete' });
+    await server.end();
+  });
 });

@@ -9,7 +9,7 @@ import { Kysely, PostgresDialect, sql, SqliteDialect } from 'kysely';
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { migrate } from '#server/db/migrate.ts';
-import { type Migration, MIGRATIONS } from '#server/db/migrations.ts';
+import { type Migration, MIGRATIONS } from '#server/db/migrations/migrations.ts';
 import { openPostgres } from '#server/db/postgres.ts';
 import type { Schema } from '#server/db/schema.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
@@ -34,6 +34,7 @@ const TABLES = [
   'firmware',
   'images',
   'labels',
+  'plans',
   'presence',
   'rollouts',
   'schedules',

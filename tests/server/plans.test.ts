@@ -78,7 +78,7 @@ describe.each(DIALECTS)('a plan on %s', (dialect) => {
     });
     expect(await server.tryAdmin('deleteLabel', { params: { name: 'lab' } })).toMatchObject({
       status: 409,
-      body: { error: { code: 'in_use' } },
+      body: { error: { code: 'confirmation_needed' } },
     });
   });
 

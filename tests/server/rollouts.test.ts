@@ -263,7 +263,7 @@ describe.each(DIALECTS)('a rollout on %s', (dialect) => {
       rolled_back: 1,
       silent: 0,
     });
-    server.clock.advance(3 * 600 + 1);
+    server.clock.advance(3 * 1_200 + 1);
     expect(await line.adoption('1.1.0', 'expand'), 'nobody was heard of for three polls').toEqual({
       targeted: 11,
       offered: 0,

@@ -46,7 +46,7 @@ describe.each(DIALECTS)('the status on %s', (dialect) => {
     );
     expect(rollouts).toMatchObject([{ name: line.rolloutName('1.1.0'), status: 'running', stage: 'expand' }]);
 
-    server.clock.advance(3 * 600 + 1);
+    server.clock.advance(3 * 1_200 + 1);
     await line.checkIn(trial, '1.1.0', ON_TRIAL);
     expect((await server.admin('getStatus')).devices).toEqual({ total: 4, silent: 3, updating: 1, failed: 0 });
     const { items } = await server.admin('listDevices', { query: { status: 'failed' } });

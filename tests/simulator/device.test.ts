@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { CheckUpdateAnswer } from '#protocol/device-api.ts';
+import type { CheckUpdateAnswer, InstallWindow } from '#protocol/device-api.ts';
 import { type Pin, PinnedAgent } from '#protocol/pinned-https.ts';
-import { type Board, newBoard } from '#simulator/board.ts';
+import { type Board, newBoard, waitForWindowMs } from '#simulator/board.ts';
 import { DeviceClient } from '#simulator/device-client.ts';
 import { type PollOutcome, SimulatedDevice } from '#simulator/device.ts';
 import { type Chances, NO_MISHAPS } from '#simulator/mishaps.ts';
@@ -55,6 +55,7 @@ function makeDevice(
     readonly chances?: Partial<Chances>;
     readonly seed?: number;
     readonly board?: Partial<Board>;
+    readonly clock?: () => number;
     readonly onPoll?: (outcome: PollOutcome) => void;
   } = {},
 ): SimulatedDevice {
@@ -67,6 +68,7 @@ function makeDevice(
     random: new Random(change.seed ?? 1),
     chances: { ...NO_MISHAPS, ...change.chances },
     pace: { pollIntervalS: 0.02, scale: 0.0005 },
+    ...(change.clock === undefined ? {} : { clock: change.clock }),
     ...(change.onPoll === undefined ? {} : { onPoll: change.onPoll }),
   });
   open.push({ close: () => device.stop() });
@@ -161,6 +163,66 @@ describe('an offer that a board cannot take', () => {
   test('a lower version is taken when it is a rollback', async () => {
     const server = await serve({ checkIn: () => offerOf(IMAGE, { version: '0.9.0' }, true) });
     expect(await makeDevice(server).poll()).toMatchObject({ kind: 'installed', version: '0.9.0' });
+  });
+});
+
+describe('a window of the server', () => {
+  const atNight = { from_minute: 120, duration_min: 60, utc_offset_min: 120 };
+  const noonMs = Date.parse('2026-11-23T12:00:00Z');
+  const nightMs = Date.parse('2026-11-24T00:59:00Z');
+
+  test('is waited for with the image in the slot, and the build is installed when it is open', async () => {
+    let nowMs = noonMs;
+    let window: InstallWindow | undefined = atNight;
+    const server = await serve({
+      checkIn: ({ current_version }) =>
+        current_version === '1.0.0' ? { ...offerOf(IMAGE), install_window: window } : NOTHING_NEW,
+    });
+    const device = makeDevice(server, { clock: () => nowMs });
+    expect(await device.poll()).toEqual({ kind: 'waiting', pollIntervalS: 600 });
+    expect(await device.poll()).toMatchObject({ kind: 'waiting' });
+    expect(device.phase).toBe('waiting');
+    expect(statusesOf(server)).toEqual(['downloading', 'downloaded']);
+    nowMs = Date.parse('2026-11-23T23:58:00Z');
+    expect(await device.poll(), 'the next poll is when it opens').toEqual({ kind: 'waiting', pollIntervalS: 120 });
+    window = { ...atNight, from_minute: 720 };
+    nowMs = nightMs;
+    expect(await device.poll(), 'the latest one counts').toMatchObject({ kind: 'waiting' });
+    window = atNight;
+    expect(await device.poll()).toMatchObject({ kind: 'installed', version: '1.1.0' });
+    expect(statusesOf(server)).toEqual(['downloading', 'downloaded', 'installing', 'confirmed']);
+    expect(server.downloads).toHaveLength(1);
+  });
+
+  test('is of no more use when nothing is offered any more', async () => {
+    let offers = true;
+    const server = await serve({
+      checkIn: () => (offers ? { ...offerOf(IMAGE), install_window: atNight } : NOTHING_NEW),
+    });
+    let nowMs = noonMs;
+    const device = makeDevice(server, { clock: () => nowMs });
+    await device.poll();
+    offers = false;
+    nowMs = nightMs;
+    expect(await device.poll()).toMatchObject({ kind: 'nothing' });
+    expect(statusesOf(server)).toEqual(['downloading', 'downloaded']);
+  });
+
+  test.each([
+    [{ from_minute: 120, duration_min: 180, utc_offset_min: 0 }, '01:59:59', 1],
+    [{ from_minute: 120, duration_min: 180, utc_offset_min: 0 }, '02:00:00', 0],
+    [{ from_minute: 120, duration_min: 180, utc_offset_min: 0 }, '04:59:59', 0],
+    [{ from_minute: 120, duration_min: 180, utc_offset_min: 0 }, '05:00:00', 21 * 3_600],
+    [{ from_minute: 1_320, duration_min: 240, utc_offset_min: 0 }, '21:59:59', 1],
+    [{ from_minute: 1_320, duration_min: 240, utc_offset_min: 0 }, '00:00:00', 0],
+    [{ from_minute: 1_320, duration_min: 240, utc_offset_min: 0 }, '02:00:00', 20 * 3_600],
+    [{ from_minute: 0, duration_min: 1_440, utc_offset_min: 0 }, '23:59:59', 0],
+    [{ from_minute: 0, duration_min: 60, utc_offset_min: 840 }, '10:00:00', 0],
+    [{ from_minute: 0, duration_min: 60, utc_offset_min: -840 }, '13:59:59', 1],
+    [{ from_minute: 120, duration_min: 180, utc_offset_min: 330 }, '20:30:00', 0],
+    [undefined, '12:00:00', 0],
+  ])('%j at %s (UTC) makes the board wait %i s', (window, time, waitS) => {
+    expect(waitForWindowMs(window, Date.parse(`2026-11-23T${time}Z`))).toBe(waitS * 1000);
   });
 });
 

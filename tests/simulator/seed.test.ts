@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fleetMacs, MAX_FLEET } from '#simulator/fleet.ts';
+import { fleetMacs, MAX_FLEET } from '#simulator/macs.ts';
 import { drawLuck } from '#simulator/mishaps.ts';
 import { backOffMs, pollWaitMs, REAL_TIME, retryAfterMs } from '#simulator/pace.ts';
 import { Random } from '#simulator/random.ts';

@@ -187,6 +187,7 @@ Error Engine::vet(const Json& root) {
 
 Happening Engine::acceptOffer() {
   const Manifest& manifest = answer_.manifest;
+  installWindow_ = answer_.installWindow;
   const OfferView view = {manifest.product, manifest.version, manifest.sizeBytes, answer_.isRollback};
   if (board_.application.canUpdate(view) != nullptr) {
     lastError_ = Error::deferred;
@@ -302,8 +303,12 @@ Happening Engine::waitForQuietMoment() {
   if (nowMs >= nextCheckMs_) return Happening::due;
   // After a restart the server may have changed its mind: it is asked first.
   if (!isApproved_) return Happening::none;
-  if (isApplyWanted_) return Happening::may_install;
-  return isQuiet() ? Happening::may_install : Happening::none;
+  return mayInstall() ? Happening::may_install : Happening::none;
+}
+
+/** The window of the server holds whatever the sketch wants and however long it has waited. */
+bool Engine::mayInstall() {
+  return isInInstallWindow(installWindow_, link_.serverTimeS()) && (isApplyWanted_ || isQuiet());
 }
 
 /** The application has a quiet moment, or has put the installation off for as long as it may. */
@@ -381,7 +386,7 @@ uint32_t Engine::securityFloor() {
 }
 
 bool Engine::isBusy() {
-  if (state_ == State::staged) return isApproved_ && isQuiet();
+  if (state_ == State::staged) return isApproved_ && mayInstall();
   return state_ != State::idle;
 }
 

@@ -92,6 +92,7 @@ class Engine {
   bool isOnTrial() const;
   bool isTrialLost();
   bool isQuiet();
+  bool mayInstall();
 
   void report(ReportStatus status, Error error);
   void addReport(ReportStatus status, Error error);
@@ -109,6 +110,8 @@ class Engine {
   Download download_;
   ServerLink link_;
   CheckAnswer answer_ = {};
+  /** Of the latest offer that was taken; an answer that could not be read leaves it as it is. */
+  InstallWindow installWindow_ = {};
   State state_ = State::idle;
   /** Why the work of the present state failed. */
   Error error_ = Error::ok;

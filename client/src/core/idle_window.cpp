@@ -11,4 +11,13 @@ bool isInIdleHours(const IdleHours& hours, int64_t epochS) {
   return hour >= hours.fromHour || hour < hours.toHour;
 }
 
+bool isInInstallWindow(const InstallWindow& window, int64_t epochS) {
+  if (window.durationMin == 0) return true;
+  if (epochS <= 0) return false;
+  // A day more, so that nothing is negative just after 1970.
+  const int64_t localMinute = epochS / 60 + window.utcOffsetMin + kMinutesOfDay;
+  const int64_t sinceOpen = (localMinute - window.fromMinute + kMinutesOfDay) % kMinutesOfDay;
+  return sinceOpen < window.durationMin;
+}
+
 }  // namespace otter

@@ -388,4 +388,13 @@ bool Json::toUint32(uint32_t& number) const {
   return true;
 }
 
+bool Json::toInt32(int32_t& number) const {
+  if (!isThere()) return false;
+  const bool isNegative = *start_ == '-';
+  uint32_t size = 0;
+  if (!Json(start_ + (isNegative ? 1 : 0), end_).toUint32(size) || size > INT32_MAX) return false;
+  number = isNegative ? -static_cast<int32_t>(size) : static_cast<int32_t>(size);
+  return true;
+}
+
 }  // namespace otter

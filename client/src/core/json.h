@@ -46,6 +46,8 @@ class Json {
 
   /** Plain decimal digits within the bounds of the type: no sign, no fraction, no exponent. */
   bool toUint32(uint32_t& number) const;
+  /** The same, with a minus before it where it is negative. */
+  bool toInt32(int32_t& number) const;
   /** At most 2^53 - 1, the largest integer that JSON carries safely. */
   bool toUint53(uint64_t& number) const;
 

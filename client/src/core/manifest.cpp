@@ -65,6 +65,20 @@ Error readManifest(const Json& value, Manifest& manifest) {
   return manifest.sizeBytes > kMaxImageBytes ? Error::size : Error::ok;
 }
 
+bool readInstallWindow(const Json& value, InstallWindow& window) {
+  if (!value.isThere()) return true;
+  uint32_t fromMinute = 0;
+  uint32_t durationMin = 0;
+  int32_t utcOffsetMin = 0;
+  if (!value.member("from_minute").toUint32(fromMinute) || fromMinute >= kMinutesOfDay) return false;
+  if (!value.member("duration_min").toUint32(durationMin) || durationMin < 1 || durationMin > kMinutesOfDay)
+    return false;
+  if (!value.member("utc_offset_min").toInt32(utcOffsetMin)) return false;
+  if (utcOffsetMin < -kMostUtcOffsetMin || utcOffsetMin > kMostUtcOffsetMin) return false;
+  window = {static_cast<uint16_t>(fromMinute), static_cast<uint16_t>(durationMin), static_cast<int16_t>(utcOffsetMin)};
+  return true;
+}
+
 /** Text of exactly `count` digits. */
 bool takeDigits(const char*& at, int count, int& number) {
   number = 0;
@@ -112,6 +126,7 @@ Error readCheckAnswer(const Json& root, CheckAnswer& answer) {
   answer.isRollback = rollback.isTrue();
   if (!root.member("url").copyString(answer.url, sizeof answer.url) || !isPath(answer.url))
     return Error::manifest_syntax;
+  if (!readInstallWindow(root.member("install_window"), answer.installWindow)) return Error::manifest_syntax;
   return readManifest(root.member("manifest"), answer.manifest);
 }
 

@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "error_table.h"
+#include "idle_window.h"
 #include "json.h"
 
 namespace otter {
@@ -39,6 +40,7 @@ struct CheckAnswer {
   Manifest manifest;
   /** A path on the same server. */
   char url[kUrlChars];
+  InstallWindow installWindow;
 };
 
 /**

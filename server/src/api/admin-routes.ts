@@ -15,10 +15,18 @@ import {
 import { ErrorAnswer } from '#protocol/device-api.ts';
 import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/assignments.ts';
+import { createRollout } from '#server/service/create-rollout.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { clearKnownBad, explainDevice, getDevice, listDevices } from '#server/service/devices.ts';
 import { listEvents } from '#server/service/events.ts';
-import { blockFirmware, getFirmware, listFirmware, setPilotReady, unblockFirmware } from '#server/service/firmware.ts';
+import {
+  blockFirmware,
+  getFirmware,
+  listFirmware,
+  setMustPass,
+  setPilotReady,
+  unblockFirmware,
+} from '#server/service/firmware.ts';
 import {
   createLabel,
   deleteLabel,
@@ -26,9 +34,12 @@ import {
   labelDevices,
   listLabels,
   unlabelDevice,
+  updateLabel,
 } from '#server/service/labels.ts';
-import { getPlan, listPlans } from '#server/service/plans.ts';
-import { commandRollout, createRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
+import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.ts';
+import { getPreviewDevices, previewRollout } from '#server/service/preview.ts';
+import { retryRollout } from '#server/service/retry.ts';
+import { commandRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
 import { runSchedule } from '#server/service/tick.ts';
@@ -59,28 +70,31 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     (command: Parameters<typeof commandRollout>[2]['command']) =>
     async (call: {
       readonly params: { readonly name: string };
-      readonly body: { readonly reason?: string };
+      readonly body: { readonly reason?: string; readonly supersede?: boolean; readonly revert?: boolean };
       readonly nowMs: number;
     }) =>
-      commandRollout(deps, call.params.name, { command, actor: 'admin', reason: call.body.reason }, call.nowMs);
+      commandRollout(deps, call.params.name, { command, actor: 'admin', ...call.body }, call.nowMs);
   const named = (call: {
     readonly params: { readonly version: string };
     readonly query: { readonly product?: string };
   }) => ({ version: call.params.version, product: call.query.product });
+  const yes = (query: { readonly confirm?: 'true' | 'false' }) => ({ isConfirmed: query.confirm === 'true' });
   return {
     getStatus: async ({ nowMs }) => getStatus(deps, server(), nowMs),
 
     listDevices: async ({ query, nowMs }) => listDevices(deps, query, nowMs),
     getDevice: async ({ params, nowMs }) => getDevice(deps, params.mac, nowMs),
     explainDevice: async ({ params, nowMs }) => explainDevice(deps, params.mac, nowMs),
-    labelDevice: async ({ params, nowMs }) => labelDevice(deps, params.mac, params.name, nowMs),
-    unlabelDevice: async ({ params, nowMs }) => unlabelDevice(deps, params.mac, params.name, nowMs),
+    labelDevice: async ({ params, query, nowMs }) => labelDevice(deps, { ...params, ...yes(query) }, nowMs),
+    unlabelDevice: async ({ params, query, nowMs }) => unlabelDevice(deps, { ...params, ...yes(query) }, nowMs),
     clearKnownBad: async ({ params, query, nowMs }) => clearKnownBad(deps, params.mac, query, nowMs),
 
     listLabels: async ({ query }) => listLabels(deps, query),
     createLabel: async ({ body, nowMs }) => createLabel(deps, body, nowMs),
-    deleteLabel: async ({ params, nowMs }) => deleteLabel(deps, params.name, nowMs),
-    labelDevices: async ({ params, body, nowMs }) => labelDevices(deps, params.name, body.macs, nowMs),
+    updateLabel: async ({ params, body, nowMs }) => updateLabel(deps, params.name, body, nowMs),
+    deleteLabel: async ({ params, query, nowMs }) => deleteLabel(deps, params.name, yes(query).isConfirmed, nowMs),
+    labelDevices: async ({ params, body, nowMs }) =>
+      labelDevices(deps, params.name, { macs: body.macs, isConfirmed: body.confirm ?? false }, nowMs),
 
     listFirmware: async ({ query }) => listFirmware(deps, query),
     getFirmware: async (call) => getFirmware(deps, named(call)),
@@ -102,20 +116,26 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
         nowMs,
       ),
     setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.nowMs),
+    setMustPass: async (call) => setMustPass(deps, named(call), call.body.must_pass ?? true, call.nowMs),
     blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.nowMs),
     unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.nowMs),
 
-    getPlans: async () => listPlans(deps.settings),
-    getPlan: async ({ params }) => getPlan(deps.settings, params.name),
+    getPlans: async () => listPlans(deps),
+    getPlan: async ({ params }) => getPlan(deps, params.name),
+    setPlan: async ({ params, body, nowMs }) => setPlan(deps, params.name, body, nowMs),
+    deletePlan: async ({ params, nowMs }) => deletePlan(deps, params.name, nowMs),
 
     listRollouts: async ({ query, nowMs }) => listRollouts(deps, query, nowMs),
     createRollout: async ({ body, nowMs }) => createRollout(deps, body, nowMs),
     getRollout: async ({ params, nowMs }) => getRollout(deps, params.name, nowMs),
+    previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
+    getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
     startRollout: move('start'),
     promoteRollout: move('promote'),
     pauseRollout: move('pause'),
     resumeRollout: move('resume'),
     abortRollout: move('abort'),
+    retryRollout: async ({ params, body, nowMs }) => retryRollout(deps, params.name, body.reason, nowMs),
 
     listAssignments: async ({ query }) => listAssignments(deps, query),
 

@@ -3,10 +3,13 @@
 
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S } from '#protocol/limits.ts';
-import { findShrinking, type Gate, type Plan, PROMOTIONS } from '#protocol/plan.ts';
+import { FAULTS } from '#protocol/device-errors.ts';
+import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S, MAX_WINDOW_S } from '#protocol/limits.ts';
+import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
+import { findPlanFaults } from '#server/plan-faults.ts';
 import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
+import { CronLine, Timezone } from './cron-shape.ts';
 import { errorAt, type Problem } from './problem.ts';
 import { checkShape } from './shape.ts';
 import { parseDurationS, parsePercent, suggestDuration, suggestPercent } from './units.ts';
@@ -39,6 +42,28 @@ const Soak = Type.Refine(
   (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration of at most 30d'),
 );
 
+const WindowDuration = Type.Refine(
+  Type.Unknown({ description: 'a duration from 1m to 7d', examples: ['3h'] }),
+  (value) => {
+    const seconds = parseDurationS(value);
+    return seconds !== undefined && seconds >= 60 && seconds <= MAX_WINDOW_S;
+  },
+  (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration from 1m to 7d'),
+);
+
+const WindowRow = Type.Object(
+  {
+    cron: CronLine,
+    timezone: Type.Optional(Timezone),
+    duration: WindowDuration,
+    device_local: Type.Optional(Type.Boolean({ description: 'true or false', examples: ['true'] })),
+  },
+  { ...closed, description: 'a section with cron and duration', examples: ['{cron: "0 2 * * *", duration: 3h}'] },
+);
+type WindowRow = Static<typeof WindowRow>;
+
+const Limit = Type.Integer({ minimum: 1, description: 'a number of devices, 1 or more', examples: ['50'] });
+
 const GateRow = Type.Object(
   {
     min_confirmed: Type.Integer({ minimum: 1, description: 'a number of devices, 1 or more', examples: ['5'] }),
@@ -46,6 +71,15 @@ const GateRow = Type.Object(
     max_failed_pct: Type.Optional(Share),
     max_silent_pct: Type.Optional(Share),
     soak: Type.Optional(Soak),
+    fault_classes: Type.Optional(
+      Type.Array(Type.Enum(FAULTS, { description: `one of ${FAULTS.join(', ')}`, examples: ['[firmware]'] }), {
+        minItems: 1,
+        uniqueItems: true,
+        description: `a list of ${FAULTS.join(', ')}, each once`,
+        examples: ['[firmware, device]'],
+      }),
+    ),
+    on_halt: Type.Optional(Type.Enum(ON_HALT, { description: 'keep or revert', examples: ['revert'] })),
   },
   { ...closed, description: 'a section with min_confirmed', examples: ['{min_confirmed: 5, max_failed: 0}'] },
 );
@@ -58,6 +92,9 @@ const StageRow = Type.Object(
     percentage: Type.Optional(Percentage),
     promotion: Type.Optional(Type.Enum(PROMOTIONS, { description: 'manual or auto', examples: ['manual'] })),
     gate: Type.Optional(GateRow),
+    window: Type.Optional(WindowRow),
+    max_in_flight: Type.Optional(Limit),
+    max_offers_per_minute: Type.Optional(Limit),
   },
   { ...closed, description: 'a section with name and label' },
 );
@@ -117,32 +154,13 @@ export function loadPlanFile(file: string): PlanFileResult {
 
 function checkStages(row: PlanRow, index: number, source: Source): readonly Problem[] {
   const path = ['plans', `${index}`, 'stages'];
-  const shrinking = findShrinking(row.stages.map(toStage));
-  const name = row.stages[shrinking]?.name;
+  // Of a name that is taken, a file can say in which line.
+  const faults = findPlanFaults(row.stages.map(toStage)).filter(({ member }) => member !== 'name');
   return [
     ...checkNames(row.stages, path, 'stage', source),
-    ...row.stages.flatMap(({ promotion, gate }, stage) =>
-      promotion === 'auto' && gate === undefined
-        ? [
-            problemAt(
-              [...path, `${stage}`, 'gate'],
-              'is required for promotion auto and missing',
-              'add "gate: {min_confirmed: 5, max_failed: 0}", or leave the promotion to people',
-              source,
-            ),
-          ]
-        : [],
+    ...faults.map(({ stage, member, message, hint }) =>
+      problemAt([...path, `${stage}`, ...member.split('.')], message, hint, source),
     ),
-    ...(name === undefined
-      ? []
-      : [
-          problemAt(
-            [...path, `${shrinking}`, 'percentage'],
-            `stage ${name} takes a smaller share of its label than a stage before it`,
-            'a percentage of one label only grows: no device is taken away again',
-            source,
-          ),
-        ]),
   ];
 }
 
@@ -175,24 +193,48 @@ function toPlan({ name, description, stages }: PlanRow): Plan {
   return { name, description: description ?? '', stages: stages.map(toStage) };
 }
 
-function toStage({ name, label, percentage, promotion, gate }: StageRow): Plan['stages'][number] {
+function toStage(row: StageRow): Plan['stages'][number] {
+  const { name, label, percentage, promotion, gate, window, max_in_flight, max_offers_per_minute } = row;
   return {
     name,
     label,
     percentage: parsePercent(percentage) ?? 100,
     promotion: promotion ?? 'manual',
     ...(gate === undefined ? {} : { gate: toGate(gate) }),
+    ...(window === undefined ? {} : { window: toWindow(window) }),
+    ...(max_in_flight === undefined ? {} : { max_in_flight }),
+    ...(max_offers_per_minute === undefined ? {} : { max_offers_per_minute }),
   };
 }
 
-function toGate({ min_confirmed, max_failed, max_failed_pct, max_silent_pct, soak }: GateRow): Gate {
-  const numbers = {
+function toWindow({ cron, timezone, duration, device_local }: WindowRow): PlanWindow {
+  return {
+    cron: cron.trim(),
+    timezone: timezone ?? 'UTC',
+    // The shape has made sure of it.
+    duration_s: parseDurationS(duration) ?? Number.NaN,
+    ...(device_local === undefined ? {} : { device_local }),
+  };
+}
+
+function toGate({
+  min_confirmed,
+  max_failed,
+  max_failed_pct,
+  max_silent_pct,
+  soak,
+  fault_classes,
+  on_halt,
+}: GateRow): Gate {
+  const members = {
     max_failed,
     max_failed_pct: parsePercent(max_failed_pct),
     max_silent_pct: parsePercent(max_silent_pct),
     soak_s: parseDurationS(soak),
+    fault_classes,
+    on_halt,
   };
-  const given = Object.entries(numbers).filter(([, value]) => value !== undefined);
+  const given = Object.entries(members).filter(([, value]) => value !== undefined);
   return { min_confirmed, ...Object.fromEntries(given) };
 }
 

@@ -3,23 +3,28 @@
 
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { MAX_NAME_CHARS } from '#protocol/limits.ts';
+import { MAX_NAME_CHARS, MAX_WINDOW_S } from '#protocol/limits.ts';
 import { NAME_PATTERN, ROLLOUT_NAME_PATTERN } from '#protocol/words.ts';
-import { type CronFault, findCronFault, findTimezoneFault } from '#server/cron.ts';
+import { findLocalWindowFault } from '#server/cron.ts';
+import { CronLine, Timezone } from './cron-shape.ts';
 import { errorAt, type Problem } from './problem.ts';
 import { checkShape } from './shape.ts';
 import { parseDurationS, suggestDuration } from './units.ts';
 import { readYamlDocument, type Source } from './yaml-document.ts';
 
 const MAX_SCHEDULES = 1_000;
-const MAX_DURATION_S = 7 * 86_400;
 const DEFAULT_GRACE_S = 3_600;
 
 /** What a schedule does when its time comes. */
 type ScheduleAction =
   | { readonly kind: 'start' | 'promote' | 'pause' | 'resume'; readonly rollout: string }
   /** Installs are allowed from the cron time on, for so long. Without a rollout the window is for all of them. */
-  | { readonly kind: 'window'; readonly rollout: string | undefined; readonly durationS: number };
+  | {
+      readonly kind: 'window';
+      readonly rollout: string | undefined;
+      readonly durationS: number;
+      readonly deviceLocal: boolean;
+    };
 
 export type ScheduleSpec = {
   readonly name: string;
@@ -45,21 +50,9 @@ const Duration = Type.Refine(
   Type.Unknown({ description: 'a duration from 1m to 7d', examples: ['1h'] }),
   (value) => {
     const seconds = parseDurationS(value);
-    return seconds !== undefined && seconds >= 60 && seconds <= MAX_DURATION_S;
+    return seconds !== undefined && seconds >= 60 && seconds <= MAX_WINDOW_S;
   },
   (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration from 1m to 7d'),
-);
-
-const Cron = Type.Refine(
-  Type.String({ maxLength: 100, description: 'a cron line of five fields', examples: ['"0 2 * * *"'] }),
-  (cron) => findCronFault(cron) === undefined,
-  (cron) => explain(findCronFault(cron)),
-);
-
-const Timezone = Type.Refine(
-  Type.String({ maxLength: 64, description: 'the name of a time zone', examples: ['Europe/Berlin'] }),
-  (timezone) => findTimezoneFault(timezone) === undefined,
-  (timezone) => explain(findTimezoneFault(timezone)),
 );
 
 function nameOf(thing: string, example: string) {
@@ -70,7 +63,7 @@ function nameOf(thing: string, example: string) {
 const ScheduleRow = Type.Object(
   {
     name: nameOf('schedule', 'nightly'),
-    cron: Cron,
+    cron: CronLine,
     timezone: Type.Optional(Timezone),
     action: Type.Enum(['start', 'promote', 'pause', 'resume', 'window'], {
       description: 'one of start, promote, pause, resume, window',
@@ -88,6 +81,7 @@ const ScheduleRow = Type.Object(
     missed: Type.Optional(Type.Enum(['run_once', 'skip'], { description: 'run_once or skip', examples: ['run_once'] })),
     grace: Type.Optional(Duration),
     duration: Type.Optional(Duration),
+    device_local: Type.Optional(Type.Boolean({ description: 'true or false', examples: ['true'] })),
   },
   { additionalProperties: false, description: 'a section with name, cron and action' },
 );
@@ -126,8 +120,11 @@ function checkRow(row: ScheduleRow, index: number, source: Source): readonly Pro
   const problemAt = (key: string, message: string, hint: string): Problem =>
     errorAt({ ...source.place(['schedules', `${index}`, key]), key: `schedules[${index}].${key}` }, message, hint);
   if (row.action === 'window') {
-    if (row.duration !== undefined) return [];
-    return [problemAt('duration', 'is required for action window and missing', 'add "duration: 3h"')];
+    if (row.duration === undefined)
+      return [problemAt('duration', 'is required for action window and missing', 'add "duration: 3h"')];
+    const window = { cron: row.cron, durationS: parseDurationS(row.duration) ?? 0 };
+    const fault = row.device_local === true ? findLocalWindowFault(window) : undefined;
+    return fault === undefined ? [] : [problemAt('cron', `${JSON.stringify(row.cron)} ${fault.message}`, fault.hint)];
   }
   const problems: Problem[] = [];
   if (row.rollout === undefined) {
@@ -136,6 +133,9 @@ function checkRow(row: ScheduleRow, index: number, source: Source): readonly Pro
   }
   if (row.duration !== undefined) {
     problems.push(problemAt('duration', 'belongs to action window only', 'take it out'));
+  }
+  if (row.device_local === true) {
+    problems.push(problemAt('device_local', 'belongs to action window only', 'take it out'));
   }
   return problems;
 }
@@ -168,13 +168,10 @@ function toSpec(row: ScheduleRow): ScheduleSpec {
 }
 
 /** `checkRow` has made sure of the members that an action needs. */
-function toAction({ action, rollout, duration }: ScheduleRow): ScheduleAction {
+function toAction({ action, rollout, duration, device_local }: ScheduleRow): ScheduleAction {
   const durationS = parseDurationS(duration);
-  if (action === 'window' && durationS !== undefined) return { kind: action, rollout, durationS };
+  if (action === 'window' && durationS !== undefined)
+    return { kind: action, rollout, durationS, deviceLocal: device_local ?? false };
   if (action !== 'window' && rollout !== undefined) return { kind: action, rollout };
   throw new Error(`schedule with action ${action} was not checked`);
-}
-
-function explain(fault: CronFault | undefined): string {
-  return fault === undefined ? '' : `it ${fault.message}: ${fault.hint}`;
 }

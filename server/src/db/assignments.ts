@@ -1,7 +1,8 @@
 // Assignments and the append-only log of what happened to them.
 
 import { type Insertable, type Selectable, sql } from 'kysely';
-import type { AssignmentState } from '#server/rollout/model.ts';
+import type { AssignmentState, Load } from '#server/rollout/model.ts';
+import type { Dialect } from './database.ts';
 import { addAssignmentEvents } from './events.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
 import type { AssignmentsTable, DownloadLogTable, Reader, Trx } from './schema.ts';
@@ -15,6 +16,8 @@ export type AssignmentView = Assignment & {
   readonly version: string;
 };
 export type LogEntry = Insertable<DownloadLogTable>;
+
+const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
 
 export async function findAssignment(
   db: Reader,
@@ -30,11 +33,7 @@ export async function findAssignment(
 }
 
 /** The same, held until the end of the transaction. SQLite needs no lock: it has one writer at a time. */
-export async function lockAssignment(
-  trx: Trx,
-  dialect: 'sqlite' | 'postgres',
-  id: number,
-): ReturnType<typeof findAssignment> {
+export async function lockAssignment(trx: Trx, dialect: Dialect, id: number): ReturnType<typeof findAssignment> {
   if (dialect === 'postgres')
     await trx.selectFrom('assignments').select('id').where('id', '=', id).forUpdate().execute();
   return findAssignment(trx, id);
@@ -70,6 +69,33 @@ export async function saveProgress(
   await trx.updateTable('assignments').set(progress).where('id', '=', id).execute();
 }
 
+/**
+ * Lets transactions that make offers of paced stages follow one another, whatever several servers do at once. To be called
+ * first, because PostgreSQL shows a transaction what was committed before its first query; this is none.
+ */
+export async function waitForTurn(trx: Trx, dialect: Dialect): Promise<void> {
+  // SQLite has one writer at a time. Reading and writing the table goes on meanwhile.
+  if (dialect === 'postgres') await sql`lock table stages in share update exclusive mode`.execute(trx);
+}
+
+/** In the words of the index, for an index of some rows is used only where the query says which. */
+export const IS_IN_FLIGHT = sql<boolean>`state in ('offered', 'downloading', 'downloaded', 'installing', 'trial')`;
+
+/** How many devices are in the middle of this rollout, and how many began within the last minute. */
+export async function countLoad(db: Reader, rolloutId: number, nowMs: number): Promise<Load> {
+  const ofRollout = db
+    .selectFrom('assignments')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('rollout_id', '=', rolloutId)
+    .where('is_rollback', '=', 0);
+  const open = await ofRollout.where(IS_IN_FLIGHT).executeTakeFirstOrThrow();
+  const begun = await ofRollout
+    .where('offered_at_ms', '>', nowMs - 60_000)
+    .where('offered_at_ms', '<=', nowMs)
+    .executeTakeFirstOrThrow();
+  return { inFlight: open.count, offersInLastMinute: begun.count };
+}
+
 /** Ends every open assignment of a rollout; devices in the middle of one still report and are still seen. */
 export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number): Promise<number> {
   await addAssignmentEvents(trx, { atMs: nowMs, state: 'superseded' }, (ended) =>
@@ -81,9 +107,19 @@ export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number):
     .updateTable('assignments')
     .set({ state: 'superseded', updated_at_ms: nowMs })
     .where('rollout_id', '=', rolloutId)
-    .where(sql<boolean>`state in ('offered', 'downloading', 'downloaded', 'installing', 'trial')`)
+    .where('state', 'in', OPEN)
     .executeTakeFirstOrThrow();
   return Number(numUpdatedRows);
+}
+
+/** Every attempt of a rollout that has failed so far: its gate counts only those that fail from now on. */
+export async function acknowledgeFailed(trx: Trx, rolloutId: number): Promise<void> {
+  await trx
+    .updateTable('assignments')
+    .set({ acknowledged: 1 })
+    .where('rollout_id', '=', rolloutId)
+    .where('state', 'in', ['failed', 'rolled_back', 'rejected'] satisfies readonly AssignmentState[])
+    .execute();
 }
 
 /** The number of attempts so far of this build on this device. */

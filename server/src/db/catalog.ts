@@ -2,17 +2,20 @@
 // often and changed seldom, so each server process keeps a copy under its revision; every transaction that changes any of
 // it raises the revision first, which also makes such transactions wait for each other.
 
-import { sql } from 'kysely';
-import type { FirmwareFacts, ImageFacts, RolloutFacts } from '#server/rollout/model.ts';
-import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, Trx } from './schema.ts';
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
+import { Value } from 'typebox/value';
+import { PlanWindow } from '#protocol/plan.ts';
+import type { FirmwareFacts, ImageFacts, OpenedStage, RolloutFacts } from '#server/rollout/model.ts';
+import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, StagesTable, Trx } from './schema.ts';
 
 export interface CatalogRows {
   readonly revision: number;
   readonly firmware: readonly StoredFirmware[];
-  /** Running, paused, halted or complete, each at its open (or last) stage. */
+  /** Running, paused, halted or complete, each at its open (or last) stage; the one started latest first. */
   readonly rollouts: readonly RolloutFacts[];
   readonly windows: readonly Selectable<SchedulesTable>[];
+  /** Time zones of the labels that have one. */
+  readonly zones: readonly { readonly label: string; readonly timezone: string }[];
 }
 
 export interface StoredFirmware extends FirmwareFacts {
@@ -48,8 +51,9 @@ export async function loadCatalog(db: Reader): Promise<CatalogRows> {
   const revision = await getRevision(db);
   const images = await db.selectFrom('images').selectAll().orderBy('id').execute();
   const imagesOf = Map.groupBy(images, ({ firmware_id }) => firmware_id);
+  const reverted = await listReverted(db);
   const firmware = (await db.selectFrom('firmware').selectAll().orderBy('id').execute()).map((row) =>
-    toFirmware(row, imagesOf.get(row.id) ?? []),
+    toFirmware(row, imagesOf.get(row.id) ?? [], reverted.has(row.id)),
   );
   const windows = await db
     .selectFrom('schedules')
@@ -62,7 +66,26 @@ export async function loadCatalog(db: Reader): Promise<CatalogRows> {
     firmware,
     rollouts: await loadRollouts(db, new Map(firmware.map((item) => [item.id, item]))),
     windows,
+    zones: await listZones(db),
   };
+}
+
+/** Firmware whose rollout was reverted; none that has completed another one, for then it is the way home itself. */
+async function listReverted(db: Reader): Promise<ReadonlySet<number>> {
+  const rows = await db
+    .selectFrom('rollouts')
+    .select('firmware_id')
+    .where('reverted_at_ms', 'is not', null)
+    .where('firmware_id', 'not in', (nested) =>
+      nested.selectFrom('rollouts as done').select('done.firmware_id').where('done.status', '=', 'complete'),
+    )
+    .execute();
+  return new Set(rows.map(({ firmware_id }) => firmware_id));
+}
+
+async function listZones(db: Reader): Promise<CatalogRows['zones']> {
+  const rows = await db.selectFrom('labels').select(['name', 'timezone']).orderBy('name').execute();
+  return rows.flatMap(({ name, timezone }) => (timezone === null ? [] : [{ label: name, timezone }]));
 }
 
 async function loadRollouts(
@@ -73,19 +96,21 @@ async function loadRollouts(
     .selectFrom('rollouts')
     .select(['id', 'name', 'status', 'firmware_id', 'seed'])
     .where('status', 'in', ['running', 'paused', 'halted', 'complete'])
+    .orderBy('started_at_ms', 'desc')
+    .orderBy('id', 'desc')
     .execute();
   const stages = await db
     .selectFrom('stages')
     .innerJoin('rollouts', 'rollouts.id', 'stages.rollout_id')
     .selectAll('stages')
     .where('rollouts.status', 'in', ['running', 'paused', 'halted', 'complete'])
-    .where('stages.opened_at_ms', 'is not', null)
     .orderBy('stages.position')
     .execute();
-  const openedOf = Map.groupBy(stages, ({ rollout_id }) => rollout_id);
+  const stagesOf = Map.groupBy(stages, ({ rollout_id }) => rollout_id);
   return rows.flatMap((row) => {
     const build = firmware.get(row.firmware_id);
-    const opened = openedOf.get(row.id) ?? [];
+    const planned = stagesOf.get(row.id) ?? [];
+    const opened = planned.filter(({ opened_at_ms }) => opened_at_ms !== null);
     const latest = opened.at(-1);
     if (build === undefined || latest === undefined) return [];
     return [
@@ -97,7 +122,12 @@ async function loadRollouts(
         stage: latest.name,
         // A stage that is open has the instant of its opening; without one nobody is a member.
         stageOpenedAtMs: latest.opened_at_ms ?? Number.NEGATIVE_INFINITY,
-        opened: opened.map(({ label, percentage }) => ({ label, percentage })),
+        opened: opened.map(toOpenedStage),
+        planned: planned.map(({ label, percentage }) => ({ label, percentage })),
+        pace: {
+          maxInFlight: latest.max_in_flight ?? undefined,
+          maxOffersPerMinute: latest.max_offers_per_minute ?? undefined,
+        },
         seed: row.seed,
         firmware: build,
       },
@@ -105,7 +135,15 @@ async function loadRollouts(
   });
 }
 
-function toFirmware(row: Selectable<FirmwareTable>, images: readonly Selectable<ImagesTable>[]): StoredFirmware {
+function toOpenedStage({ label, percentage, window }: Selectable<StagesTable>): OpenedStage {
+  return { label, percentage, window: window === null ? undefined : Value.Parse(PlanWindow, JSON.parse(window)) };
+}
+
+function toFirmware(
+  row: Selectable<FirmwareTable>,
+  images: readonly Selectable<ImagesTable>[],
+  reverted: boolean,
+): StoredFirmware {
   return {
     id: row.id,
     product: row.product,
@@ -115,6 +153,8 @@ function toFirmware(row: Selectable<FirmwareTable>, images: readonly Selectable<
     securityVersion: row.security_version,
     pilotReady: row.pilot_ready === 1,
     blocked: row.blocked === 1,
+    reverted,
+    mustPass: row.must_pass === 1,
     createdAtMs: row.created_at_ms,
     images: images.map(toImage),
   };

@@ -159,6 +159,17 @@ export async function countVersions(
     .execute();
 }
 
+/** Every version that a device of the product runs, as it says it. */
+export async function listRunVersions(db: Reader, product: string): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('devices')
+    .select('current_version')
+    .distinct()
+    .where('product', '=', product)
+    .execute();
+  return rows.map(({ current_version }) => current_version);
+}
+
 export async function countRunning(
   db: Reader,
   firmware: { readonly product: string; readonly version: string },

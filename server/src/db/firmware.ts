@@ -65,6 +65,14 @@ export async function setPilotReady(trx: Trx, id: number, ready: boolean): Promi
     .execute();
 }
 
+export async function saveMustPass(trx: Trx, id: number, mustPass: boolean): Promise<void> {
+  await trx
+    .updateTable('firmware')
+    .set({ must_pass: mustPass ? 1 : 0 })
+    .where('id', '=', id)
+    .execute();
+}
+
 export async function setBlocked(
   trx: Trx,
   id: number,

@@ -29,16 +29,34 @@ export async function getLabelWithCount(db: Reader, id: number): Promise<LabelWi
 /** Makes the label unless it is there; resolves with its id and whether it is new. */
 export async function addLabel(
   trx: Trx,
-  label: { readonly name: string; readonly description: string; readonly nowMs: number },
+  label: {
+    readonly name: string;
+    readonly description: string;
+    readonly timezone?: string | undefined;
+    readonly nowMs: number;
+  },
 ): Promise<{ readonly id: number; readonly isNew: boolean }> {
   const known = await findLabel(trx, label.name);
   if (known !== undefined) return { id: known.id, isNew: false };
   const { id } = await trx
     .insertInto('labels')
-    .values({ name: label.name, description: label.description, created_at_ms: label.nowMs })
+    .values({
+      name: label.name,
+      description: label.description,
+      timezone: label.timezone ?? null,
+      created_at_ms: label.nowMs,
+    })
     .returning('id')
     .executeTakeFirstOrThrow();
   return { id, isNew: true };
+}
+
+export async function saveLabel(
+  trx: Trx,
+  id: number,
+  change: Partial<Pick<Label, 'description' | 'timezone'>>,
+): Promise<void> {
+  await trx.updateTable('labels').set(change).where('id', '=', id).execute();
 }
 
 /** Takes the label off every device and deletes it; resolves with how many wore it. */
@@ -58,7 +76,8 @@ export async function waitForLabelling(trx: Trx, dialect: Dialect): Promise<void
 }
 
 /**
- * Puts the label on devices that the transaction holds (`holdDevices`); one that wears it already keeps its time.
+ * Puts the label on devices that the transaction holds (`holdDevices`); one that wears it already keeps its time. It is put
+ * on after every stage that is open, whatever the clock says, so that one that goes back never lets it count too early.
  * Resolves with the devices that are new to it.
  */
 export async function putLabel(
@@ -67,9 +86,15 @@ export async function putLabel(
   deviceIds: readonly number[],
   nowMs: number,
 ): Promise<readonly number[]> {
+  const { latestMs } = await trx
+    .selectFrom('stages')
+    .select((e) => e.fn.max('opened_at_ms').as('latestMs'))
+    .where('closed_at_ms', 'is', null)
+    .executeTakeFirstOrThrow();
+  const put_at_ms = latestMs !== null && latestMs > nowMs ? latestMs + 1 : nowMs;
   const rows = await trx
     .insertInto('device_labels')
-    .values(deviceIds.map((device_id) => ({ device_id, label_id: labelId, put_at_ms: nowMs })))
+    .values(deviceIds.map((device_id) => ({ device_id, label_id: labelId, put_at_ms })))
     .onConflict((conflict) => conflict.columns(['device_id', 'label_id']).doNothing())
     .returning('device_id')
     .execute();

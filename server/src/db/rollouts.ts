@@ -4,12 +4,14 @@ import type { Insertable, Selectable } from 'kysely';
 import { sql } from 'kysely';
 import { assertNever } from '#protocol/errors.ts';
 import type { EventType } from '#protocol/events.ts';
+import { IS_IN_FLIGHT } from './assignments.ts';
 import { addEvents } from './events.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
 import type { Reader, RolloutsTable, StagesTable, Trx } from './schema.ts';
 
 export type Rollout = Selectable<RolloutsTable> & { readonly version: string };
 export type Stage = Selectable<StagesTable>;
+export type NewStage = Omit<Insertable<StagesTable>, 'rollout_id'>;
 
 const withVersion = (db: Reader) =>
   db
@@ -26,12 +28,31 @@ export async function findRolloutById(db: Reader, id: number): Promise<Rollout |
   return withVersion(db).where('rollouts.id', '=', id).executeTakeFirst();
 }
 
-/** The rollout of the product that is running, paused or halted; there is at most one. */
-export async function findOpenRollout(db: Reader, product: string): Promise<Rollout | undefined> {
+/** Rollouts of the product that are running, paused or halted. */
+export async function listOpenRolloutsOf(db: Reader, product: string): Promise<readonly Rollout[]> {
   return withVersion(db)
     .where('rollouts.product', '=', product)
     .where('rollouts.status', 'in', ['running', 'paused', 'halted'])
+    .orderBy('rollouts.id')
+    .execute();
+}
+
+/** The name of a rollout of this firmware that completed. */
+export async function findCompleted(db: Reader, firmwareId: number): Promise<string | undefined> {
+  const found = await db
+    .selectFrom('rollouts')
+    .select('name')
+    .where('firmware_id', '=', firmwareId)
+    .where('status', '=', 'complete')
+    .orderBy('id')
+    .limit(1)
     .executeTakeFirst();
+  return found?.name;
+}
+
+/** A build that goes out again is not sent home any more. */
+export async function forgetReverts(trx: Trx, firmwareId: number): Promise<void> {
+  await trx.updateTable('rollouts').set({ reverted_at_ms: null }).where('firmware_id', '=', firmwareId).execute();
 }
 
 export async function listOpenRollouts(db: Reader): Promise<readonly Rollout[]> {
@@ -39,6 +60,17 @@ export async function listOpenRollouts(db: Reader): Promise<readonly Rollout[]> 
     .where('rollouts.status', 'in', ['running', 'paused', 'halted'])
     .orderBy('rollouts.id')
     .limit(100)
+    .execute();
+}
+
+/** Rollouts that run or are complete, and of which a device holds an open offer. */
+export async function listInFlight(db: Reader): Promise<readonly Rollout[]> {
+  return withVersion(db)
+    .where('rollouts.status', 'in', ['running', 'complete'])
+    .where('rollouts.id', 'in', (nested) =>
+      nested.selectFrom('assignments').select('assignments.rollout_id').where(IS_IN_FLIGHT),
+    )
+    .orderBy('rollouts.id')
     .execute();
 }
 
@@ -74,7 +106,7 @@ export async function listRollouts(
 export async function addRollout(
   trx: Trx,
   rollout: Insertable<RolloutsTable>,
-  stages: readonly Omit<Insertable<StagesTable>, 'rollout_id'>[],
+  stages: readonly NewStage[],
   actor: string,
 ): Promise<number> {
   const { id } = await trx.insertInto('rollouts').values(rollout).returning('id').executeTakeFirstOrThrow();
@@ -111,7 +143,8 @@ export async function saveRollout(
       | 'ended_reason'
       | 'halted_at_ms'
       | 'halted_reason'
-      | 'acknowledged_at_ms'
+      | 'reverted_at_ms'
+      | 'resumed_at_ms'
     >
   >,
   by: ChangedBy,
@@ -162,6 +195,7 @@ export async function listStages(db: Reader, rolloutIds: readonly number[]): Pro
     .execute();
 }
 
+/** Labels that were put on before count for it, also those that a clock which has gone back since dated later. */
 export async function openStage(trx: Trx, rolloutId: number, name: Stage['name'], nowMs: number): Promise<void> {
   const opened = await trx
     .updateTable('stages')
@@ -171,6 +205,7 @@ export async function openStage(trx: Trx, rolloutId: number, name: Stage['name']
     .returningAll()
     .execute();
   await addStageEvents(trx, 'stage.opened', opened, nowMs);
+  await trx.updateTable('device_labels').set({ put_at_ms: nowMs }).where('put_at_ms', '>', nowMs).execute();
 }
 
 /** `isReached` false: as many are not confirmed any more, since more are about. */

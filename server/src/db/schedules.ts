@@ -29,6 +29,18 @@ export async function listDue(db: Reader, nowMs: number): Promise<readonly Sched
     .execute();
 }
 
+/** Enabled ones whose next run is still to come. */
+export async function listWaiting(db: Reader, nowMs: number): Promise<readonly Schedule[]> {
+  return db
+    .selectFrom('schedules')
+    .selectAll()
+    .where('enabled', '=', 1)
+    .where('next_run_at_ms', '>', nowMs)
+    .orderBy('next_run_at_ms', 'desc')
+    .limit(1_000)
+    .execute();
+}
+
 export async function addSchedule(trx: Trx, schedule: Insertable<SchedulesTable>): Promise<void> {
   await trx.insertInto('schedules').values(schedule).execute();
 }

@@ -13,6 +13,7 @@ export interface Schema {
   readonly device_labels: DeviceLabelsTable;
   readonly firmware: FirmwareTable;
   readonly images: ImagesTable;
+  readonly plans: PlansTable;
   readonly rollouts: RolloutsTable;
   readonly stages: StagesTable;
   readonly assignments: AssignmentsTable;
@@ -64,6 +65,8 @@ export interface LabelsTable {
   readonly id: Generated<number>;
   readonly name: string;
   readonly description: string;
+  /** Of the devices that wear it; null: it says nothing of that. */
+  readonly timezone: string | null;
   readonly created_at_ms: number;
 }
 
@@ -81,6 +84,8 @@ export interface FirmwareTable {
   readonly release_notes: string;
   readonly security_version: number;
   readonly pilot_ready: Flag;
+  /** A stepping stone: devices that are older do not skip it. */
+  readonly must_pass: Flag;
   readonly blocked: Flag;
   readonly blocked_reason: string | null;
   readonly created_at_ms: number;
@@ -100,6 +105,15 @@ export interface ImagesTable {
   readonly created_at_ms: number;
 }
 
+/** Plans that were made by the API. */
+export interface PlansTable {
+  readonly name: string;
+  /** Description and stages, as JSON. */
+  readonly plan: string;
+  readonly created_at_ms: number;
+  readonly updated_at_ms: number;
+}
+
 export interface RolloutsTable {
   readonly id: Generated<number>;
   readonly name: string;
@@ -116,8 +130,10 @@ export interface RolloutsTable {
   /** Null unless the gate of its stage has halted it. */
   readonly halted_at_ms: number | null;
   readonly halted_reason: string | null;
-  /** Failures up to here were seen by whoever resumed it; only later ones count. */
-  readonly acknowledged_at_ms: number | null;
+  /** Null unless devices that run its build are sent home. */
+  readonly reverted_at_ms: number | null;
+  /** Deadlines run from here at the earliest: nothing went on before. */
+  readonly resumed_at_ms: number | null;
   readonly created_at_ms: number;
   readonly started_at_ms: number | null;
   readonly ended_at_ms: number | null;
@@ -134,6 +150,10 @@ export interface StagesTable {
   readonly promotion: Promotion;
   /** JSON; null: there is none. */
   readonly gate: string | null;
+  /** JSON; null: installs are allowed at any time. */
+  readonly window: string | null;
+  readonly max_in_flight: number | null;
+  readonly max_offers_per_minute: number | null;
   /** When as many devices were confirmed as the gate asks for. */
   readonly sample_reached_at_ms: number | null;
   readonly opened_at_ms: number | null;
@@ -158,6 +178,8 @@ export interface AssignmentsTable {
   readonly detail: string | null;
   /** An operator cleared it: it no longer counts against the build on this device. */
   readonly forgiven: Flag;
+  /** It had failed when somebody resumed the halted rollout: it does not halt it again. */
+  readonly acknowledged: Generated<Flag>;
   readonly offered_at_ms: number;
   readonly updated_at_ms: number;
 }
@@ -188,6 +210,8 @@ export interface SchedulesTable {
   readonly missed: MissedPolicy;
   readonly grace_ms: number;
   readonly duration_ms: number | null;
+  /** Of a window: the hours are those of the device's own day. */
+  readonly device_local: Flag;
   readonly source: 'file' | 'api';
   readonly next_run_at_ms: number | null;
   readonly last_run_at_ms: number | null;

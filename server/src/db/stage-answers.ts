@@ -2,35 +2,34 @@
 
 import { sql } from 'kysely';
 import type { AssignmentState } from '#server/rollout/model.ts';
+import { ANSWER_STATES } from '#server/rollout/tally.ts';
 import { addAssignmentEvents } from './events.ts';
 import type { Reader, Trx } from './schema.ts';
 import { type Labelled, labelled } from './rollouts.ts';
 
 const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
-const ENDED = ['confirmed', 'failed', 'rolled_back', 'rejected', 'timed_out'] satisfies readonly AssignmentState[];
 
 export interface AnswerCount {
   readonly state: AssignmentState;
   readonly error_code: string | null;
   readonly boot_cause: string | null;
-  /** 1: it ended at or before the given instant. */
+  /** 1: it was about the given firmware. */
+  readonly is_own_firmware: number;
+  /** 1: it had failed when somebody resumed the rollout. */
   readonly is_acknowledged: number;
   readonly count: number;
 }
 
 /** The latest attempt of each device in this stage that has ended, counted by how. */
-export async function countAnswers(
-  db: Reader,
-  stageId: number,
-  acknowledgedAtMs: number,
-): Promise<readonly AnswerCount[]> {
+export async function countAnswers(db: Reader, stageId: number, firmwareId: number): Promise<readonly AnswerCount[]> {
   return db
     .selectFrom('assignments')
     .select((e) => [
       'state',
       'error_code',
       'boot_cause',
-      sql<number>`case when updated_at_ms <= ${acknowledgedAtMs} then 1 else 0 end`.as('is_acknowledged'),
+      sql<number>`case when firmware_id = ${firmwareId} then 1 else 0 end`.as('is_own_firmware'),
+      'acknowledged as is_acknowledged',
       e.fn.countAll<number>().as('count'),
     ])
     .where('id', 'in', (nested) =>
@@ -39,10 +38,10 @@ export async function countAnswers(
         .select((e) => e.fn.max('latest.id').as('id'))
         .where('latest.stage_id', '=', stageId)
         .where('latest.is_rollback', '=', 0)
-        .where('latest.state', 'in', ENDED)
+        .where('latest.state', 'in', ANSWER_STATES)
         .groupBy('latest.device_id'),
     )
-    .groupBy(['state', 'error_code', 'boot_cause', sql`4`])
+    .groupBy(['state', 'error_code', 'boot_cause', sql`4`, 'acknowledged'])
     .execute();
 }
 
@@ -57,14 +56,15 @@ export async function countOpen(db: Reader, stageId: number): Promise<number> {
   return count;
 }
 
-/** Devices seen since then that still need the build, or that got it in this stage; none that left or refused it. */
+/** Devices seen since then that still need the build, or that got it in this stage; none that left or refused it, or let its time pass. */
 export async function listAboutMacs(
   db: Reader,
   who: Labelled,
   stage: {
     readonly id: number;
     readonly rolloutId: number;
-    readonly version: string;
+    /** Versions that need the build. */
+    readonly behind: readonly string[];
     readonly seenSinceMs: number;
   },
 ): Promise<readonly string[]> {
@@ -85,8 +85,32 @@ export async function listAboutMacs(
       ),
     )
     .where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('assignments')
+            .select('assignments.id')
+            .whereRef('assignments.device_id', '=', 'devices.id')
+            .where('assignments.rollout_id', '=', stage.rolloutId)
+            .where('assignments.state', '=', 'timed_out')
+            .where((nested) =>
+              nested.not(
+                nested.exists(
+                  nested
+                    .selectFrom('assignments as later')
+                    .select('later.id')
+                    .whereRef('later.device_id', '=', 'assignments.device_id')
+                    .whereRef('later.rollout_id', '=', 'assignments.rollout_id')
+                    .whereRef('later.id', '>', 'assignments.id'),
+                ),
+              ),
+            ),
+        ),
+      ),
+    )
+    .where((e) =>
       e.or([
-        e('devices.current_version', '<>', stage.version),
+        stage.behind.length === 0 ? e.lit(false) : e('devices.current_version', 'in', [...stage.behind]),
         e.exists(
           e
             .selectFrom('assignments')
@@ -129,6 +153,29 @@ export async function listUnchanged(
     .where('assignments.updated_at_ms', '<', beforeMs)
     .orderBy('assignments.id')
     .limit(1_000)
+    .execute();
+}
+
+export async function hasChangedAfter(db: Reader, rolloutId: number, afterMs: number): Promise<boolean> {
+  const found = await db
+    .selectFrom('assignments')
+    .select('id')
+    .where('rollout_id', '=', rolloutId)
+    .where('state', 'in', OPEN)
+    .where('updated_at_ms', '>', afterMs)
+    .limit(1)
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
+/** Open assignments of a rollout that changed after this instant, which the clock has gone back behind, changed now. */
+export async function bringBack(trx: Trx, rolloutId: number, afterMs: number, nowMs: number): Promise<void> {
+  await trx
+    .updateTable('assignments')
+    .set({ updated_at_ms: nowMs })
+    .where('rollout_id', '=', rolloutId)
+    .where('state', 'in', OPEN)
+    .where('updated_at_ms', '>', afterMs)
     .execute();
 }
 

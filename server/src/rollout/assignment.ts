@@ -5,6 +5,7 @@
 import { findDeviceError } from '#protocol/device-errors.ts';
 import type { ReportStatus } from '#protocol/device-api.ts';
 import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
+import { backOffMs } from './back-off.ts';
 import type { AssignmentState, BuildHistory, ImageFacts } from './model.ts';
 
 export interface Progress {
@@ -119,13 +120,18 @@ export function causeOfEnd(progress: Pick<Progress, 'errorCode' | 'bootCause'>):
   return progress.errorCode ?? progress.bootCause;
 }
 
-/** What the ended attempts of one build on one device amount to; `attempts` without those that an operator forgave. */
+/**
+ * What the ended attempts of one build on one device amount to; `attempts` without those that an operator forgave. A clock
+ * that went back has left failures in the future: one further ahead than the back-off is long sets none, or the build would
+ * rest until the clock is there again.
+ */
 export function historyOf(
   attempts: readonly {
     readonly state: AssignmentState;
     readonly cause: string | undefined;
     readonly updatedAtMs: number;
   }[],
+  nowMs: number,
 ): BuildHistory {
   const failed = attempts.filter(
     ({ state }) => state === 'failed' || state === 'rolled_back' || state === 'rejected' || state === 'timed_out',
@@ -133,18 +139,24 @@ export function historyOf(
   const strikes = failed
     .filter((attempt) => attempt.state === 'failed' || attempt.state === 'rolled_back')
     .filter(({ cause }) => isStrike(cause));
-  const last = failed.reduce<(typeof failed)[number] | undefined>(
-    (latest, attempt) => (latest === undefined || attempt.updatedAtMs >= latest.updatedAtMs ? attempt : latest),
-    undefined,
-  );
+  const last = findLatest(failed.filter(({ updatedAtMs }) => !(updatedAtMs > nowMs + backOffMs(failed.length))));
   const leftBuild = failed.some(({ state, cause }) => state === 'rolled_back' && faultOf(cause) === 'firmware');
   const refusedByDevice = failed.some(({ state, cause }) => state === 'rejected' && cause === 'known_bad');
   return {
     failedAttempts: failed.length,
     lastFailedAtMs: last?.updatedAtMs,
-    lastError: last?.cause,
+    lastError: (last ?? findLatest(failed))?.cause,
     knownBad: leftBuild || refusedByDevice || strikes.length >= KNOWN_BAD_FAILURES,
   };
+}
+
+function findLatest<Attempt extends { readonly updatedAtMs: number }>(
+  attempts: readonly Attempt[],
+): Attempt | undefined {
+  return attempts.reduce<Attempt | undefined>(
+    (latest, attempt) => (latest === undefined || attempt.updatedAtMs >= latest.updatedAtMs ? attempt : latest),
+    undefined,
+  );
 }
 
 /** Whose doing a failure was. What no table names is held against the firmware: better one board waits than a fleet breaks. */

@@ -6,6 +6,10 @@ import type { BuildHistory } from './model.ts';
 /** The instant from which the build may be offered again; undefined where it never failed. */
 export function nextOfferAtMs(history: BuildHistory): number | undefined {
   if (history.lastFailedAtMs === undefined || history.failedAttempts < 1) return undefined;
-  const doublings = Math.min(history.failedAttempts - 1, 20);
-  return history.lastFailedAtMs + Math.min(FIRST_BACK_OFF_MS * 2 ** doublings, LAST_BACK_OFF_MS);
+  return history.lastFailedAtMs + backOffMs(history.failedAttempts);
+}
+
+export function backOffMs(failedAttempts: number): number {
+  const doublings = Math.min(failedAttempts - 1, 20);
+  return Math.min(FIRST_BACK_OFF_MS * 2 ** doublings, LAST_BACK_OFF_MS);
 }

@@ -14,6 +14,7 @@ export const BUILT_IN_PLANS: readonly Plan[] = [
   },
   {
     name: 'careful',
+    // A bad build is taken back from the first few by itself; to send home a quarter of a fleet is for a person to say.
     description: 'the pilot, then 5 %, 25 % and all devices; goes on by itself, stops by itself',
     stages: [
       {
@@ -21,14 +22,14 @@ export const BUILT_IN_PLANS: readonly Plan[] = [
         label: DEFAULT_PILOT_LABEL,
         percentage: 100,
         promotion: 'auto',
-        gate: { min_confirmed: 3, max_failed: 0, max_silent_pct: 20, soak_s: 3_600 },
+        gate: { min_confirmed: 3, max_failed: 0, max_silent_pct: 20, soak_s: 3_600, on_halt: 'revert' },
       },
       {
         name: 'few',
         label: GENERAL_LABEL,
         percentage: 5,
         promotion: 'auto',
-        gate: { min_confirmed: 20, max_failed_pct: 2, max_silent_pct: 20, soak_s: 3_600 },
+        gate: { min_confirmed: 20, max_failed_pct: 2, max_silent_pct: 20, soak_s: 3_600, on_halt: 'revert' },
       },
       {
         name: 'some',

@@ -9,11 +9,23 @@ const SLOWEST_BYTES_PER_S = 2_048;
 /** For the installation, the restart and the trial. */
 const TRIAL_MS = 600_000;
 
+/** For hours of its own day that a device may have to wait for. */
+const DAY_MS = 86_400_000;
+
+export interface Deadline {
+  /** When it changed last, or when its rollout went on after that. */
+  readonly sinceMs: number;
+  readonly sizeBytes: number;
+  /** The device keeps a window itself. */
+  readonly isDeviceLocal: boolean;
+}
+
 export function isOverdue(
-  assignment: { readonly updatedAtMs: number; readonly sizeBytes: number },
+  { sinceMs, sizeBytes, isDeviceLocal }: Deadline,
   pollIntervalS: number,
   nowMs: number,
 ): boolean {
-  const downloadMs = (assignment.sizeBytes / SLOWEST_BYTES_PER_S) * 1000;
-  return nowMs - assignment.updatedAtMs > SILENT_POLLS * pollIntervalS * 1000 + downloadMs + TRIAL_MS;
+  const downloadMs = (sizeBytes / SLOWEST_BYTES_PER_S) * 1000;
+  const waitMs = isDeviceLocal ? DAY_MS : 0;
+  return nowMs - sinceMs > SILENT_POLLS * pollIntervalS * 1000 + downloadMs + waitMs + TRIAL_MS;
 }

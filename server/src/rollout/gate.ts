@@ -7,7 +7,7 @@ import type { Gate } from '#protocol/plan.ts';
 /** What became of the devices of one stage. A device counts once: by its latest attempt that ended, else as open. */
 export interface Tally {
   readonly confirmed: number;
-  /** Ended badly by a fault of the firmware, since the last resume. */
+  /** Ended badly by a fault that the gate counts, since the last resume. */
   readonly failed: number;
   /** Ended badly by anything else, or before the last resume. */
   readonly otherFailures: number;
@@ -16,6 +16,8 @@ export interface Tally {
   readonly open: number;
   /** Devices of the stage that are about, so that they can be part of the sample. */
   readonly available: number;
+  /** A stage before it has passed, and none of its devices needs the build any more. */
+  readonly isNobodyLeft?: boolean;
   /** When as many were confirmed as the sample asks for; undefined: not yet. */
   readonly sampleReachedAtMs: number | undefined;
 }
@@ -70,6 +72,13 @@ export const CONDITIONS = [
     text: ({ gate, tally, answered }) => `${tally.failed} of ${answered} failed, at most ${gate.max_failed_pct} % may`,
   },
   {
+    id: 'nobody_left',
+    state: 'passed',
+    when: 'it is not the first stage, and none of its devices needs the build: every one runs it already',
+    matches: ({ tally }) => tally.isNobodyLeft === true,
+    text: () => 'every device of the stage runs the build already',
+  },
+  {
     id: 'min_confirmed',
     state: 'waiting',
     when: 'fewer devices are confirmed than the sample asks for: `min_confirmed`, or all that are about where those are fewer, at least 1',
@@ -120,12 +129,15 @@ function sampleOf(gate: Gate, available: number): number {
 }
 
 function numbersOf({ gate, tally, nowMs }: Case): readonly (number | undefined)[] {
-  const { sampleReachedAtMs, ...counts } = tally;
+  const { sampleReachedAtMs, isNobodyLeft: _, ...counts } = tally;
   return [
     nowMs,
     sampleReachedAtMs,
     ...Object.values(counts),
-    ...Object.values(gate),
+    gate.max_failed,
+    gate.max_failed_pct,
+    gate.max_silent_pct,
+    gate.soak_s,
     gate.min_confirmed + tally.available,
   ];
 }

@@ -2,7 +2,7 @@
 // nothing of where the facts come from.
 
 import type { ASSIGNMENT_STATES, MISSED_POLICIES, ROLLOUT_STATUSES, SCHEDULE_ACTIONS } from '#protocol/admin-api.ts';
-import type { PROMOTIONS } from '#protocol/plan.ts';
+import type { PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
 
 export type RolloutStatus = (typeof ROLLOUT_STATUSES)[number];
 export type AssignmentState = (typeof ASSIGNMENT_STATES)[number];
@@ -43,13 +43,33 @@ export interface FirmwareFacts {
   readonly version: string;
   readonly pilotReady: boolean;
   readonly blocked: boolean;
+  /** Its rollout was halted or aborted with the way back: devices that run it go home. */
+  readonly reverted: boolean;
+  /** A stepping stone: devices that are older do not skip it. */
+  readonly mustPass: boolean;
   readonly images: readonly ImageFacts[];
 }
 
-/** `general` is every device. */
-export interface OpenedStage {
+/** A share of the devices with a label; `general` is every device. */
+export interface StageShare {
   readonly label: string;
   readonly percentage: number;
+}
+
+export interface OpenedStage extends StageShare {
+  readonly window?: PlanWindow | undefined;
+}
+
+/** How many devices may be in the middle of an update at once, and how many may begin one in a minute. */
+export interface Pace {
+  readonly maxInFlight: number | undefined;
+  readonly maxOffersPerMinute: number | undefined;
+}
+
+/** How much of its pace a rollout uses now. */
+export interface Load {
+  readonly inFlight: number;
+  readonly offersInLastMinute: number;
 }
 
 /** A rollout that is open (running, paused or halted), at its open stage; or a completed one that late devices still follow. */
@@ -63,16 +83,30 @@ export interface RolloutFacts {
   readonly stageOpenedAtMs: number;
   /** Every stage that has opened, in their order: whoever belongs to one of them belongs to the rollout. */
   readonly opened: readonly OpenedStage[];
+  /** Every stage of its plan, opened or not: the devices that are its own, whatever another rollout says. */
+  readonly planned: readonly StageShare[];
+  /** Of the stage that opened last. */
+  readonly pace: Pace;
   /** What the buckets of devices are made with. */
   readonly seed: number;
   readonly firmware: FirmwareFacts;
 }
 
-/** A window in which installs are allowed; undefined where none applies. */
+/** What the windows that apply to a device say now; undefined where none applies. */
 export interface WindowFacts {
   readonly open: boolean;
-  readonly schedule: string;
+  /** The window that keeps it shut, or that holds it open. */
+  readonly name: string;
   readonly opensAtMs: number | undefined;
+  /** Hours of the device's own day: it downloads when it likes and installs only then. */
+  readonly install: InstallWindow | undefined;
+}
+
+/** Minutes of the device's day, from its midnight; may pass the next midnight. */
+export interface InstallWindow {
+  readonly fromMinute: number;
+  readonly durationMin: number;
+  readonly utcOffsetMin: number;
 }
 
 /** What happened to one build on one device, counted from its assignments that no operator has forgiven. */
@@ -88,13 +122,19 @@ export interface Facts {
   readonly device: DeviceFacts;
   /** The firmware that the device runs, where the server knows it. */
   readonly running: FirmwareFacts | undefined;
-  /** The open rollout of the device's product. */
+  /** The open rollout that speaks for the device (`rolloutFor`). */
   readonly rollout: RolloutFacts | undefined;
-  /** The completed rollout of the newest firmware of the product that is not blocked. */
+  /** The completed rollout that the device follows (`stableFor`). */
   readonly stable: RolloutFacts | undefined;
+  /** Firmware of the product that must not be skipped. */
+  readonly steppingStones: readonly FirmwareFacts[];
   readonly window: WindowFacts | undefined;
   /** History of one build on this device. */
   readonly historyOf: (firmwareId: number) => BuildHistory;
+  /** The device holds an open offer of the rollout already, so that another one costs nothing of its pace. */
+  readonly holdsOffer: boolean;
+  /** Of the open rollout, counted only where nothing but its pace stands in the way. */
+  readonly load: Load | undefined;
 }
 
 export const NO_HISTORY: BuildHistory = {

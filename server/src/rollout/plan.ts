@@ -3,7 +3,7 @@
 
 import { afterSighting, causeOfEnd, historyOf, isOpenState, type Progress, type Sighting } from './assignment.ts';
 import { decide, type Decision } from './decide.ts';
-import type { BuildHistory, Facts, ImageFacts } from './model.ts';
+import type { BuildHistory, Facts, ImageFacts, RolloutFacts } from './model.ts';
 import type { Reason } from './rules.ts';
 
 /** An assignment that is open, or ended badly and still counts. */
@@ -36,14 +36,16 @@ const PASSING: ReadonlySet<Reason> = new Set([
   'rollout_paused',
   'window_closed',
   'backing_off',
+  'in_flight_limit',
+  'offers_per_minute',
 ]);
 
 /**
- * The plan for a check-in at `nowMs`. `attempts` are in the order of their making; `facts.historyOf` is not read, the
- * history follows from the attempts as the sighting leaves them.
+ * The plan for a check-in at `nowMs`. `attempts` are in the order of their making; history and open offer follow from
+ * them as the sighting leaves them.
  */
 export function planCheckIn(
-  facts: Omit<Facts, 'historyOf'>,
+  facts: Omit<Facts, keyof AttemptFacts>,
   attempts: readonly Attempt[],
   sighting: Sighting,
   nowMs: number,
@@ -51,7 +53,7 @@ export function planCheckIn(
   const seen = attempts.map((attempt, index) =>
     index === attempts.length - 1 ? see(attempt, sighting, nowMs) : attempt,
   );
-  const decision = decide({ ...facts, historyOf: (firmwareId) => historyOfBuild(seen, firmwareId) }, nowMs);
+  const decision = decide({ ...facts, ...attemptFacts(seen, facts.rollout, nowMs) }, nowMs);
   const open = seen.find(({ progress }) => isOpenState(progress.state));
   const offered = open !== undefined && carries(open, decision) ? open : undefined;
   const settled =
@@ -66,12 +68,28 @@ export function planCheckIn(
   };
 }
 
+/** The facts that follow from the attempts of the device. */
+export type AttemptFacts = Pick<Facts, 'historyOf' | 'holdsOffer'>;
+
+export function attemptFacts(
+  attempts: readonly Attempt[],
+  rollout: RolloutFacts | undefined,
+  nowMs: number,
+): AttemptFacts {
+  return {
+    historyOf: (firmwareId) => historyOfBuild(attempts, firmwareId, nowMs),
+    holdsOffer: attempts.some(
+      ({ progress, rolloutId, isRollback }) => isOpenState(progress.state) && rolloutId === rollout?.id && !isRollback,
+    ),
+  };
+}
+
 /** What happened to one build, from the attempts that still count. */
-export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number): BuildHistory {
+export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number, nowMs: number): BuildHistory {
   const ended = attempts
     .filter((attempt) => attempt.firmwareId === firmwareId)
     .map(({ progress, updatedAtMs }) => ({ state: progress.state, cause: causeOfEnd(progress), updatedAtMs }));
-  return historyOf(ended);
+  return historyOf(ended, nowMs);
 }
 
 /** Only the latest attempt can be what the device runs or came back from. */

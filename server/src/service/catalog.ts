@@ -12,6 +12,7 @@ import {
 import type { Trx } from '#server/db/schema.ts';
 import type { RolloutFacts } from '#server/rollout/model.ts';
 import { isOpen } from '#server/rollout/advance.ts';
+import { isForEveryone } from '#server/rollout/target.ts';
 import { compareVersions } from '#server/rollout/version.ts';
 import { WindowClock } from './window-clock.ts';
 
@@ -24,8 +25,12 @@ export interface CatalogView {
     firmwareId: number,
     imageId: number,
   ) => { readonly firmware: StoredFirmware; readonly image: StoredImage } | undefined;
-  readonly openRolloutOf: (product: string) => RolloutFacts | undefined;
-  /** The completed rollout of the newest firmware of the product that is not blocked. */
+  /** The one started latest first. */
+  readonly openRolloutsOf: (product: string) => readonly RolloutFacts[];
+  readonly steppingStonesOf: (product: string) => readonly StoredFirmware[];
+  /** Completed rollouts whose firmware is neither blocked nor reverted, the newest firmware first. */
+  readonly completedOf: (product: string) => readonly RolloutFacts[];
+  /** Of those, the first that is for every device, which is what people mean by the stable build. */
   readonly stableOf: (product: string) => RolloutFacts | undefined;
   readonly windows: WindowClock;
 }
@@ -75,13 +80,18 @@ function viewOf(rows: CatalogRows): CatalogView {
   const firmware = new Map(rows.firmware.map((item) => [item.id, item]));
   const byName = new Map(rows.firmware.map((item) => [`${item.product} ${item.version}`, item]));
   const byVersion = Map.groupBy(rows.firmware, ({ version }) => version);
-  const open = new Map(
-    rows.rollouts.filter(({ status }) => isOpen(status)).map((rollout) => [rollout.firmware.product, rollout]),
+  const open = Map.groupBy(
+    rows.rollouts.filter(({ status }) => isOpen(status)),
+    (rollout) => rollout.firmware.product,
   );
-  const stable = new Map(
+  const stones = Map.groupBy(
+    rows.firmware.filter(({ mustPass }) => mustPass),
+    ({ product }) => product,
+  );
+  const completed = new Map(
     [...Map.groupBy(rows.rollouts, ({ firmware: { product } }) => product)].map(([product, rollouts]) => [
       product,
-      newestComplete(rollouts),
+      newestFirst(rollouts),
     ]),
   );
   return {
@@ -93,17 +103,18 @@ function viewOf(rows: CatalogRows): CatalogView {
       const image = build?.images.find(({ id }) => id === imageId);
       return build === undefined || image === undefined ? undefined : { firmware: build, image };
     },
-    openRolloutOf: (product) => open.get(product),
-    stableOf: (product) => stable.get(product),
-    windows: new WindowClock(rows.windows),
+    openRolloutsOf: (product) => open.get(product) ?? [],
+    steppingStonesOf: (product) => stones.get(product) ?? [],
+    completedOf: (product) => completed.get(product) ?? [],
+    stableOf: (product) => completed.get(product)?.find(isForEveryone),
+    windows: new WindowClock(rows),
   };
 }
 
-function newestComplete(rollouts: readonly RolloutFacts[]): RolloutFacts | undefined {
+function newestFirst(rollouts: readonly RolloutFacts[]): readonly RolloutFacts[] {
   return rollouts
-    .filter(({ status, firmware }) => status === 'complete' && !firmware.blocked)
+    .filter(({ status, firmware }) => status === 'complete' && !firmware.blocked && !firmware.reverted)
     .toSorted(
-      (left, right) => (compareVersions(left.firmware.version, right.firmware.version) ?? 0) || left.id - right.id,
-    )
-    .at(-1);
+      (left, right) => (compareVersions(right.firmware.version, left.firmware.version) ?? 0) || right.id - left.id,
+    );
 }

@@ -1,10 +1,10 @@
 // A device asks whether there is something for it. Load the facts, decide, save what changed, answer: a poll that changes
-// nothing is one read and no write.
+// nothing is one read and no write (two reads where only the pace of a stage stands in the way).
 
-import type { CheckUpdateAnswer } from '#protocol/device-api.ts';
+import type { CheckUpdateAnswer, Offer } from '#protocol/device-api.ts';
 import { imagePath } from '#protocol/device-api.ts';
 import { MAX_DEVICE_LABELS, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
-import { addAssignment, addLog, countAttempts, saveProgress } from '#server/db/assignments.ts';
+import { addAssignment, addLog, countAttempts, countLoad, saveProgress, waitForTurn } from '#server/db/assignments.ts';
 import { type CheckInFacts, type DeviceRow, findCheckInFacts, lockCheckInFacts } from '#server/db/check-in-facts.ts';
 import {
   addDevice,
@@ -14,11 +14,11 @@ import {
   type Sighting as DeviceSighting,
 } from '#server/db/devices.ts';
 import { addLabel, putLabel } from '#server/db/labels.ts';
-import type { Trx } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasFailed, startOf, type Sighting } from '#server/rollout/assignment.ts';
-import type { Decision } from '#server/rollout/decide.ts';
-import type { DeviceFacts } from '#server/rollout/model.ts';
+import type { DeviceFacts, InstallWindow, Pace } from '#server/rollout/model.ts';
 import { type CheckInPlan, planCheckIn } from '#server/rollout/plan.ts';
+import { pollIntervalS } from '#server/rollout/poll.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf, progressColumns } from './device-facts.ts';
@@ -46,12 +46,23 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
   const facts = await findCheckInFacts(database.read, database.dialect, request.mac);
   const known = merge(request, facts);
   const view = await catalog.at(facts.revision);
-  const plan = planFor(known, facts, view, nowMs);
+  const plan = await planFor(database.read, known, facts, view, nowMs);
   if (facts.device !== undefined && isQuiet(facts, plan, newLabels(deps, known, facts))) {
     notePresence(deps, facts.device, known, nowMs);
-    return answer(deps, { plan, view, labels: facts.labels, assignmentId: plan.offered?.id, nowMs });
+    return answer(deps, {
+      product: known.product,
+      plan,
+      view,
+      labels: facts.labels,
+      assignmentId: plan.offered?.id,
+      nowMs,
+    });
   }
-  const saved = await database.write(async (trx) => saveCheckIn(deps, trx, request, nowMs));
+  const isPaced = view.openRolloutsOf(known.product).some(({ pace }) => hasLimit(pace));
+  const saved = await database.write(async (trx) => {
+    if (isPaced) await waitForTurn(trx, database.dialect);
+    return saveCheckIn(deps, trx, request, nowMs);
+  });
   // Only now: a device whose transaction was rolled back is not there, and its key may become that of another.
   deps.presence.note(saved.sighting, saved.description);
   return saved.answer;
@@ -78,13 +89,13 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const facts =
     hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.mac) : before;
   const view = await deps.catalog.within(trx);
-  const plan = planFor(known, facts, view, nowMs);
+  const plan = await planFor(trx, known, facts, view, nowMs);
   const assignmentId = await savePlan(trx, deviceId, plan, known.sighting, nowMs);
   for (const { progress, rolloutId } of plan.changed)
     if (hasFailed(progress.state)) await haltIfFailed(deps, trx, rolloutId, nowMs);
   await setDeviceStatus(trx, deviceId, plan.status);
   return {
-    answer: answer(deps, { plan, view, labels: facts.labels, assignmentId, nowMs }),
+    answer: answer(deps, { product: known.product, plan, view, labels: facts.labels, assignmentId, nowMs }),
     sighting: sightingOf(deviceId, known, nowMs),
     description: describe(deviceId, known),
   };
@@ -103,7 +114,7 @@ async function savePlan(
   }
   const { decision } = plan;
   if (decision.outcome === 'hold' || plan.offered !== undefined) return plan.offered?.id;
-  const firmwareId = decision.rollout.firmware.id;
+  const firmwareId = decision.firmware.id;
   const id = await addAssignment(trx, {
     ...progressColumns(startOf({ leftBefore: false }), nowMs),
     device_id: deviceId,
@@ -113,7 +124,7 @@ async function savePlan(
     image_id: decision.image.id,
     is_rollback: decision.outcome === 'rollback' ? 1 : 0,
     attempt: (await countAttempts(trx, deviceId, firmwareId)) + 1,
-    left_before: sighting.rolledBackFrom === decision.rollout.firmware.version ? 1 : 0,
+    left_before: sighting.rolledBackFrom === decision.firmware.version ? 1 : 0,
     forgiven: 0,
     offered_at_ms: nowMs,
   });
@@ -121,7 +132,13 @@ async function savePlan(
   return id;
 }
 
-function planFor(request: CheckIn, facts: CheckInFacts, view: CatalogView, nowMs: number): CheckInPlan {
+async function planFor(
+  db: Reader,
+  request: CheckIn,
+  facts: CheckInFacts,
+  view: CatalogView,
+  nowMs: number,
+): Promise<CheckInPlan> {
   const device: DeviceFacts = {
     mac: request.mac,
     product: request.product,
@@ -131,7 +148,21 @@ function planFor(request: CheckIn, facts: CheckInFacts, view: CatalogView, nowMs
     onTrial: request.sighting.onTrial,
     labels: facts.labels,
   };
-  return planCheckIn(factsOf(device, view, nowMs), attemptsOf(facts.attempts, view), request.sighting, nowMs);
+  const ofDevice = factsOf(device, view, nowMs);
+  const attempts = attemptsOf(facts.attempts, view);
+  const plan = planCheckIn(ofDevice, attempts, request.sighting, nowMs);
+  if (ofDevice.rollout === undefined || !isHeldByPace(plan)) return plan;
+  const load = await countLoad(db, ofDevice.rollout.id, nowMs);
+  return planCheckIn({ ...ofDevice, load }, attempts, request.sighting, nowMs);
+}
+
+/** What is not counted holds, so everything else speaks for an offer: now it is worth counting. */
+function isHeldByPace({ decision }: CheckInPlan): boolean {
+  return decision.reason === 'in_flight_limit' || decision.reason === 'offers_per_minute';
+}
+
+function hasLimit({ maxInFlight, maxOffersPerMinute }: Pace): boolean {
+  return maxInFlight !== undefined || maxOffersPerMinute !== undefined;
 }
 
 function isQuiet(facts: CheckInFacts, plan: CheckInPlan, hinted: readonly string[]): boolean {
@@ -213,6 +244,7 @@ function logEntry(deviceId: number, firmwareId: number, assignmentId: number, st
 }
 
 interface Outcome {
+  readonly product: string;
   readonly plan: CheckInPlan;
   readonly view: CatalogView;
   readonly labels: CheckInFacts['labels'];
@@ -222,9 +254,9 @@ interface Outcome {
 
 function answer(deps: Deps, outcome: Outcome): CheckUpdateAnswer {
   const { decision } = outcome.plan;
-  const poll_interval_s = pollIntervalS(deps, decision, outcome.nowMs);
+  const poll_interval_s = jitteredIntervalS(deps, outcome);
   if (decision.outcome === 'hold') return { update_available: false, reason: decision.reason, poll_interval_s };
-  const build = outcome.view.findBuild(decision.rollout.firmware.id, decision.image.id);
+  const build = outcome.view.findBuild(decision.firmware.id, decision.image.id);
   if (build === undefined || outcome.assignmentId === undefined)
     throw new Error('an offer without build or assignment');
   const manifest = offeredManifestOf({ ...build.firmware, image: build.image });
@@ -237,15 +269,22 @@ function answer(deps: Deps, outcome: Outcome): CheckUpdateAnswer {
     labels: outcome.labels.map(({ name }) => name),
     manifest,
     url: imagePath(manifest),
+    ...(decision.install === undefined ? {} : { install_window: toInstallWindow(decision.install) }),
   };
 }
 
-/** The configured interval with jitter; sooner where a back-off ends before it. */
-function pollIntervalS({ settings, random }: Deps, decision: Decision, nowMs: number): number {
-  const jittered = settings.pollIntervalS * (1 + settings.pollJitter * (2 * random() - 1));
-  const waitS =
-    decision.outcome === 'hold' && decision.nextOfferAtMs !== undefined
-      ? Math.ceil((decision.nextOfferAtMs - nowMs) / 1000)
-      : Number.POSITIVE_INFINITY;
-  return Math.max(MIN_POLL_INTERVAL_S, Math.min(MAX_POLL_INTERVAL_S, Math.round(jittered), waitS));
+function toInstallWindow({ fromMinute, durationMin, utcOffsetMin }: InstallWindow): Offer['install_window'] {
+  return { from_minute: fromMinute, duration_min: durationMin, utc_offset_min: utcOffsetMin };
+}
+
+/** With jitter, so that a fleet does not poll in step. */
+function jitteredIntervalS({ settings, random }: Deps, { plan: { decision }, view, product, nowMs }: Outcome): number {
+  const jitterS = settings.pollIntervalS * settings.pollJitter * (2 * random() - 1);
+  const intervalS = pollIntervalS(decision, {
+    intervalS: settings.pollIntervalS + jitterS,
+    spreadS: Math.abs(jitterS),
+    hasOpenRollout: view.openRolloutsOf(product).length > 0,
+    nowMs,
+  });
+  return Math.max(MIN_POLL_INTERVAL_S, Math.min(MAX_POLL_INTERVAL_S, Math.round(intervalS)));
 }

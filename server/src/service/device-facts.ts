@@ -3,24 +3,26 @@
 import type { StoredFirmware } from '#server/db/catalog.ts';
 import type { AttemptRow, CheckInFacts } from '#server/db/check-in-facts.ts';
 import type { DeviceFacts, Facts } from '#server/rollout/model.ts';
-import type { Attempt } from '#server/rollout/plan.ts';
-import { targetOf } from '#server/rollout/target.ts';
+import type { Attempt, AttemptFacts } from '#server/rollout/plan.ts';
+import { rolloutFor, stableFor, stageOf, targetOf } from '#server/rollout/target.ts';
 import type { CatalogView } from './catalog.ts';
 
-/** Everything but the history, which follows from the attempts. */
-export type FactsOfDevice = Omit<Facts, 'historyOf'>;
+/** Everything but what follows from the attempts. */
+export type FactsOfDevice = Omit<Facts, keyof AttemptFacts>;
 
+/** `load` is not counted here: `paceLoadOf` does, where it matters. */
 export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): FactsOfDevice {
   const facts = {
     device,
     running: view.findFirmware(device.product, device.currentVersion),
-    rollout: view.openRolloutOf(device.product),
-    stable: view.stableOf(device.product),
-    window: undefined,
+    rollout: rolloutFor(view.openRolloutsOf(device.product), device),
+    stable: stableFor(view.completedOf(device.product), device),
+    steppingStones: view.steppingStonesOf(device.product),
   };
-  const target = targetOf({ ...facts, historyOf: neverAsked });
+  const rollout = targetOf(facts)?.rollout;
+  const stage = rollout === undefined ? undefined : stageOf(rollout, device);
   const labels = device.labels.map(({ name }) => name);
-  return { ...facts, window: view.windows.find(target?.rollout, labels, nowMs) };
+  return { ...facts, window: view.windows.find({ rollout, stage, labels }, nowMs), load: undefined };
 }
 
 /** Attempts whose build the catalog still has, in the order of their making. */
@@ -76,8 +78,4 @@ export function progressColumns(progress: Attempt['progress'], nowMs: number) {
     detail: progress.detail ?? null,
     updated_at_ms: nowMs,
   } as const;
-}
-
-function neverAsked(): never {
-  throw new Error('the target of a device does not depend on its history');
 }

@@ -2,8 +2,8 @@
 
 import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { SILENT_POLLS } from '#protocol/limits.ts';
-import { type AssignmentView, forgive, listAssignments, listFailed } from '#server/db/assignments.ts';
+import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
+import { type AssignmentView, countLoad, forgive, listAssignments, listFailed } from '#server/db/assignments.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { findCheckInFacts } from '#server/db/check-in-facts.ts';
 import { type Device as DeviceRow, findDevice, listDevices as listDeviceRows } from '#server/db/devices.ts';
@@ -11,7 +11,7 @@ import { listLabelsOf } from '#server/db/labels.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { nextOfferAtMs } from '#server/rollout/back-off.ts';
 import { explain } from '#server/rollout/decide.ts';
-import { type Attempt, historyOfBuild } from '#server/rollout/plan.ts';
+import { type Attempt, attemptFacts, historyOfBuild } from '#server/rollout/plan.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps, Settings } from './deps.ts';
 import { attemptsOf, factsOf } from './device-facts.ts';
@@ -60,7 +60,7 @@ export async function getDevice(deps: Deps, mac: string, nowMs: number): Promise
   const page = await listAssignments(read, { mac }, readPage({ limit: '20' }, { id: 'assignments.id' }, '-id'));
   return {
     device,
-    builds: viewBuilds(attemptsOf(facts.attempts, view), view),
+    builds: viewBuilds(attemptsOf(facts.attempts, view), view, nowMs),
     assignments: page.rows.map(viewAssignment),
   };
 }
@@ -81,10 +81,10 @@ export async function explainDevice(deps: Deps, mac: string, nowMs: number): Pro
     onTrial: rows.device.on_trial === 1,
     labels: rows.labels,
   };
-  const facts = {
-    ...factsOf(device, view, nowMs),
-    historyOf: (firmwareId: number) => historyOfBuild(attempts, firmwareId),
-  };
+  const ofDevice = factsOf(device, view, nowMs);
+  const load =
+    ofDevice.rollout === undefined ? undefined : await countLoad(deps.database.read, ofDevice.rollout.id, nowMs);
+  const facts = { ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout, nowMs) };
   const { decision, trace } = explain(facts, nowMs);
   const decided = trace.find(({ matched }) => matched === true);
   return {
@@ -92,7 +92,8 @@ export async function explainDevice(deps: Deps, mac: string, nowMs: number): Pro
     outcome: decision.outcome,
     reason: decision.reason,
     text: `${decided?.when ?? 'no rule matched'}${decided === undefined || decided.saw === '' ? '' : ` (${decided.saw})`}`,
-    version: decision.outcome === 'hold' ? null : decision.rollout.firmware.version,
+    to_change: decided?.change ?? null,
+    version: decision.outcome === 'hold' ? null : decision.firmware.version,
     rules: trace.map(({ rule, matched, saw }) => ({ rule, matched: matched ?? null, facts: saw })),
   };
 }
@@ -179,9 +180,9 @@ export async function getRow(db: Reader, mac: string): Promise<DeviceRow> {
   return row;
 }
 
-/** Devices last seen before this instant have missed three polls. */
+/** Devices last seen before this instant have missed three polls, however seldom they were told to poll. */
 export function silentBeforeMs(settings: Settings, nowMs: number): number {
-  return nowMs - SILENT_POLLS * settings.pollIntervalS * 1000;
+  return nowMs - SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000;
 }
 
 export function unknownDevice(mac: string): OtterError {
@@ -192,9 +193,9 @@ export function unknownDevice(mac: string): OtterError {
   );
 }
 
-function viewBuilds(attempts: readonly Attempt[], view: CatalogView): DeviceDetail['builds'] {
+function viewBuilds(attempts: readonly Attempt[], view: CatalogView, nowMs: number): DeviceDetail['builds'] {
   return [...Map.groupBy(attempts, ({ firmwareId }) => firmwareId)].flatMap(([firmwareId, ofBuild]) => {
-    const history = historyOfBuild(attempts, firmwareId);
+    const history = historyOfBuild(attempts, firmwareId, nowMs);
     const [first] = ofBuild;
     const firmware = first === undefined ? undefined : view.findBuild(firmwareId, first.image.id)?.firmware;
     if (firmware === undefined || history.lastFailedAtMs === undefined) return [];

@@ -14,6 +14,7 @@ import {
   listFirmwareByVersion,
   listImages,
   setBlocked,
+  saveMustPass,
   setPilotReady as savePilotReady,
 } from '#server/db/firmware.ts';
 import { closeOpenStages, listUnended, saveRollout } from '#server/db/rollouts.ts';
@@ -58,6 +59,22 @@ export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boole
       atMs: nowMs,
       actor: 'admin',
       action: ready ? 'firmware.ready' : 'firmware.not_ready',
+      subject: subjectOf(row),
+    });
+    return viewFresh(deps, trx, name);
+  });
+}
+
+/** Makes it a stepping stone, which older devices do not skip, or lifts that. */
+export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: boolean, nowMs: number): Promise<Firmware> {
+  return deps.database.write(async (trx) => {
+    await raiseRevision(trx);
+    const row = await getRow(trx, name);
+    await saveMustPass(trx, row.id, mustPass);
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: 'admin',
+      action: mustPass ? 'firmware.must_pass' : 'firmware.may_skip',
       subject: subjectOf(row),
     });
     return viewFresh(deps, trx, name);
@@ -193,6 +210,7 @@ async function viewFirmware(db: Reader, view: CatalogView, rows: readonly Firmwa
       release_notes: row.release_notes,
       security_version: row.security_version,
       pilot_ready: row.pilot_ready === 1,
+      must_pass: row.must_pass === 1,
       blocked: row.blocked === 1,
       blocked_reason: row.blocked_reason,
       stable: view.stableOf(row.product)?.firmware.id === row.id,

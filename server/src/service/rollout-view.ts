@@ -1,6 +1,8 @@
 // A rollout with the adoption of its stages, as operators see it.
 
+import { Value } from 'typebox/value';
 import type { Rollout } from '#protocol/admin-api.ts';
+import { PlanWindow } from '#protocol/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import {
   countLabelled,
@@ -10,7 +12,7 @@ import {
   type Rollout as RolloutRow,
   type Stage,
 } from '#server/db/rollouts.ts';
-import type { Reader } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
 import { isOpen } from '#server/rollout/advance.ts';
 import { adoptionOf } from '#server/rollout/adoption.ts';
 import { isWithinPercentage } from '#server/rollout/bucket.ts';
@@ -54,6 +56,9 @@ async function viewRollout(
       percentage: stage.percentage,
       promotion: stage.promotion,
       gate: gateOf(stage) ?? null,
+      window: windowOf(stage) ?? null,
+      max_in_flight: stage.max_in_flight,
+      max_offers_per_minute: stage.max_offers_per_minute,
       verdict: judged?.stage.id === stage.id ? { state: judged.verdict.state, text: judged.verdict.text } : null,
       opened_at: toInstantOrNull(stage.opened_at_ms),
       closed_at: toInstantOrNull(stage.closed_at_ms),
@@ -75,8 +80,25 @@ async function viewRollout(
     ended_reason: row.ended_reason,
     halted_at: toInstantOrNull(row.halted_at_ms),
     halted_reason: row.halted_reason,
+    reverted_at: toInstantOrNull(row.reverted_at_ms),
+    reverts_to: row.reverted_at_ms === null ? null : await priorStableOf(deps, db, row),
     stages: await Promise.all(views),
   };
+}
+
+export function windowOf({ window }: Stage): PlanWindow | undefined {
+  return window === null ? undefined : Value.Parse(PlanWindow, JSON.parse(window));
+}
+
+/** The version that devices on the build of this rollout go home to. */
+async function priorStableOf(deps: Deps, db: Reader, row: RolloutRow): Promise<string | null> {
+  const view = isTrx(db) ? await deps.catalog.within(db) : await deps.catalog.current();
+  const stable = view.stableOf(row.product)?.firmware;
+  return stable === undefined || stable.id === row.firmware_id ? null : stable.version;
+}
+
+function isTrx(db: Reader): db is Trx {
+  return db.isTransaction;
 }
 
 /** A stage that is not open yet is counted as if it opened now. */

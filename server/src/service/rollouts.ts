@@ -1,40 +1,33 @@
-// Rollouts for operators and schedules: create, list, and one door for every command that moves a rollout.
+// Rollouts for operators and schedules: list, and one door for every command that moves a rollout.
 
 import type { Rollout } from '#protocol/admin-api.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
-import { DEFAULT_PLAN, findShrinking, type Plan } from '#protocol/plan.ts';
-import { DEFAULT_PRODUCT, GENERAL_LABEL } from '#protocol/words.ts';
-import { supersedeOpen } from '#server/db/assignments.ts';
+import { acknowledgeFailed, supersedeOpen } from '#server/db/assignments.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import { addLabel } from '#server/db/labels.ts';
 import {
-  addRollout,
   closeOpenStages,
-  findOpenRollout,
+  findCompleted,
   findRollout,
+  forgetReverts,
   listRollouts as listRows,
   listStages,
   openStage,
   setPilotLabel,
   type Rollout as RolloutRow,
   saveRollout,
+  type Stage,
 } from '#server/db/rollouts.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { advance, type RolloutCommand, type RolloutState } from '#server/rollout/advance.ts';
 import type { Deps } from './deps.ts';
 import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from './firmware.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
-import { getPlan } from './plans.ts';
+import { findOverlaps, type Overlap } from './overlap.ts';
+import { refusePilotLabel, relabel } from './pilot-label.ts';
 import { viewRollouts } from './rollout-view.ts';
-
-export interface NewRollout {
-  readonly version: string;
-  readonly product?: string | undefined;
-  readonly name?: string | undefined;
-  readonly plan?: string | undefined;
-  readonly pilot_label?: string | undefined;
-}
+import { gateOf } from './stage-tally.ts';
 
 /** Who asks, and why, for the audit. */
 export interface Command {
@@ -43,6 +36,10 @@ export interface Command {
   readonly reason?: string | undefined;
   /** Starts with this pilot label instead of the rollout's own. */
   readonly pilotLabel?: string | undefined;
+  /** Starts although another open rollout wants the same devices: that one ends for them. */
+  readonly supersede?: boolean | undefined;
+  /** Aborts with the way back: devices that run the build are offered the prior stable one. */
+  readonly revert?: boolean | undefined;
 }
 
 export async function listRollouts(
@@ -67,68 +64,6 @@ export async function getRollout(deps: Deps, name: string, nowMs: number): Promi
   return viewOne(deps, read, name, nowMs);
 }
 
-/**
- * A draft with the stages of its plan. Labels of stages are made if they are new. Throws `plan_unknown`,
- * `firmware_unknown`, `firmware_blocked`, `name_taken`, `name_reserved`, `field_invalid`.
- */
-export async function createRollout(deps: Deps, request: NewRollout, nowMs: number): Promise<Rollout> {
-  const plan = getPlan(deps.settings, request.plan ?? DEFAULT_PLAN);
-  const stages: Plan['stages'] =
-    request.pilot_label === undefined ? plan.stages : withPilotLabel(plan.stages, request.pilot_label);
-  const pilotLabel = stages[0]?.label ?? GENERAL_LABEL;
-  return deps.database.write(async (trx) => {
-    await raiseRevision(trx);
-    const firmware = await getFirmwareRow(trx, request);
-    refuseBlocked(firmware);
-    const name = request.name ?? (await freeName(trx, firmware, plan));
-    if ((await findRollout(trx, name)) !== undefined)
-      throw new OtterError('name_taken', `rollout ${name} exists`, 'choose another name');
-    for (const label of labelsOf(stages))
-      await addLabel(trx, { name: label, description: 'stage of a rollout', nowMs });
-    await addRollout(
-      trx,
-      {
-        name,
-        firmware_id: firmware.id,
-        product: firmware.product,
-        pilot_label: pilotLabel,
-        target_label: pilotLabel,
-        status: 'draft',
-        plan: plan.name,
-        seed: Math.floor(deps.random() * 2 ** 32),
-        stage: null,
-        created_at_ms: nowMs,
-        started_at_ms: null,
-        ended_at_ms: null,
-        ended_reason: null,
-        halted_at_ms: null,
-        halted_reason: null,
-        acknowledged_at_ms: null,
-      },
-      stages.map(({ name: stage, label, percentage, promotion, gate }, index) => ({
-        position: index + 1,
-        name: stage,
-        label,
-        percentage,
-        promotion,
-        gate: gate === undefined ? null : JSON.stringify(gate),
-        sample_reached_at_ms: null,
-        opened_at_ms: null,
-        closed_at_ms: null,
-      })),
-      'admin',
-    );
-    await addAudit(trx, {
-      atMs: nowMs,
-      actor: 'admin',
-      action: 'rollout.create',
-      subject: name,
-      details: { firmware: subjectOf(firmware), plan: plan.name, pilot_label: pilotLabel },
-    });
-    return viewOne(deps, trx, name, nowMs);
-  });
-}
-
 /** Moves a rollout. Throws `rollout_unknown`, `invalid_transition`, and at start `not_pilot_ready`, `firmware_blocked`, `rollout_conflict`. */
 export async function commandRollout(deps: Deps, name: string, command: Command, nowMs: number): Promise<Rollout> {
   await deps.presence.flush();
@@ -151,14 +86,23 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
       `rollout ${name} cannot ${request.command}: ${moved.why}`,
       nextCommands(row),
     );
-  if (request.command === 'start') await refuseStart(trx, row);
+  if (request.pilotLabel !== undefined) refusePilotLabel(stages, request.pilotLabel);
+  const overlaps = request.command === 'start' ? await checkStart(trx, row, stages, request) : [];
   if (row.status === 'halted' && request.command === 'resume') refuseWithoutReason(row, request);
+  if (request.revert === true) await refuseRevert(trx, row);
+  for (const { rollout } of overlaps.filter(({ isWhole }) => isWhole))
+    await moveRollout(
+      trx,
+      rollout.name,
+      { command: 'abort', actor: request.actor, reason: `superseded by ${name}` },
+      nowMs,
+    );
+  if (request.command === 'start') await forgetReverts(trx, row.firmware_id);
   if (request.pilotLabel !== undefined) {
-    refusePilotLabel(stages, request.pilotLabel);
     await addLabel(trx, { name: request.pilotLabel, description: 'stage of a rollout', nowMs });
     await setPilotLabel(trx, row, request.pilotLabel);
   }
-  await saveMove(trx, row, request, moved.next, nowMs);
+  await saveMove(trx, row, { ...request, revert: reverts(request, stages) }, moved.next, nowMs);
   await addAudit(trx, {
     atMs: nowMs,
     actor: request.actor,
@@ -168,6 +112,8 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
       from: { status: row.status, stage: row.stage },
       to: moved.next,
       ...(request.reason === undefined ? {} : { reason: request.reason }),
+      ...(overlaps.length === 0 ? {} : { supersedes: overlaps.map(({ rollout }) => rollout.name) }),
+      ...(reverts(request, stages) ? { revert: true } : {}),
     },
   });
 }
@@ -180,6 +126,8 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
   if (changesStage && stage !== undefined) await openStage(trx, row.id, stage, nowMs);
   const open = (await listStages(trx, [row.id])).find(({ name }) => name === stage);
   if (status === 'aborted') await supersedeOpen(trx, row.id, nowMs);
+  // Whoever resumes has seen the failures so far. Marked one by one: a time would be wrong when the clock is moved.
+  if (row.status === 'halted' && status === 'running') await acknowledgeFailed(trx, row.id);
   const change = {
     status,
     stage: stage ?? null,
@@ -188,15 +136,29 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     ended_at_ms: ends ? nowMs : null,
     ended_reason: ends ? (request.reason ?? null) : null,
     ...haltOf(row, request, status, nowMs),
+    ...(request.revert === true ? { reverted_at_ms: nowMs } : {}),
   };
   await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
 }
 
-/** A halt is remembered until somebody resumes, and whoever does that has seen the failures so far. */
+/** A halt is remembered until somebody resumes. */
 function haltOf(row: RolloutRow, request: Command, status: RolloutRow['status'], nowMs: number): Partial<RolloutRow> {
   if (status === 'halted') return { halted_at_ms: nowMs, halted_reason: request.reason ?? null };
-  if (row.status !== 'halted' || status !== 'running') return {};
-  return { halted_at_ms: null, halted_reason: null, acknowledged_at_ms: nowMs };
+  if (request.command !== 'resume') return {};
+  if (row.status !== 'halted') return { resumed_at_ms: nowMs };
+  return {
+    halted_at_ms: null,
+    halted_reason: null,
+    reverted_at_ms: null,
+    resumed_at_ms: nowMs,
+  };
+}
+
+/** A person says it with the abort, the gate of the open stage for a halt. */
+function reverts({ command, revert }: Command, stages: readonly Stage[]): boolean {
+  if (command !== 'halt') return revert === true;
+  const open = stages.findLast(({ opened_at_ms }) => opened_at_ms !== null);
+  return open !== undefined && gateOf(open)?.on_halt === 'revert';
 }
 
 function refuseWithoutReason(row: RolloutRow, request: Command): void {
@@ -208,7 +170,13 @@ function refuseWithoutReason(row: RolloutRow, request: Command): void {
   );
 }
 
-async function refuseStart(trx: Trx, row: RolloutRow): Promise<void> {
+/** Throws unless it may start; resolves with the rollouts that it supersedes. */
+async function checkStart(
+  trx: Trx,
+  row: RolloutRow,
+  stages: readonly Stage[],
+  { pilotLabel, supersede }: Command,
+): Promise<readonly Overlap[]> {
   const firmware = await getFirmwareRow(trx, row);
   refuseBlocked(firmware);
   if (firmware.pilot_ready !== 1) {
@@ -218,14 +186,27 @@ async function refuseStart(trx: Trx, row: RolloutRow): Promise<void> {
       `try it on a board of your own, then: otter firmware ready ${firmware.version}`,
     );
   }
-  const open = await findOpenRollout(trx, row.product);
-  if (open !== undefined) {
+  const overlaps = await findOverlaps(trx, row, pilotLabel === undefined ? stages : relabel(stages, pilotLabel));
+  const [first] = overlaps;
+  if (first !== undefined && supersede !== true) {
+    const { rollout, devices, example } = first;
     throw new OtterError(
       'rollout_conflict',
-      `rollout ${open.name} (${open.version}) of product ${row.product} is ${open.status}`,
-      `complete or abort ${open.name} first: one open rollout per product`,
+      `rollout ${rollout.name} (${rollout.version}) of product ${row.product} is ${rollout.status} and wants the same devices: ${devices} now${example === undefined ? '' : `, for example ${example}`}`,
+      `complete or abort ${rollout.name} first, or start with supersede: ${rollout.name} then ends for those devices`,
     );
   }
+  return overlaps;
+}
+
+async function refuseRevert(trx: Trx, row: RolloutRow): Promise<void> {
+  const completed = await findCompleted(trx, row.firmware_id);
+  if (completed !== undefined)
+    throw new OtterError(
+      'invalid_transition',
+      `rollout ${row.name} cannot be reverted: rollout ${completed} of ${row.version} completed, so it is itself what devices go home to`,
+      `abort it without the way back, or take the build back: otter firmware block ${row.version}`,
+    );
 }
 
 /** What may be done with a rollout in its present state, for the hint of a refusal. */
@@ -247,65 +228,6 @@ function nextCommands(row: RolloutRow): string {
   }
 }
 
-/**
- * The stages with another label for the pilot: that of the first stage, wherever it stands. Throws `name_reserved`, and
- * `field_invalid` where the plan has no pilot or would take devices away again.
- */
-function withPilotLabel(stages: Plan['stages'], label: string): Plan['stages'] {
-  refusePilotLabel(stages, label);
-  const before = stages[0]?.label;
-  return stages.map((stage) => (stage.label === before ? Object.assign({}, stage, { label }) : stage));
-}
-
-function refusePilotLabel(
-  stages: readonly Pick<Plan['stages'][number], 'name' | 'label' | 'percentage'>[],
-  label: string,
-) {
-  if (label === GENERAL_LABEL)
-    throw new OtterError(
-      'name_reserved',
-      `the label ${GENERAL_LABEL} means every device`,
-      'choose the label of a few devices as pilot',
-    );
-  const before = stages[0]?.label;
-  if (before === GENERAL_LABEL)
-    throw new OtterError(
-      'field_invalid',
-      'pilot_label: the plan begins with every device, it has no pilot',
-      'leave the label out, or take a plan with a pilot',
-    );
-  const labels = stages.map(({ label: own, percentage }) => ({ label: own === before ? label : own, percentage }));
-  const shrinking = stages[findShrinking(labels)];
-  if (shrinking !== undefined)
-    throw new OtterError(
-      'field_invalid',
-      `pilot_label: stage ${shrinking.name} would take fewer devices with label ${label} than a stage before it`,
-      'choose a label that the plan does not use',
-    );
-}
-
-function labelsOf(stages: Plan['stages']): readonly string[] {
-  return [...new Set(stages.map(({ label }) => label))].filter((label) => label !== GENERAL_LABEL);
-}
-
-/** The version, with product and plan where they are named ones; with a number where that rollout was there before. */
-async function freeName(
-  db: Reader,
-  firmware: { readonly product: string; readonly version: string },
-  plan: Plan,
-): Promise<string> {
-  const parts = [
-    ...(firmware.product === DEFAULT_PRODUCT ? [] : [firmware.product]),
-    firmware.version,
-    ...(plan.name === DEFAULT_PLAN ? [] : [plan.name]),
-  ];
-  const base = parts.join('-');
-  for (let number = 1; ; number += 1) {
-    const name = number === 1 ? base : `${base}-${number}`;
-    if ((await findRollout(db, name)) === undefined) return name;
-  }
-}
-
 async function getRow(db: Reader, name: string): Promise<RolloutRow> {
   const row = await findRollout(db, name);
   if (row === undefined)
@@ -313,7 +235,8 @@ async function getRow(db: Reader, name: string): Promise<RolloutRow> {
   return row;
 }
 
-async function viewOne(deps: Deps, db: Reader, name: string, nowMs: number): Promise<Rollout> {
+/** Throws `rollout_unknown`. */
+export async function viewOne(deps: Deps, db: Reader, name: string, nowMs: number): Promise<Rollout> {
   const [rollout] = await viewRollouts(deps, db, [await getRow(db, name)], nowMs);
   if (rollout === undefined) throw new Error('a rollout without a view');
   return rollout;

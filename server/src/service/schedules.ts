@@ -3,7 +3,7 @@
 import type { NewSchedule, Schedule } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
-import { findCronFault, findTimezoneFault, nextRunMs } from '#server/cron.ts';
+import { findCronFault, findLocalWindowFault, findTimezoneFault, nextRunMs } from '#server/cron.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import {
@@ -33,6 +33,7 @@ export interface ScheduleSpec {
   readonly missed: MissedPolicy;
   readonly graceMs: number;
   readonly durationMs: number | null;
+  readonly deviceLocal: boolean;
 }
 
 const DEFAULT_GRACE_S = 3_600;
@@ -168,6 +169,7 @@ export function viewSchedule(row: ScheduleRow): Schedule {
     missed: row.missed,
     grace_s: row.grace_ms / 1000,
     duration_s: row.duration_ms === null ? null : row.duration_ms / 1000,
+    device_local: row.device_local === 1,
     source: row.source,
     next_run_at: toInstantOrNull(row.next_run_at_ms),
     last_run_at: toInstantOrNull(row.last_run_at_ms),
@@ -202,6 +204,18 @@ function readSpec(request: NewSchedule): ScheduleSpec {
       'only a window has a duration, in seconds',
     );
   }
+  if (request.device_local === true) {
+    const fault = isWindow
+      ? findLocalWindowFault({ cron: request.cron, durationS: request.duration_s ?? 0 })
+      : undefined;
+    if (fault !== undefined) throw new OtterError(fault.code, `cron: "${request.cron}" ${fault.message}`, fault.hint);
+    if (!isWindow)
+      throw new OtterError(
+        'field_invalid',
+        `device_local: action ${request.action} has none`,
+        'only a window can go by the clock of the device',
+      );
+  }
   if (!isWindow && request.rollout === undefined)
     throw new OtterError(
       'field_invalid',
@@ -227,6 +241,7 @@ function readSpec(request: NewSchedule): ScheduleSpec {
     missed: request.missed ?? 'run_once',
     graceMs: (request.grace_s ?? DEFAULT_GRACE_S) * 1000,
     durationMs: request.duration_s === undefined ? null : request.duration_s * 1000,
+    deviceLocal: request.device_local ?? false,
   };
 }
 
@@ -252,6 +267,7 @@ function columns(spec: ScheduleSpec) {
     missed: spec.missed,
     grace_ms: spec.graceMs,
     duration_ms: spec.durationMs,
+    device_local: spec.deviceLocal ? 1 : 0,
   } as const;
 }
 

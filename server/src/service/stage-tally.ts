@@ -4,19 +4,27 @@ import { Value } from 'typebox/value';
 import { Gate } from '#protocol/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
+import { listRunVersions } from '#server/db/devices.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { type AnswerCount, countAnswers, countOpen, listAboutMacs } from '#server/db/stage-answers.ts';
-import { faultOf } from '#server/rollout/assignment.ts';
 import { isWithinPercentage } from '#server/rollout/bucket.ts';
-import { hasSample, judgeStage, type Tally, type Verdict } from '#server/rollout/gate.ts';
+import { type Answer, type Answers, hasAnswers, sumAnswers } from '#server/rollout/tally.ts';
+import { type GatedStage, judge, type Judgement, mayFail, nextStep, type Step } from '#server/rollout/tend.ts';
+import { compareVersions } from '#server/rollout/version.ts';
 import type { Settings } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 
-export interface Judged {
+export interface Judged extends Judgement {
   readonly stage: Stage;
-  readonly tally: Tally;
-  readonly verdict: Verdict;
-  readonly hasSample: boolean;
+  /** What is done now. */
+  readonly step: Step;
+}
+
+interface Counted {
+  readonly opened: readonly Stage[];
+  readonly stage: Stage;
+  readonly gated: GatedStage;
+  readonly answers: Answers;
 }
 
 /** Undefined where no stage is open, or the open one has no gate. */
@@ -26,21 +34,48 @@ export async function judgeRollout(
   row: Rollout,
   nowMs: number,
 ): Promise<Judged | undefined> {
+  const counted = await countStage(db, row);
+  return counted === undefined ? undefined : judgeCounted(settings, db, row, counted, nowMs);
+}
+
+/** The same after a failure; undefined also where it cannot be one too many, which most of them are not. */
+export async function judgeFailure(
+  settings: Settings,
+  db: Reader,
+  row: Rollout,
+  nowMs: number,
+): Promise<Judged | undefined> {
+  const counted = await countStage(db, row);
+  if (counted === undefined || !mayFail(counted.gated, counted.answers, nowMs)) return undefined;
+  return judgeCounted(settings, db, row, counted, nowMs);
+}
+
+async function countStage(db: Reader, row: Rollout): Promise<Counted | undefined> {
   const opened = (await listStages(db, [row.id])).filter((stage) => stage.opened_at_ms !== null);
   const stage = opened.at(-1);
-  const gate = stage === undefined ? undefined : gateOf(stage);
-  if (stage === undefined || gate === undefined) return undefined;
-  const counts = tallyOf(await countAnswers(db, stage.id, row.acknowledged_at_ms ?? Number.MIN_SAFE_INTEGER));
+  const gated = stage === undefined ? undefined : gatedStageOf(stage);
+  if (stage === undefined || gated === undefined) return undefined;
+  const answers = sumAnswers(gated.gate, (await countAnswers(db, stage.id, row.firmware_id)).map(toAnswer));
+  return { opened, stage, gated, answers };
+}
+
+async function judgeCounted(
+  settings: Settings,
+  db: Reader,
+  row: Rollout,
+  { opened, stage, gated, answers }: Counted,
+  nowMs: number,
+): Promise<Judged> {
   // Once there are enough, it does not matter how many more are about: spares the one count that reads every device.
   const available =
-    counts.confirmed >= gate.min_confirmed
-      ? counts.confirmed
+    answers.confirmed >= gated.gate.min_confirmed
+      ? answers.confirmed
       : await countAvailable(settings, db, row, { opened, stage, nowMs });
-  const tally = { ...counts, open: await countOpen(db, stage.id), available };
-  const reached = hasSample(gate, tally);
-  const sampleReachedAtMs = reached ? (stage.sample_reached_at_ms ?? undefined) : undefined;
-  const whole = { ...tally, sampleReachedAtMs };
-  return { stage, tally: whole, verdict: judgeStage(gate, whole, nowMs), hasSample: reached };
+  const open = await countOpen(db, stage.id);
+  const isQuiet = available + open === 0 && !hasAnswers(answers) && opened.length > 1;
+  const isNobodyLeft = isQuiet && (await listNeeding(db, row, { opened, stage, seenSinceMs: 0 })).size === 0;
+  const judgement = judge(gated, { ...answers, open, available, isNobodyLeft }, nowMs);
+  return { ...judgement, stage, step: nextStep(gated, judgement) };
 }
 
 /** What was stored has passed the schema when it came in; what has not is no gate that could pass. */
@@ -48,28 +83,28 @@ export function gateOf(stage: Stage): Gate | undefined {
   return stage.gate === null ? undefined : Value.Parse(Gate, JSON.parse(stage.gate));
 }
 
-function tallyOf(counts: readonly AnswerCount[]): Pick<Tally, 'confirmed' | 'failed' | 'otherFailures' | 'silent'> {
-  const sum = (column: keyof Tally): number =>
-    counts.filter((row) => columnOf(row) === column).reduce((total, { count }) => total + count, 0);
-  return {
-    confirmed: sum('confirmed'),
-    failed: sum('failed'),
-    otherFailures: sum('otherFailures'),
-    silent: sum('silent'),
-  };
+function gatedStageOf(stage: Stage): GatedStage | undefined {
+  const gate = gateOf(stage);
+  const { name, promotion, sample_reached_at_ms } = stage;
+  return gate === undefined
+    ? undefined
+    : { name, promotion, gate, sampleReachedAtMs: sample_reached_at_ms ?? undefined };
 }
 
-function columnOf(row: AnswerCount): keyof Tally {
-  if (row.state === 'confirmed') return 'confirmed';
-  if (row.state === 'timed_out') return 'silent';
-  const isFirmware = faultOf(row.error_code ?? row.boot_cause ?? undefined) === 'firmware';
-  return isFirmware && row.is_acknowledged === 0 ? 'failed' : 'otherFailures';
+function toAnswer(row: AnswerCount): Answer & { readonly devices: number } {
+  return {
+    state: row.state,
+    cause: row.error_code ?? row.boot_cause ?? undefined,
+    isOwnFirmware: row.is_own_firmware === 1,
+    isAcknowledged: row.is_acknowledged === 1,
+    devices: row.count,
+  };
 }
 
 /**
  * Devices that can be part of the sample: they belong to an opened stage, did not get the build in an earlier one, did not
- * roll it back or refuse it, and were seen since the stage opened or are at least not silent. One that was never seen since
- * does not hold the stage up, and neither does one that cannot confirm any more.
+ * roll it back or refuse it, are not past the deadline of their offer, and were seen since the stage opened or are at least
+ * not silent. One that was never seen since does not hold the stage up, and neither does one that cannot confirm any more.
  */
 async function countAvailable(
   settings: Settings,
@@ -79,16 +114,26 @@ async function countAvailable(
 ): Promise<number> {
   const openedAtMs = at.stage.opened_at_ms ?? at.nowMs;
   const seenSinceMs = Math.min(openedAtMs, silentBeforeMs(settings, at.nowMs));
+  return (await listNeeding(db, row, { ...at, seenSinceMs })).size;
+}
+
+/** Devices of the opened stages that were seen since then and still need the build, or got it in this stage. */
+async function listNeeding(
+  db: Reader,
+  row: Rollout,
+  at: { readonly opened: readonly Stage[]; readonly stage: Stage; readonly seenSinceMs: number },
+): Promise<ReadonlySet<string>> {
+  const labelledUntilMs = at.stage.opened_at_ms ?? Number.MAX_SAFE_INTEGER;
+  const behind = (await listRunVersions(db, row.product)).filter((version) => {
+    const order = compareVersions(version, row.version);
+    return order !== undefined && order < 0;
+  });
   const macs = new Set<string>();
   for (const { label, percentage } of at.opened) {
-    const who = { label, product: row.product, isGeneral: label === GENERAL_LABEL, labelledUntilMs: openedAtMs };
-    const about = await listAboutMacs(db, who, {
-      id: at.stage.id,
-      rolloutId: row.id,
-      version: row.version,
-      seenSinceMs,
-    });
+    const who = { label, product: row.product, isGeneral: label === GENERAL_LABEL, labelledUntilMs };
+    const { seenSinceMs } = at;
+    const about = await listAboutMacs(db, who, { id: at.stage.id, rolloutId: row.id, behind, seenSinceMs });
     for (const mac of about) if (isWithinPercentage(row.seed, mac, percentage)) macs.add(mac);
   }
-  return macs.size;
+  return macs;
 }

@@ -4,9 +4,10 @@ import type { Schedule } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { nextRunMs } from '#server/cron.ts';
 import { addAudit } from '#server/db/audit.ts';
-import { claimRun, listDue, saveSchedule, type Schedule as ScheduleRow } from '#server/db/schedules.ts';
+import { claimRun, listDue, listWaiting, saveSchedule, type Schedule as ScheduleRow } from '#server/db/schedules.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { judgeDueRun } from '#server/rollout/due-run.ts';
+import { endOverdue } from './deadlines.ts';
 import type { Deps } from './deps.ts';
 import { forgetOldEvents } from './events.ts';
 import { tendRollouts } from './gates.ts';
@@ -14,14 +15,18 @@ import { toInstant } from './instant.ts';
 import { moveRollout } from './rollouts.ts';
 import { getRow, viewSchedule } from './schedules.ts';
 
+const DAY_MS = 86_400_000;
+
 /** Resolves with the names of the schedules whose due run this process dealt with. */
 export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]> {
+  await bringBackRuns(deps, nowMs);
   const due = await listDue(deps.database.read, nowMs);
   const done: string[] = [];
   for (const schedule of due) {
     const isMine = await deps.database.write(async (trx) => dealWith(trx, schedule, nowMs));
     if (isMine) done.push(schedule.name);
   }
+  await endOverdue(deps, nowMs);
   await tendRollouts(deps, nowMs);
   await forgetOldEvents(deps, nowMs);
   return done;
@@ -41,6 +46,7 @@ async function dealWith(trx: Trx, schedule: ScheduleRow, nowMs: number): Promise
   const dueMs = latestDueMs(schedule, nowMs);
   const isMine = await claimRun(trx, schedule, { next_run_at_ms: nextRunMs(schedule, nowMs) ?? null });
   if (!isMine) return false;
+  if (isDone(schedule, dueMs, nowMs)) return true;
   const verdict = judgeDueRun({ dueMs, missed: schedule.missed, graceMs: schedule.grace_ms }, nowMs);
   if (verdict === 'skip') {
     const last_result = `missed: was due ${toInstant(dueMs)} while no server was running`;
@@ -58,6 +64,21 @@ async function dealWith(trx: Trx, schedule: ScheduleRow, nowMs: number): Promise
   const last_result = verdict === 'run' ? outcome : `${outcome} (late: was due ${toInstant(dueMs)})`;
   await saveSchedule(trx, schedule.id, { last_run_at_ms: nowMs, last_result });
   return true;
+}
+
+/** A clock that has gone back would leave the schedule without a run until it is there again. */
+async function bringBackRuns({ database }: Deps, nowMs: number): Promise<void> {
+  for (const schedule of await listWaiting(database.read, nowMs)) {
+    const nextMs = nextRunMs(schedule, nowMs);
+    if (nextMs === undefined || nextMs >= (schedule.next_run_at_ms ?? nextMs)) continue;
+    await database.write(async (trx) => claimRun(trx, schedule, { next_run_at_ms: nextMs }));
+  }
+}
+
+/** Whether this run was done before the clock went back. Where it went back by more than a day, all begins anew. */
+function isDone(schedule: ScheduleRow, dueMs: number, nowMs: number): boolean {
+  const { last_run_at_ms: lastMs } = schedule;
+  return lastMs !== null && lastMs >= dueMs && lastMs <= nowMs + DAY_MS;
 }
 
 /** Several missed runs count as one, the latest: that one may be within its grace where the first is not. */

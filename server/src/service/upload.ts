@@ -121,6 +121,7 @@ async function addRow(trx: Trx, { upload, product, version, image, nowMs }: Cand
     release_notes: upload.notes ?? '',
     security_version: image.descriptor?.secureVersion ?? 0,
     pilot_ready: upload.pilotReady ? 1 : 0,
+    must_pass: 0,
     blocked: 0,
     blocked_reason: null,
     created_at_ms: nowMs,

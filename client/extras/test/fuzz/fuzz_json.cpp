@@ -25,6 +25,9 @@ void readScalar(const Json& value, size_t capacity) {
   const bool isNarrow = value.toUint32(narrow);
   const bool isWide = value.toUint53(wide);
   fuzz::require(!isNarrow || (isWide && wide == narrow));
+  int32_t signedNumber = 0;
+  fuzz::require(!(isNarrow && narrow <= INT32_MAX) ||
+                (value.toInt32(signedNumber) && static_cast<uint32_t>(signedNumber) == narrow));
   fuzz::require(!isWide || wide < (1ULL << 53));
   fuzz::require(value.isObject() + value.isArray() + value.isString() + value.isTrue() + value.isFalse() <= 1);
 }

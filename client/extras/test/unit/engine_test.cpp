@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <ostream>
 
 #include "board/image_maker.h"
@@ -211,6 +212,182 @@ TEST_CASE("a build that waits survives a restart, and is installed only after th
     f.update("1.2.0");
     CHECK(f.device.server.lastVersion() == "1.2.0");
   }
+}
+
+namespace {
+
+using otter::State;
+
+constexpr const char* kAtNight = R"({"from_minute":120,"duration_min":60,"utc_offset_min":120})";
+constexpr const char* kInIt = "Mon, 23 Nov 2026 00:30:00 GMT";
+
+/** Has a build with a window downloaded and the server asked a few times more; then something changes, without a
+ * restart. */
+void updateAfter(Fixture& f, const std::function<void()>& change) {
+  bool isChanged = false;
+  f.device.server.installWindow = kAtNight;
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  f.device.stopWhen = [&](otter::Engine& engine) {
+    if (isChanged || engine.status().state != State::staged || f.device.server.checkIns() <= 6) return false;
+    CHECK_FALSE(f.device.saw(Event::installing));
+    CHECK(f.device.boots == 1);
+    change();
+    isChanged = true;
+    return false;
+  };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(isChanged);
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+  CHECK(f.lastReport().status == "confirmed");
+  CHECK(f.device.server.attempts() == 1);
+  CHECK(f.device.server.sentImageBytes() == build("1.1.0").size());
+}
+
+/** The same, up to where it waits; the next run is a restart. */
+void waitForWindow(Fixture& f, const char* window = kAtNight) {
+  f.device.server.installWindow = window;
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  f.device.stopWhen = [&f](otter::Engine& engine) {
+    return engine.status().state == State::staged && f.device.server.checkIns() > 6;
+  };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(f.device.saw(Event::downloaded));
+  CHECK_FALSE(f.device.saw(Event::installing));
+  f.device.stopWhen = [](otter::Engine&) { return false; };
+}
+
+}  // namespace
+
+TEST_CASE("a build with a window of the server is downloaded at once, and installed when the window is open") {
+  Fixture f;
+  updateAfter(f, [&f] { f.device.server.date = kInIt; });
+}
+
+TEST_CASE("a build that waits for its window survives a restart, and waits on") {
+  Fixture f;
+  waitForWindow(f);
+  f.device.stopWhen = [&f](otter::Engine&) { return f.device.server.checkIns() > 12; };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(f.device.boots == 2);
+  CHECK_FALSE(f.device.saw(Event::installing));
+  f.device.stopWhen = [](otter::Engine&) { return false; };
+  f.device.server.date = kInIt;
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+  CHECK(f.device.server.sentImageBytes() == build("1.1.0").size());
+}
+
+TEST_CASE("a window that opens between two checks is not missed") {
+  Fixture f;
+  waitForWindow(f);
+  const uint64_t checksBefore = f.device.server.checkIns();
+  // 20 seconds before it opens; the next check would be in a minute.
+  f.device.server.date = "Sun, 22 Nov 2026 23:59:40 GMT";
+  f.device.stopWhen = [&f](otter::Engine&) { return f.device.saw(Event::installing); };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(f.device.saw(Event::installing));
+  CHECK(f.device.server.checkIns() == checksBefore + 1);
+}
+
+TEST_CASE("a window of the server is not overridden") {
+  Fixture f;
+  SUBCASE("by the longest deferral") { f.device.settings.longestDeferralS = 60; }
+  SUBCASE("by the idle hours of the sketch") { f.device.settings.idleHours = {11, 13, 0}; }
+  waitForWindow(f);
+}
+
+TEST_CASE("while nobody has told the time, a window of the server is closed, whatever its hours") {
+  Fixture f;
+  f.device.server.date = "";
+  waitForWindow(f, R"({"from_minute":0,"duration_min":1440,"utc_offset_min":0})");
+}
+
+TEST_CASE("apply() in a closed window of the server installs when it opens") {
+  Fixture f;
+  f.device.settings.appliesByHand = true;
+  f.device.server.installWindow = kAtNight;
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  f.device.stopWhen = [&f](otter::Engine& engine) {
+    if (engine.status().state == State::staged) {
+      if (f.device.server.date != kInIt) {
+        engine.apply();
+        CHECK_FALSE(engine.isBusy());
+      }
+      // Nobody applies it once more.
+      if (f.device.server.checkIns() > 6) f.device.server.date = kInIt;
+    }
+    return f.device.server.checkIns() <= 6 && f.device.saw(Event::installing);
+  };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(f.device.server.checkIns() > 6);
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+}
+
+TEST_CASE("the idle hours and isIdle of the sketch hold inside a window of the server, too") {
+  Fixture f;
+  f.device.server.date = kInIt;
+  SUBCASE("isIdle") {
+    bool isIdle = false;
+    f.device.isIdle = [&isIdle] { return isIdle; };
+    updateAfter(f, [&isIdle] { isIdle = true; });
+  }
+  SUBCASE("idleHours") {
+    f.device.settings.idleHours = {1, 2, 0};
+    updateAfter(f, [&f] {
+      f.device.server.date = "Mon, 23 Nov 2026 01:30:00 GMT";
+      f.device.server.installWindow = R"({"from_minute":0,"duration_min":720,"utc_offset_min":0})";
+    });
+  }
+}
+
+TEST_CASE("the longest deferral overrides the sketch inside a window of the server") {
+  Fixture f;
+  f.device.isIdle = [] { return false; };
+  f.device.settings.longestDeferralS = 60;
+  updateAfter(f, [&f] { f.device.server.date = kInIt; });
+}
+
+TEST_CASE("the window of the latest offer counts") {
+  Fixture f;
+  SUBCASE("it went away") {
+    updateAfter(f, [&f] { f.device.server.installWindow = ""; });
+  }
+  SUBCASE("it is another one") {
+    updateAfter(f,
+                [&f] { f.device.server.installWindow = R"({"from_minute":719,"duration_min":2,"utc_offset_min":0})"; });
+  }
+}
+
+TEST_CASE("an answer that cannot be read leaves the window as it was") {
+  Fixture f;
+  waitForWindow(f);
+  f.device.stopWhen = [&f](otter::Engine& engine) {
+    const bool isStaged = engine.status().state == State::staged;
+    // Only now, because after a restart the server has to offer the build again first.
+    if (isStaged && f.device.server.checkIns() > 9) f.device.server.garbles = true;
+    return f.device.server.checkIns() > 12;
+  };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK_FALSE(f.device.saw(Event::installing));
+}
+
+TEST_CASE("a build that waits for its window is dropped when it is not offered any more") {
+  Fixture f;
+  waitForWindow(f);
+  f.device.server.withdraw();
+  f.device.server.date = kInIt;
+  f.device.stopWhen = [&f](otter::Engine&) { return f.device.server.checkIns() > 10; };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK_FALSE(f.device.saw(Event::installing));
+}
+
+TEST_CASE("an offer with a window that cannot be read is refused") {
+  Fixture f;
+  f.device.server.installWindow = R"({"from_minute":1440,"duration_min":60,"utc_offset_min":0})";
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  f.device.stopWhen = [&f](otter::Engine&) { return f.device.saw(Event::rejected, Error::manifest_syntax); };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  CHECK(f.device.server.sentImageBytes() == 0);
 }
 
 TEST_CASE("the application may put an offer off") {

@@ -398,3 +398,42 @@ TEST_CASE("numbers are plain digits within their bounds") {
     }
   }
 }
+
+TEST_CASE("numbers with a sign: plain digits within 32 bits, with a minus where they are negative") {
+  struct Row {
+    const char* text;
+    bool isInt32;
+    int32_t value;
+  };
+  const Row rows[] = {
+      {"0", true, 0},
+      {"-0", true, 0},
+      {"840", true, 840},
+      {"-840", true, -840},
+      {"2147483647", true, 2147483647},
+      {"-2147483647", true, -2147483647},
+      {"2147483648", false, 0},
+      {"-2147483648", false, 0},
+      {"4294967297", false, 0},
+      {"-1.0", false, 0},
+      {"-1e1", false, 0},
+      {"1E0", false, 0},
+      {"\"-1\"", false, 0},
+      {"\"\"", false, 0},
+      {"true", false, 0},
+      {"null", false, 0},
+      {"[-1]", false, 0},
+      {"{}", false, 0},
+  };
+  for (const Row& row : rows) {
+    for (const std::string& json : {std::string(row.text), "[" + std::string(row.text) + " ,2]"}) {
+      CAPTURE(json);
+      const Json root = parsed(json);
+      int32_t number = 0;
+      CHECK((json == row.text ? root : root.firstElement()).toInt32(number) == row.isInt32);
+      CHECK(number == row.value);
+    }
+  }
+  int32_t number = 0;
+  CHECK_FALSE(Json().toInt32(number));
+}

@@ -87,6 +87,12 @@ void compareFields(const CheckAnswer& answer, const Json& fields) {
   CHECK(answer.assignmentId == number(fields, "assignment_id"));
   CHECK(answer.isRollback == flag(fields, "is_rollback"));
   CHECK(answer.url == text(fields, "url"));
+  const Json window = fields.member("install_window");
+  int32_t utcOffsetMin = 0;
+  if (window.isThere()) REQUIRE(window.member("utc_offset_min").toInt32(utcOffsetMin));
+  CHECK(answer.installWindow.fromMinute == (window.isThere() ? number(window, "from_minute") : 0));
+  CHECK(answer.installWindow.durationMin == (window.isThere() ? number(window, "duration_min") : 0));
+  CHECK(answer.installWindow.utcOffsetMin == utcOffsetMin);
   CHECK(manifest.product == text(fields, "product"));
   CHECK(manifest.version == text(fields, "version"));
   CHECK(manifest.chip == text(fields, "chip"));

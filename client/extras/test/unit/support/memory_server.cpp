@@ -114,14 +114,17 @@ otter::Error MemoryServer::read(uint8_t* bytes, size_t capacity, size_t& receive
 
 void MemoryServer::answerRequest(const std::string& head, const std::string& body) {
   answered_ = 0;
-  if (head.rfind("POST /api/v1/check-update ", 0) == 0) return answerJson(checkIn(body));
+  if (head.rfind("POST /api/v1/check-update ", 0) == 0) {
+    const std::string answer = checkIn(body);
+    return answerJson(garbles ? "{}" : answer);
+  }
   if (head.rfind("POST /api/v1/report-status ", 0) == 0) return answerJson(takeReport(body));
   answerImage(head);
 }
 
 void MemoryServer::answerJson(const std::string& json) {
-  answer_ = "HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 12:00:00 GMT\r\nContent-Length: " + std::to_string(json.size()) +
-            "\r\n\r\n" + json;
+  answer_ = "HTTP/1.1 200 OK\r\n" + (date.empty() ? "" : "Date: " + date + "\r\n") +
+            "Content-Length: " + std::to_string(json.size()) + "\r\n\r\n" + json;
 }
 
 std::string MemoryServer::checkIn(const std::string& body) {
@@ -143,6 +146,7 @@ std::string MemoryServer::checkIn(const std::string& body) {
   }
   return R"({"update_available":true,"reason":"update","poll_interval_s":60,"assignment_id":)" +
          std::to_string(assignmentId_) + R"(,"rollback":)" + (build_.isRollback ? "true" : "false") +
+         (installWindow.empty() ? "" : R"(,"install_window":)" + installWindow) +
          R"(,"labels":["pilot"],"manifest":{"format":"otter-manifest/1","product":")" + product + R"(","version":")" +
          build_.version + R"(","chip":")" + chip + R"(","size_bytes":)" + std::to_string(build_.image.size()) +
          R"(,"sha256":")" + sha256Of(build_.image) + R"(","security_version":)" +

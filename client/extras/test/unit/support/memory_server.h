@@ -49,6 +49,14 @@ class MemoryServer final : public otter::Connection {
   uint64_t sentImageBytes() const { return sentImageBytes_; }
   uint64_t checkIns() const { return checkIns_; }
 
+  /** What the server says the time is, whatever the board's clock does. */
+  std::string date = "Mon, 23 Nov 2026 12:00:00 GMT";
+  /** `install_window` of the offers, as JSON; empty: none. */
+  std::string installWindow;
+
+  /** Answers check-ins with an object that is no answer. */
+  bool garbles = false;
+
   /** The network is gone, as seen from the server. */
   bool isDown = false;
   /** Breaks the connection once after so many bytes of image. 0: never. */

@@ -1,26 +1,11 @@
-// Every step from an empty database to the present one, in order. A step that has been released is never edited; a change
-// of the data model is a new step at the end (CONTRIBUTING.md has the recipe).
+// The first steps: fleet, firmware and rollouts, schedules and audit.
 
-import { type ColumnDefinitionBuilder, sql } from 'kysely';
-import type { Dialect } from './database.ts';
-import type { Trx } from './schema.ts';
+import { sql } from 'kysely';
+import type { Dialect } from '../database.ts';
+import type { Trx } from '../schema.ts';
+import { identity, required } from './columns.ts';
 
-export interface Migration {
-  readonly name: string;
-  readonly up: (db: Trx, dialect: Dialect) => Promise<void>;
-}
-
-export const MIGRATIONS: readonly Migration[] = [
-  { name: 'fleet', up: createFleet },
-  { name: 'firmware and rollouts', up: createRollouts },
-  { name: 'schedules and audit', up: createSchedules },
-  { name: 'plans', up: addPlans },
-  { name: 'gates', up: addGates },
-  { name: 'events', up: createEvents },
-  { name: 'webhooks', up: createWebhooks },
-];
-
-async function createFleet(db: Trx, dialect: Dialect): Promise<void> {
+export async function createFleet(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema
     .createTable('catalog')
     .addColumn('id', 'integer', (c) => c.primaryKey())
@@ -78,7 +63,7 @@ async function createFleet(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema.createIndex('device_labels_label').on('device_labels').columns(['label_id', 'device_id']).execute();
 }
 
-async function createRollouts(db: Trx, dialect: Dialect): Promise<void> {
+export async function createRollouts(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema
     .createTable('firmware')
     .addColumn('id', ...identity(dialect))
@@ -189,7 +174,7 @@ async function createAssignments(db: Trx, dialect: Dialect): Promise<void> {
   );
 }
 
-async function createSchedules(db: Trx, dialect: Dialect): Promise<void> {
+export async function createSchedules(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema
     .createTable('schedules')
     .addColumn('id', ...identity(dialect))
@@ -217,77 +202,4 @@ async function createSchedules(db: Trx, dialect: Dialect): Promise<void> {
     .addColumn('subject', 'text', required)
     .addColumn('details', 'text', required)
     .execute();
-}
-
-/** Rollouts that are there went by the default plan: every device of each label. */
-async function addPlans(db: Trx): Promise<void> {
-  await db.schema.alterTable('rollouts').addColumn('plan', 'text', withDefault('default')).execute();
-  await db.schema.alterTable('rollouts').addColumn('seed', 'bigint', withDefault(0)).execute();
-  await db.schema.alterTable('stages').addColumn('percentage', 'integer', withDefault(100)).execute();
-}
-
-/** Rollouts that are there have no gates: a person opens each stage. */
-async function addGates(db: Trx): Promise<void> {
-  await db.schema.alterTable('rollouts').addColumn('halted_at_ms', 'bigint').execute();
-  await db.schema.alterTable('rollouts').addColumn('halted_reason', 'text').execute();
-  await db.schema.alterTable('rollouts').addColumn('acknowledged_at_ms', 'bigint').execute();
-  await db.schema.alterTable('stages').addColumn('promotion', 'text', withDefault('manual')).execute();
-  await db.schema.alterTable('stages').addColumn('gate', 'text').execute();
-  await db.schema.alterTable('stages').addColumn('sample_reached_at_ms', 'bigint').execute();
-  // A halted rollout holds its product as a paused one does.
-  await sql`drop index rollouts_open`.execute(db);
-  await sql`create unique index rollouts_open on rollouts (product) where status in ('running', 'paused', 'halted')`.execute(
-    db,
-  );
-}
-
-/** No references: an event is kept as it was, whatever becomes of what it speaks of. */
-async function createEvents(db: Trx, dialect: Dialect): Promise<void> {
-  await db.schema
-    .createTable('events')
-    .addColumn('id', ...identity(dialect))
-    .addColumn('tx', 'bigint', (c) =>
-      c.notNull().defaultTo(dialect === 'postgres' ? sql`(pg_current_xact_id()::text::bigint)` : 0),
-    )
-    .addColumn('at_ms', 'bigint', required)
-    .addColumn('type', 'text', required)
-    .addColumn('product', 'text', required)
-    .addColumn('rollout', 'text', required)
-    .addColumn('version', 'text', required)
-    .addColumn('stage', 'text')
-    .addColumn('mac', 'text')
-    .addColumn('assignment_id', 'bigint')
-    .addColumn('from_state', 'text')
-    .addColumn('data', 'text', required)
-    .execute();
-  await db.schema.createIndex('events_order').on('events').columns(['tx', 'id']).execute();
-  await db.schema.createIndex('events_age').on('events').column('at_ms').execute();
-}
-
-async function createWebhooks(db: Trx): Promise<void> {
-  await db.schema
-    .createTable('webhooks')
-    .addColumn('name', 'text', (c) => c.primaryKey().notNull())
-    .addColumn('after_tx', 'bigint', required)
-    .addColumn('after_id', 'bigint', required)
-    .addColumn('failures', 'integer', required)
-    .addColumn('failing_since_ms', 'bigint')
-    .addColumn('last_error', 'text')
-    .addColumn('next_try_at_ms', 'bigint', required)
-    .addColumn('leased_until_ms', 'bigint', required)
-    .addColumn('lease', 'text')
-    .execute();
-}
-
-const withDefault = (value: string | number) => (column: ColumnDefinitionBuilder) => column.notNull().defaultTo(value);
-
-const required = (column: ColumnDefinitionBuilder): ColumnDefinitionBuilder => column.notNull();
-
-/** A key that is never used twice, even after a delete: an old assignment id must not name a new assignment. */
-function identity(
-  dialect: Dialect,
-): ['integer' | 'bigint', (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder] {
-  return dialect === 'postgres'
-    ? ['bigint', (c) => c.generatedByDefaultAsIdentity().primaryKey()]
-    : ['integer', (c) => c.autoIncrement().primaryKey()];
 }

@@ -1,0 +1,105 @@
+// Many devices, page by page, with what decisions read of them: one statement for a page, and one each for their labels,
+// their failed and their open attempts. For questions about a whole product; a check-in has a statement of its own.
+
+import type { AssignmentState } from '#server/rollout/model.ts';
+import type { AttemptRow } from './check-in-facts.ts';
+import type { Device } from './devices.ts';
+import type { Reader } from './schema.ts';
+
+const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
+const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] satisfies readonly AssignmentState[];
+
+export type PagedDevice = Pick<
+  Device,
+  'id' | 'mac' | 'product' | 'current_version' | 'chip' | 'slot_bytes' | 'on_trial' | 'last_seen_at_ms'
+>;
+
+/** Which devices are meant; all of these that are named must hold. */
+export interface Which {
+  readonly product?: string;
+  readonly ids?: readonly number[];
+  readonly labelId?: number;
+}
+
+/** The devices behind `afterId`, in the order of their keys; fewer than `limit` are the last. */
+export async function listDevicePage(
+  db: Reader,
+  which: Which,
+  page: { readonly afterId: number; readonly limit: number },
+): Promise<readonly PagedDevice[]> {
+  const { product, ids, labelId } = which;
+  let query = db
+    .selectFrom('devices')
+    .innerJoin('presence', 'presence.device_id', 'devices.id')
+    .select([
+      'devices.id',
+      'devices.mac',
+      'devices.product',
+      'devices.current_version',
+      'devices.chip',
+      'devices.slot_bytes',
+      'devices.on_trial',
+      'presence.last_seen_at_ms',
+    ])
+    .where('devices.id', '>', page.afterId);
+  if (product !== undefined) query = query.where('devices.product', '=', product);
+  if (ids !== undefined) query = query.where('devices.id', 'in', [...ids]);
+  if (labelId !== undefined)
+    query = query.where('devices.id', 'in', (nested) =>
+      nested.selectFrom('device_labels').select('device_id').where('label_id', '=', labelId),
+    );
+  return query.orderBy('devices.id').limit(page.limit).execute();
+}
+
+/** The labels of each of these devices, with the time each was put on. */
+export async function listLabelTimes(
+  db: Reader,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, readonly { readonly name: string; readonly putAtMs: number }[]>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('device_labels')
+    .innerJoin('labels', 'labels.id', 'device_labels.label_id')
+    .select(['device_labels.device_id', 'labels.name', 'device_labels.put_at_ms as putAtMs'])
+    .where('device_labels.device_id', 'in', [...deviceIds])
+    .execute();
+  return Map.groupBy(rows, ({ device_id }) => device_id);
+}
+
+export type FailedAttempt = Pick<
+  AttemptRow,
+  'id' | 'firmware_id' | 'state' | 'error_code' | 'boot_cause' | 'updated_at_ms'
+> & { readonly device_id: number };
+
+/** Attempts of each of these devices that ended badly and still count. */
+export async function listFailedAttempts(
+  db: Reader,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, readonly FailedAttempt[]>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('assignments')
+    .select(['id', 'device_id', 'firmware_id', 'state', 'error_code', 'boot_cause', 'updated_at_ms'])
+    .where('device_id', 'in', [...deviceIds])
+    .where('forgiven', '=', 0)
+    .where('state', 'in', FAILED)
+    .execute();
+  return Map.groupBy(rows, ({ device_id }) => device_id);
+}
+
+/** How far those of these devices are that hold an open assignment of the rollout. */
+export async function listOpenStates(
+  db: Reader,
+  rolloutId: number,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, AssignmentState>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('assignments')
+    .select(['device_id', 'state'])
+    .where('rollout_id', '=', rolloutId)
+    .where('device_id', 'in', [...deviceIds])
+    .where('state', 'in', OPEN)
+    .execute();
+  return new Map(rows.map(({ device_id, state }) => [device_id, state]));
+}

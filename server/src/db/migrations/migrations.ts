@@ -1,0 +1,33 @@
+// Every step from an empty database to the present one, in order. A step that has been released is never edited; a change
+// of the data model is a new step at the end (CONTRIBUTING.md has the recipe).
+
+import type { Dialect } from '../database.ts';
+import type { Trx } from '../schema.ts';
+import {
+  addAcknowledged,
+  addGates,
+  addPlans,
+  addProtections,
+  addStoredPlans,
+  createEvents,
+  createWebhooks,
+} from './engine-steps.ts';
+import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
+
+export interface Migration {
+  readonly name: string;
+  readonly up: (db: Trx, dialect: Dialect) => Promise<void>;
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  { name: 'fleet', up: createFleet },
+  { name: 'firmware and rollouts', up: createRollouts },
+  { name: 'schedules and audit', up: createSchedules },
+  { name: 'plans', up: addPlans },
+  { name: 'gates', up: addGates },
+  { name: 'protections', up: addProtections },
+  { name: 'stored plans', up: addStoredPlans },
+  { name: 'events', up: createEvents },
+  { name: 'webhooks', up: createWebhooks },
+  { name: 'acknowledged failures', up: addAcknowledged },
+];

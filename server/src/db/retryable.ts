@@ -1,0 +1,68 @@
+// The attempts that a retry judges: of devices on which a rollout failed, all of its builds that still count.
+
+import type { Selectable } from 'kysely';
+import type { AssignmentState } from '#server/rollout/model.ts';
+import type { AssignmentsTable, Reader } from './schema.ts';
+
+const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] satisfies readonly AssignmentState[];
+
+export interface FailedDevice {
+  readonly id: number;
+  readonly mac: string;
+}
+
+/** The devices behind `afterId` with an attempt of this rollout that ended badly and still counts, in the order of their keys. */
+export async function listFailedDevices(
+  db: Reader,
+  rolloutId: number,
+  page: { readonly afterId: number; readonly limit: number },
+): Promise<readonly FailedDevice[]> {
+  return db
+    .selectFrom('devices')
+    .select(['devices.id', 'devices.mac'])
+    .where('devices.id', '>', page.afterId)
+    .where('devices.id', 'in', (nested) =>
+      nested
+        .selectFrom('assignments')
+        .select('device_id')
+        .where('rollout_id', '=', rolloutId)
+        .where('is_rollback', '=', 0)
+        .where('forgiven', '=', 0)
+        .where('state', 'in', FAILED),
+    )
+    .orderBy('devices.id')
+    .limit(page.limit)
+    .execute();
+}
+
+export type BuildAttempt = Pick<
+  Selectable<AssignmentsTable>,
+  'id' | 'device_id' | 'firmware_id' | 'state' | 'error_code' | 'boot_cause'
+>;
+
+/**
+ * Every attempt on these devices of a build that the rollout brought (its own, or a stepping stone) that no operator has
+ * forgiven, whatever became of it; the oldest first.
+ */
+export async function listBuildAttempts(
+  db: Reader,
+  rolloutId: number,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, readonly BuildAttempt[]>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('assignments')
+    .select(['id', 'device_id', 'firmware_id', 'state', 'error_code', 'boot_cause'])
+    .where('device_id', 'in', [...deviceIds])
+    .where('firmware_id', 'in', (nested) =>
+      nested
+        .selectFrom('assignments as brought')
+        .select('brought.firmware_id')
+        .where('brought.rollout_id', '=', rolloutId),
+    )
+    .where('is_rollback', '=', 0)
+    .where('forgiven', '=', 0)
+    .orderBy('id')
+    .execute();
+  return Map.groupBy(rows, ({ device_id }) => device_id);
+}

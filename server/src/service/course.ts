@@ -1,0 +1,44 @@
+// From rows to the course of a rollout: what the rules are asked with for stages that are still to open.
+
+import type { PagedDevice } from '#server/db/device-pages.ts';
+import type { Rollout, Stage } from '#server/db/rollouts.ts';
+import type { Course } from '#server/rollout/course.ts';
+import type { DeviceFacts, FirmwareFacts } from '#server/rollout/model.ts';
+
+/** Of a draft, whose first stage is still to open, as much as of an open rollout. */
+export function courseOf(row: Rollout, stages: readonly Stage[], firmware: FirmwareFacts): Course {
+  const opened = stages.filter((stage) => stage.opened_at_ms !== null);
+  const latest = opened.at(-1) ?? stages[0];
+  if (latest === undefined) throw new Error('a rollout without stages');
+  return {
+    rollout: {
+      id: row.id,
+      name: row.name,
+      status: row.status,
+      stageId: latest.id,
+      stage: latest.name,
+      stageOpenedAtMs: latest.opened_at_ms ?? Number.NEGATIVE_INFINITY,
+      opened: opened.map(({ label, percentage }) => ({ label, percentage })),
+      planned: stages.map(({ label, percentage }) => ({ label, percentage })),
+      // Whose turn it is now says nothing of who belongs to it.
+      pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
+      seed: row.seed,
+      firmware,
+    },
+    stages: stages.map(({ name, label, percentage }) => ({ name, label, percentage })),
+    openedCount: opened.length,
+  };
+}
+
+/** A device as the rules see it, from its rows. */
+export function deviceFactsOf(row: PagedDevice, labels: DeviceFacts['labels']): DeviceFacts {
+  return {
+    mac: row.mac,
+    product: row.product,
+    currentVersion: row.current_version,
+    chip: row.chip ?? undefined,
+    slotBytes: row.slot_bytes ?? undefined,
+    onTrial: row.on_trial === 1,
+    labels,
+  };
+}

@@ -1,0 +1,253 @@
+// What a rollout would do to the fleet, before it is started or before its next stage opens: how many devices each stage
+// takes, and who is left out and why. It asks the rules about every device of the product, page by page, and changes nothing.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { RolloutPreview } from '#protocol/admin-api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { GENERAL_LABEL } from '#protocol/words.ts';
+import {
+  type FailedAttempt,
+  listDevicePage,
+  listFailedAttempts,
+  listLabelTimes,
+  type PagedDevice,
+} from '#server/db/device-pages.ts';
+import { findRollout, listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
+import { causeOfEnd, historyOf } from '#server/rollout/assignment.ts';
+import type { Course } from '#server/rollout/course.ts';
+import type { BuildHistory } from '#server/rollout/model.ts';
+import { type Preview, previewOf } from '#server/rollout/preview.ts';
+import { RULES } from '#server/rollout/rules.ts';
+import { stableFor } from '#server/rollout/target.ts';
+import type { CatalogView } from './catalog.ts';
+import { courseOf, deviceFactsOf } from './course.ts';
+import type { Deps } from './deps.ts';
+import { silentBeforeMs } from './devices.ts';
+import { type Listed, type ListQuery, readPage } from './list.ts';
+import { findOverlaps } from './overlap.ts';
+
+/** Devices judged at a stretch: a few milliseconds, so that check-ins in between hardly wait. */
+const PAGE = 250;
+const MAX_EXAMPLES = 10;
+
+/** Throws `rollout_unknown`, `invalid_transition` for one that has ended. */
+export async function previewRollout(deps: Deps, name: string, nowMs: number): Promise<RolloutPreview> {
+  const subject = await findSubject(deps, name);
+  const { row, course } = subject;
+  const silentBefore = silentBeforeMs(deps.settings, nowMs);
+  const stages = course.stages.map((stage) => ({ ...stage, wearing: 0, silent: 0, taken: newCount() }));
+  const leftOut = new Map<string, Count>();
+  let total = 0;
+  let outside = 0;
+  for await (const page of judge(deps, subject, 0)) {
+    for (const { device, labels, preview } of page) {
+      total += 1;
+      for (const stage of stages) if (stage.label === GENERAL_LABEL || labels.includes(stage.label)) stage.wearing += 1;
+      if (preview.kind === 'in_no_stage') outside += 1;
+      if (preview.kind === 'left_out') {
+        const count = leftOut.get(preview.reason) ?? newCount();
+        leftOut.set(preview.reason, count);
+        add(count, device.mac);
+      }
+      const stage = preview.kind === 'taken' ? stages[preview.stage] : undefined;
+      if (stage === undefined) continue;
+      add(stage.taken, device.mac);
+      if (device.last_seen_at_ms < silentBefore) stage.silent += 1;
+    }
+  }
+  return {
+    rollout: row.name,
+    product: row.product,
+    version: row.version,
+    status: row.status,
+    stages: stages.map(({ name: stage, label, percentage, silent, taken }, position) => ({
+      stage,
+      label,
+      percentage,
+      opened: position < course.openedCount,
+      devices: taken.devices,
+      silent,
+      examples: taken.examples,
+    })),
+    left_out: [...leftOut]
+      .map(([reason, { devices, examples }]) => ({ reason, text: textOf(reason), devices, examples }))
+      .toSorted((left, right) => right.devices - left.devices || (left.reason < right.reason ? -1 : 1)),
+    not_in_any_stage: outside,
+    total,
+    warnings: [...(await startWarnings(deps, subject)), ...stageWarnings(subject, stages, total)],
+  };
+}
+
+/**
+ * The devices that one stage would take, in the order in which they came to know the server. Throws `rollout_unknown`,
+ * `invalid_transition`, `field_invalid` for a stage that the rollout does not have, `limit_invalid`, `cursor_invalid`.
+ */
+export async function getPreviewDevices(
+  deps: Deps,
+  name: string,
+  query: Pick<ListQuery, 'limit' | 'cursor'> & { readonly stage: string },
+): Promise<Listed<string>> {
+  const { limit } = readPage({ limit: query.limit }, { mac: 'devices.mac' }, 'mac');
+  const afterId = readCursor(query.cursor);
+  const subject = await findSubject(deps, name);
+  const wanted = subject.course.stages.findIndex((stage) => stage.name === query.stage);
+  if (wanted === -1)
+    throw new OtterError(
+      'field_invalid',
+      `stage: rollout ${name} has no stage ${query.stage}`,
+      `its stages are ${subject.course.stages.map((stage) => stage.name).join(', ')}`,
+    );
+  const items: string[] = [];
+  let last = afterId;
+  for await (const page of judge(deps, subject, afterId)) {
+    for (const { device, preview } of page) {
+      if (preview.kind !== 'taken' || preview.stage !== wanted) continue;
+      if (items.length === limit) return { items, next_cursor: String(last) };
+      items.push(device.mac);
+      last = device.id;
+    }
+  }
+  return { items, next_cursor: null };
+}
+
+interface Subject {
+  readonly row: Rollout;
+  readonly stages: readonly Stage[];
+  readonly course: Course;
+  readonly view: CatalogView;
+}
+
+async function findSubject(deps: Deps, name: string): Promise<Subject> {
+  await deps.presence.flush();
+  const { read } = deps.database;
+  const row = await findRollout(read, name);
+  if (row === undefined)
+    throw new OtterError('rollout_unknown', `there is no rollout ${name}`, 'look at the list of rollouts');
+  if (row.status === 'complete' || row.status === 'aborted')
+    throw new OtterError(
+      'invalid_transition',
+      `rollout ${name} is ${row.status}: nothing is to come of it`,
+      `see what became of it: otter rollout show ${name}`,
+    );
+  const view = await deps.catalog.current();
+  const firmware = view.findFirmware(row.product, row.version);
+  if (firmware === undefined) throw new Error('a rollout without firmware');
+  // A draft is started only when its firmware is ready for the pilot, and its start ends a way back from that firmware.
+  const assumed = row.status === 'draft' ? { ...firmware, pilotReady: true, reverted: false } : firmware;
+  const stages = await listStages(read, [row.id]);
+  return { row, stages, course: courseOf(row, stages, assumed), view };
+}
+
+interface Judged {
+  readonly device: PagedDevice;
+  readonly labels: readonly string[];
+  readonly preview: Preview;
+}
+
+/** Every device of the product behind that key, a page at a time; other requests have their turn in between. */
+async function* judge(
+  { database: { read } }: Deps,
+  { row, course, view }: Subject,
+  behindId: number,
+): AsyncGenerator<readonly Judged[]> {
+  for (let afterId = behindId; ; await nextTurn()) {
+    const page = await listDevicePage(read, { product: row.product }, { afterId, limit: PAGE });
+    const ids = page.map(({ id }) => id);
+    const labels = await listLabelTimes(read, ids);
+    const failed = await listFailedAttempts(read, ids);
+    yield page.map((device) => {
+      const worn = labels.get(device.id) ?? [];
+      const known = deviceFactsOf(device, worn);
+      const running = view.findFirmware(device.product, device.current_version);
+      const { firmware } = course.rollout;
+      const facts = {
+        device: known,
+        running: running?.id === firmware.id ? firmware : running,
+        open: view.openRolloutsOf(device.product),
+        stable: stableFor(view.completedOf(device.product), known),
+        steppingStones: view.steppingStonesOf(device.product),
+        historyOf: (firmwareId: number) => historyOn(failed.get(device.id) ?? [], firmwareId),
+      };
+      return { device, labels: worn.map((label) => label.name), preview: previewOf(course, facts) };
+    });
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    afterId = last.id;
+  }
+}
+
+function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildHistory {
+  const attempts = failed
+    .filter((attempt) => attempt.firmware_id === firmwareId)
+    .map(({ state, error_code, boot_cause, updated_at_ms }) => ({
+      state,
+      cause: causeOfEnd({ errorCode: error_code ?? undefined, bootCause: boot_cause ?? undefined }),
+      updatedAtMs: updated_at_ms,
+    }));
+  // Judged when every rest is over, like everything here.
+  return historyOf(attempts, Number.POSITIVE_INFINITY);
+}
+
+/** What a start would be refused for. */
+async function startWarnings({ database }: Deps, { row, stages, view }: Subject): Promise<readonly string[]> {
+  if (row.status !== 'draft') return [];
+  const firmware = view.findFirmware(row.product, row.version);
+  const overlaps = await findOverlaps(database.read, row, stages);
+  return [
+    ...(firmware?.blocked === true ? [`firmware ${row.product} ${row.version} is blocked: it is not offered`] : []),
+    ...(firmware?.pilotReady === false
+      ? [`firmware ${row.product} ${row.version} is not marked pilot ready: otter firmware ready ${row.version}`]
+      : []),
+    ...overlaps.map(
+      ({ rollout: { name, version, status }, devices }) =>
+        `rollout ${name} (${version}) is ${status} and wants the same devices (${devices} now): complete or abort it before this one starts, or start with --supersede`,
+    ),
+  ];
+}
+
+/** Stages that are still to open and would take nobody. */
+function stageWarnings(
+  { row, course }: Subject,
+  stages: readonly { readonly name: string; readonly label: string; readonly wearing: number; readonly taken: Count }[],
+  total: number,
+): readonly string[] {
+  if (total === 0) return [`no device of product ${row.product} has checked in yet`];
+  return stages.flatMap(({ name, label, wearing, taken }, position) => {
+    if (position < course.openedCount || taken.devices > 0) return [];
+    return wearing === 0
+      ? [
+          `stage ${name} takes nobody: no device of ${row.product} wears label ${label}: otter device label MAC ${label}`,
+        ]
+      : [`stage ${name} takes nobody: its devices are in an earlier stage, above its percentage, or left out`];
+  });
+}
+
+interface Count {
+  devices: number;
+  readonly examples: string[];
+}
+
+function newCount(): Count {
+  return { devices: 0, examples: [] };
+}
+
+function add(count: Count, mac: string): void {
+  count.devices += 1;
+  if (count.examples.length < MAX_EXAMPLES) count.examples.push(mac);
+}
+
+function textOf(reason: string): string {
+  if (reason === 'other_rollout') return 'another open rollout, which was started later, has the device in its plan';
+  return RULES.find(({ id }) => id === reason)?.when ?? reason;
+}
+
+function readCursor(cursor: string | undefined): number {
+  if (cursor === undefined) return 0;
+  const id = /^[0-9]{1,15}$/.test(cursor) ? Number(cursor) : Number.NaN;
+  if (Number.isSafeInteger(id)) return id;
+  throw new OtterError(
+    'cursor_invalid',
+    'cursor: this is not the next_cursor of a page',
+    'start again without a cursor',
+  );
+}

@@ -1,0 +1,224 @@
+// Two and four server processes on one PostgreSQL, while one after the other is killed in the middle of a tick: each stage
+// opens once, the pace of a stage holds, no device holds two offers, and nothing that was answered is lost.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { ProductLine } from '../support/product-line.ts';
+import { openRaw } from '../support/raw-database.ts';
+import { type CheckInAnswer, ServerClient } from '../support/server-client.ts';
+import { START_MS, startTestServer, type TestServer } from '../support/server.ts';
+import type { FromServer, ToServer } from './ticking-server.ts';
+
+const DEVICES = 400;
+const CHECKS = 5_000;
+const TICKS = 200;
+const KILLS = 50;
+const IN_FLIGHT = 12;
+const AT_ONCE = 16;
+const TICK_S = 60;
+
+const PLAN = `plans:
+  - name: guarded
+    stages:
+      - {name: few, label: general, percentage: 5%, promotion: auto, max_in_flight: ${IN_FLIGHT}, gate: {min_confirmed: 10, max_failed: 0}}
+      - {name: some, label: general, percentage: 30%, promotion: auto, max_in_flight: ${IN_FLIGHT}, gate: {min_confirmed: 60, max_failed: 0}}
+      - {name: all, label: general, promotion: auto, max_in_flight: ${IN_FLIGHT}, gate: {min_confirmed: 200, max_failed: 0}}
+`;
+
+/** One server process that can be killed and started again; its address changes with that. */
+class Peer {
+  readonly #first: TestServer;
+  readonly #clock: { nowMs: number };
+  readonly #ticks = new Map<number, () => void>();
+  #child: ChildProcess | undefined;
+  client: ServerClient | undefined;
+
+  constructor(first: TestServer, clock: { nowMs: number }) {
+    this.#first = first;
+    this.#clock = clock;
+  }
+
+  async start(): Promise<void> {
+    const { home, databaseUrl, pin, fleetToken, adminToken } = this.#first;
+    const child = fork(new URL('ticking-server.ts', import.meta.url), [home, databaseUrl], {
+      env: { PATH: process.env['PATH'] ?? '', OTTER_TEST_NOW_MS: String(this.#clock.nowMs) },
+    });
+    const [message] = (await once(child, 'message')) as [FromServer];
+    if (!('port' in message)) throw new Error('the server did not say its port');
+    this.#child = child;
+    child.on('message', (told: FromServer) => {
+      if ('ticked' in told) this.#ticks.get(told.ticked)?.();
+    });
+    child.once('exit', () => {
+      for (const end of this.#ticks.values()) end();
+      this.#ticks.clear();
+    });
+    const url = new URL(`https://127.0.0.1:${message.port}`);
+    this.client = new ServerClient({ url, pin, fleetToken, adminToken });
+  }
+
+  setClock(): void {
+    this.#send({ nowMs: this.#clock.nowMs });
+  }
+
+  /** Resolves when the tick is done, or with the end of the process. */
+  async tick(number: number): Promise<void> {
+    if (this.#child === undefined) return;
+    const done = new Promise<void>((resolve) => this.#ticks.set(number, resolve));
+    this.#send({ nowMs: this.#clock.nowMs, tick: number });
+    await done;
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    this.client?.agent.destroy();
+    this.client = undefined;
+    if (child === undefined) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  #send(message: ToServer): void {
+    if (this.#child?.connected === true) this.#child.send(message, () => undefined);
+  }
+}
+
+/** A board as the servers see it: it takes what it is offered and is back with it a check later. */
+interface Board {
+  readonly mac: string;
+  version: string;
+  onTrial: boolean;
+  /** The offers that it got, by their assignment. */
+  readonly offers: Set<number>;
+}
+
+test.each([2, 4])('%i processes, one of them killed %#', { timeout: 400_000 }, async (processes) => {
+  const first = await startTestServer({ dialect: 'postgres' });
+  await first.stop();
+  writeFileSync(join(first.home, 'config/plans.yaml'), PLAN);
+  const clock = { nowMs: START_MS };
+  const peers = Array.from({ length: processes }, () => new Peer(first, clock));
+  await Promise.all(peers.map(async (peer) => peer.start()));
+  const [{ client } = { client: undefined }] = peers;
+  if (client === undefined) throw new Error('no server');
+  const line = new ProductLine(client);
+  await line.add('1.1.0');
+  const body = { version: '1.1.0', product: line.product, plan: 'guarded' };
+  const { name } = await client.admin('createRollout', { body });
+  await client.admin('startRollout', { params: { name }, body: {} });
+
+  const boards: readonly Board[] = Array.from({ length: DEVICES }, () => ({
+    mac: line.newMac(),
+    version: '1.0.0',
+    onTrial: false,
+    offers: new Set<number>(),
+  }));
+  const database = await openRaw(first);
+  const seen = { mostInFlight: 0, twoOffers: 0 };
+  const work = new AbortController();
+  const tallies = { checks: 0, failed: 0, kills: 0 };
+
+  /** One check at whichever server answers; a board whose server is gone asks another one. */
+  const check = async (board: Board): Promise<void> => {
+    for (let attempt = 0; attempt < 200; attempt += 1) {
+      const peer = peers[Math.floor(Math.random() * peers.length)];
+      const answer = await askOnce(peer?.client, board, line.product);
+      if (answer === undefined) {
+        tallies.failed += 1;
+        await delay(20);
+        continue;
+      }
+      tallies.checks += 1;
+      react(board, answer);
+      return;
+    }
+    throw new Error(`nobody answers ${board.mac}`);
+  };
+  const boardWork = async (worker: number): Promise<void> => {
+    const own = boards.filter((_, index) => index % AT_ONCE === worker);
+    for (let turn = 0; tallies.checks < CHECKS || !work.signal.aborted; turn += 1) {
+      const board = own[turn % own.length];
+      if (board !== undefined) await check(board);
+    }
+  };
+  const watch = async (): Promise<void> => {
+    while (!work.signal.aborted) {
+      const [row] = await database.query(
+        `select count(*) as "inFlight", count(*) - count(distinct device_id) as doubled from assignments
+         where state in ('offered', 'downloading', 'downloaded', 'installing', 'trial')`,
+      );
+      seen.mostInFlight = Math.max(seen.mostInFlight, Number(row?.['inFlight']));
+      seen.twoOffers += Number(row?.['doubled']);
+      await delay(5);
+    }
+  };
+  const lead = async (): Promise<void> => {
+    for (let tick = 0; tick < TICKS; tick += 1) {
+      clock.nowMs += TICK_S * 1000;
+      for (const peer of peers) peer.setClock();
+      const leader = peers[tick % peers.length];
+      const ticks = Promise.all(peers.map(async (peer) => peer.tick(tick)));
+      if (tick % Math.floor(TICKS / KILLS) === 0 && tallies.kills < KILLS) {
+        await delay(Math.random() * 15);
+        await leader?.kill();
+        tallies.kills += 1;
+        await leader?.start();
+      }
+      await ticks;
+    }
+    work.abort();
+  };
+  await Promise.all([lead(), watch(), ...Array.from({ length: AT_ONCE }, async (_, worker) => boardWork(worker))]);
+
+  const last = peers[0]?.client;
+  if (last === undefined) throw new Error('no server is left');
+  expect(tallies.kills).toBe(KILLS);
+  expect(tallies.checks).toBeGreaterThanOrEqual(CHECKS);
+  expect(seen.twoOffers, 'no device holds two offers').toBe(0);
+  expect(seen.mostInFlight, 'the pace was used').toBeGreaterThan(1);
+  expect(seen.mostInFlight, 'and kept').toBeLessThanOrEqual(IN_FLIGHT);
+  const { items } = await last.admin('listAudit', { query: { subject: name, action: 'rollout.promote' } });
+  expect(items.toReversed().map(({ details }) => details['to'])).toEqual([
+    { status: 'running', stage: 'some' },
+    { status: 'running', stage: 'all' },
+    { status: 'complete', stage: 'all' },
+  ]);
+  const kept = await database.query('select id, device_id from assignments');
+  const ids = new Set(kept.map(({ id }) => Number(id)));
+  const answered = boards.flatMap(({ offers }) => [...offers]);
+  expect(
+    answered.filter((id) => !ids.has(id)),
+    'offers that were answered and are not there',
+  ).toEqual([]);
+  expect(
+    boards.filter(({ offers }) => offers.size > 1).map(({ mac }) => mac),
+    'one offer for each board',
+  ).toEqual([]);
+  await database.close();
+  for (const peer of peers) await peer.kill();
+  await first.end().catch(() => undefined);
+});
+
+async function askOnce(
+  client: ServerClient | undefined,
+  { mac, version, onTrial }: Board,
+  product: string,
+): Promise<CheckInAnswer | undefined> {
+  const more = onTrial ? { boot: { state: 'trial' } } : {};
+  return client?.checkIn(mac, version, { product, ...more }).catch(() => undefined);
+}
+
+function react(board: Board, answer: CheckInAnswer): void {
+  if (board.onTrial) board.onTrial = false;
+  else if (answer.update_available && answer.assignment_id !== undefined) {
+    board.offers.add(answer.assignment_id);
+    board.version = answer.manifest?.version ?? board.version;
+    board.onTrial = true;
+  }
+}
