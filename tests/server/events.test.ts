@@ -1,6 +1,6 @@
 // What is an event, that it is written with the change or not at all, and how it is listed and pruned. On both databases.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { ASSIGNMENT_STATES } from '#protocol/admin-api.ts';
 import { EVENT_TYPES, type Event } from '#protocol/events.ts';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../support/product-line.ts';
@@ -147,6 +147,13 @@ describe.each(DIALECTS)('events on %s', (dialect) => {
     expect(await events({ type: 'rollout' })).toMatchObject([{}, {}, promoted]);
   });
 
+  test('say of a rollout that was taken back that its devices go home', async () => {
+    await line.rollOut('1.1.0', 'expand');
+    await server.admin('abortRollout', { params: { name: line.rolloutName('1.1.0') }, body: { revert: true } });
+    expect(await events({ type: 'rollout.aborted' })).toMatchObject([{ from: 'running', data: { revert: true } }]);
+    expect((await events({ type: 'rollout.started' }))[0]?.data).not.toHaveProperty('revert');
+  });
+
   test('are none for what changes nothing', async () => {
     await line.rollOut('1.1.0', 'pilot');
     const mac = await line.newDevice('1.0.0', ['pilot']);
@@ -193,20 +200,27 @@ describe.each(DIALECTS)('events on %s', (dialect) => {
   });
 
   test('are forgotten after 90 days, all but the last one', async () => {
-    await line.rollOut('1.1.0', 'expand');
-    server.clock.advance(89 * DAY_S);
-    await server.tick();
-    expect((await events()).length).toBeGreaterThan(4);
-    server.clock.advance(2 * DAY_S);
-    await move('pause', 'not yet');
-    await untilSettled(server);
-    await server.tick();
-    expect(await types()).toEqual(['rollout.paused']);
-    server.clock.advance(91 * DAY_S);
-    await untilSettled(server);
-    await server.tick();
-    const raw = await openRaw(server);
-    expect(await raw.query('select type from events')).toEqual([{ type: 'rollout.paused' }]);
-    await raw.close();
+    // Of its own: rollouts of other tests go on by themselves as the months pass.
+    const alone = await startTestServer({ dialect });
+    onTestFinished(async () => alone.end());
+    const own = new ProductLine(alone);
+    await own.add('1.1.0');
+    await own.rollOut('1.1.0', 'expand');
+    const raw = await openRaw(alone);
+    onTestFinished(async () => raw.close());
+    const kept = async () => (await raw.query('select type from events order by id')).map(({ type }) => type);
+    const tickAfter = async (days: number): Promise<void> => {
+      alone.clock.advance(days * DAY_S);
+      await untilSettled(alone);
+      await alone.tick();
+    };
+    await tickAfter(89);
+    expect((await kept()).length).toBeGreaterThan(4);
+    alone.clock.advance(2 * DAY_S);
+    await own.move('1.1.0', 'pause');
+    await tickAfter(0);
+    expect(await kept()).toEqual(['rollout.paused']);
+    await tickAfter(91);
+    expect(await kept()).toEqual(['rollout.paused']);
   });
 });

@@ -34,12 +34,16 @@ export class EventListener {
 
   /** Waits until as many events were heard, and answers what `pick` says of each. */
   async heard<T>(count: number, pick: (event: Event) => T): Promise<readonly T[]> {
-    await vi.waitFor(
-      () => {
-        if (this.events.length < count) throw new Error(`heard ${this.events.length} of ${count} events`);
-      },
-      { timeout: 20_000, interval: 20 },
-    );
+    while (this.events.length < count) {
+      const before = this.events.length;
+      await vi.waitFor(
+        () => {
+          if (this.events.length === before) throw new Error(`heard ${before} of ${count} events, and no more`);
+        },
+        // Sooner than a stream that only says that it is alive would look again.
+        { timeout: 10_000, interval: 20 },
+      );
+    }
     return this.events.map(pick);
   }
 

@@ -154,7 +154,13 @@ export async function saveRollout(
   const after = { ...before, ...change };
   const type = moveOf(before, after);
   if (type === undefined) return;
-  const data = { status: after.status, from_stage: before.stage, actor: by.actor, reason: by.reason };
+  const data = {
+    status: after.status,
+    from_stage: before.stage,
+    actor: by.actor,
+    reason: by.reason,
+    revert: typeof change.reverted_at_ms === 'number' ? true : undefined,
+  };
   await addEvents(trx, [
     { ...namesOf(before), type, at_ms: by.nowMs, stage: after.stage, from_state: before.status, data },
   ]);
