@@ -1,4 +1,4 @@
-// The whole grid of simulated rollouts, 2660 runs of 1000 devices, with its tables in docs/simulation.md. A minute or two:
+// The whole grid of simulated rollouts, 2660 runs of 1000 devices, with its tables in docs/rollout.md and docs/simulation.md. A minute or two:
 // `npm run test:nightly`, or `npx vitest run --config tests/simulator/grid.config.ts`. With OTTER_UPDATE_DOCS=1 it writes
 // the tables anew.
 
@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type Cell, expectProtected, letterOf, runCell } from './grid.ts';
 
-const PAGE = new URL('../../docs/simulation.md', import.meta.url);
+const pageOf = (name: string): URL => new URL(`../../docs/${name}.md`, import.meta.url);
 const FAILURES = Array.from({ length: 21 }, (_, index) => index * 5);
 const SILENCES = [0, 10, 20, 30, 40, 50];
 const SEEDS = 10;
@@ -18,7 +18,7 @@ test('the grid holds what it promises, and is what the page shows', () => {
   const rows = FAILURES.map((failPct) =>
     [`${failPct} %`].concat(SILENCES.map((silentPct) => cellOf({ failPct, silentPct }))),
   );
-  expectDocumented('grid', table([['fails', ...SILENCES.map((pct) => `${pct} % silent`)], ...rows]));
+  expectDocumented('rollout', 'grid', table([['fails', ...SILENCES.map((pct) => `${pct} % silent`)], ...rows]));
 });
 
 test('how often a build gets how far is what the page shows', () => {
@@ -29,7 +29,7 @@ test('how often a build gets how far is what the page shows', () => {
     return [`${failPct} %`].concat(counts.map(String), String(hurt[SEEDS_OF_RARE / 2]), String(hurt.at(-1)));
   });
   const head = ['fails', 'pilot', 'few', 'some', 'everyone', 'complete', 'hurt, median', 'hurt, most'];
-  expectDocumented('chances', table([head, ...rows]));
+  expectDocumented('simulation', 'chances', table([head, ...rows]));
 });
 
 /** `P8 F2, 4`: in 8 of 10 runs halted in the pilot, in 2 in `few`; at most 4 devices were hurt. */
@@ -50,16 +50,17 @@ function runAll(cell: Cell, seeds: number): readonly { readonly letter: string; 
   });
 }
 
-function expectDocumented(name: string, expected: string): void {
+function expectDocumented(document: string, name: string, expected: string): void {
+  const file = pageOf(document);
   const place = new RegExp(`(<!-- ${name}: .* -->\\n\\n)([\\s\\S]*?)(\\n?<!-- end of ${name} -->)`);
   if (process.env['OTTER_UPDATE_DOCS'] === '1') {
-    const page = readFileSync(PAGE, 'utf8');
+    const page = readFileSync(file, 'utf8');
     writeFileSync(
-      PAGE,
+      file,
       page.replace(place, (_, start: string, __, end: string) => `${start}${expected}\n${end.trimStart()}`),
     );
   }
-  expect(place.exec(readFileSync(PAGE, 'utf8'))?.[2]).toBe(expected);
+  expect(place.exec(readFileSync(file, 'utf8'))?.[2]).toBe(expected);
 }
 
 /** As prettier aligns it. */
