@@ -27,6 +27,7 @@ const TASKS = {
     ['node', 'bin/client.mjs', 'riscv'],
     ['node', 'bin/client.mjs', 'fuzz', '900'],
     ['vitest', 'run', '--config', 'tests/simulator/grid.config.ts'],
+    ['vitest', 'run', 'tests/process/many-servers.test.ts'],
   ],
   client: [['node', 'bin/client.mjs']],
   demo: [

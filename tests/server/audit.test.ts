@@ -67,9 +67,9 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
       },
       {
         route: 'updateLabel',
-        call: { params: { name: 'shed' }, body: { timezone: 'Europe/Berlin' } },
+        call: { params: { name: 'shop' }, body: { timezone: 'Europe/Berlin' } },
         action: 'label.update',
-        subject: 'shed',
+        subject: 'shop',
       },
       { route: 'startRollout', call: rollout, action: 'rollout.start', subject: 'spring' },
       { route: 'pauseRollout', call: rollout, action: 'rollout.pause', subject: 'spring' },
