@@ -3,7 +3,7 @@
 // options give the same result.
 
 import type { Plan } from '#protocol/plan.ts';
-import { SILENT_POLLS } from '#protocol/limits.ts';
+import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { fleetMacs } from '#simulator/macs.ts';
 import { Random } from '#simulator/random.ts';
@@ -156,7 +156,7 @@ export class Rehearsal {
     return (
       this.#queue.size === 0 &&
       stages.every(({ count }) => count.open === 0) &&
-      openForMs > SILENT_POLLS * this.#options.pollIntervalS * 1000 + 2 * TICK_MS
+      openForMs > SILENT_POLLS * POLL_REST * this.#options.pollIntervalS * 1000 + 2 * TICK_MS
     );
   }
 }
