@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-const OXLINT = ['oxlint', '--type-aware', 'protocol', 'server', 'cli', 'simulator', 'tests', 'bench', 'bin'];
+const OXLINT = ['oxlint', '--type-aware', 'protocol', 'engine', 'server', 'cli', 'simulator', 'tests', 'bench', 'bin'];
 
 const TASKS = {
   lint: [['tsc', '-p', '.'], OXLINT, ['prettier', '--check', '--log-level', 'warn', '.'], ['knip']],

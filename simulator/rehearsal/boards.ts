@@ -2,10 +2,10 @@
 // board knows nothing of stages and gates; it asks the engine as a board asks a server, one step at a time.
 
 import { MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
-import type { Sighting } from '#server/rollout/assignment.ts';
-import type { Decision } from '#server/rollout/decide.ts';
-import { pollIntervalS } from '#server/rollout/poll.ts';
-import type { Reason } from '#server/rollout/rules.ts';
+import type { Sighting } from '#engine/assignment/assignment.ts';
+import type { Decision } from '#engine/decision/decide.ts';
+import { pollIntervalS } from '#engine/decision/poll.ts';
+import type { Reason } from '#engine/decision/rules.ts';
 import { drawLuck, NO_MISHAPS, type TrialFailure } from '#simulator/mishaps.ts';
 import type { Random } from '#simulator/random.ts';
 import type { Engine } from './engine.ts';

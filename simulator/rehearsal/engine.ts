@@ -4,10 +4,10 @@
 
 import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
 import type { Plan } from '#protocol/plan.ts';
-import { advance, isOpen, type RolloutCommand } from '#server/rollout/advance.ts';
-import { afterReport, hasFailed, type Sighting, startOf } from '#server/rollout/assignment.ts';
-import type { Decision } from '#server/rollout/decide.ts';
-import type { Tally, Verdict } from '#server/rollout/gate.ts';
+import { advance, isOpen, type RolloutCommand } from '#engine/stage/advance.ts';
+import { afterReport, hasFailed, type Sighting, startOf } from '#engine/assignment/assignment.ts';
+import type { Decision } from '#engine/decision/decide.ts';
+import type { Tally, Verdict } from '#engine/stage/gate.ts';
 import type {
   DeviceFacts,
   FirmwareFacts,
@@ -15,11 +15,11 @@ import type {
   Load,
   RolloutFacts,
   RolloutStatus,
-} from '#server/rollout/model.ts';
-import { type Attempt, planCheckIn } from '#server/rollout/plan.ts';
-import { membership } from '#server/rollout/target.ts';
-import { hasAnswers } from '#server/rollout/tally.ts';
-import { type GatedStage, judge, mayFail, nextStep, type Step } from '#server/rollout/tend.ts';
+} from '#engine/facts/model.ts';
+import { type Attempt, planCheckIn } from '#engine/decision/plan-check-in.ts';
+import { membership } from '#engine/decision/target.ts';
+import { hasAnswers } from '#engine/stage/tally.ts';
+import { type GatedStage, judge, mayFail, nextStep, type Step } from '#engine/stage/tend.ts';
 import { Ledger } from './ledger.ts';
 import { StageCount } from './stage-count.ts';
 

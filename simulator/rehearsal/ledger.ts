@@ -1,10 +1,10 @@
 // The assignments of a rehearsal, as the database keeps those of a server: every attempt of every device, the counts of each
 // stage, and which deadline comes first. It decides nothing.
 
-import { isOpenState } from '#server/rollout/assignment.ts';
-import { isOverdue } from '#server/rollout/deadline.ts';
-import type { AssignmentState, Load } from '#server/rollout/model.ts';
-import type { Attempt } from '#server/rollout/plan.ts';
+import { isOpenState } from '#engine/assignment/assignment.ts';
+import { isOverdue } from '#engine/assignment/deadline.ts';
+import type { AssignmentState, Load } from '#engine/facts/model.ts';
+import type { Attempt } from '#engine/decision/plan-check-in.ts';
 import type { StageCount } from './stage-count.ts';
 
 interface Place {

@@ -1,10 +1,10 @@
 // The counts of one stage, kept while its attempts change, so that a gate is judged without reading every device again. What
-// an attempt counts as is said by `rollout/tally.ts`, as on the server.
+// an attempt counts as is said by `engine/stage/tally.ts`, as on the server.
 
 import type { Gate } from '#protocol/plan.ts';
-import { causeOfEnd, isOpenState } from '#server/rollout/assignment.ts';
-import type { Attempt } from '#server/rollout/plan.ts';
-import { type Answers, columnOf, isAnswer } from '#server/rollout/tally.ts';
+import { causeOfEnd, isOpenState } from '#engine/assignment/assignment.ts';
+import type { Attempt } from '#engine/decision/plan-check-in.ts';
+import { type Answers, columnOf, isAnswer } from '#engine/stage/tally.ts';
 
 interface Counted {
   readonly attempt: Attempt;

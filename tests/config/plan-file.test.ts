@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { loadPlanFile } from '#server/config/plan-file.ts';
 import { formatProblem } from '#server/config/problem.ts';
 import { findShrinking } from '#protocol/plan.ts';
-import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
+import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import { newFolder, put } from './new-home.ts';
 
 function load(text: string) {

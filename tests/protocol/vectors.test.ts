@@ -1,5 +1,5 @@
 // What a board and the server must see alike, from the files that the tests of the Arduino client read, too
-// (client/extras/test/unit/vectors_test.cpp). `semver.json` is in tests/rollout/version.test.ts.
+// (client/extras/test/unit/vectors_test.cpp). `semver.json` is in tests/engine/version.test.ts.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,11 +14,11 @@ import { isLabelRule, matchesLabelRule } from '#protocol/label-rule.ts';
 import { Manifest } from '#protocol/manifest.ts';
 import { parseStrictJson } from '#server/api/strict-json.ts';
 import { parseEspImage } from '#server/firmware/esp-image.ts';
-import { decide } from '#server/rollout/decide.ts';
-import { NO_HISTORY } from '#server/rollout/model.ts';
+import { decide } from '#engine/decision/decide.ts';
+import { NO_HISTORY } from '#engine/facts/model.ts';
 import { type Board, newBoard, vetOffer } from '#simulator/board.ts';
 import { resealEspImage } from '#simulator/esp-image-maker.ts';
-import { facts, firmware, imageFor, NOW_MS, rollout } from '../rollout/sample-facts.ts';
+import { facts, firmware, imageFor, NOW_MS, rollout } from '../engine/sample-facts.ts';
 import { withBytes } from '../support/esp-image-builder.ts';
 
 /** A misspelt or missing member of a vector fails here, not as a case that tests nothing. */

@@ -2,7 +2,7 @@
 // no stage opens before its gate has passed, no schedule runs twice, and no device is lost.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { isOpenState } from '#server/rollout/assignment.ts';
+import { isOpenState } from '#engine/assignment/assignment.ts';
 import { ON_TRIAL, ProductLine } from '../support/product-line.ts';
 import { DIALECTS, START_MS, startTestServer, type TestServer } from '../support/server.ts';
 

@@ -1,7 +1,7 @@
 // What operators see of a device, and what failures do to it over time, over real HTTPS on both databases.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { RULES } from '#server/rollout/rules.ts';
+import { RULES } from '#engine/decision/rules.ts';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../support/product-line.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
 

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { NewPlan } from '#protocol/admin-api.ts';
-import { bucketOf } from '#server/rollout/bucket.ts';
+import { bucketOf } from '#engine/facts/bucket.ts';
 import { ProductLine } from '../support/product-line.ts';
 import { openRaw } from '../support/raw-database.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';

@@ -1,7 +1,7 @@
 // The grid of simulated rollouts under the plan `careful`: one run, what must hold in it, and what it came to in one letter.
 
 import { expect } from 'vitest';
-import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
+import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import { rehearse } from '#simulator/rehearsal/rehearsal.ts';
 import type { RehearsalResult } from '#simulator/rehearsal/result.ts';
 

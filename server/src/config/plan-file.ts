@@ -8,7 +8,7 @@ import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S, MAX_WIND
 import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
 import { findPlanFaults } from '#server/plan-faults.ts';
-import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
+import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import { CronLine, Timezone } from './cron-shape.ts';
 import { errorAt, type Problem } from './problem.ts';
 import { checkShape } from './shape.ts';

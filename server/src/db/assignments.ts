@@ -1,7 +1,7 @@
 // Assignments and the append-only log of what happened to them.
 
 import { type Insertable, type Selectable, sql } from 'kysely';
-import type { AssignmentState, Load } from '#server/rollout/model.ts';
+import type { AssignmentState, Load } from '#engine/facts/model.ts';
 import type { Dialect } from './database.ts';
 import { addAssignmentEvents } from './events.ts';
 import { type Page, type Paged, runPage } from './paging.ts';

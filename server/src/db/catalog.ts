@@ -5,7 +5,7 @@
 import { type Selectable, sql } from 'kysely';
 import { Value } from 'typebox/value';
 import { PlanWindow } from '#protocol/plan.ts';
-import type { FirmwareFacts, ImageFacts, OpenedStage, RolloutFacts } from '#server/rollout/model.ts';
+import type { FirmwareFacts, ImageFacts, OpenedStage, RolloutFacts } from '#engine/facts/model.ts';
 import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, StagesTable, Trx } from './schema.ts';
 
 export interface CatalogRows {

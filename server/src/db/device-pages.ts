@@ -1,7 +1,7 @@
 // Many devices, page by page, with what decisions read of them: one statement for a page, and one each for their labels,
 // their failed and their open attempts. For questions about a whole product; a check-in has a statement of its own.
 
-import type { AssignmentState } from '#server/rollout/model.ts';
+import type { AssignmentState } from '#engine/facts/model.ts';
 import type { AttemptRow } from './check-in-facts.ts';
 import type { Device } from './devices.ts';
 import type { Reader } from './schema.ts';

@@ -3,7 +3,7 @@
 
 import { type Selectable, sql } from 'kysely';
 import type { EventType } from '#protocol/events.ts';
-import type { AssignmentState } from '#server/rollout/model.ts';
+import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Dialect } from './database.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
 import type { EventsTable, Reader, Trx } from './schema.ts';

@@ -1,7 +1,7 @@
 // The attempts that a retry judges: of devices on which a rollout failed, all of its builds that still count.
 
 import type { Selectable } from 'kysely';
-import type { AssignmentState } from '#server/rollout/model.ts';
+import type { AssignmentState } from '#engine/facts/model.ts';
 import type { AssignmentsTable, Reader } from './schema.ts';
 
 const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] satisfies readonly AssignmentState[];

@@ -289,7 +289,7 @@ export function labelled(db: Reader, stage: Labelled) {
 
 export interface StateCount {
   readonly stage_id: number;
-  readonly state: import('#server/rollout/model.ts').AssignmentState;
+  readonly state: import('#engine/facts/model.ts').AssignmentState;
   readonly is_silent: number;
   readonly count: number;
 }

@@ -3,7 +3,7 @@
 
 import type { Generated, Kysely, Transaction } from 'kysely';
 import type { EventType } from '#protocol/events.ts';
-import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#server/rollout/model.ts';
+import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
 
 export interface Schema {
   readonly catalog: CatalogTable;

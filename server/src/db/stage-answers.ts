@@ -1,8 +1,8 @@
 // What became of the devices of one stage, as the gate counts them, and the assignments whose time is up.
 
 import { sql } from 'kysely';
-import type { AssignmentState } from '#server/rollout/model.ts';
-import { ANSWER_STATES } from '#server/rollout/tally.ts';
+import type { AssignmentState } from '#engine/facts/model.ts';
+import { ANSWER_STATES } from '#engine/stage/tally.ts';
 import { addAssignmentEvents } from './events.ts';
 import type { Reader, Trx } from './schema.ts';
 import { type Labelled, labelled } from './rollouts.ts';

@@ -2,7 +2,7 @@
 
 import type { Assignment } from '#protocol/admin-api.ts';
 import { listAssignments as listRows } from '#server/db/assignments.ts';
-import type { AssignmentState } from '#server/rollout/model.ts';
+import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Deps } from './deps.ts';
 import { viewAssignment } from './devices.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';

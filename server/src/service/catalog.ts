@@ -10,10 +10,10 @@ import {
   type StoredImage,
 } from '#server/db/catalog.ts';
 import type { Trx } from '#server/db/schema.ts';
-import type { RolloutFacts } from '#server/rollout/model.ts';
-import { isOpen } from '#server/rollout/advance.ts';
-import { isForEveryone } from '#server/rollout/target.ts';
-import { compareVersions } from '#server/rollout/version.ts';
+import type { RolloutFacts } from '#engine/facts/model.ts';
+import { isOpen } from '#engine/stage/advance.ts';
+import { isForEveryone } from '#engine/decision/target.ts';
+import { compareVersions } from '#engine/facts/version.ts';
 import { WindowClock } from './window-clock.ts';
 
 export interface CatalogView {

@@ -15,10 +15,10 @@ import {
 } from '#server/db/devices.ts';
 import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
-import { hasFailed, startOf, type Sighting } from '#server/rollout/assignment.ts';
-import type { DeviceFacts, InstallWindow, Pace } from '#server/rollout/model.ts';
-import { type CheckInPlan, planCheckIn } from '#server/rollout/plan.ts';
-import { pollIntervalS } from '#server/rollout/poll.ts';
+import { hasFailed, startOf, type Sighting } from '#engine/assignment/assignment.ts';
+import type { DeviceFacts, InstallWindow, Pace } from '#engine/facts/model.ts';
+import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
+import { pollIntervalS } from '#engine/decision/poll.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf, progressColumns } from './device-facts.ts';

@@ -2,8 +2,8 @@
 
 import type { PagedDevice } from '#server/db/device-pages.ts';
 import type { Rollout, Stage } from '#server/db/rollouts.ts';
-import type { Course } from '#server/rollout/course.ts';
-import type { DeviceFacts, FirmwareFacts } from '#server/rollout/model.ts';
+import type { Course } from '#engine/decision/course.ts';
+import type { DeviceFacts, FirmwareFacts } from '#engine/facts/model.ts';
 
 /** Of a draft, whose first stage is still to open, as much as of an open rollout. */
 export function courseOf(row: Rollout, stages: readonly Stage[], firmware: FirmwareFacts): Course {

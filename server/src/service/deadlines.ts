@@ -5,7 +5,7 @@ import { SILENT_POLLS } from '#protocol/limits.ts';
 import { addLog } from '#server/db/assignments.ts';
 import { listInFlight, listStages, type Rollout } from '#server/db/rollouts.ts';
 import { bringBack, hasChangedAfter, listUnchanged, type OpenAssignment, timeOut } from '#server/db/stage-answers.ts';
-import { isOverdue } from '#server/rollout/deadline.ts';
+import { isOverdue } from '#engine/assignment/deadline.ts';
 import type { Deps } from './deps.ts';
 import { windowOf } from './rollout-view.ts';
 

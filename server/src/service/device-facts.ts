@@ -2,9 +2,9 @@
 
 import type { StoredFirmware } from '#server/db/catalog.ts';
 import type { AttemptRow, CheckInFacts } from '#server/db/check-in-facts.ts';
-import type { DeviceFacts, Facts } from '#server/rollout/model.ts';
-import type { Attempt, AttemptFacts } from '#server/rollout/plan.ts';
-import { rolloutFor, stableFor, stageOf, targetOf } from '#server/rollout/target.ts';
+import type { DeviceFacts, Facts } from '#engine/facts/model.ts';
+import type { Attempt, AttemptFacts } from '#engine/decision/plan-check-in.ts';
+import { rolloutFor, stableFor, stageOf, targetOf } from '#engine/decision/target.ts';
 import type { CatalogView } from './catalog.ts';
 
 /** Everything but what follows from the attempts. */

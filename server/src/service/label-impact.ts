@@ -11,9 +11,9 @@ import {
 } from '#server/db/device-pages.ts';
 import { listStages, listUnendedByLabel, type Rollout } from '#server/db/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { isOpen } from '#server/rollout/advance.ts';
-import { type Course, type LabelEffect, labelEffect } from '#server/rollout/course.ts';
-import type { AssignmentState } from '#server/rollout/model.ts';
+import { isOpen } from '#engine/stage/advance.ts';
+import { type Course, type LabelEffect, labelEffect } from '#engine/decision/course.ts';
+import type { AssignmentState } from '#engine/facts/model.ts';
 import type { CatalogView } from './catalog.ts';
 import { courseOf, deviceFactsOf } from './course.ts';
 import type { Deps } from './deps.ts';
@@ -136,7 +136,7 @@ function textOf(effect: LabelEffect, state: AssignmentState | undefined): string
   }
 }
 
-/** A board that is installing goes on to its end; every other gives up (`rollout/plan.ts`). */
+/** A board that is installing goes on to its end; every other gives up (`engine/decision/plan-check-in.ts`). */
 function offerText(state: AssignmentState | undefined): string {
   if (state === undefined) return '';
   return state === 'installing' || state === 'trial'

@@ -4,8 +4,8 @@
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { listLabelledMacs, listOpenRolloutsOf, listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
-import { isWithinPercentage } from '#server/rollout/bucket.ts';
-import type { StageShare } from '#server/rollout/model.ts';
+import { isWithinPercentage } from '#engine/facts/bucket.ts';
+import type { StageShare } from '#engine/facts/model.ts';
 
 export interface Overlap {
   readonly rollout: Rollout;

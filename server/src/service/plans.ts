@@ -11,7 +11,7 @@ import { raiseRevision } from '#server/db/catalog.ts';
 import { deletePlan as deleteRow, listPlans as listRows, savePlan, type StoredPlan } from '#server/db/plans.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { findPlanFaults } from '#server/plan-faults.ts';
-import { BUILT_IN_PLANS } from '#server/rollout/built-in-plans.ts';
+import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import type { Deps, Settings } from './deps.ts';
 
 export async function listPlans(deps: Deps): Promise<{ items: ListedPlan[] }> {

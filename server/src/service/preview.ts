@@ -13,12 +13,12 @@ import {
   type PagedDevice,
 } from '#server/db/device-pages.ts';
 import { findRollout, listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
-import { causeOfEnd, historyOf } from '#server/rollout/assignment.ts';
-import type { Course } from '#server/rollout/course.ts';
-import type { BuildHistory } from '#server/rollout/model.ts';
-import { type Preview, previewOf } from '#server/rollout/preview.ts';
-import { RULES } from '#server/rollout/rules.ts';
-import { stableFor } from '#server/rollout/target.ts';
+import { causeOfEnd, historyOf } from '#engine/assignment/assignment.ts';
+import type { Course } from '#engine/decision/course.ts';
+import type { BuildHistory } from '#engine/facts/model.ts';
+import { type Preview, previewOf } from '#engine/decision/preview.ts';
+import { RULES } from '#engine/decision/rules.ts';
+import { stableFor } from '#engine/decision/target.ts';
 import type { CatalogView } from './catalog.ts';
 import { courseOf, deviceFactsOf } from './course.ts';
 import type { Deps } from './deps.ts';

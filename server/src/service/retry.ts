@@ -7,8 +7,8 @@ import { addAudit } from '#server/db/audit.ts';
 import { type BuildAttempt, listBuildAttempts, listFailedDevices } from '#server/db/retryable.ts';
 import { findRollout, type Rollout } from '#server/db/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { causeOfEnd } from '#server/rollout/assignment.ts';
-import { type EndedAttempt, forgivableOf } from '#server/rollout/retry.ts';
+import { causeOfEnd } from '#engine/assignment/assignment.ts';
+import { type EndedAttempt, forgivableOf } from '#engine/assignment/retry.ts';
 import type { Deps } from './deps.ts';
 
 const PAGE = 250;

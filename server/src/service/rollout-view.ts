@@ -13,9 +13,9 @@ import {
   type Stage,
 } from '#server/db/rollouts.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
-import { isOpen } from '#server/rollout/advance.ts';
-import { adoptionOf } from '#server/rollout/adoption.ts';
-import { isWithinPercentage } from '#server/rollout/bucket.ts';
+import { isOpen } from '#engine/stage/advance.ts';
+import { adoptionOf } from '#engine/stage/adoption.ts';
+import { isWithinPercentage } from '#engine/facts/bucket.ts';
 import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 import { toInstant, toInstantOrNull } from './instant.ts';

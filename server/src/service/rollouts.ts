@@ -20,7 +20,7 @@ import {
   type Stage,
 } from '#server/db/rollouts.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
-import { advance, type RolloutCommand, type RolloutState } from '#server/rollout/advance.ts';
+import { advance, type RolloutCommand, type RolloutState } from '#engine/stage/advance.ts';
 import type { Deps } from './deps.ts';
 import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from './firmware.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';

@@ -16,7 +16,7 @@ import {
   type Schedule as ScheduleRow,
 } from '#server/db/schedules.ts';
 import type { Reader } from '#server/db/schema.ts';
-import type { MissedPolicy, ScheduleAction } from '#server/rollout/model.ts';
+import type { MissedPolicy, ScheduleAction } from '#engine/facts/model.ts';
 import type { Deps } from './deps.ts';
 import { toInstantOrNull } from './instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';

@@ -7,10 +7,10 @@ import { listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
 import { listRunVersions } from '#server/db/devices.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { type AnswerCount, countAnswers, countOpen, listAboutMacs } from '#server/db/stage-answers.ts';
-import { isWithinPercentage } from '#server/rollout/bucket.ts';
-import { type Answer, type Answers, hasAnswers, sumAnswers } from '#server/rollout/tally.ts';
-import { type GatedStage, judge, type Judgement, mayFail, nextStep, type Step } from '#server/rollout/tend.ts';
-import { compareVersions } from '#server/rollout/version.ts';
+import { isWithinPercentage } from '#engine/facts/bucket.ts';
+import { type Answer, type Answers, hasAnswers, sumAnswers } from '#engine/stage/tally.ts';
+import { type GatedStage, judge, type Judgement, mayFail, nextStep, type Step } from '#engine/stage/tend.ts';
+import { compareVersions } from '#engine/facts/version.ts';
 import type { Settings } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 

@@ -6,7 +6,7 @@ import { nextRunMs } from '#server/cron.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { claimRun, listDue, listWaiting, saveSchedule, type Schedule as ScheduleRow } from '#server/db/schedules.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { judgeDueRun } from '#server/rollout/due-run.ts';
+import { judgeDueRun } from '#engine/schedule/due-run.ts';
 import { endOverdue } from './deadlines.ts';
 import type { Deps } from './deps.ts';
 import { forgetOldEvents } from './events.ts';

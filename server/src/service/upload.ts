@@ -18,7 +18,7 @@ import {
 import type { Trx } from '#server/db/schema.ts';
 import { type EspImage, parseEspImage } from '#server/firmware/esp-image.ts';
 import { nameBuild, type UploadClaims } from '#server/firmware/build-name.ts';
-import { compareVersions } from '#server/rollout/version.ts';
+import { compareVersions } from '#engine/facts/version.ts';
 import type { ReceivedImage } from '#server/storage/receive-image.ts';
 import type { Deps } from './deps.ts';
 import { refuseBlocked, subjectOf, viewFresh, viewImage } from './firmware.ts';

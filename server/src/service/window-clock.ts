@@ -6,7 +6,7 @@ import type { PlanWindow } from '#protocol/plan.ts';
 import { dailyMinute, nextRunMs, utcOffsetMin } from '#server/cron.ts';
 import type { CatalogRows } from '#server/db/catalog.ts';
 import type { Schedule } from '#server/db/schedules.ts';
-import type { OpenedStage, RolloutFacts, WindowFacts } from '#server/rollout/model.ts';
+import type { OpenedStage, RolloutFacts, WindowFacts } from '#engine/facts/model.ts';
 
 interface Window {
   readonly name: string;

@@ -1,0 +1,108 @@
+// The case of one device: the facts with what follows from them, worked out once for all rules, and how rules put it into
+// words.
+
+import { nextOfferAtMs } from './back-off.ts';
+import { bucketOf } from '../facts/bucket.ts';
+import type { BuildHistory, Facts, ImageFacts } from '../facts/model.ts';
+import { imageFor, isTakenBack, type Membership, membership, type Target, targetOf } from './target.ts';
+import { compareVersions } from '../facts/version.ts';
+
+export interface Case {
+  readonly facts: Facts;
+  readonly nowMs: number;
+  readonly target: Target | undefined;
+  readonly image: ImageFacts | undefined;
+  /** Running version against target version: negative means that the device is behind. */
+  readonly order: number | undefined;
+  readonly history: BuildHistory | undefined;
+  readonly nextOfferAtMs: number | undefined;
+}
+
+/** Works out target, image, order and history once; every rule reads the same case. */
+export function caseOf(facts: Facts, nowMs: number): Case {
+  const target = targetOf(facts);
+  const firmware = target?.firmware;
+  const history = firmware === undefined ? undefined : facts.historyOf(firmware.id);
+  return {
+    facts,
+    nowMs,
+    target,
+    image: firmware === undefined ? undefined : imageFor(firmware.images, facts.device.chip),
+    order: firmware === undefined ? undefined : compareVersions(facts.device.currentVersion, firmware.version),
+    history,
+    nextOfferAtMs: history === undefined ? undefined : nextOfferAtMs(history),
+  };
+}
+
+/** It runs a build that was taken back, and there is nothing else to go to. */
+export function isStranded({ facts, target }: Case): boolean {
+  return isTakenBack(facts.running) && (target === undefined || target.firmware.id === facts.running?.id);
+}
+
+/** An open rollout does not include it, for this reason, and no stable build is newer than what it runs. */
+export function isOutside(c: Case, why: Exclude<Membership, 'member'>): boolean {
+  return (
+    c.facts.rollout !== undefined &&
+    c.target?.source !== 'prior_stable' &&
+    membership(c.facts.rollout, c.facts.device) === why &&
+    !isBehindStable(c)
+  );
+}
+
+/** As many devices are at it as may be; what is not counted is too many. */
+export function isAtLimit(c: Case, limit: number | undefined, used: number | undefined): boolean {
+  const isNews = c.target?.source === 'rollout' && c.target.rollout.status === 'running' && !c.facts.holdsOffer;
+  return isNews && limit !== undefined && !(used !== undefined && used < limit);
+}
+
+export function runs({ facts }: Case): string {
+  return facts.device.currentVersion;
+}
+
+export function version({ target }: Case): string {
+  return target?.firmware.version ?? 'none';
+}
+
+/** Of the target. */
+export function rolloutName({ target }: Case): string {
+  return target?.rollout.name ?? 'none';
+}
+
+/** Of the open rollout that speaks for the device, whether it includes it or not. */
+export function openRollout({ facts }: Case): string {
+  return facts.rollout?.name ?? 'none';
+}
+
+export function chips({ target }: Case): string {
+  return target?.firmware.images.map(({ chip }) => chip).join(', ') ?? 'none';
+}
+
+export function stageFacts({ facts }: Case): string {
+  const { rollout, device } = facts;
+  if (rollout === undefined) return 'no open rollout';
+  const labels = device.labels.map(({ name }) => name).join(', ') || 'none';
+  const stages = rollout.opened.map(({ label, percentage }) => `${percentage} % of ${label}`).join(', ');
+  const bucket = `bucket ${bucketOf(rollout.seed, device.mac)} of 10000`;
+  return `rollout ${rollout.name} is at ${rollout.stage} for ${stages}; labels of the device: ${labels}; ${bucket} (${membership(rollout, device)})`;
+}
+
+export function openLabels({ facts }: Case): string {
+  return [...new Set(facts.rollout?.opened.map(({ label }) => label))].join(' or ');
+}
+
+export function windowFacts({ facts: { window } }: Case): string {
+  if (window === undefined) return 'no window applies';
+  return `window ${window.name} is ${window.open ? 'open' : 'closed'}`;
+}
+
+export function paceFacts(limit: number | undefined, used: number | undefined, what: string, { facts }: Case): string {
+  if (limit === undefined) return `no limit of devices ${what}`;
+  if (facts.holdsOffer) return 'holds an offer already';
+  return `${used ?? 'unknown'} of ${limit} devices ${what}`;
+}
+
+function isBehindStable({ facts }: Case): boolean {
+  const stable = facts.stable?.firmware.version;
+  const order = stable === undefined ? undefined : compareVersions(facts.device.currentVersion, stable);
+  return order !== undefined && order < 0;
+}

@@ -1,0 +1,53 @@
+// The course of a rollout: all its stages, those that have opened and those to come, and which of them is the first to
+// include a device if they open one after the other. Pure, and by the same membership as every decision.
+
+import type { DeviceFacts, RolloutFacts, StageShare } from '../facts/model.ts';
+import { membership } from './target.ts';
+
+export interface Course {
+  /** As the rules see it; of a draft, as they will see it. */
+  readonly rollout: RolloutFacts;
+  readonly stages: readonly (StageShare & { readonly name: string })[];
+  /** So many of the stages, from the first on, have opened. */
+  readonly openedCount: number;
+}
+
+/**
+ * The position of the first stage that includes the device; undefined: none of them does. To a stage that is still to open
+ * every label counts that the device wears now, whenever it was put on.
+ */
+export function firstStageOf({ rollout, stages, openedCount }: Course, device: DeviceFacts): number | undefined {
+  const first = stages.findIndex((_, position) => {
+    const isOpen = position < openedCount;
+    const opened = stages.slice(0, position + 1);
+    const stageOpenedAtMs = isOpen ? rollout.stageOpenedAtMs : Number.POSITIVE_INFINITY;
+    return membership({ ...rollout, opened, stageOpenedAtMs }, device) === 'member';
+  });
+  return first === -1 ? undefined : first;
+}
+
+/** What putting a label on a device, or taking it off, changes of when the rollout reaches it. */
+export type LabelEffect =
+  | { readonly kind: 'joins'; readonly stage: string }
+  | { readonly kind: 'joins_anyway'; readonly stage: string }
+  | { readonly kind: 'joins_later'; readonly stage: string; readonly instead: string | undefined }
+  | { readonly kind: 'leaves'; readonly backAt: string | undefined }
+  | { readonly kind: 'stays' }
+  | { readonly kind: 'stays_out' };
+
+/** `before` and `after` are the device with its labels before and after the change. */
+export function labelEffect(course: Course, before: DeviceFacts, after: DeviceFacts): LabelEffect {
+  const from = firstStageOf(course, before);
+  const to = firstStageOf(course, after);
+  const isIn = from !== undefined && from < course.openedCount;
+  const staysIn = to !== undefined && to < course.openedCount;
+  if (isIn) return staysIn ? { kind: 'stays' } : { kind: 'leaves', backAt: nameOf(course, to) };
+  const [was, is] = [nameOf(course, from), nameOf(course, to)];
+  if (is !== undefined && is === was) return { kind: 'joins_anyway', stage: is };
+  if (is !== undefined && (from === undefined || (to ?? 0) < from)) return { kind: 'joins', stage: is };
+  return was === undefined ? { kind: 'stays_out' } : { kind: 'joins_later', stage: was, instead: is };
+}
+
+function nameOf({ stages }: Course, position: number | undefined): string | undefined {
+  return position === undefined ? undefined : stages[position]?.name;
+}

@@ -1,0 +1,51 @@
+// What a rollout would do with one device if its stages opened one after the other: the stage that takes it, or why it is
+// left out. Pure, by the same rules as the decision itself; what only holds for a while leaves nobody out.
+
+import { type Course, firstStageOf } from './course.ts';
+import { decide } from './decide.ts';
+import type { Facts, RolloutFacts } from '../facts/model.ts';
+import type { Reason } from './rules.ts';
+import { rolloutFor } from './target.ts';
+
+export type Preview =
+  | { readonly kind: 'in_no_stage' }
+  | { readonly kind: 'taken'; readonly stage: number }
+  | { readonly kind: 'left_out'; readonly stage: number; readonly reason: Reason | 'other_rollout' };
+
+export type PreviewFacts = Pick<Facts, 'device' | 'running' | 'stable' | 'steppingStones' | 'historyOf'> & {
+  /** The open rollouts of the product, the one started latest first. */
+  readonly open: readonly RolloutFacts[];
+};
+
+/** `stage` is a position in `course.stages`. */
+export function previewOf(course: Course, { open, ...known }: PreviewFacts): Preview {
+  const stage = firstStageOf(course, known.device);
+  if (stage === undefined) return { kind: 'in_no_stage' };
+  const rollout: RolloutFacts = {
+    ...course.rollout,
+    status: 'running',
+    opened: course.stages.slice(0, stage + 1),
+    stageOpenedAtMs: stage < course.openedCount ? course.rollout.stageOpenedAtMs : Number.POSITIVE_INFINITY,
+  };
+  if (rolloutFor(withRollout(open, rollout), known.device) !== rollout)
+    return { kind: 'left_out', stage, reason: 'other_rollout' };
+  // No window, no trial, and late enough for every back-off to be over.
+  const facts = {
+    ...known,
+    rollout,
+    device: { ...known.device, onTrial: false },
+    window: undefined,
+    holdsOffer: false,
+    load: undefined,
+  };
+  const decision = decide(facts, Number.POSITIVE_INFINITY);
+  const isTaken = decision.outcome !== 'hold' && decision.rollout === rollout;
+  return isTaken ? { kind: 'taken', stage } : { kind: 'left_out', stage, reason: decision.reason };
+}
+
+/** In its place; a draft is the one that would be started latest. */
+function withRollout(open: readonly RolloutFacts[], rollout: RolloutFacts): readonly RolloutFacts[] {
+  return open.some(({ id }) => id === rollout.id)
+    ? open.map((other) => (other.id === rollout.id ? rollout : other))
+    : [rollout, ...open];
+}

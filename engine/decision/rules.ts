@@ -1,0 +1,258 @@
+// The rules of Otter, in order; the first that matches decides. This table is also the documentation (docs/rollout.md,
+// compared by a test), the answer of `otter device explain` and the reason on the wire. What is unknown holds.
+
+import {
+  type Case,
+  chips,
+  isAtLimit,
+  isOutside,
+  isStranded,
+  openLabels,
+  openRollout,
+  paceFacts,
+  rolloutName,
+  runs,
+  stageFacts,
+  version,
+  windowFacts,
+} from './case.ts';
+import { isVersion } from '../facts/version.ts';
+
+interface Shared {
+  readonly id: string;
+  /** The condition in words, as the documentation prints it. */
+  readonly when: string;
+  readonly matches: (c: Case) => boolean;
+  /** What the rule looked at, with the values of this device. */
+  readonly saw: (c: Case) => string;
+}
+
+export type Rule = Shared &
+  (
+    | { readonly outcome: 'install' | 'rollback' }
+    /** `change` says what would have to change for the rule to let the device pass. */
+    | { readonly outcome: 'hold'; readonly change: (c: Case) => string }
+  );
+
+export const RULES = [
+  {
+    id: 'trial_running',
+    outcome: 'hold',
+    when: 'the device says that the build it runs is still on trial',
+    matches: (c) => c.facts.device.onTrial,
+    saw: (c) => `boot state ${c.facts.device.onTrial ? 'trial' : 'confirmed'}`,
+    change: () => 'the device ends its trial by itself: it confirms the build or goes back',
+  },
+  {
+    id: 'blocked_without_prior_stable',
+    outcome: 'hold',
+    when: 'the device runs a build that was blocked or reverted, no prior stable build exists, and no open stage has another one for it',
+    matches: isStranded,
+    saw: (c) => `runs ${runs(c)}${takenBackFacts(c)}; stable build: ${c.facts.stable?.firmware.version ?? 'none'}`,
+    change: () => 'a rollout with a repaired build opens a stage that includes the device',
+  },
+  {
+    id: 'label_after_stage_opened',
+    outcome: 'hold',
+    when: 'the label of the open stage was put on the device after the stage had opened, and no stable build is newer than what it runs',
+    matches: (c) => isOutside(c, 'label_too_new'),
+    saw: stageFacts,
+    change: (c) => `the next stage of ${openRollout(c)} opens`,
+  },
+  {
+    id: 'percentage_not_reached',
+    outcome: 'hold',
+    when: 'the bucket of the device is above the percentage of the open stage, and no stable build is newer than what it runs',
+    matches: (c) => isOutside(c, 'bucket_later'),
+    saw: stageFacts,
+    change: (c) => `a stage of ${openRollout(c)} with a larger percentage opens`,
+  },
+  {
+    id: 'not_in_stage',
+    outcome: 'hold',
+    when: 'a rollout is open, the device is not in its stage, and no stable build is newer than what it runs',
+    matches: (c) => isOutside(c, 'label_missing'),
+    saw: stageFacts,
+    change: (c) =>
+      `a stage of ${openRollout(c)} for the device opens, or it wears ${openLabels(c)} when the next stage opens`,
+  },
+  {
+    id: 'nothing_to_offer',
+    outcome: 'hold',
+    when: 'the product has no open rollout and no stable build',
+    matches: (c) => c.target === undefined,
+    saw: (c) =>
+      `product ${c.facts.device.product}; open rollout: ${c.facts.rollout?.name ?? 'none'}; stable build: ${c.facts.stable?.firmware.version ?? 'none'}`,
+    change: (c) => `a rollout of product ${c.facts.device.product} is started`,
+  },
+  {
+    id: 'up_to_date',
+    outcome: 'hold',
+    when: 'the device runs the target version',
+    matches: (c) => c.order === 0 || c.facts.device.currentVersion === version(c),
+    saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
+    change: () => 'a rollout with a newer version includes the device',
+  },
+  {
+    id: 'version_unreadable',
+    outcome: 'hold',
+    when: 'the version that the device reports is not SemVer, so it has no place in the order',
+    matches: (c) => !isVersion(c.facts.device.currentVersion),
+    saw: (c) => `runs ${runs(c)}`,
+    change: () => 'the device is flashed once with a build whose version is SemVer, such as 1.4.0',
+  },
+  {
+    id: 'newer_than_target',
+    outcome: 'hold',
+    when: 'the device runs a newer version than the target, and the target is not its way home from a build that was taken back',
+    matches: (c) => c.target?.source !== 'prior_stable' && !(c.order !== undefined && c.order < 0),
+    saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
+    change: (c) => `a version above ${runs(c)} is rolled out, or firmware ${runs(c)} is blocked, which takes it back`,
+  },
+  {
+    id: 'rollout_halted',
+    outcome: 'hold',
+    when: 'the rollout is halted: the gate of its stage failed',
+    matches: (c) => c.target?.rollout.status === 'halted',
+    saw: (c) => `rollout ${c.target?.rollout.name ?? 'none'} is ${c.target?.rollout.status ?? 'none'}`,
+    change: (c) => `a person resumes ${rolloutName(c)} with a reason, or aborts it and rolls out a repaired build`,
+  },
+  {
+    id: 'rollout_paused',
+    outcome: 'hold',
+    when: 'the rollout is paused',
+    matches: (c) => c.target?.rollout.status !== 'running' && c.target?.rollout.status !== 'complete',
+    saw: (c) => `rollout ${c.target?.rollout.name ?? 'none'} is ${c.target?.rollout.status ?? 'none'}`,
+    change: (c) => `a person resumes ${rolloutName(c)}`,
+  },
+  {
+    id: 'firmware_withdrawn',
+    outcome: 'hold',
+    when: 'the target build, or the stepping stone on the way there, is blocked or no longer marked pilot ready',
+    matches: (c) => c.target?.firmware.blocked !== false || !c.target.firmware.pilotReady,
+    saw: (c) =>
+      `target ${version(c)}: blocked ${c.target?.firmware.blocked}, pilot ready ${c.target?.firmware.pilotReady}`,
+    change: (c) =>
+      c.target?.firmware.mustPass === true
+        ? `firmware ${version(c)} is unblocked and pilot ready, or no longer a stepping stone`
+        : `firmware ${version(c)} is unblocked and marked pilot ready`,
+  },
+  {
+    id: 'window_closed',
+    outcome: 'hold',
+    when: 'a window applies and is closed (the way home from a build that was taken back needs no window)',
+    matches: (c) => c.target?.source !== 'prior_stable' && c.facts.window !== undefined && !c.facts.window.open,
+    saw: windowFacts,
+    change: (c) => `window ${c.facts.window?.name ?? ''} opens${waitText(c.facts.window?.opensAtMs, c.nowMs)}`,
+  },
+  {
+    id: 'chip_unknown',
+    outcome: 'hold',
+    when: 'the device does not say its chip and the firmware has several images',
+    matches: (c) => c.facts.device.chip === undefined && c.image === undefined,
+    saw: (c) => `chip ${c.facts.device.chip ?? 'not reported'}; images: ${chips(c)}`,
+    change: () => 'the device says its chip with its check',
+  },
+  {
+    id: 'no_image_for_chip',
+    outcome: 'hold',
+    when: "the firmware has no image for the device's chip",
+    matches: (c) => c.image === undefined,
+    saw: (c) => `chip ${c.facts.device.chip ?? 'not reported'}; images: ${chips(c)}`,
+    change: (c) => `an image of ${version(c)} for ${c.facts.device.chip ?? 'its chip'} is uploaded`,
+  },
+  {
+    id: 'slot_too_small',
+    outcome: 'hold',
+    when: "the image is larger than the device's OTA slot",
+    matches: (c) =>
+      c.facts.device.slotBytes !== undefined && !((c.image?.sizeBytes ?? Number.NaN) <= c.facts.device.slotBytes),
+    saw: (c) => `image ${c.image?.sizeBytes ?? 'none'} bytes; slot ${c.facts.device.slotBytes ?? 'not reported'}`,
+    change: (c) => `a build of at most ${c.facts.device.slotBytes ?? 0} bytes, or a partition table with larger slots`,
+  },
+  {
+    id: 'known_bad',
+    outcome: 'hold',
+    when: 'this build is known bad on this device: it was rolled back, or failed three times; an operator can clear it',
+    matches: (c) => c.history?.knownBad !== false,
+    saw: (c) =>
+      `failed attempts ${c.history?.failedAttempts ?? 'unknown'}${c.history?.lastError === undefined ? '' : `, last error ${c.history.lastError}`}`,
+    change: (c) => `a newer build is rolled out, or: otter device clear-known-bad ${c.facts.device.mac}`,
+  },
+  {
+    id: 'backing_off',
+    outcome: 'hold',
+    when: 'the last attempt failed less than its back-off ago (1 min, doubled with each failure, at most 6 h)',
+    matches: (c) => c.nextOfferAtMs !== undefined && !(c.nextOfferAtMs <= c.nowMs),
+    saw: (c) =>
+      c.nextOfferAtMs === undefined
+        ? 'no failed attempt'
+        : `next offer in ${Math.max(0, Math.ceil((c.nextOfferAtMs - c.nowMs) / 1000))} s`,
+    change: (c) => `its rest ends${waitText(c.nextOfferAtMs, c.nowMs)}; the device then tries again by itself`,
+  },
+  {
+    id: 'in_flight_limit',
+    outcome: 'hold',
+    when: 'as many devices are in the middle of the update as `max_in_flight` of the open stage allows',
+    matches: (c) => isAtLimit(c, c.target?.rollout.pace.maxInFlight, c.facts.load?.inFlight),
+    saw: (c) => paceFacts(c.target?.rollout.pace.maxInFlight, c.facts.load?.inFlight, 'in flight', c),
+    change: () => 'a device that is at it ends its update',
+  },
+  {
+    id: 'offers_per_minute',
+    outcome: 'hold',
+    when: 'as many devices began the update within the last minute as `max_offers_per_minute` of the open stage allows',
+    matches: (c) => isAtLimit(c, c.target?.rollout.pace.maxOffersPerMinute, c.facts.load?.offersInLastMinute),
+    saw: (c) =>
+      paceFacts(c.target?.rollout.pace.maxOffersPerMinute, c.facts.load?.offersInLastMinute, 'in the last minute', c),
+    change: () => 'the minute passes; the device asks again by itself',
+  },
+  {
+    id: 'blocked_go_back',
+    outcome: 'rollback',
+    when: 'the device runs a blocked build: back to the prior stable one',
+    matches: (c) =>
+      c.target?.source === 'prior_stable' && c.facts.running?.blocked === true && c.order !== undefined && c.order > 0,
+    saw: (c) => `runs ${runs(c)}; prior stable ${version(c)}`,
+  },
+  {
+    id: 'reverted_go_back',
+    outcome: 'rollback',
+    when: 'the device runs the build of a rollout that was reverted: back to the prior stable one',
+    matches: (c) => c.target?.source === 'prior_stable' && c.order !== undefined && c.order > 0,
+    saw: (c) => `runs ${runs(c)}; prior stable ${version(c)}`,
+  },
+  {
+    id: 'stepping_stone',
+    outcome: 'install',
+    when: 'the device is behind a build that must not be skipped on the way to the target version',
+    matches: (c) => c.target?.firmware.id !== c.target?.rollout.firmware.id && c.order !== undefined && c.order < 0,
+    saw: (c) => `runs ${runs(c)}; next ${version(c)}; target ${c.target?.rollout.firmware.version ?? 'none'}`,
+  },
+  {
+    id: 'update',
+    outcome: 'install',
+    when: 'the device is behind the target version',
+    matches: (c) => c.order !== undefined && c.order < 0,
+    saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
+  },
+  {
+    id: 'unknown',
+    outcome: 'hold',
+    when: 'no rule matched: what is unknown holds',
+    matches: () => true,
+    saw: () => '',
+    change: () => 'a fact is missing; this is a mistake of Otter, please report it',
+  },
+] as const satisfies readonly Rule[];
+
+export type Reason = (typeof RULES)[number]['id'];
+
+function takenBackFacts({ facts: { running } }: Case): string {
+  if (running?.blocked === true) return ' (blocked)';
+  return running?.reverted === true ? ' (reverted)' : '';
+}
+
+function waitText(atMs: number | undefined, nowMs: number): string {
+  return atMs === undefined ? '' : ` in ${Math.max(0, Math.ceil((atMs - nowMs) / 60_000))} min`;
+}

@@ -1,0 +1,121 @@
+// Which firmware a device should run: exactly one candidate (or none) that the rules then judge. A device on a build that
+// was taken back goes to the prior stable one (where there is none, a rollout may still bring it the repaired one); a member
+// of an open stage goes to its rollout; every other to the stable build. On the way up nobody skips a stepping stone.
+
+import { GENERAL_LABEL } from '#protocol/words.ts';
+import { isWithinPercentage } from '../facts/bucket.ts';
+import type {
+  DeviceFacts,
+  Facts,
+  FirmwareFacts,
+  ImageFacts,
+  OpenedStage,
+  RolloutFacts,
+  StageShare,
+} from '../facts/model.ts';
+import { compareVersions } from '../facts/version.ts';
+
+type TargetSource = 'prior_stable' | 'rollout' | 'stable';
+
+export interface Target {
+  readonly source: TargetSource;
+  readonly rollout: RolloutFacts;
+  /** That of the rollout, or a stepping stone on the way there. */
+  readonly firmware: FirmwareFacts;
+}
+
+/** What the target of a device depends on. */
+export type TargetFacts = Pick<Facts, 'device' | 'running' | 'rollout' | 'stable' | 'steppingStones'>;
+
+/** The best that one of the opened stages says of a device, in this order. */
+const MEMBERSHIPS = ['member', 'bucket_later', 'label_too_new', 'label_missing'] as const;
+export type Membership = (typeof MEMBERSHIPS)[number];
+
+export function targetOf(facts: TargetFacts): Target | undefined {
+  const { rollout, stable } = facts;
+  if (isTakenBack(facts.running) && stable !== undefined && stable.firmware.id !== facts.running?.id)
+    return toTarget('prior_stable', stable, facts);
+  if (rollout !== undefined && membership(rollout, facts.device) === 'member')
+    return toTarget('rollout', rollout, facts);
+  return stable === undefined ? undefined : toTarget('stable', stable, facts);
+}
+
+/** Whether nobody should go on running it. */
+export function isTakenBack(firmware: FirmwareFacts | undefined): boolean {
+  return firmware?.blocked === true || firmware?.reverted === true;
+}
+
+/**
+ * Of the open rollouts of a product, the latest first, the one that speaks for this device: the first that has the device in
+ * one of its stages, opened or not. Where none has, the latest, which then says why.
+ */
+export function rolloutFor(open: readonly RolloutFacts[], device: DeviceFacts): RolloutFacts | undefined {
+  return open.find((rollout) => rollout.planned.some((share) => isOfShare(share, rollout, device))) ?? open[0];
+}
+
+/**
+ * Of the completed rollouts of a product, the newest firmware first, the one that the device follows: the first whose plan
+ * has it. A rollout for some labels alone is never stable for the others.
+ */
+export function stableFor(completed: readonly RolloutFacts[], device: DeviceFacts): RolloutFacts | undefined {
+  return completed.find((rollout) => rollout.planned.some((share) => isOfShare(share, rollout, device)));
+}
+
+/** Whether every device of the product is in its plan. */
+export function isForEveryone({ planned }: RolloutFacts): boolean {
+  return planned.some(({ label, percentage }) => label === GENERAL_LABEL && percentage >= 100);
+}
+
+/**
+ * Whether one of the opened stages includes the device: its label, and the bucket within the percentage. A label that was
+ * put on after the latest stage opened counts from the next one on, so that labelling a board never updates it by accident.
+ */
+export function membership(rollout: RolloutFacts, device: DeviceFacts): Membership {
+  const ofStages = new Set(rollout.opened.map((stage) => membershipOf(stage, rollout, device)));
+  return MEMBERSHIPS.find((candidate) => ofStages.has(candidate)) ?? 'label_missing';
+}
+
+/** The stage that a device got its place from: the first one that includes it, else the one that opened last. */
+export function stageOf(rollout: RolloutFacts, device: DeviceFacts): OpenedStage | undefined {
+  return rollout.opened.find((stage) => membershipOf(stage, rollout, device) === 'member') ?? rollout.opened.at(-1);
+}
+
+function membershipOf(stage: StageShare, rollout: RolloutFacts, device: DeviceFacts): Membership {
+  if (stage.label !== GENERAL_LABEL) {
+    const label = device.labels.find(({ name }) => name === stage.label);
+    if (label === undefined) return 'label_missing';
+    if (!(label.putAtMs <= rollout.stageOpenedAtMs)) return 'label_too_new';
+  }
+  return isWithinPercentage(rollout.seed, device.mac, stage.percentage) ? 'member' : 'bucket_later';
+}
+
+function isOfShare({ label, percentage }: StageShare, { seed }: RolloutFacts, { mac, labels }: DeviceFacts): boolean {
+  const wearsIt = label === GENERAL_LABEL || labels.some(({ name }) => name === label);
+  return wearsIt && isWithinPercentage(seed, mac, percentage);
+}
+
+function toTarget(source: TargetSource, rollout: RolloutFacts, facts: TargetFacts): Target {
+  return { source, rollout, firmware: nextStone(rollout.firmware, facts) ?? rollout.firmware };
+}
+
+/** The lowest stepping stone between what the device runs and where it goes. */
+function nextStone(goal: FirmwareFacts, { device, steppingStones }: TargetFacts): FirmwareFacts | undefined {
+  const between = steppingStones.filter(
+    ({ version }) => isBelow(device.currentVersion, version) && isBelow(version, goal.version),
+  );
+  return between.toSorted((left, right) => compareVersions(left.version, right.version) ?? 0)[0];
+}
+
+function isBelow(left: string, right: string): boolean {
+  const order = compareVersions(left, right);
+  return order !== undefined && order < 0;
+}
+
+/**
+ * The image for the device's chip. A device that does not say its chip gets the only image there is (its own check of
+ * the image header still guards it); with several images the choice would be a guess, so there is none.
+ */
+export function imageFor(images: readonly ImageFacts[], chip: string | undefined): ImageFacts | undefined {
+  if (chip === undefined) return images.length === 1 ? images[0] : undefined;
+  return images.find((image) => image.chip === chip);
+}

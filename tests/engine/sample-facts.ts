@@ -1,0 +1,94 @@
+// Facts for the tables of rules: a board on 1.0.0 in the open stage of a rollout of 1.1.0, with nothing in the way. Each
+// test changes what it is about.
+
+import type {
+  DeviceFacts,
+  Facts,
+  FirmwareFacts,
+  ImageFacts,
+  LabelOnDevice,
+  RolloutFacts,
+} from '#engine/facts/model.ts';
+import { NO_HISTORY } from '#engine/facts/model.ts';
+
+/** The instant of every decision, UTC milliseconds. */
+export const NOW_MS = Date.UTC(2026, 10, 23, 10);
+export const STAGE_OPENED_MS = NOW_MS - 3_600_000;
+export const IMAGE_BYTES = 1_000_000;
+
+export const device: DeviceFacts = {
+  mac: '24:6f:28:00:00:01',
+  product: 'thermostat',
+  currentVersion: '1.0.0',
+  chip: 'esp32',
+  slotBytes: 1_900_544,
+  onTrial: false,
+  labels: [],
+};
+
+export function imageFor(chip: string, change: Partial<ImageFacts> = {}): ImageFacts {
+  return { id: 1, chip, sizeBytes: IMAGE_BYTES, sha256: 'a'.repeat(64), elfSha256: 'e'.repeat(64), ...change };
+}
+
+export function firmware(version: string, change: Partial<FirmwareFacts> = {}): FirmwareFacts {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
+  return {
+    id: major * 10_000 + minor * 100 + patch,
+    product: 'thermostat',
+    version,
+    pilotReady: true,
+    blocked: false,
+    reverted: false,
+    mustPass: false,
+    images: [imageFor('esp32')],
+    ...change,
+  };
+}
+
+/** Running, open to every device. */
+export function rollout(version: string, change: Partial<RolloutFacts> = {}): RolloutFacts {
+  const opened = change.opened ?? [{ label: 'general', percentage: 100 }];
+  return {
+    id: 1,
+    name: `thermostat-${version}`,
+    status: 'running',
+    stageId: 2,
+    stage: 'expand',
+    stageOpenedAtMs: STAGE_OPENED_MS,
+    opened,
+    planned: opened,
+    pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
+    seed: 0,
+    firmware: firmware(version),
+    ...change,
+  };
+}
+
+/** At its pilot stage, for boards that wore the label `pilot` when it opened. */
+export function pilotRollout(version: string, change: Partial<RolloutFacts> = {}): RolloutFacts {
+  return rollout(version, { stageId: 1, stage: 'pilot', opened: [{ label: 'pilot', percentage: 100 }], ...change });
+}
+
+/** Completed: what late boards follow. */
+export function stable(version: string, change: Partial<RolloutFacts> = {}): RolloutFacts {
+  return rollout(version, { id: 9, stageId: 9, status: 'complete', ...change });
+}
+
+export function label(name: string, putAtMs = STAGE_OPENED_MS): LabelOnDevice {
+  return { name, putAtMs };
+}
+
+export function facts(change: Omit<Partial<Facts>, 'device'> & { readonly device?: Partial<DeviceFacts> } = {}): Facts {
+  return {
+    running: firmware('1.0.0'),
+    rollout: rollout('1.1.0'),
+    stable: undefined,
+    steppingStones: [],
+    window: undefined,
+    historyOf: () => NO_HISTORY,
+    holdsOffer: false,
+    load: undefined,
+    ...change,
+    device: { ...device, ...change.device },
+  };
+}
