@@ -111,6 +111,19 @@ export const POLL_REST = 2;
 /** A build that failed this often on one device (faults of firmware or device) is known bad there. */
 export const KNOWN_BAD_FAILURES = 3;
 
+/** A board that crashed is not healthy before it has run this long without, however short the soak of its stage is. */
+export const CRASH_MEMORY_MS = 600_000;
+
+/** A complete rollout is watched for so long, in seconds, unless its plan says otherwise; and the longest that a plan may say. */
+export const DEFAULT_WATCH_S = 86_400;
+export const MAX_WATCH_S = 2_592_000;
+
+/** Boards first seen this long before a rollout starts count in its gates; in a younger product those seen before the start. */
+export const NEWCOMER_MS = 86_400_000;
+
+/** Gates wait this long while boards without the build are silent too; then the rollout halts. */
+export const OUTAGE_PATIENCE_MS = 2 * 3_600_000;
+
 /** A device that missed this many polls is silent. */
 export const SILENT_POLLS = 3;
 

@@ -9,6 +9,7 @@ import {
   MAX_PLAN_STAGES,
   MAX_SOAK_S,
   MAX_TIMEZONE_CHARS,
+  MAX_WATCH_S,
   MAX_WINDOW_S,
 } from '#protocol/limits.ts';
 import { Name } from '#protocol/words.ts';
@@ -28,6 +29,15 @@ export const Gate = Type.Object({
   max_failed: Type.Optional(Type.Integer({ minimum: 0 })),
   max_failed_pct: Type.Optional(Percent),
   max_silent_pct: Type.Optional(Percent),
+  max_lost_pct: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      maximum: 100,
+      description: 'of the boards given the build, that may vanish; 5 where nothing is said',
+    }),
+  ),
+  max_heap_drop_pct: Type.Optional(Percent),
+  max_more_restarts_pct: Type.Optional(Type.Number({ minimum: 0, maximum: 10_000 })),
   soak_s: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_SOAK_S })),
   fault_classes: Type.Optional(
     Type.Array(Type.Unsafe<(typeof FAULTS)[number]>({ type: 'string', enum: [...FAULTS] }), {
@@ -83,6 +93,13 @@ export const Plan = Type.Object(
     name: Name,
     description: Type.String({ maxLength: MAX_DESCRIPTION_CHARS }),
     stages: Type.Array(PlanStage, { minItems: 1, maxItems: MAX_PLAN_STAGES }),
+    watch_s: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: MAX_WATCH_S,
+        description: 'how long the rollout is watched after it completed; a day where nothing is said',
+      }),
+    ),
   },
   { $id: 'Plan' },
 );

@@ -7,6 +7,7 @@ import type { ReportStatus } from '#protocol/device-api.ts';
 import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { backOffMs } from '../decision/back-off.ts';
 import type { AssignmentState, BuildHistory, ImageFacts } from '../facts/model.ts';
+import { compareVersions } from '../facts/version.ts';
 
 export interface Progress {
   readonly state: AssignmentState;
@@ -21,6 +22,8 @@ export interface Progress {
   readonly bootCause: string | undefined;
   /** The device named this build as left by a rollback already when it was offered: no news. */
   readonly leftBefore: boolean;
+  /** It ended while no server was there: no evidence. */
+  readonly excused: boolean;
 }
 
 /** What a check-in shows of the build that the assignment is about. */
@@ -67,6 +70,7 @@ export function startOf(offer: { readonly leftBefore: boolean }): Progress {
     detail: undefined,
     bootCause: undefined,
     leftBefore: offer.leftBefore,
+    excused: false,
   };
 }
 
@@ -93,11 +97,12 @@ export function afterReport(
   });
 }
 
-/** The progress after a check-in: what the device runs is the truth. */
+/** The progress after a check-in: what the device runs is the truth. `wasGiven`: the device had the build before its time was up. */
 export function afterSighting(
   progress: Progress,
   build: { readonly version: string; readonly image: ImageFacts },
   sighting: Sighting,
+  wasGiven = false,
 ): Progress {
   if (isBuild(build, sighting)) {
     const seen = { ...raise(progress, 'trial'), ranBuild: true };
@@ -108,11 +113,25 @@ export function afterSighting(
     progress.state === 'installing' ||
     progress.state === 'trial' ||
     ((isOpenState(progress.state) || progress.state === 'timed_out') && saysItLeft) ||
-    // Its time was up, but it had been seen running the build.
-    (progress.state === 'timed_out' && progress.ranBuild);
+    // Its time was up, but it had been given the build.
+    (progress.state === 'timed_out' && (progress.ranBuild || wasGiven));
   if (!cameBack) return progress;
   const wasTried = progress.state === 'trial' || progress.ranBuild || saysItLeft;
   return { ...raise(progress, wasTried ? 'rolled_back' : 'failed'), bootCause: causeOf(sighting.bootReason) };
+}
+
+/**
+ * The progress of a confirmed assignment after a check-in that does not run the build: `left` where the device is back on
+ * the build before, or says that it left this one; `moved_on` where it runs anything else.
+ */
+export function afterConfirmed(
+  progress: Progress,
+  build: { readonly version: string; readonly fromVersion: string },
+  sighting: Sighting,
+): { readonly kind: 'left'; readonly progress: Progress } | { readonly kind: 'moved_on' } {
+  const saysItLeft = sighting.rolledBackFrom === build.version && !progress.leftBefore;
+  if (!saysItLeft && !isSameVersion(sighting.version, build.fromVersion)) return { kind: 'moved_on' };
+  return { kind: 'left', progress: { ...raise(progress, 'rolled_back'), bootCause: causeOf(sighting.bootReason) } };
 }
 
 /** The best known cause of how it ended: what the device reported, else what its reset reason says. */
@@ -169,8 +188,12 @@ function isStrike(cause: string | undefined): boolean {
   return fault === 'firmware' || fault === 'device';
 }
 
+function isSameVersion(one: string, other: string): boolean {
+  return one === other || compareVersions(one, other) === 0;
+}
+
 /** The same version, and the same image where the device says which: a locally built image of that version is not the build. */
-function isBuild(build: { readonly version: string; readonly image: ImageFacts }, sighting: Sighting): boolean {
+export function isBuild(build: { readonly version: string; readonly image: ImageFacts }, sighting: Sighting): boolean {
   if (sighting.version !== build.version) return false;
   if (sighting.imageSha256 === undefined) return true;
   return sighting.imageSha256 === build.image.sha256 || sighting.imageSha256 === build.image.elfSha256;

@@ -1,13 +1,13 @@
 // The course of a rollout: all its stages, those that have opened and those to come, and which of them is the first to
 // include a device if they open one after the other. Pure, and by the same membership as every decision.
 
-import type { DeviceFacts, RolloutFacts, StageShare } from '../facts/model.ts';
+import type { DeviceFacts, OpenedStage, RolloutFacts } from '../facts/model.ts';
 import { membership } from './target.ts';
 
 export interface Course {
   /** As the rules see it; of a draft, as they will see it. */
   readonly rollout: RolloutFacts;
-  readonly stages: readonly (StageShare & { readonly name: string })[];
+  readonly stages: readonly (OpenedStage & { readonly name: string })[];
   /** So many of the stages, from the first on, have opened. */
   readonly openedCount: number;
 }

@@ -2,7 +2,8 @@
 // device on the wire, for `explain` and for the tests.
 
 import { type Case, caseOf } from './case.ts';
-import type { Facts, FirmwareFacts, ImageFacts, InstallWindow, RolloutFacts } from '../facts/model.ts';
+import type { Facts, FirmwareFacts, ImageFacts, InstallWindow, OpenedStage, RolloutFacts } from '../facts/model.ts';
+import { stageOf } from './target.ts';
 import { type Reason, type Rule, RULES } from './rules.ts';
 
 export type Decision =
@@ -12,6 +13,8 @@ export type Decision =
       readonly outcome: 'install' | 'rollback';
       readonly reason: Reason;
       readonly rollout: RolloutFacts;
+      /** The stage that the device got its place from. */
+      readonly stage: OpenedStage | undefined;
       /** That of the rollout, or a stepping stone on the way there. */
       readonly firmware: FirmwareFacts;
       readonly image: ImageFacts;
@@ -69,7 +72,7 @@ function toDecision(c: Case, rule: (typeof RULES)[number] | undefined): Decision
   const { source, rollout, firmware } = c.target;
   // As a window that is closed does not hold the way home, one that the device keeps does not either.
   const install = source === 'prior_stable' ? undefined : c.facts.window?.install;
-  return { outcome, reason, rollout, firmware, image: c.image, install };
+  return { outcome, reason, rollout, stage: stageOf(rollout, c.facts.device), firmware, image: c.image, install };
 }
 
 function holdEndsAtMs(c: Case, reason: Reason): number | undefined {

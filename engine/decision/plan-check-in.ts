@@ -2,18 +2,21 @@
 // assignment carries the offer. Pure; the service stores exactly this, and stores nothing where there is nothing.
 
 import {
+  afterConfirmed,
   afterSighting,
   causeOfEnd,
   historyOf,
+  isBuild,
   isOpenState,
   type Progress,
   type Sighting,
 } from '../assignment/assignment.ts';
 import { decide, type Decision } from './decide.ts';
+import { type Watch, watchMovedOn, watchProgress, watchSeen } from '../outcome/watch.ts';
 import type { BuildHistory, Facts, ImageFacts, RolloutFacts } from '../facts/model.ts';
 import type { Reason } from './rules.ts';
 
-/** An assignment that is open, or ended badly and still counts. */
+/** An assignment that is open, ended badly and still counts, or brought the build that the device confirmed last. */
 export interface Attempt {
   readonly id: number;
   readonly rolloutId: number;
@@ -23,6 +26,19 @@ export interface Attempt {
   readonly isRollback: boolean;
   readonly progress: Progress;
   readonly updatedAtMs: number;
+  readonly watch: Watch;
+  /** Whole images that were sent for it. */
+  readonly downloads: number;
+  /** How long the device has to run the build before it is healthy. */
+  readonly soakMs: number;
+  /** Restarts by a fault of the firmware within an hour before the offer; undefined: nobody measured them. */
+  readonly usualCrashesPerHour: number | undefined;
+}
+
+/** What this check-in shows of restarts, beside the build that runs. */
+export interface Observation {
+  readonly crashed: boolean;
+  readonly isSuspect: boolean;
 }
 
 export type DeviceStatus = 'ok' | 'updating' | 'trial' | 'failed';
@@ -54,12 +70,14 @@ const PASSING: ReadonlySet<Reason> = new Set([
 export function planCheckIn(
   facts: Omit<Facts, keyof AttemptFacts>,
   attempts: readonly Attempt[],
-  sighting: Sighting,
+  { sighting, observation }: { readonly sighting: Sighting; readonly observation: Observation },
   nowMs: number,
 ): CheckInPlan {
-  const seen = attempts.map((attempt, index) =>
-    index === attempts.length - 1 ? see(attempt, sighting, nowMs) : attempt,
-  );
+  const seen = attempts.map((attempt, index) => {
+    if (attempt.progress.state === 'confirmed')
+      return watchConfirmed(attempt, attempts.slice(index + 1), sighting, observation, nowMs);
+    return index === attempts.length - 1 ? see(attempt, sighting, observation, nowMs) : attempt;
+  });
   const decision = decide({ ...facts, ...attemptFacts(seen, facts.rollout, nowMs) }, nowMs);
   const open = seen.find(({ progress }) => isOpenState(progress.state));
   const offered = open !== undefined && carries(open, decision) ? open : undefined;
@@ -99,14 +117,43 @@ export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number,
   return historyOf(ended, nowMs);
 }
 
-/** Only the latest attempt can be what the device runs or came back from. */
-function see(attempt: Attempt, sighting: Sighting, nowMs: number): Attempt {
-  const progress = afterSighting(attempt.progress, attempt, sighting);
-  return progress.state === attempt.progress.state &&
-    progress.ranBuild === attempt.progress.ranBuild &&
-    progress.confirmClaimed === attempt.progress.confirmClaimed
-    ? attempt
-    : { ...attempt, progress, updatedAtMs: nowMs };
+/** Of those that are not confirmed, only the latest attempt can be what the device runs or came back from. */
+function see(attempt: Attempt, sighting: Sighting, observation: Observation, nowMs: number): Attempt {
+  const { downloads, watch, soakMs, usualCrashesPerHour } = attempt;
+  const progress = afterSighting(attempt.progress, attempt, sighting, watch.exposedAtMs !== undefined);
+  const moved = watchProgress(watch, { before: attempt.progress, after: progress, downloads }, nowMs);
+  // A restart before it confirmed belongs to the update itself.
+  const seen = watchSeen(moved, { ...observation, crashed: false, soakMs, usualCrashesPerHour }, nowMs);
+  return changed(attempt, progress, seen, nowMs);
+}
+
+/** It confirmed the build: does it still run it, and how? */
+function watchConfirmed(
+  attempt: Attempt,
+  later: readonly Attempt[],
+  sighting: Sighting,
+  observation: Observation,
+  nowMs: number,
+): Attempt {
+  const { progress: before, watch, downloads, soakMs, usualCrashesPerHour } = attempt;
+  if (isBuild(attempt, sighting))
+    return changed(attempt, before, watchSeen(watch, { ...observation, soakMs, usualCrashesPerHour }, nowMs), nowMs);
+  // It was offered what it runs now, the way back included.
+  if (later.some((other) => isBuild(other, sighting))) return changed(attempt, before, watchMovedOn(watch, nowMs), nowMs);
+  const { version } = attempt;
+  const now = afterConfirmed(before, { version, fromVersion: watch.fromVersion }, sighting);
+  if (now.kind === 'moved_on') return changed(attempt, before, watchMovedOn(watch, nowMs), nowMs);
+  return changed(attempt, now.progress, watchProgress(watch, { before, after: now.progress, downloads }, nowMs), nowMs);
+}
+
+function changed(attempt: Attempt, progress: Progress, watch: Watch, nowMs: number): Attempt {
+  const { progress: before } = attempt;
+  const isMoved =
+    progress.state !== before.state ||
+    progress.ranBuild !== before.ranBuild ||
+    progress.confirmClaimed !== before.confirmClaimed;
+  if (!isMoved) return watch === attempt.watch ? attempt : { ...attempt, watch };
+  return { ...attempt, progress, watch, updatedAtMs: nowMs };
 }
 
 function carries(open: Attempt, decision: Decision): boolean {

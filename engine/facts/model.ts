@@ -2,6 +2,7 @@
 // nothing of where the facts come from.
 
 import type { ASSIGNMENT_STATES, MISSED_POLICIES, ROLLOUT_STATUSES, SCHEDULE_ACTIONS } from '#protocol/admin-api.ts';
+import type { VoteRules } from '../outcome/vote.ts';
 import type { PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
 
 export type RolloutStatus = (typeof ROLLOUT_STATUSES)[number];
@@ -57,6 +58,9 @@ export interface StageShare {
 }
 
 export interface OpenedStage extends StageShare {
+  readonly id: number;
+  /** How long a board of it runs the build before it is healthy; 0 without a gate. */
+  readonly soakMs: number;
   readonly window?: PlanWindow | undefined;
 }
 
@@ -89,6 +93,8 @@ export interface RolloutFacts {
   readonly pace: Pace;
   /** What the buckets of devices are made with. */
   readonly seed: number;
+  /** Whose boards count in its gates. */
+  readonly votes: VoteRules;
   readonly firmware: FirmwareFacts;
 }
 

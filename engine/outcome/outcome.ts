@@ -2,5 +2,101 @@
 // events and simulation ask it, and nothing else says what became of a board. docs/rollout.md prints the same table. Pure.
 
 import type { OUTCOMES } from '#protocol/admin-api.ts';
+import type { AssignmentState } from '../facts/model.ts';
+import type { Mark } from '../stage/counts.ts';
+import type { Watch } from './watch.ts';
 
 export type Outcome = (typeof OUTCOMES)[number];
+
+/** The latest assignment of the board in the rollout, and what was seen of the board since. */
+export interface OutcomeFacts extends Watch {
+  readonly state: AssignmentState;
+  /** What the board reported as the cause of the state, else what its reset reason says. */
+  readonly cause: string | undefined;
+}
+
+interface Row {
+  readonly id: Outcome;
+  /** The condition in words, as the documentation prints it. */
+  readonly when: string;
+  readonly matches: (facts: OutcomeFacts) => boolean;
+}
+
+export const OUTCOME_TABLE = [
+  {
+    id: 'other',
+    when: 'it confirmed the build, and now runs neither it nor the one before: a cable, or a newer offer',
+    matches: (f) => f.movedOnAtMs !== undefined,
+  },
+  {
+    id: 'crashing',
+    when: 'since it confirmed, it restarted by a fault of the firmware more often than before, and has not run for its soak since',
+    matches: isCrashing,
+  },
+  {
+    id: 'lost',
+    when: 'it was given the build (it reported `installing`, or was seen running it), and then was silent for longer than its limit',
+    matches: (f) => f.lostAtMs !== undefined,
+  },
+  {
+    id: 'not_now',
+    when: 'it said that it is not the time: busy, deferred, low power',
+    matches: (f) => hasEnded(f.state) && isNotNow(f.cause),
+  },
+  {
+    id: 'failed',
+    when: 'it left the build or came back on the one before, at any time after it took it; or the firmware failed on it. Until it confirms a later attempt',
+    matches: (f) => f.hasLeft || f.fault === 'firmware',
+  },
+  {
+    id: 'healthy',
+    when: 'it checked in running the build at least `soak` after it confirmed, with no crash in the last `soak`',
+    matches: (f) => f.state === 'confirmed' && f.healthyAtMs !== undefined,
+  },
+  { id: 'soaking', when: 'it confirmed the build', matches: (f) => f.state === 'confirmed' },
+  { id: 'on_trial', when: 'it runs the build on trial', matches: (f) => f.state === 'trial' },
+  {
+    id: 'updating',
+    when: 'it fetches, holds or installs the image',
+    matches: (f) => UPDATING.has(f.state) || (f.state === 'timed_out' && f.exposedAtMs !== undefined),
+  },
+  {
+    id: 'waiting',
+    when: 'none of these: its turn is to come, or it tries again after a fault that is not of the build',
+    matches: () => true,
+  },
+] as const satisfies readonly Row[];
+
+const UPDATING: ReadonlySet<AssignmentState> = new Set(['downloading', 'downloaded', 'installing']);
+
+export function outcomeOf(facts: OutcomeFacts): Outcome {
+  return OUTCOME_TABLE.find(({ matches }) => matches(facts))?.id ?? 'waiting';
+}
+
+/** Given the build, and nobody knows yet what becomes of it. */
+export function isUndecided(outcome: Outcome, isExposed: boolean): boolean {
+  return outcome === 'on_trial' || outcome === 'soaking' || (outcome === 'updating' && isExposed);
+}
+
+/** What a gate has to know of the board beside its outcome (`engine/stage/counts.ts`). */
+export function markOf(facts: OutcomeFacts): Mark {
+  const outcome = outcomeOf(facts);
+  if (facts.isOnTheWay) return 'required';
+  if (outcome === 'lost') return facts.healthyAtMs === undefined ? '' : 'later';
+  if (outcome === 'updating') return facts.exposedAtMs === undefined ? '' : 'given';
+  if (outcome === 'waiting') return facts.state === 'timed_out' ? 'silent' : '';
+  return (outcome === 'healthy' || outcome === 'soaking') && facts.isSuspect ? 'suspect' : '';
+}
+
+function isCrashing({ state, crashedAtMs, healthyAtMs }: OutcomeFacts): boolean {
+  if (state !== 'confirmed' || crashedAtMs === undefined) return false;
+  return healthyAtMs === undefined || !(healthyAtMs > crashedAtMs);
+}
+
+function hasEnded(state: AssignmentState): boolean {
+  return state === 'failed' || state === 'rejected';
+}
+
+function isNotNow(cause: string | undefined): boolean {
+  return cause === 'busy' || cause === 'deferred' || cause === 'low_power';
+}

@@ -1,25 +1,28 @@
-// The gate of a stage: what the stage must show before the next one opens. An ordered table like that of the rules: the
-// first condition that matches decides, and docs/rollout.md prints the same table. Pure. Time alone never passes a gate,
-// and a count that is missing never does.
+// The gate of a stage: what the stage must show before the next one opens, and what it must not show until the watch ends. An
+// ordered table like that of the rules: the first condition that matches decides, and docs/rollout.md prints the same table.
+// Pure. Time alone never passes a gate, and a count that is missing never does.
 
 import type { Gate } from '#protocol/plan.ts';
+import { type Counts, exposedOf } from './counts.ts';
+import { isOutageOver, isTooManyLost, lostBeyondUsual, outageOf, type Silence } from './silence.ts';
 
-/** What became of the devices of one stage. A device counts once: by its latest attempt that ended, else as open. */
-export interface Tally {
-  readonly confirmed: number;
-  /** Ended badly by a fault that the gate counts, since the last resume. */
-  readonly failed: number;
-  /** Ended badly by anything else, or before the last resume. */
-  readonly otherFailures: number;
-  /** Past the deadline of the offer. */
-  readonly silent: number;
-  readonly open: number;
-  /** Devices of the stage that are about, so that they can be part of the sample. */
+/** What became of the boards of one stage, and what else its gate asks of them. */
+export interface Tally extends Counts {
+  /** Boards that can be part of the sample: healthy ones, and those that still can become it. */
   readonly available: number;
-  /** A stage before it has passed, and none of its devices needs the build any more. */
-  readonly isNobodyLeft?: boolean;
-  /** When as many were confirmed as the sample asks for; undefined: not yet. */
-  readonly sampleReachedAtMs: number | undefined;
+  /** A board that was given the build is undecided, and is not one that sleeps for so long that nobody waits for it. */
+  readonly isUndecided: boolean;
+  /** Undecided boards that sleep longer than the soak. */
+  readonly asleep: number;
+  /** A stage before it has passed, and none of its boards needs the build any more. */
+  readonly isNobodyLeft: boolean;
+  /** Undefined: not counted, since not more fell silent than may. */
+  readonly silence: Silence | undefined;
+  /** Share of the boards without the build that are suspect, from 0 to 1. */
+  readonly usualSuspects: number;
+  /** By how many percent the free heap fell, where old and new build both told it; undefined: no baseline. */
+  readonly heapDropPct: number | undefined;
+  readonly moreRestartsPct: number | undefined;
 }
 
 export interface Verdict {
@@ -27,23 +30,32 @@ export interface Verdict {
   readonly condition: string;
   /** With the numbers. */
   readonly text: string;
+  /** Failed, and not for a reason that only calls people: boards on the build may be taken back by themselves. */
+  readonly mayRevert: boolean;
 }
 
-interface Case {
+interface GateInput {
   readonly gate: Gate;
   readonly tally: Tally;
   readonly nowMs: number;
   readonly sample: number;
   readonly answered: number;
+  readonly exposed: number;
+  /** Failed ones, and suspects beyond those that there are without the build. */
+  readonly failed: number;
+  /** Of boards that had been healthy, beyond what is usual. */
+  readonly lostLater: number;
 }
 
 interface Condition {
   readonly id: string;
   readonly state: Verdict['state'];
+  /** A failed one that only calls people. */
+  readonly neverReverts?: true;
   /** The condition in words, as the documentation prints it. */
   readonly when: string;
-  readonly matches: (c: Case) => boolean;
-  readonly text: (c: Case) => string;
+  readonly matches: (c: GateInput) => boolean;
+  readonly text: (c: GateInput) => string;
 }
 
 export const CONDITIONS = [
@@ -57,86 +69,169 @@ export const CONDITIONS = [
   {
     id: 'max_failed',
     state: 'failed',
-    when: 'more devices failed than `max_failed`',
-    matches: ({ gate, tally }) => gate.max_failed !== undefined && tally.failed > gate.max_failed,
-    text: ({ gate, tally }) => `${tally.failed} failed, at most ${gate.max_failed} may`,
+    when: 'more boards failed or crash than `max_failed`',
+    matches: ({ gate, failed }) => gate.max_failed !== undefined && failed > gate.max_failed,
+    text: ({ gate, failed }) => `${failed} failed, at most ${gate.max_failed} may`,
   },
   {
     id: 'max_failed_pct',
     state: 'failed',
-    when: 'as many devices answered as the sample asks for, and the share of failed ones among them is above `max_failed_pct`',
-    matches: ({ gate, tally, sample, answered }) =>
-      gate.max_failed_pct !== undefined &&
-      answered >= sample &&
-      !(share(tally.failed, answered) <= gate.max_failed_pct),
-    text: ({ gate, tally, answered }) => `${tally.failed} of ${answered} failed, at most ${gate.max_failed_pct} % may`,
+    when: 'as many boards answered as the sample asks for, and the share of those that failed or crash is above `max_failed_pct`',
+    matches: ({ gate, failed, sample, answered }) =>
+      gate.max_failed_pct !== undefined && answered >= sample && !(share(failed, answered) <= gate.max_failed_pct),
+    text: ({ gate, failed, answered }) => `${failed} of ${answered} failed, at most ${gate.max_failed_pct} % may`,
+  },
+  {
+    id: 'outage',
+    state: 'waiting',
+    when: 'more boards fell silent than may, but so did a fifth of the boards without the build (with fewer than five of those, of all boards), or too few of them were to check in since; at most 2 hours',
+    matches: (c) => hasTooManyLost(c) && mayBeOutage(c) && !isOver(c),
+    text: (c) =>
+      `${lostOf(c)} of ${c.exposed} that were given the build are silent; ${
+        c.tally.silence !== undefined && outageOf(c.tally.silence) === 'outage'
+          ? 'outage: boards without it are silent too'
+          : 'waits to hear of boards without it'
+      }`,
+  },
+  {
+    id: 'outage_too_long',
+    state: 'failed',
+    neverReverts: true,
+    when: 'the same for more than 2 hours',
+    matches: (c) => hasTooManyLost(c) && mayBeOutage(c),
+    text: (c) => `outage for more than 2 h: ${lostOf(c)} of ${c.exposed} that were given the build are silent`,
+  },
+  {
+    id: 'max_lost',
+    state: 'failed',
+    neverReverts: true,
+    when: 'more than one board vanished before it was seen healthy, and more than `max_lost_pct` (5 %) of those given the build; in a stage of fewer than 10: more than one, or all. Or so many that had been healthy, beyond the share of silent boards without the build',
+    matches: hasTooManyLost,
+    text: (c) => `${lostOf(c)} of ${c.exposed} that were given the build are lost`,
+  },
+  {
+    id: 'max_heap_drop_pct',
+    state: 'failed',
+    when: 'the free heap fell by more than `max_heap_drop_pct`, on boards where both builds told it',
+    matches: ({ gate, tally }) =>
+      gate.max_heap_drop_pct !== undefined &&
+      tally.heapDropPct !== undefined &&
+      tally.heapDropPct > gate.max_heap_drop_pct,
+    text: ({ gate, tally }) =>
+      `free heap fell by ${Math.round(tally.heapDropPct ?? 0)} %, at most ${gate.max_heap_drop_pct} % may`,
+  },
+  {
+    id: 'max_more_restarts_pct',
+    state: 'failed',
+    when: 'boards restart more often than before by more than `max_more_restarts_pct`',
+    matches: ({ gate, tally }) =>
+      gate.max_more_restarts_pct !== undefined &&
+      tally.moreRestartsPct !== undefined &&
+      tally.moreRestartsPct > gate.max_more_restarts_pct,
+    text: ({ gate, tally }) =>
+      `${Math.round(tally.moreRestartsPct ?? 0)} % more restarts than before, at most ${gate.max_more_restarts_pct} % may be`,
   },
   {
     id: 'nobody_left',
     state: 'passed',
-    when: 'it is not the first stage, and none of its devices needs the build: every one runs it already',
-    matches: ({ tally }) => tally.isNobodyLeft === true,
-    text: () => 'every device of the stage runs the build already',
+    when: 'it is not the first stage, and none of its boards needs the build: every one runs it already',
+    matches: ({ tally }) => tally.isNobodyLeft,
+    text: () => 'every board of the stage runs the build already',
   },
   {
     id: 'min_confirmed',
     state: 'waiting',
-    when: 'fewer devices are confirmed than the sample asks for: `min_confirmed`, or all that are about where those are fewer, at least 1',
-    matches: ({ tally, sample }) => !(tally.confirmed >= sample),
-    text: ({ tally, sample }) => `${tally.confirmed} of ${sample} confirmed${restOf(tally)}`,
+    when: 'fewer boards are healthy than the sample asks for: `min_confirmed`, or all that can be where those are fewer, at least 1',
+    matches: ({ tally, sample }) => !(tally.healthy >= sample),
+    text: ({ gate, tally, sample }) => `${tally.healthy} of ${sample} healthy${restOf(tally, gate)}`,
+  },
+  {
+    id: 'undecided',
+    state: 'waiting',
+    when: 'a board that was given the build is neither healthy nor failed nor lost; one that sleeps long is waited for at most its soak and one of its gaps',
+    matches: ({ tally }) => tally.isUndecided,
+    text: ({ gate, tally }) => `${tally.healthy} healthy${restOf(tally, gate)}`,
   },
   {
     id: 'max_silent_pct',
     state: 'waiting',
-    when: 'the share of silent devices among those that answered or are silent is above `max_silent_pct`',
+    when: 'the share of boards past the deadline of their offer, among those and the ones that answered, is above `max_silent_pct`',
     matches: ({ gate, tally, answered }) =>
       gate.max_silent_pct !== undefined && !(share(tally.silent, answered + tally.silent) <= gate.max_silent_pct),
     text: ({ gate, tally, answered }) =>
       `${tally.silent} of ${answered + tally.silent} are silent, at most ${gate.max_silent_pct} % may be`,
   },
   {
-    id: 'soak',
-    state: 'waiting',
-    when: 'less time than `soak_s` has passed since the sample was confirmed',
-    matches: (c) => (c.gate.soak_s ?? 0) > 0 && !(soakedS(c) >= (c.gate.soak_s ?? 0)),
-    text: (c) =>
-      `${c.tally.confirmed} confirmed; soaks for ${Math.ceil((c.gate.soak_s ?? 0) - (soakedS(c) || 0))} s more`,
-  },
-  {
     id: 'passed',
     state: 'passed',
     when: 'none of these: the gate has passed',
     matches: () => true,
-    text: ({ tally, answered }) =>
-      `${tally.confirmed} of ${answered} confirmed, ${tally.failed} failed${restOf(tally)}`,
+    text: ({ gate, tally, answered, failed }) =>
+      `${tally.healthy} of ${answered} healthy, ${failed} failed${restOf(tally, gate)}`,
   },
 ] as const satisfies readonly Condition[];
 
 export function judgeStage(gate: Gate, tally: Tally, nowMs: number): Verdict {
-  const answered = tally.confirmed + tally.failed + tally.otherFailures;
-  const c = { gate, tally, nowMs, sample: sampleOf(gate, tally.available), answered };
-  const condition = CONDITIONS.find(({ matches }) => matches(c)) ?? CONDITIONS[0];
-  return { state: condition.state, condition: condition.id, text: condition.text(c) };
+  const answered = tally.healthy + tally.soaking + tally.failed + tally.otherFailures;
+  const running = tally.healthy + tally.soaking;
+  const input: GateInput = {
+    gate,
+    tally,
+    nowMs,
+    answered,
+    sample: Math.max(1, Math.min(gate.min_confirmed, tally.available)),
+    exposed: exposedOf(tally),
+    failed: tally.failed + Math.max(0, Math.floor(tally.suspects - running * tally.usualSuspects)),
+    lostLater: lostBeyondUsual(tally.lostLater, tally.healthy + tally.lostLater, tally.silence?.usualShare ?? 0),
+  };
+  const conditions: readonly Condition[] = CONDITIONS;
+  const found = conditions.find(({ matches }) => matches(input)) ?? CONDITIONS[0];
+  return {
+    state: found.state,
+    condition: found.id,
+    text: found.text(input),
+    mayRevert: found.state === 'failed' && found.neverReverts !== true,
+  };
 }
 
-/** Whether as many devices are confirmed as the sample asks for: from then on the stage soaks. */
-export function hasSample(gate: Gate, tally: Omit<Tally, 'sampleReachedAtMs'>): boolean {
-  return tally.confirmed >= sampleOf(gate, tally.available);
+/** Whether more fell silent than may if nobody else did: only then is it worth counting the others. */
+export function needsSilence(gate: Gate, counts: Counts): boolean {
+  const exposed = exposedOf(counts);
+  const { max_lost_pct: maxPct } = gate;
+  const { lost, lostLater, healthy } = counts;
+  return isTooManyLost(lost, exposed, maxPct) || isTooManyLost(lostLater, healthy + lostLater, maxPct);
 }
 
-function sampleOf(gate: Gate, available: number): number {
-  return Math.max(1, Math.min(gate.min_confirmed, available));
+function hasTooManyLost({ gate, tally, exposed, lostLater }: GateInput): boolean {
+  const { max_lost_pct: maxPct } = gate;
+  return (
+    isTooManyLost(tally.lost, exposed, maxPct) ||
+    isTooManyLost(lostLater, tally.healthy + tally.lostLater, maxPct)
+  );
 }
 
-function numbersOf({ gate, tally, nowMs }: Case): readonly (number | undefined)[] {
-  const { sampleReachedAtMs, isNobodyLeft: _, ...counts } = tally;
+/** What nobody counted might be an outage. */
+function mayBeOutage({ tally: { silence } }: GateInput): boolean {
+  return silence === undefined || outageOf(silence) !== 'none';
+}
+
+function isOver({ tally: { silence }, nowMs }: GateInput): boolean {
+  return silence !== undefined && isOutageOver(silence, nowMs);
+}
+
+function lostOf({ tally, lostLater }: GateInput): number {
+  return tally.lost + lostLater;
+}
+
+function numbersOf({ gate, tally, nowMs }: GateInput): readonly (number | undefined)[] {
+  const { isNobodyLeft: _n, isUndecided: _u, silence: _s, heapDropPct: _h, moreRestartsPct: _m, ...counts } = tally;
   return [
     nowMs,
-    sampleReachedAtMs,
     ...Object.values(counts),
     gate.max_failed,
     gate.max_failed_pct,
     gate.max_silent_pct,
+    gate.max_lost_pct,
     gate.soak_s,
     gate.min_confirmed + tally.available,
   ];
@@ -147,16 +242,21 @@ function share(part: number, whole: number): number {
   return part === 0 ? 0 : (part / whole) * 100;
 }
 
-/** Seconds since the sample was confirmed; not a number while it is not. */
-function soakedS({ tally, nowMs }: Case): number {
-  return tally.sampleReachedAtMs === undefined ? Number.NaN : (nowMs - tally.sampleReachedAtMs) / 1000;
+function restOf(tally: Tally, gate: Gate): string {
+  const soak = gate.soak_s === undefined || gate.soak_s === 0 ? '' : ` (${spanOf(gate.soak_s)} each)`;
+  const parts = [
+    [tally.soaking, `soaking${soak}`],
+    [tally.installing, 'installing or on trial'],
+    [tally.asleep, 'of them asleep'],
+    [tally.otherFailures, 'other failures'],
+    [tally.lost + tally.lostLater, 'lost'],
+    [tally.silent, 'silent'],
+    [tally.open, 'on the way'],
+  ] as const;
+  return parts.flatMap(([boards, what]) => (boards > 0 ? [`, ${boards} ${what}`] : [])).join('');
 }
 
-function restOf({ otherFailures, silent, open }: Tally): string {
-  const parts = [
-    ...(otherFailures > 0 ? [`${otherFailures} other failures`] : []),
-    ...(silent > 0 ? [`${silent} silent`] : []),
-    ...(open > 0 ? [`${open} on the way`] : []),
-  ];
-  return parts.map((part) => `, ${part}`).join('');
+function spanOf(seconds: number): string {
+  if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
 }

@@ -3,7 +3,7 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 import type { AssignmentState, Load } from '#engine/facts/model.ts';
 import type { Dialect } from './database.ts';
-import { addAssignmentEvents } from './events.ts';
+import { addAssignmentEvents, addOutcomeEvents } from './events.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
 import type { AssignmentsTable, DownloadLogTable, Reader, Trx } from './schema.ts';
 
@@ -57,16 +57,75 @@ export async function addAssignment(trx: Trx, assignment: Insertable<Assignments
 export async function saveProgress(
   trx: Trx,
   id: number,
-  progress: Pick<
-    Assignment,
-    'state' | 'ran_build' | 'confirm_claimed' | 'error_code' | 'boot_cause' | 'detail' | 'updated_at_ms'
-  >,
+  progress: SavedProgress & SavedWatch,
+  atMs: number,
 ): Promise<void> {
-  const { updated_at_ms: atMs, state, error_code, boot_cause, detail } = progress;
-  await addAssignmentEvents(trx, { atMs, state, data: { error_code, boot_cause, detail } }, (changed) =>
+  const { state, outcome, error_code, boot_cause, detail, crashes } = progress;
+  await addAssignmentEvents(
+    trx,
+    { atMs: progress.updated_at_ms, state, data: { error_code, boot_cause, detail } },
+    (changed) => changed.where('assignments.id', '=', id),
+  );
+  await addOutcomeEvents(trx, { atMs, outcome, data: outcome === 'crashing' ? { crashes, boot_cause } : {} }, (changed) =>
     changed.where('assignments.id', '=', id),
   );
   await trx.updateTable('assignments').set(progress).where('id', '=', id).execute();
+}
+
+export type SavedProgress = Pick<
+  Assignment,
+  'state' | 'ran_build' | 'confirm_claimed' | 'excused' | 'error_code' | 'boot_cause' | 'detail' | 'updated_at_ms'
+>;
+
+export type SavedWatch = Pick<
+  Assignment,
+  | 'from_version'
+  | 'exposed_at_ms'
+  | 'confirmed_at_ms'
+  | 'healthy_at_ms'
+  | 'crashed_at_ms'
+  | 'crashes'
+  | 'suspect'
+  | 'lost_at_ms'
+  | 'moved_on_at_ms'
+  | 'fault'
+  | 'has_left'
+  | 'acknowledged'
+  | 'counted'
+  | 'outcome'
+  | 'mark'
+>;
+
+/** The latest assignment of the device in the rollout, the way back apart. */
+export async function findLatestOf(trx: Trx, deviceId: number, rolloutId: number): Promise<Assignment | undefined> {
+  return trx
+    .selectFrom('assignments')
+    .selectAll()
+    .where('device_id', '=', deviceId)
+    .where('rollout_id', '=', rolloutId)
+    .where('is_rollback', '=', 0)
+    .where('is_latest', '=', 1)
+    .executeTakeFirst();
+}
+
+/** Another one of the same kind speaks for the device from now on. */
+export async function overtakeLatest(
+  trx: Trx,
+  of: { readonly deviceId: number; readonly rolloutId: number; readonly isRollback: boolean },
+): Promise<void> {
+  await trx
+    .updateTable('assignments')
+    .set({ is_latest: 0 })
+    .where('device_id', '=', of.deviceId)
+    .where('rollout_id', '=', of.rolloutId)
+    .where('is_rollback', '=', of.isRollback ? 1 : 0)
+    .where('is_latest', '=', 1)
+    .execute();
+}
+
+/** The device has confirmed the build of this assignment. */
+export async function saveTaken(trx: Trx, deviceId: number, assignmentId: number): Promise<void> {
+  await trx.updateTable('devices').set({ taken_assignment_id: assignmentId }).where('id', '=', deviceId).execute();
 }
 
 /**
@@ -112,13 +171,14 @@ export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number):
   return Number(numUpdatedRows);
 }
 
-/** Every attempt of a rollout that has failed so far: its gate counts only those that fail from now on. */
+/** Every board of a rollout that has failed, crashes or is lost so far: its gates count only those that do from now on. */
 export async function acknowledgeFailed(trx: Trx, rolloutId: number): Promise<void> {
   await trx
     .updateTable('assignments')
     .set({ acknowledged: 1 })
     .where('rollout_id', '=', rolloutId)
-    .where('state', 'in', ['failed', 'rolled_back', 'rejected'] satisfies readonly AssignmentState[])
+    .where('is_latest', '=', 1)
+    .where((e) => e.or([e('fault', 'is not', null), e('outcome', 'in', ['crashing', 'lost'])]))
     .execute();
 }
 

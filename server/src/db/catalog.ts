@@ -4,14 +4,14 @@
 
 import { type Selectable, sql } from 'kysely';
 import { Value } from 'typebox/value';
-import { PlanWindow } from '#protocol/plan.ts';
-import type { FirmwareFacts, ImageFacts, OpenedStage, RolloutFacts } from '#engine/facts/model.ts';
+import { Gate, PlanWindow } from '#protocol/plan.ts';
+import type { FirmwareFacts, ImageFacts, OpenedStage, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
 import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, StagesTable, Trx } from './schema.ts';
 
 export interface CatalogRows {
   readonly revision: number;
   readonly firmware: readonly StoredFirmware[];
-  /** Running, paused, halted or complete, each at its open (or last) stage; the one started latest first. */
+  /** Running, paused, halted, complete or regressed, each at its open (or last) stage; the one started latest first. */
   readonly rollouts: readonly RolloutFacts[];
   readonly windows: readonly Selectable<SchedulesTable>[];
   /** Time zones of the labels that have one. */
@@ -88,14 +88,17 @@ async function listZones(db: Reader): Promise<CatalogRows['zones']> {
   return rows.flatMap(({ name, timezone }) => (timezone === null ? [] : [{ label: name, timezone }]));
 }
 
+/** Regressed ones are neither open nor stable; boards that run their build are watched. */
+const LOADED = ['running', 'paused', 'halted', 'complete', 'regressed'] satisfies readonly RolloutStatus[];
+
 async function loadRollouts(
   db: Reader,
   firmware: ReadonlyMap<number, StoredFirmware>,
 ): Promise<readonly RolloutFacts[]> {
   const rows = await db
     .selectFrom('rollouts')
-    .select(['id', 'name', 'status', 'firmware_id', 'seed'])
-    .where('status', 'in', ['running', 'paused', 'halted', 'complete'])
+    .select(['id', 'name', 'status', 'firmware_id', 'seed', 'counts_before_ms', 'counts_simulated'])
+    .where('status', 'in', LOADED)
     .orderBy('started_at_ms', 'desc')
     .orderBy('id', 'desc')
     .execute();
@@ -103,7 +106,7 @@ async function loadRollouts(
     .selectFrom('stages')
     .innerJoin('rollouts', 'rollouts.id', 'stages.rollout_id')
     .selectAll('stages')
-    .where('rollouts.status', 'in', ['running', 'paused', 'halted', 'complete'])
+    .where('rollouts.status', 'in', LOADED)
     .orderBy('stages.position')
     .execute();
   const stagesOf = Map.groupBy(stages, ({ rollout_id }) => rollout_id);
@@ -129,14 +132,21 @@ async function loadRollouts(
           maxOffersPerMinute: latest.max_offers_per_minute ?? undefined,
         },
         seed: row.seed,
+        votes: { countsBeforeMs: row.counts_before_ms ?? undefined, countsSimulated: row.counts_simulated === 1 },
         firmware: build,
       },
     ];
   });
 }
 
-function toOpenedStage({ label, percentage, window }: Selectable<StagesTable>): OpenedStage {
-  return { label, percentage, window: window === null ? undefined : Value.Parse(PlanWindow, JSON.parse(window)) };
+function toOpenedStage({ id, label, percentage, gate, window }: Selectable<StagesTable>): OpenedStage {
+  return {
+    id,
+    label,
+    percentage,
+    soakMs: gate === null ? 0 : (Value.Parse(Gate, JSON.parse(gate)).soak_s ?? 0) * 1000,
+    window: window === null ? undefined : Value.Parse(PlanWindow, JSON.parse(window)),
+  };
 }
 
 function toFirmware(

@@ -23,6 +23,23 @@ export type AttemptRow = Pick<
   | 'boot_cause'
   | 'detail'
   | 'updated_at_ms'
+  | 'counted'
+  | 'mark'
+  | 'from_version'
+  | 'exposed_at_ms'
+  | 'confirmed_at_ms'
+  | 'healthy_at_ms'
+  | 'crashed_at_ms'
+  | 'crashes'
+  | 'suspect'
+  | 'lost_at_ms'
+  | 'moved_on_at_ms'
+  | 'downloads'
+  | 'excused'
+  | 'fault'
+  | 'has_left'
+  | 'acknowledged'
+  | 'baseline'
 >;
 
 export interface CheckInFacts {
@@ -30,7 +47,10 @@ export interface CheckInFacts {
   /** Undefined: never seen before. */
   readonly device: DeviceRow | undefined;
   readonly labels: readonly { readonly name: string; readonly putAtMs: number }[];
-  /** Assignments that are open or ended badly and were not forgiven; the oldest first. */
+  /**
+   * Assignments that are open or ended badly and were not forgiven, and the one that brought the build which the device
+   * confirmed last; the oldest first.
+   */
   readonly attempts: readonly AttemptRow[];
 }
 
@@ -38,6 +58,7 @@ interface Row extends Partial<DeviceRow> {
   readonly revision: number;
   readonly labels_json: string;
   readonly attempts_json: string;
+  readonly taken_json: string | null;
 }
 
 /** Reads the facts of the device with this MAC as they are committed. */
@@ -49,7 +70,7 @@ export async function findCheckInFacts(db: Reader, dialect: Dialect, mac: string
     revision: row.revision,
     device: isDevice(row) ? row : undefined,
     labels: row.labels_json === NOTHING ? [] : readLabels(row.labels_json),
-    attempts: row.attempts_json === NOTHING ? [] : readAttempts(row.attempts_json),
+    attempts: readAttempts(row.attempts_json, row.taken_json),
   };
 }
 
@@ -76,17 +97,35 @@ const ATTEMPT_COLUMNS = [
   'boot_cause',
   'detail',
   'updated_at_ms',
+  'counted',
+  'mark',
+  'from_version',
+  'exposed_at_ms',
+  'confirmed_at_ms',
+  'healthy_at_ms',
+  'crashed_at_ms',
+  'crashes',
+  'suspect',
+  'lost_at_ms',
+  'moved_on_at_ms',
+  'downloads',
+  'excused',
+  'fault',
+  'has_left',
+  'acknowledged',
+  'baseline',
 ] as const satisfies readonly (keyof AttemptRow)[];
 
 /** What both statements give where there is no row. */
 const NOTHING = '[]';
 
 const STATEMENTS: Readonly<Record<Dialect, string>> = {
-  sqlite: statementFor({ parameter: '?', list: (item) => `json_group_array(${item})`, object: 'json_object' }),
+  sqlite: statementFor({ parameter: '?', list: (item) => `json_group_array(${item})`, object: 'json_object', text: '' }),
   postgres: statementFor({
     parameter: '$1',
     list: (item) => `coalesce(json_agg(${item})::text, '${NOTHING}')`,
     object: 'json_build_object',
+    text: '::text',
   }),
 };
 
@@ -94,13 +133,16 @@ function statementFor(sql: {
   readonly parameter: string;
   readonly list: (item: string) => string;
   readonly object: string;
+  readonly text: string;
 }): string {
   const fields = ATTEMPT_COLUMNS.map((column) => `'${column}', a.${column}`).join(', ');
   return `select c.revision, d.*,
     (select ${sql.list(`${sql.object}('name', l.name, 'putAtMs', dl.put_at_ms)`)}
        from device_labels dl join labels l on l.id = dl.label_id where dl.device_id = d.id) as labels_json,
     (select ${sql.list(`${sql.object}(${fields})`)}
-       from assignments a where a.device_id = d.id and a.state not in ('confirmed', 'superseded') and a.forgiven = 0) as attempts_json
+       from assignments a where a.device_id = d.id and a.state not in ('confirmed', 'superseded') and a.forgiven = 0) as attempts_json,
+    (select ${sql.object}(${fields})${sql.text}
+       from assignments a where a.id = d.taken_assignment_id and a.state = 'confirmed') as taken_json
     from catalog c left join devices d on d.mac = ${sql.parameter}`;
 }
 
@@ -114,7 +156,9 @@ function readLabels(json: string): CheckInFacts['labels'] {
   return labels;
 }
 
-function readAttempts(json: string): readonly AttemptRow[] {
+function readAttempts(json: string, takenJson: string | null): readonly AttemptRow[] {
+  if (json === NOTHING && takenJson === null) return [];
   const attempts: AttemptRow[] = JSON.parse(json);
-  return attempts.toSorted((left, right) => left.id - right.id);
+  const taken: AttemptRow | null = takenJson === null ? null : JSON.parse(takenJson);
+  return (taken === null ? attempts : [...attempts, taken]).toSorted((left, right) => left.id - right.id);
 }

@@ -11,7 +11,18 @@ const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] satisfies read
 
 export type PagedDevice = Pick<
   Device,
-  'id' | 'mac' | 'product' | 'current_version' | 'chip' | 'slot_bytes' | 'on_trial' | 'last_seen_at_ms'
+  | 'id'
+  | 'mac'
+  | 'product'
+  | 'current_version'
+  | 'chip'
+  | 'slot_bytes'
+  | 'on_trial'
+  | 'first_seen_at_ms'
+  | 'is_simulated'
+  | 'shared_mac_at_ms'
+  | 'counted'
+  | 'last_seen_at_ms'
 >;
 
 /** Which devices are meant; all of these that are named must hold. */
@@ -39,6 +50,10 @@ export async function listDevicePage(
       'devices.chip',
       'devices.slot_bytes',
       'devices.on_trial',
+      'devices.first_seen_at_ms',
+      'devices.is_simulated',
+      'devices.shared_mac_at_ms',
+      'devices.counted',
       'presence.last_seen_at_ms',
     ])
     .where('devices.id', '>', page.afterId);
@@ -85,6 +100,24 @@ export async function listFailedAttempts(
     .where('state', 'in', FAILED)
     .execute();
   return Map.groupBy(rows, ({ device_id }) => device_id);
+}
+
+/** Those of these devices that hold an assignment of the rollout, whatever became of it. */
+export async function listHolders(
+  db: Reader,
+  rolloutId: number,
+  deviceIds: readonly number[],
+): Promise<ReadonlySet<number>> {
+  if (deviceIds.length === 0) return new Set();
+  const rows = await db
+    .selectFrom('assignments')
+    .select('device_id')
+    .where('device_id', 'in', [...deviceIds])
+    .where('rollout_id', '=', rolloutId)
+    .where('is_rollback', '=', 0)
+    .where('is_latest', '=', 1)
+    .execute();
+  return new Set(rows.map(({ device_id }) => device_id));
 }
 
 /** How far those of these devices are that hold an open assignment of the rollout. */

@@ -3,6 +3,7 @@
 
 import { type Selectable, sql } from 'kysely';
 import type { EventType } from '#protocol/events.ts';
+import type { Outcome } from '#engine/outcome/outcome.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Dialect } from './database.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
@@ -69,13 +70,24 @@ export async function addAssignmentEvents(
   pick: (assignments: Assignments) => Assignments,
 ): Promise<void> {
   const { atMs, state, isNew = false, data = {} } = event;
-  const type: EventType = `assignment.${state}`;
-  const picked = pick(assignmentsWithNames(trx));
+  await insertEvents(
+    trx,
+    { atMs, type: `assignment.${state}`, data, isNew },
+    (assignments) => (isNew ? pick(assignments) : pick(assignments).where('assignments.state', '<>', state)),
+  );
+}
+
+async function insertEvents(
+  trx: Trx,
+  event: { readonly atMs: number; readonly type: EventType; readonly data: EventData; readonly isNew?: boolean },
+  pick: (assignments: Assignments) => Assignments,
+): Promise<void> {
+  const { atMs, type, data, isNew = false } = event;
   await trx
     .insertInto('events')
     .columns(['at_ms', 'type', 'product', 'rollout', 'version', 'stage', 'mac', 'assignment_id', 'from_state', 'data'])
     .expression(
-      (isNew ? picked : picked.where('assignments.state', '<>', state)).select([
+      pick(assignmentsWithNames(trx)).select([
         sql<number>`cast(${atMs} as bigint)`.as('at_ms'),
         sql<string>`cast(${type} as text)`.as('type'),
         'firmware.product',
@@ -89,6 +101,26 @@ export async function addAssignmentEvents(
       ]),
     )
     .execute();
+}
+
+/** Outcomes that are events: what a state of the assignment does not say. */
+const TOLD: ReadonlySet<Outcome> = new Set(['healthy', 'crashing', 'lost']);
+
+/** The same for a change of the outcome, where it is one to tell; to be called before the change, too. */
+export async function addOutcomeEvents(
+  trx: Trx,
+  event: { readonly atMs: number; readonly outcome: Outcome; readonly data?: EventData },
+  pick: (assignments: Assignments) => Assignments,
+): Promise<void> {
+  const { atMs, outcome, data = {} } = event;
+  if (!isTold(outcome)) return;
+  await insertEvents(trx, { atMs, type: `assignment.${outcome}`, data }, (assignments) =>
+    pick(assignments).where('assignments.outcome', '<>', outcome),
+  );
+}
+
+function isTold(outcome: Outcome): outcome is 'healthy' | 'crashing' | 'lost' {
+  return TOLD.has(outcome);
 }
 
 /** The last event that a reader may know of; `START` where there is none. */

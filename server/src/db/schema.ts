@@ -2,6 +2,8 @@
 // milliseconds, truth values are 0 and 1, JSON is text, so that no query has to know which database it runs on.
 
 import type { Generated, Kysely, Transaction } from 'kysely';
+import type { NotCounted } from '#engine/outcome/watch.ts';
+import type { Mark } from '#engine/stage/counts.ts';
 import type { Outcome } from '#engine/outcome/outcome.ts';
 import type { Fault } from '#protocol/device-errors.ts';
 import type { EventType } from '#protocol/events.ts';
@@ -166,8 +168,10 @@ export interface RolloutsTable {
   readonly watch_until_ms: Generated<number | null>;
   readonly regressed_at_ms: Generated<number | null>;
   readonly regressed_reason: Generated<string | null>;
-  /** Since when its gates wait because boards without the build are silent too. */
-  readonly outage_since_ms: Generated<number | null>;
+  /** Boards first seen before this count in its gates; null: all do. */
+  readonly counts_before_ms: Generated<number | null>;
+  /** 0: there were real boards at its start, so simulated ones do not count. */
+  readonly counts_simulated: Generated<Flag>;
   readonly created_at_ms: number;
   readonly started_at_ms: number | null;
   readonly ended_at_ms: number | null;
@@ -219,7 +223,7 @@ export interface AssignmentsTable {
   /** What the device ran when it was offered. */
   readonly from_version: Generated<string>;
   /** Why it is not counted in gates; null: it is. */
-  readonly counted: Generated<string | null>;
+  readonly counted: Generated<NotCounted | null>;
   /** When the device was given the build: it reported that it installs, or was seen running it. */
   readonly exposed_at_ms: Generated<number | null>;
   readonly confirmed_at_ms: Generated<number | null>;
@@ -244,8 +248,11 @@ export interface AssignmentsTable {
   readonly fault: Generated<Fault | null>;
   /** Health before the offer, as JSON. */
   readonly baseline: Generated<string | null>;
-  /** What `outcomeOf` says of all this. */
+  /** That failure came after the device had taken the build. */
+  readonly has_left: Generated<Flag>;
+  /** What `outcomeOf` and `markOf` say of all this, for those who count. */
   readonly outcome: Generated<Outcome>;
+  readonly mark: Generated<Mark>;
   readonly offered_at_ms: number;
   readonly updated_at_ms: number;
 }

@@ -32,6 +32,8 @@ export interface CatalogView {
   readonly completedOf: (product: string) => readonly RolloutFacts[];
   /** Of those, the first that is for every device, which is what people mean by the stable build. */
   readonly stableOf: (product: string) => RolloutFacts | undefined;
+  /** How long a device of this stage runs the build before it is healthy. */
+  readonly soakMsOf: (stageId: number) => number;
   readonly windows: WindowClock;
 }
 
@@ -80,6 +82,7 @@ function viewOf(rows: CatalogRows): CatalogView {
   const firmware = new Map(rows.firmware.map((item) => [item.id, item]));
   const byName = new Map(rows.firmware.map((item) => [`${item.product} ${item.version}`, item]));
   const byVersion = Map.groupBy(rows.firmware, ({ version }) => version);
+  const soaks = new Map(rows.rollouts.flatMap(({ opened }) => opened.map(({ id, soakMs }) => [id, soakMs] as const)));
   const open = Map.groupBy(
     rows.rollouts.filter(({ status }) => isOpen(status)),
     (rollout) => rollout.firmware.product,
@@ -107,6 +110,7 @@ function viewOf(rows: CatalogRows): CatalogView {
     steppingStonesOf: (product) => stones.get(product) ?? [],
     completedOf: (product) => completed.get(product) ?? [],
     stableOf: (product) => completed.get(product)?.find(isForEveryone),
+    soakMsOf: (stageId) => soaks.get(stageId) ?? 0,
     windows: new WindowClock(rows),
   };
 }

@@ -4,7 +4,17 @@
 import type { CheckUpdateAnswer, Offer } from '#protocol/device-api.ts';
 import { imagePath } from '#protocol/device-api.ts';
 import { MAX_DEVICE_LABELS, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
-import { addAssignment, addLog, countAttempts, countLoad, saveProgress, waitForTurn } from '#server/db/assignments.ts';
+import {
+  addAssignment,
+  addLog,
+  countAttempts,
+  countLoad,
+  findLatestOf,
+  overtakeLatest,
+  saveProgress,
+  saveTaken,
+  waitForTurn,
+} from '#server/db/assignments.ts';
 import { type CheckInFacts, type DeviceRow, findCheckInFacts, lockCheckInFacts } from '#server/db/check-in-facts.ts';
 import {
   addDevice,
@@ -15,13 +25,15 @@ import {
 } from '#server/db/devices.ts';
 import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
-import { hasFailed, startOf, type Sighting } from '#engine/assignment/assignment.ts';
+import { startOf, type Sighting } from '#engine/assignment/assignment.ts';
+import { notCountedOf } from '#engine/outcome/vote.ts';
+import { startWatch, type Watch } from '#engine/outcome/watch.ts';
 import type { DeviceFacts, InstallWindow, Pace } from '#engine/facts/model.ts';
 import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import { pollIntervalS } from '#engine/decision/poll.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from './deps.ts';
-import { attemptsOf, factsOf, progressColumns } from './device-facts.ts';
+import { attemptsOf, factsOf, progressColumns, voterOf, watchColumns, watchOf } from './device-facts.ts';
 import { haltIfFailed } from './gates.ts';
 import { offeredManifestOf } from './manifest.ts';
 
@@ -90,9 +102,9 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
     hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.mac) : before;
   const view = await deps.catalog.within(trx);
   const plan = await planFor(trx, known, facts, view, nowMs);
-  const assignmentId = await savePlan(trx, deviceId, plan, known.sighting, nowMs);
-  for (const { progress, rolloutId } of plan.changed)
-    if (hasFailed(progress.state)) await haltIfFailed(deps, trx, rolloutId, nowMs);
+  const assignmentId = await savePlan(trx, { id: deviceId, row: facts.device }, plan, known, nowMs);
+  for (const { watch, rolloutId } of plan.changed)
+    if (isBad(watch)) await haltIfFailed(deps, trx, rolloutId, nowMs);
   await setDeviceStatus(trx, deviceId, plan.status);
   return {
     answer: answer(deps, { product: known.product, plan, view, labels: facts.labels, assignmentId, nowMs }),
@@ -103,33 +115,72 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
 
 async function savePlan(
   trx: Trx,
-  deviceId: number,
+  device: { readonly id: number; readonly row: DeviceRow | undefined },
   plan: CheckInPlan,
-  sighting: Sighting,
+  { mac, sighting }: CheckIn,
   nowMs: number,
 ): Promise<number | undefined> {
   for (const attempt of plan.changed) {
-    await saveProgress(trx, attempt.id, progressColumns(attempt.progress, nowMs));
-    await addLog(trx, logEntry(deviceId, attempt.firmwareId, attempt.id, attempt.progress.state, nowMs));
+    const { id, progress, watch } = attempt;
+    await saveProgress(
+      trx,
+      id,
+      { ...progressColumns(progress, attempt.updatedAtMs), ...watchColumns(watch, progress) },
+      nowMs,
+    );
+    await addLog(trx, logEntry(device.id, attempt.firmwareId, id, progress.state, nowMs));
+    if (watch.confirmedAtMs === nowMs) await saveTaken(trx, device.id, id);
   }
   const { decision } = plan;
   if (decision.outcome === 'hold' || plan.offered !== undefined) return plan.offered?.id;
-  const firmwareId = decision.firmware.id;
+  return offer(trx, { ...device, mac, sighting }, decision, nowMs);
+}
+
+interface OfferedTo {
+  readonly id: number;
+  readonly row: DeviceRow | undefined;
+  readonly mac: string;
+  readonly sighting: Sighting;
+}
+
+async function offer(
+  trx: Trx,
+  device: OfferedTo,
+  decision: Extract<CheckInPlan['decision'], { readonly outcome: 'install' | 'rollback' }>,
+  nowMs: number,
+): Promise<number> {
+  const { rollout, firmware, stage } = decision;
+  const isRollback = decision.outcome === 'rollback';
+  const before = isRollback ? undefined : await findLatestOf(trx, device.id, rollout.id);
+  if (before !== undefined) await overtakeLatest(trx, { deviceId: device.id, rolloutId: rollout.id, isRollback });
+  const start = {
+    fromVersion: device.sighting.version,
+    notCounted: device.row === undefined ? undefined : notCountedOf(voterOf(device.row), rollout.votes),
+    isOnTheWay: firmware.id !== rollout.firmware.id,
+  };
+  const watch = startWatch(start, before === undefined ? undefined : watchOf(before));
+  const progress = startOf({ leftBefore: false });
   const id = await addAssignment(trx, {
-    ...progressColumns(startOf({ leftBefore: false }), nowMs),
-    device_id: deviceId,
-    rollout_id: decision.rollout.id,
-    stage_id: decision.rollout.stageId,
-    firmware_id: firmwareId,
+    ...progressColumns(progress, nowMs),
+    ...watchColumns(watch, progress),
+    device_id: device.id,
+    rollout_id: rollout.id,
+    stage_id: stage?.id ?? rollout.stageId,
+    firmware_id: firmware.id,
     image_id: decision.image.id,
-    is_rollback: decision.outcome === 'rollback' ? 1 : 0,
-    attempt: (await countAttempts(trx, deviceId, firmwareId)) + 1,
-    left_before: sighting.rolledBackFrom === decision.firmware.version ? 1 : 0,
+    is_rollback: isRollback ? 1 : 0,
+    attempt: (await countAttempts(trx, device.id, firmware.id)) + 1,
+    left_before: device.sighting.rolledBackFrom === firmware.version ? 1 : 0,
     forgiven: 0,
     offered_at_ms: nowMs,
   });
-  await addLog(trx, logEntry(deviceId, firmwareId, id, 'offered', nowMs));
+  await addLog(trx, logEntry(device.id, firmware.id, id, 'offered', nowMs));
   return id;
+}
+
+/** What may be one too many for the gate of its stage. */
+function isBad({ fault, crashedAtMs, healthyAtMs }: Watch): boolean {
+  return fault !== undefined || (crashedAtMs !== undefined && !((healthyAtMs ?? Number.NEGATIVE_INFINITY) > crashedAtMs));
 }
 
 async function planFor(
@@ -150,10 +201,11 @@ async function planFor(
   };
   const ofDevice = factsOf(device, view, nowMs);
   const attempts = attemptsOf(facts.attempts, view);
-  const plan = planCheckIn(ofDevice, attempts, request.sighting, nowMs);
+  const seen = { sighting: request.sighting, observation: { crashed: false, isSuspect: false } };
+  const plan = planCheckIn(ofDevice, attempts, seen, nowMs);
   if (ofDevice.rollout === undefined || !isHeldByPace(plan)) return plan;
   const load = await countLoad(db, ofDevice.rollout.id, nowMs);
-  return planCheckIn({ ...ofDevice, load }, attempts, request.sighting, nowMs);
+  return planCheckIn({ ...ofDevice, load }, attempts, seen, nowMs);
 }
 
 /** What is not counted holds, so everything else speaks for an offer: now it is worth counting. */

@@ -3,7 +3,7 @@
 import type { PagedDevice } from '#server/db/device-pages.ts';
 import type { Rollout, Stage } from '#server/db/rollouts.ts';
 import type { Course } from '#engine/decision/course.ts';
-import type { DeviceFacts, FirmwareFacts } from '#engine/facts/model.ts';
+import type { DeviceFacts, FirmwareFacts, OpenedStage } from '#engine/facts/model.ts';
 
 /** Of a draft, whose first stage is still to open, as much as of an open rollout. */
 export function courseOf(row: Rollout, stages: readonly Stage[], firmware: FirmwareFacts): Course {
@@ -18,16 +18,22 @@ export function courseOf(row: Rollout, stages: readonly Stage[], firmware: Firmw
       stageId: latest.id,
       stage: latest.name,
       stageOpenedAtMs: latest.opened_at_ms ?? Number.NEGATIVE_INFINITY,
-      opened: opened.map(({ label, percentage }) => ({ label, percentage })),
+      opened: opened.map(toStage),
       planned: stages.map(({ label, percentage }) => ({ label, percentage })),
       // Whose turn it is now says nothing of who belongs to it.
       pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
       seed: row.seed,
+      votes: { countsBeforeMs: row.counts_before_ms ?? undefined, countsSimulated: row.counts_simulated === 1 },
       firmware,
     },
-    stages: stages.map(({ name, label, percentage }) => ({ name, label, percentage })),
+    stages: stages.map((stage) => ({ ...toStage(stage), name: stage.name })),
     openedCount: opened.length,
   };
+}
+
+/** Who belongs to it; windows and soaks say nothing of that. */
+function toStage({ id, label, percentage }: Stage): OpenedStage {
+  return { id, label, percentage, soakMs: 0 };
 }
 
 /** A device as the rules see it, from its rows. */

@@ -1,11 +1,33 @@
 // From rows to the facts that rules read: the same for a check-in, for `explain` and for a download.
 
 import type { StoredFirmware } from '#server/db/catalog.ts';
-import type { AttemptRow, CheckInFacts } from '#server/db/check-in-facts.ts';
+import type { AttemptRow, CheckInFacts, DeviceRow } from '#server/db/check-in-facts.ts';
+import { causeOfEnd } from '#engine/assignment/assignment.ts';
+import { markOf, outcomeOf } from '#engine/outcome/outcome.ts';
+import type { VoterFacts } from '#engine/outcome/vote.ts';
+import type { Watch } from '#engine/outcome/watch.ts';
 import type { DeviceFacts, Facts } from '#engine/facts/model.ts';
 import type { Attempt, AttemptFacts } from '#engine/decision/plan-check-in.ts';
 import { rolloutFor, stableFor, stageOf, targetOf } from '#engine/decision/target.ts';
 import type { CatalogView } from './catalog.ts';
+
+export type WatchRow = Pick<
+  AttemptRow,
+  | 'from_version'
+  | 'exposed_at_ms'
+  | 'confirmed_at_ms'
+  | 'healthy_at_ms'
+  | 'crashed_at_ms'
+  | 'crashes'
+  | 'suspect'
+  | 'lost_at_ms'
+  | 'moved_on_at_ms'
+  | 'fault'
+  | 'has_left'
+  | 'acknowledged'
+  | 'counted'
+  | 'mark'
+>;
 
 /** Everything but what follows from the attempts. */
 export type FactsOfDevice = Omit<Facts, keyof AttemptFacts>;
@@ -29,13 +51,14 @@ export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): 
 export function attemptsOf(rows: CheckInFacts['attempts'], view: CatalogView): readonly Attempt[] {
   return rows.flatMap((row) => {
     const build = view.findBuild(row.firmware_id, row.image_id);
-    return build === undefined ? [] : [toAttempt(row, build)];
+    return build === undefined ? [] : [toAttempt(row, build, view)];
   });
 }
 
 function toAttempt(
   row: AttemptRow,
   build: { readonly firmware: StoredFirmware; readonly image: Attempt['image'] },
+  view: CatalogView,
 ): Attempt {
   return {
     id: row.id,
@@ -46,6 +69,10 @@ function toAttempt(
     isRollback: row.is_rollback === 1,
     progress: progressOf(row),
     updatedAtMs: row.updated_at_ms,
+    watch: watchOf(row),
+    downloads: row.downloads,
+    soakMs: view.soakMsOf(row.stage_id),
+    usualCrashesPerHour: usualCrashesPerHour(row.baseline),
   };
 }
 
@@ -53,7 +80,7 @@ function toAttempt(
 export function progressOf(
   row: Pick<
     AttemptRow,
-    'state' | 'ran_build' | 'confirm_claimed' | 'left_before' | 'error_code' | 'boot_cause' | 'detail'
+    'state' | 'ran_build' | 'confirm_claimed' | 'left_before' | 'excused' | 'error_code' | 'boot_cause' | 'detail'
   >,
 ): Attempt['progress'] {
   return {
@@ -61,15 +88,78 @@ export function progressOf(
     ranBuild: row.ran_build === 1,
     confirmClaimed: row.confirm_claimed === 1,
     leftBefore: row.left_before === 1,
+    excused: row.excused === 1,
     errorCode: row.error_code ?? undefined,
     bootCause: row.boot_cause ?? undefined,
     detail: row.detail ?? undefined,
   };
 }
 
+/** Whether the device counts in gates, as far as the device itself decides it. */
+export function voterOf(
+  row: Pick<DeviceRow, 'first_seen_at_ms' | 'is_simulated' | 'shared_mac_at_ms' | 'counted'>,
+): VoterFacts {
+  return {
+    firstSeenAtMs: row.first_seen_at_ms,
+    isSimulated: row.is_simulated === 1,
+    isShared: row.shared_mac_at_ms !== null,
+    override: row.counted ?? undefined,
+  };
+}
+
+/** What is kept of the device beside the progress. */
+export function watchOf(row: WatchRow): Watch {
+  return {
+    fromVersion: row.from_version,
+    exposedAtMs: row.exposed_at_ms ?? undefined,
+    confirmedAtMs: row.confirmed_at_ms ?? undefined,
+    healthyAtMs: row.healthy_at_ms ?? undefined,
+    crashedAtMs: row.crashed_at_ms ?? undefined,
+    crashes: row.crashes,
+    isSuspect: row.suspect === 1,
+    lostAtMs: row.lost_at_ms ?? undefined,
+    movedOnAtMs: row.moved_on_at_ms ?? undefined,
+    fault: row.fault ?? undefined,
+    hasLeft: row.has_left === 1,
+    isAcknowledged: row.acknowledged === 1,
+    notCounted: row.counted ?? undefined,
+    isOnTheWay: row.mark === 'required',
+  };
+}
+
+/** The same as columns, with what the engine says of it for those who count. */
+export function watchColumns(watch: Watch, progress: Attempt['progress']) {
+  const facts = { ...watch, state: progress.state, cause: causeOfEnd(progress) };
+  return {
+    from_version: watch.fromVersion,
+    exposed_at_ms: watch.exposedAtMs ?? null,
+    confirmed_at_ms: watch.confirmedAtMs ?? null,
+    healthy_at_ms: watch.healthyAtMs ?? null,
+    crashed_at_ms: watch.crashedAtMs ?? null,
+    crashes: watch.crashes,
+    suspect: watch.isSuspect ? 1 : 0,
+    lost_at_ms: watch.lostAtMs ?? null,
+    moved_on_at_ms: watch.movedOnAtMs ?? null,
+    fault: watch.fault ?? null,
+    has_left: watch.hasLeft ? 1 : 0,
+    acknowledged: watch.isAcknowledged ? 1 : 0,
+    counted: watch.notCounted ?? null,
+    outcome: outcomeOf(facts),
+    mark: markOf(facts),
+  } as const;
+}
+
+/** Of the day before the offer, as it was stored with it. */
+function usualCrashesPerHour(baseline: string | null): number | undefined {
+  if (baseline === null) return undefined;
+  const { crashes, hours }: { readonly crashes?: number; readonly hours?: number } = JSON.parse(baseline);
+  return crashes === undefined || hours === undefined || !(hours > 0) ? undefined : crashes / hours;
+}
+
 /** The same as columns. */
 export function progressColumns(progress: Attempt['progress'], nowMs: number) {
   return {
+    excused: progress.excused ? 1 : 0,
     state: progress.state,
     ran_build: progress.ranBuild ? 1 : 0,
     confirm_claimed: progress.confirmClaimed ? 1 : 0,

@@ -46,6 +46,7 @@ export async function addOutcomes(db: Trx): Promise<void> {
     ['downloads', 0],
     ['excused', 0],
     ['pardoned', 0],
+    ['has_left', 0],
   ] as const;
   for (const [name, value] of numbers)
     await db.schema.alterTable('assignments').addColumn(name, 'integer', withDefault(value)).execute();
@@ -53,10 +54,11 @@ export async function addOutcomes(db: Trx): Promise<void> {
     await db.schema.alterTable('assignments').addColumn(name, 'text').execute();
   await db.schema.alterTable('assignments').addColumn('from_version', 'text', withDefault('')).execute();
   await db.schema.alterTable('assignments').addColumn('outcome', 'text', withDefault('waiting')).execute();
+  await db.schema.alterTable('assignments').addColumn('mark', 'text', withDefault('')).execute();
   await fillOutcomes(db);
   // What a gate counts, without a look at the rows themselves.
   await sql`create index assignments_outcomes on assignments
-    (rollout_id, stage_id, outcome, counted, fault, acknowledged, firmware_id) where is_latest = 1 and is_rollback = 0`.execute(
+    (rollout_id, stage_id, outcome, mark, counted, fault, acknowledged) where is_latest = 1 and is_rollback = 0`.execute(
     db,
   );
 }
@@ -76,6 +78,11 @@ async function fillOutcomes(db: Trx): Promise<void> {
     );
   await sql`update assignments set outcome = 'waiting' where outcome = 'failed' and fault <> 'firmware'
     and exposed_at_ms is null`.execute(db);
+  await sql`update assignments set has_left = 1 where outcome = 'failed' and exposed_at_ms is not null`.execute(db);
+  await sql`update assignments set mark = 'silent' where state = 'timed_out'`.execute(db);
+  await sql`update assignments set mark = 'given' where state = 'installing'`.execute(db);
+  await sql`update assignments set mark = 'required' where firmware_id <>
+    (select firmware_id from rollouts where rollouts.id = assignments.rollout_id)`.execute(db);
   await sql`update assignments set outcome = 'on_trial' where state = 'trial'`.execute(db);
   await sql`update assignments set outcome = 'updating' where state in ('downloading', 'downloaded', 'installing')`.execute(
     db,
@@ -88,7 +95,8 @@ export async function addWatch(db: Trx): Promise<void> {
   await db.schema.alterTable('rollouts').addColumn('watch_until_ms', 'bigint').execute();
   await db.schema.alterTable('rollouts').addColumn('regressed_at_ms', 'bigint').execute();
   await db.schema.alterTable('rollouts').addColumn('regressed_reason', 'text').execute();
-  await db.schema.alterTable('rollouts').addColumn('outage_since_ms', 'bigint').execute();
+  await db.schema.alterTable('rollouts').addColumn('counts_before_ms', 'bigint').execute();
+  await db.schema.alterTable('rollouts').addColumn('counts_simulated', 'integer', withDefault(1)).execute();
   await db.schema
     .createTable('rollout_images')
     .addColumn('rollout_id', 'bigint', (c) => c.notNull().references('rollouts.id'))

@@ -1,0 +1,64 @@
+// Whether silence speaks against a build: boards that were given it fell silent, and did the others too? Pure.
+
+import { OUTAGE_PATIENCE_MS } from '#protocol/limits.ts';
+
+/** What became of boards that were there when the lost ones were heard of last. */
+export interface Heard {
+  /** Checked in since then. */
+  readonly alive: number;
+  /** Did not, though they were to. */
+  readonly overdue: number;
+  /** Are not to check in yet. */
+  readonly notDue: number;
+}
+
+/** Counted only where more boards fell silent than may. */
+export interface Silence {
+  /** When the last of the lost boards was heard of. */
+  readonly lastHeardAtMs: number;
+  /** Boards without the build. */
+  readonly without: Heard;
+  /** All boards but those that vanished while they installed. */
+  readonly all: Heard;
+  /** Share of the boards without the build, of those seen since the stage opened, that are silent now, from 0 to 1. */
+  readonly usualShare: number;
+}
+
+/** Fewer witnesses than this say nothing of an outage. */
+const MIN_WITNESSES = 5;
+const OUTAGE_SHARE = 0.2;
+const MAX_LOST_PCT = 5;
+const SMALL_STAGE = 10;
+
+export type OutageState = 'outage' | 'unclear' | 'none';
+
+/**
+ * Where a fifth of the boards without the build fell silent in the same time, it is an outage; with fewer than five of those,
+ * a fifth of all boards. `unclear`: too few of them were to check in since.
+ */
+export function outageOf({ without, all }: Silence): OutageState {
+  const witnesses = total(without) >= MIN_WITNESSES ? without : all;
+  const heard = witnesses.alive + witnesses.overdue;
+  if (heard < Math.min(MIN_WITNESSES, total(witnesses))) return 'unclear';
+  return heard > 0 && witnesses.overdue / heard >= OUTAGE_SHARE ? 'outage' : 'none';
+}
+
+/** An outage that lasts longer than people would wait for. */
+export function isOutageOver({ lastHeardAtMs }: Silence, nowMs: number): boolean {
+  return nowMs - lastHeardAtMs > OUTAGE_PATIENCE_MS;
+}
+
+/** More than one and more than `maxPct` of those given the build; in a stage of fewer than ten: more than one, or all. */
+export function isTooManyLost(lost: number, exposed: number, maxPct = MAX_LOST_PCT): boolean {
+  if (exposed < SMALL_STAGE) return lost > 1 || (lost > 0 && lost >= exposed);
+  return lost > 1 && (lost / exposed) * 100 > maxPct;
+}
+
+/** How many more of the boards that had been healthy are silent than of the boards without the build. */
+export function lostBeyondUsual(lostLater: number, healthyEver: number, usualShare: number): number {
+  return Math.max(0, Math.floor(lostLater - healthyEver * usualShare));
+}
+
+function total({ alive, overdue, notDue }: Heard): number {
+  return alive + overdue + notDue;
+}
