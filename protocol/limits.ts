@@ -127,6 +127,12 @@ export const OUTAGE_PATIENCE_MS = 2 * 3_600_000;
 /** A device that missed this many polls is silent. */
 export const SILENT_POLLS = 3;
 
+/** Gaps between checks that are kept of a device: the fewest of which the second longest is its habit and not an outage. */
+export const MAX_CHECK_GAPS = 4;
+
+/** The longest that a device may say it will sleep, in seconds: 30 days. Beyond that it is silent as any other. */
+export const MAX_NEXT_CHECK_S = 2_592_000;
+
 /** Events older than this are removed, this many in one transaction, and this many transactions with one tick. */
 export const EVENT_RETENTION_MS = 90 * 86_400_000;
 export const EVENT_PRUNE_ROWS = 1_000;

@@ -2,12 +2,13 @@
 // and the same set of reports and sightings ends in the same state whatever order they arrive in: every step takes the
 // larger of two states in one fixed order. Confirmed is a fact: the device was seen running the build.
 
-import { findDeviceError } from '#protocol/device-errors.ts';
+import { type DeviceErrorName, findDeviceError } from '#protocol/device-errors.ts';
 import type { ReportStatus } from '#protocol/device-api.ts';
 import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { backOffMs } from '../decision/back-off.ts';
 import type { AssignmentState, BuildHistory, ImageFacts } from '../facts/model.ts';
 import { compareVersions } from '../facts/version.ts';
+import { bootCauseOf } from '../outcome/restart.ts';
 
 export interface Progress {
   readonly state: AssignmentState;
@@ -216,12 +217,8 @@ function smallest(left: string | undefined, right: string | undefined): string |
   return left < right ? left : right;
 }
 
-/** What a reset reason (ESP-IDF `esp_reset_reason_t` names, any case) says of a board that came back. */
-function causeOf(bootReason: string | undefined): string | undefined {
-  const reason = bootReason?.toLowerCase() ?? '';
-  if (/brown/.test(reason)) return 'brownout';
-  if (/power/.test(reason)) return 'power';
-  if (/wdt|watchdog/.test(reason)) return 'watchdog';
-  if (/panic|exception|crash/.test(reason)) return 'crash';
-  return undefined;
+/** What a reset reason says of a board that came back, in the words of the device errors; undefined: nothing. */
+function causeOf(bootReason: string | undefined): DeviceErrorName | undefined {
+  const cause = bootCauseOf(bootReason);
+  return cause === 'crash' || cause === 'watchdog' || cause === 'brownout' || cause === 'power' ? cause : undefined;
 }
