@@ -197,17 +197,35 @@ export const BlockAnswer = Type.Object(
 );
 export type BlockAnswer = Static<typeof BlockAnswer>;
 
-export const Adoption = Type.Object({
-  targeted: Count,
-  offered: Count,
-  downloading: Count,
-  trial: Count,
-  confirmed: Count,
-  failed: Count,
-  rolled_back: Count,
-  silent: Count,
+const Examples = Type.Array(Mac, { description: 'up to 10 of them' });
+
+const LeftOut = Type.Object({
+  reason: Type.String({ description: 'the rule that holds' }),
+  text: Type.String({ description: 'the same as a sentence' }),
+  devices: Count,
+  examples: Examples,
 });
-export type Adoption = Static<typeof Adoption>;
+
+/** The boards of a stage. The columns of outcomes add up to `targeted`; `uncounted` stands beside them. */
+export const Outcomes = Type.Object({
+  targeted: Type.Integer({ minimum: 0, description: 'boards of the stage that are to get the build, or got it' }),
+  waiting: Count,
+  updating: Count,
+  on_trial: Count,
+  soaking: Count,
+  healthy: Count,
+  failed: Count,
+  crashing: Count,
+  lost: Count,
+  not_now: Count,
+  other: Count,
+  uncounted: Type.Integer({ minimum: 0, description: 'boards that get the build and do not count in its gates' }),
+  asleep: Type.Integer({
+    minimum: 0,
+    description: 'of those that are undecided: boards that sleep longer than the soak',
+  }),
+});
+export type Outcomes = Static<typeof Outcomes>;
 
 export const Rollout = Type.Object(
   {
@@ -225,8 +243,14 @@ export const Rollout = Type.Object(
     ended_reason: Nullable(Type.String()),
     halted_at: Nullable(Instant),
     halted_reason: Nullable(Type.String()),
+    watched_until: Nullable(Instant, { description: 'complete, and watched until then' }),
+    regressed_at: Nullable(Instant, { description: 'since then the build is offered to nobody' }),
+    regressed_reason: Nullable(Type.String()),
     reverted_at: Nullable(Instant, { description: 'since then devices that run its build are sent home' }),
     reverts_to: Nullable(Type.String(), { description: 'version that they are offered; null: there is none' }),
+    left_out: Type.Array(LeftOut, {
+      description: 'boards of the opened stages that the rules leave out: nobody waits for them',
+    }),
     stages: Type.Array(
       Type.Object({
         stage: Name,
@@ -242,19 +266,17 @@ export const Rollout = Type.Object(
             state: oneOf(GATE_STATES),
             text: Type.String({ description: 'what the gate waits for, or why it failed, with the numbers' }),
           }),
-          { description: 'of the gate of the stage that is open; null for every other' },
+          { description: 'of its gate, while the rollout runs or is watched' },
         ),
         opened_at: Nullable(Instant),
         closed_at: Nullable(Instant),
-        adoption: Adoption,
+        outcomes: Outcomes,
       }),
     ),
   },
   { $id: 'Rollout' },
 );
 export type Rollout = Static<typeof Rollout>;
-
-const Examples = Type.Array(Mac, { description: 'up to 10 of them' });
 
 export const RolloutPreview = Type.Object(
   {
@@ -273,15 +295,9 @@ export const RolloutPreview = Type.Object(
         examples: Examples,
       }),
     ),
-    left_out: Type.Array(
-      Type.Object({
-        reason: Type.String({ description: 'the rule that holds' }),
-        text: Type.String({ description: 'the same as a sentence' }),
-        devices: Count,
-        examples: Examples,
-      }),
-      { description: 'devices that belong to a stage and would not be offered the build all the same' },
-    ),
+    left_out: Type.Array(LeftOut, {
+      description: 'devices that belong to a stage and would not be offered the build all the same',
+    }),
     not_in_any_stage: Count,
     total: Type.Integer({ minimum: 0, description: 'devices of the product' }),
     warnings: Type.Array(Type.String()),

@@ -50,6 +50,8 @@ export interface CheckInPlan {
   /** The open assignment that is offered again; undefined with an offer means that a new one is needed. */
   readonly offered: Attempt | undefined;
   readonly status: DeviceStatus;
+  /** How long the device has to run the build that it confirmed before it is healthy; undefined: it does not soak. */
+  readonly soakMs: number | undefined;
 }
 
 /** Holds that leave an open assignment as it is: the device goes on with it when they end. */
@@ -90,7 +92,17 @@ export function planCheckIn(
     changed: settled.filter((attempt, index) => attempt !== attempts[index]),
     offered,
     status: statusOf(decision, settled),
+    soakMs: settled.find(isSoaking)?.soakMs,
   };
+}
+
+function isSoaking({ progress, watch, soakMs }: Attempt): boolean {
+  return (
+    progress.state === 'confirmed' &&
+    soakMs > 0 &&
+    watch.movedOnAtMs === undefined &&
+    (watch.healthyAtMs === undefined || watch.healthyAtMs <= (watch.crashedAtMs ?? Number.NEGATIVE_INFINITY))
+  );
 }
 
 /** The facts that follow from the attempts of the device. */
@@ -139,7 +151,8 @@ function watchConfirmed(
   if (isBuild(attempt, sighting))
     return changed(attempt, before, watchSeen(watch, { ...observation, soakMs, usualCrashesPerHour }, nowMs), nowMs);
   // It was offered what it runs now, the way back included.
-  if (later.some((other) => isBuild(other, sighting))) return changed(attempt, before, watchMovedOn(watch, nowMs), nowMs);
+  if (later.some((other) => isBuild(other, sighting)))
+    return changed(attempt, before, watchMovedOn(watch, nowMs), nowMs);
   const { version } = attempt;
   const now = afterConfirmed(before, { version, fromVersion: watch.fromVersion }, sighting);
   if (now.kind === 'moved_on') return changed(attempt, before, watchMovedOn(watch, nowMs), nowMs);

@@ -18,10 +18,20 @@ export interface PollCase {
   /** Of the product of the device. */
   readonly hasOpenRollout: boolean;
   readonly nowMs: number;
+  /** The board runs a build that it has confirmed, and has to run it for so long before it is healthy; undefined: it does not soak. */
+  readonly soakMs: number | undefined;
 }
+
+/** A board that soaks is heard so many times in it. */
+const SOAK_POLLS = 4;
 
 /** In seconds, before the limits of the wire. */
 export function pollIntervalS(decision: Decision, at: PollCase): number {
+  const intervalS = intervalOf(decision, at);
+  return at.soakMs === undefined ? intervalS : Math.min(intervalS, at.soakMs / 1000 / SOAK_POLLS);
+}
+
+function intervalOf(decision: Decision, at: PollCase): number {
   if (decision.outcome !== 'hold' || WAITED_FOR.has(decision.reason)) return at.intervalS / POLL_HASTE;
   if (decision.nextOfferAtMs !== undefined) {
     const waitS = Math.ceil((decision.nextOfferAtMs - at.nowMs) / 1000);

@@ -113,3 +113,8 @@ export function contradicts(before: BootSighting | undefined, now: BootSighting)
 function elapsedBetween(before: BootSighting, now: BootSighting): number {
   return Math.max(0, now.atMs - before.atMs) / 1000;
 }
+
+/** Causes that speak against the firmware. */
+export const FIRMWARE_CAUSES: readonly BootCause[] = CAUSES.flatMap((row) =>
+  row.class === 'firmware' ? [row.cause] : [],
+);

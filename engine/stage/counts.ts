@@ -71,21 +71,13 @@ export function countsOf(gate: Pick<Gate, 'fault_classes'>, groups: readonly Boa
     suspects: sum(({ mark }) => mark === 'suspect'),
     silent: sum((group) => is('waiting')(group) && group.mark === 'silent'),
     open: sum(
-      (group) =>
-        (is('waiting')(group) && group.mark === '') || (is('updating')(group) && group.mark !== 'given'),
+      (group) => (is('waiting')(group) && group.mark === '') || (is('updating')(group) && group.mark !== 'given'),
     ),
     hopeful: sum(({ outcome, mark }) => HOPEFUL.has(outcome) && mark !== 'silent'),
   };
 }
 
-const HOPEFUL: ReadonlySet<Outcome> = new Set([
-  'healthy',
-  'soaking',
-  'on_trial',
-  'updating',
-  'not_now',
-  'waiting',
-]);
+const HOPEFUL: ReadonlySet<Outcome> = new Set(['healthy', 'soaking', 'on_trial', 'updating', 'not_now', 'waiting']);
 
 /** `waiting`: boards whose turn it is and that hold no assignment. */
 export function columnsOf(groups: readonly BoardGroup[], waiting: number): Columns {

@@ -205,8 +205,7 @@ export function needsSilence(gate: Gate, counts: Counts): boolean {
 function hasTooManyLost({ gate, tally, exposed, lostLater }: GateInput): boolean {
   const { max_lost_pct: maxPct } = gate;
   return (
-    isTooManyLost(tally.lost, exposed, maxPct) ||
-    isTooManyLost(lostLater, tally.healthy + tally.lostLater, maxPct)
+    isTooManyLost(tally.lost, exposed, maxPct) || isTooManyLost(lostLater, tally.healthy + tally.lostLater, maxPct)
   );
 }
 

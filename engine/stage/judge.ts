@@ -28,11 +28,7 @@ export interface Judgement {
 export const WATCH_LIMITS: Gate = { min_confirmed: 3, max_failed_pct: 10 };
 
 /** `stages`: those that have opened, in their order; the last one is open. */
-export function judgeRollout(
-  status: RolloutStatus,
-  stages: readonly OpenedStageFacts[],
-  nowMs: number,
-): Judgement {
+export function judgeRollout(status: RolloutStatus, stages: readonly OpenedStageFacts[], nowMs: number): Judgement {
   const judged = stages.flatMap((stage) =>
     stage.gate === undefined ? [] : [{ stage, gate: stage.gate, verdict: judgeStage(stage.gate, stage.tally, nowMs) }],
   );

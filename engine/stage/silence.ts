@@ -1,6 +1,6 @@
 // Whether silence speaks against a build: boards that were given it fell silent, and did the others too? Pure.
 
-import { OUTAGE_PATIENCE_MS } from '#protocol/limits.ts';
+import { OUTAGE_PATIENCE_MS, SILENT_POLLS } from '#protocol/limits.ts';
 
 /** What became of boards that were there when the lost ones were heard of last. */
 export interface Heard {
@@ -61,4 +61,23 @@ export function lostBeyondUsual(lostLater: number, healthyEver: number, usualSha
 
 function total({ alive, overdue, notDue }: Heard): number {
   return alive + overdue + notDue;
+}
+
+/**
+ * Whether the gate waits for a board that was given the build and is undecided: always, but for one that sleeps longer than
+ * the soak: for it at most its soak and one of its gaps after it confirmed, or got the build.
+ */
+export function isWaitedFor(
+  board: { readonly exposedAtMs: number; readonly confirmedAtMs: number | undefined; readonly limitMs: number },
+  soakMs: number,
+  nowMs: number,
+): boolean {
+  const gapMs = board.limitMs / SILENT_POLLS;
+  if (!isSleeper(gapMs, soakMs)) return true;
+  return nowMs - (board.confirmedAtMs ?? board.exposedAtMs) <= soakMs + gapMs;
+}
+
+/** It checks in less often than once in a soak. */
+export function isSleeper(gapMs: number, soakMs: number): boolean {
+  return soakMs > 0 && gapMs > soakMs;
 }

@@ -16,8 +16,10 @@ import { type ScheduleSource, startScheduler } from './scheduler/scheduler.ts';
 import { startWebhooks } from './scheduler/webhooks.ts';
 import { Catalog } from './service/catalog.ts';
 import type { Deps, Settings } from './service/deps.ts';
+import { LostBoards } from './service/lost-boards.ts';
 import { PresenceBuffer } from './service/presence.ts';
 import type { ScheduleSpec } from './service/schedules.ts';
+import { WaitingBoards } from './service/waiting-boards.ts';
 import { removePort, writePort } from './port-file.ts';
 import { openDiskStore } from './storage/disk-store.ts';
 import { SERVER_VERSION } from './version.ts';
@@ -57,14 +59,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const log = options.log(config.logLevel);
   const store = await openDiskStore(config.storageRoot);
   const database = await openDatabase(config, log);
+  const settings = settingsOf(config);
+  const catalog = new Catalog(database);
+  const absences = { recent: () => [] };
+  const watching = { database, catalog, settings, absences };
   const deps: Deps = {
-    database,
-    catalog: new Catalog(database),
+    ...watching,
     presence: new PresenceBuffer(database, log),
     store,
-    settings: settingsOf(config),
     log,
     random: Math.random,
+    waiting: new WaitingBoards(watching),
+    lost: new LostBoards(watching),
   };
   const scheduler = await startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
   const webhooks = startWebhooks(deps, clock);

@@ -66,8 +66,10 @@ export async function saveProgress(
     { atMs: progress.updated_at_ms, state, data: { error_code, boot_cause, detail } },
     (changed) => changed.where('assignments.id', '=', id),
   );
-  await addOutcomeEvents(trx, { atMs, outcome, data: outcome === 'crashing' ? { crashes, boot_cause } : {} }, (changed) =>
-    changed.where('assignments.id', '=', id),
+  await addOutcomeEvents(
+    trx,
+    { atMs, outcome, data: outcome === 'crashing' ? { crashes, boot_cause } : {} },
+    (changed) => changed.where('assignments.id', '=', id),
   );
   await trx.updateTable('assignments').set(progress).where('id', '=', id).execute();
 }

@@ -181,7 +181,12 @@ export async function countSilence(
 /** Boards of the product that were not given the build and were seen since, and how many of them name a fault of the firmware. */
 export async function countSuspects(
   db: Reader,
-  ask: { readonly product: string; readonly rolloutId: number; readonly seenSinceMs: number; readonly causes: readonly string[] },
+  ask: {
+    readonly product: string;
+    readonly rolloutId: number;
+    readonly seenSinceMs: number;
+    readonly causes: readonly string[];
+  },
 ): Promise<{ readonly boards: number; readonly suspects: number }> {
   const row = await db
     .selectFrom('devices')
@@ -189,7 +194,14 @@ export async function countSuspects(
     .select((e) => [
       e.fn.countAll<number>().as('boards'),
       e.fn
-        .sum<number>(e.case().when('presence.boot_cause', 'in', [...ask.causes]).then(1).else(0).end())
+        .sum<number>(
+          e
+            .case()
+            .when('presence.boot_cause', 'in', [...ask.causes])
+            .then(1)
+            .else(0)
+            .end(),
+        )
         .as('suspects'),
     ])
     .where('devices.product', '=', ask.product)
@@ -212,7 +224,10 @@ export async function countSuspects(
 }
 
 export async function findLastDeviceId(db: Reader): Promise<number> {
-  const { id } = await db.selectFrom('devices').select((e) => e.fn.max('id').as('id')).executeTakeFirstOrThrow();
+  const { id } = await db
+    .selectFrom('devices')
+    .select((e) => e.fn.max('id').as('id'))
+    .executeTakeFirstOrThrow();
   return id ?? 0;
 }
 

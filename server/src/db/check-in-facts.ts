@@ -120,7 +120,12 @@ const ATTEMPT_COLUMNS = [
 const NOTHING = '[]';
 
 const STATEMENTS: Readonly<Record<Dialect, string>> = {
-  sqlite: statementFor({ parameter: '?', list: (item) => `json_group_array(${item})`, object: 'json_object', text: '' }),
+  sqlite: statementFor({
+    parameter: '?',
+    list: (item) => `json_group_array(${item})`,
+    object: 'json_object',
+    text: '',
+  }),
   postgres: statementFor({
     parameter: '$1',
     list: (item) => `coalesce(json_agg(${item})::text, '${NOTHING}')`,

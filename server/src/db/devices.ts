@@ -171,6 +171,17 @@ export async function countVersions(
     .execute();
 }
 
+/** When the first board of the product was seen, and whether any of them is a real one. */
+export async function findVoters(
+  db: Reader,
+  product: string,
+): Promise<{ readonly firstSeenAtMs: number | undefined; readonly hasReal: boolean }> {
+  const ofProduct = db.selectFrom('devices').where('product', '=', product);
+  const { first } = await ofProduct.select((e) => e.fn.min('first_seen_at_ms').as('first')).executeTakeFirstOrThrow();
+  const real = await ofProduct.select('id').where('is_simulated', '=', 0).limit(1).executeTakeFirst();
+  return { firstSeenAtMs: first ?? undefined, hasReal: real !== undefined };
+}
+
 /** Every version that a device of the product runs, as it says it. */
 export async function listRunVersions(db: Reader, product: string): Promise<readonly string[]> {
   const rows = await db

@@ -70,10 +70,8 @@ export async function addAssignmentEvents(
   pick: (assignments: Assignments) => Assignments,
 ): Promise<void> {
   const { atMs, state, isNew = false, data = {} } = event;
-  await insertEvents(
-    trx,
-    { atMs, type: `assignment.${state}`, data, isNew },
-    (assignments) => (isNew ? pick(assignments) : pick(assignments).where('assignments.state', '<>', state)),
+  await insertEvents(trx, { atMs, type: `assignment.${state}`, data, isNew }, (assignments) =>
+    isNew ? pick(assignments) : pick(assignments).where('assignments.state', '<>', state),
   );
 }
 

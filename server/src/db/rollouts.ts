@@ -1,7 +1,6 @@
 // Rollouts and their stages.
 
 import type { Insertable, Selectable } from 'kysely';
-import { sql } from 'kysely';
 import { assertNever } from '#protocol/errors.ts';
 import type { EventType } from '#protocol/events.ts';
 import { IS_IN_FLIGHT } from './assignments.ts';
@@ -61,6 +60,54 @@ export async function listOpenRollouts(db: Reader): Promise<readonly Rollout[]> 
     .orderBy('rollouts.id')
     .limit(100)
     .execute();
+}
+
+/** Rollouts whose gates are judged: those that run, and complete ones until their watch ends. Behind `afterId`. */
+export async function listWatched(
+  db: Reader,
+  nowMs: number,
+  page: { readonly afterId: number; readonly limit: number },
+): Promise<readonly Rollout[]> {
+  return withVersion(db)
+    .where((e) =>
+      e.or([
+        e('rollouts.status', '=', 'running'),
+        e.and([e('rollouts.status', '=', 'complete'), e('rollouts.watch_until_ms', '>', nowMs)]),
+      ]),
+    )
+    .where('rollouts.id', '>', page.afterId)
+    .orderBy('rollouts.id')
+    .limit(page.limit)
+    .execute();
+}
+
+/** Rollouts whose boards are watched: also while a person or a gate holds the offers. */
+export async function listWatchedIds(db: Reader, nowMs: number): Promise<readonly number[]> {
+  const rows = await db
+    .selectFrom('rollouts')
+    .select('id')
+    .where((e) =>
+      e.or([
+        e('status', 'in', ['running', 'paused', 'halted', 'regressed']),
+        e.and([e('status', '=', 'complete'), e('watch_until_ms', '>', nowMs)]),
+      ]),
+    )
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** Complete rollouts whose watch is over. */
+export async function listToEndWatch(db: Reader, nowMs: number): Promise<readonly { readonly id: number }[]> {
+  return db
+    .selectFrom('rollouts')
+    .select('id')
+    .where('status', '=', 'complete')
+    .where('watch_until_ms', '<=', nowMs)
+    .execute();
+}
+
+export async function endWatch(trx: Trx, id: number): Promise<void> {
+  await trx.updateTable('rollouts').set({ watch_until_ms: null }).where('id', '=', id).execute();
 }
 
 /** Rollouts that run or are complete, and of which a device holds an open offer. */
@@ -145,6 +192,11 @@ export async function saveRollout(
       | 'halted_reason'
       | 'reverted_at_ms'
       | 'resumed_at_ms'
+      | 'watch_until_ms'
+      | 'regressed_at_ms'
+      | 'regressed_reason'
+      | 'counts_before_ms'
+      | 'counts_simulated'
     >
   >,
   by: ChangedBy,
@@ -216,17 +268,6 @@ export async function openStage(trx: Trx, rolloutId: number, name: Stage['name']
   await trx.updateTable('device_labels').set({ put_at_ms: nowMs }).where('put_at_ms', '>', nowMs).execute();
 }
 
-/** `isReached` false: as many are not confirmed any more, since more are about. */
-export async function saveSampleReached(trx: Trx, stageId: number, isReached: boolean, nowMs: number): Promise<void> {
-  const changed = await trx
-    .updateTable('stages')
-    .set({ sample_reached_at_ms: isReached ? nowMs : null })
-    .where('id', '=', stageId)
-    .returningAll()
-    .execute();
-  await addStageEvents(trx, isReached ? 'stage.sample_reached' : 'stage.sample_lost', changed, nowMs);
-}
-
 export async function closeOpenStages(trx: Trx, rolloutId: number, nowMs: number): Promise<void> {
   const closed = await trx
     .updateTable('stages')
@@ -287,39 +328,6 @@ export function labelled(db: Reader, stage: Labelled) {
       .where('labels.name', '=', stage.label)
       .where('device_labels.put_at_ms', '<=', stage.labelledUntilMs),
   );
-}
-
-export interface StateCount {
-  readonly stage_id: number;
-  readonly state: import('#engine/facts/model.ts').AssignmentState;
-  readonly is_silent: number;
-  readonly count: number;
-}
-
-/** The latest assignment of each device in a rollout, counted by stage, state and whether the device is silent. */
-export async function countStates(
-  db: Reader,
-  rolloutId: number,
-  silentBeforeMs: number,
-): Promise<readonly StateCount[]> {
-  return db
-    .selectFrom('assignments')
-    .innerJoin('presence', 'presence.device_id', 'assignments.device_id')
-    .select((e) => [
-      'assignments.stage_id',
-      'assignments.state',
-      sql<number>`case when presence.last_seen_at_ms < ${silentBeforeMs} then 1 else 0 end`.as('is_silent'),
-      e.fn.countAll<number>().as('count'),
-    ])
-    .where('assignments.id', 'in', (nested) =>
-      nested
-        .selectFrom('assignments as latest')
-        .select((e) => e.fn.max('latest.id').as('id'))
-        .where('latest.rollout_id', '=', rolloutId)
-        .groupBy('latest.device_id'),
-    )
-    .groupBy(['assignments.stage_id', 'assignments.state', sql`3`])
-    .execute();
 }
 
 /** Before the first stage has opened: it and every other stage for the label of the pilot are for this label instead. */

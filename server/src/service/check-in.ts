@@ -103,8 +103,7 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const view = await deps.catalog.within(trx);
   const plan = await planFor(trx, known, facts, view, nowMs);
   const assignmentId = await savePlan(trx, { id: deviceId, row: facts.device }, plan, known, nowMs);
-  for (const { watch, rolloutId } of plan.changed)
-    if (isBad(watch)) await haltIfFailed(deps, trx, rolloutId, nowMs);
+  for (const { watch, rolloutId } of plan.changed) if (isBad(watch)) await haltIfFailed(deps, trx, rolloutId, nowMs);
   await setDeviceStatus(trx, deviceId, plan.status);
   return {
     answer: answer(deps, { product: known.product, plan, view, labels: facts.labels, assignmentId, nowMs }),
@@ -180,7 +179,9 @@ async function offer(
 
 /** What may be one too many for the gate of its stage. */
 function isBad({ fault, crashedAtMs, healthyAtMs }: Watch): boolean {
-  return fault !== undefined || (crashedAtMs !== undefined && !((healthyAtMs ?? Number.NEGATIVE_INFINITY) > crashedAtMs));
+  return (
+    fault !== undefined || (crashedAtMs !== undefined && !((healthyAtMs ?? Number.NEGATIVE_INFINITY) > crashedAtMs))
+  );
 }
 
 async function planFor(
@@ -330,13 +331,17 @@ function toInstallWindow({ fromMinute, durationMin, utcOffsetMin }: InstallWindo
 }
 
 /** With jitter, so that a fleet does not poll in step. */
-function jitteredIntervalS({ settings, random }: Deps, { plan: { decision }, view, product, nowMs }: Outcome): number {
+function jitteredIntervalS(
+  { settings, random }: Deps,
+  { plan: { decision, soakMs }, view, product, nowMs }: Outcome,
+): number {
   const jitterS = settings.pollIntervalS * settings.pollJitter * (2 * random() - 1);
   const intervalS = pollIntervalS(decision, {
     intervalS: settings.pollIntervalS + jitterS,
     spreadS: Math.abs(jitterS),
     hasOpenRollout: view.openRolloutsOf(product).length > 0,
     nowMs,
+    soakMs,
   });
   return Math.max(MIN_POLL_INTERVAL_S, Math.min(MAX_POLL_INTERVAL_S, Math.round(intervalS)));
 }

@@ -51,6 +51,7 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
         target_label: pilotLabel,
         status: 'draft',
         plan: plan.name,
+        watch_s: plan.watch_s ?? null,
         seed: Math.floor(deps.random() * 2 ** 32),
         stage: null,
         created_at_ms: nowMs,

@@ -1,11 +1,14 @@
 // What every use case needs, built once by `main.ts` and passed as first argument.
 
 import type { Logger } from 'pino';
+import type { Absence } from '#engine/facts/absence.ts';
 import type { Plan } from '#protocol/plan.ts';
 import type { Database } from '#server/db/database.ts';
 import type { DiskStore } from '#server/storage/disk-store.ts';
 import type { Catalog } from './catalog.ts';
+import type { LostBoards } from './lost-boards.ts';
 import type { PresenceBuffer } from './presence.ts';
+import type { WaitingBoards } from './waiting-boards.ts';
 import type { Webhook } from './webhooks.ts';
 
 export interface Settings {
@@ -22,11 +25,18 @@ export interface Settings {
   readonly maxDownloads: number;
 }
 
+/** What those need that look at boards by themselves. */
+export type WatchDeps = Pick<Deps, 'database' | 'catalog' | 'settings' | 'absences'>;
+
 export interface Deps {
   readonly database: Database;
   readonly catalog: Catalog;
   readonly presence: PresenceBuffer;
   readonly store: DiskStore;
+  /** Times in which no server was there. */
+  readonly absences: { readonly recent: () => readonly Absence[] };
+  readonly waiting: WaitingBoards;
+  readonly lost: LostBoards;
   readonly settings: Settings;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */

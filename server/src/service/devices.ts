@@ -185,6 +185,19 @@ export function silentBeforeMs(settings: Settings, nowMs: number): number {
   return nowMs - SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000;
 }
 
+/** The same as a span, in milliseconds. */
+export function defaultLimitMs(settings: Settings): number {
+  return SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000;
+}
+
+export function isSilentRow(
+  { settings }: Pick<Deps, 'settings'>,
+  row: { readonly last_seen_at_ms: number },
+  nowMs: number,
+): boolean {
+  return row.last_seen_at_ms < silentBeforeMs(settings, nowMs);
+}
+
 export function unknownDevice(mac: string): OtterError {
   return new OtterError(
     'device_unknown',

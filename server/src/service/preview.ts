@@ -15,7 +15,8 @@ import {
 import { findRollout, listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
 import { causeOfEnd, historyOf } from '#engine/assignment/assignment.ts';
 import type { Course } from '#engine/decision/course.ts';
-import type { BuildHistory } from '#engine/facts/model.ts';
+import type { BuildHistory, DeviceFacts } from '#engine/facts/model.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
 import { type Preview, previewOf } from '#engine/decision/preview.ts';
 import { RULES } from '#engine/decision/rules.ts';
 import { stableFor } from '#engine/decision/target.ts';
@@ -39,7 +40,7 @@ export async function previewRollout(deps: Deps, name: string, nowMs: number): P
   const leftOut = new Map<string, Count>();
   let total = 0;
   let outside = 0;
-  for await (const page of judge(deps, subject, 0)) {
+  for await (const page of walkDevices(deps.database.read, subject, 0)) {
     for (const { device, labels, preview } of page) {
       total += 1;
       for (const stage of stages) if (stage.label === GENERAL_LABEL || labels.includes(stage.label)) stage.wearing += 1;
@@ -99,7 +100,7 @@ export async function getPreviewDevices(
     );
   const items: string[] = [];
   let last = afterId;
-  for await (const page of judge(deps, subject, afterId)) {
+  for await (const page of walkDevices(deps.database.read, subject, afterId)) {
     for (const { device, preview } of page) {
       if (preview.kind !== 'taken' || preview.stage !== wanted) continue;
       if (items.length === limit) return { items, next_cursor: String(last) };
@@ -110,7 +111,7 @@ export async function getPreviewDevices(
   return { items, next_cursor: null };
 }
 
-interface Subject {
+export interface Subject {
   readonly row: Rollout;
   readonly stages: readonly Stage[];
   readonly course: Course;
@@ -129,24 +130,34 @@ async function findSubject(deps: Deps, name: string): Promise<Subject> {
       `rollout ${name} is ${row.status}: nothing is to come of it`,
       `see what became of it: otter rollout show ${name}`,
     );
-  const view = await deps.catalog.current();
+  return subjectOf(deps, read, row);
+}
+
+/** The rollout with what the rules are asked with. */
+export async function subjectOf(deps: Pick<Deps, 'catalog'>, db: Reader, row: Rollout): Promise<Subject> {
+  const view = isTrx(db) ? await deps.catalog.within(db) : await deps.catalog.current();
   const firmware = view.findFirmware(row.product, row.version);
   if (firmware === undefined) throw new Error('a rollout without firmware');
   // A draft is started only when its firmware is ready for the pilot, and its start ends a way back from that firmware.
   const assumed = row.status === 'draft' ? { ...firmware, pilotReady: true, reverted: false } : firmware;
-  const stages = await listStages(read, [row.id]);
+  const stages = await listStages(db, [row.id]);
   return { row, stages, course: courseOf(row, stages, assumed), view };
 }
 
-interface Judged {
+function isTrx(db: Reader): db is Trx {
+  return db.isTransaction;
+}
+
+export interface Judged {
   readonly device: PagedDevice;
+  readonly facts: DeviceFacts;
   readonly labels: readonly string[];
   readonly preview: Preview;
 }
 
 /** Every device of the product behind that key, a page at a time; other requests have their turn in between. */
-async function* judge(
-  { database: { read } }: Deps,
+export async function* walkDevices(
+  read: Reader,
   { row, course, view }: Subject,
   behindId: number,
 ): AsyncGenerator<readonly Judged[]> {
@@ -168,7 +179,7 @@ async function* judge(
         steppingStones: view.steppingStonesOf(device.product),
         historyOf: (firmwareId: number) => historyOn(failed.get(device.id) ?? [], firmwareId),
       };
-      return { device, labels: worn.map((label) => label.name), preview: previewOf(course, facts) };
+      return { device, facts: known, labels: worn.map((label) => label.name), preview: previewOf(course, facts) };
     });
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
@@ -236,7 +247,8 @@ function add(count: Count, mac: string): void {
   if (count.examples.length < MAX_EXAMPLES) count.examples.push(mac);
 }
 
-function textOf(reason: string): string {
+/** A rule that leaves a device out, as a sentence. */
+export function textOf(reason: string): string {
   if (reason === 'other_rollout') return 'another open rollout, which was started later, has the device in its plan';
   return RULES.find(({ id }) => id === reason)?.when ?? reason;
 }

@@ -3,13 +3,14 @@
 
 import type { ReportStatus, ReportStatusAnswer } from '#protocol/device-api.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { addReport, findLatestAssignmentId, lockAssignment, saveProgress } from '#server/db/assignments.ts';
+import { addReport, findLatestAssignmentId, lockAssignment, saveProgress, saveTaken } from '#server/db/assignments.ts';
 import { setDeviceStatus } from '#server/db/devices.ts';
-import { afterReport, hasFailed, isOpenState } from '#engine/assignment/assignment.ts';
+import { watchProgress } from '#engine/outcome/watch.ts';
+import { afterReport, isOpenState } from '#engine/assignment/assignment.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { DeviceStatus } from '#engine/decision/plan-check-in.ts';
 import type { Deps } from './deps.ts';
-import { progressColumns, progressOf } from './device-facts.ts';
+import { progressColumns, progressOf, watchColumns, watchOf } from './device-facts.ts';
 import { haltIfFailed } from './gates.ts';
 
 export interface Report {
@@ -44,14 +45,24 @@ export async function report(deps: Deps, request: Report, nowMs: number): Promis
     });
     if (!isNew) return { state: assignment.state, duplicate: true };
     const progress = afterReport(progressOf(assignment), request);
+    const before = progressOf(assignment);
+    const watch = watchProgress(
+      watchOf(assignment),
+      { before, after: progress, downloads: assignment.downloads },
+      nowMs,
+    );
+    const updatedAtMs = progress.state === assignment.state ? assignment.updated_at_ms : nowMs;
     await saveProgress(
       trx,
       assignment.id,
-      progressColumns(progress, progress.state === assignment.state ? assignment.updated_at_ms : nowMs),
+      { ...progressColumns(progress, updatedAtMs), ...watchColumns(watch, progress) },
+      nowMs,
     );
+    if (progress.state === 'confirmed' && assignment.state !== 'confirmed')
+      await saveTaken(trx, assignment.device_id, assignment.id);
     const isLatest = (await findLatestAssignmentId(trx, assignment.device_id)) === assignment.id;
     if (isLatest) await setDeviceStatus(trx, assignment.device_id, statusAfter(progress.state));
-    if (progress.state !== assignment.state && hasFailed(progress.state))
+    if (watch.fault !== undefined && (progress.state !== assignment.state || watch.fault !== assignment.fault))
       await haltIfFailed(deps, trx, assignment.rollout_id, nowMs);
     return { state: progress.state, duplicate: false };
   });

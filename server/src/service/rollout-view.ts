@@ -1,25 +1,19 @@
-// A rollout with the adoption of its stages, as operators see it.
+// A rollout with what became of the boards of its stages, as operators see it.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Value } from 'typebox/value';
 import type { Rollout } from '#protocol/admin-api.ts';
 import { PlanWindow } from '#protocol/plan.ts';
-import { GENERAL_LABEL } from '#protocol/words.ts';
-import {
-  countLabelled,
-  countStates,
-  listLabelledMacs,
-  listStages,
-  type Rollout as RolloutRow,
-  type Stage,
-} from '#server/db/rollouts.ts';
-import type { Reader, Trx } from '#server/db/schema.ts';
 import { isOpen } from '#engine/stage/advance.ts';
-import { adoptionOf } from '#engine/stage/adoption.ts';
-import { isWithinPercentage } from '#engine/facts/bucket.ts';
+import { columnsOf } from '#engine/stage/counts.ts';
+import { countBoards, type StageGroup } from '#server/db/board-counts.ts';
+import { listStages, type Rollout as RolloutRow, type Stage } from '#server/db/rollouts.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
-import { silentBeforeMs } from './devices.ts';
 import { toInstant, toInstantOrNull } from './instant.ts';
-import { gateOf, judgeRollout } from './stage-tally.ts';
+import { gateOf, judge, type JudgedRollout } from './judge-rollout.ts';
+import { textOf } from './preview.ts';
+import type { Waiting } from './waiting-boards.ts';
 
 export async function viewRollouts(
   deps: Deps,
@@ -34,7 +28,13 @@ export async function viewRollouts(
     ),
     ({ rollout_id }) => rollout_id,
   );
-  return Promise.all(rows.map(async (row) => viewRollout(deps, db, row, stages.get(row.id) ?? [], nowMs)));
+  const views: Rollout[] = [];
+  // One after the other: each is some reading, and check-ins have their turn in between.
+  for (const row of rows) {
+    views.push(await viewRollout(deps, db, row, stages.get(row.id) ?? [], nowMs));
+    await nextTurn();
+  }
+  return views;
 }
 
 async function viewRollout(
@@ -44,27 +44,10 @@ async function viewRollout(
   stages: readonly Stage[],
   nowMs: number,
 ): Promise<Rollout> {
-  const counts = await countStates(db, row.id, silentBeforeMs(deps.settings, nowMs));
-  const judged = isOpen(row.status) ? await judgeRollout(deps.settings, db, row, nowMs) : undefined;
-  const views = stages.map(async (stage) => {
-    const ofStage = counts
-      .filter(({ stage_id }) => stage_id === stage.id)
-      .map((count) => ({ state: count.state, isSilent: count.is_silent === 1, devices: count.count }));
-    return {
-      stage: stage.name,
-      label: stage.label,
-      percentage: stage.percentage,
-      promotion: stage.promotion,
-      gate: gateOf(stage) ?? null,
-      window: windowOf(stage) ?? null,
-      max_in_flight: stage.max_in_flight,
-      max_offers_per_minute: stage.max_offers_per_minute,
-      verdict: judged?.stage.id === stage.id ? { state: judged.verdict.state, text: judged.verdict.text } : null,
-      opened_at: toInstantOrNull(stage.opened_at_ms),
-      closed_at: toInstantOrNull(stage.closed_at_ms),
-      adoption: adoptionOf(await targeted(db, row, stage, nowMs), ofStage),
-    };
-  });
+  const isLive = isOpen(row.status) || row.status === 'regressed' || isWatched(row, nowMs);
+  const judged = isLive ? await judge(deps, db, row, nowMs) : undefined;
+  const groups = judged?.stages.flatMap((stage) => stage.groups) ?? (await countBoards(db, row.id));
+  const waiting = isLive || row.status === 'draft' ? await deps.waiting.count(row, nowMs) : NOBODY_WAITS;
   return {
     name: row.name,
     product: row.product,
@@ -80,10 +63,56 @@ async function viewRollout(
     ended_reason: row.ended_reason,
     halted_at: toInstantOrNull(row.halted_at_ms),
     halted_reason: row.halted_reason,
+    watched_until: isWatched(row, nowMs) ? toInstantOrNull(row.watch_until_ms) : null,
+    regressed_at: toInstantOrNull(row.regressed_at_ms),
+    regressed_reason: row.regressed_reason,
     reverted_at: toInstantOrNull(row.reverted_at_ms),
     reverts_to: row.reverted_at_ms === null ? null : await priorStableOf(deps, db, row),
-    stages: await Promise.all(views),
+    left_out: waiting.leftOut.map(({ reason, devices, examples }) => ({
+      reason,
+      text: textOf(reason),
+      devices,
+      examples: [...examples],
+    })),
+    stages: stages.map((stage) => viewStage(stage, { judged, groups, waiting })),
   };
+}
+
+interface Found {
+  readonly judged: JudgedRollout | undefined;
+  readonly groups: readonly StageGroup[];
+  readonly waiting: Waiting;
+}
+
+function viewStage(stage: Stage, { judged, groups, waiting }: Found): Rollout['stages'][number] {
+  const verdict = judged?.verdicts.get(stage.name);
+  const asleep = judged?.stages.find(({ name }) => name === stage.name)?.tally.asleep ?? 0;
+  const waits = waiting.byStage.get(stage.name) ?? { counted: 0, uncounted: 0 };
+  const columns = columnsOf(
+    groups.filter(({ stageId }) => stageId === stage.id),
+    waits.counted,
+  );
+  return {
+    stage: stage.name,
+    label: stage.label,
+    percentage: stage.percentage,
+    promotion: stage.promotion,
+    gate: gateOf(stage) ?? null,
+    window: windowOf(stage) ?? null,
+    max_in_flight: stage.max_in_flight,
+    max_offers_per_minute: stage.max_offers_per_minute,
+    verdict: verdict === undefined ? null : { state: verdict.state, text: verdict.text },
+    opened_at: toInstantOrNull(stage.opened_at_ms),
+    closed_at: toInstantOrNull(stage.closed_at_ms),
+    outcomes: { ...columns, uncounted: columns.uncounted + waits.uncounted, asleep },
+  };
+}
+
+const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [] };
+
+/** Complete, and its boards are still looked at. */
+export function isWatched({ status, watch_until_ms }: RolloutRow, nowMs: number): boolean {
+  return status === 'complete' && watch_until_ms !== null && nowMs < watch_until_ms;
 }
 
 export function windowOf({ window }: Stage): PlanWindow | undefined {
@@ -99,17 +128,4 @@ async function priorStableOf(deps: Deps, db: Reader, row: RolloutRow): Promise<s
 
 function isTrx(db: Reader): db is Trx {
   return db.isTransaction;
-}
-
-/** A stage that is not open yet is counted as if it opened now. */
-async function targeted(db: Reader, row: RolloutRow, stage: Stage, nowMs: number): Promise<number> {
-  const who = {
-    label: stage.label,
-    product: row.product,
-    isGeneral: stage.label === GENERAL_LABEL,
-    labelledUntilMs: stage.opened_at_ms ?? nowMs,
-  };
-  if (stage.percentage >= 100) return countLabelled(db, who);
-  const macs = await listLabelledMacs(db, who);
-  return macs.filter((mac) => isWithinPercentage(row.seed, mac, stage.percentage)).length;
 }

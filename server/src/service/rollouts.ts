@@ -19,6 +19,9 @@ import {
   saveRollout,
   type Stage,
 } from '#server/db/rollouts.ts';
+import { findVoters } from '#server/db/devices.ts';
+import { countsBeforeMs } from '#engine/outcome/vote.ts';
+import { DEFAULT_WATCH_S } from '#protocol/limits.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { advance, type RolloutCommand, type RolloutState } from '#engine/stage/advance.ts';
 import type { Deps } from './deps.ts';
@@ -27,7 +30,6 @@ import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
 import { findOverlaps, type Overlap } from './overlap.ts';
 import { refusePilotLabel, relabel } from './pilot-label.ts';
 import { viewRollouts } from './rollout-view.ts';
-import { gateOf } from './stage-tally.ts';
 
 /** Who asks, and why, for the audit. */
 export interface Command {
@@ -38,7 +40,9 @@ export interface Command {
   readonly pilotLabel?: string | undefined;
   /** Starts although another open rollout wants the same devices: that one ends for them. */
   readonly supersede?: boolean | undefined;
-  /** Aborts with the way back: devices that run the build are offered the prior stable one. */
+  /** The stage that a promotion means; undefined: the one that is open. */
+  readonly from?: string | undefined;
+  /** Aborts or halts with the way back: devices that run the build are offered the prior stable one. */
   readonly revert?: boolean | undefined;
 }
 
@@ -67,16 +71,16 @@ export async function getRollout(deps: Deps, name: string, nowMs: number): Promi
 /** Moves a rollout. Throws `rollout_unknown`, `invalid_transition`, and at start `not_pilot_ready`, `firmware_blocked`, `rollout_conflict`. */
 export async function commandRollout(deps: Deps, name: string, command: Command, nowMs: number): Promise<Rollout> {
   await deps.presence.flush();
-  return deps.database.write(async (trx) => {
-    await moveRollout(trx, name, command, nowMs);
-    return viewOne(deps, trx, name, nowMs);
-  });
+  await deps.database.write(async (trx) => moveRollout(trx, name, command, nowMs));
+  // Behind the transaction: to look at every board would keep all check-ins waiting.
+  return viewOne(deps, deps.database.read, name, nowMs);
 }
 
 /** The same inside the transaction of a caller (a scheduled run). */
-export async function moveRollout(trx: Trx, name: string, request: Command, nowMs: number): Promise<void> {
+export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs: number): Promise<void> {
   await raiseRevision(trx);
   const row = await getRow(trx, name);
+  const request = { ...asked, revert: await mayRevert(trx, row, asked) };
   const stages = await listStages(trx, [row.id]);
   const names = stages.map((stage) => stage.name);
   const moved = advance({ status: row.status, stage: row.stage ?? undefined }, request.command, names);
@@ -88,8 +92,9 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
     );
   if (request.pilotLabel !== undefined) refusePilotLabel(stages, request.pilotLabel);
   const overlaps = request.command === 'start' ? await checkStart(trx, row, stages, request) : [];
-  if (row.status === 'halted' && request.command === 'resume') refuseWithoutReason(row, request);
-  if (request.revert === true) await refuseRevert(trx, row);
+  if (row.status === 'halted' && request.command === 'resume') refuseWithoutReason(row, row.halted_reason, request);
+  if (request.command === 'keep') refuseWithoutReason(row, row.regressed_reason, request);
+  if (request.revert === true && request.command !== 'halt') await refuseRevert(trx, row);
   for (const { rollout } of overlaps.filter(({ isWhole }) => isWhole))
     await moveRollout(
       trx,
@@ -102,7 +107,7 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
     await addLabel(trx, { name: request.pilotLabel, description: 'stage of a rollout', nowMs });
     await setPilotLabel(trx, row, request.pilotLabel);
   }
-  await saveMove(trx, row, { ...request, revert: reverts(request, stages) }, moved.next, nowMs);
+  await saveMove(trx, row, request, moved.next, nowMs);
   await addAudit(trx, {
     atMs: nowMs,
     actor: request.actor,
@@ -113,7 +118,7 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
       to: moved.next,
       ...(request.reason === undefined ? {} : { reason: request.reason }),
       ...(overlaps.length === 0 ? {} : { supersedes: overlaps.map(({ rollout }) => rollout.name) }),
-      ...(reverts(request, stages) ? { revert: true } : {}),
+      ...(request.revert === true ? { revert: true } : {}),
     },
   });
 }
@@ -126,16 +131,19 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
   if (changesStage && stage !== undefined) await openStage(trx, row.id, stage, nowMs);
   const open = (await listStages(trx, [row.id])).find(({ name }) => name === stage);
   if (status === 'aborted') await supersedeOpen(trx, row.id, nowMs);
-  // Whoever resumes has seen the failures so far. Marked one by one: a time would be wrong when the clock is moved.
-  if (row.status === 'halted' && status === 'running') await acknowledgeFailed(trx, row.id);
+  // Whoever resumes or keeps has seen the failures so far. Marked one by one: a time would be wrong when the clock is moved.
+  if ((row.status === 'halted' && status === 'running') || request.command === 'keep')
+    await acknowledgeFailed(trx, row.id);
   const change = {
     status,
     stage: stage ?? null,
     target_label: open?.label ?? row.target_label,
     started_at_ms: row.started_at_ms ?? (status === 'running' ? nowMs : null),
-    ended_at_ms: ends ? nowMs : null,
-    ended_reason: ends ? (request.reason ?? null) : null,
+    ended_at_ms: row.ended_at_ms ?? (ends ? nowMs : null),
+    ended_reason: ends && request.command !== 'keep' ? (request.reason ?? null) : row.ended_reason,
     ...haltOf(row, request, status, nowMs),
+    ...watchOf(row, request, status, nowMs),
+    ...(request.command === 'start' ? await votesOf(trx, row, nowMs) : {}),
     ...(request.revert === true ? { reverted_at_ms: nowMs } : {}),
   };
   await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
@@ -154,18 +162,30 @@ function haltOf(row: RolloutRow, request: Command, status: RolloutRow['status'],
   };
 }
 
-/** A person says it with the abort, the gate of the open stage for a halt. */
-function reverts({ command, revert }: Command, stages: readonly Stage[]): boolean {
-  if (command !== 'halt') return revert === true;
-  const open = stages.findLast(({ opened_at_ms }) => opened_at_ms !== null);
-  return open !== undefined && gateOf(open)?.on_halt === 'revert';
+/** A rollout that completes is watched; one that is kept, for what was left of its watch. */
+function watchOf(
+  row: RolloutRow,
+  { command, reason }: Command,
+  status: RolloutRow['status'],
+  nowMs: number,
+): Partial<RolloutRow> {
+  if (command === 'regress') return { regressed_at_ms: nowMs, regressed_reason: reason ?? null };
+  if (command === 'keep') return { regressed_at_ms: null, regressed_reason: null };
+  if (command !== 'promote' || status !== 'complete') return {};
+  return { watch_until_ms: nowMs + (row.watch_s ?? DEFAULT_WATCH_S) * 1000 };
 }
 
-function refuseWithoutReason(row: RolloutRow, request: Command): void {
+/** Whose boards count in its gates, as it stands when it starts. */
+async function votesOf(trx: Trx, row: RolloutRow, nowMs: number): Promise<Partial<RolloutRow>> {
+  const { firstSeenAtMs, hasReal } = await findVoters(trx, row.product);
+  return { counts_before_ms: countsBeforeMs(firstSeenAtMs, nowMs), counts_simulated: hasReal ? 0 : 1 };
+}
+
+function refuseWithoutReason(row: RolloutRow, why: string | null, request: Command): void {
   if (request.reason !== undefined && request.reason.trim() !== '') return;
   throw new OtterError(
     'reason_missing',
-    `rollout ${row.name} is halted: ${row.halted_reason ?? ''}`,
+    `rollout ${row.name} is ${row.status}: ${why ?? ''}`,
     'say why it may go on all the same: the failures seen so far do not count any more then',
   );
 }
@@ -197,6 +217,12 @@ async function checkStart(
     );
   }
   return overlaps;
+}
+
+/** A gate that takes a build back leaves it where it is stable by another rollout: then it is what boards go back to. */
+async function mayRevert(trx: Trx, row: RolloutRow, { command, revert }: Command): Promise<boolean> {
+  if (revert !== true) return false;
+  return command !== 'halt' || (await findCompleted(trx, row.firmware_id)) === undefined;
 }
 
 async function refuseRevert(trx: Trx, row: RolloutRow): Promise<void> {

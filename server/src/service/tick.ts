@@ -10,7 +10,7 @@ import { judgeDueRun } from '#engine/schedule/due-run.ts';
 import { endOverdue } from './deadlines.ts';
 import type { Deps } from './deps.ts';
 import { forgetOldEvents } from './events.ts';
-import { tendRollouts } from './gates.ts';
+import { judgeRollouts } from './gates.ts';
 import { toInstant } from './instant.ts';
 import { moveRollout } from './rollouts.ts';
 import { getRow, viewSchedule } from './schedules.ts';
@@ -27,7 +27,8 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
     if (isMine) done.push(schedule.name);
   }
   await endOverdue(deps, nowMs);
-  await tendRollouts(deps, nowMs);
+  await deps.lost.look(nowMs);
+  await judgeRollouts(deps, nowMs);
   await forgetOldEvents(deps, nowMs);
   return done;
 }

@@ -1,0 +1,61 @@
+// Finds boards that were given a build and then fell silent: nobody else looks at a board that does not speak. Each is marked
+// as lost with what it was in the middle of; the first check-in of one that comes back takes the mark away.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { findLastDeviceId, listNewlyLost } from '#server/db/board-counts.ts';
+import { findAssignment, saveProgress } from '#server/db/assignments.ts';
+import { listWatchedIds } from '#server/db/rollouts.ts';
+import type { Trx } from '#server/db/schema.ts';
+import type { WatchDeps } from './deps.ts';
+import { progressColumns, progressOf, watchColumns, watchOf } from './device-facts.ts';
+import { defaultLimitMs } from './devices.ts';
+
+const RANGE = 5_000;
+const MARKED_AT_ONCE = 100;
+/** Looks again after so many times as long as the last look took: of a small fleet, with every tick. */
+const REST_FACTOR = 20;
+
+export class LostBoards {
+  readonly #deps: WatchDeps;
+  #nextLookMs = 0;
+
+  constructor(deps: WatchDeps) {
+    this.#deps = deps;
+  }
+
+  async look(nowMs: number): Promise<void> {
+    const startMs = performance.now();
+    if (startMs < this.#nextLookMs) return;
+    const rolloutIds = await listWatchedIds(this.#deps.database.read, nowMs);
+    if (rolloutIds.length > 0) await this.#lookAt(rolloutIds, nowMs);
+    this.#nextLookMs = performance.now() + REST_FACTOR * (performance.now() - startMs);
+  }
+
+  async #lookAt(rolloutIds: readonly number[], nowMs: number): Promise<void> {
+    const { database, settings, absences } = this.#deps;
+    const ask = { rolloutIds, defaultLimitMs: defaultLimitMs(settings), absences: absences.recent(), nowMs };
+    const lastId = await findLastDeviceId(database.read);
+    for (let afterId = 0; afterId < lastId; afterId += RANGE) {
+      const lost = await listNewlyLost(database.read, ask, { afterId, untilId: afterId + RANGE });
+      for (let start = 0; start < lost.length; start += MARKED_AT_ONCE)
+        await database.write(async (trx) => {
+          for (const id of lost.slice(start, start + MARKED_AT_ONCE)) await markLost(trx, id, nowMs);
+        });
+      await nextTurn();
+    }
+  }
+}
+
+async function markLost(trx: Trx, id: number, nowMs: number): Promise<void> {
+  const row = await findAssignment(trx, id);
+  // It may have been seen, or ended, since it was looked at.
+  if (row === undefined || row.lost_at_ms !== null || row.is_latest !== 1) return;
+  const progress = progressOf(row);
+  const watch = { ...watchOf(row), lostAtMs: nowMs, isAcknowledged: false };
+  await saveProgress(
+    trx,
+    id,
+    { ...progressColumns(progress, row.updated_at_ms), ...watchColumns(watch, progress) },
+    nowMs,
+  );
+}
