@@ -10,7 +10,7 @@ import { CommandError } from '#cli/exit-code.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
-import { colorStatus, formatAdoption, formatAdoptionLine, nextCommand, revertedLine } from '#cli/rollout-view.ts';
+import { colorStatus, formatProgress, formatProgressLine, nextCommand, revertedLine } from '#cli/rollout-view.ts';
 import { confirm, type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { ROLLOUT_STATUSES, type Rollout } from '#protocol/admin-api.ts';
@@ -52,7 +52,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
           { ...options, sort: options.sort ?? '-created_at' },
           async (query) => session.client.call('listRollouts', { query: { ...query, product, status } }),
           {
-            head: ['rollout', 'product', 'version', 'status', 'stage', 'target', 'confirmed', 'created'],
+            head: ['rollout', 'product', 'version', 'status', 'stage', 'target', 'healthy', 'created'],
             row: (one) => [
               one.name,
               one.product,
@@ -60,7 +60,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
               colorStatus(one.status, session.terminal.colors),
               one.stage ?? '',
               one.target_label,
-              confirmedCount(one),
+              healthyCount(one),
               relativeTime(one.created_at, Date.now()),
             ],
             empty: 'no such rollouts; create one: npx otter rollout create --firmware VERSION',
@@ -77,7 +77,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         if (watch === true) return watchRollout(session, name);
         const found = await session.client.call('getRollout', { params: { name } });
-        session.show(found, () => formatAdoption(found, Date.now(), session.terminal));
+        session.show(found, () => formatProgress(found, Date.now(), session.terminal));
       });
     });
 
@@ -166,7 +166,7 @@ async function watchRollout({ client, terminal, json, signal }: Session, name: s
   for (;;) {
     const rollout = await client.call('getRollout', { params: { name } });
     if (json) draw(JSON.stringify(rollout));
-    else draw(terminal.isLive ? formatAdoption(rollout, Date.now(), terminal) : formatAdoptionLine(rollout));
+    else draw(terminal.isLive ? formatProgress(rollout, Date.now(), terminal) : formatProgressLine(rollout));
     if (rollout.status === 'complete' || rollout.status === 'aborted' || rollout.status === 'halted') return;
     await wait(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => {
       throw CommandError.own('interrupted', `stopped watching; ${name} goes on`, `npx otter rollout show ${name}`);
@@ -174,7 +174,7 @@ async function watchRollout({ client, terminal, json, signal }: Session, name: s
   }
 }
 
-function confirmedCount(rollout: Rollout): string {
-  const adoption = rollout.stages.find((one) => one.stage === rollout.stage)?.adoption;
-  return adoption === undefined ? '' : `${adoption.confirmed} of ${adoption.targeted}`;
+function healthyCount(rollout: Rollout): string {
+  const outcomes = rollout.stages.find((one) => one.stage === rollout.stage)?.outcomes;
+  return outcomes === undefined ? '' : `${outcomes.healthy} of ${outcomes.targeted}`;
 }

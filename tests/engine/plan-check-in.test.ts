@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { type Sighting, startOf } from '#engine/assignment/assignment.ts';
+import { startWatch } from '#engine/outcome/watch.ts';
 import { type Attempt, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import type { AssignmentState, Facts } from '#engine/facts/model.ts';
 import { facts, firmware, imageFor, NOW_MS, rollout, stable } from './sample-facts.ts';
@@ -20,6 +21,13 @@ function attempt(state: AssignmentState, change: Partial<Attempt> = {}): Attempt
     isRollback: false,
     progress: { ...startOf({ leftBefore: false }), state },
     updatedAtMs: EARLIER_MS,
+    watch: {
+      ...startWatch({ fromVersion: '1.0.0', notCounted: undefined, isOnTheWay: false }, undefined),
+      exposedAtMs: state === 'installing' || state === 'trial' ? EARLIER_MS : undefined,
+    },
+    downloads: 0,
+    soakMs: 0,
+    usualCrashesPerHour: undefined,
     ...change,
   };
 }
@@ -33,7 +41,7 @@ const running = (version: string, change: Partial<Sighting> = {}): Sighting => (
   ...change,
 });
 const plan = (of: Facts, attempts: readonly Attempt[], sighting = running(of.device.currentVersion)) =>
-  planCheckIn(of, attempts, sighting, NOW_MS);
+  planCheckIn(of, attempts, { sighting, observation: { crashed: false, isSuspect: false } }, NOW_MS);
 
 describe('a board that is behind', () => {
   test('needs a new assignment when it has none', () => {

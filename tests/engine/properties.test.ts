@@ -298,7 +298,12 @@ test('the same reports in any order leave the same attempts and the same counts'
 
 test('opening a stage takes nobody out of the rollout', () => {
   const share = fc.integer({ min: 1, max: 100 });
-  const stage = fc.record({ label: fc.constantFrom('general', 'pilot', 'shop'), percentage: share });
+  const stage = fc.record({
+    id: fc.constant(1),
+    soakMs: fc.constant(0),
+    label: fc.constantFrom('general', 'pilot', 'shop'),
+    percentage: share,
+  });
   let grown = 0;
   fc.assert(
     fc.property(

@@ -18,6 +18,7 @@ import {
   rollout,
   stable,
   STAGE_OPENED_MS,
+  stage,
 } from './sample-facts.ts';
 
 interface RuleCase {
@@ -67,15 +68,15 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
   },
   percentage_not_reached: {
     decides: [
-      facts({ rollout: rollout('1.1.0', { opened: [{ label: 'general', percentage: PERCENTAGE_BELOW }] }) }),
-      facts({ rollout: rollout('1.1.0', { opened: [{ label: 'general', percentage: Number.NaN }] }) }),
+      facts({ rollout: rollout('1.1.0', { opened: [stage('general', PERCENTAGE_BELOW)] }) }),
+      facts({ rollout: rollout('1.1.0', { opened: [stage('general', Number.NaN)] }) }),
       facts({
-        rollout: pilotRollout('1.1.0', { opened: [{ label: 'pilot', percentage: PERCENTAGE_BELOW }] }),
+        rollout: pilotRollout('1.1.0', { opened: [stage('pilot', PERCENTAGE_BELOW)] }),
         device: { labels: [label('pilot')] },
       }),
     ],
     nearMiss: facts({
-      rollout: rollout('1.1.0', { opened: [{ label: 'general', percentage: PERCENTAGE_BELOW + 1 }] }),
+      rollout: rollout('1.1.0', { opened: [stage('general', PERCENTAGE_BELOW + 1)] }),
     }),
     next: 'update',
   },

@@ -48,10 +48,16 @@ const rolloutIn = (...statuses: readonly RolloutFacts['status'][]): fc.Arbitrary
     stageId: fc.nat(9),
     stage: fc.constantFrom('pilot', 'expand'),
     stageOpenedAtMs: instant,
-    opened: fc.array(fc.record({ label: fc.constantFrom('general', 'general', 'pilot'), percentage }), {
-      minLength: 1,
-      maxLength: 3,
-    }),
+    opened: fc.array(
+      fc.record({
+        id: fc.nat(9),
+        soakMs: fc.constant(0),
+        label: fc.constantFrom('general', 'general', 'pilot'),
+        percentage,
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    votes: fc.constant({ countsBeforeMs: undefined, countsSimulated: true }),
     planned: fc.constant([]),
     pace: fc.record({
       maxInFlight: optional(fc.constantFrom(1, 2)),

@@ -8,6 +8,7 @@ import type {
   ImageFacts,
   LabelOnDevice,
   RolloutFacts,
+  OpenedStage,
 } from '#engine/facts/model.ts';
 import { NO_HISTORY } from '#engine/facts/model.ts';
 
@@ -45,9 +46,14 @@ export function firmware(version: string, change: Partial<FirmwareFacts> = {}): 
   };
 }
 
+/** A stage without a gate. */
+export function stage(name: string, percentage = 100): OpenedStage {
+  return { id: 1, label: name, percentage, soakMs: 0 };
+}
+
 /** Running, open to every device. */
 export function rollout(version: string, change: Partial<RolloutFacts> = {}): RolloutFacts {
-  const opened = change.opened ?? [{ label: 'general', percentage: 100 }];
+  const opened = change.opened ?? [stage('general', 100)];
   return {
     id: 1,
     name: `thermostat-${version}`,
@@ -59,6 +65,7 @@ export function rollout(version: string, change: Partial<RolloutFacts> = {}): Ro
     planned: opened,
     pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
     seed: 0,
+    votes: { countsBeforeMs: undefined, countsSimulated: true },
     firmware: firmware(version),
     ...change,
   };
@@ -66,7 +73,7 @@ export function rollout(version: string, change: Partial<RolloutFacts> = {}): Ro
 
 /** At its pilot stage, for boards that wore the label `pilot` when it opened. */
 export function pilotRollout(version: string, change: Partial<RolloutFacts> = {}): RolloutFacts {
-  return rollout(version, { stageId: 1, stage: 'pilot', opened: [{ label: 'pilot', percentage: 100 }], ...change });
+  return rollout(version, { stageId: 1, stage: 'pilot', opened: [stage('pilot', 100)], ...change });
 }
 
 /** Completed: what late boards follow. */

@@ -49,7 +49,7 @@ describe.each(DIALECTS)('a rollout on %s', (dialect) => {
       reason: 'trial_running',
     });
     const { stages } = await server.admin('getRollout', { params: { name: '1.1.0' } });
-    expect(stages[1]?.adoption).toMatchObject({ targeted: 1, confirmed: 1, trial: 0 });
+    expect(stages[1]?.outcomes).toMatchObject({ targeted: 1, healthy: 1, on_trial: 0 });
   });
 
   test('sends devices home to the prior stable build when the new one is blocked', async () => {

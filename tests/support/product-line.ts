@@ -60,6 +60,13 @@ export class ProductLine {
     return assignment_id;
   }
 
+  /** The same, and the device begins to fetch it, so that it counts in gates. */
+  async take(mac: string, version: string, more: Readonly<Record<string, unknown>> = {}): Promise<number> {
+    const id = await this.offer(mac, version, more);
+    await this.report(mac, id, 0, 'downloading');
+    return id;
+  }
+
   async report(
     mac: string,
     assignmentId: number,
@@ -115,11 +122,11 @@ export class ProductLine {
   }
 
   /** Of one stage of a rollout. */
-  async adoption(version: string, stage: 'pilot' | 'expand'): Promise<Rollout['stages'][number]['adoption']> {
+  async outcomes(version: string, stage: 'pilot' | 'expand'): Promise<Rollout['stages'][number]['outcomes']> {
     const { stages } = await this.rollout(version);
     const found = stages.find((candidate) => candidate.stage === stage);
     if (found === undefined) throw new Error(`rollout ${version} has no stage ${stage}`);
-    return found.adoption;
+    return found.outcomes;
   }
 
   async detail(mac: string): Promise<DeviceDetail> {

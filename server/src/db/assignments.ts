@@ -166,7 +166,17 @@ export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number):
   );
   const { numUpdatedRows } = await trx
     .updateTable('assignments')
-    .set({ state: 'superseded', updated_at_ms: nowMs })
+    .set((e) => ({
+      state: 'superseded',
+      updated_at_ms: nowMs,
+      // What the engine says of one that is superseded and neither lost nor failed.
+      outcome: e
+        .case()
+        .when('outcome', 'in', ['updating', 'on_trial'])
+        .then('waiting' as const)
+        .else(e.ref('outcome'))
+        .end(),
+    }))
     .where('rollout_id', '=', rolloutId)
     .where('state', 'in', OPEN)
     .executeTakeFirstOrThrow();

@@ -1,7 +1,6 @@
 // Assignments whose time is up.
 
 import type { AssignmentState } from '#engine/facts/model.ts';
-import { addAssignmentEvents } from './events.ts';
 import type { Reader, Trx } from './schema.ts';
 
 const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
@@ -59,22 +58,4 @@ export async function bringBack(trx: Trx, rolloutId: number, afterMs: number, no
     .where('state', 'in', OPEN)
     .where('updated_at_ms', '>', afterMs)
     .execute();
-}
-
-/** Resolves with whether it was still as it was read. */
-export async function timeOut(trx: Trx, assignment: OpenAssignment, nowMs: number): Promise<boolean> {
-  await addAssignmentEvents(trx, { atMs: nowMs, state: 'timed_out' }, (silent) =>
-    silent
-      .where('assignments.id', '=', assignment.id)
-      .where('assignments.updated_at_ms', '=', assignment.updated_at_ms)
-      .where('assignments.state', 'in', OPEN),
-  );
-  const { numUpdatedRows } = await trx
-    .updateTable('assignments')
-    .set({ state: 'timed_out', updated_at_ms: nowMs })
-    .where('id', '=', assignment.id)
-    .where('updated_at_ms', '=', assignment.updated_at_ms)
-    .where('state', 'in', OPEN)
-    .executeTakeFirstOrThrow();
-  return numUpdatedRows > 0n;
 }

@@ -32,7 +32,7 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
   const stages: Plan['stages'] =
     request.pilot_label === undefined ? plan.stages : withPilotLabel(plan.stages, request.pilot_label);
   const pilotLabel = stages[0]?.label ?? GENERAL_LABEL;
-  return deps.database.write(async (trx) => {
+  const created = await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const firmware = await getFirmwareRow(trx, request);
     refuseBlocked(firmware);
@@ -73,8 +73,10 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
       subject: name,
       details: { firmware: subjectOf(firmware), plan: plan.name, pilot_label: pilotLabel },
     });
-    return viewOne(deps, trx, name, nowMs);
+    return name;
   });
+  // Behind the transaction: to look at every board would keep all check-ins waiting.
+  return viewOne(deps, deps.database.read, created, nowMs);
 }
 
 function toColumns(stage: Plan['stages'][number], index: number): NewStage {

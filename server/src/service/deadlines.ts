@@ -2,11 +2,14 @@
 // what it runs. Of rollouts that run, and of complete ones that late devices follow; a paused one stands still.
 
 import { SILENT_POLLS } from '#protocol/limits.ts';
-import { addLog } from '#server/db/assignments.ts';
+import { addLog, findAssignment, saveProgress } from '#server/db/assignments.ts';
 import { listInFlight, listStages, type Rollout } from '#server/db/rollouts.ts';
-import { bringBack, hasChangedAfter, listUnchanged, type OpenAssignment, timeOut } from '#server/db/stage-answers.ts';
+import { bringBack, hasChangedAfter, listUnchanged, type OpenAssignment } from '#server/db/stage-answers.ts';
+import { isOpenState } from '#engine/assignment/assignment.ts';
 import { isOverdue } from '#engine/assignment/deadline.ts';
+import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
+import { progressColumns, progressOf, watchColumns, watchOf } from './device-facts.ts';
 import { windowOf } from './rollout-view.ts';
 
 export async function endOverdue(deps: Deps, nowMs: number): Promise<void> {
@@ -38,6 +41,15 @@ async function endOverdueOf(deps: Deps, rollout: Rollout, nowMs: number): Promis
 async function keepsOwnHours({ database, catalog }: Deps, rollout: Rollout): Promise<boolean> {
   if ((await catalog.current()).windows.hasDeviceLocal) return true;
   return (await listStages(database.read, [rollout.id])).some((stage) => windowOf(stage)?.device_local === true);
+}
+
+/** Resolves with whether it was still as it was read. */
+async function timeOut(trx: Trx, { id, updated_at_ms }: OpenAssignment, nowMs: number): Promise<boolean> {
+  const row = await findAssignment(trx, id);
+  if (row === undefined || row.updated_at_ms !== updated_at_ms || !isOpenState(row.state)) return false;
+  const progress = { ...progressOf(row), state: 'timed_out' as const };
+  await saveProgress(trx, id, { ...progressColumns(progress, nowMs), ...watchColumns(watchOf(row), progress) }, nowMs);
+  return true;
 }
 
 function entry(assignment: OpenAssignment, nowMs: number) {

@@ -47,7 +47,7 @@ async function viewRollout(
   const isLive = isOpen(row.status) || row.status === 'regressed' || isWatched(row, nowMs);
   const judged = isLive ? await judge(deps, db, row, nowMs) : undefined;
   const groups = judged?.stages.flatMap((stage) => stage.groups) ?? (await countBoards(db, row.id));
-  const waiting = isLive || row.status === 'draft' ? await deps.waiting.count(row, nowMs) : NOBODY_WAITS;
+  const waiting = isLive || row.status === 'draft' ? await deps.waiting.count(row) : NOBODY_WAITS;
   return {
     name: row.name,
     product: row.product,
@@ -108,7 +108,7 @@ function viewStage(stage: Stage, { judged, groups, waiting }: Found): Rollout['s
   };
 }
 
-const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [] };
+const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [], devices: 0 };
 
 /** Complete, and its boards are still looked at. */
 export function isWatched({ status, watch_until_ms }: RolloutRow, nowMs: number): boolean {

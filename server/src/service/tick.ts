@@ -27,6 +27,7 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
     if (isMine) done.push(schedule.name);
   }
   await endOverdue(deps, nowMs);
+  await deps.presence.flush();
   await deps.lost.look(nowMs);
   await judgeRollouts(deps, nowMs);
   await forgetOldEvents(deps, nowMs);
