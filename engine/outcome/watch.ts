@@ -100,9 +100,29 @@ export function watchSeen(watch: Watch, seen: Seen, nowMs: number): Watch {
   return isHealthyNow(counted, confirmedAtMs, seen, nowMs) ? { ...counted, healthyAtMs: nowMs } : counted;
 }
 
+/** States in which a board that was given the build can be lost: it has it, and nothing is known of how it ended. */
+export const LOSABLE_STATES = ['installing', 'trial', 'timed_out', 'confirmed'] as const satisfies readonly AssignmentState[];
+const LOSABLE: ReadonlySet<AssignmentState> = new Set(LOSABLE_STATES);
+
+/** Whether silence beyond the limit of the board makes it lost: it was given the build, did not move on, and is not lost yet. */
+export function canBeLost(watch: Watch, state: AssignmentState): boolean {
+  const { exposedAtMs, lostAtMs, movedOnAtMs } = watch;
+  return exposedAtMs !== undefined && lostAtMs === undefined && movedOnAtMs === undefined && LOSABLE.has(state);
+}
+
+/** It has been silent for longer than its limit. */
+export function watchLost(watch: Watch, nowMs: number): Watch {
+  return { ...watch, lostAtMs: nowMs, isAcknowledged: false };
+}
+
 /** It runs neither the build nor the one before. */
 export function watchMovedOn(watch: Watch, nowMs: number): Watch {
   return watch.movedOnAtMs === undefined ? { ...watch, movedOnAtMs: nowMs, lostAtMs: undefined } : watch;
+}
+
+/** What may be one too many for the gate of its stage: a failure that counts, or crashes that go on. */
+export function isBad({ fault, crashedAtMs, healthyAtMs }: Watch): boolean {
+  return fault !== undefined || (crashedAtMs !== undefined && !((healthyAtMs ?? Number.NEGATIVE_INFINITY) > crashedAtMs));
 }
 
 function withCrash(watch: Watch, confirmedAtMs: number, seen: Seen, nowMs: number): Watch {

@@ -63,6 +63,60 @@ function total({ alive, overdue, notDue }: Heard): number {
   return alive + overdue + notDue;
 }
 
+/** A check that is late by a quarter of its interval and a minute has not come. */
+export const LATE_FACTOR = 5 / 4;
+export const LATE_GRACE_MS = 60_000;
+
+/** When a board was heard of last, and how long it may be silent. */
+export interface LastHeard {
+  readonly seenAtMs: number;
+  readonly limitMs: number;
+  /** Of the time since then, in which no server was there. */
+  readonly absentMs: number;
+}
+
+/** Silent for longer than it may be. */
+export function isSilent({ seenAtMs, limitMs, absentMs }: LastHeard, nowMs: number): boolean {
+  return seenAtMs + limitMs + absentMs < nowMs;
+}
+
+/** What a board says of an outage since the last of the lost ones was heard of; undefined: it was silent before that. */
+export function hearingOf(board: LastHeard, lastHeardAtMs: number, nowMs: number): keyof Heard | undefined {
+  if (board.seenAtMs >= lastHeardAtMs) return 'alive';
+  if (isSilent(board, lastHeardAtMs)) return undefined;
+  const intervalMs = board.limitMs / SILENT_POLLS;
+  return board.seenAtMs + intervalMs * LATE_FACTOR + LATE_GRACE_MS + board.absentMs < nowMs ? 'overdue' : 'notDue';
+}
+
+/** A board of the product, as a witness of an outage. */
+export interface Witness extends LastHeard {
+  /** It was given the build. */
+  readonly isExposed: boolean;
+  /** It is lost, and had not confirmed the build. */
+  readonly hasVanished: boolean;
+}
+
+/** The silence of these boards, counted one by one; SQL counts the same for a server (`db/board-counts.ts`). */
+export function silenceOf(
+  boards: Iterable<Witness>,
+  { lastHeardAtMs, stageOpenedAtMs }: { readonly lastHeardAtMs: number; readonly stageOpenedAtMs: number },
+  nowMs: number,
+): Silence {
+  const without = { alive: 0, overdue: 0, notDue: 0 };
+  const all = { alive: 0, overdue: 0, notDue: 0 };
+  let seen = 0;
+  let silent = 0;
+  for (const board of boards) {
+    const hearing = hearingOf(board, lastHeardAtMs, nowMs);
+    if (hearing !== undefined && !board.isExposed) without[hearing] += 1;
+    if (hearing !== undefined && !board.hasVanished) all[hearing] += 1;
+    if (board.isExposed || board.seenAtMs < stageOpenedAtMs) continue;
+    seen += 1;
+    silent += Number(isSilent(board, nowMs));
+  }
+  return { lastHeardAtMs, without, all, usualShare: seen === 0 ? 0 : silent / seen };
+}
+
 /**
  * Whether the gate waits for a board that was given the build and is undecided: always, but for one that sleeps longer than
  * the soak: for it at most its soak and one of its gaps after it confirmed, or got the build.

@@ -2,8 +2,10 @@
 // engine/stage.
 
 import { sql } from 'kysely';
+import { SILENT_POLLS } from '#protocol/limits.ts';
 import type { Absence } from '#engine/facts/absence.ts';
-import type { Heard } from '#engine/stage/silence.ts';
+import { LOSABLE_STATES } from '#engine/outcome/watch.ts';
+import { type Heard, LATE_FACTOR, LATE_GRACE_MS } from '#engine/stage/silence.ts';
 import type { BoardGroup } from '#engine/stage/counts.ts';
 import { absentMs, silenceLimitMs } from './presence-sql.ts';
 import type { Reader } from './schema.ts';
@@ -116,7 +118,7 @@ export interface SilenceCounts {
   readonly silent: number;
 }
 
-/** Of the devices whose key is above `afterId` and at most `untilId`. */
+/** What `silenceOf` counts (`engine/stage/silence.ts`), of the devices whose key is above `afterId` and at most `untilId`. */
 export async function countSilence(
   db: Reader,
   ask: SilenceQuestion,
@@ -126,8 +128,7 @@ export async function countSilence(
   const limit = silenceLimitMs(ask.defaultLimitMs);
   const absent = absentMs(ask.absences, nowMs);
   const seen = sql`presence.last_seen_at_ms`;
-  // A poll that is late by a quarter of its interval and a minute has not come.
-  const due = sql`(${seen} + ${limit} / 3 * 5 / 4 + 60000 + ${absent})`;
+  const due = sql`(${seen} + ${limit} / ${sql.lit(SILENT_POLLS)} * ${sql.lit(LATE_FACTOR)} + ${sql.lit(LATE_GRACE_MS)} + ${absent})`;
   const wasThere = sql`${seen} + ${limit} + ${absent} >= ${at}`;
   const isWithout = sql`not exists (select 1 from assignments a where a.device_id = devices.id
     and a.rollout_id = ${ask.rolloutId} and a.is_rollback = 0 and a.exposed_at_ms is not null)`;
@@ -256,7 +257,7 @@ export async function listNewlyLost(
     .where('assignments.exposed_at_ms', 'is not', null)
     .where('assignments.lost_at_ms', 'is', null)
     .where('assignments.moved_on_at_ms', 'is', null)
-    .where('assignments.state', 'in', ['installing', 'trial', 'timed_out', 'confirmed'])
+    .where('assignments.state', 'in', LOSABLE_STATES)
     .execute();
   return rows.map(({ id }) => id);
 }

@@ -27,7 +27,7 @@ import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { startOf, type Sighting } from '#engine/assignment/assignment.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
-import { startWatch, type Watch } from '#engine/outcome/watch.ts';
+import { isBad, startWatch } from '#engine/outcome/watch.ts';
 import type { DeviceFacts, InstallWindow, Pace } from '#engine/facts/model.ts';
 import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import { pollIntervalS } from '#engine/decision/poll.ts';
@@ -177,12 +177,6 @@ async function offer(
   return id;
 }
 
-/** What may be one too many for the gate of its stage. */
-function isBad({ fault, crashedAtMs, healthyAtMs }: Watch): boolean {
-  return (
-    fault !== undefined || (crashedAtMs !== undefined && !((healthyAtMs ?? Number.NEGATIVE_INFINITY) > crashedAtMs))
-  );
-}
 
 async function planFor(
   db: Reader,

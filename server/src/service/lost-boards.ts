@@ -2,6 +2,7 @@
 // as lost with what it was in the middle of; the first check-in of one that comes back takes the mark away.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { canBeLost, watchLost } from '#engine/outcome/watch.ts';
 import { findLastDeviceId, listNewlyLost } from '#server/db/board-counts.ts';
 import { findAssignment, saveProgress } from '#server/db/assignments.ts';
 import { listWatchedIds } from '#server/db/rollouts.ts';
@@ -53,9 +54,9 @@ export class LostBoards {
 async function markLost(trx: Trx, id: number, nowMs: number): Promise<void> {
   const row = await findAssignment(trx, id);
   // It may have been seen, or ended, since it was looked at.
-  if (row === undefined || row.lost_at_ms !== null || row.is_latest !== 1) return;
+  if (row === undefined || row.is_latest !== 1 || !canBeLost(watchOf(row), row.state)) return;
   const progress = progressOf(row);
-  const watch = { ...watchOf(row), lostAtMs: nowMs, isAcknowledged: false };
+  const watch = watchLost(watchOf(row), nowMs);
   await saveProgress(
     trx,
     id,

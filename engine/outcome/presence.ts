@@ -1,0 +1,60 @@
+// What is kept of the last check of a board, and what the next one shows against it: whether it restarted, its rhythm, and after
+// how long it is silent. Pure; instants are UTC milliseconds.
+
+import { bootCauseOf, contradicts, type Restart, restartBetween } from './restart.ts';
+import { addGap, expectedIntervalS, silenceLimitS } from './rhythm.ts';
+
+export interface Presence {
+  readonly seenAtMs: number;
+  readonly uptimeS: number | undefined;
+  readonly bootCause: string | undefined;
+  /** Seconds between its last checks, the latest first. */
+  readonly gaps: readonly number[];
+  /** Undefined: it was not seen since limits are kept, and the last check says nothing of causes. */
+  readonly limitS: number | undefined;
+}
+
+export interface CheckInShows {
+  readonly restart: Restart;
+  /** The check before cannot be of the same board. */
+  readonly contradicts: boolean;
+  readonly bootCause: string | undefined;
+  readonly gaps: readonly number[];
+}
+
+/** `absentMs` of the time since the check before, no server answered. */
+export function observe(
+  before: Presence | undefined,
+  checkIn: { readonly bootReason: string | undefined; readonly uptimeS: number | undefined },
+  nowMs: number,
+  absentMs = 0,
+): CheckInShows {
+  const bootCause = bootCauseOf(checkIn.bootReason);
+  const now = { atMs: nowMs, uptimeS: checkIn.uptimeS, bootCause };
+  const known = before?.limitS === undefined ? undefined : { ...before, atMs: before.seenAtMs };
+  return {
+    restart: restartBetween(known, now),
+    contradicts: contradicts(known, now),
+    bootCause,
+    gaps: before === undefined ? [] : addGap(before.gaps, (nowMs - before.seenAtMs) / 1000, absentMs),
+  };
+}
+
+/** What is kept once the check is answered. */
+export function presenceAfter(
+  { bootCause, gaps }: Pick<CheckInShows, 'bootCause' | 'gaps'>,
+  checkIn: { readonly uptimeS: number | undefined; readonly nextCheckS: number | undefined },
+  told: { readonly intervalS: number; readonly isOffer: boolean },
+  defaultIntervalS: number,
+  nowMs: number,
+): Presence & { readonly limitS: number } {
+  const { uptimeS, nextCheckS } = checkIn;
+  const intervalS = Math.max(expectedIntervalS(told, defaultIntervalS), nextCheckS ?? 0);
+  return {
+    seenAtMs: nowMs,
+    uptimeS,
+    bootCause,
+    gaps,
+    limitS: silenceLimitS({ intervalS, gaps, nextCheckS }, defaultIntervalS),
+  };
+}
