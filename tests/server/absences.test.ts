@@ -1,7 +1,7 @@
 // Times in which no server was there: they extend trials, deadlines and silence limits, and a trial that ran out in one is
 // no evidence against the build. The server itself is stopped and started again, and its database taken away.
 
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { ON_TRIAL, ProductLine } from '../support/product-line.ts';
 import { openRaw } from '../support/raw-database.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
@@ -16,8 +16,15 @@ describe.each(DIALECTS)('on %s', (dialect) => {
   let name: string;
   let pilots: string[];
 
-  beforeEach(async () => {
+  let beganMs: number;
+
+  beforeAll(async () => {
     server = await startTestServer({ dialect });
+  });
+  beforeEach(async () => {
+    // What was away in another test is long ago.
+    server.clock.advance(3_600);
+    beganMs = server.clock.nowMs;
     line = new ProductLine(server);
     await line.add('1.1.0');
     pilots = [];
@@ -27,7 +34,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
     await server.admin('startRollout', { params: { name }, body: {} });
     await server.tick();
   });
-  afterEach(async () => server.end());
+  afterAll(async () => server.end());
 
   const startAgain = async (): Promise<void> => {
     server = await startTestServer({ dialect, like: server });
@@ -38,10 +45,12 @@ describe.each(DIALECTS)('on %s', (dialect) => {
     server.clock.advance(seconds);
     await startAgain();
   };
+  const silent = async (): Promise<number> =>
+    (await server.admin('listDevices', { query: { status: 'silent', product: line.product } })).items.length;
   const rollout = async () => server.admin('getRollout', { params: { name } });
   const absences = async () => {
     const raw = await openRaw(server);
-    const rows = await raw.query('select from_ms, to_ms, cause from absences order by id');
+    const rows = await raw.query(`select from_ms, to_ms, cause from absences where from_ms >= ${beganMs} order by id`);
     await raw.close();
     return rows.map(({ from_ms, to_ms, cause }) => ({ cause, seconds: (Number(to_ms) - Number(from_ms)) / 1000 }));
   };
@@ -123,20 +132,14 @@ describe.each(DIALECTS)('on %s', (dialect) => {
 
     test('while the database was away is no evidence', async () => {
       const trials = await beginTrials();
-      await server.tick();
       const giveBack = await takeDatabaseAway(server);
       await server.tick();
       server.clock.advance(75);
-      await server.tick();
       await giveBack();
       // Boards are faster than the next tick.
       await endTrials(trials);
       await expectExcused();
-      const [absence, ...others] = await absences();
-      expect(others).toEqual([]);
-      expect(absence).toMatchObject({ cause: 'database' });
-      expect(absence?.seconds).toBeGreaterThanOrEqual(75);
-      expect(absence?.seconds).toBeLessThanOrEqual(145);
+      expect(await absences()).toEqual([{ cause: 'database', seconds: 75 }]);
     });
   });
 
@@ -147,8 +150,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
     await awayFor(DAY_S);
     await server.tick();
     expect(await line.assignments(mac)).toMatchObject([{ state: 'offered' }]);
-    expect((await server.admin('getStatus')).devices).toMatchObject({ silent: 0, updating: 1 });
-    expect((await server.admin('listDevices', { query: { status: 'silent' } })).items).toEqual([]);
+    expect(await silent()).toBe(0);
 
     server.clock.advance(15 * 60);
     await server.tick();
@@ -157,7 +159,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
     await server.tick();
     expect(await line.assignments(mac)).toMatchObject([{ state: 'timed_out' }]);
     server.clock.advance(20 * 60);
-    expect((await server.admin('getStatus')).devices).toMatchObject({ silent: 6 });
+    expect(await silent()).toBe(6);
   });
 
   test('of several short stops each counts', async () => {

@@ -77,7 +77,7 @@ export class Absences {
   /** Before anybody can ask or report: notes for how long no server was there. Throws what the database throws. */
   async start(): Promise<void> {
     this.#gaps = [{ cause: 'stopped', sinceMs: Number.NEGATIVE_INFINITY }];
-    await this.beat(this.#options.clock());
+    await this.beat();
   }
 
   /**
@@ -85,26 +85,27 @@ export class Absences {
    * there: instants that are still to come are then wrong, and the caller sets them right and says so to `acceptClock`.
    * Rejects where the database cannot be reached; the next call that succeeds stores for how long that was.
    */
-  async beat(nowMs: number): Promise<boolean> {
-    this.#noteJump(nowMs);
+  async beat(): Promise<boolean> {
+    this.#noteJump();
     try {
-      const stored = await this.#options.database.writeSoft(async (trx) => this.#store(trx, nowMs));
+      const stored = await this.#options.database.writeSoft(async (trx) => this.#store(trx));
       this.#gaps = [];
-      this.#stored = stored.recent.filter(({ to_ms }) => isPast(to_ms, nowMs)).map(toAbsence);
+      this.#stored = stored.recent.map(toAbsence);
       this.#ahead = stored.ahead;
       for (const absence of stored.added) this.#tell(absence);
     } catch (error) {
       if (!this.#gaps.some(({ cause }) => cause === 'database'))
-        this.#gaps = [...this.#gaps, { cause: 'database', sinceMs: nowMs - TICK_MS }];
+        this.#gaps = [...this.#gaps, { cause: 'database', sinceMs: this.#last.wallMs - TICK_MS }];
       throw error;
     }
-    await this.#prune(nowMs);
+    await this.#prune();
     return this.#ahead !== undefined && this.#options.steadyClock() - this.#ahead.sinceSteadyMs >= CLOCK_STEP_MS;
   }
 
   /** What was stored ahead of this instant is set right. */
-  async acceptClock(nowMs: number): Promise<void> {
+  async acceptClock(): Promise<void> {
     await this.#options.database.writeSoft(async (trx) => {
+      const nowMs = this.#options.clock();
       await removeAbsencesAfter(trx, nowMs + CLOCK_STEP_MS);
       await saveAliveAt(trx, nowMs);
     });
@@ -113,7 +114,7 @@ export class Absences {
 
   /** The last heartbeat, when this process will not answer any more. What cannot be written is left out. */
   async stop(): Promise<void> {
-    await this.beat(this.#options.clock()).catch((error: unknown) =>
+    await this.beat().catch((error: unknown) =>
       this.#options.log.warn({ err: error }, 'the last heartbeat could not be written'),
     );
   }
@@ -143,7 +144,8 @@ export class Absences {
     return nowMs - this.#last.wallMs - (this.#options.steadyClock() - this.#last.steadyMs);
   }
 
-  #noteJump(nowMs: number): void {
+  #noteJump(): void {
+    const nowMs = this.#options.clock();
     const jumpMs = this.#jumpMs(nowMs);
     this.#last = { wallMs: nowMs, steadyMs: this.#options.steadyClock() };
     if (Math.abs(jumpMs) <= CLOCK_STEP_MS) return;
@@ -153,8 +155,9 @@ export class Absences {
     this.#options.log.warn({ by_s: Math.round(jumpMs / 1000) }, `the clock was set ${jumpMs > 0 ? 'ahead' : 'back'} by ${s} s`);
   }
 
-  /** May run again after a conflict, so it changes nothing but the database. */
-  async #store(trx: Trx, nowMs: number): Promise<Stored> {
+  /** May have waited for the database, and may run again after a conflict: it changes nothing else. */
+  async #store(trx: Trx): Promise<Stored> {
+    const nowMs = this.#options.clock();
     const aliveAtMs = await findAliveAtMs(trx);
     const ahead = aliveAtMs === undefined ? undefined : this.#aheadOf(aliveAtMs, nowMs);
     const added = ahead === undefined ? this.#gaps.flatMap((gap) => absenceOf(gap, aliveAtMs, nowMs)) : [];
@@ -172,11 +175,11 @@ export class Absences {
       : { aliveAtMs, sinceSteadyMs: this.#options.steadyClock() };
   }
 
-  async #prune(nowMs: number): Promise<void> {
+  async #prune(): Promise<void> {
     const steadyMs = this.#options.steadyClock();
     if (!this.isClockTrusted || steadyMs - this.#prunedAtMs < CLOCK_TRUST_MS) return;
     this.#prunedAtMs = steadyMs;
-    await this.#options.database.writeSoft(async (trx) => removeAbsencesBefore(trx, nowMs - ABSENCE_RETENTION_MS));
+    await this.#options.database.writeSoft(async (trx) => removeAbsencesBefore(trx, this.#last.wallMs - ABSENCE_RETENTION_MS));
   }
 
   #tell({ cause, from_ms, to_ms }: Omit<AbsenceRow, 'id'>): void {

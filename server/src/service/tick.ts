@@ -20,9 +20,9 @@ const DAY_MS = 86_400_000;
 
 /** Resolves with the names of the schedules whose due run this process dealt with. */
 export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]> {
-  if (await deps.absences.beat(nowMs)) {
+  if (await deps.absences.beat()) {
     await setFutureTimesRight(deps, nowMs);
-    await deps.absences.acceptClock(nowMs);
+    await deps.absences.acceptClock();
   }
   await bringBackRuns(deps, nowMs);
   const due = await listDue(deps.database.read, nowMs);
