@@ -4,8 +4,9 @@
 
 import { type DeviceErrorName, findDeviceError } from '#protocol/device-errors.ts';
 import type { ReportStatus } from '#protocol/device-api.ts';
-import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
+import { EXCUSE_MS, KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { backOffMs } from '../decision/back-off.ts';
+import { type Absence, hasAbsence } from '../facts/absence.ts';
 import type { AssignmentState, BuildHistory, ImageFacts } from '../facts/model.ts';
 import { compareVersions } from '../facts/version.ts';
 import { bootCauseOf } from '../outcome/restart.ts';
@@ -135,6 +136,16 @@ export function afterConfirmed(
   return { kind: 'left', progress: { ...raise(progress, 'rolled_back'), bootCause: causeOf(sighting.bootReason) } };
 }
 
+/**
+ * The progress after a failure, where no server was there during the trial (`sinceMs`: when the assignment changed before) or
+ * shortly before it: that the build did not reach a server in time then says nothing of the build.
+ */
+export function excuse(progress: Progress, sinceMs: number, absences: readonly Absence[], nowMs: number): Progress {
+  const ranOut = hasFailed(progress.state) && causeOfEnd(progress) === 'trial_timeout';
+  const excused = ranOut && (progress.excused || hasAbsence(absences, sinceMs - EXCUSE_MS, nowMs));
+  return excused === progress.excused ? progress : { ...progress, excused };
+}
+
 /** The best known cause of how it ended: what the device reported, else what its reset reason says. */
 export function causeOfEnd(progress: Pick<Progress, 'errorCode' | 'bootCause'>): string | undefined {
   return progress.errorCode ?? progress.bootCause;
@@ -149,6 +160,7 @@ export function historyOf(
   attempts: readonly {
     readonly state: AssignmentState;
     readonly cause: string | undefined;
+    readonly excused?: boolean;
     readonly updatedAtMs: number;
   }[],
   nowMs: number,
@@ -158,9 +170,9 @@ export function historyOf(
   );
   const strikes = failed
     .filter((attempt) => attempt.state === 'failed' || attempt.state === 'rolled_back')
-    .filter(({ cause }) => isStrike(cause));
+    .filter((attempt) => isStrike(attempt));
   const last = findLatest(failed.filter(({ updatedAtMs }) => !(updatedAtMs > nowMs + backOffMs(failed.length))));
-  const leftBuild = failed.some(({ state, cause }) => state === 'rolled_back' && faultOf(cause) === 'firmware');
+  const leftBuild = failed.some((attempt) => attempt.state === 'rolled_back' && faultOfEnd(attempt) === 'firmware');
   const refusedByDevice = failed.some(({ state, cause }) => state === 'rejected' && cause === 'known_bad');
   return {
     failedAttempts: failed.length,
@@ -184,8 +196,16 @@ export function faultOf(cause: string | undefined): 'network' | 'device' | 'firm
   return (cause === undefined ? undefined : findDeviceError(cause)?.fault) ?? 'firmware';
 }
 
-function isStrike(cause: string | undefined): boolean {
-  const fault = faultOf(cause);
+/** The same of an attempt: what ended because no server was there is the server's doing, whatever the cause is called. */
+export function faultOfEnd(end: {
+  readonly cause: string | undefined;
+  readonly excused?: boolean;
+}): ReturnType<typeof faultOf> {
+  return end.excused === true ? 'server' : faultOf(end.cause);
+}
+
+function isStrike(end: Parameters<typeof faultOfEnd>[0]): boolean {
+  const fault = faultOfEnd(end);
   return fault === 'firmware' || fault === 'device';
 }
 

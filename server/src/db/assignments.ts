@@ -61,9 +61,10 @@ export async function saveProgress(
   atMs: number,
 ): Promise<void> {
   const { state, outcome, error_code, boot_cause, detail, crashes } = progress;
+  const excused = progress.excused === 1 ? true : undefined;
   await addAssignmentEvents(
     trx,
-    { atMs: progress.updated_at_ms, state, data: { error_code, boot_cause, detail } },
+    { atMs: progress.updated_at_ms, state, data: { error_code, boot_cause, detail, excused } },
     (changed) => changed.where('assignments.id', '=', id),
   );
   await addOutcomeEvents(

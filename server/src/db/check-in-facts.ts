@@ -22,6 +22,7 @@ export type AttemptRow = Pick<
   | 'error_code'
   | 'boot_cause'
   | 'detail'
+  | 'excused'
   | 'updated_at_ms'
   | 'counted'
   | 'mark'
@@ -96,6 +97,7 @@ const ATTEMPT_COLUMNS = [
   'error_code',
   'boot_cause',
   'detail',
+  'excused',
   'updated_at_ms',
   'counted',
   'mark',

@@ -177,7 +177,6 @@ async function offer(
   return id;
 }
 
-
 async function planFor(
   db: Reader,
   request: CheckIn,
