@@ -95,18 +95,29 @@ export function attemptFacts(
 export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number, nowMs: number): BuildHistory {
   const ended = attempts
     .filter((attempt) => attempt.firmwareId === firmwareId)
-    .map(({ progress, updatedAtMs }) => ({ state: progress.state, cause: causeOfEnd(progress), updatedAtMs }));
+    .map(({ progress, updatedAtMs }) => ({
+      state: progress.state,
+      cause: causeOfEnd(progress),
+      saidItLeft: progress.saidItLeft,
+      updatedAtMs,
+    }));
   return historyOf(ended, nowMs);
 }
 
 /** Only the latest attempt can be what the device runs or came back from. */
 function see(attempt: Attempt, sighting: Sighting, nowMs: number): Attempt {
-  const progress = afterSighting(attempt.progress, attempt, sighting);
-  return progress.state === attempt.progress.state &&
-    progress.ranBuild === attempt.progress.ranBuild &&
-    progress.confirmClaimed === attempt.progress.confirmClaimed
-    ? attempt
-    : { ...attempt, progress, updatedAtMs: nowMs };
+  const before = attempt.progress;
+  const progress = afterSighting(before, attempt, sighting);
+  const isSame =
+    progress.state === before.state &&
+    progress.ranBuild === before.ranBuild &&
+    progress.confirmClaimed === before.confirmClaimed &&
+    progress.seenBack === before.seenBack &&
+    progress.saidItLeft === before.saidItLeft;
+  if (isSame) return attempt;
+  // What is learnt of an attempt that has ended does not make it end later.
+  const isLater = progress.state !== before.state || isOpenState(progress.state);
+  return { ...attempt, progress, updatedAtMs: isLater ? nowMs : attempt.updatedAtMs };
 }
 
 function carries(open: Attempt, decision: Decision): boolean {

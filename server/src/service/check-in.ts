@@ -54,7 +54,7 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
       plan,
       view,
       labels: facts.labels,
-      assignmentId: plan.offered?.id,
+      offered: offeredBy(plan),
       nowMs,
     });
   }
@@ -90,12 +90,12 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
     hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.mac) : before;
   const view = await deps.catalog.within(trx);
   const plan = await planFor(trx, known, facts, view, nowMs);
-  const assignmentId = await savePlan(trx, deviceId, plan, known.sighting, nowMs);
+  const offered = await savePlan(trx, deviceId, plan, known.sighting, nowMs);
   for (const { progress, rolloutId } of plan.changed)
     if (hasFailed(progress.state)) await haltIfFailed(deps, trx, rolloutId, nowMs);
   await setDeviceStatus(trx, deviceId, plan.status);
   return {
-    answer: answer(deps, { product: known.product, plan, view, labels: facts.labels, assignmentId, nowMs }),
+    answer: answer(deps, { product: known.product, plan, view, labels: facts.labels, offered, nowMs }),
     sighting: sightingOf(deviceId, known, nowMs),
     description: describe(deviceId, known),
   };
@@ -107,29 +107,30 @@ async function savePlan(
   plan: CheckInPlan,
   sighting: Sighting,
   nowMs: number,
-): Promise<number | undefined> {
+): Promise<Offered | undefined> {
   for (const attempt of plan.changed) {
-    await saveProgress(trx, attempt.id, progressColumns(attempt.progress, nowMs));
+    await saveProgress(trx, attempt.id, progressColumns(attempt.progress, attempt.updatedAtMs));
     await addLog(trx, logEntry(deviceId, attempt.firmwareId, attempt.id, attempt.progress.state, nowMs));
   }
   const { decision } = plan;
-  if (decision.outcome === 'hold' || plan.offered !== undefined) return plan.offered?.id;
+  if (decision.outcome === 'hold' || plan.offered !== undefined) return offeredBy(plan);
   const firmwareId = decision.firmware.id;
+  const past = await countAttempts(trx, deviceId, firmwareId);
   const id = await addAssignment(trx, {
-    ...progressColumns(startOf({ leftBefore: false }), nowMs),
+    ...progressColumns(startOf({ leftBefore: false, pardoned: past.pardoned }), nowMs),
     device_id: deviceId,
     rollout_id: decision.rollout.id,
     stage_id: decision.rollout.stageId,
     firmware_id: firmwareId,
     image_id: decision.image.id,
     is_rollback: decision.outcome === 'rollback' ? 1 : 0,
-    attempt: (await countAttempts(trx, deviceId, firmwareId)) + 1,
+    attempt: past.count + 1,
     left_before: sighting.rolledBackFrom === decision.firmware.version ? 1 : 0,
     forgiven: 0,
     offered_at_ms: nowMs,
   });
   await addLog(trx, logEntry(deviceId, firmwareId, id, 'offered', nowMs));
-  return id;
+  return { assignmentId: id, isForgiven: past.pardoned };
 }
 
 async function planFor(
@@ -243,12 +244,22 @@ function logEntry(deviceId: number, firmwareId: number, assignmentId: number, st
   };
 }
 
+/** The assignment that the answer offers. */
+interface Offered {
+  readonly assignmentId: number;
+  readonly isForgiven: boolean;
+}
+
+function offeredBy({ offered }: CheckInPlan): Offered | undefined {
+  return offered === undefined ? undefined : { assignmentId: offered.id, isForgiven: offered.progress.pardoned };
+}
+
 interface Outcome {
   readonly product: string;
   readonly plan: CheckInPlan;
   readonly view: CatalogView;
   readonly labels: CheckInFacts['labels'];
-  readonly assignmentId: number | undefined;
+  readonly offered: Offered | undefined;
   readonly nowMs: number;
 }
 
@@ -256,20 +267,21 @@ function answer(deps: Deps, outcome: Outcome): CheckUpdateAnswer {
   const { decision } = outcome.plan;
   const poll_interval_s = jitteredIntervalS(deps, outcome);
   if (decision.outcome === 'hold') return { update_available: false, reason: decision.reason, poll_interval_s };
+  const { offered } = outcome;
   const build = outcome.view.findBuild(decision.firmware.id, decision.image.id);
-  if (build === undefined || outcome.assignmentId === undefined)
-    throw new Error('an offer without build or assignment');
+  if (build === undefined || offered === undefined) throw new Error('an offer without build or assignment');
   const manifest = offeredManifestOf({ ...build.firmware, image: build.image });
   return {
     update_available: true,
     reason: decision.reason,
     poll_interval_s,
-    assignment_id: outcome.assignmentId,
+    assignment_id: offered.assignmentId,
     rollback: decision.outcome === 'rollback',
     labels: outcome.labels.map(({ name }) => name),
     manifest,
     url: imagePath(manifest),
     ...(decision.install === undefined ? {} : { install_window: toInstallWindow(decision.install) }),
+    ...(offered.isForgiven ? { forgiven: true } : {}),
   };
 }
 
