@@ -266,6 +266,13 @@ describe('a board that is seen on another version', () => {
     expect(causeOfEnd(back)).toBe(cause);
   });
 
+  test('came back for what the first check-in after it says, whatever made it restart since', () => {
+    const back = afterSighting(at('trial'), build, sighting({ bootReason: 'SW' }));
+    const later = afterSighting(back, build, sighting({ bootReason: 'POWERON', rolledBackFrom: '1.1.0' }));
+    expect(causeOfEnd(later)).toBeUndefined();
+    expect(later).toMatchObject({ state: 'rolled_back', saidItLeft: true });
+  });
+
   test('is believed more in what it reports than in its reset reason', () => {
     const back = afterSighting(at('trial'), build, sighting({ bootReason: 'SW' }));
     const told = afterReport(back, { status: 'rolled_back', errorCode: 'self_test', detail: undefined });

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { DEVICE_ERRORS, type Weight } from '#protocol/device-errors.ts';
 import { historyOf as historyAt } from '#engine/assignment/assignment.ts';
+import { forgivableOf } from '#engine/assignment/retry.ts';
 import { weightOfEnd } from '#engine/assignment/weight.ts';
 import { nextOfferAtMs } from '#engine/decision/back-off.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
@@ -98,6 +99,21 @@ describe('the weights', () => {
 
   test.each(['low_power', 'busy', 'deferred'])('of a refusal for %s is not now', (cause) => {
     expect(weightOfEnd({ state: 'rejected', cause, saidItLeft: false })).toBe('not_now');
+  });
+});
+
+describe('a retry', () => {
+  const ended = (...causes: readonly string[]) =>
+    causes.map((cause, id) => ({ id, state: 'failed' as const, cause, saidItLeft: false }));
+
+  test.each([
+    { past: ['power', 'flash_write', 'connect'], forgiven: [0, 1] },
+    { past: ['trial_timeout', 'flash_hash', 'http_status', 'low_power'], forgiven: [0, 1, 2] },
+    { past: ['power', 'of_a_newer_client', 'connect'], forgiven: [0] },
+    { past: ['power', 'connect', 'signature'], forgiven: [] },
+    { past: ['power', 'crash', 'connect'], forgiven: [] },
+  ])('after $past forgives $forgiven', ({ past, forgiven }) => {
+    expect(forgivableOf(ended(...past)).map(({ id }) => id)).toEqual(forgiven);
   });
 });
 
