@@ -83,6 +83,22 @@ const KnownBad = Type.Object({
   next_offer_at: Nullable(Instant),
 });
 
+/** What stood against a build on a device before an operator cleared it. */
+export const ClearedBuild = Type.Object(
+  {
+    product: Type.String(),
+    version: Type.String(),
+    failures: Count,
+    known_bad: Type.Boolean({ description: 'true: it was not offered to this device any more' }),
+    last_error: Nullable(Type.String()),
+    note: Nullable(Type.String(), {
+      description: 'what the device needs besides, where it keeps a list of its own that this does not reach',
+    }),
+  },
+  { $id: 'ClearedBuild' },
+);
+export type ClearedBuild = Static<typeof ClearedBuild>;
+
 export const Assignment = Type.Object(
   {
     id: Type.Integer(),
@@ -403,6 +419,7 @@ export const ADMIN_SCHEMAS = [
   Device,
   Assignment,
   DeviceDetail,
+  ClearedBuild,
   Explanation,
   Label,
   Firmware,

@@ -7,6 +7,7 @@ import {
   Assignment,
   AuditEntry,
   BlockAnswer,
+  ClearedBuild,
   DEVICE_STATUSES,
   Device,
   DeviceDetail,
@@ -186,8 +187,11 @@ export const adminRoutes = {
   clearKnownBad: route(
     'DELETE',
     '/devices/:mac/known-bad',
-    'Forget that builds failed on this device: they may be offered again',
-    Type.Object({ cleared: Type.Array(Type.String()) }),
+    'Forget that builds failed on this device: they may be offered again, and the next offer tells the device',
+    Type.Object({
+      cleared: Type.Array(Type.String(), { description: 'versions' }),
+      builds: Type.Array(ref(ClearedBuild), { description: 'what stood against each of them' }),
+    }),
     {
       params: mac,
       query: Type.Object({ ...product, version: Type.Optional(Version) }, strict),
@@ -424,6 +428,20 @@ export const adminRoutes = {
     Type.Object({
       devices: Type.Integer({ minimum: 0, description: 'devices of which failures were forgiven' }),
       examples: Type.Array(Mac, { description: 'up to 10 of them' }),
+      known_bad: Type.Object(
+        {
+          devices: Type.Integer({ minimum: 0 }),
+          examples: Type.Array(Mac, { description: 'up to 10 of them' }),
+          causes: Type.Array(
+            Type.Object({
+              cause: Type.Union([Type.String(), Type.Null()], { description: 'null: it is not known' }),
+              devices: Type.Integer({ minimum: 1 }),
+            }),
+            { description: 'the most frequent first' },
+          ),
+        },
+        { description: 'devices on which a build of the rollout stays known bad' },
+      ),
     }),
     { params: rolloutName, body: reason },
   ),

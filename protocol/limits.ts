@@ -90,6 +90,9 @@ export const DEFAULT_PAGE = 50;
 export const FIRST_BACK_OFF_MS = 60_000;
 export const LAST_BACK_OFF_MS = 6 * 3_600_000;
 
+/** A board that was busy, or short of power, is asked again at least this often: about one poll, which costs it little. */
+export const NOT_NOW_BACK_OFF_MS = 15 * 60_000;
+
 /** Most stages of a plan; most plans in `config/plans.yaml`, and as many again made by the API. */
 export const MAX_PLAN_STAGES = 10;
 export const MAX_PLANS = 100;
@@ -108,7 +111,7 @@ export const MAX_WINDOW_S = 604_800;
 export const POLL_HASTE = 4;
 export const POLL_REST = 2;
 
-/** A build that failed this often on one device (faults of firmware or device) is known bad there. */
+/** A build that failed this often on one device, in a way that counts (`strike` in `device-errors.ts`), is known bad there. */
 export const KNOWN_BAD_FAILURES = 3;
 
 /** A board that crashed is not healthy before it has run this long without, however short the soak of its stage is. */

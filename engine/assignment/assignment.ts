@@ -10,6 +10,7 @@ import { type Absence, hasAbsence } from '../facts/absence.ts';
 import type { AssignmentState, BuildHistory, ImageFacts } from '../facts/model.ts';
 import { compareVersions } from '../facts/version.ts';
 import { bootCauseOf } from '../outcome/restart.ts';
+import { type AttemptEnd, isTried, weightOfEnd } from './weight.ts';
 
 export interface Progress {
   readonly state: AssignmentState;
@@ -26,6 +27,12 @@ export interface Progress {
   readonly leftBefore: boolean;
   /** It ended while no server was there: no evidence. */
   readonly excused: boolean;
+  /** The device said itself that it left the build, by a report or as `rolled_back_from`. */
+  readonly saidItLeft: boolean;
+  /** The device was seen on another build after it left this one: what its reset reasons say from then on is no news. */
+  readonly seenBack: boolean;
+  /** An operator cleared the build on this device, and it has not tried it since: the offer says so. */
+  readonly pardoned: boolean;
 }
 
 /** What a check-in shows of the build that the assignment is about. */
@@ -62,8 +69,8 @@ export function hasFailed(state: AssignmentState): boolean {
   return state === 'failed' || state === 'rolled_back' || state === 'rejected';
 }
 
-/** The progress of a new offer to a device that may say that it left this very build before. */
-export function startOf(offer: { readonly leftBefore: boolean }): Progress {
+/** The progress of a new offer to a device that may say that it left this very build before, or for which it was cleared. */
+export function startOf(offer: { readonly leftBefore: boolean; readonly pardoned?: boolean }): Progress {
   return {
     state: 'offered',
     ranBuild: false,
@@ -73,6 +80,9 @@ export function startOf(offer: { readonly leftBefore: boolean }): Progress {
     bootCause: undefined,
     leftBefore: offer.leftBefore,
     excused: false,
+    saidItLeft: false,
+    seenBack: false,
+    pardoned: offer.pardoned ?? false,
   };
 }
 
@@ -91,12 +101,16 @@ export function afterReport(
   // The words belong to the state that counts; those of an overtaken report stand in the log, not here.
   const speaks = RANK[state] >= RANK.rejected && raised.state === state;
   const before = progress.state === state ? progress : undefined;
-  return settle({
-    ...raised,
-    confirmClaimed: progress.confirmClaimed || report.status === 'confirmed',
-    errorCode: speaks ? smallest(report.errorCode, before?.errorCode) : raised.errorCode,
-    detail: speaks ? smallest(report.detail, before?.detail) : raised.detail,
-  });
+  return spendPardon(
+    progress,
+    settle({
+      ...raised,
+      confirmClaimed: progress.confirmClaimed || report.status === 'confirmed',
+      saidItLeft: progress.saidItLeft || report.status === 'rolled_back',
+      errorCode: speaks ? smallest(report.errorCode, before?.errorCode) : raised.errorCode,
+      detail: speaks ? smallest(report.detail, before?.detail) : raised.detail,
+    }),
+  );
 }
 
 /** The progress after a check-in: what the device runs is the truth. `wasGiven`: the device had the build before its time was up. */
@@ -108,7 +122,7 @@ export function afterSighting(
 ): Progress {
   if (isBuild(build, sighting)) {
     const seen = { ...raise(progress, 'trial'), ranBuild: true };
-    return settle(sighting.onTrial ? seen : { ...seen, confirmClaimed: true });
+    return spendPardon(progress, settle(sighting.onTrial ? seen : { ...seen, confirmClaimed: true }));
   }
   const saysItLeft = sighting.rolledBackFrom === build.version && !progress.leftBefore;
   const cameBack =
@@ -117,9 +131,22 @@ export function afterSighting(
     ((isOpenState(progress.state) || progress.state === 'timed_out') && saysItLeft) ||
     // Its time was up, but it had been given the build.
     (progress.state === 'timed_out' && (progress.ranBuild || wasGiven));
-  if (!cameBack) return progress;
+  if (!cameBack) return progress.state === 'rolled_back' ? noteReturn(progress, build, sighting) : progress;
   const wasTried = progress.state === 'trial' || progress.ranBuild || saysItLeft;
-  return { ...raise(progress, wasTried ? 'rolled_back' : 'failed'), bootCause: causeOf(sighting.bootReason) };
+  const ended = raise(progress, wasTried ? 'rolled_back' : 'failed');
+  return spendPardon(progress, noteReturn(ended, build, sighting));
+}
+
+/** What the first check-in after a return says of its cause, and any of them of whether the device left the build itself. */
+function noteReturn(ended: Progress, build: { readonly version: string }, sighting: Sighting): Progress {
+  const saidItLeft = ended.saidItLeft || sighting.rolledBackFrom === build.version;
+  if (ended.seenBack) return { ...ended, saidItLeft };
+  return { ...ended, saidItLeft, seenBack: true, bootCause: causeOf(sighting.bootReason) };
+}
+
+/** A pardon is for one attempt: it ends with the one in which the device tried the build, or refused it all the same. */
+function spendPardon(before: Progress, after: Progress): Progress {
+  return after.pardoned && isTried(endOf(after)) && !isTried(endOf(before)) ? { ...after, pardoned: false } : after;
 }
 
 /**
@@ -133,7 +160,7 @@ export function afterConfirmed(
 ): { readonly kind: 'left'; readonly progress: Progress } | { readonly kind: 'moved_on' } {
   const saysItLeft = sighting.rolledBackFrom === build.version && !progress.leftBefore;
   if (!saysItLeft && !isSameVersion(sighting.version, build.fromVersion)) return { kind: 'moved_on' };
-  return { kind: 'left', progress: { ...raise(progress, 'rolled_back'), bootCause: causeOf(sighting.bootReason) } };
+  return { kind: 'left', progress: noteReturn(raise(progress, 'rolled_back'), build, sighting) };
 }
 
 /**
@@ -151,34 +178,31 @@ export function causeOfEnd(progress: Pick<Progress, 'errorCode' | 'bootCause'>):
   return progress.errorCode ?? progress.bootCause;
 }
 
+/** What the weight of an attempt goes by. */
+function endOf(progress: Progress): AttemptEnd {
+  return { state: progress.state, cause: causeOfEnd(progress), saidItLeft: progress.saidItLeft };
+}
+
 /**
  * What the ended attempts of one build on one device amount to; `attempts` without those that an operator forgave. A clock
  * that went back has left failures in the future: one further ahead than the back-off is long sets none, or the build would
  * rest until the clock is there again.
  */
 export function historyOf(
-  attempts: readonly {
-    readonly state: AssignmentState;
-    readonly cause: string | undefined;
-    readonly excused?: boolean;
-    readonly updatedAtMs: number;
-  }[],
+  attempts: readonly (AttemptEnd & { readonly updatedAtMs: number })[],
   nowMs: number,
 ): BuildHistory {
   const failed = attempts.filter(
     ({ state }) => state === 'failed' || state === 'rolled_back' || state === 'rejected' || state === 'timed_out',
   );
-  const strikes = failed
-    .filter((attempt) => attempt.state === 'failed' || attempt.state === 'rolled_back')
-    .filter((attempt) => isStrike(attempt));
+  const weights = failed.map(weightOfEnd);
+  const strikes = weights.filter((weight) => weight === 'strike');
   const last = findLatest(failed.filter(({ updatedAtMs }) => !(updatedAtMs > nowMs + backOffMs(failed.length))));
-  const leftBuild = failed.some((attempt) => attempt.state === 'rolled_back' && faultOfEnd(attempt) === 'firmware');
-  const refusedByDevice = failed.some(({ state, cause }) => state === 'rejected' && cause === 'known_bad');
   return {
     failedAttempts: failed.length,
     lastFailedAtMs: last?.updatedAtMs,
     lastError: (last ?? findLatest(failed))?.cause,
-    knownBad: leftBuild || refusedByDevice || strikes.length >= KNOWN_BAD_FAILURES,
+    knownBad: weights.includes('proof') || strikes.length >= KNOWN_BAD_FAILURES,
   };
 }
 
@@ -196,19 +220,6 @@ export function faultOf(cause: string | undefined): 'network' | 'device' | 'firm
   return (cause === undefined ? undefined : findDeviceError(cause)?.fault) ?? 'firmware';
 }
 
-/** The same of an attempt: what ended because no server was there is the server's doing, whatever the cause is called. */
-export function faultOfEnd(end: {
-  readonly cause: string | undefined;
-  readonly excused?: boolean;
-}): ReturnType<typeof faultOf> {
-  return end.excused === true ? 'server' : faultOf(end.cause);
-}
-
-function isStrike(end: Parameters<typeof faultOfEnd>[0]): boolean {
-  const fault = faultOfEnd(end);
-  return fault === 'firmware' || fault === 'device';
-}
-
 function isSameVersion(one: string, other: string): boolean {
   return one === other || compareVersions(one, other) === 0;
 }
@@ -224,11 +235,16 @@ function raise(progress: Progress, state: AssignmentState): Progress {
   return RANK[state] > RANK[progress.state] ? { ...progress, state } : progress;
 }
 
-/** Seen running and confirmed, in whatever order the two became known. */
+/**
+ * Seen running and confirmed, in whatever order the two became known. What had failed before is no cause of anything any
+ * more; what was rolled back stays so, with its cause.
+ */
 function settle(progress: Progress): Progress {
-  return progress.ranBuild && progress.confirmClaimed
-    ? raise({ ...progress, errorCode: undefined, detail: undefined }, 'confirmed')
-    : progress;
+  if (!progress.ranBuild || !progress.confirmClaimed) return progress;
+  const settled = raise(progress, 'confirmed');
+  return settled === progress
+    ? progress
+    : { ...settled, errorCode: undefined, detail: undefined, bootCause: undefined, seenBack: false };
 }
 
 /** Two reports of one state: keep the same words in whatever order they came. */

@@ -129,6 +129,7 @@ export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number,
       state: progress.state,
       cause: causeOfEnd(progress),
       excused: progress.excused,
+      saidItLeft: progress.saidItLeft,
       updatedAtMs,
     }));
   return historyOf(ended, nowMs);
@@ -169,9 +170,13 @@ function changed(attempt: Attempt, progress: Progress, watch: Watch, nowMs: numb
   const isMoved =
     progress.state !== before.state ||
     progress.ranBuild !== before.ranBuild ||
-    progress.confirmClaimed !== before.confirmClaimed;
+    progress.confirmClaimed !== before.confirmClaimed ||
+    progress.seenBack !== before.seenBack ||
+    progress.saidItLeft !== before.saidItLeft;
   if (!isMoved) return watch === attempt.watch ? attempt : { ...attempt, watch };
-  return { ...attempt, progress, watch, updatedAtMs: nowMs };
+  // What is learnt of an attempt that has ended does not make it end later.
+  const isLater = progress.state !== before.state || isOpenState(progress.state);
+  return { ...attempt, progress, watch, updatedAtMs: isLater ? nowMs : attempt.updatedAtMs };
 }
 
 function carries(open: Attempt, decision: Decision): boolean {

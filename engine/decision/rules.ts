@@ -173,11 +173,11 @@ export const RULES = [
   {
     id: 'known_bad',
     outcome: 'hold',
-    when: 'this build is known bad on this device: it was rolled back, or failed three times; an operator can clear it',
+    when: 'this build is known bad on this device: one proof against it or three strikes; an operator can clear it for one more try',
     matches: (c) => c.history?.knownBad !== false,
     saw: (c) =>
       `failed attempts ${c.history?.failedAttempts ?? 'unknown'}${c.history?.lastError === undefined ? '' : `, last error ${c.history.lastError}`}`,
-    change: (c) => `a newer build is rolled out, or: otter device clear-known-bad ${c.facts.device.mac}`,
+    change: knownBadEnds,
   },
   {
     id: 'backing_off',
@@ -247,6 +247,13 @@ export const RULES = [
 ] as const satisfies readonly Rule[];
 
 export type Reason = (typeof RULES)[number]['id'];
+
+/** A device that refuses by a list of its own hears of a clearing only where its client knows the word. */
+function knownBadEnds({ facts, history, target }: Case): string {
+  const ends = `a newer build is rolled out, or: otter device clear-known-bad ${facts.device.mac}`;
+  if (history?.lastError !== 'known_bad') return ends;
+  return `${ends}; the board itself refuses this build: where it still does after that, flash ${target?.firmware.version ?? 'it'} once by cable, or upload the same code as a newer version`;
+}
 
 function takenBackFacts({ facts: { running } }: Case): string {
   if (running?.blocked === true) return ' (blocked)';

@@ -64,11 +64,25 @@ describe('a board that is behind', () => {
     });
   });
 
-  test('and comes back from its trial is held in the same check-in', () => {
-    expect(plan(facts(), [attempt('trial')])).toMatchObject({
-      decision: { outcome: 'hold', reason: 'known_bad' },
+  test.each([
+    { how: 'and says so', sighting: running('1.0.0', { rolledBackFrom: '1.1.0' }), reason: 'known_bad' },
+    { how: 'after a crash', sighting: running('1.0.0', { bootReason: 'panic' }), reason: 'known_bad' },
+    { how: 'without a word', sighting: running('1.0.0'), reason: 'backing_off' },
+  ])('and comes back from its trial $how is held in the same check-in: $reason', ({ sighting, reason }) => {
+    expect(plan(facts(), [attempt('trial')], sighting)).toMatchObject({
+      decision: { outcome: 'hold', reason },
       changed: [{ progress: { state: 'rolled_back' }, updatedAtMs: NOW_MS }],
       status: 'failed',
+    });
+  });
+
+  test('and says later that it left the build does not rest from then on', () => {
+    const back = { ...startOf({ leftBefore: false }), state: 'rolled_back', seenBack: true } as const;
+    expect(
+      plan(facts(), [attempt('rolled_back', { progress: back })], running('1.0.0', { rolledBackFrom: '1.1.0' })),
+    ).toMatchObject({
+      decision: { outcome: 'hold', reason: 'known_bad' },
+      changed: [{ progress: { saidItLeft: true }, updatedAtMs: EARLIER_MS }],
     });
   });
 

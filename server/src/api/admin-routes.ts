@@ -15,9 +15,10 @@ import {
 import { ErrorAnswer } from '#protocol/device-api.ts';
 import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/assignments.ts';
+import { clearKnownBad } from '#server/service/clear-known-bad.ts';
 import { createRollout } from '#server/service/create-rollout.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { clearKnownBad, explainDevice, getDevice, listDevices } from '#server/service/devices.ts';
+import { explainDevice, getDevice, listDevices } from '#server/service/devices.ts';
 import { listEvents } from '#server/service/events.ts';
 import {
   blockFirmware,

@@ -19,6 +19,9 @@ export type AttemptRow = Pick<
   | 'ran_build'
   | 'confirm_claimed'
   | 'left_before'
+  | 'said_it_left'
+  | 'seen_back'
+  | 'pardoned'
   | 'error_code'
   | 'boot_cause'
   | 'detail'
@@ -94,6 +97,9 @@ const ATTEMPT_COLUMNS = [
   'ran_build',
   'confirm_claimed',
   'left_before',
+  'said_it_left',
+  'seen_back',
+  'pardoned',
   'error_code',
   'boot_cause',
   'detail',

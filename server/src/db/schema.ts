@@ -211,6 +211,10 @@ export interface AssignmentsTable {
   readonly ran_build: Flag;
   readonly confirm_claimed: Flag;
   readonly left_before: Flag;
+  /** The device said itself that it left the build. */
+  readonly said_it_left: Generated<Flag>;
+  /** The device was seen on another build after it left this one. */
+  readonly seen_back: Generated<Flag>;
   readonly error_code: string | null;
   readonly boot_cause: string | null;
   readonly detail: string | null;
@@ -242,7 +246,7 @@ export interface AssignmentsTable {
   readonly downloads: Generated<number>;
   /** It ended while no server was there: no evidence. */
   readonly excused: Generated<Flag>;
-  /** An operator cleared this build on this device: the next offer says so. */
+  /** An operator cleared this build on this device, which has not tried it since: this offer, or the next one, says so. */
   readonly pardoned: Generated<Flag>;
   /** Whose fault the latest failure was that still counts, of this attempt or one before it. */
   readonly fault: Generated<Fault | null>;

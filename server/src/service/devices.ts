@@ -3,8 +3,7 @@
 import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
-import { type AssignmentView, countLoad, forgive, listAssignments, listFailed } from '#server/db/assignments.ts';
-import { addAudit } from '#server/db/audit.ts';
+import { type AssignmentView, countLoad, listAssignments } from '#server/db/assignments.ts';
 import { findCheckInFacts } from '#server/db/check-in-facts.ts';
 import { type Device as DeviceRow, findDevice, listDevices as listDeviceRows } from '#server/db/devices.ts';
 import { listLabelsOf } from '#server/db/labels.ts';
@@ -97,39 +96,6 @@ export async function explainDevice(deps: Deps, mac: string, nowMs: number): Pro
     version: decision.outcome === 'hold' ? null : decision.firmware.version,
     rules: trace.map(({ rule, matched, saw }) => ({ rule, matched: matched ?? null, facts: saw })),
   };
-}
-
-/** Builds that failed on the device may be offered to it again. Resolves with their versions. */
-export async function clearKnownBad(
-  deps: Deps,
-  mac: string,
-  which: { readonly product?: string | undefined; readonly version?: string | undefined },
-  nowMs: number,
-): Promise<{ cleared: string[] }> {
-  return deps.database.write(async (trx) => {
-    const device = await getRow(trx, mac);
-    const view = await deps.catalog.within(trx);
-    const failed = (await listFailed(trx, device.id)).flatMap((row) => {
-      const firmware = view.findBuild(row.firmware_id, row.image_id)?.firmware;
-      const isMeant =
-        (which.version === undefined || firmware?.version === which.version) &&
-        (which.product === undefined || firmware?.product === which.product);
-      return firmware !== undefined && isMeant ? [{ id: row.id, version: firmware.version }] : [];
-    });
-    await forgive(
-      trx,
-      failed.map(({ id }) => id),
-    );
-    const cleared = [...new Set(failed.map(({ version }) => version))];
-    await addAudit(trx, {
-      atMs: nowMs,
-      actor: 'admin',
-      action: 'device.clear_known_bad',
-      subject: mac,
-      details: { versions: cleared },
-    });
-    return { cleared };
-  });
 }
 
 export function viewAssignment(row: AssignmentView): Assignment {

@@ -13,7 +13,7 @@ import {
   type PagedDevice,
 } from '#server/db/device-pages.ts';
 import { findRollout, listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
-import { causeOfEnd, historyOf } from '#engine/assignment/assignment.ts';
+import { historyOf } from '#engine/assignment/assignment.ts';
 import type { Course } from '#engine/decision/course.ts';
 import type { BuildHistory, DeviceFacts } from '#engine/facts/model.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
@@ -22,6 +22,7 @@ import { RULES } from '#engine/decision/rules.ts';
 import { stableFor } from '#engine/decision/target.ts';
 import type { CatalogView } from './catalog.ts';
 import { courseOf, deviceFactsOf } from './course.ts';
+import { attemptEndOf } from './device-facts.ts';
 import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 import { type Listed, type ListQuery, readPage } from './list.ts';
@@ -188,14 +189,7 @@ export async function* walkDevices(
 }
 
 function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildHistory {
-  const attempts = failed
-    .filter((attempt) => attempt.firmware_id === firmwareId)
-    .map(({ state, error_code, boot_cause, excused, updated_at_ms }) => ({
-      state,
-      cause: causeOfEnd({ errorCode: error_code ?? undefined, bootCause: boot_cause ?? undefined }),
-      excused: excused === 1,
-      updatedAtMs: updated_at_ms,
-    }));
+  const attempts = failed.filter((attempt) => attempt.firmware_id === firmwareId).map(attemptEndOf);
   // Judged when every rest is over, like everything here.
   return historyOf(attempts, Number.POSITIVE_INFINITY);
 }

@@ -123,3 +123,10 @@ export async function createAbsences(db: Trx, dialect: Dialect): Promise<void> {
     .addColumn('cause', 'text', required)
     .execute();
 }
+
+/** How a device came back from a build. Of those that came back before it is not known; then it was proof against the build. */
+export async function addReturns(db: Trx): Promise<void> {
+  await db.schema.alterTable('assignments').addColumn('said_it_left', 'integer', withDefault(0)).execute();
+  await db.schema.alterTable('assignments').addColumn('seen_back', 'integer', withDefault(0)).execute();
+  await sql`update assignments set said_it_left = 1, seen_back = 1 where state = 'rolled_back'`.execute(db);
+}
