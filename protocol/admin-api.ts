@@ -249,6 +249,9 @@ export const Rollout = Type.Object(
         adoption: Adoption,
       }),
     ),
+    warnings: Type.Array(Type.String(), {
+      description: 'what an operator should know: nobody is in the first stage; a promotion that named no stage',
+    }),
   },
   { $id: 'Rollout' },
 );

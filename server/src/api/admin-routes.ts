@@ -38,6 +38,7 @@ import {
 } from '#server/service/labels.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.ts';
 import { getPreviewDevices, previewRollout } from '#server/service/preview.ts';
+import { promoteRollout } from '#server/service/promote.ts';
 import { retryRollout } from '#server/service/retry.ts';
 import { commandRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
@@ -131,7 +132,8 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
     getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
     startRollout: move('start'),
-    promoteRollout: move('promote'),
+    promoteRollout: async ({ params, body, nowMs }) =>
+      promoteRollout(deps, params.name, { actor: 'admin', ...body }, nowMs),
     pauseRollout: move('pause'),
     resumeRollout: move('resume'),
     abortRollout: move('abort'),

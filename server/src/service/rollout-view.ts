@@ -65,6 +65,7 @@ async function viewRollout(
       adoption: adoptionOf(await targeted(db, row, stage, nowMs), ofStage),
     };
   });
+  const stageViews = await Promise.all(views);
   return {
     name: row.name,
     product: row.product,
@@ -82,12 +83,30 @@ async function viewRollout(
     halted_reason: row.halted_reason,
     reverted_at: toInstantOrNull(row.reverted_at_ms),
     reverts_to: row.reverted_at_ms === null ? null : await priorStableOf(deps, db, row),
-    stages: await Promise.all(views),
+    stages: stageViews,
+    warnings: warnOfEmptyStage(row, stageViews),
   };
 }
 
 export function windowOf({ window }: Stage): PlanWindow | undefined {
   return window === null ? undefined : Value.Parse(PlanWindow, JSON.parse(window));
+}
+
+/** While nobody is in the first stage it shows nothing, and the next one may be everybody. */
+function warnOfEmptyStage({ status, stage, product }: RolloutRow, stages: Rollout['stages']): string[] {
+  const [first] = stages;
+  const isAhead = status === 'draft' || (isOpen(status) && stage === first?.stage);
+  if (first === undefined || !isAhead || first.adoption.targeted > 0) return [];
+  const { label, percentage } = first;
+  if (label === GENERAL_LABEL || percentage < 100)
+    return [
+      `nobody is in stage ${first.stage}: ${percentage < 100 ? `${percentage} % of ` : ''}${label} takes no device of product ${product} yet`,
+    ];
+  return [
+    status === 'draft'
+      ? `nobody is in stage ${first.stage}: no device of product ${product} has label ${label}; label one before the start: otter device label MAC ${label}`
+      : `nobody is in stage ${first.stage}: no device of product ${product} had label ${label} when it opened, and one that gets it now counts from the next stage on; abort the rollout, label a device (otter device label MAC ${label}), and create it again`,
+  ];
 }
 
 /** The version that devices on the build of this rollout go home to. */

@@ -40,6 +40,8 @@ export interface Command {
   readonly supersede?: boolean | undefined;
   /** Aborts with the way back: devices that run the build are offered the prior stable one. */
   readonly revert?: boolean | undefined;
+  /** What the audit keeps besides. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export async function listRollouts(
@@ -114,6 +116,7 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
       ...(request.reason === undefined ? {} : { reason: request.reason }),
       ...(overlaps.length === 0 ? {} : { supersedes: overlaps.map(({ rollout }) => rollout.name) }),
       ...(reverts(request, stages) ? { revert: true } : {}),
+      ...request.details,
     },
   });
 }
@@ -230,7 +233,8 @@ function nextCommands(row: RolloutRow): string {
   }
 }
 
-async function getRow(db: Reader, name: string): Promise<RolloutRow> {
+/** Throws `rollout_unknown`. */
+export async function getRow(db: Reader, name: string): Promise<RolloutRow> {
   const row = await findRollout(db, name);
   if (row === undefined)
     throw new OtterError('rollout_unknown', `there is no rollout ${name}`, 'look at the list of rollouts');
