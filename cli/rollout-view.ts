@@ -5,6 +5,7 @@ import { type Colors, formatBar, formatTable, printable, type Terminal } from '#
 import type { Rollout } from '#protocol/admin-api.ts';
 import { assertNever } from '#protocol/errors.ts';
 import { DEFAULT_PLAN } from '#protocol/plan.ts';
+import { GENERAL_LABEL } from '#protocol/words.ts';
 
 const BAR_CELLS = 16;
 /** Columns that the whole table takes; a narrower terminal is spared what is 0 everywhere. */
@@ -37,7 +38,8 @@ export function formatAdoption(rollout: Rollout, nowMs: number, terminal: Termin
   });
   const halted = rollout.halted_reason === null ? [] : [`${colors.red('halted')}: ${printable(rollout.halted_reason)}`];
   const reason = rollout.ended_reason === null ? [] : [`reason: ${printable(rollout.ended_reason)}`];
-  return [head, table, ...gates, ...halted, ...revertedLine(rollout, colors), ...reason].join('\n');
+  const warnings = rollout.warnings.map((warning) => `${colors.yellow('warning:')} ${printable(warning)}`);
+  return [head, table, ...gates, ...halted, ...revertedLine(rollout, colors), ...reason, ...warnings].join('\n');
 }
 
 /** What becomes of the devices that run its build, where they are sent home. */
@@ -66,10 +68,14 @@ export function formatAdoptionLine(rollout: Rollout): string {
 export function nextCommand(rollout: Rollout): string | undefined {
   switch (rollout.status) {
     case 'draft':
-      return `npx otter rollout start ${rollout.name}`;
+      return isNobodyFirst(rollout)
+        ? `npx otter device label MAC ${rollout.pilot_label}`
+        : `npx otter rollout start ${rollout.name}`;
     case 'running':
+      if (isNobodyFirst(rollout))
+        return `npx otter rollout abort ${rollout.name} --reason "nobody is in its first stage"`;
       return isForPeople(rollout)
-        ? `npx otter rollout promote ${rollout.name}`
+        ? `npx otter rollout promote ${rollout.name} --from ${rollout.stage ?? ''}`
         : `npx otter rollout show ${rollout.name} --watch`;
     case 'paused':
       return `npx otter rollout resume ${rollout.name}`;
@@ -83,6 +89,12 @@ export function nextCommand(rollout: Rollout): string | undefined {
     default:
       return assertNever(rollout.status);
   }
+}
+
+/** No device is in the first stage, so that the next one would be opened on no evidence. */
+function isNobodyFirst({ status, stage, stages: [first], pilot_label }: Rollout): boolean {
+  const isAhead = status === 'draft' ? pilot_label !== GENERAL_LABEL : stage === first?.stage;
+  return isAhead && first?.adoption.targeted === 0;
 }
 
 /** A person has to open the next stage, and nothing speaks against it. */
