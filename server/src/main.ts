@@ -17,7 +17,7 @@ import { startWebhooks } from './scheduler/webhooks.ts';
 import { Catalog } from './service/catalog.ts';
 import type { Deps, Settings } from './service/deps.ts';
 import { PresenceBuffer } from './service/presence.ts';
-import type { ScheduleSpec } from './service/schedules.ts';
+import type { ScheduleSpec } from './service/schedule-spec.ts';
 import { removePort, writePort } from './port-file.ts';
 import { openDiskStore } from './storage/disk-store.ts';
 import { SERVER_VERSION } from './version.ts';
@@ -151,11 +151,13 @@ function toSpec(schedule: FileSchedule): ScheduleSpec {
   const { action } = schedule;
   return {
     name: schedule.name,
-    cron: schedule.cron,
+    cron: schedule.cron ?? '',
+    at: schedule.at ?? null,
     timezone: schedule.timezone,
     action: action.kind,
     rollout: action.rollout ?? null,
     label: schedule.label ?? null,
+    from: action.kind === 'promote' ? (action.from ?? null) : null,
     enabled: schedule.enabled,
     missed: schedule.missed,
     graceMs: schedule.graceS * 1000,

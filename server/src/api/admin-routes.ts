@@ -41,9 +41,10 @@ import { getPreviewDevices, previewRollout } from '#server/service/preview.ts';
 import { promoteRollout } from '#server/service/promote.ts';
 import { retryRollout } from '#server/service/retry.ts';
 import { commandRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
+import { runSchedule } from '#server/service/schedule-runs.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
-import { runSchedule } from '#server/service/tick.ts';
+
 import { uploadFirmware } from '#server/service/upload.ts';
 import { readUpload } from './read-body.ts';
 
@@ -141,7 +142,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
 
     listAssignments: async ({ query }) => listAssignments(deps, query),
 
-    listSchedules: async ({ query }) => listSchedules(deps, query),
+    listSchedules: async ({ query, nowMs }) => listSchedules(deps, query, nowMs),
     createSchedule: async ({ body, nowMs }) => createSchedule(deps, body, nowMs),
     setScheduleEnabled: async ({ params, body, nowMs }) => setScheduleEnabled(deps, params.name, body.enabled, nowMs),
     deleteSchedule: async ({ params, nowMs }) => deleteSchedule(deps, params.name, nowMs),

@@ -106,7 +106,8 @@ function refuseWithoutReason({ name, stage }: RolloutRow, reason: string | undef
   );
 }
 
-function refuseGate(name: string, { stage, state, text }: GateVerdict): OtterError {
+/** The error that a promotion which the gate holds is for a person. */
+export function refuseGate(name: string, { stage, state, text }: GateVerdict): OtterError {
   return new OtterError(
     'gate_not_passed',
     `the gate of stage ${stage} of rollout ${name} ${state === 'failed' ? 'has failed' : 'has not passed'}: ${text}`,

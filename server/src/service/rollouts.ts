@@ -19,6 +19,7 @@ import {
   saveRollout,
   type Stage,
 } from '#server/db/rollouts.ts';
+import { endPromotions } from '#server/db/schedules.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { advance, type RolloutCommand, type RolloutState } from '#engine/stage/advance.ts';
 import type { Deps } from './deps.ts';
@@ -105,6 +106,7 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
     await setPilotLabel(trx, row, request.pilotLabel);
   }
   await saveMove(trx, row, { ...request, revert: reverts(request, stages) }, moved.next, nowMs);
+  await endSchedules(trx, row, moved.next, nowMs);
   await addAudit(trx, {
     atMs: nowMs,
     actor: request.actor,
@@ -142,6 +144,16 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     ...(request.revert === true ? { reverted_at_ms: nowMs } : {}),
   };
   await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
+}
+
+/** A schedule that promotes means one stage, and is over with it. */
+async function endSchedules(trx: Trx, row: RolloutRow, next: RolloutState, nowMs: number): Promise<void> {
+  const { name: rollout, stage } = row;
+  const isPromoted = next.status === 'complete' ? row.status === 'running' : next.stage !== (stage ?? undefined);
+  if (stage !== null && isPromoted)
+    await endPromotions(trx, { rollout, stage }, `done: stage ${stage} is promoted`, nowMs);
+  if (next.status !== 'complete' && next.status !== 'aborted') return;
+  await endPromotions(trx, { rollout, stage: undefined }, `done: rollout ${rollout} is ${next.status}`, nowMs);
 }
 
 /** A halt is remembered until somebody resumes. */

@@ -8,6 +8,7 @@ import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 import { toInstant } from './instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
+import { warnOfPending } from './pending-promotions.ts';
 import { viewRollouts } from './rollout-view.ts';
 import { warnOfWebhooks } from './webhooks.ts';
 
@@ -29,7 +30,7 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
     devices: await countFleet(read, silentBeforeMs(deps.settings, nowMs)),
     versions: [...(await countVersions(read))],
     rollouts: await viewRollouts(deps, read, await listOpenRollouts(read), nowMs),
-    warnings: [...server.warnings, ...(await warnOfWebhooks(deps, nowMs))],
+    warnings: [...server.warnings, ...(await warnOfWebhooks(deps, nowMs)), ...(await warnOfPending(deps, nowMs))],
   };
 }
 
