@@ -5,6 +5,7 @@ import { type Colors, formatBar, formatTable, printable, type Terminal } from '#
 import type { Rollout } from '#protocol/admin-api.ts';
 import { assertNever } from '#protocol/errors.ts';
 import { DEFAULT_PLAN } from '#protocol/plan.ts';
+import { GENERAL_LABEL } from '#protocol/words.ts';
 
 const BAR_CELLS = 16;
 /** Columns that the whole table takes; a narrower terminal is spared what is 0 everywhere. */
@@ -15,7 +16,10 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
   const { name, product, version, status, stages } = rollout;
   const head = `${colors.bold(printable(name))}  ${product} ${version}  ${colorStatus(status, colors)}${rollout.plan === DEFAULT_PLAN ? '' : `, plan ${rollout.plan}`}${when(rollout, nowMs)}`;
   const shown = COUNTS.filter(
-    (count) => (columns >= WIDE_COLUMNS && ALWAYS.has(count)) || count === 'targeted' || stages.some(({ outcomes }) => outcomes[count] > 0),
+    (count) =>
+      (columns >= WIDE_COLUMNS && ALWAYS.has(count)) ||
+      count === 'targeted' ||
+      stages.some(({ outcomes }) => outcomes[count] > 0),
   );
   const rows = stages.map(({ stage, label, percentage, opened_at, outcomes }) => {
     const bar = opened_at === null ? colors.dim(formatBar(0, BAR_CELLS)) : healthyBar(outcomes, colors);
@@ -38,13 +42,18 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
   const halted = rollout.halted_reason === null ? [] : [`${colors.red('halted')}: ${printable(rollout.halted_reason)}`];
   const regressed =
     rollout.regressed_reason === null ? [] : [`${colors.red('regressed')}: ${printable(rollout.regressed_reason)}`];
-  const watched = rollout.watched_until === null ? [] : [`its boards are watched; that ends ${relativeTime(rollout.watched_until, nowMs)}`];
+  const watched =
+    rollout.watched_until === null
+      ? []
+      : [`its boards are watched; that ends ${relativeTime(rollout.watched_until, nowMs)}`];
   const left = rollout.left_out.map(
     ({ devices, reason, text, examples }) =>
       `not waited for: ${devices} (${reason}: ${text}), for example ${examples[0] ?? ''}`,
   );
   const reason = rollout.ended_reason === null ? [] : [`reason: ${printable(rollout.ended_reason)}`];
-  return [head, table, ...gates, ...watched, ...halted, ...regressed, ...left, ...revertedLine(rollout, colors), ...reason].join('\n');
+  const warnings = rollout.warnings.map((warning) => `${colors.yellow('warning:')} ${printable(warning)}`);
+  const more = [...watched, ...halted, ...regressed, ...left, ...revertedLine(rollout, colors), ...reason, ...warnings];
+  return [head, table, ...gates, ...more].join('\n');
 }
 
 /** What becomes of the devices that run its build, where they are sent home. */
@@ -73,10 +82,14 @@ export function formatProgressLine(rollout: Rollout): string {
 export function nextCommand(rollout: Rollout): string | undefined {
   switch (rollout.status) {
     case 'draft':
-      return `npx otter rollout start ${rollout.name}`;
+      return isNobodyFirst(rollout)
+        ? `npx otter device label MAC ${rollout.pilot_label}`
+        : `npx otter rollout start ${rollout.name}`;
     case 'running':
+      if (isNobodyFirst(rollout))
+        return `npx otter rollout abort ${rollout.name} --reason "nobody is in its first stage"`;
       return isForPeople(rollout)
-        ? `npx otter rollout promote ${rollout.name}`
+        ? `npx otter rollout promote ${rollout.name} --from ${rollout.stage ?? ''}`
         : `npx otter rollout show ${rollout.name} --watch`;
     case 'paused':
       return `npx otter rollout resume ${rollout.name}`;
@@ -90,6 +103,12 @@ export function nextCommand(rollout: Rollout): string | undefined {
     default:
       return assertNever(rollout.status);
   }
+}
+
+/** No device is in the first stage, so that the next one would be opened on no evidence. */
+function isNobodyFirst({ status, stage, stages: [first], pilot_label }: Rollout): boolean {
+  const isAhead = status === 'draft' ? pilot_label !== GENERAL_LABEL : stage === first?.stage;
+  return isAhead && first !== undefined && first.outcomes.targeted + first.outcomes.uncounted === 0;
 }
 
 /** A person has to open the next stage, and nothing speaks against it. */

@@ -390,9 +390,27 @@ export const adminRoutes = {
   promoteRollout: route(
     'POST',
     '/rollouts/:name/promote',
-    'Open the next stage; after the last one the rollout is complete',
+    'Open the next stage, once the gate of the open one has passed; after the last one the rollout is complete',
     ref(Rollout),
-    { params: rolloutName, body: reason },
+    {
+      params: rolloutName,
+      body: Type.Object(
+        {
+          from: Type.Optional(
+            Type.Unsafe<string>({
+              ...Name,
+              description:
+                'the stage that is meant: another one may be open by now. Left out, the open one is taken and the answer warns; the next version refuses that',
+            }),
+          ),
+          override: Type.Optional(
+            Type.Boolean({ description: 'pass a gate that has not passed; needs a reason, which the audit keeps' }),
+          ),
+          reason: Type.Optional(Line),
+        },
+        strict,
+      ),
+    },
   ),
   pauseRollout: route('POST', '/rollouts/:name/pause', 'Hold offers from the next check on', ref(Rollout), {
     params: rolloutName,

@@ -64,6 +64,8 @@ export const HTTP_STATUS = {
   name_reserved: 409,
   label_limit: 409,
   invalid_transition: 409,
+  stage_moved: 409,
+  gate_not_passed: 409,
   rollout_conflict: 409,
   not_pilot_ready: 409,
   firmware_blocked: 403,

@@ -103,6 +103,8 @@ export const MAX_SOAK_S = 2_592_000;
 /** Longest cron line and longest name of a time zone. */
 export const MAX_CRON_CHARS = 100;
 export const MAX_TIMEZONE_CHARS = 64;
+/** Longest time of a one-time schedule: an instant with seconds and offset has 25 characters. */
+export const MAX_AT_CHARS = 30;
 
 /** Longest window, in seconds: 7 days. */
 export const MAX_WINDOW_S = 604_800;

@@ -5,12 +5,14 @@ import { Option } from '@commander-js/extra-typings';
 import { addRolloutSimulate } from '#cli/commands/rollout-simulate.ts';
 import type { CallInput } from '#cli/admin-client.ts';
 import { addPreviewCommand } from '#cli/commands/rollout-preview.ts';
+import { addPromoteCommand } from '#cli/commands/rollout-promote.ts';
 import { addRetryCommand } from '#cli/commands/rollout-retry.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
-import { colorStatus, formatProgress, formatProgressLine, nextCommand, revertedLine } from '#cli/rollout-view.ts';
+import { nextLine, noteWarnings, showChanged } from '#cli/rollout-changed.ts';
+import { colorStatus, formatProgress, formatProgressLine } from '#cli/rollout-view.ts';
 import { confirm, type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { ROLLOUT_STATUSES, type Rollout } from '#protocol/admin-api.ts';
@@ -30,14 +32,17 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
     .option('--plan <plan>', `the stages that it goes through (${DEFAULT_PLAN} if not said), see otter plan list`)
     .option('--pilot <label>', 'label of the devices that go first (that of the plan if not said)')
     .action(async ({ firmware, product, name, plan, pilot }, command) => {
-      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
         const body = { version: firmware, product, name, plan, pilot_label: pilot };
-        const created = await client.call('createRollout', { body });
-        show(
-          created,
-          () =>
-            `rollout ${created.name} is a draft\nsee whom it reaches: npx otter rollout preview ${created.name}\nnext: ${nextCommand(created) ?? ''}`,
+        const created = await session.client.call('createRollout', { body });
+        session.show(created, () =>
+          [
+            `rollout ${created.name} is a draft`,
+            `see whom it reaches: npx otter rollout preview ${created.name}`,
+            ...nextLine(created),
+          ].join('\n'),
         );
+        noteWarnings(session, created);
       });
     });
 
@@ -101,6 +106,8 @@ function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
       });
     });
 
+  addPromoteCommand(rollout, shell);
+
   for (const change of CHANGES) {
     rollout
       .command(`${change.verb} <name>`)
@@ -134,11 +141,6 @@ function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
 }
 
 const CHANGES = [
-  {
-    verb: 'promote',
-    route: 'promoteRollout',
-    description: 'open the next stage; after the last one the rollout is complete',
-  },
   { verb: 'pause', route: 'pauseRollout', description: 'hold all offers from the next check on' },
   {
     verb: 'resume',
@@ -146,19 +148,6 @@ const CHANGES = [
     description: 'go on with a paused rollout, or with a halted one: that needs a reason',
   },
 ] as const;
-
-async function showChanged({ show, terminal }: Session, change: Promise<Rollout>): Promise<void> {
-  const changed = await change;
-  show(changed, () => {
-    const stage = changed.stage === null ? '' : `, stage ${changed.stage}, target ${changed.target_label}`;
-    const next = nextCommand(changed);
-    return [
-      `rollout ${changed.name} is ${colorStatus(changed.status, terminal.colors)}${stage}`,
-      ...revertedLine(changed, terminal.colors),
-      ...(next === undefined ? [] : [`next: ${next}`]),
-    ].join('\n');
-  });
-}
 
 /** Asks every second; redraws on a terminal, adds a line (or a JSON line) per change elsewhere. */
 async function watchRollout({ client, terminal, json, signal }: Session, name: string): Promise<void> {

@@ -19,7 +19,7 @@ import { Catalog } from './service/catalog.ts';
 import type { Deps, Settings } from './service/deps.ts';
 import { LostBoards } from './service/lost-boards.ts';
 import { PresenceBuffer } from './service/presence.ts';
-import type { ScheduleSpec } from './service/schedules.ts';
+import type { ScheduleSpec } from './service/schedule-spec.ts';
 import { WaitingBoards } from './service/waiting-boards.ts';
 import { removePort, writePort } from './port-file.ts';
 import { openDiskStore } from './storage/disk-store.ts';
@@ -164,11 +164,13 @@ function toSpec(schedule: FileSchedule): ScheduleSpec {
   const { action } = schedule;
   return {
     name: schedule.name,
-    cron: schedule.cron,
+    cron: schedule.cron ?? '',
+    at: schedule.at ?? null,
     timezone: schedule.timezone,
     action: action.kind,
     rollout: action.rollout ?? null,
     label: schedule.label ?? null,
+    from: action.kind === 'promote' ? (action.from ?? null) : null,
     enabled: schedule.enabled,
     missed: schedule.missed,
     graceMs: schedule.graceS * 1000,

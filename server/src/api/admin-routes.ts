@@ -39,11 +39,13 @@ import {
 } from '#server/service/labels.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.ts';
 import { getPreviewDevices, previewRollout } from '#server/service/preview.ts';
+import { promoteRollout } from '#server/service/promote.ts';
 import { retryRollout } from '#server/service/retry.ts';
 import { commandRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
+import { runSchedule } from '#server/service/schedule-runs.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
-import { runSchedule } from '#server/service/tick.ts';
+
 import { uploadFirmware } from '#server/service/upload.ts';
 import { readUpload } from './read-body.ts';
 
@@ -132,7 +134,8 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
     getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
     startRollout: move('start'),
-    promoteRollout: move('promote'),
+    promoteRollout: async ({ params, body, nowMs }) =>
+      promoteRollout(deps, params.name, { actor: 'admin', ...body }, nowMs),
     pauseRollout: move('pause'),
     resumeRollout: move('resume'),
     abortRollout: move('abort'),
@@ -140,7 +143,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
 
     listAssignments: async ({ query }) => listAssignments(deps, query),
 
-    listSchedules: async ({ query }) => listSchedules(deps, query),
+    listSchedules: async ({ query, nowMs }) => listSchedules(deps, query, nowMs),
     createSchedule: async ({ body, nowMs }) => createSchedule(deps, body, nowMs),
     setScheduleEnabled: async ({ params, body, nowMs }) => setScheduleEnabled(deps, params.name, body.enabled, nowMs),
     deleteSchedule: async ({ params, nowMs }) => deleteSchedule(deps, params.name, nowMs),

@@ -298,7 +298,10 @@ export interface DownloadLogTable {
 export interface SchedulesTable {
   readonly id: Generated<number>;
   readonly name: string;
+  /** Empty where it is for one time. */
   readonly cron: string;
+  /** The one time that it is for, as `schedule-time.ts` reads it; null: it goes by its cron line. */
+  readonly at: Generated<string | null>;
   readonly timezone: string;
   readonly action: ScheduleAction;
   readonly rollout: string | null;
@@ -313,6 +316,12 @@ export interface SchedulesTable {
   readonly next_run_at_ms: number | null;
   readonly last_run_at_ms: number | null;
   readonly last_result: string | null;
+  /** Of a promotion: the stage that it means; null while there is no such rollout. */
+  readonly from_stage: Generated<string | null>;
+  /** Of a promotion: since when it waits for the gate of its stage. */
+  readonly pending_since_ms: Generated<number | null>;
+  /** Its one time, or its stage, is over: it never runs again. */
+  readonly done_at_ms: Generated<number | null>;
 }
 
 export interface AuditTable {

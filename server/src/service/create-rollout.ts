@@ -8,6 +8,7 @@ import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import { addLabel } from '#server/db/labels.ts';
 import { addRollout, findRollout, type NewStage } from '#server/db/rollouts.ts';
+import { nameStage } from '#server/db/schedules.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
 import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from './firmware.ts';
@@ -66,6 +67,7 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
       stages.map(toColumns),
       'admin',
     );
+    await nameStage(trx, name, stages[0]?.name ?? '');
     await addAudit(trx, {
       atMs: nowMs,
       actor: 'admin',

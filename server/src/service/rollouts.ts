@@ -22,6 +22,7 @@ import {
 import { findVoters } from '#server/db/devices.ts';
 import { countsBeforeMs } from '#engine/outcome/vote.ts';
 import { DEFAULT_WATCH_S } from '#protocol/limits.ts';
+import { endPromotions } from '#server/db/schedules.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { advance, type RolloutCommand, type RolloutState } from '#engine/stage/advance.ts';
 import type { Deps } from './deps.ts';
@@ -44,6 +45,8 @@ export interface Command {
   readonly from?: string | undefined;
   /** Aborts or halts with the way back: devices that run the build are offered the prior stable one. */
   readonly revert?: boolean | undefined;
+  /** What the audit keeps besides. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export async function listRollouts(
@@ -108,6 +111,7 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
     await setPilotLabel(trx, row, request.pilotLabel);
   }
   await saveMove(trx, row, request, moved.next, nowMs);
+  await endSchedules(trx, row, moved.next, nowMs);
   await addAudit(trx, {
     atMs: nowMs,
     actor: request.actor,
@@ -119,6 +123,7 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
       ...(request.reason === undefined ? {} : { reason: request.reason }),
       ...(overlaps.length === 0 ? {} : { supersedes: overlaps.map(({ rollout }) => rollout.name) }),
       ...(request.revert === true ? { revert: true } : {}),
+      ...request.details,
     },
   });
 }
@@ -147,6 +152,16 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     ...(request.revert === true ? { reverted_at_ms: nowMs } : {}),
   };
   await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
+}
+
+/** A schedule that promotes means one stage, and is over with it. */
+async function endSchedules(trx: Trx, row: RolloutRow, next: RolloutState, nowMs: number): Promise<void> {
+  const { name: rollout, stage } = row;
+  const isPromoted = next.status === 'complete' ? row.status === 'running' : next.stage !== (stage ?? undefined);
+  if (stage !== null && isPromoted)
+    await endPromotions(trx, { rollout, stage }, `done: stage ${stage} is promoted`, nowMs);
+  if (next.status !== 'complete' && next.status !== 'aborted') return;
+  await endPromotions(trx, { rollout, stage: undefined }, `done: rollout ${rollout} is ${next.status}`, nowMs);
 }
 
 /** A halt is remembered until somebody resumes. */
@@ -256,7 +271,8 @@ function nextCommands(row: RolloutRow): string {
   }
 }
 
-async function getRow(db: Reader, name: string): Promise<RolloutRow> {
+/** Throws `rollout_unknown`. */
+export async function getRow(db: Reader, name: string): Promise<RolloutRow> {
   const row = await findRollout(db, name);
   if (row === undefined)
     throw new OtterError('rollout_unknown', `there is no rollout ${name}`, 'look at the list of rollouts');

@@ -8,6 +8,7 @@ import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 import { toInstant } from './instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
+import { warnOfPending } from './pending-promotions.ts';
 import { viewRollouts } from './rollout-view.ts';
 import { warnOfWebhooks } from './webhooks.ts';
 
@@ -34,6 +35,7 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
       ...server.warnings,
       ...(await warnOfWebhooks(deps, nowMs)),
       ...warnOfLeftOut(open.length, await countOpenRollouts(read)),
+      ...(await warnOfPending(deps, nowMs)),
     ],
   };
 }

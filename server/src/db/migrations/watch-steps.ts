@@ -130,3 +130,20 @@ export async function addReturns(db: Trx): Promise<void> {
   await db.schema.alterTable('assignments').addColumn('seen_back', 'integer', withDefault(0)).execute();
   await sql`update assignments set said_it_left = 1, seen_back = 1 where state = 'rolled_back'`.execute(db);
 }
+
+/**
+ * Schedules for one time, and the stage that a promotion means. Those that are there mean the stage that is open now (of a
+ * draft the first one), as whoever made them saw it; one for a rollout that is still to come gets its stage with the rollout.
+ */
+export async function addScheduleStages(db: Trx): Promise<void> {
+  await db.schema.alterTable('schedules').addColumn('at', 'text').execute();
+  await db.schema.alterTable('schedules').addColumn('from_stage', 'text').execute();
+  await db.schema.alterTable('schedules').addColumn('pending_since_ms', 'bigint').execute();
+  await db.schema.alterTable('schedules').addColumn('done_at_ms', 'bigint').execute();
+  await sql`update schedules set from_stage = (
+      select coalesce(rollouts.stage, first.name) from rollouts
+      join stages as first on first.rollout_id = rollouts.id and first.position =
+        (select min(position) from stages where stages.rollout_id = rollouts.id)
+      where rollouts.name = schedules.rollout)
+    where action = 'promote'`.execute(db);
+}
