@@ -6,6 +6,7 @@ import { findDeviceError } from '#protocol/device-errors.ts';
 import type { ReportStatus } from '#protocol/device-api.ts';
 import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { backOffMs } from '../decision/back-off.ts';
+import { isSameVersion, matchBuild } from '../facts/build.ts';
 import type { AssignmentState, BuildHistory, ImageFacts } from '../facts/model.ts';
 
 export interface Progress {
@@ -99,11 +100,14 @@ export function afterSighting(
   build: { readonly version: string; readonly image: ImageFacts },
   sighting: Sighting,
 ): Progress {
-  if (isBuild(build, sighting)) {
+  const match = matchBuild({ version: build.version, images: [build.image] }, sighting);
+  if (match === 'runs_it') {
     const seen = { ...raise(progress, 'trial'), ranBuild: true };
     return settle(sighting.onTrial ? seen : { ...seen, confirmClaimed: true });
   }
-  const saysItLeft = sighting.rolledBackFrom === build.version && !progress.leftBefore;
+  // Another build of this version, or this image under another one: it shows neither that the build runs nor that it was left.
+  if (match !== 'elsewhere') return progress;
+  const saysItLeft = hasLeft(sighting, build.version) && !progress.leftBefore;
   const cameBack =
     progress.state === 'installing' ||
     progress.state === 'trial' ||
@@ -113,6 +117,11 @@ export function afterSighting(
   if (!cameBack) return progress;
   const wasTried = progress.state === 'trial' || progress.ranBuild || saysItLeft;
   return { ...raise(progress, wasTried ? 'rolled_back' : 'failed'), bootCause: causeOf(sighting.bootReason) };
+}
+
+/** Whether the device names this version as the one that it left on its last rollback. */
+export function hasLeft({ rolledBackFrom }: Pick<Sighting, 'rolledBackFrom'>, version: string): boolean {
+  return rolledBackFrom !== undefined && isSameVersion(rolledBackFrom, version);
 }
 
 /** The best known cause of how it ended: what the device reported, else what its reset reason says. */
@@ -167,13 +176,6 @@ export function faultOf(cause: string | undefined): 'network' | 'device' | 'firm
 function isStrike(cause: string | undefined): boolean {
   const fault = faultOf(cause);
   return fault === 'firmware' || fault === 'device';
-}
-
-/** The same version, and the same image where the device says which: a locally built image of that version is not the build. */
-function isBuild(build: { readonly version: string; readonly image: ImageFacts }, sighting: Sighting): boolean {
-  if (sighting.version !== build.version) return false;
-  if (sighting.imageSha256 === undefined) return true;
-  return sighting.imageSha256 === build.image.sha256 || sighting.imageSha256 === build.image.elfSha256;
 }
 
 function raise(progress: Progress, state: AssignmentState): Progress {

@@ -3,15 +3,21 @@
 
 import { nextOfferAtMs } from './back-off.ts';
 import { bucketOf } from '../facts/bucket.ts';
+import { type BuildMatch, matchBuild, runningOf } from '../facts/build.ts';
 import type { BuildHistory, Facts, ImageFacts } from '../facts/model.ts';
 import { imageFor, isTakenBack, type Membership, membership, type Target, targetOf } from './target.ts';
 import { compareVersions } from '../facts/version.ts';
+
+/** So much of a digest is enough to tell builds apart. */
+const DIGEST_CHARS = 12;
 
 export interface Case {
   readonly facts: Facts;
   readonly nowMs: number;
   readonly target: Target | undefined;
   readonly image: ImageFacts | undefined;
+  /** Whether the device runs the target; undefined: there is none. */
+  readonly match: BuildMatch | undefined;
   /** Running version against target version: negative means that the device is behind. */
   readonly order: number | undefined;
   readonly history: BuildHistory | undefined;
@@ -28,6 +34,7 @@ export function caseOf(facts: Facts, nowMs: number): Case {
     nowMs,
     target,
     image: firmware === undefined ? undefined : imageFor(firmware.images, facts.device.chip),
+    match: firmware === undefined ? undefined : matchBuild(firmware, runningOf(facts.device)),
     order: firmware === undefined ? undefined : compareVersions(facts.device.currentVersion, firmware.version),
     history,
     nextOfferAtMs: history === undefined ? undefined : nextOfferAtMs(history),
@@ -53,6 +60,13 @@ export function isOutside(c: Case, why: Exclude<Membership, 'member'>): boolean 
 export function isAtLimit(c: Case, limit: number | undefined, used: number | undefined): boolean {
   const isNews = c.target?.source === 'rollout' && c.target.rollout.status === 'running' && !c.facts.holdsOffer;
   return isNews && limit !== undefined && !(used !== undefined && used < limit);
+}
+
+/** Its version, with the beginning of the digest where it names one. */
+export function runsBuild({ facts: { device } }: Case): string {
+  return device.imageSha256 === undefined
+    ? device.currentVersion
+    : `${device.currentVersion} (${device.imageSha256.slice(0, DIGEST_CHARS)}...)`;
 }
 
 export function runs({ facts }: Case): string {

@@ -12,11 +12,12 @@ import {
   paceFacts,
   rolloutName,
   runs,
+  runsBuild,
   stageFacts,
   version,
   windowFacts,
 } from './case.ts';
-import { isVersion } from '../facts/version.ts';
+import { isOrdered } from '../facts/version.ts';
 
 interface Shared {
   readonly id: string;
@@ -88,16 +89,25 @@ export const RULES = [
   {
     id: 'up_to_date',
     outcome: 'hold',
-    when: 'the device runs the target version',
-    matches: (c) => c.order === 0 || c.facts.device.currentVersion === version(c),
-    saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
+    when: 'the device runs the target build, or names its digest as that of the image it runs',
+    matches: (c) => c.match === 'runs_it' || c.match === 'other_name',
+    saw: (c) => `runs ${runsBuild(c)}; target ${version(c)}`,
     change: () => 'a rollout with a newer version includes the device',
+  },
+  {
+    id: 'other_build',
+    outcome: 'hold',
+    when: 'the device runs another build of the target version: it says this version, and a digest that no image of it has',
+    matches: (c) => c.match === 'other_build',
+    saw: (c) => `runs ${runsBuild(c)}; target ${version(c)}`,
+    change: (c) =>
+      `a version above ${version(c)} is rolled out, or the device is flashed with the image of ${version(c)}`,
   },
   {
     id: 'version_unreadable',
     outcome: 'hold',
     when: 'the version that the device reports is not SemVer, so it has no place in the order',
-    matches: (c) => !isVersion(c.facts.device.currentVersion),
+    matches: (c) => !isOrdered(c.facts.device.currentVersion),
     saw: (c) => `runs ${runs(c)}`,
     change: () => 'the device is flashed once with a build whose version is SemVer, such as 1.4.0',
   },

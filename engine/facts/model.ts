@@ -15,6 +15,8 @@ export interface DeviceFacts {
   readonly mac: string;
   readonly product: string;
   readonly currentVersion: string;
+  /** The digest of the running image, where the device names one. */
+  readonly imageSha256: string | undefined;
   /** Undefined where the device does not say it. */
   readonly chip: string | undefined;
   readonly slotBytes: number | undefined;
@@ -35,6 +37,8 @@ export interface ImageFacts {
   readonly sha256: string;
   /** `app_elf_sha256` of the descriptor, where the image has one. */
   readonly elfSha256: string | undefined;
+  /** The SHA-256 that stands at the end of the image: what `esp_partition_get_sha256` says. Undefined: not read yet. */
+  readonly appendedSha256: string | undefined;
 }
 
 export interface FirmwareFacts {

@@ -14,6 +14,7 @@ import { openPostgres } from './db/postgres.ts';
 import { openSqlite } from './db/sqlite.ts';
 import { type ScheduleSource, startScheduler } from './scheduler/scheduler.ts';
 import { startWebhooks } from './scheduler/webhooks.ts';
+import { readAppendedDigests } from './service/appended-digests.ts';
 import { Catalog } from './service/catalog.ts';
 import type { Deps, Settings } from './service/deps.ts';
 import { PresenceBuffer } from './service/presence.ts';
@@ -66,6 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
     random: Math.random,
   };
+  await readAppendedDigests(deps);
   const scheduler = await startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
   const webhooks = startWebhooks(deps, clock);
   const startedAtMs = clock();

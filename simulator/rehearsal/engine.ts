@@ -18,6 +18,7 @@ import type {
 } from '#engine/facts/model.ts';
 import { type Attempt, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import { membership } from '#engine/decision/target.ts';
+import { matchBuild, runningOf } from '#engine/facts/build.ts';
 import { hasAnswers } from '#engine/stage/tally.ts';
 import { type GatedStage, judge, mayFail, nextStep, type Step } from '#engine/stage/tend.ts';
 import { Ledger } from './ledger.ts';
@@ -103,6 +104,7 @@ export class Engine {
       mac,
       product: options.firmware.product,
       currentVersion: '',
+      imageSha256: undefined,
       chip: options.firmware.images[0]?.chip,
       slotBytes: undefined,
       onTrial: false,
@@ -147,12 +149,13 @@ export class Engine {
 
   /** A device asks. `sighting` says what it runs. */
   checkIn(device: number, sighting: Sighting, nowMs: number): CheckInAnswer {
-    const facts = { ...this.#get(device), currentVersion: sighting.version, onTrial: sighting.onTrial };
+    const { version: currentVersion, imageSha256, onTrial } = sighting;
+    const facts = { ...this.#get(device), currentVersion, imageSha256, onTrial };
     this.#devices[device] = facts;
     const counted = this.attemptsOf(device).filter(
       ({ progress: { state } }) => state !== 'confirmed' && state !== 'superseded',
     );
-    const isOwn = sighting.version === this.#firmware.version;
+    const isOwn = matchBuild(this.#firmware, sighting) === 'runs_it';
     const plan = planCheckIn(
       {
         device: facts,
@@ -310,7 +313,7 @@ export class Engine {
     let needing = 0;
     for (const device of this.#members) {
       const attempts = this.attemptsOf(device);
-      const isDone = this.#get(device).currentVersion === this.#firmware.version && !stage.count.has(device);
+      const isDone = matchBuild(this.#firmware, runningOf(this.#get(device))) === 'runs_it' && !stage.count.has(device);
       const cannot =
         attempts.some(({ progress: { state } }) => state === 'rolled_back' || state === 'rejected') ||
         attempts.at(-1)?.progress.state === 'timed_out';

@@ -162,7 +162,14 @@ export class Rehearsal {
 }
 
 function firmwareOf({ version, imageBytes }: RehearsalOptions) {
-  const image = { id: 1, chip: 'esp32', sizeBytes: imageBytes, sha256: '', elfSha256: undefined };
+  const image = {
+    id: 1,
+    chip: 'esp32',
+    sizeBytes: imageBytes,
+    sha256: '',
+    elfSha256: undefined,
+    appendedSha256: undefined,
+  };
   return {
     id: 1,
     product: 'default',

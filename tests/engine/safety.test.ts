@@ -29,6 +29,7 @@ const image: fc.Arbitrary<ImageFacts> = fc.record({
   sizeBytes: fc.constantFrom(1_000, 1_000, 1_000, 2_000, Number.NaN),
   sha256: fc.constant('a'.repeat(64)),
   elfSha256: fc.constant(undefined),
+  appendedSha256: fc.constant(undefined),
 });
 const firmware: fc.Arbitrary<FirmwareFacts> = fc.record({
   id: fc.nat(3),
@@ -75,6 +76,7 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     mac: fc.constant('24:6f:28:00:00:01'),
     product: fc.constant('thermostat'),
     currentVersion: reported,
+    imageSha256: optional(fc.constantFrom('a'.repeat(64), 'b'.repeat(64), '0'.repeat(64))),
     chip: optional(chip),
     slotBytes: optional(fc.constantFrom(999, 1_000, 1_000, 2_000, 2_000, Number.NaN)),
     onTrial: mostly(false),

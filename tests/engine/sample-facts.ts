@@ -20,6 +20,7 @@ export const device: DeviceFacts = {
   mac: '24:6f:28:00:00:01',
   product: 'thermostat',
   currentVersion: '1.0.0',
+  imageSha256: undefined,
   chip: 'esp32',
   slotBytes: 1_900_544,
   onTrial: false,
@@ -27,7 +28,15 @@ export const device: DeviceFacts = {
 };
 
 export function imageFor(chip: string, change: Partial<ImageFacts> = {}): ImageFacts {
-  return { id: 1, chip, sizeBytes: IMAGE_BYTES, sha256: 'a'.repeat(64), elfSha256: 'e'.repeat(64), ...change };
+  return {
+    id: 1,
+    chip,
+    sizeBytes: IMAGE_BYTES,
+    sha256: 'a'.repeat(64),
+    elfSha256: 'e'.repeat(64),
+    appendedSha256: 'd'.repeat(64),
+    ...change,
+  };
 }
 
 export function firmware(version: string, change: Partial<FirmwareFacts> = {}): FirmwareFacts {

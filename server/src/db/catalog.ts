@@ -6,6 +6,7 @@ import { type Selectable, sql } from 'kysely';
 import { Value } from 'typebox/value';
 import { PlanWindow } from '#protocol/plan.ts';
 import type { FirmwareFacts, ImageFacts, OpenedStage, RolloutFacts } from '#engine/facts/model.ts';
+import { digestsOf } from './firmware.ts';
 import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, StagesTable, Trx } from './schema.ts';
 
 export interface CatalogRows {
@@ -166,8 +167,7 @@ function toImage(row: Selectable<ImagesTable>): StoredImage {
     chip: row.chip,
     path: row.path,
     sizeBytes: row.size_bytes,
-    sha256: row.sha256,
-    elfSha256: row.elf_sha256 ?? undefined,
+    ...digestsOf(row),
     blockSha256: readTexts(row.block_sha256),
     createdAtMs: row.created_at_ms,
   };

@@ -11,7 +11,7 @@ const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] satisfies read
 
 export type PagedDevice = Pick<
   Device,
-  'id' | 'mac' | 'product' | 'current_version' | 'chip' | 'slot_bytes' | 'on_trial' | 'last_seen_at_ms'
+  'id' | 'mac' | 'product' | 'current_version' | 'image_sha256' | 'chip' | 'slot_bytes' | 'on_trial' | 'last_seen_at_ms'
 >;
 
 /** Which devices are meant; all of these that are named must hold. */
@@ -36,6 +36,7 @@ export async function listDevicePage(
       'devices.mac',
       'devices.product',
       'devices.current_version',
+      'devices.image_sha256',
       'devices.chip',
       'devices.slot_bytes',
       'devices.on_trial',

@@ -10,15 +10,21 @@ import {
   type StoredImage,
 } from '#server/db/catalog.ts';
 import type { Trx } from '#server/db/schema.ts';
-import type { RolloutFacts } from '#engine/facts/model.ts';
+import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import { isForEveryone } from '#engine/decision/target.ts';
-import { compareVersions } from '#engine/facts/version.ts';
+import { matchBuild, runningOf } from '#engine/facts/build.ts';
+import { compareVersions, versionKey } from '#engine/facts/version.ts';
 import { WindowClock } from './window-clock.ts';
+
+type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha256'>;
 
 export interface CatalogView {
   readonly revision: number;
+  /** The firmware of this version; a leading `v` and build metadata do not count. */
   readonly findFirmware: (product: string, version: string) => StoredFirmware | undefined;
+  /** The firmware that the device runs; undefined also where it runs another build of that version. */
+  readonly findRunning: (device: RunningDevice) => StoredFirmware | undefined;
   /** Every firmware with this version, of any product. */
   readonly listByVersion: (version: string) => readonly StoredFirmware[];
   readonly findBuild: (
@@ -78,7 +84,8 @@ export class Catalog {
 
 function viewOf(rows: CatalogRows): CatalogView {
   const firmware = new Map(rows.firmware.map((item) => [item.id, item]));
-  const byName = new Map(rows.firmware.map((item) => [`${item.product} ${item.version}`, item]));
+  const byName = new Map(rows.firmware.map((item) => [nameOf(item.product, item.version), item]));
+  const findFirmware: CatalogView['findFirmware'] = (product, version) => byName.get(nameOf(product, version));
   const byVersion = Map.groupBy(rows.firmware, ({ version }) => version);
   const open = Map.groupBy(
     rows.rollouts.filter(({ status }) => isOpen(status)),
@@ -96,7 +103,11 @@ function viewOf(rows: CatalogRows): CatalogView {
   );
   return {
     revision: rows.revision,
-    findFirmware: (product, version) => byName.get(`${product} ${version}`),
+    findFirmware,
+    findRunning: (device) => {
+      const named = findFirmware(device.product, device.currentVersion);
+      return named !== undefined && matchBuild(named, runningOf(device)) === 'runs_it' ? named : undefined;
+    },
     listByVersion: (version) => byVersion.get(version) ?? [],
     findBuild: (firmwareId, imageId) => {
       const build = firmware.get(firmwareId);
@@ -109,6 +120,11 @@ function viewOf(rows: CatalogRows): CatalogView {
     stableOf: (product) => completed.get(product)?.find(isForEveryone),
     windows: new WindowClock(rows),
   };
+}
+
+/** Of a product no two versions differ in build metadata alone, so this names one firmware. */
+function nameOf(product: string, version: string): string {
+  return `${product} ${versionKey(version)}`;
 }
 
 function newestFirst(rollouts: readonly RolloutFacts[]): readonly RolloutFacts[] {

@@ -15,7 +15,7 @@ import {
 } from '#server/db/devices.ts';
 import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
-import { hasFailed, startOf, type Sighting } from '#engine/assignment/assignment.ts';
+import { hasFailed, hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
 import type { DeviceFacts, InstallWindow, Pace } from '#engine/facts/model.ts';
 import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import { pollIntervalS } from '#engine/decision/poll.ts';
@@ -124,7 +124,7 @@ async function savePlan(
     image_id: decision.image.id,
     is_rollback: decision.outcome === 'rollback' ? 1 : 0,
     attempt: (await countAttempts(trx, deviceId, firmwareId)) + 1,
-    left_before: sighting.rolledBackFrom === decision.firmware.version ? 1 : 0,
+    left_before: hasLeft(sighting, decision.firmware.version) ? 1 : 0,
     forgiven: 0,
     offered_at_ms: nowMs,
   });
@@ -143,6 +143,7 @@ async function planFor(
     mac: request.mac,
     product: request.product,
     currentVersion: request.sighting.version,
+    imageSha256: request.sighting.imageSha256,
     chip: request.chip,
     slotBytes: request.slotBytes,
     onTrial: request.sighting.onTrial,

@@ -36,6 +36,7 @@ export function deviceFactsOf(row: PagedDevice, labels: DeviceFacts['labels']): 
     mac: row.mac,
     product: row.product,
     currentVersion: row.current_version,
+    imageSha256: row.image_sha256 ?? undefined,
     chip: row.chip ?? undefined,
     slotBytes: row.slot_bytes ?? undefined,
     onTrial: row.on_trial === 1,

@@ -158,7 +158,7 @@ async function* judge(
     yield page.map((device) => {
       const worn = labels.get(device.id) ?? [];
       const known = deviceFactsOf(device, worn);
-      const running = view.findFirmware(device.product, device.current_version);
+      const running = view.findRunning(known);
       const { firmware } = course.rollout;
       const facts = {
         device: known,

@@ -136,6 +136,7 @@ function imageColumns(firmware: FirmwareRow, { received, image, product, version
     size_bytes: received.sizeBytes,
     sha256: received.sha256,
     elf_sha256: image.descriptor?.elfSha256 ?? null,
+    appended_sha256: image.appendedSha256,
     block_sha256: JSON.stringify(received.chunkSha256),
     created_at_ms: nowMs,
   };

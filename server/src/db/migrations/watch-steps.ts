@@ -115,3 +115,8 @@ export async function createAbsences(db: Trx, dialect: Dialect): Promise<void> {
     .addColumn('cause', 'text', required)
     .execute();
 }
+
+/** What `esp_partition_get_sha256` says on a board. Of images that are there the server reads it from their files. */
+export async function addAppendedDigests(db: Trx): Promise<void> {
+  await db.schema.alterTable('images').addColumn('appended_sha256', 'text').execute();
+}
