@@ -7,6 +7,7 @@ import {
   isAtLimit,
   isOutside,
   isStranded,
+  isUnreleased,
   openLabels,
   openRollout,
   paceFacts,
@@ -17,6 +18,7 @@ import {
   version,
   windowFacts,
 } from './case.ts';
+import { DEFAULT_PRODUCT } from '#protocol/words.ts';
 import { isOrdered } from '../facts/version.ts';
 
 interface Shared {
@@ -164,6 +166,14 @@ export const RULES = [
     change: () => 'the device says its chip with its check',
   },
   {
+    id: 'image_not_released',
+    outcome: 'hold',
+    when: "the image for the device's chip was added after the rollout had started: it waits for a rollout of its own",
+    matches: isUnreleased,
+    saw: (c) => `chip ${c.facts.device.chip ?? 'not reported'}; images of rollout ${rolloutName(c)}: ${chips(c)}`,
+    change: releaseCommand,
+  },
+  {
     id: 'no_image_for_chip',
     outcome: 'hold',
     when: "the firmware has no image for the device's chip",
@@ -261,6 +271,14 @@ export type Reason = (typeof RULES)[number]['id'];
 function takenBackFacts({ facts: { running } }: Case): string {
   if (running?.blocked === true) return ' (blocked)';
   return running?.reverted === true ? ' (reverted)' : '';
+}
+
+function releaseCommand({ target }: Case): string {
+  const { product, version: of, id } = target?.firmware ?? { product: '', version: 'VERSION', id: undefined };
+  const name = `${of}${product === DEFAULT_PRODUCT ? '' : ` --product ${product}`}`;
+  return id === target?.rollout.firmware.id
+    ? `a rollout that covers it is started: otter rollout create --firmware ${name}`
+    : `the stepping stone is marked once more: otter firmware must-pass ${name}`;
 }
 
 function waitText(atMs: number | undefined, nowMs: number): string {

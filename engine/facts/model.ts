@@ -47,7 +47,7 @@ export interface FirmwareFacts {
   readonly version: string;
   readonly pilotReady: boolean;
   readonly blocked: boolean;
-  /** Its rollout was halted or aborted with the way back: devices that run it go home. */
+  /** Its rollout was halted or aborted with the way back: devices that run it go home. Of a running one: that of its image. */
   readonly reverted: boolean;
   /** A stepping stone: devices that are older do not skip it. */
   readonly mustPass: boolean;
@@ -94,6 +94,11 @@ export interface RolloutFacts {
   /** What the buckets of devices are made with. */
   readonly seed: number;
   readonly firmware: FirmwareFacts;
+  /**
+   * The images that it offers: those that its firmware had at its start, and those of the stepping stones then. One that was
+   * added later is released by a rollout of its own.
+   */
+  readonly imageIds: readonly number[];
 }
 
 /** What the windows that apply to a device say now; undefined where none applies. */

@@ -252,6 +252,7 @@ export class Engine {
       pace: { maxInFlight: last.plan.max_in_flight, maxOffersPerMinute: last.plan.max_offers_per_minute },
       seed: this.#options.seed,
       firmware: this.#firmware,
+      imageIds: this.#firmware.images.map(({ id }) => id),
     };
     this.#rollout = rollout;
     this.#members = this.#devices.flatMap((facts, device) => (membership(rollout, facts) === 'member' ? [device] : []));

@@ -158,6 +158,19 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     nearMiss: facts({ device: { chip: undefined } }),
     next: 'update',
   },
+  image_not_released: {
+    decides: [
+      facts({ device: { chip: 'esp32s3' }, rollout: { ...twoChips, imageIds: [1] } }),
+      facts({
+        device: { chip: 'esp32s3' },
+        rollout: undefined,
+        stable: { ...twoChips, status: 'complete', imageIds: [1] },
+      }),
+      facts({ rollout: { ...twoChips, imageIds: [] } }),
+    ],
+    nearMiss: facts({ device: { chip: 'esp32c3' }, rollout: { ...twoChips, imageIds: [1] } }),
+    next: 'no_image_for_chip',
+  },
   no_image_for_chip: {
     decides: [
       facts({ device: { chip: 'esp32c3' } }),

@@ -56,6 +56,7 @@ export function firmware(version: string, change: Partial<FirmwareFacts> = {}): 
 
 /** Running, open to every device. */
 export function rollout(version: string, change: Partial<RolloutFacts> = {}): RolloutFacts {
+  const build = change.firmware ?? firmware(version);
   const opened = change.opened ?? [{ label: 'general', percentage: 100 }];
   return {
     id: 1,
@@ -68,7 +69,8 @@ export function rollout(version: string, change: Partial<RolloutFacts> = {}): Ro
     planned: opened,
     pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
     seed: 0,
-    firmware: firmware(version),
+    firmware: build,
+    imageIds: build.images.map(({ id }) => id),
     ...change,
   };
 }

@@ -51,6 +51,12 @@ export function nameBuild(image: EspImage, claims: UploadClaims, defaultProduct:
   return { product, version, warnings };
 }
 
+/** Which program the image says that it is: by its descriptor, else by its marker. Undefined: it does not say it. */
+export function projectOf({ descriptor, marker }: Pick<EspImage, 'descriptor' | 'marker'>): string | undefined {
+  const project = descriptor?.projectName;
+  return project === undefined || project === '' || project === ARDUINO_PROJECT ? marker?.product : project;
+}
+
 /** What `git describe` wrote between two tags is no release until somebody says so: every build of a branch would be one. */
 function versionMissing(described: string | undefined): OtterError {
   if (described !== undefined)

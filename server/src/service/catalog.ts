@@ -17,7 +17,7 @@ import { matchBuild, runningOf } from '#engine/facts/build.ts';
 import { compareVersions, versionKey } from '#engine/facts/version.ts';
 import { WindowClock } from './window-clock.ts';
 
-type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha256'>;
+type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha256' | 'chip'>;
 
 export interface CatalogView {
   readonly revision: number;
@@ -106,7 +106,9 @@ function viewOf(rows: CatalogRows): CatalogView {
     findFirmware,
     findRunning: (device) => {
       const named = findFirmware(device.product, device.currentVersion);
-      return named !== undefined && matchBuild(named, runningOf(device)) === 'runs_it' ? named : undefined;
+      return named !== undefined && matchBuild(named, runningOf(device)) === 'runs_it'
+        ? onDevice(named, device)
+        : undefined;
     },
     listByVersion: (version) => byVersion.get(version) ?? [],
     findBuild: (firmwareId, imageId) => {
@@ -120,6 +122,16 @@ function viewOf(rows: CatalogRows): CatalogView {
     stableOf: (product) => completed.get(product)?.find(isForEveryone),
     windows: new WindowClock(rows),
   };
+}
+
+/** Reverted is the image that the device runs, where its digest or its chip says which. */
+function onDevice(firmware: StoredFirmware, device: RunningDevice): StoredFirmware {
+  const { images, version } = firmware;
+  const named = images.filter((image) => matchBuild({ version, images: [image] }, runningOf(device)) === 'runs_it');
+  const image = named.length === 1 ? named[0] : images.find(({ chip }) => chip === device.chip);
+  return image === undefined || image.reverted === firmware.reverted
+    ? firmware
+    : { ...firmware, reverted: image.reverted };
 }
 
 /** Of a product no two versions differ in build metadata alone, so this names one firmware. */

@@ -3,10 +3,14 @@
 import type { PagedDevice } from '#server/db/device-pages.ts';
 import type { Rollout, Stage } from '#server/db/rollouts.ts';
 import type { Course } from '#engine/decision/course.ts';
-import type { DeviceFacts, FirmwareFacts } from '#engine/facts/model.ts';
+import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
 
 /** Of a draft, whose first stage is still to open, as much as of an open rollout. */
-export function courseOf(row: Rollout, stages: readonly Stage[], firmware: FirmwareFacts): Course {
+export function courseOf(
+  row: Rollout,
+  stages: readonly Stage[],
+  { firmware, imageIds }: Pick<RolloutFacts, 'firmware' | 'imageIds'>,
+): Course {
   const opened = stages.filter((stage) => stage.opened_at_ms !== null);
   const latest = opened.at(-1) ?? stages[0];
   if (latest === undefined) throw new Error('a rollout without stages');
@@ -24,6 +28,7 @@ export function courseOf(row: Rollout, stages: readonly Stage[], firmware: Firmw
       pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
       seed: row.seed,
       firmware,
+      imageIds,
     },
     stages: stages.map(({ name, label, percentage }) => ({ name, label, percentage })),
     openedCount: opened.length,

@@ -19,6 +19,7 @@ import {
   setPilotReady as savePilotReady,
 } from '#server/db/firmware.ts';
 import { closeOpenStages, listUnended, saveRollout } from '#server/db/rollouts.ts';
+import { coverStone } from '#server/db/rollout-images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { matchBuild } from '#engine/facts/build.ts';
 import { versionKey } from '#engine/facts/version.ts';
@@ -68,12 +69,16 @@ export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boole
   });
 }
 
-/** Makes it a stepping stone, which older devices do not skip, or lifts that. */
+/**
+ * Makes it a stepping stone, which older devices do not skip, or lifts that. Rollouts under way lead over the images that it has
+ * now; marked once more, over those that were added since.
+ */
 export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: boolean, nowMs: number): Promise<Firmware> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await saveMustPass(trx, row.id, mustPass);
+    if (mustPass) await coverStone(trx, row);
     await addAudit(trx, {
       atMs: nowMs,
       actor: 'admin',

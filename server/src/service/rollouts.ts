@@ -8,7 +8,6 @@ import { raiseRevision } from '#server/db/catalog.ts';
 import { addLabel } from '#server/db/labels.ts';
 import {
   closeOpenStages,
-  findCompleted,
   findRollout,
   forgetReverts,
   listRollouts as listRows,
@@ -19,6 +18,7 @@ import {
   saveRollout,
   type Stage,
 } from '#server/db/rollouts.ts';
+import { coverImages, findCompletedFor } from '#server/db/rollout-images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { advance, type RolloutCommand, type RolloutState } from '#engine/stage/advance.ts';
 import type { Deps } from './deps.ts';
@@ -97,7 +97,10 @@ export async function moveRollout(trx: Trx, name: string, request: Command, nowM
       { command: 'abort', actor: request.actor, reason: `superseded by ${name}` },
       nowMs,
     );
-  if (request.command === 'start') await forgetReverts(trx, row.firmware_id);
+  if (request.command === 'start') {
+    await forgetReverts(trx, row.firmware_id);
+    await coverImages(trx, row);
+  }
   if (request.pilotLabel !== undefined) {
     await addLabel(trx, { name: request.pilotLabel, description: 'stage of a rollout', nowMs });
     await setPilotLabel(trx, row, request.pilotLabel);
@@ -200,7 +203,7 @@ async function checkStart(
 }
 
 async function refuseRevert(trx: Trx, row: RolloutRow): Promise<void> {
-  const completed = await findCompleted(trx, row.firmware_id);
+  const completed = await findCompletedFor(trx, row);
   if (completed !== undefined)
     throw new OtterError(
       'invalid_transition',

@@ -120,3 +120,13 @@ export async function createAbsences(db: Trx, dialect: Dialect): Promise<void> {
 export async function addAppendedDigests(db: Trx): Promise<void> {
   await db.schema.alterTable('images').addColumn('appended_sha256', 'text').execute();
 }
+
+/** Which program an image says that it is; and rollouts that have started cover the stepping stones that are there. */
+export async function addImageReleases(db: Trx): Promise<void> {
+  await db.schema.alterTable('images').addColumn('project', 'text').execute();
+  await sql`insert into rollout_images (rollout_id, image_id)
+    select rollouts.id, images.id from rollouts
+    join firmware on firmware.product = rollouts.product and firmware.must_pass = 1
+    join images on images.firmware_id = firmware.id
+    where rollouts.status <> 'draft' and firmware.id <> rollouts.firmware_id`.execute(db);
+}
