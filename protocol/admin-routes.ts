@@ -272,6 +272,12 @@ export const adminRoutes = {
           ),
           force_version: Type.Optional(oneOf(['true', 'false'])),
           force_product: Type.Optional(oneOf(['true', 'false'])),
+          force_project: Type.Optional(
+            Type.Unsafe<'true' | 'false'>({
+              ...oneOf(['true', 'false']),
+              description: 'take the image although those of other chips say that they are another project',
+            }),
+          ),
         },
         strict,
       ),

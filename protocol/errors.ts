@@ -59,6 +59,7 @@ export const HTTP_STATUS = {
   version_ambiguous: 409,
   version_mismatch: 409,
   product_mismatch: 409,
+  project_mismatch: 409,
   security_version_lower: 409,
   name_taken: 409,
   name_reserved: 409,

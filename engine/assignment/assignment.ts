@@ -7,8 +7,8 @@ import type { ReportStatus } from '#protocol/device-api.ts';
 import { EXCUSE_MS, KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { backOffMs } from '../decision/back-off.ts';
 import { type Absence, hasAbsence } from '../facts/absence.ts';
+import { isSameVersion, matchBuild } from '../facts/build.ts';
 import type { AssignmentState, BuildHistory, ImageFacts } from '../facts/model.ts';
-import { compareVersions } from '../facts/version.ts';
 import { bootCauseOf } from '../outcome/restart.ts';
 import { type AttemptEnd, isTried, weightOfEnd } from './weight.ts';
 
@@ -120,11 +120,14 @@ export function afterSighting(
   sighting: Sighting,
   wasGiven = false,
 ): Progress {
-  if (isBuild(build, sighting)) {
+  const match = matchBuild({ version: build.version, images: [build.image] }, sighting);
+  if (match === 'runs_it') {
     const seen = { ...raise(progress, 'trial'), ranBuild: true };
     return spendPardon(progress, settle(sighting.onTrial ? seen : { ...seen, confirmClaimed: true }));
   }
-  const saysItLeft = sighting.rolledBackFrom === build.version && !progress.leftBefore;
+  // Another build of this version, or this image under another one: it shows neither that the build runs nor that it was left.
+  if (match !== 'elsewhere') return progress;
+  const saysItLeft = hasLeft(sighting, build.version) && !progress.leftBefore;
   const cameBack =
     progress.state === 'installing' ||
     progress.state === 'trial' ||
@@ -139,7 +142,7 @@ export function afterSighting(
 
 /** What the first check-in after a return says of its cause, and any of them of whether the device left the build itself. */
 function noteReturn(ended: Progress, build: { readonly version: string }, sighting: Sighting): Progress {
-  const saidItLeft = ended.saidItLeft || sighting.rolledBackFrom === build.version;
+  const saidItLeft = ended.saidItLeft || hasLeft(sighting, build.version);
   if (ended.seenBack) return { ...ended, saidItLeft };
   return { ...ended, saidItLeft, seenBack: true, bootCause: causeOf(sighting.bootReason) };
 }
@@ -158,7 +161,7 @@ export function afterConfirmed(
   build: { readonly version: string; readonly fromVersion: string },
   sighting: Sighting,
 ): { readonly kind: 'left'; readonly progress: Progress } | { readonly kind: 'moved_on' } {
-  const saysItLeft = sighting.rolledBackFrom === build.version && !progress.leftBefore;
+  const saysItLeft = hasLeft(sighting, build.version) && !progress.leftBefore;
   if (!saysItLeft && !isSameVersion(sighting.version, build.fromVersion)) return { kind: 'moved_on' };
   return { kind: 'left', progress: noteReturn(raise(progress, 'rolled_back'), build, sighting) };
 }
@@ -171,6 +174,11 @@ export function excuse(progress: Progress, sinceMs: number, absences: readonly A
   const ranOut = hasFailed(progress.state) && causeOfEnd(progress) === 'trial_timeout';
   const excused = ranOut && (progress.excused || hasAbsence(absences, sinceMs - EXCUSE_MS, nowMs));
   return excused === progress.excused ? progress : { ...progress, excused };
+}
+
+/** Whether the device names this version as the one that it left on its last rollback. */
+export function hasLeft({ rolledBackFrom }: Pick<Sighting, 'rolledBackFrom'>, version: string): boolean {
+  return rolledBackFrom !== undefined && isSameVersion(rolledBackFrom, version);
 }
 
 /** The best known cause of how it ended: what the device reported, else what its reset reason says. */
@@ -220,15 +228,10 @@ export function faultOf(cause: string | undefined): 'network' | 'device' | 'firm
   return (cause === undefined ? undefined : findDeviceError(cause)?.fault) ?? 'firmware';
 }
 
-function isSameVersion(one: string, other: string): boolean {
-  return one === other || compareVersions(one, other) === 0;
-}
-
-/** The same version, and the same image where the device says which: a locally built image of that version is not the build. */
+/** The very image, whatever version it says. */
 export function isBuild(build: { readonly version: string; readonly image: ImageFacts }, sighting: Sighting): boolean {
-  if (sighting.version !== build.version) return false;
-  if (sighting.imageSha256 === undefined) return true;
-  return sighting.imageSha256 === build.image.sha256 || sighting.imageSha256 === build.image.elfSha256;
+  const match = matchBuild({ version: build.version, images: [build.image] }, sighting);
+  return match === 'runs_it' || match === 'other_name';
 }
 
 function raise(progress: Progress, state: AssignmentState): Progress {

@@ -203,6 +203,10 @@ function statusOf(decision: Decision, attempts: readonly Attempt[]): DeviceStatu
   if (latest === 'trial') return 'trial';
   if (decision.outcome !== 'hold' || (latest !== undefined && isOpenState(latest))) return 'updating';
   const isHome =
-    decision.reason === 'up_to_date' || latest === undefined || latest === 'confirmed' || latest === 'superseded';
+    decision.reason === 'up_to_date' ||
+    decision.reason === 'other_build' ||
+    latest === undefined ||
+    latest === 'confirmed' ||
+    latest === 'superseded';
   return isHome ? 'ok' : 'failed';
 }

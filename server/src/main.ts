@@ -15,6 +15,7 @@ import { openSqlite } from './db/sqlite.ts';
 import { type ScheduleSource, startScheduler } from './scheduler/scheduler.ts';
 import { startWebhooks } from './scheduler/webhooks.ts';
 import { Absences } from './service/absences.ts';
+import { readAppendedDigests } from './service/appended-digests.ts';
 import { Catalog } from './service/catalog.ts';
 import type { Deps, Settings } from './service/deps.ts';
 import { LostBoards } from './service/lost-boards.ts';
@@ -78,6 +79,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   // Boards report as soon as somebody listens: by then it is known for how long nobody did.
   await deps.absences.start();
+  await readAppendedDigests(deps);
   const scheduler = await startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
   const webhooks = startWebhooks(deps, clock);
   const startedAtMs = clock();

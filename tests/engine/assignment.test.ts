@@ -206,6 +206,8 @@ describe('confirmed is a fact', () => {
   test.each([
     { what: 'the SHA-256 of the file', imageSha256: image.sha256, state: 'confirmed' },
     { what: 'the SHA-256 of the ELF', imageSha256: image.elfSha256, state: 'confirmed' },
+    { what: 'the SHA-256 appended to it', imageSha256: image.appendedSha256, state: 'confirmed' },
+    { what: '64 zeros', imageSha256: '0'.repeat(64), state: 'confirmed' },
     { what: 'no digest', imageSha256: undefined, state: 'confirmed' },
     { what: 'the digest of another build of this version', imageSha256: 'b'.repeat(64), state: 'offered' },
   ])('a board on the version with $what is $state', ({ imageSha256, state }) => {
@@ -241,10 +243,17 @@ describe('a board that is seen on another version', () => {
     expect(afterSighting(from, build, shown).state).toBe(to);
   });
 
-  test('with another build of the version came back from its trial', () => {
-    expect(afterSighting(at('trial'), build, sighting({ version: '1.1.0', imageSha256: 'b'.repeat(64) })).state).toBe(
-      'rolled_back',
-    );
+  test.each([
+    { what: 'another build of the version', shown: sighting({ version: '1.1.0', imageSha256: 'b'.repeat(64) }) },
+    { what: 'its image under another version', shown: sighting({ imageSha256: image.sha256 }) },
+  ])('with $what has shown neither that the build runs nor that it failed', ({ shown }) => {
+    for (const state of ['offered', 'installing', 'trial', 'timed_out'] as const)
+      expect(afterSighting(at(state), build, shown)).toEqual(at(state));
+  });
+
+  test.each(['v1.1.0', '1.1.0+g1234567', 'V1.1.0+ci.7'])('as %s runs the build', (version) => {
+    expect(afterSighting(fresh, build, sighting({ version })).state).toBe('confirmed');
+    expect(afterSighting(at('offered'), build, sighting({ rolledBackFrom: version })).state).toBe('rolled_back');
   });
 
   test.each([

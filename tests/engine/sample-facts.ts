@@ -21,6 +21,7 @@ export const device: DeviceFacts = {
   mac: '24:6f:28:00:00:01',
   product: 'thermostat',
   currentVersion: '1.0.0',
+  imageSha256: undefined,
   chip: 'esp32',
   slotBytes: 1_900_544,
   onTrial: false,
@@ -28,7 +29,15 @@ export const device: DeviceFacts = {
 };
 
 export function imageFor(chip: string, change: Partial<ImageFacts> = {}): ImageFacts {
-  return { id: 1, chip, sizeBytes: IMAGE_BYTES, sha256: 'a'.repeat(64), elfSha256: 'e'.repeat(64), ...change };
+  return {
+    id: 1,
+    chip,
+    sizeBytes: IMAGE_BYTES,
+    sha256: 'a'.repeat(64),
+    elfSha256: 'e'.repeat(64),
+    appendedSha256: 'd'.repeat(64),
+    ...change,
+  };
 }
 
 export function firmware(version: string, change: Partial<FirmwareFacts> = {}): FirmwareFacts {
@@ -53,6 +62,7 @@ export function stage(name: string, percentage = 100): OpenedStage {
 
 /** Running, open to every device. */
 export function rollout(version: string, change: Partial<RolloutFacts> = {}): RolloutFacts {
+  const build = change.firmware ?? firmware(version);
   const opened = change.opened ?? [stage('general', 100)];
   return {
     id: 1,
@@ -66,7 +76,8 @@ export function rollout(version: string, change: Partial<RolloutFacts> = {}): Ro
     pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
     seed: 0,
     votes: { countsBeforeMs: undefined, countsSimulated: true },
-    firmware: firmware(version),
+    firmware: build,
+    imageIds: build.images.map(({ id }) => id),
     ...change,
   };
 }

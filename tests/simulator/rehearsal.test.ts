@@ -242,7 +242,7 @@ function attemptOf(
     rolloutId: 1,
     firmwareId: of.firmwareId,
     version: '1.5.0',
-    image: { id: 1, chip: 'esp32', sizeBytes: 1, sha256: '', elfSha256: undefined },
+    image: { id: 1, chip: 'esp32', sizeBytes: 1, sha256: '', elfSha256: undefined, appendedSha256: undefined },
     isRollback: false,
     progress: { ...startOf({ leftBefore: false }), state: of.state, errorCode: of.cause },
     updatedAtMs: of.atMs,

@@ -114,6 +114,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
           sha256: query.sha256 ?? header('x-sha256')?.toLowerCase(),
           forceProduct: query.force_product === 'true',
           forceVersion: query.force_version === 'true',
+          forceProject: query.force_project === 'true',
           source: readUpload(raw),
         },
         nowMs,

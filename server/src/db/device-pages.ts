@@ -15,6 +15,7 @@ export type PagedDevice = Pick<
   | 'mac'
   | 'product'
   | 'current_version'
+  | 'image_sha256'
   | 'chip'
   | 'slot_bytes'
   | 'on_trial'
@@ -47,6 +48,7 @@ export async function listDevicePage(
       'devices.mac',
       'devices.product',
       'devices.current_version',
+      'devices.image_sha256',
       'devices.chip',
       'devices.slot_bytes',
       'devices.on_trial',

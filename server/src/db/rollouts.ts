@@ -39,19 +39,6 @@ export async function listOpenRolloutsOf(db: Reader, product: string): Promise<r
     .execute();
 }
 
-/** The name of a rollout of this firmware that completed. */
-export async function findCompleted(db: Reader, firmwareId: number): Promise<string | undefined> {
-  const found = await db
-    .selectFrom('rollouts')
-    .select('name')
-    .where('firmware_id', '=', firmwareId)
-    .where('status', '=', 'complete')
-    .orderBy('id')
-    .limit(1)
-    .executeTakeFirst();
-  return found?.name;
-}
-
 /** A build that goes out again is not sent home any more. */
 export async function forgetReverts(trx: Trx, firmwareId: number): Promise<void> {
   await trx.updateTable('rollouts').set({ reverted_at_ms: null }).where('firmware_id', '=', firmwareId).execute();

@@ -128,6 +128,10 @@ export interface ImagesTable {
   readonly size_bytes: number;
   readonly sha256: string;
   readonly elf_sha256: string | null;
+  /** The SHA-256 at the end of the image; null: not read yet, which a start of the server does. */
+  readonly appended_sha256: Generated<string | null>;
+  /** Which program it says that it is; null: it does not say it, or was stored before this was kept. */
+  readonly project: Generated<string | null>;
   /** SHA-256 of each 64 KiB block, as a JSON array of hex texts. */
   readonly block_sha256: string;
   readonly created_at_ms: number;

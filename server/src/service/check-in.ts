@@ -25,7 +25,7 @@ import {
 } from '#server/db/devices.ts';
 import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
-import { startOf, type Sighting } from '#engine/assignment/assignment.ts';
+import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import { isBad, startWatch } from '#engine/outcome/watch.ts';
 import type { DeviceFacts, InstallWindow, Pace } from '#engine/facts/model.ts';
@@ -170,7 +170,7 @@ async function offer(
     image_id: decision.image.id,
     is_rollback: isRollback ? 1 : 0,
     attempt: past.count + 1,
-    left_before: device.sighting.rolledBackFrom === firmware.version ? 1 : 0,
+    left_before: hasLeft(device.sighting, firmware.version) ? 1 : 0,
     forgiven: 0,
     offered_at_ms: nowMs,
   });
@@ -189,6 +189,7 @@ async function planFor(
     mac: request.mac,
     product: request.product,
     currentVersion: request.sighting.version,
+    imageSha256: request.sighting.imageSha256,
     chip: request.chip,
     slotBytes: request.slotBytes,
     onTrial: request.sighting.onTrial,

@@ -37,7 +37,7 @@ export type FactsOfDevice = Omit<Facts, keyof AttemptFacts>;
 export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): FactsOfDevice {
   const facts = {
     device,
-    running: view.findFirmware(device.product, device.currentVersion),
+    running: view.findRunning(device),
     rollout: rolloutFor(view.openRolloutsOf(device.product), device),
     stable: stableFor(view.completedOf(device.product), device),
     steppingStones: view.steppingStonesOf(device.product),

@@ -76,6 +76,7 @@ export async function explainDevice(deps: Deps, mac: string, nowMs: number): Pro
     mac,
     product: rows.device.product,
     currentVersion: rows.device.current_version,
+    imageSha256: rows.device.image_sha256 ?? undefined,
     chip: rows.device.chip ?? undefined,
     slotBytes: rows.device.slot_bytes ?? undefined,
     onTrial: rows.device.on_trial === 1,

@@ -12,6 +12,7 @@ import {
   listLabelTimes,
   type PagedDevice,
 } from '#server/db/device-pages.ts';
+import type { StoredFirmware } from '#server/db/catalog.ts';
 import { findRollout, listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';
 import type { Course } from '#engine/decision/course.ts';
@@ -140,9 +141,18 @@ export async function subjectOf(deps: Pick<Deps, 'catalog'>, db: Reader, row: Ro
   const firmware = view.findFirmware(row.product, row.version);
   if (firmware === undefined) throw new Error('a rollout without firmware');
   // A draft is started only when its firmware is ready for the pilot, and its start ends a way back from that firmware.
-  const assumed = row.status === 'draft' ? { ...firmware, pilotReady: true, reverted: false } : firmware;
+  const isDraft = row.status === 'draft';
+  const assumed = isDraft ? { ...firmware, pilotReady: true, reverted: false } : firmware;
   const stages = await listStages(db, [row.id]);
-  return { row, stages, course: courseOf(row, stages, assumed), view };
+  const imageIds = isDraft
+    ? coveredByStart(view, firmware)
+    : view.openRolloutsOf(row.product).find(({ id }) => id === row.id)?.imageIds;
+  return { row, stages, course: courseOf(row, stages, { firmware: assumed, imageIds: imageIds ?? [] }), view };
+}
+
+/** What it would cover if it started now: as `coverImages` of `db/` stores it. */
+function coveredByStart(view: CatalogView, firmware: StoredFirmware): readonly number[] {
+  return [firmware, ...view.steppingStonesOf(firmware.product)].flatMap(({ images }) => images.map(({ id }) => id));
 }
 
 function isTrx(db: Reader): db is Trx {
@@ -170,11 +180,12 @@ export async function* walkDevices(
     yield page.map((device) => {
       const worn = labels.get(device.id) ?? [];
       const known = deviceFactsOf(device, worn);
-      const running = view.findFirmware(device.product, device.current_version);
-      const { firmware } = course.rollout;
+      const running = view.findRunning(known);
       const facts = {
         device: known,
-        running: running?.id === firmware.id ? firmware : running,
+        // Its start ends a way back from its own firmware.
+        running:
+          row.status === 'draft' && running?.id === course.rollout.firmware.id ? course.rollout.firmware : running,
         open: view.openRolloutsOf(device.product),
         stable: stableFor(view.completedOf(device.product), known),
         steppingStones: view.steppingStonesOf(device.product),

@@ -126,8 +126,7 @@ export function windowOf({ window }: Stage): PlanWindow | undefined {
 function warnOfEmptyStage({ status, stage, product }: RolloutRow, stages: Rollout['stages']): string[] {
   const [first] = stages;
   const isAhead = status === 'draft' || (isOpen(status) && stage === first?.stage);
-  if (first === undefined || !isAhead || first.outcomes.targeted + first.outcomes.uncounted > 0)
-    return [];
+  if (first === undefined || !isAhead || first.outcomes.targeted + first.outcomes.uncounted > 0) return [];
   const { label, percentage } = first;
   if (label === GENERAL_LABEL || percentage < 100)
     return [

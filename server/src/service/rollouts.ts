@@ -8,7 +8,6 @@ import { raiseRevision } from '#server/db/catalog.ts';
 import { addLabel } from '#server/db/labels.ts';
 import {
   closeOpenStages,
-  findCompleted,
   findRollout,
   forgetReverts,
   listRollouts as listRows,
@@ -23,6 +22,7 @@ import { findVoters } from '#server/db/devices.ts';
 import { countsBeforeMs } from '#engine/outcome/vote.ts';
 import { DEFAULT_WATCH_S } from '#protocol/limits.ts';
 import { endPromotions } from '#server/db/schedules.ts';
+import { coverImages, findCompletedFor } from '#server/db/rollout-images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { advance, type RolloutCommand, type RolloutState } from '#engine/stage/advance.ts';
 import type { Deps } from './deps.ts';
@@ -105,7 +105,10 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
       { command: 'abort', actor: request.actor, reason: `superseded by ${name}` },
       nowMs,
     );
-  if (request.command === 'start') await forgetReverts(trx, row.firmware_id);
+  if (request.command === 'start') {
+    await forgetReverts(trx, row.firmware_id);
+    await coverImages(trx, row);
+  }
   if (request.pilotLabel !== undefined) {
     await addLabel(trx, { name: request.pilotLabel, description: 'stage of a rollout', nowMs });
     await setPilotLabel(trx, row, request.pilotLabel);
@@ -237,11 +240,11 @@ async function checkStart(
 /** A gate that takes a build back leaves it where it is stable by another rollout: then it is what boards go back to. */
 async function mayRevert(trx: Trx, row: RolloutRow, { command, revert }: Command): Promise<boolean> {
   if (revert !== true) return false;
-  return command !== 'halt' || (await findCompleted(trx, row.firmware_id)) === undefined;
+  return command !== 'halt' || (await findCompletedFor(trx, row)) === undefined;
 }
 
 async function refuseRevert(trx: Trx, row: RolloutRow): Promise<void> {
-  const completed = await findCompleted(trx, row.firmware_id);
+  const completed = await findCompletedFor(trx, row);
   if (completed !== undefined)
     throw new OtterError(
       'invalid_transition',

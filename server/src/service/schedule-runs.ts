@@ -40,13 +40,7 @@ export async function runSchedule(deps: Deps, name: string, nowMs: number): Prom
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
-    const held = await runAction(
-      deps,
-      trx,
-      row,
-      { actor: 'admin', reason: `schedule ${name}, run by hand` },
-      nowMs,
-    );
+    const held = await runAction(deps, trx, row, { actor: 'admin', reason: `schedule ${name}, run by hand` }, nowMs);
     if (held !== undefined) throw refuseGate(row.rollout ?? '', held);
     await saveSchedule(trx, row.id, { last_run_at_ms: nowMs, last_result: 'done by hand' });
     return viewSchedule(await getRow(trx, name));

@@ -13,6 +13,8 @@ import {
   createWebhooks,
 } from './engine-steps.ts';
 import {
+  addAppendedDigests,
+  addImageReleases,
   addObservations,
   addOutcomes,
   addReturns,
@@ -44,4 +46,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'absences', up: createAbsences },
   { name: 'returns', up: addReturns },
   { name: 'stages of schedules', up: addScheduleStages },
+  { name: 'appended digests', up: addAppendedDigests },
+  { name: 'image releases', up: addImageReleases },
 ];

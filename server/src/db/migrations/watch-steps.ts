@@ -147,3 +147,18 @@ export async function addScheduleStages(db: Trx): Promise<void> {
       where rollouts.name = schedules.rollout)
     where action = 'promote'`.execute(db);
 }
+
+/** What `esp_partition_get_sha256` says on a board. Of images that are there the server reads it from their files. */
+export async function addAppendedDigests(db: Trx): Promise<void> {
+  await db.schema.alterTable('images').addColumn('appended_sha256', 'text').execute();
+}
+
+/** Which program an image says that it is; and rollouts that have started cover the stepping stones that are there. */
+export async function addImageReleases(db: Trx): Promise<void> {
+  await db.schema.alterTable('images').addColumn('project', 'text').execute();
+  await sql`insert into rollout_images (rollout_id, image_id)
+    select rollouts.id, images.id from rollouts
+    join firmware on firmware.product = rollouts.product and firmware.must_pass = 1
+    join images on images.firmware_id = firmware.id
+    where rollouts.status <> 'draft' and firmware.id <> rollouts.firmware_id`.execute(db);
+}
