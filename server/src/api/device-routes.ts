@@ -106,7 +106,7 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
       bootReason: body.boot?.reason,
     },
     labelHints,
-    telemetry,
+    telemetry: telemetry.measures,
     attributes: { ...telemetry.attributes, ...(labelHints.length > 0 ? { label_hints: labelHints } : {}) },
   };
 }

@@ -11,7 +11,7 @@ const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] satisfies read
 
 export type PagedDevice = Pick<
   Device,
-  'id' | 'mac' | 'product' | 'current_version' | 'chip' | 'slot_bytes' | 'on_trial' | 'last_seen_at_ms'
+  'id' | 'mac' | 'product' | 'current_version' | 'chip' | 'slot_bytes' | 'on_trial' | 'last_seen_at_ms' | 'limit_s'
 >;
 
 /** Which devices are meant; all of these that are named must hold. */
@@ -40,6 +40,7 @@ export async function listDevicePage(
       'devices.slot_bytes',
       'devices.on_trial',
       'presence.last_seen_at_ms',
+      'presence.limit_s',
     ])
     .where('devices.id', '>', page.afterId);
   if (product !== undefined) query = query.where('devices.product', '=', product);

@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { assertNever } from '#protocol/errors.ts';
 import type { EventType } from '#protocol/events.ts';
 import { IS_IN_FLIGHT } from './assignments.ts';
+import { isSilentAt, type Silence } from './devices.ts';
 import { addEvents } from './events.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
 import type { Reader, RolloutsTable, StagesTable, Trx } from './schema.ts';
@@ -297,18 +298,14 @@ export interface StateCount {
 }
 
 /** The latest assignment of each device in a rollout, counted by stage, state and whether the device is silent. */
-export async function countStates(
-  db: Reader,
-  rolloutId: number,
-  silentBeforeMs: number,
-): Promise<readonly StateCount[]> {
+export async function countStates(db: Reader, rolloutId: number, silence: Silence): Promise<readonly StateCount[]> {
   return db
     .selectFrom('assignments')
     .innerJoin('presence', 'presence.device_id', 'assignments.device_id')
     .select((e) => [
       'assignments.stage_id',
       'assignments.state',
-      sql<number>`case when presence.last_seen_at_ms < ${silentBeforeMs} then 1 else 0 end`.as('is_silent'),
+      sql<number>`case when ${isSilentAt(silence)} then 1 else 0 end`.as('is_silent'),
       e.fn.countAll<number>().as('count'),
     ])
     .where('assignments.id', 'in', (nested) =>

@@ -77,7 +77,7 @@ export interface PresenceTable {
   readonly last_seen_at_ms: number;
   readonly free_heap_bytes: number | null;
   readonly rssi_dbm: number | null;
-  /** Seconds after which it was told to ask again. */
+  /** Seconds after which it was told to ask again, or after which it said that it will where that is longer. */
   readonly interval_s: Generated<number | null>;
   /** Seconds between its last checks, the latest first, with commas between them; at most four. */
   readonly gaps: Generated<string>;
@@ -85,6 +85,8 @@ export interface PresenceTable {
   /** What its reset reason means. */
   readonly boot_cause: Generated<string | null>;
   readonly largest_block_bytes: Generated<number | null>;
+  /** Seconds without a check after which it is silent: what its rhythm at the last check says. */
+  readonly limit_s: Generated<number | null>;
 }
 
 export interface LabelsTable {

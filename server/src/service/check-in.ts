@@ -5,7 +5,13 @@ import type { CheckUpdateAnswer, Offer } from '#protocol/device-api.ts';
 import { imagePath } from '#protocol/device-api.ts';
 import { MAX_DEVICE_LABELS, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { addAssignment, addLog, countAttempts, countLoad, saveProgress, waitForTurn } from '#server/db/assignments.ts';
-import { type CheckInFacts, type DeviceRow, findCheckInFacts, lockCheckInFacts } from '#server/db/check-in-facts.ts';
+import {
+  type CheckInFacts,
+  type DeviceRow,
+  findCheckInFacts,
+  lockCheckInFacts,
+  type PresenceRow,
+} from '#server/db/check-in-facts.ts';
 import {
   addDevice,
   holdDevices,
@@ -24,6 +30,7 @@ import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf, progressColumns } from './device-facts.ts';
 import { haltIfFailed } from './gates.ts';
 import { offeredManifestOf } from './manifest.ts';
+import { type Measures, type Observation, observe, sightingOf } from './observation.ts';
 
 /** A check-in as the edge read it: names canonical, telemetry already reduced to what makes sense. */
 export interface CheckIn {
@@ -35,7 +42,7 @@ export interface CheckIn {
   readonly sighting: Sighting;
   readonly labelHints: readonly string[];
   /** What differs with every poll. */
-  readonly telemetry: { readonly freeHeapBytes: number | undefined; readonly rssiDbm: number | undefined };
+  readonly telemetry: Measures;
   /** Everything else that the device says of itself, shown to operators as it is. */
   readonly attributes: Readonly<Record<string, unknown>>;
 }
@@ -48,15 +55,16 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
   const view = await catalog.at(facts.revision);
   const plan = await planFor(database.read, known, facts, view, nowMs);
   if (facts.device !== undefined && isQuiet(facts, plan, newLabels(deps, known, facts))) {
-    notePresence(deps, facts.device, known, nowMs);
-    return answer(deps, {
-      product: known.product,
-      plan,
-      view,
-      labels: facts.labels,
-      assignmentId: plan.offered?.id,
-      nowMs,
-    });
+    const { product } = known;
+    const told = answer(deps, { product, plan, view, labels: facts.labels, assignmentId: plan.offered?.id, nowMs });
+    const observation = observationOf(deps, known, facts, nowMs);
+    notePresence(
+      deps,
+      facts.device,
+      known,
+      sightingOf(facts.device.id, known, observation, told, deps.settings, nowMs),
+    );
+    return told;
   }
   const isPaced = view.openRolloutsOf(known.product).some(({ pace }) => hasLimit(pace));
   const saved = await database.write(async (trx) => {
@@ -70,7 +78,7 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
 
 interface SavedCheckIn {
   readonly answer: CheckUpdateAnswer;
-  readonly sighting: ReturnType<typeof sightingOf>;
+  readonly sighting: DeviceSighting;
   readonly description: ReturnType<typeof describe>;
 }
 
@@ -94,9 +102,10 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   for (const { progress, rolloutId } of plan.changed)
     if (hasFailed(progress.state)) await haltIfFailed(deps, trx, rolloutId, nowMs);
   await setDeviceStatus(trx, deviceId, plan.status);
+  const told = answer(deps, { product: known.product, plan, view, labels: facts.labels, assignmentId, nowMs });
   return {
-    answer: answer(deps, { product: known.product, plan, view, labels: facts.labels, assignmentId, nowMs }),
-    sighting: sightingOf(deviceId, known, nowMs),
+    answer: told,
+    sighting: sightingOf(deviceId, known, observationOf(deps, known, before, nowMs), told, deps.settings, nowMs),
     description: describe(deviceId, known),
   };
 }
@@ -194,7 +203,7 @@ async function register(trx: Trx, request: CheckIn, nowMs: number): Promise<numb
 }
 
 /** Most polls say of the device what the last one said; then only the sighting is noted. */
-function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, nowMs: number): void {
+function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, sighting: DeviceSighting): void {
   const isSame =
     device.current_version === request.sighting.version &&
     device.ip === request.ip &&
@@ -204,7 +213,16 @@ function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, nowMs: nu
     device.image_sha256 === (request.sighting.imageSha256 ?? null) &&
     (device.on_trial === 1) === request.sighting.onTrial &&
     device.attributes === JSON.stringify(request.attributes);
-  deps.presence.note(sightingOf(device.id, request, nowMs), isSame ? undefined : describe(device.id, request));
+  deps.presence.note(sighting, isSame ? undefined : describe(device.id, request));
+}
+
+/** What this check shows beside the one before, which may be too fresh to be in the database. */
+function observationOf(deps: Deps, request: CheckIn, { device, presence }: CheckInFacts, nowMs: number): Observation {
+  const noted: PresenceRow | undefined = device === undefined ? undefined : deps.presence.peek(device.id);
+  const isNewer = noted !== undefined && noted.last_seen_at_ms >= (presence?.last_seen_at_ms ?? 0);
+  const { telemetry, sighting } = request;
+  const before = isNewer ? noted : presence;
+  return observe(before, { telemetry, bootReason: sighting.bootReason }, deps.settings, nowMs);
 }
 
 function describe(id: number, request: CheckIn): SelfDescription {
@@ -218,15 +236,6 @@ function describe(id: number, request: CheckIn): SelfDescription {
     image_sha256: request.sighting.imageSha256 ?? null,
     on_trial: request.sighting.onTrial ? 1 : 0,
     attributes: JSON.stringify(request.attributes),
-  };
-}
-
-function sightingOf(deviceId: number, { telemetry }: CheckIn, nowMs: number): DeviceSighting {
-  return {
-    device_id: deviceId,
-    last_seen_at_ms: nowMs,
-    free_heap_bytes: telemetry.freeHeapBytes ?? null,
-    rssi_dbm: telemetry.rssiDbm ?? null,
   };
 }
 

@@ -17,6 +17,7 @@ import type { Deps, Settings } from './deps.ts';
 import { attemptsOf, factsOf } from './device-facts.ts';
 import { toInstant, toInstantOrNull } from './instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
+import { isSilent, silenceAt } from './observation.ts';
 
 export interface DeviceQuery extends ListQuery {
   readonly product?: string | undefined;
@@ -42,7 +43,7 @@ export async function listDevices(deps: Deps, query: DeviceQuery, nowMs: number)
     version: query.version,
     status: query.status,
     macPrefix: query.mac?.toLowerCase(),
-    silentBeforeMs: silentBeforeMs(deps.settings, nowMs),
+    silence: silenceAt(deps.settings, nowMs),
   };
   const page = await listDeviceRows(read, filter, readPage(query, ORDER, 'mac'));
   return toListed(page, await viewDevices(deps, read, page.rows, nowMs));
@@ -159,14 +160,14 @@ export async function viewDevices(
     db,
     rows.map(({ id }) => id),
   );
-  const silentBefore = silentBeforeMs(deps.settings, nowMs);
+  const silence = silenceAt(deps.settings, nowMs);
   return rows.map((row) => ({
     mac: row.mac,
     product: row.product,
     ip: row.ip,
     current_version: row.current_version,
     chip: row.chip,
-    status: row.last_seen_at_ms < silentBefore ? 'silent' : row.status,
+    status: isSilent(row, silence) ? 'silent' : row.status,
     labels: [...(labels.get(row.id) ?? [])],
     first_seen_at: toInstant(row.first_seen_at_ms),
     last_seen_at: toInstant(row.last_seen_at_ms),
@@ -180,7 +181,7 @@ export async function getRow(db: Reader, mac: string): Promise<DeviceRow> {
   return row;
 }
 
-/** Devices last seen before this instant have missed three polls, however seldom they were told to poll. */
+/** Devices last seen before this instant have missed three polls, however seldom the server tells devices to poll. */
 export function silentBeforeMs(settings: Settings, nowMs: number): number {
   return nowMs - SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000;
 }
@@ -218,7 +219,9 @@ function readAttributes(row: DeviceRow): Device['attributes'] {
   return {
     ...attributes,
     ...(row.free_heap_bytes === null ? {} : { free_heap_bytes: row.free_heap_bytes }),
+    ...(row.largest_block_bytes === null ? {} : { largest_block_bytes: row.largest_block_bytes }),
     ...(row.rssi_dbm === null ? {} : { rssi_dbm: row.rssi_dbm }),
+    ...(row.uptime_s === null ? {} : { uptime_s: row.uptime_s }),
     ...(row.slot_bytes === null ? {} : { slot_bytes: row.slot_bytes }),
     ...(row.image_sha256 === null ? {} : { image_sha256: row.image_sha256 }),
     boot_state: row.on_trial === 1 ? 'trial' : 'confirmed',

@@ -15,6 +15,8 @@ export class PresenceBuffer {
   readonly #log: Logger;
   readonly #sightings = new Map<number, Sighting>();
   readonly #descriptions = new Map<number, SelfDescription>();
+  /** What is on its way to the database. */
+  #writing: ReadonlyMap<number, Sighting> = new Map();
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
@@ -38,6 +40,11 @@ export class PresenceBuffer {
     }, FLUSH_INTERVAL_MS);
   }
 
+  /** What was noted of the device and cannot be read from the database yet. */
+  peek(deviceId: number): Sighting | undefined {
+    return this.#sightings.get(deviceId) ?? this.#writing.get(deviceId);
+  }
+
   /** Resolves when everything noted before is in the database. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
@@ -46,6 +53,7 @@ export class PresenceBuffer {
     if (this.#sightings.size === 0) return;
     this.#flushing = this.#writeAll().finally(() => {
       this.#flushing = undefined;
+      this.#writing = new Map();
     });
     await this.#flushing;
   }
@@ -60,6 +68,7 @@ export class PresenceBuffer {
   }
 
   async #writeAll(): Promise<void> {
+    this.#writing = new Map(this.#sightings);
     const sightings = [...this.#sightings.values()];
     this.#sightings.clear();
     for (let start = 0; start < sightings.length; start += MAX_BATCH) {

@@ -17,8 +17,8 @@ import { isOpen } from '#engine/stage/advance.ts';
 import { adoptionOf } from '#engine/stage/adoption.ts';
 import { isWithinPercentage } from '#engine/facts/bucket.ts';
 import type { Deps } from './deps.ts';
-import { silentBeforeMs } from './devices.ts';
 import { toInstant, toInstantOrNull } from './instant.ts';
+import { silenceAt } from './observation.ts';
 import { gateOf, judgeRollout } from './stage-tally.ts';
 
 export async function viewRollouts(
@@ -44,7 +44,7 @@ async function viewRollout(
   stages: readonly Stage[],
   nowMs: number,
 ): Promise<Rollout> {
-  const counts = await countStates(db, row.id, silentBeforeMs(deps.settings, nowMs));
+  const counts = await countStates(db, row.id, silenceAt(deps.settings, nowMs));
   const judged = isOpen(row.status) ? await judgeRollout(deps.settings, db, row, nowMs) : undefined;
   const views = stages.map(async (stage) => {
     const ofStage = counts

@@ -12,7 +12,7 @@ import {
   createEvents,
   createWebhooks,
 } from './engine-steps.ts';
-import { addObservations, addOutcomes, addWatch, createAbsences } from './watch-steps.ts';
+import { addObservations, addOutcomes, addSilenceLimits, addWatch, createAbsences } from './watch-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -35,4 +35,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'outcomes', up: addOutcomes },
   { name: 'watch', up: addWatch },
   { name: 'absences', up: createAbsences },
+  { name: 'silence limits', up: addSilenceLimits },
 ];

@@ -100,6 +100,11 @@ export async function addWatch(db: Trx): Promise<void> {
     where rollouts.status <> 'draft'`.execute(db);
 }
 
+/** After how long without a check a device is silent; null: it was not seen since this is kept, and the rule is the old one. */
+export async function addSilenceLimits(db: Trx): Promise<void> {
+  await db.schema.alterTable('presence').addColumn('limit_s', 'bigint').execute();
+}
+
 /** When a server was last there, and the times in which none was. */
 export async function createAbsences(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema
