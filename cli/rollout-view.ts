@@ -1,5 +1,6 @@
 // A rollout as text: where it stands, and of each stage how many devices are how far.
 
+import { stageHealthLines } from '#cli/health-view.ts';
 import { relativeTime } from '#cli/relative-time.ts';
 import { type Colors, formatBar, formatTable, printable, type Terminal } from '#cli/terminal.ts';
 import type { Rollout } from '#protocol/admin-api.ts';
@@ -37,7 +38,15 @@ export function formatAdoption(rollout: Rollout, nowMs: number, terminal: Termin
   });
   const halted = rollout.halted_reason === null ? [] : [`${colors.red('halted')}: ${printable(rollout.halted_reason)}`];
   const reason = rollout.ended_reason === null ? [] : [`reason: ${printable(rollout.ended_reason)}`];
-  return [head, table, ...gates, ...halted, ...revertedLine(rollout, colors), ...reason].join('\n');
+  return [
+    head,
+    table,
+    ...gates,
+    ...stageHealthLines(rollout),
+    ...halted,
+    ...revertedLine(rollout, colors),
+    ...reason,
+  ].join('\n');
 }
 
 /** What becomes of the devices that run its build, where they are sent home. */

@@ -9,6 +9,7 @@ import {
   MAX_TIMEZONE_CHARS,
   MAX_WINDOW_S,
 } from '#protocol/limits.ts';
+import { StageHealth, Telemetry } from '#protocol/health-api.ts';
 import { Gate, Plan, PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
 import { Chip, Instant, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
@@ -247,6 +248,7 @@ export const Rollout = Type.Object(
         opened_at: Nullable(Instant),
         closed_at: Nullable(Instant),
         adoption: Adoption,
+        health: Type.Optional(StageHealth),
       }),
     ),
   },
@@ -388,6 +390,7 @@ export const ADMIN_SCHEMAS = [
   Assignment,
   DeviceDetail,
   Explanation,
+  Telemetry,
   Label,
   Firmware,
   UploadAnswer,

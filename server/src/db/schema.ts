@@ -27,6 +27,7 @@ export interface Schema {
   readonly rollout_images: RolloutImagesTable;
   readonly heartbeat: HeartbeatTable;
   readonly absences: AbsencesTable;
+  readonly telemetry: TelemetryTable;
 }
 
 /** Any connection: enough to read. */
@@ -244,7 +245,7 @@ export interface AssignmentsTable {
   readonly pardoned: Generated<Flag>;
   /** Whose fault the latest failure was that still counts, of this attempt or one before it. */
   readonly fault: Generated<Fault | null>;
-  /** Health before the offer, as JSON. */
+  /** Health before the offer, as JSON: `Baseline` of engine/outcome/baseline.ts. */
   readonly baseline: Generated<string | null>;
   /** What `outcomeOf` says of all this. */
   readonly outcome: Generated<Outcome>;
@@ -270,6 +271,28 @@ export interface AbsencesTable {
   readonly from_ms: number;
   readonly to_ms: number;
   readonly cause: 'stopped' | 'database' | 'clock';
+}
+
+/** What the checks of one device measured in one hour; `slot` is the place of the hour in the ring. */
+export interface TelemetryTable {
+  readonly device_id: number;
+  readonly slot: number;
+  /** Whole hours since 1970. */
+  readonly hour: number;
+  readonly checks: number;
+  readonly heap_sum_bytes: number;
+  readonly heap_count: number;
+  readonly heap_min_bytes: number | null;
+  readonly block_sum_bytes: number;
+  readonly block_count: number;
+  readonly block_min_bytes: number | null;
+  readonly rssi_sum_dbm: number;
+  readonly rssi_count: number;
+  readonly uptime_count: number;
+  readonly restarts: number;
+  readonly crashes: number;
+  readonly boot_sum_s: number;
+  readonly boot_count: number;
 }
 
 /** Append-only: every report and every change that a check-in caused. */

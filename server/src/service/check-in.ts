@@ -12,13 +12,7 @@ import {
   lockCheckInFacts,
   type PresenceRow,
 } from '#server/db/check-in-facts.ts';
-import {
-  addDevice,
-  holdDevices,
-  type SelfDescription,
-  setDeviceStatus,
-  type Sighting as DeviceSighting,
-} from '#server/db/devices.ts';
+import { addDevice, holdDevices, type SelfDescription, setDeviceStatus } from '#server/db/devices.ts';
 import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasFailed, startOf, type Sighting } from '#engine/assignment/assignment.ts';
@@ -29,8 +23,9 @@ import type { CatalogView } from './catalog.ts';
 import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf, progressColumns } from './device-facts.ts';
 import { haltIfFailed } from './gates.ts';
+import { baselineOf } from './health.ts';
 import { offeredManifestOf } from './manifest.ts';
-import { type Measures, type Observation, observe, sightingOf } from './observation.ts';
+import { type Measures, type Note, noteOf, type Observation, observe } from './observation.ts';
 
 /** A check-in as the edge read it: names canonical, telemetry already reduced to what makes sense. */
 export interface CheckIn {
@@ -57,12 +52,11 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
   if (facts.device !== undefined && isQuiet(facts, plan, newLabels(deps, known, facts))) {
     const { product } = known;
     const told = answer(deps, { product, plan, view, labels: facts.labels, assignmentId: plan.offered?.id, nowMs });
-    const observation = observationOf(deps, known, facts, nowMs);
     notePresence(
       deps,
       facts.device,
       known,
-      sightingOf(facts.device.id, known, observation, told, deps.settings, nowMs),
+      noteOf(facts.device.id, known, observationOf(deps, known, facts, nowMs), told, deps.settings, nowMs),
     );
     return told;
   }
@@ -72,13 +66,13 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
     return saveCheckIn(deps, trx, request, nowMs);
   });
   // Only now: a device whose transaction was rolled back is not there, and its key may become that of another.
-  deps.presence.note(saved.sighting, saved.description);
+  deps.presence.note(saved.noted, saved.description);
   return saved.answer;
 }
 
 interface SavedCheckIn {
   readonly answer: CheckUpdateAnswer;
-  readonly sighting: DeviceSighting;
+  readonly noted: Note;
   readonly description: ReturnType<typeof describe>;
 }
 
@@ -105,7 +99,7 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const told = answer(deps, { product: known.product, plan, view, labels: facts.labels, assignmentId, nowMs });
   return {
     answer: told,
-    sighting: sightingOf(deviceId, known, observationOf(deps, known, before, nowMs), told, deps.settings, nowMs),
+    noted: noteOf(deviceId, known, observationOf(deps, known, before, nowMs), told, deps.settings, nowMs),
     description: describe(deviceId, known),
   };
 }
@@ -135,6 +129,7 @@ async function savePlan(
     attempt: (await countAttempts(trx, deviceId, firmwareId)) + 1,
     left_before: sighting.rolledBackFrom === decision.firmware.version ? 1 : 0,
     forgiven: 0,
+    baseline: await baselineOf(trx, deviceId, nowMs),
     offered_at_ms: nowMs,
   });
   await addLog(trx, logEntry(deviceId, firmwareId, id, 'offered', nowMs));
@@ -203,7 +198,7 @@ async function register(trx: Trx, request: CheckIn, nowMs: number): Promise<numb
 }
 
 /** Most polls say of the device what the last one said; then only the sighting is noted. */
-function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, sighting: DeviceSighting): void {
+function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, noted: Note): void {
   const isSame =
     device.current_version === request.sighting.version &&
     device.ip === request.ip &&
@@ -213,7 +208,7 @@ function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, sighting:
     device.image_sha256 === (request.sighting.imageSha256 ?? null) &&
     (device.on_trial === 1) === request.sighting.onTrial &&
     device.attributes === JSON.stringify(request.attributes);
-  deps.presence.note(sighting, isSame ? undefined : describe(device.id, request));
+  deps.presence.note(noted, isSame ? undefined : describe(device.id, request));
 }
 
 /** What this check shows beside the one before, which may be too fresh to be in the database. */

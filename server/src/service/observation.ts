@@ -5,6 +5,7 @@ import type { CheckUpdateAnswer } from '#protocol/device-api.ts';
 import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
 import type { PresenceRow } from '#server/db/check-in-facts.ts';
 import type { Silence, Sighting } from '#server/db/devices.ts';
+import { type HealthHour, hourOfCheck } from '#engine/outcome/health.ts';
 import { type BootSighting, bootCauseOf, contradicts, type Restart, restartBetween } from '#engine/outcome/restart.ts';
 import { addGap, expectedIntervalS, silenceLimitS } from '#engine/outcome/rhythm.ts';
 import type { Settings } from './deps.ts';
@@ -53,8 +54,30 @@ export function observe(
   };
 }
 
+/** What is kept of a check, softly. */
+export interface Note {
+  readonly sighting: Sighting;
+  /** What it adds to the telemetry of the board. */
+  readonly health: HealthHour;
+}
+
 /** What is kept of this check once it is answered. */
-export function sightingOf(
+export function noteOf(
+  deviceId: number,
+  checkIn: { readonly telemetry: Measures },
+  observation: Observation,
+  answer: CheckUpdateAnswer,
+  settings: Settings,
+  nowMs: number,
+): Note {
+  const { restarted, crashed } = observation.restart;
+  return {
+    sighting: sightingOf(deviceId, checkIn, observation, answer, settings, nowMs),
+    health: hourOfCheck({ ...checkIn.telemetry, atMs: nowMs, restarted, crashed }),
+  };
+}
+
+function sightingOf(
   deviceId: number,
   { telemetry }: { readonly telemetry: Measures },
   { bootCause, gaps }: Observation,

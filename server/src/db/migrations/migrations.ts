@@ -12,7 +12,14 @@ import {
   createEvents,
   createWebhooks,
 } from './engine-steps.ts';
-import { addObservations, addOutcomes, addSilenceLimits, addWatch, createAbsences } from './watch-steps.ts';
+import {
+  addObservations,
+  addOutcomes,
+  addSilenceLimits,
+  addWatch,
+  createAbsences,
+  createTelemetry,
+} from './watch-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -36,4 +43,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'watch', up: addWatch },
   { name: 'absences', up: createAbsences },
   { name: 'silence limits', up: addSilenceLimits },
+  { name: 'telemetry', up: createTelemetry },
 ];
