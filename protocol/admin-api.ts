@@ -10,6 +10,7 @@ import {
   MAX_TIMEZONE_CHARS,
   MAX_WINDOW_S,
 } from '#protocol/limits.ts';
+import { StageHealth, Telemetry } from '#protocol/health-api.ts';
 import { Gate, Plan, PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
 import { Chip, Instant, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
@@ -288,6 +289,7 @@ export const Rollout = Type.Object(
         opened_at: Nullable(Instant),
         closed_at: Nullable(Instant),
         outcomes: Outcomes,
+        health: Type.Optional(StageHealth),
       }),
     ),
     warnings: Type.Array(Type.String(), {
@@ -447,6 +449,7 @@ export const ADMIN_SCHEMAS = [
   DeviceDetail,
   ClearedBuild,
   Explanation,
+  Telemetry,
   Label,
   Firmware,
   UploadAnswer,

@@ -27,7 +27,8 @@ import {
   UploadAnswer,
 } from '#protocol/admin-api.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/events.ts';
-import { MAX_TIMEZONE_CHARS } from '#protocol/limits.ts';
+import { Telemetry } from '#protocol/health-api.ts';
+import { MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const ADMIN_PREFIX = '/api/v1/admin';
@@ -174,6 +175,13 @@ export const adminRoutes = {
     '/devices/:mac/explain',
     'Why this device gets an update or not: every rule with the facts it saw',
     ref(Explanation),
+    { params: mac },
+  ),
+  getTelemetry: route(
+    'GET',
+    '/devices/:mac/telemetry',
+    `How this device fared in each of the last ${TELEMETRY_HOURS} hours in which it checked in`,
+    ref(Telemetry),
     { params: mac },
   ),
   labelDevice: route('PUT', '/devices/:mac/labels/:name', 'Put a label on a device', ref(Device), {

@@ -28,6 +28,7 @@ import {
   setPilotReady,
   unblockFirmware,
 } from '#server/service/firmware.ts';
+import { getTelemetry } from '#server/service/health.ts';
 import {
   createLabel,
   deleteLabel,
@@ -88,6 +89,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     listDevices: async ({ query, nowMs }) => listDevices(deps, query, nowMs),
     getDevice: async ({ params, nowMs }) => getDevice(deps, params.mac, nowMs),
     explainDevice: async ({ params, nowMs }) => explainDevice(deps, params.mac, nowMs),
+    getTelemetry: async ({ params, nowMs }) => getTelemetry(deps, params.mac, nowMs),
     labelDevice: async ({ params, query, nowMs }) => labelDevice(deps, { ...params, ...yes(query) }, nowMs),
     unlabelDevice: async ({ params, query, nowMs }) => unlabelDevice(deps, { ...params, ...yes(query) }, nowMs),
     clearKnownBad: async ({ params, query, nowMs }) => clearKnownBad(deps, params.mac, query, nowMs),

@@ -2,21 +2,20 @@
 
 import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
 import { type AssignmentView, countLoad, listAssignments } from '#server/db/assignments.ts';
 import { findCheckInFacts } from '#server/db/check-in-facts.ts';
 import { type Device as DeviceRow, findDevice, listDevices as listDeviceRows } from '#server/db/devices.ts';
 import { listLabelsOf } from '#server/db/labels.ts';
 import type { Reader } from '#server/db/schema.ts';
-import { type Absence, instantBeforeMs } from '#engine/facts/absence.ts';
 import { nextOfferAtMs } from '#engine/decision/back-off.ts';
 import { explain } from '#engine/decision/decide.ts';
 import { type Attempt, attemptFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from './catalog.ts';
-import type { Deps, Settings } from './deps.ts';
+import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf } from './device-facts.ts';
 import { toInstant, toInstantOrNull } from './instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
+import { isSilent, silenceAt } from './observation.ts';
 
 export interface DeviceQuery extends ListQuery {
   readonly product?: string | undefined;
@@ -42,7 +41,7 @@ export async function listDevices(deps: Deps, query: DeviceQuery, nowMs: number)
     version: query.version,
     status: query.status,
     macPrefix: query.mac?.toLowerCase(),
-    silentBeforeMs: silentBeforeMs(deps.settings, deps.absences.recent(), nowMs),
+    silence: silenceAt(deps, nowMs),
   };
   const page = await listDeviceRows(read, filter, readPage(query, ORDER, 'mac'));
   return toListed(page, await viewDevices(deps, read, page.rows, nowMs));
@@ -127,14 +126,14 @@ export async function viewDevices(
     db,
     rows.map(({ id }) => id),
   );
-  const silentBefore = silentBeforeMs(deps.settings, deps.absences.recent(), nowMs);
+  const silence = silenceAt(deps, nowMs);
   return rows.map((row) => ({
     mac: row.mac,
     product: row.product,
     ip: row.ip,
     current_version: row.current_version,
     chip: row.chip,
-    status: row.last_seen_at_ms < silentBefore ? 'silent' : row.status,
+    status: isSilent(row, silence) ? 'silent' : row.status,
     labels: [...(labels.get(row.id) ?? [])],
     first_seen_at: toInstant(row.first_seen_at_ms),
     last_seen_at: toInstant(row.last_seen_at_ms),
@@ -146,27 +145,6 @@ export async function getRow(db: Reader, mac: string): Promise<DeviceRow> {
   const row = await findDevice(db, mac);
   if (row === undefined) throw unknownDevice(mac);
   return row;
-}
-
-/**
- * Devices last seen before this instant have missed three polls, however seldom they were told to poll. Polls that no server
- * could answer are not missed.
- */
-export function silentBeforeMs(settings: Settings, absences: readonly Absence[], nowMs: number): number {
-  return instantBeforeMs(absences, SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000, nowMs);
-}
-
-/** The same as a span, in milliseconds. */
-export function defaultLimitMs(settings: Settings): number {
-  return SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000;
-}
-
-export function isSilentRow(
-  { settings, absences }: Pick<Deps, 'settings' | 'absences'>,
-  row: { readonly last_seen_at_ms: number },
-  nowMs: number,
-): boolean {
-  return row.last_seen_at_ms < silentBeforeMs(settings, absences.recent(), nowMs);
 }
 
 export function unknownDevice(mac: string): OtterError {
@@ -202,7 +180,9 @@ function readAttributes(row: DeviceRow): Device['attributes'] {
   return {
     ...attributes,
     ...(row.free_heap_bytes === null ? {} : { free_heap_bytes: row.free_heap_bytes }),
+    ...(row.largest_block_bytes === null ? {} : { largest_block_bytes: row.largest_block_bytes }),
     ...(row.rssi_dbm === null ? {} : { rssi_dbm: row.rssi_dbm }),
+    ...(row.uptime_s === null ? {} : { uptime_s: row.uptime_s }),
     ...(row.slot_bytes === null ? {} : { slot_bytes: row.slot_bytes }),
     ...(row.image_sha256 === null ? {} : { image_sha256: row.image_sha256 }),
     boot_state: row.on_trial === 1 ? 'trial' : 'confirmed',

@@ -11,7 +11,7 @@ import type { Rollout } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { WatchDeps } from './deps.ts';
 import { voterOf } from './device-facts.ts';
-import { isSilentRow } from './devices.ts';
+import { isSilent, silenceAt } from './observation.ts';
 import { type Judged, subjectOf, walkDevices } from './preview.ts';
 
 /** Of so many devices it is found anew each time; of more, it is used for so many times as long as it took to find. */
@@ -64,7 +64,8 @@ export class WaitingBoards {
     for await (const { device, isCounted, isOpened } of waitingOf(this.#deps, db, row)) {
       if (!isOpened) continue;
       const openedAtMs = row.started_at_ms ?? nowMs;
-      if (isCounted && (device.last_seen_at_ms >= openedAtMs || !isSilentRow(this.#deps, device, nowMs))) found += 1;
+      if (isCounted && (device.last_seen_at_ms >= openedAtMs || !isSilent(device, silenceAt(this.#deps, nowMs))))
+        found += 1;
       if (found >= enough) return found;
     }
     return found;
