@@ -2,7 +2,7 @@
 
 import { relativeTime } from '#cli/relative-time.ts';
 import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
-import type { Assignment, DeviceDetail, Explanation } from '#protocol/admin-api.ts';
+import type { Assignment, ClearedBuild, DeviceDetail, Explanation } from '#protocol/admin-api.ts';
 
 export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors): string {
   const { device, builds, assignments } = detail;
@@ -38,6 +38,17 @@ export function formatExplanation(explanation: Explanation, colors: Colors): str
     ...(explanation.to_change === null ? [] : [`what would change that: ${explanation.to_change}`]),
     formatTable(['', 'rule', 'what it saw'], rows, colors),
   ].join('\n\n');
+}
+
+/** What stood against each build, and what the device needs besides. */
+export function formatCleared(mac: string, builds: readonly ClearedBuild[]): string {
+  if (builds.length === 0) return `no such build has failed on ${mac}`;
+  const lines = builds.flatMap(({ product, version, failures, known_bad, last_error, note }) => {
+    const times = `failed ${failures === 1 ? 'once' : `${failures} times`}, last error ${last_error ?? 'unknown'}`;
+    const was = `${product} ${version}: ${times}${known_bad ? ', was known bad' : ''}`;
+    return note === null ? [`  ${was}`] : [`  ${was}`, `    ${note}`];
+  });
+  return [`cleared on ${mac}, and offered again where a rollout includes it:`, ...lines].join('\n');
 }
 
 function formatBuilds(builds: DeviceDetail['builds'], nowMs: number, colors: Colors): string {

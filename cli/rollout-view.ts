@@ -1,32 +1,36 @@
-// A rollout as text: where it stands, and of each stage how many devices are how far.
+// A rollout as text: where it stands, and of each stage what became of its boards.
 
 import { relativeTime } from '#cli/relative-time.ts';
 import { type Colors, formatBar, formatTable, printable, type Terminal } from '#cli/terminal.ts';
 import type { Rollout } from '#protocol/admin-api.ts';
 import { assertNever } from '#protocol/errors.ts';
 import { DEFAULT_PLAN } from '#protocol/plan.ts';
+import { GENERAL_LABEL } from '#protocol/words.ts';
 
 const BAR_CELLS = 16;
 /** Columns that the whole table takes; a narrower terminal is spared what is 0 everywhere. */
 const WIDE_COLUMNS = 108;
 
-export function formatAdoption(rollout: Rollout, nowMs: number, terminal: Terminal): string {
+export function formatProgress(rollout: Rollout, nowMs: number, terminal: Terminal): string {
   const { colors, columns } = terminal;
   const { name, product, version, status, stages } = rollout;
   const head = `${colors.bold(printable(name))}  ${product} ${version}  ${colorStatus(status, colors)}${rollout.plan === DEFAULT_PLAN ? '' : `, plan ${rollout.plan}`}${when(rollout, nowMs)}`;
   const shown = COUNTS.filter(
-    (count) => columns >= WIDE_COLUMNS || count === 'targeted' || stages.some(({ adoption }) => adoption[count] > 0),
+    (count) =>
+      (columns >= WIDE_COLUMNS && ALWAYS.has(count)) ||
+      count === 'targeted' ||
+      stages.some(({ outcomes }) => outcomes[count] > 0),
   );
-  const rows = stages.map(({ stage, label, percentage, opened_at, adoption }) => {
-    const bar = opened_at === null ? colors.dim(formatBar(0, BAR_CELLS)) : confirmedBar(adoption, colors);
+  const rows = stages.map(({ stage, label, percentage, opened_at, outcomes }) => {
+    const bar = opened_at === null ? colors.dim(formatBar(0, BAR_CELLS)) : healthyBar(outcomes, colors);
     const first = [
       stage === rollout.stage ? colors.bold(stage) : stage,
       percentage < 100 ? `${percentage} % of ${label}` : label,
       bar,
     ];
-    return first.concat(shown.map((count) => String(adoption[count])));
+    return first.concat(shown.map((count) => String(outcomes[count])));
   });
-  const table = formatTable(['stage', 'label', 'confirmed', ...shown.map((count) => TITLES[count])], rows, colors);
+  const table = formatTable(['stage', 'label', 'healthy', ...shown.map((count) => TITLES[count])], rows, colors);
   const gates = stages.flatMap(({ stage, promotion, verdict }) => {
     if (verdict === null) return [];
     const ready = promotion === 'manual' ? 'passed, ready to be promoted' : 'passed, the next stage opens';
@@ -36,8 +40,20 @@ export function formatAdoption(rollout: Rollout, nowMs: number, terminal: Termin
     ];
   });
   const halted = rollout.halted_reason === null ? [] : [`${colors.red('halted')}: ${printable(rollout.halted_reason)}`];
+  const regressed =
+    rollout.regressed_reason === null ? [] : [`${colors.red('regressed')}: ${printable(rollout.regressed_reason)}`];
+  const watched =
+    rollout.watched_until === null
+      ? []
+      : [`its boards are watched; that ends ${relativeTime(rollout.watched_until, nowMs)}`];
+  const left = rollout.left_out.map(
+    ({ devices, reason, text, examples }) =>
+      `not waited for: ${devices} (${reason}: ${text}), for example ${examples[0] ?? ''}`,
+  );
   const reason = rollout.ended_reason === null ? [] : [`reason: ${printable(rollout.ended_reason)}`];
-  return [head, table, ...gates, ...halted, ...revertedLine(rollout, colors), ...reason].join('\n');
+  const warnings = rollout.warnings.map((warning) => `${colors.yellow('warning:')} ${printable(warning)}`);
+  const more = [...watched, ...halted, ...regressed, ...left, ...revertedLine(rollout, colors), ...reason, ...warnings];
+  return [head, table, ...gates, ...more].join('\n');
 }
 
 /** What becomes of the devices that run its build, where they are sent home. */
@@ -50,12 +66,12 @@ export function revertedLine(rollout: Rollout, colors: Colors): readonly string[
 }
 
 /** One line for a log: `canary pilot: targeted 5, offered 1, ...`; only what is not zero. */
-export function formatAdoptionLine(rollout: Rollout): string {
+export function formatProgressLine(rollout: Rollout): string {
   const stages = rollout.stages
     .filter((one) => one.opened_at !== null)
-    .map(({ stage, adoption }) => {
-      const counts = ALL_COUNTS.filter((count) => adoption[count] > 0).map(
-        (count) => `${adoption[count]} ${TITLES[count]}`,
+    .map(({ stage, outcomes }) => {
+      const counts = ALL_COUNTS.filter((count) => outcomes[count] > 0).map(
+        (count) => `${outcomes[count]} ${TITLES[count]}`,
       );
       return `${stage}: ${counts.length === 0 ? 'nobody yet' : counts.join(', ')}`;
     });
@@ -66,10 +82,14 @@ export function formatAdoptionLine(rollout: Rollout): string {
 export function nextCommand(rollout: Rollout): string | undefined {
   switch (rollout.status) {
     case 'draft':
-      return `npx otter rollout start ${rollout.name}`;
+      return isNobodyFirst(rollout)
+        ? `npx otter device label MAC ${rollout.pilot_label}`
+        : `npx otter rollout start ${rollout.name}`;
     case 'running':
+      if (isNobodyFirst(rollout))
+        return `npx otter rollout abort ${rollout.name} --reason "nobody is in its first stage"`;
       return isForPeople(rollout)
-        ? `npx otter rollout promote ${rollout.name}`
+        ? `npx otter rollout promote ${rollout.name} --from ${rollout.stage ?? ''}`
         : `npx otter rollout show ${rollout.name} --watch`;
     case 'paused':
       return `npx otter rollout resume ${rollout.name}`;
@@ -83,6 +103,12 @@ export function nextCommand(rollout: Rollout): string | undefined {
     default:
       return assertNever(rollout.status);
   }
+}
+
+/** No device is in the first stage, so that the next one would be opened on no evidence. */
+function isNobodyFirst({ status, stage, stages: [first], pilot_label }: Rollout): boolean {
+  const isAhead = status === 'draft' ? pilot_label !== GENERAL_LABEL : stage === first?.stage;
+  return isAhead && first !== undefined && first.outcomes.targeted + first.outcomes.uncounted === 0;
 }
 
 /** A person has to open the next stage, and nothing speaks against it. */
@@ -114,34 +140,44 @@ export function colorStatus(status: Rollout['status'], colors: Colors): string {
 
 const TITLES = {
   targeted: 'targeted',
-  offered: 'offered',
-  downloading: 'downloading',
-  trial: 'trial',
-  confirmed: 'confirmed',
+  waiting: 'waiting',
+  updating: 'updating',
+  on_trial: 'on trial',
+  soaking: 'soaking',
+  healthy: 'healthy',
   failed: 'failed',
-  rolled_back: 'rolled back',
-  silent: 'silent',
+  crashing: 'crashing',
+  lost: 'lost',
+  not_now: 'not now',
+  other: 'other',
+  uncounted: 'uncounted',
+  asleep: 'asleep',
 } as const;
-/** The counts that have a column; `confirmed` has the bar. */
-const COUNTS = ['targeted', 'offered', 'downloading', 'trial', 'failed', 'rolled_back', 'silent'] as const;
-const ALL_COUNTS = [
+/** The counts that have a column; `healthy` has the bar. */
+const COUNTS = [
   'targeted',
-  'confirmed',
-  'offered',
-  'downloading',
-  'trial',
+  'waiting',
+  'updating',
+  'on_trial',
+  'soaking',
   'failed',
-  'rolled_back',
-  'silent',
+  'crashing',
+  'lost',
+  'not_now',
+  'other',
+  'uncounted',
+  'asleep',
 ] as const;
+const ALWAYS: ReadonlySet<string> = new Set(['targeted', 'waiting', 'failed', 'lost']);
+const ALL_COUNTS = ['targeted', 'healthy', ...COUNTS.slice(1)] as const;
 
-type Adoption = Rollout['stages'][number]['adoption'];
+type Outcomes = Rollout['stages'][number]['outcomes'];
 
-function confirmedBar(adoption: Adoption, colors: Colors): string {
-  const share = adoption.targeted === 0 ? 0 : adoption.confirmed / adoption.targeted;
-  const isBad = adoption.failed + adoption.rolled_back > 0;
+function healthyBar(outcomes: Outcomes, colors: Colors): string {
+  const share = outcomes.targeted === 0 ? 0 : outcomes.healthy / outcomes.targeted;
+  const isBad = outcomes.failed + outcomes.crashing + outcomes.lost > 0;
   const bar = formatBar(share, BAR_CELLS);
-  return `${isBad ? colors.yellow(bar) : colors.green(bar)} ${adoption.confirmed} (${Math.floor(share * 100)} %)`;
+  return `${isBad ? colors.yellow(bar) : colors.green(bar)} ${outcomes.healthy} (${Math.floor(share * 100)} %)`;
 }
 
 function when(rollout: Rollout, nowMs: number): string {

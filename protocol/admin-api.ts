@@ -3,6 +3,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { Event } from '#protocol/events.ts';
 import {
+  MAX_AT_CHARS,
   MAX_CRON_CHARS,
   MAX_DESCRIPTION_CHARS,
   MAX_NOTES_CHARS,
@@ -82,6 +83,22 @@ const KnownBad = Type.Object({
   last_failed_at: Instant,
   next_offer_at: Nullable(Instant),
 });
+
+/** What stood against a build on a device before an operator cleared it. */
+export const ClearedBuild = Type.Object(
+  {
+    product: Type.String(),
+    version: Type.String(),
+    failures: Count,
+    known_bad: Type.Boolean({ description: 'true: it was not offered to this device any more' }),
+    last_error: Nullable(Type.String()),
+    note: Nullable(Type.String(), {
+      description: 'what the device needs besides, where it keeps a list of its own that this does not reach',
+    }),
+  },
+  { $id: 'ClearedBuild' },
+);
+export type ClearedBuild = Static<typeof ClearedBuild>;
 
 export const Assignment = Type.Object(
   {
@@ -273,6 +290,9 @@ export const Rollout = Type.Object(
         outcomes: Outcomes,
       }),
     ),
+    warnings: Type.Array(Type.String(), {
+      description: 'what an operator should know: nobody is in the first stage; a promotion that named no stage',
+    }),
   },
   { $id: 'Rollout' },
 );
@@ -331,12 +351,18 @@ export type NewPlan = Static<typeof NewPlan>;
 export const Schedule = Type.Object(
   {
     name: Name,
-    cron: Type.String({ examples: ['0 3 * * 2'] }),
+    cron: Nullable(Type.String({ examples: ['0 3 * * 2'] }), { description: 'null: it is for one time' }),
+    at: Nullable(Type.String({ examples: ['2026-12-24T03:00'] }), {
+      description: 'the one time that it is for, in its time zone; null: it goes by its cron line',
+    }),
     timezone: Type.String({ examples: ['Europe/Berlin'] }),
     action: oneOf(SCHEDULE_ACTIONS),
     rollout: Nullable(RolloutName),
     label: Nullable(Name),
-    enabled: Type.Boolean(),
+    from: Nullable(Name, {
+      description: 'of a promotion: the stage that it means; null while there is no such rollout',
+    }),
+    enabled: Type.Boolean({ description: 'false: it does not run, because it was switched off or is done' }),
     missed: oneOf(MISSED_POLICIES),
     grace_s: Type.Integer({ minimum: 0 }),
     duration_s: Nullable(Type.Integer({ minimum: 60 })),
@@ -345,6 +371,8 @@ export const Schedule = Type.Object(
     next_run_at: Nullable(Instant),
     last_run_at: Nullable(Instant),
     last_result: Nullable(Type.String()),
+    pending_since: Nullable(Instant, { description: 'of a promotion: since when it waits for the gate of its stage' }),
+    done_at: Nullable(Instant, { description: 'its one time, or its stage, is over: it never runs again' }),
   },
   { $id: 'Schedule' },
 );
@@ -353,11 +381,25 @@ export type Schedule = Static<typeof Schedule>;
 export const NewSchedule = Type.Object(
   {
     name: Name,
-    cron: Type.String({ maxLength: MAX_CRON_CHARS }),
+    cron: Type.Optional(Type.String({ maxLength: MAX_CRON_CHARS, description: 'this, or `at`' })),
+    at: Type.Optional(
+      Type.String({
+        maxLength: MAX_AT_CHARS,
+        examples: ['2026-12-24T03:00'],
+        description: 'once, at this time of the time zone; with `Z` or an offset, at this instant',
+      }),
+    ),
     timezone: Type.Optional(Type.String({ maxLength: MAX_TIMEZONE_CHARS })),
     action: oneOf(SCHEDULE_ACTIONS),
     rollout: Type.Optional(RolloutName),
     label: Type.Optional(Name),
+    from: Type.Optional(
+      Type.Unsafe<string>({
+        ...Name,
+        description:
+          'of a promotion: the stage that it means; left out, the one that is open now, of a draft the first',
+      }),
+    ),
     enabled: Type.Optional(Type.Boolean()),
     missed: Type.Optional(oneOf(MISSED_POLICIES)),
     grace_s: Type.Optional(Type.Integer({ minimum: 0, maximum: 604_800 })),
@@ -403,6 +445,7 @@ export const ADMIN_SCHEMAS = [
   Device,
   Assignment,
   DeviceDetail,
+  ClearedBuild,
   Explanation,
   Label,
   Firmware,

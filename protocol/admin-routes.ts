@@ -7,6 +7,7 @@ import {
   Assignment,
   AuditEntry,
   BlockAnswer,
+  ClearedBuild,
   DEVICE_STATUSES,
   Device,
   DeviceDetail,
@@ -186,8 +187,11 @@ export const adminRoutes = {
   clearKnownBad: route(
     'DELETE',
     '/devices/:mac/known-bad',
-    'Forget that builds failed on this device: they may be offered again',
-    Type.Object({ cleared: Type.Array(Type.String()) }),
+    'Forget that builds failed on this device: they may be offered again, and the next offer tells the device',
+    Type.Object({
+      cleared: Type.Array(Type.String(), { description: 'versions' }),
+      builds: Type.Array(ref(ClearedBuild), { description: 'what stood against each of them' }),
+    }),
     {
       params: mac,
       query: Type.Object({ ...product, version: Type.Optional(Version) }, strict),
@@ -268,6 +272,12 @@ export const adminRoutes = {
           ),
           force_version: Type.Optional(oneOf(['true', 'false'])),
           force_product: Type.Optional(oneOf(['true', 'false'])),
+          force_project: Type.Optional(
+            Type.Unsafe<'true' | 'false'>({
+              ...oneOf(['true', 'false']),
+              description: 'take the image although those of other chips say that they are another project',
+            }),
+          ),
         },
         strict,
       ),
@@ -386,9 +396,27 @@ export const adminRoutes = {
   promoteRollout: route(
     'POST',
     '/rollouts/:name/promote',
-    'Open the next stage; after the last one the rollout is complete',
+    'Open the next stage, once the gate of the open one has passed; after the last one the rollout is complete',
     ref(Rollout),
-    { params: rolloutName, body: reason },
+    {
+      params: rolloutName,
+      body: Type.Object(
+        {
+          from: Type.Optional(
+            Type.Unsafe<string>({
+              ...Name,
+              description:
+                'the stage that is meant: another one may be open by now. Left out, the open one is taken and the answer warns; the next version refuses that',
+            }),
+          ),
+          override: Type.Optional(
+            Type.Boolean({ description: 'pass a gate that has not passed; needs a reason, which the audit keeps' }),
+          ),
+          reason: Type.Optional(Line),
+        },
+        strict,
+      ),
+    },
   ),
   pauseRollout: route('POST', '/rollouts/:name/pause', 'Hold offers from the next check on', ref(Rollout), {
     params: rolloutName,
@@ -424,6 +452,20 @@ export const adminRoutes = {
     Type.Object({
       devices: Type.Integer({ minimum: 0, description: 'devices of which failures were forgiven' }),
       examples: Type.Array(Mac, { description: 'up to 10 of them' }),
+      known_bad: Type.Object(
+        {
+          devices: Type.Integer({ minimum: 0 }),
+          examples: Type.Array(Mac, { description: 'up to 10 of them' }),
+          causes: Type.Array(
+            Type.Object({
+              cause: Type.Union([Type.String(), Type.Null()], { description: 'null: it is not known' }),
+              devices: Type.Integer({ minimum: 1 }),
+            }),
+            { description: 'the most frequent first' },
+          ),
+        },
+        { description: 'devices on which a build of the rollout stays known bad' },
+      ),
     }),
     { params: rolloutName, body: reason },
   ),

@@ -90,6 +90,9 @@ export const DEFAULT_PAGE = 50;
 export const FIRST_BACK_OFF_MS = 60_000;
 export const LAST_BACK_OFF_MS = 6 * 3_600_000;
 
+/** A board that was busy, or short of power, is asked again at least this often: about one poll, which costs it little. */
+export const NOT_NOW_BACK_OFF_MS = 15 * 60_000;
+
 /** Most stages of a plan; most plans in `config/plans.yaml`, and as many again made by the API. */
 export const MAX_PLAN_STAGES = 10;
 export const MAX_PLANS = 100;
@@ -100,6 +103,8 @@ export const MAX_SOAK_S = 2_592_000;
 /** Longest cron line and longest name of a time zone. */
 export const MAX_CRON_CHARS = 100;
 export const MAX_TIMEZONE_CHARS = 64;
+/** Longest time of a one-time schedule: an instant with seconds and offset has 25 characters. */
+export const MAX_AT_CHARS = 30;
 
 /** Longest window, in seconds: 7 days. */
 export const MAX_WINDOW_S = 604_800;
@@ -108,7 +113,7 @@ export const MAX_WINDOW_S = 604_800;
 export const POLL_HASTE = 4;
 export const POLL_REST = 2;
 
-/** A build that failed this often on one device (faults of firmware or device) is known bad there. */
+/** A build that failed this often on one device, in a way that counts (`strike` in `device-errors.ts`), is known bad there. */
 export const KNOWN_BAD_FAILURES = 3;
 
 /** A board that crashed is not healthy before it has run this long without, however short the soak of its stage is. */
@@ -132,6 +137,28 @@ export const MAX_CHECK_GAPS = 4;
 
 /** The longest that a device may say it will sleep, in seconds: 30 days. Beyond that it is silent as any other. */
 export const MAX_NEXT_CHECK_S = 2_592_000;
+/** How often a server looks after schedules, deadlines and gates. Often enough that people do not notice how late a run is. */
+export const TICK_MS = 5_000;
+
+/** No server was there when none has ticked for this long: three ticks, so that a restart is none. */
+export const ABSENCE_MS = 15_000;
+
+/** So much the clock may move more or less than the process did, in one tick, before it counts as set. */
+export const CLOCK_STEP_MS = 60_000;
+
+/** A clock that was set is trusted to remove what is old after it has kept pace for this long. */
+export const CLOCK_TRUST_MS = 3_600_000;
+
+/** Absences are kept for this long, and at most so many; this many of the latest are taken out of spans of time. */
+export const ABSENCE_RETENTION_MS = 60 * 86_400_000;
+export const MAX_ABSENCES = 1_000;
+export const RECENT_ABSENCES = 20;
+
+/** A trial that began this soon after an absence was hindered by it: boards come back after a back-off of their own. */
+export const EXCUSE_MS = 60_000;
+
+/** Rows of one statement that sets instants right: some milliseconds of work. */
+export const SET_RIGHT_ROWS = 2_000;
 
 /** Events older than this are removed, this many in one transaction, and this many transactions with one tick. */
 export const EVENT_RETENTION_MS = 90 * 86_400_000;

@@ -84,7 +84,7 @@ export function checkInOf(board: Board): CheckUpdateRequest {
  */
 export function vetOffer(
   board: Board,
-  offer: Pick<Offer, 'manifest' | 'rollback' | 'labels'>,
+  offer: Pick<Offer, 'manifest' | 'rollback' | 'labels' | 'forgiven'>,
 ): DeviceErrorName | undefined {
   const { manifest } = offer;
   if (manifest.product !== board.product) return 'product';
@@ -95,7 +95,7 @@ export function vetOffer(
   if (board.slotBytes === 0) return 'no_ota_slot';
   if (!(manifest.size_bytes >= MIN_IMAGE_BYTES)) return 'size';
   if (!(manifest.size_bytes <= Math.min(board.slotBytes, MAX_IMAGE_BYTES))) return 'size';
-  if (board.knownBad.has(manifest.sha256)) return 'known_bad';
+  if (board.knownBad.has(manifest.sha256) && offer.forgiven !== true) return 'known_bad';
   const step = manifest.security_version - board.securityFloor;
   if (!(step >= 0 && step <= MAX_SECURITY_VERSION_STEP)) return 'security_version';
   return undefined;
@@ -112,7 +112,7 @@ export function waitForWindowMs(window: InstallWindow | undefined, nowMs: number
   return sinceOpenMs < window.duration_min * MINUTE_MS ? 0 : DAY_MS - sinceOpenMs;
 }
 
-/** The bootloader starts the new image; until `confirm` the next reset goes back. */
+/** The bootloader starts the new image; until `confirm` the next reset goes back. What it had done before is forgotten. */
 export function bootTrial(board: Board, manifest: Manifest): Board {
   return {
     ...board,
@@ -125,6 +125,7 @@ export function bootTrial(board: Board, manifest: Manifest): Board {
     trial: true,
     resetReason: 'software',
     rolledBackFrom: undefined,
+    knownBad: new Set([...board.knownBad].filter((sha256) => sha256 !== manifest.sha256)),
   };
 }
 

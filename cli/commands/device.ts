@@ -3,7 +3,7 @@
 import { Argument, Option } from '@commander-js/extra-typings';
 import { readMac } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
-import { formatDevice, formatExplanation } from '#cli/device-view.ts';
+import { formatCleared, formatDevice, formatExplanation } from '#cli/device-view.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
@@ -109,18 +109,14 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
 
   device
     .command('clear-known-bad')
-    .description('forget that builds failed on a device: they may be offered again')
+    .description('forget that builds failed on a device: they are offered again, and the offer tells the device')
     .addArgument(macArgument())
     .option('--version <version>', 'only this build')
     .option('--product <product>', 'only builds of this product')
     .action(async (mac, { version, product }, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const answer = await client.call('clearKnownBad', { params: { mac }, query: { version, product } });
-        show(answer, () =>
-          answer.cleared.length === 0
-            ? `no such build has failed on ${mac}`
-            : `may be offered to ${mac} again: ${answer.cleared.join(', ')}`,
-        );
+        show(answer, () => formatCleared(mac, answer.builds));
       });
     });
 }

@@ -32,6 +32,7 @@ export function addFirmwareUpload(firmware: CommandGroup, shell: Shell): void {
     .option('--ready', 'it may go to the pilot at once')
     .option('--force-version', 'take --version although the image says another')
     .option('--force-product', 'take --product although the image says another')
+    .option('--force-project', 'take it although the images of other chips are of another project')
     .action(async (name, options, command) => {
       const { product, version, chip, channel } = options;
       const file = await readInputFile(path.resolve(shell.folder, name), { what: 'image', maxBytes: MAX_IMAGE_BYTES });
@@ -44,6 +45,7 @@ export function addFirmwareUpload(firmware: CommandGroup, shell: Shell): void {
         pilot_ready: flag(options.ready),
         force_version: flag(options.forceVersion),
         force_product: flag(options.forceProduct),
+        force_project: flag(options.forceProject),
       };
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         const answer = await upload(session, query, file);

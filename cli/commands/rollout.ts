@@ -5,12 +5,14 @@ import { Option } from '@commander-js/extra-typings';
 import { addRolloutSimulate } from '#cli/commands/rollout-simulate.ts';
 import type { CallInput } from '#cli/admin-client.ts';
 import { addPreviewCommand } from '#cli/commands/rollout-preview.ts';
+import { addPromoteCommand } from '#cli/commands/rollout-promote.ts';
 import { addRetryCommand } from '#cli/commands/rollout-retry.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
-import { colorStatus, formatAdoption, formatAdoptionLine, nextCommand, revertedLine } from '#cli/rollout-view.ts';
+import { nextLine, noteWarnings, showChanged } from '#cli/rollout-changed.ts';
+import { colorStatus, formatProgress, formatProgressLine } from '#cli/rollout-view.ts';
 import { confirm, type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { ROLLOUT_STATUSES, type Rollout } from '#protocol/admin-api.ts';
@@ -30,14 +32,17 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
     .option('--plan <plan>', `the stages that it goes through (${DEFAULT_PLAN} if not said), see otter plan list`)
     .option('--pilot <label>', 'label of the devices that go first (that of the plan if not said)')
     .action(async ({ firmware, product, name, plan, pilot }, command) => {
-      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
         const body = { version: firmware, product, name, plan, pilot_label: pilot };
-        const created = await client.call('createRollout', { body });
-        show(
-          created,
-          () =>
-            `rollout ${created.name} is a draft\nsee whom it reaches: npx otter rollout preview ${created.name}\nnext: ${nextCommand(created) ?? ''}`,
+        const created = await session.client.call('createRollout', { body });
+        session.show(created, () =>
+          [
+            `rollout ${created.name} is a draft`,
+            `see whom it reaches: npx otter rollout preview ${created.name}`,
+            ...nextLine(created),
+          ].join('\n'),
         );
+        noteWarnings(session, created);
       });
     });
 
@@ -52,7 +57,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
           { ...options, sort: options.sort ?? '-created_at' },
           async (query) => session.client.call('listRollouts', { query: { ...query, product, status } }),
           {
-            head: ['rollout', 'product', 'version', 'status', 'stage', 'target', 'confirmed', 'created'],
+            head: ['rollout', 'product', 'version', 'status', 'stage', 'target', 'healthy', 'created'],
             row: (one) => [
               one.name,
               one.product,
@@ -60,7 +65,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
               colorStatus(one.status, session.terminal.colors),
               one.stage ?? '',
               one.target_label,
-              confirmedCount(one),
+              healthyCount(one),
               relativeTime(one.created_at, Date.now()),
             ],
             empty: 'no such rollouts; create one: npx otter rollout create --firmware VERSION',
@@ -77,7 +82,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         if (watch === true) return watchRollout(session, name);
         const found = await session.client.call('getRollout', { params: { name } });
-        session.show(found, () => formatAdoption(found, Date.now(), session.terminal));
+        session.show(found, () => formatProgress(found, Date.now(), session.terminal));
       });
     });
 
@@ -100,6 +105,8 @@ function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
         await showChanged(session, session.client.call('startRollout', { params: { name }, body }));
       });
     });
+
+  addPromoteCommand(rollout, shell);
 
   for (const change of CHANGES) {
     rollout
@@ -134,11 +141,6 @@ function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
 }
 
 const CHANGES = [
-  {
-    verb: 'promote',
-    route: 'promoteRollout',
-    description: 'open the next stage; after the last one the rollout is complete',
-  },
   { verb: 'pause', route: 'pauseRollout', description: 'hold all offers from the next check on' },
   {
     verb: 'resume',
@@ -147,26 +149,13 @@ const CHANGES = [
   },
 ] as const;
 
-async function showChanged({ show, terminal }: Session, change: Promise<Rollout>): Promise<void> {
-  const changed = await change;
-  show(changed, () => {
-    const stage = changed.stage === null ? '' : `, stage ${changed.stage}, target ${changed.target_label}`;
-    const next = nextCommand(changed);
-    return [
-      `rollout ${changed.name} is ${colorStatus(changed.status, terminal.colors)}${stage}`,
-      ...revertedLine(changed, terminal.colors),
-      ...(next === undefined ? [] : [`next: ${next}`]),
-    ].join('\n');
-  });
-}
-
 /** Asks every second; redraws on a terminal, adds a line (or a JSON line) per change elsewhere. */
 async function watchRollout({ client, terminal, json, signal }: Session, name: string): Promise<void> {
   const draw = terminal.frame();
   for (;;) {
     const rollout = await client.call('getRollout', { params: { name } });
     if (json) draw(JSON.stringify(rollout));
-    else draw(terminal.isLive ? formatAdoption(rollout, Date.now(), terminal) : formatAdoptionLine(rollout));
+    else draw(terminal.isLive ? formatProgress(rollout, Date.now(), terminal) : formatProgressLine(rollout));
     if (rollout.status === 'complete' || rollout.status === 'aborted' || rollout.status === 'halted') return;
     await wait(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => {
       throw CommandError.own('interrupted', `stopped watching; ${name} goes on`, `npx otter rollout show ${name}`);
@@ -174,7 +163,7 @@ async function watchRollout({ client, terminal, json, signal }: Session, name: s
   }
 }
 
-function confirmedCount(rollout: Rollout): string {
-  const adoption = rollout.stages.find((one) => one.stage === rollout.stage)?.adoption;
-  return adoption === undefined ? '' : `${adoption.confirmed} of ${adoption.targeted}`;
+function healthyCount(rollout: Rollout): string {
+  const outcomes = rollout.stages.find((one) => one.stage === rollout.stage)?.outcomes;
+  return outcomes === undefined ? '' : `${outcomes.healthy} of ${outcomes.targeted}`;
 }

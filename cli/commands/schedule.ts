@@ -1,7 +1,8 @@
-// `otter schedule ...`: cron lines that start, promote, pause or resume rollouts, and windows in which installs are allowed.
+// `otter schedule ...`: cron lines and single times that start, promote, pause or resume rollouts, and windows in which installs are allowed.
 
 import { Option } from '@commander-js/extra-typings';
 import { readDuration } from '#cli/arguments.ts';
+import { CommandError } from '#cli/exit-code.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { duration, relativeTime } from '#cli/relative-time.ts';
@@ -19,7 +20,7 @@ export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
   }).action(async (options, command) => {
     await withSession(shell, command.optsWithGlobals(), async (session) => {
       await showList(session, options, async (query) => session.client.call('listSchedules', { query }), {
-        head: ['schedule', 'cron', 'time zone', 'action', 'rollout', 'label', 'from', 'next', 'last', 'result'],
+        head: ['schedule', 'when', 'time zone', 'action', 'rollout', 'label', 'source', 'next', 'last', 'result'],
         row: (one) => rowOf(one, Date.now()),
         empty:
           'no schedules yet; create one: npx otter schedule add NAME --cron "0 3 * * 2" --action start --rollout ROLLOUT',
@@ -30,10 +31,12 @@ export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
   schedule
     .command('add <name>')
     .description('create a schedule')
-    .requiredOption('--cron <line>', 'when, for example "0 3 * * 2": minute, hour, day, month, weekday')
+    .option('--cron <line>', 'when, again and again, for example "0 3 * * 2": minute, hour, day, month, weekday')
+    .addOption(new Option('--at <time>', 'when, once, for example 2026-12-24T03:00').conflicts('cron'))
     .addOption(new Option('--action <action>', 'what happens then').choices(SCHEDULE_ACTIONS).makeOptionMandatory(true))
-    .option('--timezone <zone>', 'time zone of the cron line, for example Europe/Berlin (UTC if not said)')
+    .option('--timezone <zone>', 'time zone of that time, for example Europe/Berlin (UTC if not said)')
     .option('--rollout <name>', 'the rollout that it acts on')
+    .option('--from <stage>', 'with --action promote, the stage that is meant (the one that is open now if not said)')
     .option('--label <label>', 'only where the rollout targets this label')
     .addOption(
       new Option('--duration <length>', 'how long a window stays open, for example 2h').argParser(readDuration),
@@ -47,13 +50,20 @@ export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
     .addOption(new Option('--grace <length>', 'how late a missed run may still happen').argParser(readDuration))
     .option('--disabled', 'create it switched off')
     .action(async (name, options, command) => {
-      const { cron, action, timezone, rollout, label, missed, disabled } = options;
+      const { cron, at, action, timezone, rollout, from, label, missed, disabled } = options;
+      if (cron === undefined && at === undefined)
+        throw CommandError.usage(
+          `schedule ${name} has no time`,
+          'add --cron "0 3 * * 2" for one that repeats, or --at 2026-12-24T03:00 for one time',
+        );
       const body = {
         name,
         cron,
+        at,
         action,
         timezone,
         rollout,
+        from,
         label,
         missed,
         duration_s: options.duration,
@@ -110,18 +120,46 @@ function addScheduleChanges(schedule: CommandGroup, shell: Shell): void {
 }
 
 function rowOf(one: Schedule, nowMs: number): readonly string[] {
-  const local = one.device_local ? ', device local' : '';
-  const action = one.duration_s === null ? one.action : `${one.action} of ${duration(one.duration_s)}${local}`;
-  const next = one.enabled ? relativeTime(one.next_run_at, nowMs) : 'disabled';
+  const { name, timezone, rollout, label, source } = one;
   const last = one.last_run_at === null ? '' : relativeTime(one.last_run_at, nowMs);
-  const { name, cron, timezone, rollout, label, source, last_result } = one;
-  return [name, cron, timezone, action, rollout ?? '', label ?? '', source, next, last, last_result ?? ''];
+  return [
+    name,
+    one.at ?? one.cron ?? '',
+    timezone,
+    actionOf(one),
+    rollout ?? '',
+    label ?? '',
+    source,
+    nextOf(one, nowMs),
+    last,
+    resultOf(one, nowMs),
+  ];
+}
+
+/** Of a promotion that waits, for how long: `pending for 3 h: 1 of 5 confirmed`. */
+function resultOf({ pending_since, last_result }: Schedule, nowMs: number): string {
+  if (pending_since === null) return last_result ?? '';
+  const waitsS = Math.max(0, nowMs - Date.parse(pending_since)) / 1000;
+  return (last_result ?? 'pending').replace(/^pending/, `pending for ${duration(waitsS)}`);
+}
+
+function actionOf({ action, from, duration_s, device_local }: Schedule): string {
+  if (duration_s !== null) return `${action} of ${duration(duration_s)}${device_local ? ', device local' : ''}`;
+  return from === null ? action : `${action} from ${from}`;
+}
+
+function nextOf({ enabled, done_at, next_run_at }: Schedule, nowMs: number): string {
+  if (done_at !== null) return 'done';
+  return enabled ? relativeTime(next_run_at, nowMs) : 'disabled';
 }
 
 /** What the schedule does next. A window is never run: it is asked about at every offer. */
 function nextRun(schedule: Schedule, nowMs: number): string {
+  if (schedule.done_at !== null) return `does not run again; ${schedule.last_result ?? 'done'}`;
   if (!schedule.enabled) return `disabled; switch it on: npx otter schedule enable ${schedule.name}`;
   if (schedule.action === 'window') return 'a window: outside of it, nothing is offered';
   if (schedule.next_run_at === null) return 'no run is planned';
-  return `runs ${relativeTime(schedule.next_run_at, nowMs)} (${schedule.next_run_at})`;
+  const once = schedule.at === null ? '' : 'once, ';
+  const from = schedule.from === null ? '' : `; promotes from stage ${schedule.from}, once its gate has passed`;
+  return `runs ${once}${relativeTime(schedule.next_run_at, nowMs)} (${schedule.next_run_at})${from}`;
 }

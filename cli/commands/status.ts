@@ -2,7 +2,7 @@
 
 import type { OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
-import { formatAdoption, nextCommand } from '#cli/rollout-view.ts';
+import { formatProgress, nextCommand } from '#cli/rollout-view.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatFacts, formatTable, type Terminal } from '#cli/terminal.ts';
@@ -40,7 +40,7 @@ function formatStatus(status: ServerStatus, nowMs: number, terminal: Terminal): 
   return [
     facts,
     versions.length === 0 ? '' : formatTable(['product', 'version', 'devices', ''], versions, colors),
-    ...status.rollouts.map((rollout) => formatAdoption(rollout, nowMs, terminal)),
+    ...status.rollouts.map((rollout) => formatProgress(rollout, nowMs, terminal)),
     ...status.rollouts
       .filter((rollout) => rollout.status === 'halted')
       .map(

@@ -4,11 +4,13 @@
 
 import { type DeviceErrorName, findDeviceError } from '#protocol/device-errors.ts';
 import type { ReportStatus } from '#protocol/device-api.ts';
-import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
+import { EXCUSE_MS, KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { backOffMs } from '../decision/back-off.ts';
+import { type Absence, hasAbsence } from '../facts/absence.ts';
+import { isSameVersion, matchBuild } from '../facts/build.ts';
 import type { AssignmentState, BuildHistory, ImageFacts } from '../facts/model.ts';
-import { compareVersions } from '../facts/version.ts';
 import { bootCauseOf } from '../outcome/restart.ts';
+import { type AttemptEnd, isTried, weightOfEnd } from './weight.ts';
 
 export interface Progress {
   readonly state: AssignmentState;
@@ -25,6 +27,12 @@ export interface Progress {
   readonly leftBefore: boolean;
   /** It ended while no server was there: no evidence. */
   readonly excused: boolean;
+  /** The device said itself that it left the build, by a report or as `rolled_back_from`. */
+  readonly saidItLeft: boolean;
+  /** The device was seen on another build after it left this one: what its reset reasons say from then on is no news. */
+  readonly seenBack: boolean;
+  /** An operator cleared the build on this device, and it has not tried it since: the offer says so. */
+  readonly pardoned: boolean;
 }
 
 /** What a check-in shows of the build that the assignment is about. */
@@ -61,8 +69,8 @@ export function hasFailed(state: AssignmentState): boolean {
   return state === 'failed' || state === 'rolled_back' || state === 'rejected';
 }
 
-/** The progress of a new offer to a device that may say that it left this very build before. */
-export function startOf(offer: { readonly leftBefore: boolean }): Progress {
+/** The progress of a new offer to a device that may say that it left this very build before, or for which it was cleared. */
+export function startOf(offer: { readonly leftBefore: boolean; readonly pardoned?: boolean }): Progress {
   return {
     state: 'offered',
     ranBuild: false,
@@ -72,6 +80,9 @@ export function startOf(offer: { readonly leftBefore: boolean }): Progress {
     bootCause: undefined,
     leftBefore: offer.leftBefore,
     excused: false,
+    saidItLeft: false,
+    seenBack: false,
+    pardoned: offer.pardoned ?? false,
   };
 }
 
@@ -90,12 +101,16 @@ export function afterReport(
   // The words belong to the state that counts; those of an overtaken report stand in the log, not here.
   const speaks = RANK[state] >= RANK.rejected && raised.state === state;
   const before = progress.state === state ? progress : undefined;
-  return settle({
-    ...raised,
-    confirmClaimed: progress.confirmClaimed || report.status === 'confirmed',
-    errorCode: speaks ? smallest(report.errorCode, before?.errorCode) : raised.errorCode,
-    detail: speaks ? smallest(report.detail, before?.detail) : raised.detail,
-  });
+  return spendPardon(
+    progress,
+    settle({
+      ...raised,
+      confirmClaimed: progress.confirmClaimed || report.status === 'confirmed',
+      saidItLeft: progress.saidItLeft || report.status === 'rolled_back',
+      errorCode: speaks ? smallest(report.errorCode, before?.errorCode) : raised.errorCode,
+      detail: speaks ? smallest(report.detail, before?.detail) : raised.detail,
+    }),
+  );
 }
 
 /** The progress after a check-in: what the device runs is the truth. `wasGiven`: the device had the build before its time was up. */
@@ -105,20 +120,36 @@ export function afterSighting(
   sighting: Sighting,
   wasGiven = false,
 ): Progress {
-  if (isBuild(build, sighting)) {
+  const match = matchBuild({ version: build.version, images: [build.image] }, sighting);
+  if (match === 'runs_it') {
     const seen = { ...raise(progress, 'trial'), ranBuild: true };
-    return settle(sighting.onTrial ? seen : { ...seen, confirmClaimed: true });
+    return spendPardon(progress, settle(sighting.onTrial ? seen : { ...seen, confirmClaimed: true }));
   }
-  const saysItLeft = sighting.rolledBackFrom === build.version && !progress.leftBefore;
+  // Another build of this version, or this image under another one: it shows neither that the build runs nor that it was left.
+  if (match !== 'elsewhere') return progress;
+  const saysItLeft = hasLeft(sighting, build.version) && !progress.leftBefore;
   const cameBack =
     progress.state === 'installing' ||
     progress.state === 'trial' ||
     ((isOpenState(progress.state) || progress.state === 'timed_out') && saysItLeft) ||
     // Its time was up, but it had been given the build.
     (progress.state === 'timed_out' && (progress.ranBuild || wasGiven));
-  if (!cameBack) return progress;
+  if (!cameBack) return progress.state === 'rolled_back' ? noteReturn(progress, build, sighting) : progress;
   const wasTried = progress.state === 'trial' || progress.ranBuild || saysItLeft;
-  return { ...raise(progress, wasTried ? 'rolled_back' : 'failed'), bootCause: causeOf(sighting.bootReason) };
+  const ended = raise(progress, wasTried ? 'rolled_back' : 'failed');
+  return spendPardon(progress, noteReturn(ended, build, sighting));
+}
+
+/** What the first check-in after a return says of its cause, and any of them of whether the device left the build itself. */
+function noteReturn(ended: Progress, build: { readonly version: string }, sighting: Sighting): Progress {
+  const saidItLeft = ended.saidItLeft || hasLeft(sighting, build.version);
+  if (ended.seenBack) return { ...ended, saidItLeft };
+  return { ...ended, saidItLeft, seenBack: true, bootCause: causeOf(sighting.bootReason) };
+}
+
+/** A pardon is for one attempt: it ends with the one in which the device tried the build, or refused it all the same. */
+function spendPardon(before: Progress, after: Progress): Progress {
+  return after.pardoned && isTried(endOf(after)) && !isTried(endOf(before)) ? { ...after, pardoned: false } : after;
 }
 
 /**
@@ -130,14 +161,34 @@ export function afterConfirmed(
   build: { readonly version: string; readonly fromVersion: string },
   sighting: Sighting,
 ): { readonly kind: 'left'; readonly progress: Progress } | { readonly kind: 'moved_on' } {
-  const saysItLeft = sighting.rolledBackFrom === build.version && !progress.leftBefore;
+  const saysItLeft = hasLeft(sighting, build.version) && !progress.leftBefore;
   if (!saysItLeft && !isSameVersion(sighting.version, build.fromVersion)) return { kind: 'moved_on' };
-  return { kind: 'left', progress: { ...raise(progress, 'rolled_back'), bootCause: causeOf(sighting.bootReason) } };
+  return { kind: 'left', progress: noteReturn(raise(progress, 'rolled_back'), build, sighting) };
+}
+
+/**
+ * The progress after a failure, where no server was there during the trial (`sinceMs`: when the assignment changed before) or
+ * shortly before it: that the build did not reach a server in time then says nothing of the build.
+ */
+export function excuse(progress: Progress, sinceMs: number, absences: readonly Absence[], nowMs: number): Progress {
+  const ranOut = hasFailed(progress.state) && causeOfEnd(progress) === 'trial_timeout';
+  const excused = ranOut && (progress.excused || hasAbsence(absences, sinceMs - EXCUSE_MS, nowMs));
+  return excused === progress.excused ? progress : { ...progress, excused };
+}
+
+/** Whether the device names this version as the one that it left on its last rollback. */
+export function hasLeft({ rolledBackFrom }: Pick<Sighting, 'rolledBackFrom'>, version: string): boolean {
+  return rolledBackFrom !== undefined && isSameVersion(rolledBackFrom, version);
 }
 
 /** The best known cause of how it ended: what the device reported, else what its reset reason says. */
 export function causeOfEnd(progress: Pick<Progress, 'errorCode' | 'bootCause'>): string | undefined {
   return progress.errorCode ?? progress.bootCause;
+}
+
+/** What the weight of an attempt goes by. */
+function endOf(progress: Progress): AttemptEnd {
+  return { state: progress.state, cause: causeOfEnd(progress), saidItLeft: progress.saidItLeft };
 }
 
 /**
@@ -146,27 +197,20 @@ export function causeOfEnd(progress: Pick<Progress, 'errorCode' | 'bootCause'>):
  * rest until the clock is there again.
  */
 export function historyOf(
-  attempts: readonly {
-    readonly state: AssignmentState;
-    readonly cause: string | undefined;
-    readonly updatedAtMs: number;
-  }[],
+  attempts: readonly (AttemptEnd & { readonly updatedAtMs: number })[],
   nowMs: number,
 ): BuildHistory {
   const failed = attempts.filter(
     ({ state }) => state === 'failed' || state === 'rolled_back' || state === 'rejected' || state === 'timed_out',
   );
-  const strikes = failed
-    .filter((attempt) => attempt.state === 'failed' || attempt.state === 'rolled_back')
-    .filter(({ cause }) => isStrike(cause));
+  const weights = failed.map(weightOfEnd);
+  const strikes = weights.filter((weight) => weight === 'strike');
   const last = findLatest(failed.filter(({ updatedAtMs }) => !(updatedAtMs > nowMs + backOffMs(failed.length))));
-  const leftBuild = failed.some(({ state, cause }) => state === 'rolled_back' && faultOf(cause) === 'firmware');
-  const refusedByDevice = failed.some(({ state, cause }) => state === 'rejected' && cause === 'known_bad');
   return {
     failedAttempts: failed.length,
     lastFailedAtMs: last?.updatedAtMs,
     lastError: (last ?? findLatest(failed))?.cause,
-    knownBad: leftBuild || refusedByDevice || strikes.length >= KNOWN_BAD_FAILURES,
+    knownBad: weights.includes('proof') || strikes.length >= KNOWN_BAD_FAILURES,
   };
 }
 
@@ -184,31 +228,26 @@ export function faultOf(cause: string | undefined): 'network' | 'device' | 'firm
   return (cause === undefined ? undefined : findDeviceError(cause)?.fault) ?? 'firmware';
 }
 
-function isStrike(cause: string | undefined): boolean {
-  const fault = faultOf(cause);
-  return fault === 'firmware' || fault === 'device';
-}
-
-function isSameVersion(one: string, other: string): boolean {
-  return one === other || compareVersions(one, other) === 0;
-}
-
-/** The same version, and the same image where the device says which: a locally built image of that version is not the build. */
+/** The very image, whatever version it says. */
 export function isBuild(build: { readonly version: string; readonly image: ImageFacts }, sighting: Sighting): boolean {
-  if (sighting.version !== build.version) return false;
-  if (sighting.imageSha256 === undefined) return true;
-  return sighting.imageSha256 === build.image.sha256 || sighting.imageSha256 === build.image.elfSha256;
+  const match = matchBuild({ version: build.version, images: [build.image] }, sighting);
+  return match === 'runs_it' || match === 'other_name';
 }
 
 function raise(progress: Progress, state: AssignmentState): Progress {
   return RANK[state] > RANK[progress.state] ? { ...progress, state } : progress;
 }
 
-/** Seen running and confirmed, in whatever order the two became known. */
+/**
+ * Seen running and confirmed, in whatever order the two became known. What had failed before is no cause of anything any
+ * more; what was rolled back stays so, with its cause.
+ */
 function settle(progress: Progress): Progress {
-  return progress.ranBuild && progress.confirmClaimed
-    ? raise({ ...progress, errorCode: undefined, detail: undefined }, 'confirmed')
-    : progress;
+  if (!progress.ranBuild || !progress.confirmClaimed) return progress;
+  const settled = raise(progress, 'confirmed');
+  return settled === progress
+    ? progress
+    : { ...settled, errorCode: undefined, detail: undefined, bootCause: undefined, seenBack: false };
 }
 
 /** Two reports of one state: keep the same words in whatever order they came. */

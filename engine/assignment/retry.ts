@@ -1,29 +1,37 @@
 // Which failures of one build on one device an operator forgives with a retry. Pure.
 
-import { faultOf } from './assignment.ts';
-import type { AssignmentState } from '../facts/model.ts';
+import { findDeviceError, type Weight } from '#protocol/device-errors.ts';
+import { type AttemptEnd, weightOfEnd } from './weight.ts';
 
-export interface EndedAttempt {
+export interface EndedAttempt extends AttemptEnd {
   readonly id: number;
-  readonly state: AssignmentState;
-  readonly cause: string | undefined;
 }
 
 /**
  * The attempts to forgive, of those of one build on one device that still count, the oldest first. Only where the latest
- * ended by a fault of network or device, or was never heard of again; that one stays, and with it its back-off. A failure
- * of the firmware is never forgiven here: the build stays known bad where it was rolled back.
+ * ended by what may pass (network, device, a trial that did not reach the server), or was never heard of again; that one
+ * stays, and with it its back-off. Where any of them is proof against the build nothing is forgiven: it stays known bad.
  */
 export function forgivableOf(attempts: readonly EndedAttempt[]): readonly EndedAttempt[] {
   const latest = attempts.findLast(({ state }) => state !== 'superseded');
-  if (latest === undefined || !isRetryable(latest)) return [];
-  return attempts.filter((attempt) => attempt !== latest && isRetryable(attempt));
+  if (latest === undefined || !mayPass(latest)) return [];
+  if (attempts.some((attempt) => weightOfEnd(attempt) === 'proof')) return [];
+  return attempts.filter((attempt) => attempt !== latest && mayPass(attempt));
 }
 
-function isRetryable({ state, cause }: EndedAttempt): boolean {
-  if (state === 'timed_out') return true;
+/**
+ * Why the build is known bad on the device: the cause of the last attempt that is proof, else of the last strike.
+ * To be asked only where it is; undefined: the cause is not known.
+ */
+export function causeOfKnownBad(attempts: readonly AttemptEnd[]): string | undefined {
+  const last = (weight: Weight) => attempts.findLast((attempt) => weightOfEnd(attempt) === weight);
+  return (last('proof') ?? last('strike'))?.cause;
+}
+
+function mayPass({ state, cause, excused }: AttemptEnd): boolean {
+  if (state === 'timed_out' || excused === true) return true;
   if (state !== 'failed' && state !== 'rejected' && state !== 'rolled_back') return false;
   // What ended without a known cause counts against the firmware, so it is not among these.
-  const fault = faultOf(cause);
-  return fault === 'network' || fault === 'device';
+  const error = cause === undefined ? undefined : findDeviceError(cause);
+  return error !== undefined && (error.retryable || error.fault === 'network' || error.fault === 'device');
 }

@@ -3,15 +3,21 @@
 
 import { nextOfferAtMs } from './back-off.ts';
 import { bucketOf } from '../facts/bucket.ts';
+import { type BuildMatch, matchBuild, runningOf } from '../facts/build.ts';
 import type { BuildHistory, Facts, ImageFacts } from '../facts/model.ts';
-import { imageFor, isTakenBack, type Membership, membership, type Target, targetOf } from './target.ts';
+import { coversChip, imageFor, isTakenBack, type Membership, membership, type Target, targetOf } from './target.ts';
 import { compareVersions } from '../facts/version.ts';
+
+/** So much of a digest is enough to tell builds apart. */
+const DIGEST_CHARS = 12;
 
 export interface Case {
   readonly facts: Facts;
   readonly nowMs: number;
   readonly target: Target | undefined;
   readonly image: ImageFacts | undefined;
+  /** Whether the device runs the target; undefined: there is none. */
+  readonly match: BuildMatch | undefined;
   /** Running version against target version: negative means that the device is behind. */
   readonly order: number | undefined;
   readonly history: BuildHistory | undefined;
@@ -27,7 +33,8 @@ export function caseOf(facts: Facts, nowMs: number): Case {
     facts,
     nowMs,
     target,
-    image: firmware === undefined ? undefined : imageFor(firmware.images, facts.device.chip),
+    image: target === undefined ? undefined : imageFor(target.images, facts.device.chip),
+    match: firmware === undefined ? undefined : matchBuild(firmware, runningOf(facts.device)),
     order: firmware === undefined ? undefined : compareVersions(facts.device.currentVersion, firmware.version),
     history,
     nextOfferAtMs: history === undefined ? undefined : nextOfferAtMs(history),
@@ -55,6 +62,13 @@ export function isAtLimit(c: Case, limit: number | undefined, used: number | und
   return isNews && limit !== undefined && !(used !== undefined && used < limit);
 }
 
+/** Its version, with the beginning of the digest where it names one. */
+export function runsBuild({ facts: { device } }: Case): string {
+  return device.imageSha256 === undefined
+    ? device.currentVersion
+    : `${device.currentVersion} (${device.imageSha256.slice(0, DIGEST_CHARS)}...)`;
+}
+
 export function runs({ facts }: Case): string {
   return facts.device.currentVersion;
 }
@@ -68,13 +82,19 @@ export function rolloutName({ target }: Case): string {
   return target?.rollout.name ?? 'none';
 }
 
+/** The firmware has an image for the device, which the rollout does not cover. */
+export function isUnreleased({ facts: { device }, target, image }: Case): boolean {
+  return image === undefined && target?.firmware.images.some(({ chip }) => chip === device.chip) === true;
+}
+
 /** Of the open rollout that speaks for the device, whether it includes it or not. */
 export function openRollout({ facts }: Case): string {
   return facts.rollout?.name ?? 'none';
 }
 
+/** Of the images that the rollout covers. */
 export function chips({ target }: Case): string {
-  return target?.firmware.images.map(({ chip }) => chip).join(', ') ?? 'none';
+  return target?.images.map(({ chip }) => chip).join(', ') ?? 'none';
 }
 
 export function stageFacts({ facts }: Case): string {
@@ -101,8 +121,8 @@ export function paceFacts(limit: number | undefined, used: number | undefined, w
   return `${used ?? 'unknown'} of ${limit} devices ${what}`;
 }
 
-function isBehindStable({ facts }: Case): boolean {
-  const stable = facts.stable?.firmware.version;
-  const order = stable === undefined ? undefined : compareVersions(facts.device.currentVersion, stable);
+function isBehindStable({ facts: { stable, device } }: Case): boolean {
+  if (stable === undefined || !coversChip(stable, device)) return false;
+  const order = compareVersions(device.currentVersion, stable.firmware.version);
   return order !== undefined && order < 0;
 }

@@ -125,7 +125,13 @@ export function attemptFacts(
 export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number, nowMs: number): BuildHistory {
   const ended = attempts
     .filter((attempt) => attempt.firmwareId === firmwareId)
-    .map(({ progress, updatedAtMs }) => ({ state: progress.state, cause: causeOfEnd(progress), updatedAtMs }));
+    .map(({ progress, updatedAtMs }) => ({
+      state: progress.state,
+      cause: causeOfEnd(progress),
+      excused: progress.excused,
+      saidItLeft: progress.saidItLeft,
+      updatedAtMs,
+    }));
   return historyOf(ended, nowMs);
 }
 
@@ -164,9 +170,13 @@ function changed(attempt: Attempt, progress: Progress, watch: Watch, nowMs: numb
   const isMoved =
     progress.state !== before.state ||
     progress.ranBuild !== before.ranBuild ||
-    progress.confirmClaimed !== before.confirmClaimed;
+    progress.confirmClaimed !== before.confirmClaimed ||
+    progress.seenBack !== before.seenBack ||
+    progress.saidItLeft !== before.saidItLeft;
   if (!isMoved) return watch === attempt.watch ? attempt : { ...attempt, watch };
-  return { ...attempt, progress, watch, updatedAtMs: nowMs };
+  // What is learnt of an attempt that has ended does not make it end later.
+  const isLater = progress.state !== before.state || isOpenState(progress.state);
+  return { ...attempt, progress, watch, updatedAtMs: isLater ? nowMs : attempt.updatedAtMs };
 }
 
 function carries(open: Attempt, decision: Decision): boolean {
@@ -193,6 +203,10 @@ function statusOf(decision: Decision, attempts: readonly Attempt[]): DeviceStatu
   if (latest === 'trial') return 'trial';
   if (decision.outcome !== 'hold' || (latest !== undefined && isOpenState(latest))) return 'updating';
   const isHome =
-    decision.reason === 'up_to_date' || latest === undefined || latest === 'confirmed' || latest === 'superseded';
+    decision.reason === 'up_to_date' ||
+    decision.reason === 'other_build' ||
+    latest === undefined ||
+    latest === 'confirmed' ||
+    latest === 'superseded';
   return isHome ? 'ok' : 'failed';
 }

@@ -7,16 +7,19 @@ import {
   isAtLimit,
   isOutside,
   isStranded,
+  isUnreleased,
   openLabels,
   openRollout,
   paceFacts,
   rolloutName,
   runs,
+  runsBuild,
   stageFacts,
   version,
   windowFacts,
 } from './case.ts';
-import { isVersion } from '../facts/version.ts';
+import { DEFAULT_PRODUCT } from '#protocol/words.ts';
+import { isOrdered } from '../facts/version.ts';
 
 interface Shared {
   readonly id: string;
@@ -88,16 +91,25 @@ export const RULES = [
   {
     id: 'up_to_date',
     outcome: 'hold',
-    when: 'the device runs the target version',
-    matches: (c) => c.order === 0 || c.facts.device.currentVersion === version(c),
-    saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
+    when: 'the device runs the target build, or names its digest as that of the image it runs',
+    matches: (c) => c.match === 'runs_it' || c.match === 'other_name',
+    saw: (c) => `runs ${runsBuild(c)}; target ${version(c)}`,
     change: () => 'a rollout with a newer version includes the device',
+  },
+  {
+    id: 'other_build',
+    outcome: 'hold',
+    when: 'the device runs another build of the target version: it says this version, and a digest that no image of it has',
+    matches: (c) => c.match === 'other_build',
+    saw: (c) => `runs ${runsBuild(c)}; target ${version(c)}`,
+    change: (c) =>
+      `a version above ${version(c)} is rolled out, or the device is flashed with the image of ${version(c)}`,
   },
   {
     id: 'version_unreadable',
     outcome: 'hold',
     when: 'the version that the device reports is not SemVer, so it has no place in the order',
-    matches: (c) => !isVersion(c.facts.device.currentVersion),
+    matches: (c) => !isOrdered(c.facts.device.currentVersion),
     saw: (c) => `runs ${runs(c)}`,
     change: () => 'the device is flashed once with a build whose version is SemVer, such as 1.4.0',
   },
@@ -154,6 +166,14 @@ export const RULES = [
     change: () => 'the device says its chip with its check',
   },
   {
+    id: 'image_not_released',
+    outcome: 'hold',
+    when: "the image for the device's chip was added after the rollout had started: it waits for a rollout of its own",
+    matches: isUnreleased,
+    saw: (c) => `chip ${c.facts.device.chip ?? 'not reported'}; images of rollout ${rolloutName(c)}: ${chips(c)}`,
+    change: releaseCommand,
+  },
+  {
     id: 'no_image_for_chip',
     outcome: 'hold',
     when: "the firmware has no image for the device's chip",
@@ -173,11 +193,11 @@ export const RULES = [
   {
     id: 'known_bad',
     outcome: 'hold',
-    when: 'this build is known bad on this device: it was rolled back, or failed three times; an operator can clear it',
+    when: 'this build is known bad on this device: one proof against it or three strikes; an operator can clear it for one more try',
     matches: (c) => c.history?.knownBad !== false,
     saw: (c) =>
       `failed attempts ${c.history?.failedAttempts ?? 'unknown'}${c.history?.lastError === undefined ? '' : `, last error ${c.history.lastError}`}`,
-    change: (c) => `a newer build is rolled out, or: otter device clear-known-bad ${c.facts.device.mac}`,
+    change: knownBadEnds,
   },
   {
     id: 'backing_off',
@@ -248,9 +268,24 @@ export const RULES = [
 
 export type Reason = (typeof RULES)[number]['id'];
 
+/** A device that refuses by a list of its own hears of a clearing only where its client knows the word. */
+function knownBadEnds({ facts, history, target }: Case): string {
+  const ends = `a newer build is rolled out, or: otter device clear-known-bad ${facts.device.mac}`;
+  if (history?.lastError !== 'known_bad') return ends;
+  return `${ends}; the board itself refuses this build: where it still does after that, flash ${target?.firmware.version ?? 'it'} once by cable, or upload the same code as a newer version`;
+}
+
 function takenBackFacts({ facts: { running } }: Case): string {
   if (running?.blocked === true) return ' (blocked)';
   return running?.reverted === true ? ' (reverted)' : '';
+}
+
+function releaseCommand({ target }: Case): string {
+  const { product, version: of, id } = target?.firmware ?? { product: '', version: 'VERSION', id: undefined };
+  const name = `${of}${product === DEFAULT_PRODUCT ? '' : ` --product ${product}`}`;
+  return id === target?.rollout.firmware.id
+    ? `a rollout that covers it is started: otter rollout create --firmware ${name}`
+    : `the stepping stone is marked once more: otter firmware must-pass ${name}`;
 }
 
 function waitText(atMs: number | undefined, nowMs: number): string {

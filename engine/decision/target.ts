@@ -22,6 +22,8 @@ export interface Target {
   readonly rollout: RolloutFacts;
   /** That of the rollout, or a stepping stone on the way there. */
   readonly firmware: FirmwareFacts;
+  /** Those of this firmware that the rollout covers. */
+  readonly images: readonly ImageFacts[];
 }
 
 /** What the target of a device depends on. */
@@ -55,10 +57,21 @@ export function rolloutFor(open: readonly RolloutFacts[], device: DeviceFacts): 
 
 /**
  * Of the completed rollouts of a product, the newest firmware first, the one that the device follows: the first whose plan
- * has it. A rollout for some labels alone is never stable for the others.
+ * has it and that covers its chip. A rollout for some labels alone is never stable for the others. Where none covers its chip,
+ * the newest, which then says why.
  */
 export function stableFor(completed: readonly RolloutFacts[], device: DeviceFacts): RolloutFacts | undefined {
-  return completed.find((rollout) => rollout.planned.some((share) => isOfShare(share, rollout, device)));
+  const ofDevice = completed.filter((rollout) => rollout.planned.some((share) => isOfShare(share, rollout, device)));
+  return ofDevice.find((rollout) => coversChip(rollout, device)) ?? ofDevice[0];
+}
+
+/** Whether the rollout has an image for the device, as far as its chip is known. */
+export function coversChip(rollout: RolloutFacts, { chip }: DeviceFacts): boolean {
+  return chip === undefined || coveredImages(rollout, rollout.firmware).some((image) => image.chip === chip);
+}
+
+function coveredImages({ imageIds }: RolloutFacts, { images }: FirmwareFacts): readonly ImageFacts[] {
+  return images.filter(({ id }) => imageIds.includes(id));
 }
 
 /** Whether every device of the product is in its plan. */
@@ -95,7 +108,8 @@ function isOfShare({ label, percentage }: StageShare, { seed }: RolloutFacts, { 
 }
 
 function toTarget(source: TargetSource, rollout: RolloutFacts, facts: TargetFacts): Target {
-  return { source, rollout, firmware: nextStone(rollout.firmware, facts) ?? rollout.firmware };
+  const firmware = nextStone(rollout.firmware, facts) ?? rollout.firmware;
+  return { source, rollout, firmware, images: coveredImages(rollout, firmware) };
 }
 
 /** The lowest stepping stone between what the device runs and where it goes. */

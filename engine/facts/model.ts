@@ -16,6 +16,8 @@ export interface DeviceFacts {
   readonly mac: string;
   readonly product: string;
   readonly currentVersion: string;
+  /** The digest of the running image, where the device names one. */
+  readonly imageSha256: string | undefined;
   /** Undefined where the device does not say it. */
   readonly chip: string | undefined;
   readonly slotBytes: number | undefined;
@@ -36,6 +38,8 @@ export interface ImageFacts {
   readonly sha256: string;
   /** `app_elf_sha256` of the descriptor, where the image has one. */
   readonly elfSha256: string | undefined;
+  /** The SHA-256 that stands at the end of the image: what `esp_partition_get_sha256` says. Undefined: not read yet. */
+  readonly appendedSha256: string | undefined;
 }
 
 export interface FirmwareFacts {
@@ -44,7 +48,7 @@ export interface FirmwareFacts {
   readonly version: string;
   readonly pilotReady: boolean;
   readonly blocked: boolean;
-  /** Its rollout was halted or aborted with the way back: devices that run it go home. */
+  /** Its rollout was halted or aborted with the way back: devices that run it go home. Of a running one: that of its image. */
   readonly reverted: boolean;
   /** A stepping stone: devices that are older do not skip it. */
   readonly mustPass: boolean;
@@ -96,6 +100,11 @@ export interface RolloutFacts {
   /** Whose boards count in its gates. */
   readonly votes: VoteRules;
   readonly firmware: FirmwareFacts;
+  /**
+   * The images that it offers: those that its firmware had at its start, and those of the stepping stones then. One that was
+   * added later is released by a rollout of its own.
+   */
+  readonly imageIds: readonly number[];
 }
 
 /** What the windows that apply to a device say now; undefined where none applies. */

@@ -2,6 +2,7 @@
 // events and simulation ask it, and nothing else says what became of a board. docs/rollout.md prints the same table. Pure.
 
 import type { OUTCOMES } from '#protocol/admin-api.ts';
+import { findDeviceError } from '#protocol/device-errors.ts';
 import type { AssignmentState } from '../facts/model.ts';
 import type { Mark } from '../stage/counts.ts';
 import type { Watch } from './watch.ts';
@@ -98,5 +99,5 @@ function hasEnded(state: AssignmentState): boolean {
 }
 
 function isNotNow(cause: string | undefined): boolean {
-  return cause === 'busy' || cause === 'deferred' || cause === 'low_power';
+  return cause !== undefined && findDeviceError(cause)?.weight === 'not_now';
 }

@@ -101,7 +101,12 @@ export function watchSeen(watch: Watch, seen: Seen, nowMs: number): Watch {
 }
 
 /** States in which a board that was given the build can be lost: it has it, and nothing is known of how it ended. */
-export const LOSABLE_STATES = ['installing', 'trial', 'timed_out', 'confirmed'] as const satisfies readonly AssignmentState[];
+export const LOSABLE_STATES = [
+  'installing',
+  'trial',
+  'timed_out',
+  'confirmed',
+] as const satisfies readonly AssignmentState[];
 const LOSABLE: ReadonlySet<AssignmentState> = new Set(LOSABLE_STATES);
 
 /** Whether silence beyond the limit of the board makes it lost: it was given the build, did not move on, and is not lost yet. */
@@ -122,7 +127,9 @@ export function watchMovedOn(watch: Watch, nowMs: number): Watch {
 
 /** What may be one too many for the gate of its stage: a failure that counts, or crashes that go on. */
 export function isBad({ fault, crashedAtMs, healthyAtMs }: Watch): boolean {
-  return fault !== undefined || (crashedAtMs !== undefined && !((healthyAtMs ?? Number.NEGATIVE_INFINITY) > crashedAtMs));
+  return (
+    fault !== undefined || (crashedAtMs !== undefined && !((healthyAtMs ?? Number.NEGATIVE_INFINITY) > crashedAtMs))
+  );
 }
 
 function withCrash(watch: Watch, confirmedAtMs: number, seen: Seen, nowMs: number): Watch {

@@ -90,6 +90,9 @@ export function missingOf(gate: Gate, { healthy, hopeful }: Counts): number {
 }
 
 /** Whether a board that is to get the build can be part of the sample: it was heard of since the start, or is not silent. */
-export function isReachable(board: { readonly seenAtMs: number; readonly isSilent: boolean }, startedAtMs: number): boolean {
+export function isReachable(
+  board: { readonly seenAtMs: number; readonly isSilent: boolean },
+  startedAtMs: number,
+): boolean {
   return board.seenAtMs >= startedAtMs || !board.isSilent;
 }

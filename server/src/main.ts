@@ -14,11 +14,13 @@ import { openPostgres } from './db/postgres.ts';
 import { openSqlite } from './db/sqlite.ts';
 import { type ScheduleSource, startScheduler } from './scheduler/scheduler.ts';
 import { startWebhooks } from './scheduler/webhooks.ts';
+import { Absences } from './service/absences.ts';
+import { readAppendedDigests } from './service/appended-digests.ts';
 import { Catalog } from './service/catalog.ts';
 import type { Deps, Settings } from './service/deps.ts';
 import { LostBoards } from './service/lost-boards.ts';
 import { PresenceBuffer } from './service/presence.ts';
-import type { ScheduleSpec } from './service/schedules.ts';
+import type { ScheduleSpec } from './service/schedule-spec.ts';
 import { WaitingBoards } from './service/waiting-boards.ts';
 import { removePort, writePort } from './port-file.ts';
 import { openDiskStore } from './storage/disk-store.ts';
@@ -32,6 +34,8 @@ export interface ServerOptions {
   readonly log: (level: string) => Logger;
   /** UTC milliseconds; the clock of the machine unless a test brings its own. */
   readonly clock?: () => number;
+  /** Milliseconds that nobody can set; follows `clock` where a test brings that one alone: time then really passes. */
+  readonly steadyClock?: () => number;
 }
 
 export interface RunningServer {
@@ -56,12 +60,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(options.port === undefined ? {} : { port: options.port }),
   });
   const clock = options.clock ?? Date.now;
+  const steadyClock = options.steadyClock ?? options.clock ?? (() => performance.now());
   const log = options.log(config.logLevel);
   const store = await openDiskStore(config.storageRoot);
   const database = await openDatabase(config, log);
   const settings = settingsOf(config);
   const catalog = new Catalog(database);
-  const absences = { recent: () => [] };
+  const absences = new Absences({ database, log, clock, steadyClock });
   const watching = { database, catalog, settings, absences };
   const deps: Deps = {
     ...watching,
@@ -72,6 +77,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     waiting: new WaitingBoards(watching),
     lost: new LostBoards(watching),
   };
+  // Boards report as soon as somebody listens: by then it is known for how long nobody did.
+  await deps.absences.start();
+  await readAppendedDigests(deps);
   const scheduler = await startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
   const webhooks = startWebhooks(deps, clock);
   const startedAtMs = clock();
@@ -93,6 +101,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clearInterval(sweep);
     await Promise.all([scheduler.stop(), webhooks.stop()]);
     await deps.presence.close();
+    await deps.absences.stop();
     await database.close();
   };
   try {
@@ -157,11 +166,13 @@ function toSpec(schedule: FileSchedule): ScheduleSpec {
   const { action } = schedule;
   return {
     name: schedule.name,
-    cron: schedule.cron,
+    cron: schedule.cron ?? '',
+    at: schedule.at ?? null,
     timezone: schedule.timezone,
     action: action.kind,
     rollout: action.rollout ?? null,
     label: schedule.label ?? null,
+    from: action.kind === 'promote' ? (action.from ?? null) : null,
     enabled: schedule.enabled,
     missed: schedule.missed,
     graceMs: schedule.graceS * 1000,

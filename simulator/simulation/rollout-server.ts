@@ -387,8 +387,16 @@ export class RolloutServer {
   #timeOutOverdue(nowMs: number): void {
     for (const attempt of this.#assignments.open) {
       const { sizeBytes } = attempt.image;
-      const deadline = { sinceMs: attempt.updatedAtMs, sizeBytes, isDeviceLocal: false };
-      if (isOverdue(deadline, this.#options.pollIntervalS, nowMs)) this.#end(attempt, 'timed_out', nowMs);
+      const deadline = {
+        state: attempt.progress.state,
+        sinceMs: attempt.updatedAtMs,
+        // A simulated board does not ask again before it is done with what it was offered.
+        seenAtMs: attempt.updatedAtMs,
+        pollIntervalS: this.#options.pollIntervalS,
+        sizeBytes,
+        isDeviceLocal: false,
+      };
+      if (isOverdue(deadline, [], nowMs)) this.#end(attempt, 'timed_out', nowMs);
     }
   }
 

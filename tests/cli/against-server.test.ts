@@ -164,6 +164,43 @@ test('a whole rollout is typed, watched, explained and blocked', async () => {
   expect(JSON.parse((await otter('status', '--json')).stdout)).toMatchObject({ devices: { total: 1 } });
 }, 90_000);
 
+test('a build that failed on a board is cleared there, and both commands say what it takes', async () => {
+  const device = mac(78);
+  const offer = async (more = {}) =>
+    server.checkIn(device, '4.9.0', { chip: 'esp32', library: 'OtterOTA 0.1.0', ...more });
+  await offer();
+  await otter('firmware', 'add', await file('known-bad.bin', imageOf('5.0.0')));
+  for (const command of [
+    ['device', 'label', device, 'pilot', '--yes'],
+    ['firmware', 'ready', '5.0.0'],
+    ['rollout', 'create', '--firmware', '5.0.0'],
+    ['rollout', 'start', '5.0.0'],
+  ])
+    expect(await otter(...command), command.join(' ')).toMatchObject({ exitCode: 0 });
+  const { assignment_id } = await offer();
+  await server.device('report-status', {
+    mac: device,
+    assignment_id,
+    sequence: 1,
+    status: 'rolled_back',
+    error_code: 'crash',
+  });
+  const retried = await otter('rollout', 'retry', '5.0.0', '--yes');
+  expect(retried.stdout).toMatch(/nothing to forgive/);
+  expect(retried.stdout).toMatch(new RegExp(`stays known bad on 1 device \\(1 by crash\\): ${device}`));
+  const cleared = await otter('device', 'clear-known-bad', device);
+  expect(cleared).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(cleared.stdout).toMatch(/default 5\.0\.0: failed once, last error crash, was known bad/);
+  expect(cleared.stdout).toMatch(/OtterOTA 0\.1\.0 .* refuses 5\.0\.0 .*cable.*newer version/);
+  expect(await offer()).toMatchObject({ forgiven: true });
+  expect((await otter('device', 'clear-known-bad', device)).stdout).toMatch(/no such build has failed/);
+  expect(JSON.parse((await otter('device', 'clear-known-bad', device, '--json')).stdout)).toEqual({
+    cleared: [],
+    builds: [],
+  });
+  await otter('rollout', 'abort', '5.0.0', '--yes');
+}, 90_000);
+
 test('plans are listed and shown', async () => {
   expect((await otter('plan', 'list')).stdout).toMatch(/default.*pilot, expand/);
   expect((await otter('plan', 'show', 'careful')).stdout).toMatch(

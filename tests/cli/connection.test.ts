@@ -1,14 +1,14 @@
 // How the command line trusts a server: pins, tokens, broken connections, over real TLS.
 
-import { execFileSync } from 'node:child_process';
 import type { IncomingMessage } from 'node:http';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { OTTER, type OtterOptions, runOtter } from '../support/otter-command.ts';
+import { type OtterOptions, runOtter } from '../support/otter-command.ts';
 import { answerJson, type SmallServer, startSmallServer } from '../support/small-admin-server.ts';
+import { hasScript, typeOnTerminal } from '../support/typed-command.ts';
 
 let home: string;
 let server: SmallServer;
@@ -56,7 +56,7 @@ describe('the first contact with a remote server', () => {
   });
 
   test.skipIf(!hasScript())('D21: on a terminal a yes is remembered, for this user only', async () => {
-    const typed = typeOnTerminal('y\n', ['label', 'list', '--server', server.url, '--token', 'x']);
+    const typed = typeOnTerminal(home, 'y\n', ['label', 'list', '--server', server.url, '--token', 'x']);
     await expect(typed).resolves.toContain(server.pin);
     expect(JSON.parse(await readFile(knownServers(), 'utf8'))).toEqual({ [server.url]: server.pin });
     expect((await stat(knownServers())).mode & 0o777).toBe(0o600);
@@ -64,7 +64,7 @@ describe('the first contact with a remote server', () => {
   });
 
   test.skipIf(!hasScript())('on a terminal a plain return is a no, and nothing is sent', async () => {
-    await typeOnTerminal('\n', ['label', 'list', '--server', server.url, '--token', 'x']);
+    await typeOnTerminal(home, '\n', ['label', 'list', '--server', server.url, '--token', 'x']);
     await expect(stat(knownServers())).rejects.toThrow('ENOENT');
     expect(server.requests).toEqual([]);
   });
@@ -303,36 +303,7 @@ describe('rollout show --watch', () => {
           adoption: { ...counts, targeted: 3, confirmed },
         },
       ],
+      warnings: [],
     };
   }
 });
-
-/** `script` of util-linux gives a program a terminal. */
-function hasScript(): boolean {
-  try {
-    return execFileSync('script', ['--version'], { encoding: 'utf8' }).includes('util-linux');
-  } catch {
-    return false;
-  }
-}
-
-async function typeOnTerminal(input: string, args: readonly string[]): Promise<string> {
-  const { spawn } = await import('node:child_process');
-  const command = [...OTTER, ...args].map((part) => `'${part.replaceAll("'", `'\\''`)}'`).join(' ');
-  const child = spawn('script', ['-qec', command, '/dev/null'], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: home, TERM: 'dumb' },
-    cwd: home,
-  });
-  let shown = '';
-  let answered = false;
-  child.stdout.on('data', (chunk: Buffer) => {
-    shown += chunk.toString('utf8');
-    if (answered || !shown.includes('[y/N]')) return;
-    answered = true;
-    child.stdin.write(input);
-  });
-  await new Promise((resolve) => {
-    child.once('close', resolve);
-  });
-  return shown;
-}

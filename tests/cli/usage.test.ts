@@ -73,6 +73,16 @@ const MISTAKES: readonly {
   { name: 'a port out of range', args: ['serve', '--port', '70000'], says: ["'70000'", '65535'] },
   { name: 'a rollout of nothing', args: ['rollout', 'create'], says: ['--firmware'] },
   { name: 'a schedule without a time', args: ['schedule', 'add', 'x', '--action', 'start'], says: ['--cron'] },
+  {
+    name: 'a schedule with two times',
+    args: ['schedule', 'add', 'x', '--action', 'start', '--cron', '0 2 * * *', '--at', '2030-12-24T03:00'],
+    says: ['--at', '--cron'],
+  },
+  {
+    name: 'an override without a reason',
+    args: ['rollout', 'promote', 'x', '--from', 'pilot', '--override'],
+    says: ['--reason', 'otter rollout promote x --from pilot --override --reason'],
+  },
   { name: 'D29: a block nobody can confirm', args: ['firmware', 'block', '1.0.0', ...REMOTE], says: ['--yes'] },
   { name: 'D29: an abort nobody can confirm', args: ['rollout', 'abort', 'x', ...REMOTE], says: ['--yes'] },
   { name: 'D29: a deletion nobody can confirm', args: ['label', 'delete', 'x', ...REMOTE], says: ['--yes'] },

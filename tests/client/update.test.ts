@@ -63,7 +63,7 @@ describe.concurrent('a build that is good', () => {
     await vi.waitFor(async () =>
       expect(await reportsOf(server, bench.mac)).toEqual([['downloading', 'downloaded', 'installing', 'confirmed']]),
     );
-    expect(await bench.line.adoption('1.1.0', 'expand')).toMatchObject({ confirmed: 1 });
+    expect(await bench.line.outcomes('1.1.0', 'expand')).toMatchObject({ confirmed: 1 });
   });
 
   test('is still there after a power-on, and the next one goes to the other slot', async ({ onTestFinished }) => {

@@ -14,14 +14,15 @@ const PROTOCOL_PAGE = 'docs/device-protocol.md';
 const EVENTS_PAGE = 'docs/events.md';
 
 test('the documented device errors are those of the table that boards and server share', () => {
-  const rows = DEVICE_ERRORS.map(({ number, name, text, retryable, fault }) => [
+  const rows = DEVICE_ERRORS.map(({ number, name, text, retryable, fault, weight }) => [
     String(number),
     `\`${name}\``,
     text,
     retryable ? 'yes' : 'no',
     fault,
+    weight.replace('_', ' '),
   ]);
-  const expected = table([['#', 'name', 'what it means', 'try again', 'fault'], ...rows]);
+  const expected = table([['#', 'name', 'what it means', 'try again', 'fault', 'weight'], ...rows]);
   expect(documented(PROTOCOL_PAGE, 'device errors', expected)).toBe(expected);
 });
 

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ASSIGNMENT_STATES } from '#protocol/admin-api.ts';
-import { REPORT_STATUSES } from '#protocol/device-api.ts';
+import { REPORT_STATUSES, type ReportStatus } from '#protocol/device-api.ts';
 import {
   afterReport,
   afterSighting,
@@ -67,6 +67,39 @@ const historyTwice = fc
   )
   .map(({ steps, repeats, keys }) => ({ steps, other: shuffled([...steps, ...repeats], keys) }));
 
+/** What a board does from the offer to its return, with a report of each step; each report may come later. */
+const lateHistory = fc
+  .record({
+    seenOnTrial: fc.boolean(),
+    claims: fc.boolean(),
+    /** It reports before it checks in, as docs/device-protocol.md asks for. */
+    reportsFirst: fc.boolean(),
+    back: fc.record({
+      rolledBackFrom: fc.constantFrom(undefined, '1.1.0'),
+      bootReason: fc.constantFrom('panic', 'brownout', 'SW', undefined),
+    }),
+    errorCode: fc.constantFrom('power', 'crash', 'trial_timeout', undefined),
+    delays: fc.array(fc.nat(12), { minLength: 12, maxLength: 12 }),
+  })
+  .map(({ seenOnTrial, claims, reportsFirst, back, errorCode, delays }) => {
+    const says = (status: ReportStatus, cause?: string) => ({
+      isReport: true,
+      step: (progress: Progress) => afterReport(progress, { status, errorCode: cause, detail: undefined }),
+    });
+    const shows = (shown: Sighting) => ({ isReport: false, step: see(shown) });
+    const events = [
+      shows(onOld),
+      ...(['downloading', 'downloaded', 'installing'] as const).map((status) => says(status)),
+      ...(seenOnTrial ? [shows(onTrial)] : []),
+      says('trial'),
+      ...(claims ? [says('confirmed')] : []),
+      ...(reportsFirst ? [] : [shows(sighting(back))]),
+      says('rolled_back', errorCode),
+      shows(sighting(back)),
+    ];
+    return { events, next: see(sighting(back)), delays };
+  });
+
 function shuffled(steps: readonly Step[], keys: readonly number[]): readonly Step[] {
   return steps
     .map((step, index) => ({ step, key: keys[index] ?? 0 }))
@@ -82,6 +115,28 @@ describe('reports', () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  test('of a board that came back end in the same state, cause and weight, however late they arrive', () => {
+    fc.assert(
+      fc.property(lateHistory, ({ events, next, delays }) => {
+        const inTime = apply(events.map(({ step }) => step));
+        // A report may be delivered any time after it was made; a check-in is when it is.
+        const late = events
+          .map(({ step, isReport }, index) => ({ step, at: isReport ? index + (delays[index] ?? 0) : index }))
+          .toSorted((left, right) => left.at - right.at)
+          .map(({ step }) => step);
+        expect(next(apply(late))).toEqual(next(inTime));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('of a rollback that come after the build was seen confirmed keep their cause', () => {
+    const confirmed = apply([see(onTrial), see(onNew)]);
+    const told = afterReport(confirmed, { status: 'rolled_back', errorCode: 'power', detail: 'at 3.1 V' });
+    expect(told).toMatchObject({ state: 'rolled_back', errorCode: 'power', detail: 'at 3.1 V' });
+    for (const step of [claim, see(onNew), see(onOld), see(onTrial)]) expect(causeOfEnd(step(told))).toBe('power');
   });
 
   test('and sightings never take an assignment back', () => {
@@ -125,10 +180,10 @@ describe('reports', () => {
   });
 });
 
-describe('confirmed is a fact', () => {
-  const claim = (progress: Progress): Progress =>
-    afterReport(progress, { status: 'confirmed', errorCode: undefined, detail: undefined });
+const claim = (progress: Progress): Progress =>
+  afterReport(progress, { status: 'confirmed', errorCode: undefined, detail: undefined });
 
+describe('confirmed is a fact', () => {
   test.each([
     { what: 'the claim alone', steps: [claim], state: 'trial' },
     { what: 'a check-in on trial alone', steps: [see(onTrial)], state: 'trial' },
@@ -151,6 +206,8 @@ describe('confirmed is a fact', () => {
   test.each([
     { what: 'the SHA-256 of the file', imageSha256: image.sha256, state: 'confirmed' },
     { what: 'the SHA-256 of the ELF', imageSha256: image.elfSha256, state: 'confirmed' },
+    { what: 'the SHA-256 appended to it', imageSha256: image.appendedSha256, state: 'confirmed' },
+    { what: '64 zeros', imageSha256: '0'.repeat(64), state: 'confirmed' },
     { what: 'no digest', imageSha256: undefined, state: 'confirmed' },
     { what: 'the digest of another build of this version', imageSha256: 'b'.repeat(64), state: 'offered' },
   ])('a board on the version with $what is $state', ({ imageSha256, state }) => {
@@ -186,10 +243,17 @@ describe('a board that is seen on another version', () => {
     expect(afterSighting(from, build, shown).state).toBe(to);
   });
 
-  test('with another build of the version came back from its trial', () => {
-    expect(afterSighting(at('trial'), build, sighting({ version: '1.1.0', imageSha256: 'b'.repeat(64) })).state).toBe(
-      'rolled_back',
-    );
+  test.each([
+    { what: 'another build of the version', shown: sighting({ version: '1.1.0', imageSha256: 'b'.repeat(64) }) },
+    { what: 'its image under another version', shown: sighting({ imageSha256: image.sha256 }) },
+  ])('with $what has shown neither that the build runs nor that it failed', ({ shown }) => {
+    for (const state of ['offered', 'installing', 'trial', 'timed_out'] as const)
+      expect(afterSighting(at(state), build, shown)).toEqual(at(state));
+  });
+
+  test.each(['v1.1.0', '1.1.0+g1234567', 'V1.1.0+ci.7'])('as %s runs the build', (version) => {
+    expect(afterSighting(fresh, build, sighting({ version })).state).toBe('confirmed');
+    expect(afterSighting(at('offered'), build, sighting({ rolledBackFrom: version })).state).toBe('rolled_back');
   });
 
   test.each([
@@ -200,11 +264,22 @@ describe('a board that is seen on another version', () => {
     ['int_wdt', 'watchdog'],
     ['panic', 'crash'],
     ['exception', 'crash'],
+    ['ESP_RST_CPU_LOCKUP', 'crash'],
+    ['cpu_lockup', 'crash'],
+    ['ESP_RST_PWR_GLITCH', 'power'],
+    ['power_glitch', 'power'],
     ['SW', undefined],
     [undefined, undefined],
   ])('came back because of reset reason %s: %s', (bootReason, cause) => {
     const back = afterSighting(at('trial'), build, sighting({ bootReason }));
     expect(causeOfEnd(back)).toBe(cause);
+  });
+
+  test('came back for what the first check-in after it says, whatever made it restart since', () => {
+    const back = afterSighting(at('trial'), build, sighting({ bootReason: 'SW' }));
+    const later = afterSighting(back, build, sighting({ bootReason: 'POWERON', rolledBackFrom: '1.1.0' }));
+    expect(causeOfEnd(later)).toBeUndefined();
+    expect(later).toMatchObject({ state: 'rolled_back', saidItLeft: true });
   });
 
   test('is believed more in what it reports than in its reset reason', () => {

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { type Sighting, startOf } from '#engine/assignment/assignment.ts';
+import { startWatch } from '#engine/outcome/watch.ts';
 import { type Attempt, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import type { AssignmentState, Facts } from '#engine/facts/model.ts';
 import { facts, firmware, imageFor, NOW_MS, rollout, stable } from './sample-facts.ts';
@@ -20,6 +21,13 @@ function attempt(state: AssignmentState, change: Partial<Attempt> = {}): Attempt
     isRollback: false,
     progress: { ...startOf({ leftBefore: false }), state },
     updatedAtMs: EARLIER_MS,
+    watch: {
+      ...startWatch({ fromVersion: '1.0.0', notCounted: undefined, isOnTheWay: false }, undefined),
+      exposedAtMs: state === 'installing' || state === 'trial' ? EARLIER_MS : undefined,
+    },
+    downloads: 0,
+    soakMs: 0,
+    usualCrashesPerHour: undefined,
     ...change,
   };
 }
@@ -33,7 +41,7 @@ const running = (version: string, change: Partial<Sighting> = {}): Sighting => (
   ...change,
 });
 const plan = (of: Facts, attempts: readonly Attempt[], sighting = running(of.device.currentVersion)) =>
-  planCheckIn(of, attempts, sighting, NOW_MS);
+  planCheckIn(of, attempts, { sighting, observation: { crashed: false, isSuspect: false } }, NOW_MS);
 
 describe('a board that is behind', () => {
   test('needs a new assignment when it has none', () => {
@@ -56,11 +64,25 @@ describe('a board that is behind', () => {
     });
   });
 
-  test('and comes back from its trial is held in the same check-in', () => {
-    expect(plan(facts(), [attempt('trial')])).toMatchObject({
-      decision: { outcome: 'hold', reason: 'known_bad' },
+  test.each([
+    { how: 'and says so', sighting: running('1.0.0', { rolledBackFrom: '1.1.0' }), reason: 'known_bad' },
+    { how: 'after a crash', sighting: running('1.0.0', { bootReason: 'panic' }), reason: 'known_bad' },
+    { how: 'without a word', sighting: running('1.0.0'), reason: 'backing_off' },
+  ])('and comes back from its trial $how is held in the same check-in: $reason', ({ sighting, reason }) => {
+    expect(plan(facts(), [attempt('trial')], sighting)).toMatchObject({
+      decision: { outcome: 'hold', reason },
       changed: [{ progress: { state: 'rolled_back' }, updatedAtMs: NOW_MS }],
       status: 'failed',
+    });
+  });
+
+  test('and says later that it left the build does not rest from then on', () => {
+    const back = { ...startOf({ leftBefore: false }), state: 'rolled_back', seenBack: true } as const;
+    expect(
+      plan(facts(), [attempt('rolled_back', { progress: back })], running('1.0.0', { rolledBackFrom: '1.1.0' })),
+    ).toMatchObject({
+      decision: { outcome: 'hold', reason: 'known_bad' },
+      changed: [{ progress: { saidItLeft: true }, updatedAtMs: EARLIER_MS }],
     });
   });
 

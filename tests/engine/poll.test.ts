@@ -6,7 +6,7 @@ import { NO_HISTORY } from '#engine/facts/model.ts';
 import { pollIntervalS } from '#engine/decision/poll.ts';
 import { facts, NOW_MS, pilotRollout, rollout, stable } from './sample-facts.ts';
 
-const at = { intervalS: 600, spreadS: 10, hasOpenRollout: true, nowMs: NOW_MS };
+const at = { intervalS: 600, spreadS: 10, hasOpenRollout: true, nowMs: NOW_MS, soakMs: undefined };
 const closed = (inS: number) => ({ open: false, name: 'night', opensAtMs: NOW_MS + inS * 1000, install: undefined });
 const paced = rollout('1.1.0', { pace: { maxInFlight: 1, maxOffersPerMinute: undefined } });
 const upToDate = facts({ device: { currentVersion: '1.1.0' } });

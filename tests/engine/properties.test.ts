@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { findDeviceError } from '#protocol/device-errors.ts';
 import type { Gate, Plan } from '#protocol/plan.ts';
+import type { Progress } from '#engine/assignment/assignment.ts';
 import { bucketOf } from '#engine/facts/bucket.ts';
 import type { Decision } from '#engine/decision/decide.ts';
 import { membership } from '#engine/decision/target.ts';
@@ -298,7 +299,12 @@ test('the same reports in any order leave the same attempts and the same counts'
 
 test('opening a stage takes nobody out of the rollout', () => {
   const share = fc.integer({ min: 1, max: 100 });
-  const stage = fc.record({ label: fc.constantFrom('general', 'pilot', 'shop'), percentage: share });
+  const stage = fc.record({
+    id: fc.constant(1),
+    soakMs: fc.constant(0),
+    label: fc.constantFrom('general', 'pilot', 'shop'),
+    percentage: share,
+  });
   let grown = 0;
   fc.assert(
     fc.property(
@@ -362,7 +368,7 @@ function brokenPromises({ engine, seed, boards, isBlocked }: World, index: numbe
   const failures = engine
     .attemptsOf(index)
     .filter(({ progress: { state } }) => state === 'failed' || state === 'rolled_back')
-    .map(({ progress }) => ({ state: progress.state, fault: faultOf(progress.errorCode ?? progress.bootCause) }));
+    .map(({ progress }) => weightOf(progress));
   const open = engine
     .attemptsOf(index)
     .filter(({ progress: { state } }) => /^(offered|download|installing|trial)/.test(state));
@@ -370,11 +376,8 @@ function brokenPromises({ engine, seed, boards, isBlocked }: World, index: numbe
     'a rollout that runs or has completed': status === 'running' || status === 'complete',
     'a build that is not blocked': !isBlocked,
     'a member of an opened stage': isMember || status === 'complete',
-    'not rolled back here by its own fault': !failures.some(
-      ({ state, fault }) => state === 'rolled_back' && fault === 'firmware',
-    ),
-    'not failed here three times':
-      failures.filter(({ fault }) => fault === 'firmware' || fault === 'device').length < 3,
+    'no proof against it here': !failures.includes('proof'),
+    'not failed here three times': failures.filter((weight) => weight === 'strike').length < 3,
     'one offer at a time': open.length <= 1,
   };
   return Object.entries(promises).flatMap(([promise, isKept]) => (isKept ? [] : [promise]));
@@ -442,6 +445,12 @@ function isRunning({ engine }: World): boolean {
 
 function failuresOf({ engine }: World, index: number) {
   return engine.attemptsOf(index).filter(({ progress: { state } }) => state === 'failed' || state === 'rolled_back');
+}
+
+/** A cause that nobody knows is proof where the board itself says that it came back. */
+function weightOf({ state, errorCode, bootCause, saidItLeft }: Progress): string {
+  const unknown = state === 'rolled_back' && saidItLeft ? 'proof' : 'strike';
+  return findDeviceError(errorCode ?? bootCause ?? '')?.weight ?? unknown;
 }
 
 function faultOf(name: string | undefined): string {

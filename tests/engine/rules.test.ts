@@ -18,6 +18,7 @@ import {
   rollout,
   stable,
   STAGE_OPENED_MS,
+  stage,
 } from './sample-facts.ts';
 
 interface RuleCase {
@@ -67,15 +68,15 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
   },
   percentage_not_reached: {
     decides: [
-      facts({ rollout: rollout('1.1.0', { opened: [{ label: 'general', percentage: PERCENTAGE_BELOW }] }) }),
-      facts({ rollout: rollout('1.1.0', { opened: [{ label: 'general', percentage: Number.NaN }] }) }),
+      facts({ rollout: rollout('1.1.0', { opened: [stage('general', PERCENTAGE_BELOW)] }) }),
+      facts({ rollout: rollout('1.1.0', { opened: [stage('general', Number.NaN)] }) }),
       facts({
-        rollout: pilotRollout('1.1.0', { opened: [{ label: 'pilot', percentage: PERCENTAGE_BELOW }] }),
+        rollout: pilotRollout('1.1.0', { opened: [stage('pilot', PERCENTAGE_BELOW)] }),
         device: { labels: [label('pilot')] },
       }),
     ],
     nearMiss: facts({
-      rollout: rollout('1.1.0', { opened: [{ label: 'general', percentage: PERCENTAGE_BELOW + 1 }] }),
+      rollout: rollout('1.1.0', { opened: [stage('general', PERCENTAGE_BELOW + 1)] }),
     }),
     next: 'update',
   },
@@ -96,12 +97,21 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     decides: [
       facts({ device: { currentVersion: '1.1.0' }, running: firmware('1.1.0') }),
       facts({ device: { currentVersion: '1.1.0+local' }, running: undefined }),
+      facts({ device: { currentVersion: 'v1.1.0' }, running: undefined }),
+      facts({ device: { currentVersion: '1.1.0', imageSha256: 'e'.repeat(64) } }),
+      facts({ device: { currentVersion: '1.1.0', imageSha256: '0'.repeat(64) } }),
+      facts({ device: { currentVersion: '1.0.0', imageSha256: 'd'.repeat(64) } }),
     ],
     nearMiss: facts({ device: { currentVersion: '1.1.0-rc.1' }, running: undefined }),
     next: 'update',
   },
+  other_build: {
+    decides: [facts({ device: { currentVersion: '1.1.0', imageSha256: 'b'.repeat(64) }, running: undefined })],
+    nearMiss: facts({ device: { currentVersion: '1.0.0', imageSha256: 'b'.repeat(64) } }),
+    next: 'update',
+  },
   version_unreadable: {
-    decides: ['v1.0.0', 'esp-idf: 5.5', '01.0.0', '1.0'].map((currentVersion) =>
+    decides: ['vv1.0.0', 'esp-idf: 5.5', '01.0.0', '1.0'].map((currentVersion) =>
       facts({ device: { currentVersion }, running: undefined }),
     ),
     nearMiss: facts({ device: { currentVersion: '1.0.0' } }),
@@ -148,6 +158,19 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     decides: [facts({ device: { chip: undefined }, rollout: twoChips })],
     nearMiss: facts({ device: { chip: undefined } }),
     next: 'update',
+  },
+  image_not_released: {
+    decides: [
+      facts({ device: { chip: 'esp32s3' }, rollout: { ...twoChips, imageIds: [1] } }),
+      facts({
+        device: { chip: 'esp32s3' },
+        rollout: undefined,
+        stable: { ...twoChips, status: 'complete', imageIds: [1] },
+      }),
+      facts({ rollout: { ...twoChips, imageIds: [] } }),
+    ],
+    nearMiss: facts({ device: { chip: 'esp32c3' }, rollout: { ...twoChips, imageIds: [1] } }),
+    next: 'no_image_for_chip',
   },
   no_image_for_chip: {
     decides: [

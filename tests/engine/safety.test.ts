@@ -23,12 +23,14 @@ const reported = fc.oneof(
 const percentage = fc.constantFrom(100, 100, 100, 50, 1, Number.NaN);
 const chip = fc.constantFrom('esp32', 'esp32', 'esp32', 'esp32s3');
 
+const EVERY_IMAGE = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const image: fc.Arbitrary<ImageFacts> = fc.record({
   id: fc.nat(9),
   chip,
   sizeBytes: fc.constantFrom(1_000, 1_000, 1_000, 2_000, Number.NaN),
   sha256: fc.constant('a'.repeat(64)),
   elfSha256: fc.constant(undefined),
+  appendedSha256: fc.constant(undefined),
 });
 const firmware: fc.Arbitrary<FirmwareFacts> = fc.record({
   id: fc.nat(3),
@@ -48,10 +50,16 @@ const rolloutIn = (...statuses: readonly RolloutFacts['status'][]): fc.Arbitrary
     stageId: fc.nat(9),
     stage: fc.constantFrom('pilot', 'expand'),
     stageOpenedAtMs: instant,
-    opened: fc.array(fc.record({ label: fc.constantFrom('general', 'general', 'pilot'), percentage }), {
-      minLength: 1,
-      maxLength: 3,
-    }),
+    opened: fc.array(
+      fc.record({
+        id: fc.nat(9),
+        soakMs: fc.constant(0),
+        label: fc.constantFrom('general', 'general', 'pilot'),
+        percentage,
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    votes: fc.constant({ countsBeforeMs: undefined, countsSimulated: true }),
     planned: fc.constant([]),
     pace: fc.record({
       maxInFlight: optional(fc.constantFrom(1, 2)),
@@ -59,6 +67,7 @@ const rolloutIn = (...statuses: readonly RolloutFacts['status'][]): fc.Arbitrary
     }),
     seed: fc.nat(9),
     firmware,
+    imageIds: fc.constantFrom(EVERY_IMAGE, EVERY_IMAGE, EVERY_IMAGE, [0, 1, 2, 3, 4], []),
   });
 const history: fc.Arbitrary<BuildHistory> = fc.oneof(
   { weight: 2, arbitrary: fc.constant(NO_HISTORY) },
@@ -75,6 +84,7 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     mac: fc.constant('24:6f:28:00:00:01'),
     product: fc.constant('thermostat'),
     currentVersion: reported,
+    imageSha256: optional(fc.constantFrom('a'.repeat(64), 'b'.repeat(64), '0'.repeat(64))),
     chip: optional(chip),
     slotBytes: optional(fc.constantFrom(999, 1_000, 1_000, 2_000, 2_000, Number.NaN)),
     onTrial: mostly(false),
@@ -195,6 +205,7 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
   const { device, running, window, stable } = facts;
   const { outcome, rollout, image: offered } = decision;
   const { firmware: target } = decision;
+  const covered = target.images.filter(({ id }) => rollout.imageIds.includes(id));
   const isTakenBack = running?.blocked === true || running?.reverted === true;
   const isWayHome = isTakenBack && stable !== undefined && stable.firmware.id !== running.id;
   const { maxInFlight = Infinity, maxOffersPerMinute = Infinity } = rollout.pace;
@@ -211,7 +222,8 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
     'not known bad here': !past.knownBad && past.knownBad !== undefined,
     'after the back-off': !hasFailed || (past.lastFailedAtMs ?? Number.NaN) + 60_000 <= NOW_MS,
     'inside of a window': window === undefined || isWayHome || window.open,
-    'for the chip': device.chip === undefined ? target.images.length === 1 : offered.chip === device.chip,
+    'for the chip': device.chip === undefined ? covered.length === 1 : offered.chip === device.chip,
+    'that the rollout covers': covered.includes(offered),
     'an image of this build': target.images.includes(offered),
     'that fits the slot': device.slotBytes === undefined || offered.sizeBytes <= device.slotBytes,
     'up or back as it says': semver.compare(device.currentVersion, target.version) === (outcome === 'install' ? -1 : 1),

@@ -8,6 +8,7 @@ import type {
   ImageFacts,
   LabelOnDevice,
   RolloutFacts,
+  OpenedStage,
 } from '#engine/facts/model.ts';
 import { NO_HISTORY } from '#engine/facts/model.ts';
 
@@ -20,6 +21,7 @@ export const device: DeviceFacts = {
   mac: '24:6f:28:00:00:01',
   product: 'thermostat',
   currentVersion: '1.0.0',
+  imageSha256: undefined,
   chip: 'esp32',
   slotBytes: 1_900_544,
   onTrial: false,
@@ -27,7 +29,15 @@ export const device: DeviceFacts = {
 };
 
 export function imageFor(chip: string, change: Partial<ImageFacts> = {}): ImageFacts {
-  return { id: 1, chip, sizeBytes: IMAGE_BYTES, sha256: 'a'.repeat(64), elfSha256: 'e'.repeat(64), ...change };
+  return {
+    id: 1,
+    chip,
+    sizeBytes: IMAGE_BYTES,
+    sha256: 'a'.repeat(64),
+    elfSha256: 'e'.repeat(64),
+    appendedSha256: 'd'.repeat(64),
+    ...change,
+  };
 }
 
 export function firmware(version: string, change: Partial<FirmwareFacts> = {}): FirmwareFacts {
@@ -45,9 +55,15 @@ export function firmware(version: string, change: Partial<FirmwareFacts> = {}): 
   };
 }
 
+/** A stage without a gate. */
+export function stage(name: string, percentage = 100): OpenedStage {
+  return { id: 1, label: name, percentage, soakMs: 0 };
+}
+
 /** Running, open to every device. */
 export function rollout(version: string, change: Partial<RolloutFacts> = {}): RolloutFacts {
-  const opened = change.opened ?? [{ label: 'general', percentage: 100 }];
+  const build = change.firmware ?? firmware(version);
+  const opened = change.opened ?? [stage('general', 100)];
   return {
     id: 1,
     name: `thermostat-${version}`,
@@ -59,14 +75,16 @@ export function rollout(version: string, change: Partial<RolloutFacts> = {}): Ro
     planned: opened,
     pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
     seed: 0,
-    firmware: firmware(version),
+    votes: { countsBeforeMs: undefined, countsSimulated: true },
+    firmware: build,
+    imageIds: build.images.map(({ id }) => id),
     ...change,
   };
 }
 
 /** At its pilot stage, for boards that wore the label `pilot` when it opened. */
 export function pilotRollout(version: string, change: Partial<RolloutFacts> = {}): RolloutFacts {
-  return rollout(version, { stageId: 1, stage: 'pilot', opened: [{ label: 'pilot', percentage: 100 }], ...change });
+  return rollout(version, { stageId: 1, stage: 'pilot', opened: [stage('pilot', 100)], ...change });
 }
 
 /** Completed: what late boards follow. */

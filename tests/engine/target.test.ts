@@ -13,6 +13,7 @@ import {
   rollout,
   stable,
   STAGE_OPENED_MS,
+  stage,
 } from './sample-facts.ts';
 
 describe('membership', () => {
@@ -48,7 +49,7 @@ describe('membership of a rollout with several stages', () => {
   const bucket = bucketOf(0, device.mac);
   const below = Math.floor(bucket / 100);
   const opened = (...stages: readonly (readonly [string, number])[]) =>
-    rollout('1.1.0', { opened: stages.map(([name, percentage]) => ({ label: name, percentage })) });
+    rollout('1.1.0', { opened: stages.map(([name, percentage]) => stage(name, percentage)) });
 
   test.each([
     { of: opened(['pilot', 100], ['general', below]), labels: [], says: 'bucket_later' },

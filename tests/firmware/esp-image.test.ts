@@ -34,6 +34,7 @@ describe('an application image', () => {
       chipId: 5,
       sizeBytes: image.length,
       sha256: hash('sha256', image),
+      appendedSha256: image.toString('hex', image.length - 32),
       segmentCount: 3,
       flashSizeBytes: 16 * 1_048_576,
       minChipRevision: 3,

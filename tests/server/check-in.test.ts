@@ -114,7 +114,7 @@ describe.each(DIALECTS)('a check-in on %s', (dialect) => {
     expect(items.map((device) => device.mac)).toEqual([mac]);
   });
 
-  test.each(['v1.0.0', '1.0', 'local build', '01.0.0'])('with the unreadable version %j is held', async (version) => {
+  test.each(['vv1.0.0', '1.0', 'local build', '01.0.0'])('with the unreadable version %j is held', async (version) => {
     await line.add('1.1.0');
     await line.rollOut('1.1.0', 'expand');
     expect(await line.checkIn(line.newMac(), version)).toMatchObject({

@@ -107,7 +107,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       }
       await line.checkIn(trying, '1.1.0');
       const { stages } = await rollout();
-      expect(stages[0]?.adoption).toMatchObject({ confirmed: 6 });
+      expect(stages[0]?.outcomes).toMatchObject({ confirmed: 6 });
     });
 
     test('a stage whose sample is not confirmed does not open', async () => {

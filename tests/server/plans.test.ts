@@ -115,7 +115,7 @@ describe.each(DIALECTS)('a plan on %s', (dialect) => {
     expect(taken.length).toBeGreaterThan(0);
     expect(left.length).toBeGreaterThan(0);
     const { stages } = await server.admin('getRollout', { params: { name } });
-    expect(Math.abs((stages[1]?.adoption.targeted ?? 0) - taken.length), 'the pilot may be one of them').toBeLessThan(
+    expect(Math.abs((stages[1]?.outcomes.targeted ?? 0) - taken.length), 'the pilot may be one of them').toBeLessThan(
       2,
     );
     expect(await line.checkIn(left[0] ?? '', '1.0.0')).toMatchObject({ reason: 'percentage_not_reached' });

@@ -132,9 +132,9 @@ describe.each(DIALECTS)('a report on %s', (dialect) => {
 
   test('of confirmed is a claim until the device was seen running the build', async () => {
     expect((await line.report(mac, assignment, 1, 'confirmed')).body).toMatchObject({ state: 'trial' });
-    expect(await line.adoption('1.1.0', 'expand')).toMatchObject({ confirmed: 0, trial: 1 });
+    expect(await line.outcomes('1.1.0', 'expand')).toMatchObject({ healthy: 0, on_trial: 1 });
     await line.checkIn(mac, '1.1.0', ON_TRIAL);
-    expect(await line.adoption('1.1.0', 'expand')).toMatchObject({ confirmed: 1, trial: 0 });
+    expect(await line.outcomes('1.1.0', 'expand')).toMatchObject({ healthy: 1, on_trial: 0 });
   });
 
   test.each([

@@ -1,4 +1,4 @@
-// Another chance for devices that failed by network or device, and none for those that the firmware failed. On both databases.
+// Another chance for devices that failed by what may pass, and none where there is proof against the build. On both databases.
 
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,6 +8,7 @@ import { DIALECTS, START_MS, startTestServer, type TestServer } from '../support
 
 /** Longer than any back-off of a few failures. */
 const REST_S = 600;
+const NOBODY = { devices: 0, examples: [], causes: [] };
 
 describe.each(DIALECTS)('a retry on %s', (dialect) => {
   let server: TestServer;
@@ -66,13 +67,17 @@ describe.each(DIALECTS)('a retry on %s', (dialect) => {
       server.clock.advance(REST_S);
     }
     expect((await line.assignments(silent)).map(({ state }) => state)).toEqual(['timed_out', 'timed_out']);
-    expect((await retry()).body).toEqual({ devices: 2, examples: [failing, silent] });
+    expect((await retry()).body).toMatchObject({ devices: 2, examples: [failing, silent], known_bad: NOBODY });
     expect(await failures(failing)).toMatchObject({ failures: 1, last_error: 'timeout' });
     expect(await failures(silent)).toMatchObject({ failures: 1 });
-    expect((await retry()).body, 'there is nothing more to forgive').toEqual({ devices: 0, examples: [] });
+    expect((await retry()).body, 'there is nothing more to forgive').toEqual({
+      devices: 0,
+      examples: [],
+      known_bad: NOBODY,
+    });
   });
 
-  test('never reaches what the firmware failed', async () => {
+  test('never reaches what is proof, or of a cause that is not known', async () => {
     const [rolledBack = '', refused = '', mixed = '', unknown = '', signed = ''] = await start(5);
     await line.offer(rolledBack, '1.0.0');
     await line.checkIn(rolledBack, '1.1.0', ON_TRIAL);
@@ -80,8 +85,8 @@ describe.each(DIALECTS)('a retry on %s', (dialect) => {
     await fail(refused, 'flash_write');
     await fail(refused, 'known_bad', 'rejected');
     await fail(mixed, 'flash_hash');
-    await fail(mixed, 'image');
     await fail(mixed, 'flash_write');
+    await fail(mixed, 'image');
     for (let round = 0; round < 2; round += 1) await fail(unknown, 'of_a_later_release');
     for (let round = 0; round < 2; round += 1) await fail(signed, 'signature', 'rejected');
     const before = await Promise.all([rolledBack, refused, mixed, unknown, signed].map(failures));
@@ -92,7 +97,19 @@ describe.each(DIALECTS)('a retry on %s', (dialect) => {
       { failures: 2 },
       { failures: 2 },
     ]);
-    expect((await retry()).body).toEqual({ devices: 0, examples: [] });
+    expect((await retry()).body).toEqual({
+      devices: 0,
+      examples: [],
+      known_bad: {
+        devices: 3,
+        examples: [rolledBack, refused, mixed],
+        causes: [
+          { cause: 'crash', devices: 1 },
+          { cause: 'image', devices: 1 },
+          { cause: 'known_bad', devices: 1 },
+        ],
+      },
+    });
     expect(await Promise.all([rolledBack, refused, mixed, unknown, signed].map(failures))).toEqual(before);
     expect(await line.checkIn(rolledBack, '1.0.0')).toMatchObject({ reason: 'known_bad' });
   });
@@ -117,7 +134,7 @@ describe.each(DIALECTS)('a retry on %s', (dialect) => {
     const [mac = ''] = await start(1);
     for (let round = 0; round < 3; round += 1) await fail(mac, 'flash_write');
     expect(await failures(mac)).toMatchObject({ version: '1.0.5', known_bad: true });
-    expect((await retry()).body).toEqual({ devices: 1, examples: [mac] });
+    expect((await retry()).body).toEqual({ devices: 1, examples: [mac], known_bad: NOBODY });
     expect(await line.checkIn(mac, '1.0.0')).toMatchObject({ manifest: { version: '1.0.5' } });
   });
 
@@ -127,7 +144,7 @@ describe.each(DIALECTS)('a retry on %s', (dialect) => {
     await line.offer(underWay, '1.0.0');
     await line.offer(done, '1.0.0');
     await line.checkIn(done, '1.1.0');
-    expect((await retry()).body).toEqual({ devices: 0, examples: [] });
+    expect((await retry()).body).toEqual({ devices: 0, examples: [], known_bad: NOBODY });
     expect(await failures(underWay)).toMatchObject({ failures: 2 });
   });
 

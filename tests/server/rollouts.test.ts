@@ -81,13 +81,13 @@ describe.each(DIALECTS)('a rollout on %s', (dialect) => {
 
   test('that is paused counts a device that was in the middle of it', async () => {
     await line.add('1.1.0');
+    const mac = await line.newDevice('1.0.0');
     await line.rollOut('1.1.0', 'expand');
-    const mac = line.newMac();
-    await line.offer(mac, '1.0.0');
+    await line.take(mac, '1.0.0');
     await line.move('1.1.0', 'pause');
     await line.checkIn(mac, '1.1.0', ON_TRIAL);
     await line.checkIn(mac, '1.1.0');
-    expect(await line.adoption('1.1.0', 'expand')).toMatchObject({ confirmed: 1, offered: 0 });
+    expect(await line.outcomes('1.1.0', 'expand')).toMatchObject({ healthy: 1, waiting: 0 });
   });
 
   test('that is aborted offers nothing more, and devices keep what they run', async () => {
@@ -186,7 +186,7 @@ describe.each(DIALECTS)('a rollout on %s', (dialect) => {
     expect(await other.checkIn(stranger, '1.0.0')).toMatchObject({ url: expect.stringContaining(other.product) });
     await line.block('1.1.0');
     expect(await other.checkIn(stranger, '1.0.0')).toMatchObject({ update_available: true });
-    expect(await line.adoption('1.1.0', 'expand')).toMatchObject({ targeted: 0, offered: 0 });
+    expect(await line.outcomes('1.1.0', 'expand')).toMatchObject({ targeted: 0, waiting: 0 });
   });
 
   test('that is complete reaches devices that come late, and those outside of the next pilot', async () => {
@@ -194,7 +194,7 @@ describe.each(DIALECTS)('a rollout on %s', (dialect) => {
     const late = line.newMac();
     expect(await line.checkIn(late, '1.0.0')).toMatchObject({ manifest: { version: '1.1.0' } });
     expect(await line.checkIn(late, '1.1.0')).toMatchObject({ reason: 'up_to_date' });
-    expect(await line.adoption('1.1.0', 'expand')).toMatchObject({ targeted: 1, confirmed: 1 });
+    expect(await line.outcomes('1.1.0', 'expand')).toMatchObject({ targeted: 0, uncounted: 1 });
 
     const pilot = await line.newDevice('1.1.0', ['pilot']);
     await line.add('1.2.0');
@@ -226,56 +226,59 @@ describe.each(DIALECTS)('a rollout on %s', (dialect) => {
     ]);
   });
 
-  test('counts every device of a stage in one column, and the silent ones as silent', async () => {
+  test('counts every board of a stage in one column, and boards that came after its start beside them', async () => {
     await line.add('1.1.0');
     const pilots = [await line.newDevice('1.0.0', ['pilot']), await line.newDevice('1.0.0', ['pilot'])] as const;
+    const states = ['offered', 'downloading', 'installing', 'trial', 'failed', 'rolled_back', 'rejected'] as const;
+    const others: string[] = [];
+    for (const _ of states) others.push(await line.newDevice('1.0.0'));
     await line.rollOut('1.1.0', 'pilot');
-    expect(await line.adoption('1.1.0', 'expand'), 'what the stage will aim at').toMatchObject({ targeted: 2 });
-    await line.offer(pilots[0], '1.0.0');
+    expect(await line.outcomes('1.1.0', 'expand'), 'what the stage will aim at').toMatchObject({ targeted: 7 });
+    await line.take(pilots[0], '1.0.0');
     await line.checkIn(pilots[0], '1.1.0');
-    await line.newDevice('1.0.0', ['pilot']);
-    server.clock.advance(1);
-    expect(await line.adoption('1.1.0', 'pilot'), 'one never asked').toMatchObject({
-      targeted: 3,
-      offered: 0,
-      confirmed: 1,
+    expect(await line.outcomes('1.1.0', 'pilot'), 'one never asked').toMatchObject({
+      targeted: 2,
+      waiting: 1,
+      healthy: 1,
     });
+    server.clock.advance(1);
     const late = await line.newDevice('1.0.0', ['pilot']);
-    expect(await line.adoption('1.1.0', 'pilot'), 'its label came after the stage').toMatchObject({ targeted: 3 });
+    expect(await line.outcomes('1.1.0', 'pilot'), 'its label came after the stage').toMatchObject({ targeted: 2 });
     await line.move('1.1.0', 'promote');
 
-    const offers = new Map<string, number>();
-    const states = ['offered', 'downloading', 'installing', 'trial', 'failed', 'rolled_back', 'rejected'] as const;
-    for (const state of states) {
-      const mac = line.newMac();
+    for (const [index, state] of states.entries()) {
+      const mac = others[index] ?? '';
       const id = await line.offer(mac, '1.0.0');
-      offers.set(state, id);
       if (state !== 'offered') await line.report(mac, id, 1, state);
     }
+    expect(await line.outcomes('1.1.0', 'pilot'), 'its label counts now').toMatchObject({ targeted: 2, uncounted: 1 });
     await line.offer(late, '1.0.0');
-    expect(await line.adoption('1.1.0', 'expand')).toEqual({
-      targeted: 11,
-      offered: 2,
-      downloading: 2,
-      trial: 1,
-      confirmed: 0,
-      failed: 2,
-      rolled_back: 1,
-      silent: 0,
-    });
+    const columns = {
+      targeted: 7,
+      waiting: 1,
+      updating: 2,
+      on_trial: 1,
+      soaking: 0,
+      healthy: 0,
+      failed: 3,
+      crashing: 0,
+      lost: 0,
+      not_now: 0,
+      other: 0,
+      uncounted: 0,
+      asleep: 0,
+    };
+    expect(await line.outcomes('1.1.0', 'expand')).toEqual(columns);
+    expect(await line.outcomes('1.1.0', 'pilot')).toMatchObject({ targeted: 2, waiting: 1, healthy: 1, uncounted: 1 });
     server.clock.advance(3 * 1_200 + 1);
-    expect(await line.adoption('1.1.0', 'expand'), 'nobody was heard of for three polls').toEqual({
-      targeted: 11,
-      offered: 0,
-      downloading: 0,
-      trial: 0,
-      confirmed: 0,
-      failed: 2,
-      rolled_back: 1,
-      silent: 5,
+    await server.tick();
+    expect(await line.outcomes('1.1.0', 'expand'), 'nobody was heard of for three polls').toEqual({
+      ...columns,
+      waiting: 2,
+      updating: 0,
+      on_trial: 0,
+      lost: 2,
     });
-    await line.checkIn(late, '1.0.0');
-    expect(await line.adoption('1.1.0', 'expand')).toMatchObject({ offered: 1, silent: 4 });
   });
 
   test('gets a name of its own, or the one it is given', async () => {

@@ -22,6 +22,7 @@ describe.each(DIALECTS)('a stepping stone on %s', (dialect) => {
     const answer = await line.checkIn(mac, from);
     if (!answer.update_available) return answer.reason;
     const { version } = answer.manifest ?? { version: '' };
+    await line.report(mac, answer.assignment_id ?? 0, 1, 'downloading');
     await line.checkIn(mac, version, ON_TRIAL);
     return version;
   };
@@ -77,9 +78,9 @@ describe.each(DIALECTS)('a stepping stone on %s', (dialect) => {
     await line.rollOut('1.4.0');
     await step(pilot, '1.0.0');
     await line.checkIn(pilot, '1.2.0');
-    expect(await line.adoption('1.4.0', 'pilot')).toMatchObject({ targeted: 1, confirmed: 0, offered: 1 });
+    expect(await line.outcomes('1.4.0', 'pilot')).toMatchObject({ targeted: 1, healthy: 0, waiting: 1 });
     await step(pilot, '1.2.0');
     await line.checkIn(pilot, '1.4.0');
-    expect(await line.adoption('1.4.0', 'pilot')).toMatchObject({ targeted: 1, confirmed: 1, offered: 0 });
+    expect(await line.outcomes('1.4.0', 'pilot')).toMatchObject({ targeted: 1, healthy: 1, waiting: 0 });
   });
 });

@@ -81,6 +81,10 @@ function rowOf(window: Window, timezone: string): Schedule {
     next_run_at_ms: null,
     last_run_at_ms: null,
     last_result: null,
+    at: null,
+    from_stage: null,
+    pending_since_ms: null,
+    done_at_ms: null,
   };
 }
 

@@ -152,7 +152,8 @@ describe('a simulated rollout', () => {
     const result = run({ stages: [stage()], silent: 1, devices: 100 });
     const patienceMs = result.ended_after_s * 1000;
     expect(result.stages[0]?.silent).toBe(result.stages[0]?.taken);
-    expect(isOverdue({ sinceMs: 0, sizeBytes: 1_000_000, isDeviceLocal: false }, POLL_S, patienceMs)).toBe(true);
+    const offer = { state: 'offered', sinceMs: 0, seenAtMs: 0, pollIntervalS: POLL_S } as const;
+    expect(isOverdue({ ...offer, sizeBytes: 1_000_000, isDeviceLocal: false }, [], patienceMs)).toBe(true);
     expect(result.ended_after_s).toBeGreaterThan(SILENT_POLLS * POLL_S);
   });
 });
@@ -241,7 +242,7 @@ function attemptOf(
     rolloutId: 1,
     firmwareId: of.firmwareId,
     version: '1.5.0',
-    image: { id: 1, chip: 'esp32', sizeBytes: 1, sha256: '', elfSha256: undefined },
+    image: { id: 1, chip: 'esp32', sizeBytes: 1, sha256: '', elfSha256: undefined, appendedSha256: undefined },
     isRollback: false,
     progress: { ...startOf({ leftBefore: false }), state: of.state, errorCode: of.cause },
     updatedAtMs: of.atMs,

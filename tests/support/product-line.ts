@@ -1,8 +1,8 @@
 // A product of its own on a server that tests share: firmware, rollouts and devices that mix with no other test's.
 
-import type { Assignment, DeviceDetail, Explanation, Firmware, Rollout } from '#protocol/admin-api.ts';
+import type { Assignment, DeviceDetail, Explanation, Firmware, Rollout, UploadAnswer } from '#protocol/admin-api.ts';
 import type { ReportStatus } from '#protocol/device-api.ts';
-import { buildEspImage } from './esp-image-builder.ts';
+import { buildEspImage, type DescriptorSpec } from './esp-image-builder.ts';
 import type { Answered, CheckInAnswer, ServerClient } from './server-client.ts';
 
 const CHIP_IDS = { esp32: 0x0000, esp32c3: 0x0005, esp32s3: 0x0009 } as const;
@@ -60,6 +60,13 @@ export class ProductLine {
     return assignment_id;
   }
 
+  /** The same, and the device begins to fetch it, so that it counts in gates. */
+  async take(mac: string, version: string, more: Readonly<Record<string, unknown>> = {}): Promise<number> {
+    const id = await this.offer(mac, version, more);
+    await this.report(mac, id, 0, 'downloading');
+    return id;
+  }
+
   async report(
     mac: string,
     assignmentId: number,
@@ -73,16 +80,27 @@ export class ProductLine {
   /** Uploads a build with an image for each chip. */
   async add(
     version: string,
-    options: { readonly ready?: boolean; readonly chips?: readonly LineChip[] } = {},
+    options: { readonly ready?: boolean; readonly chips?: readonly LineChip[]; readonly secureVersion?: number } = {},
   ): Promise<Firmware> {
-    const { chips = ['esp32'], ready = true } = options;
-    for (const chip of chips) {
-      await this.#server.admin('uploadFirmware', {
-        query: { product: this.product, version, pilot_ready: String(ready) },
-        body: buildEspImage({ chipId: CHIP_IDS[chip], descriptor: { version, projectName: this.product } }),
-      });
-    }
+    const { chips = ['esp32'], ready = true, ...rest } = options;
+    for (const chip of chips) await this.upload(version, this.image(version, { chip, ...rest }), { ready });
     return this.#server.admin('getFirmware', { params: { version }, query: { product: this.product } });
+  }
+
+  /** The image that `add` uploads. */
+  image(version: string, options: { readonly chip?: LineChip } & DescriptorSpec = {}): Buffer {
+    const { chip = 'esp32', ...descriptor } = options;
+    return buildEspImage({
+      chipId: CHIP_IDS[chip],
+      descriptor: { version, projectName: this.product, ...descriptor },
+    });
+  }
+
+  async upload(version: string, body: Buffer, options: { readonly ready?: boolean } = {}): Promise<UploadAnswer> {
+    return this.#server.admin('uploadFirmware', {
+      query: { product: this.product, version, pilot_ready: String(options.ready ?? true) },
+      body,
+    });
   }
 
   /** A new rollout of an uploaded build, taken to where it is wanted. */
@@ -115,11 +133,11 @@ export class ProductLine {
   }
 
   /** Of one stage of a rollout. */
-  async adoption(version: string, stage: 'pilot' | 'expand'): Promise<Rollout['stages'][number]['adoption']> {
+  async outcomes(version: string, stage: 'pilot' | 'expand'): Promise<Rollout['stages'][number]['outcomes']> {
     const { stages } = await this.rollout(version);
     const found = stages.find((candidate) => candidate.stage === stage);
     if (found === undefined) throw new Error(`rollout ${version} has no stage ${stage}`);
-    return found.adoption;
+    return found.outcomes;
   }
 
   async detail(mac: string): Promise<DeviceDetail> {

@@ -48,7 +48,7 @@
   X(53, low_power, "the battery is too low", true, device) \
   X(54, settings, "a setting of the sketch is wrong", false, device) \
   X(60, self_test, "the health check of the application failed", false, firmware) \
-  X(61, trial_timeout, "not confirmed in time: the build did not reach the server", false, firmware) \
+  X(61, trial_timeout, "not confirmed in time: the build did not reach the server", true, firmware) \
   X(62, crash, "the build crashed on trial", false, firmware) \
   X(63, watchdog, "the build hung on trial", false, firmware) \
   X(64, power, "power was lost on trial", true, device) \

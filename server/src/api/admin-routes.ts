@@ -15,9 +15,10 @@ import {
 import { ErrorAnswer } from '#protocol/device-api.ts';
 import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/assignments.ts';
+import { clearKnownBad } from '#server/service/clear-known-bad.ts';
 import { createRollout } from '#server/service/create-rollout.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { clearKnownBad, explainDevice, getDevice, listDevices } from '#server/service/devices.ts';
+import { explainDevice, getDevice, listDevices } from '#server/service/devices.ts';
 import { listEvents } from '#server/service/events.ts';
 import {
   blockFirmware,
@@ -38,11 +39,13 @@ import {
 } from '#server/service/labels.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.ts';
 import { getPreviewDevices, previewRollout } from '#server/service/preview.ts';
+import { promoteRollout } from '#server/service/promote.ts';
 import { retryRollout } from '#server/service/retry.ts';
 import { commandRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
+import { runSchedule } from '#server/service/schedule-runs.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
-import { runSchedule } from '#server/service/tick.ts';
+
 import { uploadFirmware } from '#server/service/upload.ts';
 import { readUpload } from './read-body.ts';
 
@@ -111,6 +114,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
           sha256: query.sha256 ?? header('x-sha256')?.toLowerCase(),
           forceProduct: query.force_product === 'true',
           forceVersion: query.force_version === 'true',
+          forceProject: query.force_project === 'true',
           source: readUpload(raw),
         },
         nowMs,
@@ -131,7 +135,8 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
     getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
     startRollout: move('start'),
-    promoteRollout: move('promote'),
+    promoteRollout: async ({ params, body, nowMs }) =>
+      promoteRollout(deps, params.name, { actor: 'admin', ...body }, nowMs),
     pauseRollout: move('pause'),
     resumeRollout: move('resume'),
     abortRollout: move('abort'),
@@ -139,7 +144,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
 
     listAssignments: async ({ query }) => listAssignments(deps, query),
 
-    listSchedules: async ({ query }) => listSchedules(deps, query),
+    listSchedules: async ({ query, nowMs }) => listSchedules(deps, query, nowMs),
     createSchedule: async ({ body, nowMs }) => createSchedule(deps, body, nowMs),
     setScheduleEnabled: async ({ params, body, nowMs }) => setScheduleEnabled(deps, params.name, body.enabled, nowMs),
     deleteSchedule: async ({ params, nowMs }) => deleteSchedule(deps, params.name, nowMs),

@@ -1,11 +1,12 @@
-// Reads `config/schedules.yaml`: cron lines that start, promote, pause or resume a rollout, and windows in which installs
+// Reads `config/schedules.yaml`: cron lines, and single times, that start, promote, pause or resume a rollout, and windows in which installs
 // are allowed. It reads and judges; the scheduler runs them. The same reader serves the start and a later reload.
 
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { MAX_NAME_CHARS, MAX_WINDOW_S } from '#protocol/limits.ts';
+import { MAX_AT_CHARS, MAX_NAME_CHARS, MAX_WINDOW_S } from '#protocol/limits.ts';
 import { NAME_PATTERN, ROLLOUT_NAME_PATTERN } from '#protocol/words.ts';
 import { findLocalWindowFault } from '#server/cron.ts';
+import { AT_HINT, isAt } from '#server/schedule-time.ts';
 import { CronLine, Timezone } from './cron-shape.ts';
 import { errorAt, type Problem } from './problem.ts';
 import { checkShape } from './shape.ts';
@@ -17,7 +18,9 @@ const DEFAULT_GRACE_S = 3_600;
 
 /** What a schedule does when its time comes. */
 type ScheduleAction =
-  | { readonly kind: 'start' | 'promote' | 'pause' | 'resume'; readonly rollout: string }
+  | { readonly kind: 'start' | 'pause' | 'resume'; readonly rollout: string }
+  /** Without a stage: the one that is open when the schedule is taken in, of a draft the first. */
+  | { readonly kind: 'promote'; readonly rollout: string; readonly from: string | undefined }
   /** Installs are allowed from the cron time on, for so long. Without a rollout the window is for all of them. */
   | {
       readonly kind: 'window';
@@ -28,8 +31,10 @@ type ScheduleAction =
 
 export type ScheduleSpec = {
   readonly name: string;
-  /** Five fields, judged by `findCronFault`. */
-  readonly cron: string;
+  /** Five fields, judged by `findCronFault`; undefined where it is for one time. */
+  readonly cron: string | undefined;
+  /** The one time that it is for, as `schedule-time.ts` reads it. */
+  readonly at: string | undefined;
   /** IANA name. */
   readonly timezone: string;
   readonly action: ScheduleAction;
@@ -55,6 +60,16 @@ const Duration = Type.Refine(
   (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration from 1m to 7d'),
 );
 
+const At = Type.Refine(
+  Type.String({
+    maxLength: MAX_AT_CHARS,
+    description: 'a time such as 2026-12-24T03:00',
+    examples: ['2026-12-24T03:00'],
+  }),
+  isAt,
+  () => AT_HINT,
+);
+
 function nameOf(thing: string, example: string) {
   const description = `the name of a ${thing}: lower-case letters, digits, dot, dash, underscore; at most ${MAX_NAME_CHARS}`;
   return Type.String({ pattern: NAME_PATTERN, description, examples: [example] });
@@ -63,7 +78,8 @@ function nameOf(thing: string, example: string) {
 const ScheduleRow = Type.Object(
   {
     name: nameOf('schedule', 'nightly'),
-    cron: CronLine,
+    cron: Type.Optional(CronLine),
+    at: Type.Optional(At),
     timezone: Type.Optional(Timezone),
     action: Type.Enum(['start', 'promote', 'pause', 'resume', 'window'], {
       description: 'one of start, promote, pause, resume, window',
@@ -77,13 +93,14 @@ const ScheduleRow = Type.Object(
       }),
     ),
     label: Type.Optional(nameOf('label', 'pilot')),
+    from: Type.Optional(nameOf('stage', 'pilot')),
     enabled: Type.Optional(Type.Boolean({ description: 'true or false', examples: ['true'] })),
     missed: Type.Optional(Type.Enum(['run_once', 'skip'], { description: 'run_once or skip', examples: ['run_once'] })),
     grace: Type.Optional(Duration),
     duration: Type.Optional(Duration),
     device_local: Type.Optional(Type.Boolean({ description: 'true or false', examples: ['true'] })),
   },
-  { additionalProperties: false, description: 'a section with name, cron and action' },
+  { additionalProperties: false, description: 'a section with name, cron (or at) and action' },
 );
 type ScheduleRow = Static<typeof ScheduleRow>;
 
@@ -119,17 +136,28 @@ export function loadScheduleFile(file: string): ScheduleFileResult {
 function checkRow(row: ScheduleRow, index: number, source: Source): readonly Problem[] {
   const problemAt = (key: string, message: string, hint: string): Problem =>
     errorAt({ ...source.place(['schedules', `${index}`, key]), key: `schedules[${index}].${key}` }, message, hint);
+  const { cron } = row;
+  if (cron === undefined && row.at === undefined)
+    return [
+      problemAt('cron', 'is required and missing', 'add "cron: 0 2 * * *", or "at: 2026-12-24T03:00" for one time'),
+    ];
+  if (cron !== undefined && row.at !== undefined)
+    return [problemAt('at', 'does not go with cron', 'keep cron for one that repeats, at for one time')];
   if (row.action === 'window') {
+    if (cron === undefined) return [problemAt('at', 'does not go with action window', 'write cron instead')];
     if (row.duration === undefined)
       return [problemAt('duration', 'is required for action window and missing', 'add "duration: 3h"')];
-    const window = { cron: row.cron, durationS: parseDurationS(row.duration) ?? 0 };
+    const window = { cron, durationS: parseDurationS(row.duration) ?? 0 };
     const fault = row.device_local === true ? findLocalWindowFault(window) : undefined;
-    return fault === undefined ? [] : [problemAt('cron', `${JSON.stringify(row.cron)} ${fault.message}`, fault.hint)];
+    return fault === undefined ? [] : [problemAt('cron', `${JSON.stringify(cron)} ${fault.message}`, fault.hint)];
   }
   const problems: Problem[] = [];
   if (row.rollout === undefined) {
     const message = `is required for action ${row.action} and missing`;
     problems.push(problemAt('rollout', message, 'add the name of the rollout, see `otter rollout list`'));
+  }
+  if (row.from !== undefined && row.action !== 'promote') {
+    problems.push(problemAt('from', 'belongs to action promote only', 'take it out'));
   }
   if (row.duration !== undefined) {
     problems.push(problemAt('duration', 'belongs to action window only', 'take it out'));
@@ -157,7 +185,8 @@ function checkNames(rows: readonly unknown[], source: Source): readonly Problem[
 function toSpec(row: ScheduleRow): ScheduleSpec {
   return {
     name: row.name,
-    cron: row.cron.trim(),
+    cron: row.cron?.trim(),
+    at: row.at?.trim(),
     timezone: row.timezone ?? 'UTC',
     action: toAction(row),
     label: row.label,
@@ -168,10 +197,11 @@ function toSpec(row: ScheduleRow): ScheduleSpec {
 }
 
 /** `checkRow` has made sure of the members that an action needs. */
-function toAction({ action, rollout, duration, device_local }: ScheduleRow): ScheduleAction {
+function toAction({ action, rollout, from, duration, device_local }: ScheduleRow): ScheduleAction {
   const durationS = parseDurationS(duration);
   if (action === 'window' && durationS !== undefined)
     return { kind: action, rollout, durationS, deviceLocal: device_local ?? false };
-  if (action !== 'window' && rollout !== undefined) return { kind: action, rollout };
+  if (action === 'promote' && rollout !== undefined) return { kind: action, rollout, from };
+  if (action !== 'window' && action !== 'promote' && rollout !== undefined) return { kind: action, rollout };
   throw new Error(`schedule with action ${action} was not checked`);
 }

@@ -61,9 +61,10 @@ export async function saveProgress(
   atMs: number,
 ): Promise<void> {
   const { state, outcome, error_code, boot_cause, detail, crashes } = progress;
+  const excused = progress.excused === 1 ? true : undefined;
   await addAssignmentEvents(
     trx,
-    { atMs: progress.updated_at_ms, state, data: { error_code, boot_cause, detail } },
+    { atMs: progress.updated_at_ms, state, data: { error_code, boot_cause, detail, excused } },
     (changed) => changed.where('assignments.id', '=', id),
   );
   await addOutcomeEvents(
@@ -76,7 +77,17 @@ export async function saveProgress(
 
 export type SavedProgress = Pick<
   Assignment,
-  'state' | 'ran_build' | 'confirm_claimed' | 'excused' | 'error_code' | 'boot_cause' | 'detail' | 'updated_at_ms'
+  | 'state'
+  | 'ran_build'
+  | 'confirm_claimed'
+  | 'said_it_left'
+  | 'seen_back'
+  | 'pardoned'
+  | 'excused'
+  | 'error_code'
+  | 'boot_cause'
+  | 'detail'
+  | 'updated_at_ms'
 >;
 
 export type SavedWatch = Pick<
@@ -166,7 +177,17 @@ export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number):
   );
   const { numUpdatedRows } = await trx
     .updateTable('assignments')
-    .set({ state: 'superseded', updated_at_ms: nowMs })
+    .set((e) => ({
+      state: 'superseded',
+      updated_at_ms: nowMs,
+      // What the engine says of one that is superseded and neither lost nor failed.
+      outcome: e
+        .case()
+        .when('outcome', 'in', ['updating', 'on_trial'])
+        .then('waiting' as const)
+        .else(e.ref('outcome'))
+        .end(),
+    }))
     .where('rollout_id', '=', rolloutId)
     .where('state', 'in', OPEN)
     .executeTakeFirstOrThrow();
@@ -184,15 +205,20 @@ export async function acknowledgeFailed(trx: Trx, rolloutId: number): Promise<vo
     .execute();
 }
 
-/** The number of attempts so far of this build on this device. */
-export async function countAttempts(trx: Trx, deviceId: number, firmwareId: number): Promise<number> {
-  const { count } = await trx
-    .selectFrom('assignments')
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .where('device_id', '=', deviceId)
-    .where('firmware_id', '=', firmwareId)
+/** The number of attempts so far of this build on this device, and whether the last of them left it a pardon. */
+export async function countAttempts(
+  trx: Trx,
+  deviceId: number,
+  firmwareId: number,
+): Promise<{ readonly count: number; readonly pardoned: boolean }> {
+  const ofBuild = trx.selectFrom('assignments').where('device_id', '=', deviceId).where('firmware_id', '=', firmwareId);
+  const { count, pardoned } = await ofBuild
+    .select((e) => [
+      e.fn.countAll<number>().as('count'),
+      ofBuild.select('pardoned').orderBy('id', 'desc').limit(1).as('pardoned'),
+    ])
     .executeTakeFirstOrThrow();
-  return count;
+  return { count, pardoned: pardoned === 1 };
 }
 
 /** Ended-badly assignments of a device that still count, of one firmware where it is named. */
@@ -206,12 +232,39 @@ export async function listFailed(db: Reader, deviceId: number, firmwareId?: numb
   return (firmwareId === undefined ? query : query.where('firmware_id', '=', firmwareId)).orderBy('id').execute();
 }
 
+/** The builds of which an operator has forgiven a failure on this device. */
+export async function listForgivenBuilds(db: Reader, deviceId: number): Promise<ReadonlySet<number>> {
+  const rows = await db
+    .selectFrom('assignments')
+    .select('firmware_id')
+    .distinct()
+    .where('device_id', '=', deviceId)
+    .where('forgiven', '=', 1)
+    .execute();
+  return new Set(rows.map(({ firmware_id }) => firmware_id));
+}
+
+/**
+ * These attempts do not count any more against their builds on their devices, and the next offer of such a build, or the one
+ * that is open, says so to the device.
+ */
 export async function forgive(trx: Trx, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return;
+  const forgiven = [...ids];
+  await trx.updateTable('assignments').set({ forgiven: 1 }).where('id', 'in', forgiven).execute();
   await trx
     .updateTable('assignments')
-    .set({ forgiven: 1 })
-    .where('id', 'in', [...ids])
+    .set({ pardoned: 1 })
+    .where('id', 'in', (latest) =>
+      latest
+        .selectFrom('assignments as past')
+        .innerJoin('assignments as any', (join) =>
+          join.onRef('any.device_id', '=', 'past.device_id').onRef('any.firmware_id', '=', 'past.firmware_id'),
+        )
+        .select((e) => e.fn.max('any.id').as('id'))
+        .where('past.id', 'in', forgiven)
+        .groupBy(['past.device_id', 'past.firmware_id']),
+    )
     .execute();
 }
 

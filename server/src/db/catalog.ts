@@ -6,6 +6,8 @@ import { type Selectable, sql } from 'kysely';
 import { Value } from 'typebox/value';
 import { Gate, PlanWindow } from '#protocol/plan.ts';
 import type { FirmwareFacts, ImageFacts, OpenedStage, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
+import { digestsOf } from './firmware.ts';
+import { listCovered, listRevertedImages } from './rollout-images.ts';
 import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, StagesTable, Trx } from './schema.ts';
 
 export interface CatalogRows {
@@ -27,6 +29,8 @@ export interface StoredFirmware extends FirmwareFacts {
 }
 
 export interface StoredImage extends ImageFacts {
+  /** The rollout that released it was reverted. */
+  readonly reverted: boolean;
   readonly path: string;
   readonly blockSha256: readonly string[];
   readonly createdAtMs: number;
@@ -51,9 +55,9 @@ export async function loadCatalog(db: Reader): Promise<CatalogRows> {
   const revision = await getRevision(db);
   const images = await db.selectFrom('images').selectAll().orderBy('id').execute();
   const imagesOf = Map.groupBy(images, ({ firmware_id }) => firmware_id);
-  const reverted = await listReverted(db);
+  const reverted = { firmware: await listReverted(db), images: await listRevertedImages(db) };
   const firmware = (await db.selectFrom('firmware').selectAll().orderBy('id').execute()).map((row) =>
-    toFirmware(row, imagesOf.get(row.id) ?? [], reverted.has(row.id)),
+    toFirmware(row, imagesOf.get(row.id) ?? [], reverted),
   );
   const windows = await db
     .selectFrom('schedules')
@@ -109,6 +113,7 @@ async function loadRollouts(
     .where('rollouts.status', 'in', LOADED)
     .orderBy('stages.position')
     .execute();
+  const covered = await listCovered(db);
   const stagesOf = Map.groupBy(stages, ({ rollout_id }) => rollout_id);
   return rows.flatMap((row) => {
     const build = firmware.get(row.firmware_id);
@@ -134,6 +139,7 @@ async function loadRollouts(
         seed: row.seed,
         votes: { countsBeforeMs: row.counts_before_ms ?? undefined, countsSimulated: row.counts_simulated === 1 },
         firmware: build,
+        imageIds: covered.get(row.id) ?? [],
       },
     ];
   });
@@ -152,7 +158,7 @@ function toOpenedStage({ id, label, percentage, gate, window }: Selectable<Stage
 function toFirmware(
   row: Selectable<FirmwareTable>,
   images: readonly Selectable<ImagesTable>[],
-  reverted: boolean,
+  reverted: { readonly firmware: ReadonlySet<number>; readonly images: ReadonlySet<number> },
 ): StoredFirmware {
   return {
     id: row.id,
@@ -163,21 +169,21 @@ function toFirmware(
     securityVersion: row.security_version,
     pilotReady: row.pilot_ready === 1,
     blocked: row.blocked === 1,
-    reverted,
+    reverted: reverted.firmware.has(row.id),
     mustPass: row.must_pass === 1,
     createdAtMs: row.created_at_ms,
-    images: images.map(toImage),
+    images: images.map((image) => toImage(image, reverted.images.has(image.id))),
   };
 }
 
-function toImage(row: Selectable<ImagesTable>): StoredImage {
+function toImage(row: Selectable<ImagesTable>, reverted: boolean): StoredImage {
   return {
     id: row.id,
     chip: row.chip,
     path: row.path,
     sizeBytes: row.size_bytes,
-    sha256: row.sha256,
-    elfSha256: row.elf_sha256 ?? undefined,
+    ...digestsOf(row),
+    reverted,
     blockSha256: readTexts(row.block_sha256),
     createdAtMs: row.created_at_ms,
   };

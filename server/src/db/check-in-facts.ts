@@ -19,9 +19,13 @@ export type AttemptRow = Pick<
   | 'ran_build'
   | 'confirm_claimed'
   | 'left_before'
+  | 'said_it_left'
+  | 'seen_back'
+  | 'pardoned'
   | 'error_code'
   | 'boot_cause'
   | 'detail'
+  | 'excused'
   | 'updated_at_ms'
   | 'counted'
   | 'mark'
@@ -93,9 +97,13 @@ const ATTEMPT_COLUMNS = [
   'ran_build',
   'confirm_claimed',
   'left_before',
+  'said_it_left',
+  'seen_back',
+  'pardoned',
   'error_code',
   'boot_cause',
   'detail',
+  'excused',
   'updated_at_ms',
   'counted',
   'mark',

@@ -15,6 +15,7 @@ export type PagedDevice = Pick<
   | 'mac'
   | 'product'
   | 'current_version'
+  | 'image_sha256'
   | 'chip'
   | 'slot_bytes'
   | 'on_trial'
@@ -47,6 +48,7 @@ export async function listDevicePage(
       'devices.mac',
       'devices.product',
       'devices.current_version',
+      'devices.image_sha256',
       'devices.chip',
       'devices.slot_bytes',
       'devices.on_trial',
@@ -83,7 +85,7 @@ export async function listLabelTimes(
 
 export type FailedAttempt = Pick<
   AttemptRow,
-  'id' | 'firmware_id' | 'state' | 'error_code' | 'boot_cause' | 'updated_at_ms'
+  'id' | 'firmware_id' | 'state' | 'said_it_left' | 'error_code' | 'boot_cause' | 'excused' | 'updated_at_ms'
 > & { readonly device_id: number };
 
 /** Attempts of each of these devices that ended badly and still count. */
@@ -94,7 +96,17 @@ export async function listFailedAttempts(
   if (deviceIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('assignments')
-    .select(['id', 'device_id', 'firmware_id', 'state', 'error_code', 'boot_cause', 'updated_at_ms'])
+    .select([
+      'id',
+      'device_id',
+      'firmware_id',
+      'state',
+      'said_it_left',
+      'error_code',
+      'boot_cause',
+      'excused',
+      'updated_at_ms',
+    ])
     .where('device_id', 'in', [...deviceIds])
     .where('forgiven', '=', 0)
     .where('state', 'in', FAILED)

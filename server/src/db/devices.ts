@@ -193,15 +193,18 @@ export async function listRunVersions(db: Reader, product: string): Promise<read
   return rows.map(({ current_version }) => current_version);
 }
 
-export async function countRunning(
+/** Devices of the product that say one of these versions, counted by version and digest as they say them. */
+export async function countBuilds(
   db: Reader,
-  firmware: { readonly product: string; readonly version: string },
-): Promise<number> {
-  const { count } = await db
+  product: string,
+  versions: readonly string[],
+): Promise<readonly { readonly version: string; readonly image_sha256: string | null; readonly devices: number }[]> {
+  if (versions.length === 0) return [];
+  return db
     .selectFrom('devices')
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .where('product', '=', firmware.product)
-    .where('current_version', '=', firmware.version)
-    .executeTakeFirstOrThrow();
-  return count;
+    .select((e) => ['current_version as version', 'image_sha256', e.fn.countAll<number>().as('devices')])
+    .where('product', '=', product)
+    .where('current_version', 'in', [...versions])
+    .groupBy(['current_version', 'image_sha256'])
+    .execute();
 }

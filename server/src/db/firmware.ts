@@ -1,6 +1,7 @@
 // Firmware and its images. Rows are only ever added; a firmware's flags change, an image never does.
 
 import type { Insertable, Selectable } from 'kysely';
+import type { Digests } from '#engine/facts/build.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
 import type { FirmwareTable, ImagesTable, Reader, Trx } from './schema.ts';
 
@@ -49,12 +50,33 @@ export async function listImages(db: Reader, firmwareIds: readonly number[]): Pr
     .execute();
 }
 
+/** By which a board may name it. */
+export function digestsOf({ sha256, elf_sha256, appended_sha256 }: Image): Digests {
+  return { sha256, elfSha256: elf_sha256 ?? undefined, appendedSha256: appended_sha256 ?? undefined };
+}
+
 export async function addFirmware(trx: Trx, firmware: Insertable<FirmwareTable>): Promise<Firmware> {
   return trx.insertInto('firmware').values(firmware).returningAll().executeTakeFirstOrThrow();
 }
 
 export async function addImage(trx: Trx, image: Insertable<ImagesTable>): Promise<Image> {
   return trx.insertInto('images').values(image).returningAll().executeTakeFirstOrThrow();
+}
+
+/** Images of which nobody has read yet which digest they carry, with what a reader of their files needs. */
+export async function listWithoutAppended(db: Reader) {
+  return db
+    .selectFrom('images')
+    .innerJoin('firmware', 'firmware.id', 'images.firmware_id')
+    .select(['images.id', 'firmware.product', 'firmware.version', 'images.chip'])
+    .select(['images.size_bytes', 'images.block_sha256'])
+    .where('images.appended_sha256', 'is', null)
+    .orderBy('images.id')
+    .execute();
+}
+
+export async function saveAppended(trx: Trx, id: number, sha256: string): Promise<void> {
+  await trx.updateTable('images').set({ appended_sha256: sha256 }).where('id', '=', id).execute();
 }
 
 export async function setPilotReady(trx: Trx, id: number, ready: boolean): Promise<void> {

@@ -37,7 +37,15 @@ export async function listFailedDevices(
 
 export type BuildAttempt = Pick<
   Selectable<AssignmentsTable>,
-  'id' | 'device_id' | 'firmware_id' | 'state' | 'error_code' | 'boot_cause'
+  | 'id'
+  | 'device_id'
+  | 'firmware_id'
+  | 'state'
+  | 'said_it_left'
+  | 'error_code'
+  | 'boot_cause'
+  | 'excused'
+  | 'updated_at_ms'
 >;
 
 /**
@@ -52,7 +60,17 @@ export async function listBuildAttempts(
   if (deviceIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('assignments')
-    .select(['id', 'device_id', 'firmware_id', 'state', 'error_code', 'boot_cause'])
+    .select([
+      'id',
+      'device_id',
+      'firmware_id',
+      'state',
+      'said_it_left',
+      'error_code',
+      'boot_cause',
+      'excused',
+      'updated_at_ms',
+    ])
     .where('device_id', 'in', [...deviceIds])
     .where('firmware_id', 'in', (nested) =>
       nested

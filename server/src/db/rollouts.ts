@@ -12,6 +12,9 @@ export type Rollout = Selectable<RolloutsTable> & { readonly version: string };
 export type Stage = Selectable<StagesTable>;
 export type NewStage = Omit<Insertable<StagesTable>, 'rollout_id'>;
 
+/** Rollouts that are read, and shown, at once. */
+const OPEN_PAGE = 100;
+
 const withVersion = (db: Reader) =>
   db
     .selectFrom('rollouts')
@@ -36,29 +39,18 @@ export async function listOpenRolloutsOf(db: Reader, product: string): Promise<r
     .execute();
 }
 
-/** The name of a rollout of this firmware that completed. */
-export async function findCompleted(db: Reader, firmwareId: number): Promise<string | undefined> {
-  const found = await db
-    .selectFrom('rollouts')
-    .select('name')
-    .where('firmware_id', '=', firmwareId)
-    .where('status', '=', 'complete')
-    .orderBy('id')
-    .limit(1)
-    .executeTakeFirst();
-  return found?.name;
-}
-
 /** A build that goes out again is not sent home any more. */
 export async function forgetReverts(trx: Trx, firmwareId: number): Promise<void> {
   await trx.updateTable('rollouts').set({ reverted_at_ms: null }).where('firmware_id', '=', firmwareId).execute();
 }
 
-export async function listOpenRollouts(db: Reader): Promise<readonly Rollout[]> {
+/** Rollouts that are running, paused or halted, in the order of their ids, those after this one; at most `OPEN_PAGE`. */
+export async function listOpenRollouts(db: Reader, afterId = 0): Promise<readonly Rollout[]> {
   return withVersion(db)
     .where('rollouts.status', 'in', ['running', 'paused', 'halted'])
+    .where('rollouts.id', '>', afterId)
     .orderBy('rollouts.id')
-    .limit(100)
+    .limit(OPEN_PAGE)
     .execute();
 }
 
@@ -108,6 +100,15 @@ export async function listToEndWatch(db: Reader, nowMs: number): Promise<readonl
 
 export async function endWatch(trx: Trx, id: number): Promise<void> {
   await trx.updateTable('rollouts').set({ watch_until_ms: null }).where('id', '=', id).execute();
+}
+
+export async function countOpenRollouts(db: Reader): Promise<number> {
+  const { count } = await db
+    .selectFrom('rollouts')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('status', 'in', ['running', 'paused', 'halted'])
+    .executeTakeFirstOrThrow();
+  return count;
 }
 
 /** Rollouts that run or are complete, and of which a device holds an open offer. */

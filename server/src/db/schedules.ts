@@ -41,6 +41,46 @@ export async function listWaiting(db: Reader, nowMs: number): Promise<readonly S
     .execute();
 }
 
+/** Promotions that wait for a gate. */
+export async function listPending(db: Reader): Promise<readonly Schedule[]> {
+  return db
+    .selectFrom('schedules')
+    .selectAll()
+    .where('enabled', '=', 1)
+    .where('pending_since_ms', 'is not', null)
+    .orderBy('pending_since_ms')
+    .limit(1_000)
+    .execute();
+}
+
+/** Promotions of this rollout (of this stage alone, where one is named) are over; to be called when that stage is. */
+export async function endPromotions(
+  trx: Trx,
+  { rollout, stage }: { readonly rollout: string; readonly stage: string | undefined },
+  result: string,
+  nowMs: number,
+): Promise<void> {
+  let query = trx
+    .updateTable('schedules')
+    .set({ done_at_ms: nowMs, next_run_at_ms: null, pending_since_ms: null, last_result: result })
+    .where('action', '=', 'promote')
+    .where('rollout', '=', rollout)
+    .where('done_at_ms', 'is', null);
+  if (stage !== undefined) query = query.where('from_stage', '=', stage);
+  await query.execute();
+}
+
+/** A rollout has come that schedules were waiting for: they mean its first stage. */
+export async function nameStage(trx: Trx, rollout: string, stage: string): Promise<void> {
+  await trx
+    .updateTable('schedules')
+    .set({ from_stage: stage })
+    .where('action', '=', 'promote')
+    .where('rollout', '=', rollout)
+    .where('from_stage', 'is', null)
+    .execute();
+}
+
 export async function addSchedule(trx: Trx, schedule: Insertable<SchedulesTable>): Promise<void> {
   await trx.insertInto('schedules').values(schedule).execute();
 }

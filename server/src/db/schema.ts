@@ -128,6 +128,10 @@ export interface ImagesTable {
   readonly size_bytes: number;
   readonly sha256: string;
   readonly elf_sha256: string | null;
+  /** The SHA-256 at the end of the image; null: not read yet, which a start of the server does. */
+  readonly appended_sha256: Generated<string | null>;
+  /** Which program it says that it is; null: it does not say it, or was stored before this was kept. */
+  readonly project: Generated<string | null>;
   /** SHA-256 of each 64 KiB block, as a JSON array of hex texts. */
   readonly block_sha256: string;
   readonly created_at_ms: number;
@@ -211,6 +215,10 @@ export interface AssignmentsTable {
   readonly ran_build: Flag;
   readonly confirm_claimed: Flag;
   readonly left_before: Flag;
+  /** The device said itself that it left the build. */
+  readonly said_it_left: Generated<Flag>;
+  /** The device was seen on another build after it left this one. */
+  readonly seen_back: Generated<Flag>;
   readonly error_code: string | null;
   readonly boot_cause: string | null;
   readonly detail: string | null;
@@ -242,7 +250,7 @@ export interface AssignmentsTable {
   readonly downloads: Generated<number>;
   /** It ended while no server was there: no evidence. */
   readonly excused: Generated<Flag>;
-  /** An operator cleared this build on this device: the next offer says so. */
+  /** An operator cleared this build on this device, which has not tried it since: this offer, or the next one, says so. */
   readonly pardoned: Generated<Flag>;
   /** Whose fault the latest failure was that still counts, of this attempt or one before it. */
   readonly fault: Generated<Fault | null>;
@@ -294,7 +302,10 @@ export interface DownloadLogTable {
 export interface SchedulesTable {
   readonly id: Generated<number>;
   readonly name: string;
+  /** Empty where it is for one time. */
   readonly cron: string;
+  /** The one time that it is for, as `schedule-time.ts` reads it; null: it goes by its cron line. */
+  readonly at: Generated<string | null>;
   readonly timezone: string;
   readonly action: ScheduleAction;
   readonly rollout: string | null;
@@ -309,6 +320,12 @@ export interface SchedulesTable {
   readonly next_run_at_ms: number | null;
   readonly last_run_at_ms: number | null;
   readonly last_result: string | null;
+  /** Of a promotion: the stage that it means; null while there is no such rollout. */
+  readonly from_stage: Generated<string | null>;
+  /** Of a promotion: since when it waits for the gate of its stage. */
+  readonly pending_since_ms: Generated<number | null>;
+  /** Its one time, or its stage, is over: it never runs again. */
+  readonly done_at_ms: Generated<number | null>;
 }
 
 export interface AuditTable {

@@ -1,40 +1,67 @@
 // Assignments whose time is up.
 
 import type { AssignmentState } from '#engine/facts/model.ts';
-import { addAssignmentEvents } from './events.ts';
 import type { Reader, Trx } from './schema.ts';
 
 const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
+
+/** Rows of one page of assignments that may be past their deadline. */
+export const UNCHANGED_PAGE = 1_000;
 
 export interface OpenAssignment {
   readonly id: number;
   readonly device_id: number;
   readonly firmware_id: number;
+  readonly state: AssignmentState;
   readonly updated_at_ms: number;
   readonly size_bytes: number;
+  readonly last_seen_at_ms: number;
+  /** Seconds after which the device was told to ask again. */
+  readonly interval_s: number | null;
 }
 
-/** Open assignments of a rollout that have not changed since before this instant, with the size of their image. */
+/**
+ * Open assignments of a rollout that have not changed since before this instant, with the size of their image, in the order
+ * of their ids. Those that wait for a device seen since `seenSinceMs` are left out, unless they may be late all the same: not
+ * downloaded, and waiting since before `waitingSinceMs`.
+ */
 export async function listUnchanged(
   db: Reader,
   rolloutId: number,
-  beforeMs: number,
+  than: {
+    readonly beforeMs: number;
+    readonly seenSinceMs: number;
+    readonly waitingSinceMs: number;
+    readonly afterId: number;
+  },
 ): Promise<readonly OpenAssignment[]> {
   return db
     .selectFrom('assignments')
     .innerJoin('images', 'images.id', 'assignments.image_id')
+    .innerJoin('presence', 'presence.device_id', 'assignments.device_id')
     .select([
       'assignments.id',
       'assignments.device_id',
       'assignments.firmware_id',
+      'assignments.state',
       'assignments.updated_at_ms',
       'images.size_bytes',
+      'presence.last_seen_at_ms',
+      'presence.interval_s',
     ])
     .where('assignments.rollout_id', '=', rolloutId)
     .where('assignments.state', 'in', OPEN)
-    .where('assignments.updated_at_ms', '<', beforeMs)
+    .where('assignments.updated_at_ms', '<', than.beforeMs)
+    .where((e) =>
+      e.or([
+        e('assignments.state', 'in', ['installing', 'trial']),
+        e('presence.last_seen_at_ms', '<', than.seenSinceMs),
+        e.and([e('assignments.state', '<>', 'downloaded'), e('assignments.updated_at_ms', '<', than.waitingSinceMs)]),
+      ]),
+    )
+    .where('assignments.id', '>', than.afterId)
     .orderBy('assignments.id')
-    .limit(1_000)
+    .limit(UNCHANGED_PAGE)
     .execute();
 }
 
@@ -59,22 +86,4 @@ export async function bringBack(trx: Trx, rolloutId: number, afterMs: number, no
     .where('state', 'in', OPEN)
     .where('updated_at_ms', '>', afterMs)
     .execute();
-}
-
-/** Resolves with whether it was still as it was read. */
-export async function timeOut(trx: Trx, assignment: OpenAssignment, nowMs: number): Promise<boolean> {
-  await addAssignmentEvents(trx, { atMs: nowMs, state: 'timed_out' }, (silent) =>
-    silent
-      .where('assignments.id', '=', assignment.id)
-      .where('assignments.updated_at_ms', '=', assignment.updated_at_ms)
-      .where('assignments.state', 'in', OPEN),
-  );
-  const { numUpdatedRows } = await trx
-    .updateTable('assignments')
-    .set({ state: 'timed_out', updated_at_ms: nowMs })
-    .where('id', '=', assignment.id)
-    .where('updated_at_ms', '=', assignment.updated_at_ms)
-    .where('state', 'in', OPEN)
-    .executeTakeFirstOrThrow();
-  return numUpdatedRows > 0n;
 }

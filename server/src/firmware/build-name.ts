@@ -3,6 +3,7 @@
 
 import { OtterError } from '#protocol/errors.ts';
 import { SEMVER_PATTERN } from '#protocol/words.ts';
+import { isDescribed } from '#engine/facts/version.ts';
 import type { EspImage } from './esp-image.ts';
 
 export interface UploadClaims {
@@ -27,17 +28,13 @@ const semver = new RegExp(SEMVER_PATTERN);
 export function nameBuild(image: EspImage, claims: UploadClaims, defaultProduct: string): BuildName {
   const descriptor = image.descriptor?.projectName === ARDUINO_PROJECT ? undefined : image.descriptor;
   const described = descriptor === undefined ? undefined : semverOf(descriptor.version);
-  const version = claims.version ?? image.marker?.version ?? described;
-  if (version === undefined) {
-    throw new OtterError(
-      'version_missing',
-      'the image does not say its version (an Arduino image carries none of the sketch)',
-      'pass --version, or put OTTER_FIRMWARE("product", "1.2.3") into the sketch',
-    );
-  }
+  const said = image.marker?.version ?? described;
+  const version = claims.version ?? (said === undefined || isDescribed(said) ? undefined : said);
+  if (version === undefined) throw versionMissing(said);
   if (!claims.forceVersion) {
     refuseOtherVersion(version, image.marker?.version, 'firmware marker');
-    if (image.marker === undefined) refuseOtherVersion(version, described, 'app descriptor');
+    if (image.marker === undefined && described !== undefined && !isDescribed(described))
+      refuseOtherVersion(version, described, 'app descriptor');
   }
   const product = claims.product ?? image.marker?.product ?? defaultProduct;
   if (!claims.forceProduct) {
@@ -52,6 +49,27 @@ export function nameBuild(image: EspImage, claims: UploadClaims, defaultProduct:
       ? ['the image has no app descriptor: its build cannot be told from another of the same version on the board']
       : [];
   return { product, version, warnings };
+}
+
+/** Which program the image says that it is: by its descriptor, else by its marker. Undefined: it does not say it. */
+export function projectOf({ descriptor, marker }: Pick<EspImage, 'descriptor' | 'marker'>): string | undefined {
+  const project = descriptor?.projectName;
+  return project === undefined || project === '' || project === ARDUINO_PROJECT ? marker?.product : project;
+}
+
+/** What `git describe` wrote between two tags is no release until somebody says so: every build of a branch would be one. */
+function versionMissing(described: string | undefined): OtterError {
+  if (described !== undefined)
+    return new OtterError(
+      'version_missing',
+      `the image says version ${described}, a state between two releases as git describe names it`,
+      `build from the tag of a release, or pass --version ${described} if this state goes out as it is`,
+    );
+  return new OtterError(
+    'version_missing',
+    'the image does not say its version (an Arduino image carries none of the sketch)',
+    'pass --version, or put OTTER_FIRMWARE("product", "1.2.3") into the sketch',
+  );
 }
 
 /** `v1.2.3` is often meant as 1.2.3; any other text that is not SemVer says nothing about ours. */

@@ -8,7 +8,7 @@ import type { FirmwareMarker } from '#protocol/firmware-marker.ts';
 import { MAX_IMAGE_BYTES, MIN_IMAGE_BYTES } from '#protocol/limits.ts';
 import { type AppDescriptor, hasAppDescriptor, readAppDescriptor } from '#server/firmware/app-descriptor.ts';
 import { type ImageHeader, readLayout } from '#server/firmware/image-layout.ts';
-import { checkSeal } from '#server/firmware/image-seal.ts';
+import { checkSeal, readAppendedSha256 } from '#server/firmware/image-seal.ts';
 import { findMarker } from '#server/firmware/marker.ts';
 import { APP_IMAGE_HINT, refuseBootloader, refuseOtherFiles } from '#server/firmware/not-an-app.ts';
 
@@ -16,6 +16,8 @@ export type EspImage = ImageHeader & {
   /** Size and SHA-256 (hex) of the whole file, a signature sector included. */
   readonly sizeBytes: number;
   readonly sha256: string;
+  /** The SHA-256 that the image carries of itself, hex: what `esp_partition_get_sha256` answers on a board. */
+  readonly appendedSha256: string;
   readonly segmentCount: number;
   readonly descriptor: AppDescriptor | undefined;
   readonly marker: FirmwareMarker | undefined;
@@ -39,6 +41,7 @@ export function parseEspImage(bytes: Uint8Array): EspImage {
     ...layout.header,
     sizeBytes: file.length,
     sha256: hash('sha256', file),
+    appendedSha256: readAppendedSha256(file, layout),
     segmentCount: layout.segments.length,
     descriptor: readAppDescriptor(file, layout.segments),
     marker: findMarker(file, layout.segments),

@@ -27,6 +27,11 @@ export function checkSeal(file: Buffer, layout: ImageLayout): void {
   checkEnd(file, hashAt + HASH_BYTES);
 }
 
+/** The SHA-256 that stands behind the checksum, also where a signature follows it; of an image that `checkSeal` has passed. */
+export function readAppendedSha256(file: Buffer, { checksumAt }: Pick<ImageLayout, 'checksumAt'>): string {
+  return file.toString('hex', checksumAt + 1, checksumAt + 1 + HASH_BYTES);
+}
+
 function checkChecksum(file: Buffer, layout: ImageLayout): void {
   let computed = CHECKSUM_SEED;
   for (const { offset, sizeBytes } of layout.segments) {

@@ -4,7 +4,8 @@
 import { statSync, unwatchFile, watchFile } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Deps } from '#server/service/deps.ts';
-import { type ScheduleSpec, syncScheduleFile } from '#server/service/schedules.ts';
+import type { ScheduleSpec } from '#server/service/schedule-spec.ts';
+import { syncScheduleFile } from '#server/service/schedules.ts';
 import { tick } from '#server/service/tick.ts';
 
 /** Often enough that a run is never late by what people would notice. */

@@ -10,15 +10,21 @@ import {
   type StoredImage,
 } from '#server/db/catalog.ts';
 import type { Trx } from '#server/db/schema.ts';
-import type { RolloutFacts } from '#engine/facts/model.ts';
+import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import { isForEveryone } from '#engine/decision/target.ts';
-import { compareVersions } from '#engine/facts/version.ts';
+import { matchBuild, runningOf } from '#engine/facts/build.ts';
+import { compareVersions, versionKey } from '#engine/facts/version.ts';
 import { WindowClock } from './window-clock.ts';
+
+type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha256' | 'chip'>;
 
 export interface CatalogView {
   readonly revision: number;
+  /** The firmware of this version; a leading `v` and build metadata do not count. */
   readonly findFirmware: (product: string, version: string) => StoredFirmware | undefined;
+  /** The firmware that the device runs; undefined also where it runs another build of that version. */
+  readonly findRunning: (device: RunningDevice) => StoredFirmware | undefined;
   /** Every firmware with this version, of any product. */
   readonly listByVersion: (version: string) => readonly StoredFirmware[];
   readonly findBuild: (
@@ -80,7 +86,8 @@ export class Catalog {
 
 function viewOf(rows: CatalogRows): CatalogView {
   const firmware = new Map(rows.firmware.map((item) => [item.id, item]));
-  const byName = new Map(rows.firmware.map((item) => [`${item.product} ${item.version}`, item]));
+  const byName = new Map(rows.firmware.map((item) => [nameOf(item.product, item.version), item]));
+  const findFirmware: CatalogView['findFirmware'] = (product, version) => byName.get(nameOf(product, version));
   const byVersion = Map.groupBy(rows.firmware, ({ version }) => version);
   const soaks = new Map(rows.rollouts.flatMap(({ opened }) => opened.map(({ id, soakMs }) => [id, soakMs] as const)));
   const open = Map.groupBy(
@@ -99,7 +106,13 @@ function viewOf(rows: CatalogRows): CatalogView {
   );
   return {
     revision: rows.revision,
-    findFirmware: (product, version) => byName.get(`${product} ${version}`),
+    findFirmware,
+    findRunning: (device) => {
+      const named = findFirmware(device.product, device.currentVersion);
+      return named !== undefined && matchBuild(named, runningOf(device)) === 'runs_it'
+        ? onDevice(named, device)
+        : undefined;
+    },
     listByVersion: (version) => byVersion.get(version) ?? [],
     findBuild: (firmwareId, imageId) => {
       const build = firmware.get(firmwareId);
@@ -113,6 +126,21 @@ function viewOf(rows: CatalogRows): CatalogView {
     soakMsOf: (stageId) => soaks.get(stageId) ?? 0,
     windows: new WindowClock(rows),
   };
+}
+
+/** Reverted is the image that the device runs, where its digest or its chip says which. */
+function onDevice(firmware: StoredFirmware, device: RunningDevice): StoredFirmware {
+  const { images, version } = firmware;
+  const named = images.filter((image) => matchBuild({ version, images: [image] }, runningOf(device)) === 'runs_it');
+  const image = named.length === 1 ? named[0] : images.find(({ chip }) => chip === device.chip);
+  return image === undefined || image.reverted === firmware.reverted
+    ? firmware
+    : { ...firmware, reverted: image.reverted };
+}
+
+/** Of a product no two versions differ in build metadata alone, so this names one firmware. */
+function nameOf(product: string, version: string): string {
+  return `${product} ${versionKey(version)}`;
 }
 
 function newestFirst(rollouts: readonly RolloutFacts[]): readonly RolloutFacts[] {

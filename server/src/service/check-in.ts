@@ -25,7 +25,7 @@ import {
 } from '#server/db/devices.ts';
 import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
-import { startOf, type Sighting } from '#engine/assignment/assignment.ts';
+import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import { isBad, startWatch } from '#engine/outcome/watch.ts';
 import type { DeviceFacts, InstallWindow, Pace } from '#engine/facts/model.ts';
@@ -66,7 +66,7 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
       plan,
       view,
       labels: facts.labels,
-      assignmentId: plan.offered?.id,
+      offered: offeredBy(plan),
       nowMs,
     });
   }
@@ -102,11 +102,11 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
     hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.mac) : before;
   const view = await deps.catalog.within(trx);
   const plan = await planFor(trx, known, facts, view, nowMs);
-  const assignmentId = await savePlan(trx, { id: deviceId, row: facts.device }, plan, known, nowMs);
+  const offered = await savePlan(trx, { id: deviceId, row: facts.device }, plan, known, nowMs);
   for (const { watch, rolloutId } of plan.changed) if (isBad(watch)) await haltIfFailed(deps, trx, rolloutId, nowMs);
   await setDeviceStatus(trx, deviceId, plan.status);
   return {
-    answer: answer(deps, { product: known.product, plan, view, labels: facts.labels, assignmentId, nowMs }),
+    answer: answer(deps, { product: known.product, plan, view, labels: facts.labels, offered, nowMs }),
     sighting: sightingOf(deviceId, known, nowMs),
     description: describe(deviceId, known),
   };
@@ -118,7 +118,7 @@ async function savePlan(
   plan: CheckInPlan,
   { mac, sighting }: CheckIn,
   nowMs: number,
-): Promise<number | undefined> {
+): Promise<Offered | undefined> {
   for (const attempt of plan.changed) {
     const { id, progress, watch } = attempt;
     await saveProgress(
@@ -131,7 +131,7 @@ async function savePlan(
     if (watch.confirmedAtMs === nowMs) await saveTaken(trx, device.id, id);
   }
   const { decision } = plan;
-  if (decision.outcome === 'hold' || plan.offered !== undefined) return plan.offered?.id;
+  if (decision.outcome === 'hold' || plan.offered !== undefined) return offeredBy(plan);
   return offer(trx, { ...device, mac, sighting }, decision, nowMs);
 }
 
@@ -147,7 +147,7 @@ async function offer(
   device: OfferedTo,
   decision: Extract<CheckInPlan['decision'], { readonly outcome: 'install' | 'rollback' }>,
   nowMs: number,
-): Promise<number> {
+): Promise<Offered> {
   const { rollout, firmware, stage } = decision;
   const isRollback = decision.outcome === 'rollback';
   const before = isRollback ? undefined : await findLatestOf(trx, device.id, rollout.id);
@@ -158,7 +158,8 @@ async function offer(
     isOnTheWay: firmware.id !== rollout.firmware.id,
   };
   const watch = startWatch(start, before === undefined ? undefined : watchOf(before));
-  const progress = startOf({ leftBefore: false });
+  const past = await countAttempts(trx, device.id, firmware.id);
+  const progress = startOf({ leftBefore: false, pardoned: past.pardoned });
   const id = await addAssignment(trx, {
     ...progressColumns(progress, nowMs),
     ...watchColumns(watch, progress),
@@ -168,15 +169,14 @@ async function offer(
     firmware_id: firmware.id,
     image_id: decision.image.id,
     is_rollback: isRollback ? 1 : 0,
-    attempt: (await countAttempts(trx, device.id, firmware.id)) + 1,
-    left_before: device.sighting.rolledBackFrom === firmware.version ? 1 : 0,
+    attempt: past.count + 1,
+    left_before: hasLeft(device.sighting, firmware.version) ? 1 : 0,
     forgiven: 0,
     offered_at_ms: nowMs,
   });
   await addLog(trx, logEntry(device.id, firmware.id, id, 'offered', nowMs));
-  return id;
+  return { assignmentId: id, isForgiven: past.pardoned };
 }
-
 
 async function planFor(
   db: Reader,
@@ -189,6 +189,7 @@ async function planFor(
     mac: request.mac,
     product: request.product,
     currentVersion: request.sighting.version,
+    imageSha256: request.sighting.imageSha256,
     chip: request.chip,
     slotBytes: request.slotBytes,
     onTrial: request.sighting.onTrial,
@@ -290,12 +291,22 @@ function logEntry(deviceId: number, firmwareId: number, assignmentId: number, st
   };
 }
 
+/** The assignment that the answer offers. */
+interface Offered {
+  readonly assignmentId: number;
+  readonly isForgiven: boolean;
+}
+
+function offeredBy({ offered }: CheckInPlan): Offered | undefined {
+  return offered === undefined ? undefined : { assignmentId: offered.id, isForgiven: offered.progress.pardoned };
+}
+
 interface Outcome {
   readonly product: string;
   readonly plan: CheckInPlan;
   readonly view: CatalogView;
   readonly labels: CheckInFacts['labels'];
-  readonly assignmentId: number | undefined;
+  readonly offered: Offered | undefined;
   readonly nowMs: number;
 }
 
@@ -303,20 +314,21 @@ function answer(deps: Deps, outcome: Outcome): CheckUpdateAnswer {
   const { decision } = outcome.plan;
   const poll_interval_s = jitteredIntervalS(deps, outcome);
   if (decision.outcome === 'hold') return { update_available: false, reason: decision.reason, poll_interval_s };
+  const { offered } = outcome;
   const build = outcome.view.findBuild(decision.firmware.id, decision.image.id);
-  if (build === undefined || outcome.assignmentId === undefined)
-    throw new Error('an offer without build or assignment');
+  if (build === undefined || offered === undefined) throw new Error('an offer without build or assignment');
   const manifest = offeredManifestOf({ ...build.firmware, image: build.image });
   return {
     update_available: true,
     reason: decision.reason,
     poll_interval_s,
-    assignment_id: outcome.assignmentId,
+    assignment_id: offered.assignmentId,
     rollback: decision.outcome === 'rollback',
     labels: outcome.labels.map(({ name }) => name),
     manifest,
     url: imagePath(manifest),
     ...(decision.install === undefined ? {} : { install_window: toInstallWindow(decision.install) }),
+    ...(offered.isForgiven ? { forgiven: true } : {}),
   };
 }
 

@@ -3,10 +3,14 @@
 import type { PagedDevice } from '#server/db/device-pages.ts';
 import type { Rollout, Stage } from '#server/db/rollouts.ts';
 import type { Course } from '#engine/decision/course.ts';
-import type { DeviceFacts, FirmwareFacts, OpenedStage } from '#engine/facts/model.ts';
+import type { DeviceFacts, OpenedStage, RolloutFacts } from '#engine/facts/model.ts';
 
 /** Of a draft, whose first stage is still to open, as much as of an open rollout. */
-export function courseOf(row: Rollout, stages: readonly Stage[], firmware: FirmwareFacts): Course {
+export function courseOf(
+  row: Rollout,
+  stages: readonly Stage[],
+  { firmware, imageIds }: Pick<RolloutFacts, 'firmware' | 'imageIds'>,
+): Course {
   const opened = stages.filter((stage) => stage.opened_at_ms !== null);
   const latest = opened.at(-1) ?? stages[0];
   if (latest === undefined) throw new Error('a rollout without stages');
@@ -25,6 +29,7 @@ export function courseOf(row: Rollout, stages: readonly Stage[], firmware: Firmw
       seed: row.seed,
       votes: { countsBeforeMs: row.counts_before_ms ?? undefined, countsSimulated: row.counts_simulated === 1 },
       firmware,
+      imageIds,
     },
     stages: stages.map((stage) => ({ ...toStage(stage), name: stage.name })),
     openedCount: opened.length,
@@ -42,6 +47,7 @@ export function deviceFactsOf(row: PagedDevice, labels: DeviceFacts['labels']): 
     mac: row.mac,
     product: row.product,
     currentVersion: row.current_version,
+    imageSha256: row.image_sha256 ?? undefined,
     chip: row.chip ?? undefined,
     slotBytes: row.slot_bytes ?? undefined,
     onTrial: row.on_trial === 1,

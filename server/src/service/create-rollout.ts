@@ -8,6 +8,7 @@ import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import { addLabel } from '#server/db/labels.ts';
 import { addRollout, findRollout, type NewStage } from '#server/db/rollouts.ts';
+import { nameStage } from '#server/db/schedules.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
 import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from './firmware.ts';
@@ -32,7 +33,7 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
   const stages: Plan['stages'] =
     request.pilot_label === undefined ? plan.stages : withPilotLabel(plan.stages, request.pilot_label);
   const pilotLabel = stages[0]?.label ?? GENERAL_LABEL;
-  return deps.database.write(async (trx) => {
+  const created = await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const firmware = await getFirmwareRow(trx, request);
     refuseBlocked(firmware);
@@ -66,6 +67,7 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
       stages.map(toColumns),
       'admin',
     );
+    await nameStage(trx, name, stages[0]?.name ?? '');
     await addAudit(trx, {
       atMs: nowMs,
       actor: 'admin',
@@ -73,8 +75,10 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
       subject: name,
       details: { firmware: subjectOf(firmware), plan: plan.name, pilot_label: pilotLabel },
     });
-    return viewOne(deps, trx, name, nowMs);
+    return name;
   });
+  // Behind the transaction: to look at every board would keep all check-ins waiting.
+  return viewOne(deps, deps.database.read, created, nowMs);
 }
 
 function toColumns(stage: Plan['stages'][number], index: number): NewStage {

@@ -1,10 +1,10 @@
 // What every use case needs, built once by `main.ts` and passed as first argument.
 
 import type { Logger } from 'pino';
-import type { Absence } from '#engine/facts/absence.ts';
 import type { Plan } from '#protocol/plan.ts';
 import type { Database } from '#server/db/database.ts';
 import type { DiskStore } from '#server/storage/disk-store.ts';
+import type { Absences } from './absences.ts';
 import type { Catalog } from './catalog.ts';
 import type { LostBoards } from './lost-boards.ts';
 import type { PresenceBuffer } from './presence.ts';
@@ -32,9 +32,8 @@ export interface Deps {
   readonly database: Database;
   readonly catalog: Catalog;
   readonly presence: PresenceBuffer;
+  readonly absences: Absences;
   readonly store: DiskStore;
-  /** Times in which no server was there. */
-  readonly absences: { readonly recent: () => readonly Absence[] };
   readonly waiting: WaitingBoards;
   readonly lost: LostBoards;
   readonly settings: Settings;

@@ -3,6 +3,7 @@
 import type { StoredFirmware } from '#server/db/catalog.ts';
 import type { AttemptRow, CheckInFacts, DeviceRow } from '#server/db/check-in-facts.ts';
 import { causeOfEnd } from '#engine/assignment/assignment.ts';
+import type { EndedAttempt } from '#engine/assignment/retry.ts';
 import { markOf, outcomeOf } from '#engine/outcome/outcome.ts';
 import type { VoterFacts } from '#engine/outcome/vote.ts';
 import type { Watch } from '#engine/outcome/watch.ts';
@@ -36,7 +37,7 @@ export type FactsOfDevice = Omit<Facts, keyof AttemptFacts>;
 export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): FactsOfDevice {
   const facts = {
     device,
-    running: view.findFirmware(device.product, device.currentVersion),
+    running: view.findRunning(device),
     rollout: rolloutFor(view.openRolloutsOf(device.product), device),
     stable: stableFor(view.completedOf(device.product), device),
     steppingStones: view.steppingStonesOf(device.product),
@@ -80,7 +81,17 @@ function toAttempt(
 export function progressOf(
   row: Pick<
     AttemptRow,
-    'state' | 'ran_build' | 'confirm_claimed' | 'left_before' | 'excused' | 'error_code' | 'boot_cause' | 'detail'
+    | 'state'
+    | 'ran_build'
+    | 'confirm_claimed'
+    | 'left_before'
+    | 'said_it_left'
+    | 'seen_back'
+    | 'pardoned'
+    | 'excused'
+    | 'error_code'
+    | 'boot_cause'
+    | 'detail'
   >,
 ): Attempt['progress'] {
   return {
@@ -89,6 +100,9 @@ export function progressOf(
     confirmClaimed: row.confirm_claimed === 1,
     leftBefore: row.left_before === 1,
     excused: row.excused === 1,
+    saidItLeft: row.said_it_left === 1,
+    seenBack: row.seen_back === 1,
+    pardoned: row.pardoned === 1,
     errorCode: row.error_code ?? undefined,
     bootCause: row.boot_cause ?? undefined,
     detail: row.detail ?? undefined,
@@ -163,9 +177,26 @@ export function progressColumns(progress: Attempt['progress'], nowMs: number) {
     state: progress.state,
     ran_build: progress.ranBuild ? 1 : 0,
     confirm_claimed: progress.confirmClaimed ? 1 : 0,
+    said_it_left: progress.saidItLeft ? 1 : 0,
+    seen_back: progress.seenBack ? 1 : 0,
+    pardoned: progress.pardoned ? 1 : 0,
     error_code: progress.errorCode ?? null,
     boot_cause: progress.bootCause ?? null,
     detail: progress.detail ?? null,
     updated_at_ms: nowMs,
   } as const;
+}
+
+/** Of a row, what the weight of the attempt goes by, and when it ended. */
+export function attemptEndOf(
+  row: Pick<AttemptRow, 'id' | 'state' | 'said_it_left' | 'excused' | 'error_code' | 'boot_cause' | 'updated_at_ms'>,
+): EndedAttempt & { readonly updatedAtMs: number } {
+  return {
+    id: row.id,
+    state: row.state,
+    cause: causeOfEnd({ errorCode: row.error_code ?? undefined, bootCause: row.boot_cause ?? undefined }),
+    saidItLeft: row.said_it_left === 1,
+    excused: row.excused === 1,
+    updatedAtMs: row.updated_at_ms,
+  };
 }

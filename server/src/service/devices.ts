@@ -3,12 +3,12 @@
 import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
-import { type AssignmentView, countLoad, forgive, listAssignments, listFailed } from '#server/db/assignments.ts';
-import { addAudit } from '#server/db/audit.ts';
+import { type AssignmentView, countLoad, listAssignments } from '#server/db/assignments.ts';
 import { findCheckInFacts } from '#server/db/check-in-facts.ts';
 import { type Device as DeviceRow, findDevice, listDevices as listDeviceRows } from '#server/db/devices.ts';
 import { listLabelsOf } from '#server/db/labels.ts';
 import type { Reader } from '#server/db/schema.ts';
+import { type Absence, instantBeforeMs } from '#engine/facts/absence.ts';
 import { nextOfferAtMs } from '#engine/decision/back-off.ts';
 import { explain } from '#engine/decision/decide.ts';
 import { type Attempt, attemptFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
@@ -42,7 +42,7 @@ export async function listDevices(deps: Deps, query: DeviceQuery, nowMs: number)
     version: query.version,
     status: query.status,
     macPrefix: query.mac?.toLowerCase(),
-    silentBeforeMs: silentBeforeMs(deps.settings, nowMs),
+    silentBeforeMs: silentBeforeMs(deps.settings, deps.absences.recent(), nowMs),
   };
   const page = await listDeviceRows(read, filter, readPage(query, ORDER, 'mac'));
   return toListed(page, await viewDevices(deps, read, page.rows, nowMs));
@@ -76,6 +76,7 @@ export async function explainDevice(deps: Deps, mac: string, nowMs: number): Pro
     mac,
     product: rows.device.product,
     currentVersion: rows.device.current_version,
+    imageSha256: rows.device.image_sha256 ?? undefined,
     chip: rows.device.chip ?? undefined,
     slotBytes: rows.device.slot_bytes ?? undefined,
     onTrial: rows.device.on_trial === 1,
@@ -96,39 +97,6 @@ export async function explainDevice(deps: Deps, mac: string, nowMs: number): Pro
     version: decision.outcome === 'hold' ? null : decision.firmware.version,
     rules: trace.map(({ rule, matched, saw }) => ({ rule, matched: matched ?? null, facts: saw })),
   };
-}
-
-/** Builds that failed on the device may be offered to it again. Resolves with their versions. */
-export async function clearKnownBad(
-  deps: Deps,
-  mac: string,
-  which: { readonly product?: string | undefined; readonly version?: string | undefined },
-  nowMs: number,
-): Promise<{ cleared: string[] }> {
-  return deps.database.write(async (trx) => {
-    const device = await getRow(trx, mac);
-    const view = await deps.catalog.within(trx);
-    const failed = (await listFailed(trx, device.id)).flatMap((row) => {
-      const firmware = view.findBuild(row.firmware_id, row.image_id)?.firmware;
-      const isMeant =
-        (which.version === undefined || firmware?.version === which.version) &&
-        (which.product === undefined || firmware?.product === which.product);
-      return firmware !== undefined && isMeant ? [{ id: row.id, version: firmware.version }] : [];
-    });
-    await forgive(
-      trx,
-      failed.map(({ id }) => id),
-    );
-    const cleared = [...new Set(failed.map(({ version }) => version))];
-    await addAudit(trx, {
-      atMs: nowMs,
-      actor: 'admin',
-      action: 'device.clear_known_bad',
-      subject: mac,
-      details: { versions: cleared },
-    });
-    return { cleared };
-  });
 }
 
 export function viewAssignment(row: AssignmentView): Assignment {
@@ -159,7 +127,7 @@ export async function viewDevices(
     db,
     rows.map(({ id }) => id),
   );
-  const silentBefore = silentBeforeMs(deps.settings, nowMs);
+  const silentBefore = silentBeforeMs(deps.settings, deps.absences.recent(), nowMs);
   return rows.map((row) => ({
     mac: row.mac,
     product: row.product,
@@ -180,9 +148,12 @@ export async function getRow(db: Reader, mac: string): Promise<DeviceRow> {
   return row;
 }
 
-/** Devices last seen before this instant have missed three polls, however seldom they were told to poll. */
-export function silentBeforeMs(settings: Settings, nowMs: number): number {
-  return nowMs - SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000;
+/**
+ * Devices last seen before this instant have missed three polls, however seldom they were told to poll. Polls that no server
+ * could answer are not missed.
+ */
+export function silentBeforeMs(settings: Settings, absences: readonly Absence[], nowMs: number): number {
+  return instantBeforeMs(absences, SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000, nowMs);
 }
 
 /** The same as a span, in milliseconds. */
@@ -191,11 +162,11 @@ export function defaultLimitMs(settings: Settings): number {
 }
 
 export function isSilentRow(
-  { settings }: Pick<Deps, 'settings'>,
+  { settings, absences }: Pick<Deps, 'settings' | 'absences'>,
   row: { readonly last_seen_at_ms: number },
   nowMs: number,
 ): boolean {
-  return row.last_seen_at_ms < silentBeforeMs(settings, nowMs);
+  return row.last_seen_at_ms < silentBeforeMs(settings, absences.recent(), nowMs);
 }
 
 export function unknownDevice(mac: string): OtterError {

@@ -6,19 +6,23 @@ import { OtterError } from '#protocol/errors.ts';
 import { supersedeOpen } from '#server/db/assignments.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
-import { countRunning } from '#server/db/devices.ts';
+import { countBuilds, listRunVersions } from '#server/db/devices.ts';
 import {
   type Firmware as FirmwareRow,
   type Image as ImageRow,
   listFirmware as listRows,
   listFirmwareByVersion,
   listImages,
+  digestsOf,
   setBlocked,
   saveMustPass,
   setPilotReady as savePilotReady,
 } from '#server/db/firmware.ts';
 import { closeOpenStages, listUnended, saveRollout } from '#server/db/rollouts.ts';
+import { coverStone } from '#server/db/rollout-images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
+import { matchBuild } from '#engine/facts/build.ts';
+import { versionKey } from '#engine/facts/version.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from './deps.ts';
 import { toInstant } from './instant.ts';
@@ -65,12 +69,16 @@ export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boole
   });
 }
 
-/** Makes it a stepping stone, which older devices do not skip, or lifts that. */
+/**
+ * Makes it a stepping stone, which older devices do not skip, or lifts that. Rollouts under way lead over the images that it has
+ * now; marked once more, over those that were added since.
+ */
 export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: boolean, nowMs: number): Promise<Firmware> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await saveMustPass(trx, row.id, mustPass);
+    if (mustPass) await coverStone(trx, row);
     await addAudit(trx, {
       atMs: nowMs,
       actor: 'admin',
@@ -113,7 +121,7 @@ export async function blockFirmware(
     const answer = {
       firmware,
       aborted_rollouts: rollouts.map((rollout) => rollout.name),
-      devices_running: await countRunning(trx, row),
+      devices_running: firmware.devices,
       prior_stable: view.stableOf(row.product)?.firmware.version ?? null,
     };
     await addAudit(trx, {
@@ -202,21 +210,46 @@ async function viewFirmware(db: Reader, view: CatalogView, rows: readonly Firmwa
     ),
     ({ firmware_id }) => firmware_id,
   );
-  return Promise.all(
-    rows.map(async (row) => ({
-      product: row.product,
-      version: row.version,
-      channel: row.channel,
-      release_notes: row.release_notes,
-      security_version: row.security_version,
-      pilot_ready: row.pilot_ready === 1,
-      must_pass: row.must_pass === 1,
-      blocked: row.blocked === 1,
-      blocked_reason: row.blocked_reason,
-      stable: view.stableOf(row.product)?.firmware.id === row.id,
-      created_at: toInstant(row.created_at_ms),
-      images: (images.get(row.id) ?? []).map((image) => viewImage(row, image)),
-      devices: await countRunning(db, row),
-    })),
-  );
+  const running = await countRunning(db, rows, images);
+  return rows.map((row) => ({
+    product: row.product,
+    version: row.version,
+    channel: row.channel,
+    release_notes: row.release_notes,
+    security_version: row.security_version,
+    pilot_ready: row.pilot_ready === 1,
+    must_pass: row.must_pass === 1,
+    blocked: row.blocked === 1,
+    blocked_reason: row.blocked_reason,
+    stable: view.stableOf(row.product)?.firmware.id === row.id,
+    created_at: toInstant(row.created_at_ms),
+    images: (images.get(row.id) ?? []).map((image) => viewImage(row, image)),
+    devices: running.get(row.id) ?? 0,
+  }));
+}
+
+/** How many devices run each of these. */
+async function countRunning(
+  db: Reader,
+  rows: readonly FirmwareRow[],
+  images: ReadonlyMap<number, readonly ImageRow[]>,
+): Promise<ReadonlyMap<number, number>> {
+  const counts = new Map<number, number>();
+  for (const [product, firmware] of Map.groupBy(rows, (row) => row.product)) {
+    const keys = new Set(firmware.map(({ version }) => versionKey(version)));
+    const said = (await listRunVersions(db, product)).filter((version) => keys.has(versionKey(version)));
+    const builds = await countBuilds(db, product, said);
+    for (const { id, version } of firmware) {
+      const build = { version, images: (images.get(id) ?? []).map(digestsOf) };
+      const running = builds.filter(
+        (seen) =>
+          matchBuild(build, { version: seen.version, imageSha256: seen.image_sha256 ?? undefined }) === 'runs_it',
+      );
+      counts.set(
+        id,
+        running.reduce((sum, { devices }) => sum + devices, 0),
+      );
+    }
+  }
+  return counts;
 }

@@ -124,7 +124,7 @@ async function judgedStage(
   const isJudgedForNext = isOpen && row.status === 'running' && gate !== undefined;
   const available = isJudgedForNext ? await countAvailable(deps, db, row, gate, counts, nowMs) : counts.hopeful;
   const isNobodyLeft =
-    isJudgedForNext && !isFirst && available === 0 && !hasBoards(groups) && !(await deps.waiting.isAnyLeft(row, nowMs));
+    isJudgedForNext && !isFirst && available === 0 && !hasBoards(groups) && !(await deps.waiting.isAnyLeft(db, row));
   const tally: Tally = {
     ...NOTHING_ELSE,
     ...counts,

@@ -53,7 +53,8 @@ async function impactOn(trx: Trx, view: CatalogView, row: Rollout, change: Label
   const firmware = view.findFirmware(row.product, row.version);
   if (firmware === undefined) throw new Error('a rollout without firmware');
   const stages = await listStages(trx, [row.id]);
-  const course = courseOf(row, stages, firmware);
+  // Labels decide who belongs to it, whatever images it covers.
+  const course = courseOf(row, stages, { firmware, imageIds: [] });
   const effects = await countEffects(trx, course, { ...change, which: { ...change.which, product: row.product } });
   if (effects.size === 0 && !change.includesDrafts) return undefined;
   const names = stages.filter(({ label }) => label === change.label).map(({ name }) => name);

@@ -13,12 +13,14 @@ import { defaultLimitMs } from './devices.ts';
 
 const RANGE = 5_000;
 const MARKED_AT_ONCE = 100;
-/** Looks again after so many times as long as the last look took: of a small fleet, with every tick. */
+/** At so many devices it looks with every tick; at more, it rests for so many times as long as a look took. */
+const SMALL_FLEET = 2_000;
 const REST_FACTOR = 20;
 
 export class LostBoards {
   readonly #deps: WatchDeps;
   #nextLookMs = 0;
+  #devices = 0;
 
   constructor(deps: WatchDeps) {
     this.#deps = deps;
@@ -29,13 +31,15 @@ export class LostBoards {
     if (startMs < this.#nextLookMs) return;
     const rolloutIds = await listWatchedIds(this.#deps.database.read, nowMs);
     if (rolloutIds.length > 0) await this.#lookAt(rolloutIds, nowMs);
-    this.#nextLookMs = performance.now() + REST_FACTOR * (performance.now() - startMs);
+    const costMs = performance.now() - startMs;
+    this.#nextLookMs = this.#devices <= SMALL_FLEET ? 0 : performance.now() + REST_FACTOR * costMs;
   }
 
   async #lookAt(rolloutIds: readonly number[], nowMs: number): Promise<void> {
     const { database, settings, absences } = this.#deps;
     const ask = { rolloutIds, defaultLimitMs: defaultLimitMs(settings), absences: absences.recent(), nowMs };
     const lastId = await findLastDeviceId(database.read);
+    this.#devices = lastId;
     for (let afterId = 0; afterId < lastId; afterId += RANGE) {
       const lost = await listNewlyLost(database.read, ask, { afterId, untilId: afterId + RANGE });
       for (let start = 0; start < lost.length; start += MARKED_AT_ONCE)

@@ -12,8 +12,9 @@ import {
   listLabelTimes,
   type PagedDevice,
 } from '#server/db/device-pages.ts';
+import type { StoredFirmware } from '#server/db/catalog.ts';
 import { findRollout, listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
-import { causeOfEnd, historyOf } from '#engine/assignment/assignment.ts';
+import { historyOf } from '#engine/assignment/assignment.ts';
 import type { Course } from '#engine/decision/course.ts';
 import type { BuildHistory, DeviceFacts } from '#engine/facts/model.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
@@ -22,6 +23,7 @@ import { RULES } from '#engine/decision/rules.ts';
 import { stableFor } from '#engine/decision/target.ts';
 import type { CatalogView } from './catalog.ts';
 import { courseOf, deviceFactsOf } from './course.ts';
+import { attemptEndOf } from './device-facts.ts';
 import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 import { type Listed, type ListQuery, readPage } from './list.ts';
@@ -35,7 +37,7 @@ const MAX_EXAMPLES = 10;
 export async function previewRollout(deps: Deps, name: string, nowMs: number): Promise<RolloutPreview> {
   const subject = await findSubject(deps, name);
   const { row, course } = subject;
-  const silentBefore = silentBeforeMs(deps.settings, nowMs);
+  const silentBefore = silentBeforeMs(deps.settings, deps.absences.recent(), nowMs);
   const stages = course.stages.map((stage) => ({ ...stage, wearing: 0, silent: 0, taken: newCount() }));
   const leftOut = new Map<string, Count>();
   let total = 0;
@@ -139,9 +141,18 @@ export async function subjectOf(deps: Pick<Deps, 'catalog'>, db: Reader, row: Ro
   const firmware = view.findFirmware(row.product, row.version);
   if (firmware === undefined) throw new Error('a rollout without firmware');
   // A draft is started only when its firmware is ready for the pilot, and its start ends a way back from that firmware.
-  const assumed = row.status === 'draft' ? { ...firmware, pilotReady: true, reverted: false } : firmware;
+  const isDraft = row.status === 'draft';
+  const assumed = isDraft ? { ...firmware, pilotReady: true, reverted: false } : firmware;
   const stages = await listStages(db, [row.id]);
-  return { row, stages, course: courseOf(row, stages, assumed), view };
+  const imageIds = isDraft
+    ? coveredByStart(view, firmware)
+    : view.openRolloutsOf(row.product).find(({ id }) => id === row.id)?.imageIds;
+  return { row, stages, course: courseOf(row, stages, { firmware: assumed, imageIds: imageIds ?? [] }), view };
+}
+
+/** What it would cover if it started now: as `coverImages` of `db/` stores it. */
+function coveredByStart(view: CatalogView, firmware: StoredFirmware): readonly number[] {
+  return [firmware, ...view.steppingStonesOf(firmware.product)].flatMap(({ images }) => images.map(({ id }) => id));
 }
 
 function isTrx(db: Reader): db is Trx {
@@ -169,11 +180,12 @@ export async function* walkDevices(
     yield page.map((device) => {
       const worn = labels.get(device.id) ?? [];
       const known = deviceFactsOf(device, worn);
-      const running = view.findFirmware(device.product, device.current_version);
-      const { firmware } = course.rollout;
+      const running = view.findRunning(known);
       const facts = {
         device: known,
-        running: running?.id === firmware.id ? firmware : running,
+        // Its start ends a way back from its own firmware.
+        running:
+          row.status === 'draft' && running?.id === course.rollout.firmware.id ? course.rollout.firmware : running,
         open: view.openRolloutsOf(device.product),
         stable: stableFor(view.completedOf(device.product), known),
         steppingStones: view.steppingStonesOf(device.product),
@@ -188,13 +200,7 @@ export async function* walkDevices(
 }
 
 function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildHistory {
-  const attempts = failed
-    .filter((attempt) => attempt.firmware_id === firmwareId)
-    .map(({ state, error_code, boot_cause, updated_at_ms }) => ({
-      state,
-      cause: causeOfEnd({ errorCode: error_code ?? undefined, bootCause: boot_cause ?? undefined }),
-      updatedAtMs: updated_at_ms,
-    }));
+  const attempts = failed.filter((attempt) => attempt.firmware_id === firmwareId).map(attemptEndOf);
   // Judged when every rest is over, like everything here.
   return historyOf(attempts, Number.POSITIVE_INFINITY);
 }

@@ -6,7 +6,7 @@ import { OtterError } from '#protocol/errors.ts';
 import { addReport, findLatestAssignmentId, lockAssignment, saveProgress, saveTaken } from '#server/db/assignments.ts';
 import { setDeviceStatus } from '#server/db/devices.ts';
 import { watchProgress } from '#engine/outcome/watch.ts';
-import { afterReport, isOpenState } from '#engine/assignment/assignment.ts';
+import { afterReport, excuse, isOpenState } from '#engine/assignment/assignment.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { DeviceStatus } from '#engine/decision/plan-check-in.ts';
 import type { Deps } from './deps.ts';
@@ -44,8 +44,8 @@ export async function report(deps: Deps, request: Report, nowMs: number): Promis
       detail: request.detail ?? null,
     });
     if (!isNew) return { state: assignment.state, duplicate: true };
-    const progress = afterReport(progressOf(assignment), request);
     const before = progressOf(assignment);
+    const progress = excuse(afterReport(before, request), assignment.updated_at_ms, deps.absences.recent(), nowMs);
     const watch = watchProgress(
       watchOf(assignment),
       { before, after: progress, downloads: assignment.downloads },

@@ -1,5 +1,6 @@
-// Another chance for the devices on which a rollout failed by a fault of network or device: their earlier failures are
-// forgiven, the latest keeps its back-off. What failed by the firmware is left as it is.
+// Another chance for the devices on which a rollout failed by what may pass (network, device, a trial that did not reach the
+// server): their earlier failures are forgiven, the latest keeps its back-off. Where there is proof against the build, it
+// stays known bad, and the answer says on how many devices and why.
 
 import { assertNever, OtterError } from '#protocol/errors.ts';
 import { forgive } from '#server/db/assignments.ts';
@@ -7,9 +8,10 @@ import { addAudit } from '#server/db/audit.ts';
 import { type BuildAttempt, listBuildAttempts, listFailedDevices } from '#server/db/retryable.ts';
 import { findRollout, type Rollout } from '#server/db/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { causeOfEnd } from '#engine/assignment/assignment.ts';
-import { type EndedAttempt, forgivableOf } from '#engine/assignment/retry.ts';
+import { historyOf } from '#engine/assignment/assignment.ts';
+import { causeOfKnownBad, forgivableOf } from '#engine/assignment/retry.ts';
 import type { Deps } from './deps.ts';
+import { attemptEndOf } from './device-facts.ts';
 
 const PAGE = 250;
 const MAX_EXAMPLES = 10;
@@ -18,6 +20,12 @@ export interface Retried {
   /** Devices of which failures were forgiven. */
   devices: number;
   examples: string[];
+  /** Devices on which a build of the rollout stays known bad, and why. */
+  known_bad: {
+    devices: number;
+    examples: string[];
+    causes: { cause: string | null; devices: number }[];
+  };
 }
 
 /** Throws `rollout_unknown`, and `invalid_transition` for a draft or an aborted rollout, which offers nothing. */
@@ -32,20 +40,25 @@ export async function retryRollout(
     if (rollout === undefined)
       throw new OtterError('rollout_unknown', `there is no rollout ${name}`, 'look at the list of rollouts');
     refuseWithoutOffers(rollout);
-    const retried = await forgiveAll(trx, rollout);
+    const retried = await forgiveAll(trx, rollout, nowMs);
     await addAudit(trx, {
       atMs: nowMs,
       actor: 'admin',
       action: 'rollout.retry',
       subject: name,
-      details: { devices: retried.devices, ...(reason === undefined ? {} : { reason }) },
+      details: {
+        devices: retried.devices,
+        stay_known_bad: retried.known_bad.devices,
+        ...(reason === undefined ? {} : { reason }),
+      },
     });
     return retried;
   });
 }
 
-async function forgiveAll(trx: Trx, rollout: Rollout): Promise<Retried> {
-  const retried: Retried = { devices: 0, examples: [] };
+async function forgiveAll(trx: Trx, rollout: Rollout, nowMs: number): Promise<Retried> {
+  const retried: string[] = [];
+  const stay = new Map<string, string | undefined>();
   for (let afterId = 0; ;) {
     const devices = await listFailedDevices(trx, rollout.id, { afterId, limit: PAGE });
     const attempts = await listBuildAttempts(
@@ -55,22 +68,48 @@ async function forgiveAll(trx: Trx, rollout: Rollout): Promise<Retried> {
     );
     const forgiven: number[] = [];
     for (const { id, mac } of devices) {
-      const ofBuilds = Map.groupBy(attempts.get(id) ?? [], ({ firmware_id }) => firmware_id);
-      const ids = [...ofBuilds.values()].flatMap((ofBuild) => forgivableOf(ofBuild.map(toEnded)));
-      if (ids.length === 0) continue;
-      forgiven.push(...ids.map((attempt) => attempt.id));
-      retried.devices += 1;
-      if (retried.examples.length < MAX_EXAMPLES) retried.examples.push(mac);
+      const ofBuilds = [...Map.groupBy(attempts.get(id) ?? [], ({ firmware_id }) => firmware_id).values()];
+      const judged = ofBuilds.map((ofBuild) => judgeBuild(ofBuild, nowMs));
+      const ids = judged.flatMap((build) => build.forgiven);
+      const bad = judged.find((build) => build.isKnownBad);
+      forgiven.push(...ids);
+      if (ids.length > 0) retried.push(mac);
+      if (bad !== undefined) stay.set(mac, bad.cause);
     }
     await forgive(trx, forgiven);
     const last = devices.at(-1);
-    if (last === undefined || devices.length < PAGE) return retried;
+    if (last === undefined || devices.length < PAGE)
+      return { devices: retried.length, examples: retried.slice(0, MAX_EXAMPLES), known_bad: viewKnownBad(stay) };
     afterId = last.id;
   }
 }
 
-function toEnded({ id, state, error_code, boot_cause }: BuildAttempt): EndedAttempt {
-  return { id, state, cause: causeOfEnd({ errorCode: error_code ?? undefined, bootCause: boot_cause ?? undefined }) };
+interface JudgedBuild {
+  /** The attempts to forgive. */
+  readonly forgiven: readonly number[];
+  /** With the others. */
+  readonly isKnownBad: boolean;
+  readonly cause: string | undefined;
+}
+
+function judgeBuild(ofBuild: readonly BuildAttempt[], nowMs: number): JudgedBuild {
+  const attempts = ofBuild.map(attemptEndOf);
+  const forgiven = new Set(forgivableOf(attempts).map(({ id }) => id));
+  const left = attempts.filter(({ id }) => !forgiven.has(id));
+  return {
+    forgiven: [...forgiven],
+    // One that runs it by now is past it.
+    isKnownBad: left.at(-1)?.state !== 'confirmed' && historyOf(left, nowMs).knownBad,
+    cause: causeOfKnownBad(left),
+  };
+}
+
+/** `devices`: the cause on each. */
+function viewKnownBad(devices: ReadonlyMap<string, string | undefined>): Retried['known_bad'] {
+  const causes = [...Map.groupBy(devices.values(), (cause) => cause ?? null)]
+    .map(([cause, ofCause]) => ({ cause, devices: ofCause.length }))
+    .toSorted((left, right) => right.devices - left.devices || ((left.cause ?? '') < (right.cause ?? '') ? -1 : 1));
+  return { devices: devices.size, examples: [...devices.keys()].slice(0, MAX_EXAMPLES), causes };
 }
 
 function refuseWithoutOffers({ name, status }: Rollout): void {

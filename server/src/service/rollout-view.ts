@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Value } from 'typebox/value';
 import type { Rollout } from '#protocol/admin-api.ts';
 import { PlanWindow } from '#protocol/plan.ts';
+import { GENERAL_LABEL } from '#protocol/words.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import { columnsOf } from '#engine/stage/counts.ts';
 import { countBoards, type StageGroup } from '#server/db/board-counts.ts';
@@ -47,7 +48,8 @@ async function viewRollout(
   const isLive = isOpen(row.status) || row.status === 'regressed' || isWatched(row, nowMs);
   const judged = isLive ? await judge(deps, db, row, nowMs) : undefined;
   const groups = judged?.stages.flatMap((stage) => stage.groups) ?? (await countBoards(db, row.id));
-  const waiting = isLive || row.status === 'draft' ? await deps.waiting.count(row, nowMs) : NOBODY_WAITS;
+  const waiting = isLive || row.status === 'draft' ? await deps.waiting.count(row) : NOBODY_WAITS;
+  const views = stages.map((stage) => viewStage(stage, { judged, groups, waiting }));
   return {
     name: row.name,
     product: row.product,
@@ -74,7 +76,8 @@ async function viewRollout(
       devices,
       examples: [...examples],
     })),
-    stages: stages.map((stage) => viewStage(stage, { judged, groups, waiting })),
+    stages: views,
+    warnings: warnOfEmptyStage(row, views),
   };
 }
 
@@ -108,7 +111,7 @@ function viewStage(stage: Stage, { judged, groups, waiting }: Found): Rollout['s
   };
 }
 
-const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [] };
+const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [], devices: 0 };
 
 /** Complete, and its boards are still looked at. */
 export function isWatched({ status, watch_until_ms }: RolloutRow, nowMs: number): boolean {
@@ -117,6 +120,23 @@ export function isWatched({ status, watch_until_ms }: RolloutRow, nowMs: number)
 
 export function windowOf({ window }: Stage): PlanWindow | undefined {
   return window === null ? undefined : Value.Parse(PlanWindow, JSON.parse(window));
+}
+
+/** While nobody is in the first stage it shows nothing, and the next one may be everybody. */
+function warnOfEmptyStage({ status, stage, product }: RolloutRow, stages: Rollout['stages']): string[] {
+  const [first] = stages;
+  const isAhead = status === 'draft' || (isOpen(status) && stage === first?.stage);
+  if (first === undefined || !isAhead || first.outcomes.targeted + first.outcomes.uncounted > 0) return [];
+  const { label, percentage } = first;
+  if (label === GENERAL_LABEL || percentage < 100)
+    return [
+      `nobody is in stage ${first.stage}: ${percentage < 100 ? `${percentage} % of ` : ''}${label} takes no device of product ${product} yet`,
+    ];
+  return [
+    status === 'draft'
+      ? `nobody is in stage ${first.stage}: no device of product ${product} has label ${label}; label one before the start: otter device label MAC ${label}`
+      : `nobody is in stage ${first.stage}: no device of product ${product} had label ${label} when it opened, and one that gets it now counts from the next stage on; abort the rollout, label a device (otter device label MAC ${label}), and create it again`,
+  ];
 }
 
 /** The version that devices on the build of this rollout go home to. */

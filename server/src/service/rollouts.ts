@@ -8,7 +8,6 @@ import { raiseRevision } from '#server/db/catalog.ts';
 import { addLabel } from '#server/db/labels.ts';
 import {
   closeOpenStages,
-  findCompleted,
   findRollout,
   forgetReverts,
   listRollouts as listRows,
@@ -22,6 +21,8 @@ import {
 import { findVoters } from '#server/db/devices.ts';
 import { countsBeforeMs } from '#engine/outcome/vote.ts';
 import { DEFAULT_WATCH_S } from '#protocol/limits.ts';
+import { endPromotions } from '#server/db/schedules.ts';
+import { coverImages, findCompletedFor } from '#server/db/rollout-images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { advance, type RolloutCommand, type RolloutState } from '#engine/stage/advance.ts';
 import type { Deps } from './deps.ts';
@@ -44,6 +45,8 @@ export interface Command {
   readonly from?: string | undefined;
   /** Aborts or halts with the way back: devices that run the build are offered the prior stable one. */
   readonly revert?: boolean | undefined;
+  /** What the audit keeps besides. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export async function listRollouts(
@@ -102,12 +105,16 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
       { command: 'abort', actor: request.actor, reason: `superseded by ${name}` },
       nowMs,
     );
-  if (request.command === 'start') await forgetReverts(trx, row.firmware_id);
+  if (request.command === 'start') {
+    await forgetReverts(trx, row.firmware_id);
+    await coverImages(trx, row);
+  }
   if (request.pilotLabel !== undefined) {
     await addLabel(trx, { name: request.pilotLabel, description: 'stage of a rollout', nowMs });
     await setPilotLabel(trx, row, request.pilotLabel);
   }
   await saveMove(trx, row, request, moved.next, nowMs);
+  await endSchedules(trx, row, moved.next, nowMs);
   await addAudit(trx, {
     atMs: nowMs,
     actor: request.actor,
@@ -119,6 +126,7 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
       ...(request.reason === undefined ? {} : { reason: request.reason }),
       ...(overlaps.length === 0 ? {} : { supersedes: overlaps.map(({ rollout }) => rollout.name) }),
       ...(request.revert === true ? { revert: true } : {}),
+      ...request.details,
     },
   });
 }
@@ -147,6 +155,16 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     ...(request.revert === true ? { reverted_at_ms: nowMs } : {}),
   };
   await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
+}
+
+/** A schedule that promotes means one stage, and is over with it. */
+async function endSchedules(trx: Trx, row: RolloutRow, next: RolloutState, nowMs: number): Promise<void> {
+  const { name: rollout, stage } = row;
+  const isPromoted = next.status === 'complete' ? row.status === 'running' : next.stage !== (stage ?? undefined);
+  if (stage !== null && isPromoted)
+    await endPromotions(trx, { rollout, stage }, `done: stage ${stage} is promoted`, nowMs);
+  if (next.status !== 'complete' && next.status !== 'aborted') return;
+  await endPromotions(trx, { rollout, stage: undefined }, `done: rollout ${rollout} is ${next.status}`, nowMs);
 }
 
 /** A halt is remembered until somebody resumes. */
@@ -222,11 +240,11 @@ async function checkStart(
 /** A gate that takes a build back leaves it where it is stable by another rollout: then it is what boards go back to. */
 async function mayRevert(trx: Trx, row: RolloutRow, { command, revert }: Command): Promise<boolean> {
   if (revert !== true) return false;
-  return command !== 'halt' || (await findCompleted(trx, row.firmware_id)) === undefined;
+  return command !== 'halt' || (await findCompletedFor(trx, row)) === undefined;
 }
 
 async function refuseRevert(trx: Trx, row: RolloutRow): Promise<void> {
-  const completed = await findCompleted(trx, row.firmware_id);
+  const completed = await findCompletedFor(trx, row);
   if (completed !== undefined)
     throw new OtterError(
       'invalid_transition',
@@ -256,7 +274,8 @@ function nextCommands(row: RolloutRow): string {
   }
 }
 
-async function getRow(db: Reader, name: string): Promise<RolloutRow> {
+/** Throws `rollout_unknown`. */
+export async function getRow(db: Reader, name: string): Promise<RolloutRow> {
   const row = await findRollout(db, name);
   if (row === undefined)
     throw new OtterError('rollout_unknown', `there is no rollout ${name}`, 'look at the list of rollouts');

@@ -15,9 +15,10 @@ import {
   listImages,
   listVersions,
 } from '#server/db/firmware.ts';
+import { findReleases, isStoneCovered } from '#server/db/rollout-images.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { type EspImage, parseEspImage } from '#server/firmware/esp-image.ts';
-import { nameBuild, type UploadClaims } from '#server/firmware/build-name.ts';
+import { nameBuild, projectOf, type UploadClaims } from '#server/firmware/build-name.ts';
 import { compareVersions } from '#engine/facts/version.ts';
 import type { ReceivedImage } from '#server/storage/receive-image.ts';
 import type { Deps } from './deps.ts';
@@ -30,12 +31,14 @@ export interface Upload extends UploadClaims {
   readonly pilotReady: boolean;
   readonly sha256: string | undefined;
   readonly chip: string | undefined;
+  /** Take it although its siblings say that they are another program. */
+  readonly forceProject: boolean;
   readonly source: AsyncIterable<Uint8Array>;
 }
 
 /**
  * Stores one image. Durable when it resolves. Throws what `parseEspImage` and `nameBuild` throw, and `sha_mismatch`,
- * `chip_mismatch`, `version_exists`, `security_version_lower`, `firmware_blocked`, `storage_full`, `image_too_large`.
+ * `chip_mismatch`, `project_mismatch`, `version_exists`, `security_version_lower`, `firmware_blocked`, `storage_full`, `image_too_large`.
  */
 export async function uploadFirmware(deps: Deps, upload: Upload, nowMs: number): Promise<UploadAnswer> {
   const received = await deps.store.receive(upload.source, { maxBytes: deps.settings.maxImageBytes });
@@ -77,13 +80,15 @@ async function record(deps: Deps, trx: Trx, candidate: Candidate): Promise<Uploa
   await raiseRevision(trx);
   const { product, version, image, received, nowMs } = candidate;
   const known = (await listFirmwareByVersion(trx, version, product))[0];
-  const same =
-    known === undefined ? undefined : (await listImages(trx, [known.id])).find(({ chip }) => chip === image.chip);
+  const siblings = known === undefined ? [] : await listImages(trx, [known.id]);
+  const same = siblings.find(({ chip }) => chip === image.chip);
   if (known !== undefined && same !== undefined) {
     if (same.sha256 !== received.sha256) throw versionExists(known, same, received.sha256);
     return answer(deps, trx, { firmware: known, image: same, alreadyThere: true, warnings: candidate.warnings });
   }
   if (known !== undefined) refuseBlocked(known);
+  const otherProject = known === undefined ? undefined : findOtherProject(image, known, siblings);
+  if (otherProject !== undefined && !candidate.upload.forceProject) throw projectMismatch(otherProject);
   await refuseSamePrecedence(trx, product, version);
   await refuseLowerSecurity(trx, candidate);
   const firmware = known ?? (await addRow(trx, candidate));
@@ -110,7 +115,8 @@ async function record(deps: Deps, trx: Trx, candidate: Candidate): Promise<Uploa
     subject: subjectOf(firmware),
     details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },
   });
-  return answer(deps, trx, { firmware, image: row, alreadyThere: false, warnings: candidate.warnings });
+  const warnings = [...candidate.warnings, ...(otherProject === undefined ? [] : [`it was forced: ${otherProject}`])];
+  return answer(deps, trx, { firmware, image: row, alreadyThere: false, warnings });
 }
 
 async function addRow(trx: Trx, { upload, product, version, image, nowMs }: Candidate): Promise<FirmwareRow> {
@@ -136,9 +142,42 @@ function imageColumns(firmware: FirmwareRow, { received, image, product, version
     size_bytes: received.sizeBytes,
     sha256: received.sha256,
     elf_sha256: image.descriptor?.elfSha256 ?? null,
+    appended_sha256: image.appendedSha256,
+    project: projectOf(image) ?? null,
     block_sha256: JSON.stringify(received.chunkSha256),
     created_at_ms: nowMs,
   };
+}
+
+/** One version is one program: an image of another project, or of another product, would go out under its name. */
+function findOtherProject(image: EspImage, firmware: FirmwareRow, siblings: readonly ImageRow[]): string | undefined {
+  const project = projectOf(image);
+  const other = siblings.find(
+    (sibling) => sibling.project !== null && project !== undefined && sibling.project !== project,
+  );
+  return other === undefined
+    ? undefined
+    : `the image for ${image.chip} is of project ${project ?? ''}, that of ${subjectOf(firmware)} for ${other.chip} of project ${other.project ?? ''}`;
+}
+
+function projectMismatch(fault: string): OtterError {
+  return new OtterError('project_mismatch', fault, 'check which build this is; --force-project if you are sure');
+}
+
+/** Who is not offered the image that was added, and what changes that. */
+async function releaseWarnings(trx: Trx, firmware: FirmwareRow, image: ImageRow): Promise<readonly string[]> {
+  const { rollouts, isCovered } = await findReleases(trx, image);
+  const name = `${firmware.version}${firmware.product === DEFAULT_PRODUCT ? '' : ` --product ${firmware.product}`}`;
+  const what = `the image for ${image.chip}`;
+  if (rollouts.length > 0 && !isCovered)
+    return [
+      `${what} is offered to nobody yet: ${rollouts.join(', ')} started before it was there; roll it out: npx otter rollout create --firmware ${name}`,
+    ];
+  if (firmware.must_pass === 1 && !(await isStoneCovered(trx, image)))
+    return [
+      `${what} is not yet offered to devices on their way to a newer version: npx otter firmware must-pass ${name}`,
+    ];
+  return [];
 }
 
 /** Two versions that differ in build metadata alone have no order: a device could not tell which is newer. */
@@ -187,6 +226,6 @@ async function answer(
     firmware: await viewFresh(deps, trx, stored.firmware),
     image: viewImage(stored.firmware, stored.image),
     already_there: stored.alreadyThere,
-    warnings: [...stored.warnings],
+    warnings: [...stored.warnings, ...(await releaseWarnings(trx, stored.firmware, stored.image))],
   };
 }

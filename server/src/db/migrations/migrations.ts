@@ -12,7 +12,16 @@ import {
   createEvents,
   createWebhooks,
 } from './engine-steps.ts';
-import { addObservations, addOutcomes, addWatch, createAbsences } from './watch-steps.ts';
+import {
+  addAppendedDigests,
+  addImageReleases,
+  addObservations,
+  addOutcomes,
+  addReturns,
+  addScheduleStages,
+  addWatch,
+  createAbsences,
+} from './watch-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -35,4 +44,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'outcomes', up: addOutcomes },
   { name: 'watch', up: addWatch },
   { name: 'absences', up: createAbsences },
+  { name: 'returns', up: addReturns },
+  { name: 'stages of schedules', up: addScheduleStages },
+  { name: 'appended digests', up: addAppendedDigests },
+  { name: 'image releases', up: addImageReleases },
 ];

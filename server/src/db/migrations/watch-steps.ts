@@ -123,3 +123,42 @@ export async function createAbsences(db: Trx, dialect: Dialect): Promise<void> {
     .addColumn('cause', 'text', required)
     .execute();
 }
+
+/** How a device came back from a build. Of those that came back before it is not known; then it was proof against the build. */
+export async function addReturns(db: Trx): Promise<void> {
+  await db.schema.alterTable('assignments').addColumn('said_it_left', 'integer', withDefault(0)).execute();
+  await db.schema.alterTable('assignments').addColumn('seen_back', 'integer', withDefault(0)).execute();
+  await sql`update assignments set said_it_left = 1, seen_back = 1 where state = 'rolled_back'`.execute(db);
+}
+
+/**
+ * Schedules for one time, and the stage that a promotion means. Those that are there mean the stage that is open now (of a
+ * draft the first one), as whoever made them saw it; one for a rollout that is still to come gets its stage with the rollout.
+ */
+export async function addScheduleStages(db: Trx): Promise<void> {
+  await db.schema.alterTable('schedules').addColumn('at', 'text').execute();
+  await db.schema.alterTable('schedules').addColumn('from_stage', 'text').execute();
+  await db.schema.alterTable('schedules').addColumn('pending_since_ms', 'bigint').execute();
+  await db.schema.alterTable('schedules').addColumn('done_at_ms', 'bigint').execute();
+  await sql`update schedules set from_stage = (
+      select coalesce(rollouts.stage, first.name) from rollouts
+      join stages as first on first.rollout_id = rollouts.id and first.position =
+        (select min(position) from stages where stages.rollout_id = rollouts.id)
+      where rollouts.name = schedules.rollout)
+    where action = 'promote'`.execute(db);
+}
+
+/** What `esp_partition_get_sha256` says on a board. Of images that are there the server reads it from their files. */
+export async function addAppendedDigests(db: Trx): Promise<void> {
+  await db.schema.alterTable('images').addColumn('appended_sha256', 'text').execute();
+}
+
+/** Which program an image says that it is; and rollouts that have started cover the stepping stones that are there. */
+export async function addImageReleases(db: Trx): Promise<void> {
+  await db.schema.alterTable('images').addColumn('project', 'text').execute();
+  await sql`insert into rollout_images (rollout_id, image_id)
+    select rollouts.id, images.id from rollouts
+    join firmware on firmware.product = rollouts.product and firmware.must_pass = 1
+    join images on images.firmware_id = firmware.id
+    where rollouts.status <> 'draft' and firmware.id <> rollouts.firmware_id`.execute(db);
+}
