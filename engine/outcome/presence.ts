@@ -2,6 +2,7 @@
 // how long it is silent. Pure; instants are UTC milliseconds.
 
 import { bootCauseOf, contradicts, type Restart, restartBetween } from './restart.ts';
+import { isOverdue } from '../stage/silence.ts';
 import { addGap, expectedIntervalS, silenceLimitS } from './rhythm.ts';
 
 export interface Presence {
@@ -12,6 +13,8 @@ export interface Presence {
   readonly gaps: readonly number[];
   /** Undefined: it was not seen since limits are kept, and the last check says nothing of causes. */
   readonly limitS: number | undefined;
+  /** When it was heard of again last, after a check had not come. */
+  readonly backAtMs: number | undefined;
 }
 
 export interface CheckInShows {
@@ -20,6 +23,7 @@ export interface CheckInShows {
   readonly contradicts: boolean;
   readonly bootCause: string | undefined;
   readonly gaps: readonly number[];
+  readonly backAtMs: number | undefined;
 }
 
 /** `absentMs` of the time since the check before, no server answered. */
@@ -37,12 +41,17 @@ export function observe(
     contradicts: contradicts(known, now),
     bootCause,
     gaps: before === undefined ? [] : addGap(before.gaps, (nowMs - before.seenAtMs) / 1000, absentMs),
+    backAtMs: before !== undefined && wasOverdue(before, absentMs, nowMs) ? nowMs : before?.backAtMs,
   };
+}
+
+function wasOverdue({ seenAtMs, limitS }: Presence, absentMs: number, nowMs: number): boolean {
+  return limitS !== undefined && isOverdue({ seenAtMs, limitMs: limitS * 1000, absentMs }, nowMs);
 }
 
 /** What is kept once the check is answered. */
 export function presenceAfter(
-  { bootCause, gaps }: Pick<CheckInShows, 'bootCause' | 'gaps'>,
+  { bootCause, gaps, backAtMs }: Pick<CheckInShows, 'bootCause' | 'gaps' | 'backAtMs'>,
   checkIn: { readonly uptimeS: number | undefined; readonly nextCheckS: number | undefined },
   told: { readonly intervalS: number; readonly isOffer: boolean },
   defaultIntervalS: number,
@@ -55,6 +64,7 @@ export function presenceAfter(
     uptimeS,
     bootCause,
     gaps,
+    backAtMs,
     limitS: silenceLimitS({ intervalS, gaps, nextCheckS }, defaultIntervalS),
   };
 }

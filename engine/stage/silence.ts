@@ -4,9 +4,9 @@ import { OUTAGE_PATIENCE_MS, SILENT_POLLS } from '#protocol/limits.ts';
 
 /** What became of boards that were there when the lost ones were heard of last. */
 export interface Heard {
-  /** Checked in since then. */
+  /** Checked in since then, and missed no check. */
   readonly alive: number;
-  /** Did not, though they were to. */
+  /** Did not check in though they were to, or did not for a while. */
   readonly overdue: number;
   /** Are not to check in yet. */
   readonly notDue: number;
@@ -73,19 +73,30 @@ export interface LastHeard {
   readonly limitMs: number;
   /** Of the time since then, in which no server was there. */
   readonly absentMs: number;
+  /** When it was heard of again last, after a check had not come; undefined: all came. */
+  readonly backAtMs: number | undefined;
 }
 
 /** Silent for longer than it may be. */
-export function isSilent({ seenAtMs, limitMs, absentMs }: LastHeard, nowMs: number): boolean {
+export function isSilent({ seenAtMs, limitMs, absentMs }: Omit<LastHeard, 'backAtMs'>, nowMs: number): boolean {
   return seenAtMs + limitMs + absentMs < nowMs;
 }
 
-/** What a board says of an outage since the last of the lost ones was heard of; undefined: it was silent before that. */
+/** The check that was to come has not come. */
+export function isOverdue({ seenAtMs, limitMs, absentMs }: Omit<LastHeard, 'backAtMs'>, nowMs: number): boolean {
+  return seenAtMs + (limitMs / SILENT_POLLS) * LATE_FACTOR + LATE_GRACE_MS + absentMs < nowMs;
+}
+
+/**
+ * What a board says of an outage since the last of the lost ones was heard of; undefined: it was silent before that. One that is
+ * overdue is silent as they are, also where it was heard of a little later than they; and one that was overdue in that time and
+ * is back was: after an outage some come back before the others.
+ */
 export function hearingOf(board: LastHeard, lastHeardAtMs: number, nowMs: number): keyof Heard | undefined {
-  if (board.seenAtMs >= lastHeardAtMs) return 'alive';
+  if (board.backAtMs !== undefined && board.backAtMs > lastHeardAtMs) return 'overdue';
   if (isSilent(board, lastHeardAtMs)) return undefined;
-  const intervalMs = board.limitMs / SILENT_POLLS;
-  return board.seenAtMs + intervalMs * LATE_FACTOR + LATE_GRACE_MS + board.absentMs < nowMs ? 'overdue' : 'notDue';
+  if (isOverdue(board, nowMs)) return 'overdue';
+  return board.seenAtMs >= lastHeardAtMs ? 'alive' : 'notDue';
 }
 
 /** A board of the product, as a witness of an outage. */

@@ -4,10 +4,12 @@
 import type { Sighting } from '#engine/assignment/assignment.ts';
 import type { Reason } from '#engine/decision/rules.ts';
 import type { Presence } from '#engine/outcome/presence.ts';
+import { isOverdue } from '#engine/stage/silence.ts';
 import { MAX_CHECK_GAPS, MIN_POLL_INTERVAL_S, POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
 import { TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
 import type { Random } from '#simulator/random.ts';
 import { type BuildFaults, drawFate, type Fate, type Surroundings } from './build-faults.ts';
+import type { Asleep } from './presences.ts';
 import type { CheckInAnswer, RolloutServer } from './rollout-server.ts';
 
 export interface BoardChances {
@@ -140,7 +142,7 @@ export class Boards {
     const gapS = sleepS ?? this.#options.pollIntervalS;
     const gaps = Array.from({ length: MAX_CHECK_GAPS }, () => gapS);
     const limitS = SILENT_POLLS * Math.max(POLL_REST * this.#options.pollIntervalS, gapS);
-    return { seenAtMs, uptimeS: undefined, bootCause: bootReason, gaps, limitS };
+    return { seenAtMs, uptimeS: undefined, bootCause: bootReason, gaps, limitS, backAtMs: undefined };
   }
 
   /** When each board asks first after the start, spread over its interval; undefined for one that is silent already. */
@@ -150,10 +152,12 @@ export class Boards {
     return this.#due(board, board.seenAtMs + this.#gapS(board) * 1000);
   }
 
-  /** The last check of a board that sleeps; undefined: it does not sleep. */
-  asleepSeenAtMs(device: number, nowMs: number): number | undefined {
+  /** What a board that sleeps would have been heard of; undefined: it does not sleep. */
+  asleep(device: number, nowMs: number): Asleep | undefined {
     const board = this.#get(device);
-    return board.doing === 'asleep' ? this.#lastPollMs(board, nowMs) : undefined;
+    if (board.doing !== 'asleep') return undefined;
+    const seenAtMs = this.#lastPollMs(board, nowMs);
+    return { seenAtMs, backAtMs: this.#backAtMs(board, seenAtMs), gapS: this.#gapS(board) };
   }
 
   /** The first poll after `nowMs` of every board that sleeps; they are awake then. */
@@ -168,9 +172,8 @@ export class Boards {
   wake(device: number, server: RolloutServer, nowMs: number): number | undefined {
     const board = this.#get(device);
     if (board.doing !== 'asleep') return undefined;
-    const lastMs = this.#lastPollMs(board, nowMs);
-    server.wake(device, lastMs, this.#gapS(board));
-    board.seenAtMs = lastMs;
+    server.wake(device, nowMs);
+    board.seenAtMs = this.#lastPollMs(board, nowMs);
     board.doing = 'poll';
     return this.#due(board, this.#nextPollMs(board, nowMs));
   }
@@ -180,7 +183,7 @@ export class Boards {
     const board = this.#get(device);
     if (board.dueAtMs !== nowMs) return undefined;
     if (nowMs >= diesAtMs(board)) {
-      if (board.doing === 'asleep') server.wake(device, this.#lastPollMs(board, nowMs), this.#gapS(board));
+      if (board.doing === 'asleep') server.wake(device, nowMs);
       else if (board.doing !== 'poll') this.#busy -= 1;
       board.doing = 'gone';
       return undefined;
@@ -393,6 +396,19 @@ export class Boards {
     const lastMs = pollBefore(untilMs);
     if (this.#isOnline(board, lastMs)) return lastMs;
     return pollBefore((this.#outage?.fromMs ?? lastMs) - 1);
+  }
+
+  /** After an outage in which it slept, where a check did not come. */
+  #backAtMs(board: Board, lastMs: number): number | undefined {
+    const { seenAtMs, isOnSite } = board;
+    if (this.#outage === undefined || !isOnSite) return undefined;
+    const { fromMs, toMs } = this.#outage;
+    if (seenAtMs >= fromMs || lastMs < toMs) return undefined;
+    const gapMs = this.#gapS(board) * 1000;
+    const beforeMs = this.#lastPollMs(board, fromMs);
+    const backMs = seenAtMs + Math.ceil((toMs - seenAtMs) / gapMs) * gapMs;
+    const heard = { seenAtMs: beforeMs, limitMs: SILENT_POLLS * gapMs, absentMs: 0 };
+    return isOverdue(heard, backMs) ? backMs : undefined;
   }
 
   #nextPollMs(board: Board, nowMs: number): number | undefined {

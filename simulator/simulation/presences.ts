@@ -11,20 +11,31 @@ export interface CheckInSays {
   readonly nextCheckS?: number | undefined;
 }
 
+/** The last check of a board that sleeps, and when it was back after one that did not come. */
+export interface Asleep {
+  readonly seenAtMs: number;
+  readonly backAtMs: number | undefined;
+  /** Between its checks. */
+  readonly gapS: number;
+}
+
+/** Undefined: the board does not sleep. */
+export type AskAsleep = (device: number, nowMs: number) => Asleep | undefined;
+
 export class Presences {
   readonly #pollIntervalS: number;
   readonly #presences: (Presence | undefined)[];
-  readonly #asleepSeenAtMs: (device: number, nowMs: number) => number | undefined;
+  readonly #asleep: AskAsleep;
 
-  /** `asleepSeenAtMs`: the last check of a board that sleeps; undefined: it does not sleep. */
+
   constructor(
     pollIntervalS: number,
     before: readonly (Presence | undefined)[],
-    asleepSeenAtMs: (device: number, nowMs: number) => number | undefined,
+    asleep: AskAsleep,
   ) {
     this.#pollIntervalS = pollIntervalS;
     this.#presences = [...before];
-    this.#asleepSeenAtMs = asleepSeenAtMs;
+    this.#asleep = asleep;
   }
 
   observe(device: number, says: CheckInSays, nowMs: number): CheckInShows {
@@ -42,16 +53,18 @@ export class Presences {
     this.#presences[device] = presenceAfter(shows, { uptimeS, nextCheckS }, told, this.#defaultIntervalS, nowMs);
   }
 
-  /** The board slept until this check, which it made as all those before, `gapS` apart. */
-  wake(device: number, seenAtMs: number, gapS: number): void {
+  /** The board slept until now. */
+  wake(device: number, nowMs: number): void {
     const before = this.#presences[device];
-    if (before === undefined || !(seenAtMs > before.seenAtMs)) return;
+    const asleep = this.#asleep(device, nowMs);
+    if (before === undefined || asleep === undefined || !(asleep.seenAtMs > before.seenAtMs)) return;
+    const { seenAtMs, backAtMs, gapS } = asleep;
     const uptimeS = before.uptimeS === undefined ? undefined : before.uptimeS + (seenAtMs - before.seenAtMs) / 1000;
-    const gaps = Array.from({ length: MAX_CHECK_GAPS }, () => Math.round(gapS));
     this.#presences[device] = {
       ...before,
       seenAtMs,
-      gaps,
+      gaps: Array.from({ length: MAX_CHECK_GAPS }, () => Math.round(gapS)),
+      backAtMs: backAtMs ?? before.backAtMs,
       ...(before.bootCause === 'deep_sleep' ? {} : { uptimeS }),
     };
   }
@@ -61,7 +74,8 @@ export class Presences {
     const presence = this.#presences[device];
     if (presence === undefined) return undefined;
     const limitMs = (presence.limitS ?? SILENT_POLLS * this.#defaultIntervalS) * 1000;
-    return { seenAtMs: this.#asleepSeenAtMs(device, nowMs) ?? presence.seenAtMs, limitMs, absentMs: 0 };
+    const { seenAtMs, backAtMs } = this.#asleep(device, nowMs) ?? presence;
+    return { seenAtMs, limitMs, absentMs: 0, backAtMs: backAtMs ?? presence.backAtMs };
   }
 
   bootCauseOf(device: number): string | undefined {

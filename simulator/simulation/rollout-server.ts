@@ -31,7 +31,7 @@ import { judgeRollout, type Judgement, mayFail, type OpenedStageFacts, WATCH_LIM
 import { failureTallyOf, missingOf, NO_ANSWERS, questionsOf, tallyOf } from '#engine/stage/questions.ts';
 import { isSilent } from '#engine/stage/silence.ts';
 import { Assignments } from './assignments.ts';
-import { type CheckInSays, Presences } from './presences.ts';
+import { type AskAsleep, type CheckInSays, Presences } from './presences.ts';
 import { answersTo, countReachable, type Known } from './stage-answers.ts';
 import { StageBoards } from './stage-boards.ts';
 
@@ -49,8 +49,7 @@ export interface ServerOptions {
     readonly labels: readonly LabelOnDevice[];
     readonly presence: Presence | undefined;
   }[];
-  /** The last check of a board that sleeps in the simulation. */
-  readonly asleepSeenAtMs: (device: number, nowMs: number) => number | undefined;
+  readonly asleep: AskAsleep;
 }
 
 export interface CheckIn extends CheckInSays {
@@ -139,7 +138,7 @@ export class RolloutServer {
     this.#presences = new Presences(
       options.pollIntervalS,
       options.devices.map(({ presence }) => presence),
-      options.asleepSeenAtMs,
+      options.asleep,
     );
     this.#devices = options.devices.map(({ mac, chip, labels }) => ({
       mac,
@@ -253,9 +252,9 @@ export class RolloutServer {
     if (watch.fault !== undefined && (isMoved || watch.fault !== known.fault)) this.#haltIfFailed(nowMs);
   }
 
-  /** A board that slept in the simulation checks in again: this was its last check before, one of many, `gapS` apart. */
-  wake(device: number, seenAtMs: number, gapS: number): void {
-    this.#presences.wake(device, seenAtMs, gapS);
+  /** A board that slept in the simulation is about to check in, or to die; to be called while it still sleeps. */
+  wake(device: number, nowMs: number): void {
+    this.#presences.wake(device, nowMs);
   }
 
   /** Ends what is past its deadline, marks lost boards, then lets the gates act. Answers the boards that are lost from now on. */

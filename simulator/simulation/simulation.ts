@@ -86,7 +86,7 @@ export class Simulation {
         labels: labels[device] ?? [],
         presence: this.#boards.presenceBefore(device),
       })),
-      asleepSeenAtMs: (device, nowMs) => this.#boards.asleepSeenAtMs(device, nowMs),
+      asleep: (device, nowMs) => this.#boards.asleep(device, nowMs),
     });
     const soaksS = options.plan.stages.reduce((sum, { gate }) => sum + (gate?.soak_s ?? 0), 0);
     this.#limitMs = PATIENCE_MS + soaksS * 1000;

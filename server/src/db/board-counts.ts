@@ -132,9 +132,9 @@ export async function countSilence(
     and a.rollout_id = ${ask.rolloutId} and a.is_rollback = 0 and a.exposed_at_ms is not null)`;
   const isWitness = sql`not exists (select 1 from assignments a where a.device_id = devices.id
     and a.rollout_id = ${ask.rolloutId} and a.is_latest = 1 and a.outcome = 'lost' and a.confirmed_at_ms is null)`;
-  const alive = sql`${seen} >= ${at}`;
-  const overdue = sql`(${seen} < ${at} and ${wasThere} and ${due} < ${nowMs})`;
-  const notDue = sql`(${seen} < ${at} and ${wasThere} and ${due} >= ${nowMs})`;
+  const overdue = sql`(${wasThere} and ${due} < ${nowMs})`;
+  const alive = sql`(${wasThere} and ${due} >= ${nowMs} and ${seen} >= ${at})`;
+  const notDue = sql`(${wasThere} and ${due} >= ${nowMs} and ${seen} < ${at})`;
   const count = (condition: ReturnType<typeof sql>) =>
     sql<number>`coalesce(sum(case when ${condition} then 1 else 0 end), 0)`;
   const inner = db
