@@ -193,8 +193,9 @@ export async function listCompared(
     .select((e) => ['device_id', 'baseline', e.fn.coalesce('confirmed_at_ms', 'updated_at_ms').as('confirmed_at_ms')])
     .where('rollout_id', '=', rolloutId)
     .where('stage_id', '=', stageId)
-    .where('is_rollback', '=', 0)
-    .where('is_latest', '=', 1)
+    // In the words of the index.
+    .where('is_rollback', '=', sql.lit(0))
+    .where('is_latest', '=', sql.lit(1))
     .where('state', '=', 'confirmed')
     .where('moved_on_at_ms', 'is', null)
     .where('baseline', 'is not', null)

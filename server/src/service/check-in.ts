@@ -47,17 +47,13 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
   const { database, catalog } = deps;
   const facts = await findCheckInFacts(database.read, database.dialect, request.mac);
   const known = merge(request, facts);
+  const observation = observationOf(deps, known, facts, nowMs);
   const view = await catalog.at(facts.revision);
   const plan = await planFor(database.read, known, facts, view, nowMs);
   if (facts.device !== undefined && isQuiet(facts, plan, newLabels(deps, known, facts))) {
     const { product } = known;
     const told = answer(deps, { product, plan, view, labels: facts.labels, assignmentId: plan.offered?.id, nowMs });
-    notePresence(
-      deps,
-      facts.device,
-      known,
-      noteOf(facts.device.id, known, observationOf(deps, known, facts, nowMs), told, deps.settings, nowMs),
-    );
+    notePresence(deps, facts.device, known, noteOf(facts.device.id, known, observation, told, deps.settings, nowMs));
     return told;
   }
   const isPaced = view.openRolloutsOf(known.product).some(({ pace }) => hasLimit(pace));
@@ -81,6 +77,7 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const { dialect } = deps.database;
   const before = await lockCheckInFacts(trx, dialect, request.mac);
   const known = merge(request, before);
+  const observation = observationOf(deps, known, before, nowMs);
   const deviceId = before.device?.id ?? (await register(trx, known, nowMs));
   const hinted = newLabels(deps, known, before);
   if (hinted.length > 0) await holdDevices(trx, [request.mac]);
@@ -99,7 +96,7 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const told = answer(deps, { product: known.product, plan, view, labels: facts.labels, assignmentId, nowMs });
   return {
     answer: told,
-    noted: noteOf(deviceId, known, observationOf(deps, known, before, nowMs), told, deps.settings, nowMs),
+    noted: noteOf(deviceId, known, observation, told, deps.settings, nowMs),
     description: describe(deviceId, known),
   };
 }
