@@ -114,6 +114,29 @@ export const KNOWN_BAD_FAILURES = 3;
 /** A device that missed this many polls is silent. */
 export const SILENT_POLLS = 3;
 
+/** How often a server looks after schedules, deadlines and gates. Often enough that people do not notice how late a run is. */
+export const TICK_MS = 5_000;
+
+/** No server was there when none has ticked for this long: three ticks, so that a restart is none. */
+export const ABSENCE_MS = 15_000;
+
+/** So much the clock may move more or less than the process did, in one tick, before it counts as set. */
+export const CLOCK_STEP_MS = 60_000;
+
+/** A clock that was set is trusted to remove what is old after it has kept pace for this long. */
+export const CLOCK_TRUST_MS = 3_600_000;
+
+/** Absences are kept for this long, and at most so many; this many of the latest are taken out of spans of time. */
+export const ABSENCE_RETENTION_MS = 60 * 86_400_000;
+export const MAX_ABSENCES = 1_000;
+export const RECENT_ABSENCES = 20;
+
+/** A trial that began this soon after an absence was hindered by it: boards come back after a back-off of their own. */
+export const EXCUSE_MS = 60_000;
+
+/** Rows of one statement that sets instants right: some milliseconds of work. */
+export const SET_RIGHT_ROWS = 2_000;
+
 /** Events older than this are removed, this many in one transaction, and this many transactions with one tick. */
 export const EVENT_RETENTION_MS = 90 * 86_400_000;
 export const EVENT_PRUNE_ROWS = 1_000;

@@ -14,6 +14,7 @@ import { openPostgres } from './db/postgres.ts';
 import { openSqlite } from './db/sqlite.ts';
 import { type ScheduleSource, startScheduler } from './scheduler/scheduler.ts';
 import { startWebhooks } from './scheduler/webhooks.ts';
+import { Absences } from './service/absences.ts';
 import { Catalog } from './service/catalog.ts';
 import type { Deps, Settings } from './service/deps.ts';
 import { PresenceBuffer } from './service/presence.ts';
@@ -30,6 +31,8 @@ export interface ServerOptions {
   readonly log: (level: string) => Logger;
   /** UTC milliseconds; the clock of the machine unless a test brings its own. */
   readonly clock?: () => number;
+  /** Milliseconds that nobody can set; follows `clock` where a test brings that one alone: time then really passes. */
+  readonly steadyClock?: () => number;
 }
 
 export interface RunningServer {
@@ -54,6 +57,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(options.port === undefined ? {} : { port: options.port }),
   });
   const clock = options.clock ?? Date.now;
+  const steadyClock = options.steadyClock ?? options.clock ?? (() => performance.now());
   const log = options.log(config.logLevel);
   const store = await openDiskStore(config.storageRoot);
   const database = await openDatabase(config, log);
@@ -61,11 +65,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     database,
     catalog: new Catalog(database),
     presence: new PresenceBuffer(database, log),
+    absences: new Absences({ database, log, clock, steadyClock }),
     store,
     settings: settingsOf(config),
     log,
     random: Math.random,
   };
+  // Boards report as soon as somebody listens: by then it is known for how long nobody did.
+  await deps.absences.start();
   const scheduler = await startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
   const webhooks = startWebhooks(deps, clock);
   const startedAtMs = clock();
@@ -87,6 +94,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clearInterval(sweep);
     await Promise.all([scheduler.stop(), webhooks.stop()]);
     await deps.presence.close();
+    await deps.absences.stop();
     await database.close();
   };
   try {

@@ -27,6 +27,8 @@ export interface TestClock {
 export interface TestServerOptions {
   readonly dialect?: Dialect;
   readonly env?: Readonly<Record<string, string>>;
+  /** For a clock that is set: how much time really passes, in milliseconds. Left out: as much as the clock is moved by. */
+  readonly steadyClock?: () => number;
   /** A home and database of an earlier server, to start it again. */
   readonly like?: TestServer;
   /** Instead of a free one. */
@@ -84,6 +86,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     env: { OTTER_HOST: '127.0.0.1', OTTER_DATABASE: databaseUrl, ...options.env },
     log: (level) => pino({ level }, { write: (line: string) => void logged.push(line) }),
     clock: () => clock.nowMs,
+    ...(options.steadyClock === undefined ? {} : { steadyClock: options.steadyClock }),
   });
   const cert = await readFile(join(home, 'data/certs/server.crt'), 'utf8');
   const token = async (name: string): Promise<string> =>

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Plan } from '#protocol/plan.ts';
 import type { Database } from '#server/db/database.ts';
 import type { DiskStore } from '#server/storage/disk-store.ts';
+import type { Absences } from './absences.ts';
 import type { Catalog } from './catalog.ts';
 import type { PresenceBuffer } from './presence.ts';
 import type { Webhook } from './webhooks.ts';
@@ -26,6 +27,7 @@ export interface Deps {
   readonly database: Database;
   readonly catalog: Catalog;
   readonly presence: PresenceBuffer;
+  readonly absences: Absences;
   readonly store: DiskStore;
   readonly settings: Settings;
   readonly log: Logger;

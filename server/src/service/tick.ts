@@ -1,4 +1,4 @@
-// Runs the schedules that are due, then lets gates act and forgets old events. Every server process ticks; whoever claims a run first does it, once.
+// Says that a server is here, runs the schedules that are due, then lets gates act and forgets old events. Every server process ticks; whoever claims a run first does it, once.
 
 import type { Schedule } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
@@ -10,6 +10,7 @@ import { judgeDueRun } from '#engine/schedule/due-run.ts';
 import { endOverdue } from './deadlines.ts';
 import type { Deps } from './deps.ts';
 import { forgetOldEvents } from './events.ts';
+import { setFutureTimesRight } from './future-times.ts';
 import { tendRollouts } from './gates.ts';
 import { toInstant } from './instant.ts';
 import { moveRollout } from './rollouts.ts';
@@ -19,6 +20,10 @@ const DAY_MS = 86_400_000;
 
 /** Resolves with the names of the schedules whose due run this process dealt with. */
 export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]> {
+  if (await deps.absences.beat()) {
+    await setFutureTimesRight(deps, nowMs);
+    await deps.absences.acceptClock();
+  }
   await bringBackRuns(deps, nowMs);
   const due = await listDue(deps.database.read, nowMs);
   const done: string[] = [];
@@ -28,7 +33,7 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
   }
   await endOverdue(deps, nowMs);
   await tendRollouts(deps, nowMs);
-  await forgetOldEvents(deps, nowMs);
+  if (deps.absences.isClockTrusted) await forgetOldEvents(deps, nowMs);
   return done;
 }
 
