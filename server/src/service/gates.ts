@@ -3,7 +3,7 @@
 
 import { assertNever } from '#protocol/errors.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
-import { findRolloutById, listOpenRollouts, type Rollout, saveSampleReached } from '#server/db/rollouts.ts';
+import { eachOpenRollout, findRolloutById, type Rollout, saveSampleReached } from '#server/db/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
 import { moveRollout } from './rollouts.ts';
@@ -15,9 +15,9 @@ const GATE = 'gate';
 export async function tendRollouts(deps: Deps, nowMs: number): Promise<void> {
   await deps.presence.flush();
   const { database } = deps;
-  const running = (await listOpenRollouts(database.read)).filter(({ status }) => status === 'running');
-  for (const rollout of running) {
-    const judged = await judgeRollout(deps.settings, database.read, rollout, nowMs);
+  for await (const rollout of eachOpenRollout(database.read)) {
+    if (rollout.status !== 'running') continue;
+    const judged = await judgeRollout(deps, database.read, rollout, nowMs);
     if (judged === undefined || judged.step.do === 'stay') continue;
     await database.write(async (trx) => act(deps, trx, rollout.id, nowMs));
   }
@@ -27,7 +27,7 @@ export async function tendRollouts(deps: Deps, nowMs: number): Promise<void> {
 export async function haltIfFailed(deps: Deps, trx: Trx, rolloutId: number, nowMs: number): Promise<void> {
   const row = await findRolloutById(trx, rolloutId);
   if (row?.status !== 'running') return;
-  const judged = await judgeFailure(deps.settings, trx, row, nowMs);
+  const judged = await judgeFailure(deps, trx, row, nowMs);
   if (judged?.step.do === 'halt') await take(trx, row, judged, nowMs);
 }
 
@@ -36,12 +36,12 @@ async function act(deps: Deps, trx: Trx, rolloutId: number, nowMs: number): Prom
   await raiseRevision(trx);
   const row = await findRolloutById(trx, rolloutId);
   if (row?.status !== 'running') return;
-  const judged = await judgeRollout(deps.settings, trx, row, nowMs);
+  const judged = await judgeRollout(deps, trx, row, nowMs);
   if (judged === undefined) return;
   await take(trx, row, judged, nowMs);
   if (judged.step.do !== 'save_sample') return;
   // With the sample stored the gate may have passed.
-  const again = await judgeRollout(deps.settings, trx, row, nowMs);
+  const again = await judgeRollout(deps, trx, row, nowMs);
   if (again !== undefined) await take(trx, row, again, nowMs);
 }
 

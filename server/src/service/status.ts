@@ -3,7 +3,7 @@
 import type { AuditEntry, ServerStatus } from '#protocol/admin-api.ts';
 import { listAudit as listRows } from '#server/db/audit.ts';
 import { countFleet, countVersions } from '#server/db/devices.ts';
-import { listOpenRollouts } from '#server/db/rollouts.ts';
+import { countOpenRollouts, listOpenRollouts } from '#server/db/rollouts.ts';
 import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 import { toInstant } from './instant.ts';
@@ -21,16 +21,28 @@ export interface ServerFacts {
 export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number): Promise<ServerStatus> {
   await deps.presence.flush();
   const { read, dialect } = deps.database;
+  const open = await listOpenRollouts(read);
   return {
     version: server.version,
     database: dialect,
     started_at: toInstant(server.startedAtMs),
     poll_interval_s: deps.settings.pollIntervalS,
-    devices: await countFleet(read, silentBeforeMs(deps.settings, nowMs)),
+    devices: await countFleet(read, silentBeforeMs(deps.settings, deps.absences.recent(), nowMs)),
     versions: [...(await countVersions(read))],
-    rollouts: await viewRollouts(deps, read, await listOpenRollouts(read), nowMs),
-    warnings: [...server.warnings, ...(await warnOfWebhooks(deps, nowMs))],
+    rollouts: await viewRollouts(deps, read, open, nowMs),
+    warnings: [
+      ...server.warnings,
+      ...(await warnOfWebhooks(deps, nowMs)),
+      ...warnOfLeftOut(open.length, await countOpenRollouts(read)),
+    ],
   };
+}
+
+function warnOfLeftOut(shown: number, open: number): readonly string[] {
+  if (open <= shown) return [];
+  return [
+    `${open} rollouts are open, the oldest ${shown} are shown here: otter rollout list --status running shows more`,
+  ];
 }
 
 export async function listAudit(
