@@ -4,8 +4,9 @@
 
 import { findDeviceError } from '#protocol/device-errors.ts';
 import type { ReportStatus } from '#protocol/device-api.ts';
-import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
+import { EXCUSE_MS, KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { backOffMs } from '../decision/back-off.ts';
+import { type Absence, hasAbsence } from '../facts/absence.ts';
 import type { AssignmentState, BuildHistory, ImageFacts } from '../facts/model.ts';
 
 export interface Progress {
@@ -21,6 +22,8 @@ export interface Progress {
   readonly bootCause: string | undefined;
   /** The device named this build as left by a rollback already when it was offered: no news. */
   readonly leftBefore: boolean;
+  /** It ended because no server was there: no evidence. */
+  readonly excused: boolean;
 }
 
 /** What a check-in shows of the build that the assignment is about. */
@@ -67,6 +70,7 @@ export function startOf(offer: { readonly leftBefore: boolean }): Progress {
     detail: undefined,
     bootCause: undefined,
     leftBefore: offer.leftBefore,
+    excused: false,
   };
 }
 
@@ -115,6 +119,16 @@ export function afterSighting(
   return { ...raise(progress, wasTried ? 'rolled_back' : 'failed'), bootCause: causeOf(sighting.bootReason) };
 }
 
+/**
+ * The progress after a failure, where no server was there during the trial (`sinceMs`: when the assignment changed before) or
+ * shortly before it: that the build did not reach a server in time then says nothing of the build.
+ */
+export function excuse(progress: Progress, sinceMs: number, absences: readonly Absence[], nowMs: number): Progress {
+  const ranOut = hasFailed(progress.state) && causeOfEnd(progress) === 'trial_timeout';
+  const excused = ranOut && (progress.excused || hasAbsence(absences, sinceMs - EXCUSE_MS, nowMs));
+  return excused === progress.excused ? progress : { ...progress, excused };
+}
+
 /** The best known cause of how it ended: what the device reported, else what its reset reason says. */
 export function causeOfEnd(progress: Pick<Progress, 'errorCode' | 'bootCause'>): string | undefined {
   return progress.errorCode ?? progress.bootCause;
@@ -129,6 +143,7 @@ export function historyOf(
   attempts: readonly {
     readonly state: AssignmentState;
     readonly cause: string | undefined;
+    readonly excused?: boolean;
     readonly updatedAtMs: number;
   }[],
   nowMs: number,
@@ -138,9 +153,9 @@ export function historyOf(
   );
   const strikes = failed
     .filter((attempt) => attempt.state === 'failed' || attempt.state === 'rolled_back')
-    .filter(({ cause }) => isStrike(cause));
+    .filter((attempt) => isStrike(attempt));
   const last = findLatest(failed.filter(({ updatedAtMs }) => !(updatedAtMs > nowMs + backOffMs(failed.length))));
-  const leftBuild = failed.some(({ state, cause }) => state === 'rolled_back' && faultOf(cause) === 'firmware');
+  const leftBuild = failed.some((attempt) => attempt.state === 'rolled_back' && faultOfEnd(attempt) === 'firmware');
   const refusedByDevice = failed.some(({ state, cause }) => state === 'rejected' && cause === 'known_bad');
   return {
     failedAttempts: failed.length,
@@ -164,8 +179,16 @@ export function faultOf(cause: string | undefined): 'network' | 'device' | 'firm
   return (cause === undefined ? undefined : findDeviceError(cause)?.fault) ?? 'firmware';
 }
 
-function isStrike(cause: string | undefined): boolean {
-  const fault = faultOf(cause);
+/** The same of an attempt: what ended because no server was there is the server's doing, whatever the cause is called. */
+export function faultOfEnd(end: {
+  readonly cause: string | undefined;
+  readonly excused?: boolean;
+}): ReturnType<typeof faultOf> {
+  return end.excused === true ? 'server' : faultOf(end.cause);
+}
+
+function isStrike(end: Parameters<typeof faultOfEnd>[0]): boolean {
+  const fault = faultOfEnd(end);
   return fault === 'firmware' || fault === 'device';
 }
 

@@ -1,7 +1,10 @@
 // How long an assignment may stay as it is. Past its deadline it is `timed_out` and its device counts as silent; what the
-// device is seen running later still decides.
+// device is seen running later still decides. Time in which no server was there does not count, and a board that gives signs
+// of life while it holds an image waits for something of its own: an hour of its day, or a quiet moment of its application.
 
 import { SILENT_POLLS } from '#protocol/limits.ts';
+import { type Absence, elapsedMs } from '../facts/absence.ts';
+import type { AssignmentState } from '../facts/model.ts';
 
 /** A download slower than this has stalled. */
 const SLOWEST_BYTES_PER_S = 2_048;
@@ -9,23 +12,38 @@ const SLOWEST_BYTES_PER_S = 2_048;
 /** For the installation, the restart and the trial. */
 const TRIAL_MS = 600_000;
 
-/** For hours of its own day that a device may have to wait for. */
-const DAY_MS = 86_400_000;
+/** For hours of its own day that a device may have to wait for. No board that is heard of is late before. */
+export const WAIT_MS = 86_400_000;
 
 export interface Deadline {
+  readonly state: AssignmentState;
   /** When it changed last, or when its rollout went on after that. */
   readonly sinceMs: number;
+  /** When the device checked in last. */
+  readonly seenAtMs: number;
+  /** Seconds after which the device asks again; a configured one where it was not told another. */
+  readonly pollIntervalS: number;
   readonly sizeBytes: number;
   /** The device keeps a window itself. */
   readonly isDeviceLocal: boolean;
 }
 
-export function isOverdue(
-  { sinceMs, sizeBytes, isDeviceLocal }: Deadline,
-  pollIntervalS: number,
-  nowMs: number,
-): boolean {
-  const downloadMs = (sizeBytes / SLOWEST_BYTES_PER_S) * 1000;
-  const waitMs = isDeviceLocal ? DAY_MS : 0;
-  return nowMs - sinceMs > SILENT_POLLS * pollIntervalS * 1000 + downloadMs + waitMs + TRIAL_MS;
+export function isOverdue(deadline: Deadline, absences: readonly Absence[], nowMs: number): boolean {
+  const downloadMs = (deadline.sizeBytes / SLOWEST_BYTES_PER_S) * 1000;
+  const waitMs = waitOf(deadline, absences, nowMs);
+  return elapsedMs(absences, deadline.sinceMs, nowMs) > silenceMs(deadline) + downloadMs + waitMs + TRIAL_MS;
+}
+
+/** What the deadline is longer by: a device may wait for hours of its own, and one that is heard of may go on waiting. */
+function waitOf(deadline: Deadline, absences: readonly Absence[], nowMs: number): number {
+  const { state, seenAtMs, isDeviceLocal } = deadline;
+  const isAlive = elapsedMs(absences, seenAtMs, nowMs) <= silenceMs(deadline);
+  if (isAlive && state === 'downloaded') return Number.POSITIVE_INFINITY;
+  // Many boards do not report: one that was offered a build may hold the image since then. Or never take it.
+  if (isAlive && (state === 'offered' || state === 'downloading')) return WAIT_MS;
+  return isDeviceLocal ? WAIT_MS : 0;
+}
+
+function silenceMs({ pollIntervalS }: Deadline): number {
+  return SILENT_POLLS * pollIntervalS * 1000;
 }

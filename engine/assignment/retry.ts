@@ -7,6 +7,7 @@ export interface EndedAttempt {
   readonly id: number;
   readonly state: AssignmentState;
   readonly cause: string | undefined;
+  readonly excused?: boolean;
 }
 
 /**
@@ -20,8 +21,8 @@ export function forgivableOf(attempts: readonly EndedAttempt[]): readonly EndedA
   return attempts.filter((attempt) => attempt !== latest && isRetryable(attempt));
 }
 
-function isRetryable({ state, cause }: EndedAttempt): boolean {
-  if (state === 'timed_out') return true;
+function isRetryable({ state, cause, excused }: EndedAttempt): boolean {
+  if (state === 'timed_out' || excused === true) return true;
   if (state !== 'failed' && state !== 'rejected' && state !== 'rolled_back') return false;
   // What ended without a known cause counts against the firmware, so it is not among these.
   const fault = faultOf(cause);

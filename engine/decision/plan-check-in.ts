@@ -95,7 +95,12 @@ export function attemptFacts(
 export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number, nowMs: number): BuildHistory {
   const ended = attempts
     .filter((attempt) => attempt.firmwareId === firmwareId)
-    .map(({ progress, updatedAtMs }) => ({ state: progress.state, cause: causeOfEnd(progress), updatedAtMs }));
+    .map(({ progress, updatedAtMs }) => ({
+      state: progress.state,
+      cause: causeOfEnd(progress),
+      excused: progress.excused,
+      updatedAtMs,
+    }));
   return historyOf(ended, nowMs);
 }
 

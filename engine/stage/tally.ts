@@ -3,7 +3,7 @@
 
 import type { Fault } from '#protocol/device-errors.ts';
 import type { Gate } from '#protocol/plan.ts';
-import { faultOf } from '../assignment/assignment.ts';
+import { faultOfEnd } from '../assignment/assignment.ts';
 import type { Tally } from './gate.ts';
 import type { AssignmentState } from '../facts/model.ts';
 
@@ -14,6 +14,8 @@ export interface Answer {
   readonly cause: string | undefined;
   /** It is about the firmware of the rollout, not about one on the way to it. */
   readonly isOwnFirmware: boolean;
+  /** It ended because no server was there. */
+  readonly excused?: boolean;
   /** It ended before somebody resumed a halted rollout. */
   readonly isAcknowledged: boolean;
 }
@@ -47,7 +49,7 @@ export function hasAnswers({ confirmed, failed, otherFailures, silent }: Answers
 export function columnOf(gate: Pick<Gate, 'fault_classes'>, answer: Answer): keyof Answers | undefined {
   if (answer.state === 'confirmed') return answer.isOwnFirmware ? 'confirmed' : undefined;
   if (answer.state === 'timed_out') return 'silent';
-  const counts = (gate.fault_classes ?? FAULTS_OF_BUILD).includes(faultOf(answer.cause));
+  const counts = (gate.fault_classes ?? FAULTS_OF_BUILD).includes(faultOfEnd(answer));
   return counts && !answer.isAcknowledged ? 'failed' : 'otherFailures';
 }
 

@@ -67,8 +67,16 @@ export class Ledger {
       const change = this.#changes[this.#oldestChange];
       if (change === undefined) return;
       const { attempt } = this.get(change.id);
-      const { sizeBytes } = attempt.image;
-      if (!isOverdue({ sinceMs: change.atMs, sizeBytes, isDeviceLocal: false }, pollIntervalS, nowMs)) return;
+      const deadline = {
+        state: attempt.progress.state,
+        sinceMs: change.atMs,
+        // A simulated board does not ask again before it is done with what it was offered.
+        seenAtMs: change.atMs,
+        pollIntervalS,
+        sizeBytes: attempt.image.sizeBytes,
+        isDeviceLocal: false,
+      };
+      if (!isOverdue(deadline, [], nowMs)) return;
       this.#oldestChange += 1;
       if (attempt.updatedAtMs === change.atMs && isOpenState(attempt.progress.state))
         this.#end(attempt, 'timed_out', nowMs);

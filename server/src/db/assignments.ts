@@ -59,11 +59,12 @@ export async function saveProgress(
   id: number,
   progress: Pick<
     Assignment,
-    'state' | 'ran_build' | 'confirm_claimed' | 'error_code' | 'boot_cause' | 'detail' | 'updated_at_ms'
+    'state' | 'ran_build' | 'confirm_claimed' | 'error_code' | 'boot_cause' | 'detail' | 'excused' | 'updated_at_ms'
   >,
 ): Promise<void> {
   const { updated_at_ms: atMs, state, error_code, boot_cause, detail } = progress;
-  await addAssignmentEvents(trx, { atMs, state, data: { error_code, boot_cause, detail } }, (changed) =>
+  const excused = progress.excused === 1 ? true : undefined;
+  await addAssignmentEvents(trx, { atMs, state, data: { error_code, boot_cause, detail, excused } }, (changed) =>
     changed.where('assignments.id', '=', id),
   );
   await trx.updateTable('assignments').set(progress).where('id', '=', id).execute();

@@ -22,6 +22,7 @@ export type AttemptRow = Pick<
   | 'error_code'
   | 'boot_cause'
   | 'detail'
+  | 'excused'
   | 'updated_at_ms'
 >;
 
@@ -75,6 +76,7 @@ const ATTEMPT_COLUMNS = [
   'error_code',
   'boot_cause',
   'detail',
+  'excused',
   'updated_at_ms',
 ] as const satisfies readonly (keyof AttemptRow)[];
 

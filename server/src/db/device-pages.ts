@@ -68,7 +68,7 @@ export async function listLabelTimes(
 
 export type FailedAttempt = Pick<
   AttemptRow,
-  'id' | 'firmware_id' | 'state' | 'error_code' | 'boot_cause' | 'updated_at_ms'
+  'id' | 'firmware_id' | 'state' | 'error_code' | 'boot_cause' | 'excused' | 'updated_at_ms'
 > & { readonly device_id: number };
 
 /** Attempts of each of these devices that ended badly and still count. */
@@ -79,7 +79,7 @@ export async function listFailedAttempts(
   if (deviceIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('assignments')
-    .select(['id', 'device_id', 'firmware_id', 'state', 'error_code', 'boot_cause', 'updated_at_ms'])
+    .select(['id', 'device_id', 'firmware_id', 'state', 'error_code', 'boot_cause', 'excused', 'updated_at_ms'])
     .where('device_id', 'in', [...deviceIds])
     .where('forgiven', '=', 0)
     .where('state', 'in', FAILED)

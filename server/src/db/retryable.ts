@@ -37,7 +37,7 @@ export async function listFailedDevices(
 
 export type BuildAttempt = Pick<
   Selectable<AssignmentsTable>,
-  'id' | 'device_id' | 'firmware_id' | 'state' | 'error_code' | 'boot_cause'
+  'id' | 'device_id' | 'firmware_id' | 'state' | 'error_code' | 'boot_cause' | 'excused'
 >;
 
 /**
@@ -52,7 +52,7 @@ export async function listBuildAttempts(
   if (deviceIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('assignments')
-    .select(['id', 'device_id', 'firmware_id', 'state', 'error_code', 'boot_cause'])
+    .select(['id', 'device_id', 'firmware_id', 'state', 'error_code', 'boot_cause', 'excused'])
     .where('device_id', 'in', [...deviceIds])
     .where('firmware_id', 'in', (nested) =>
       nested

@@ -9,10 +9,15 @@ import { type Labelled, labelled } from './rollouts.ts';
 
 const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
 
+/** Rows of one page of assignments that may be past their deadline. */
+export const UNCHANGED_PAGE = 1_000;
+
 export interface AnswerCount {
   readonly state: AssignmentState;
   readonly error_code: string | null;
   readonly boot_cause: string | null;
+  /** 1: it ended because no server was there. */
+  readonly excused: number;
   /** 1: it was about the given firmware. */
   readonly is_own_firmware: number;
   /** 1: it had failed when somebody resumed the rollout. */
@@ -28,6 +33,7 @@ export async function countAnswers(db: Reader, stageId: number, firmwareId: numb
       'state',
       'error_code',
       'boot_cause',
+      'excused',
       sql<number>`case when firmware_id = ${firmwareId} then 1 else 0 end`.as('is_own_firmware'),
       'acknowledged as is_acknowledged',
       e.fn.countAll<number>().as('count'),
@@ -41,7 +47,7 @@ export async function countAnswers(db: Reader, stageId: number, firmwareId: numb
         .where('latest.state', 'in', ANSWER_STATES)
         .groupBy('latest.device_id'),
     )
-    .groupBy(['state', 'error_code', 'boot_cause', sql`4`, 'acknowledged'])
+    .groupBy(['state', 'error_code', 'boot_cause', 'excused', sql`5`, 'acknowledged'])
     .execute();
 }
 
@@ -80,7 +86,8 @@ export async function listAboutMacs(
             .select('assignments.id')
             .whereRef('assignments.device_id', '=', 'devices.id')
             .where('assignments.rollout_id', '=', stage.rolloutId)
-            .where('assignments.state', 'in', ['rolled_back', 'rejected']),
+            .where('assignments.state', 'in', ['rolled_back', 'rejected'])
+            .where('assignments.excused', '=', 0),
         ),
       ),
     )
@@ -128,31 +135,56 @@ export interface OpenAssignment {
   readonly id: number;
   readonly device_id: number;
   readonly firmware_id: number;
+  readonly state: AssignmentState;
   readonly updated_at_ms: number;
   readonly size_bytes: number;
+  readonly last_seen_at_ms: number;
+  /** Seconds after which the device was told to ask again. */
+  readonly interval_s: number | null;
 }
 
-/** Open assignments of a rollout that have not changed since before this instant, with the size of their image. */
+/**
+ * Open assignments of a rollout that have not changed since before this instant, with the size of their image, in the order
+ * of their ids. Those that wait for a device seen since `seenSinceMs` are left out, unless they may be late all the same: not
+ * downloaded, and waiting since before `waitingSinceMs`.
+ */
 export async function listUnchanged(
   db: Reader,
   rolloutId: number,
-  beforeMs: number,
+  than: {
+    readonly beforeMs: number;
+    readonly seenSinceMs: number;
+    readonly waitingSinceMs: number;
+    readonly afterId: number;
+  },
 ): Promise<readonly OpenAssignment[]> {
   return db
     .selectFrom('assignments')
     .innerJoin('images', 'images.id', 'assignments.image_id')
+    .innerJoin('presence', 'presence.device_id', 'assignments.device_id')
     .select([
       'assignments.id',
       'assignments.device_id',
       'assignments.firmware_id',
+      'assignments.state',
       'assignments.updated_at_ms',
       'images.size_bytes',
+      'presence.last_seen_at_ms',
+      'presence.interval_s',
     ])
     .where('assignments.rollout_id', '=', rolloutId)
     .where('assignments.state', 'in', OPEN)
-    .where('assignments.updated_at_ms', '<', beforeMs)
+    .where('assignments.updated_at_ms', '<', than.beforeMs)
+    .where((e) =>
+      e.or([
+        e('assignments.state', 'in', ['installing', 'trial']),
+        e('presence.last_seen_at_ms', '<', than.seenSinceMs),
+        e.and([e('assignments.state', '<>', 'downloaded'), e('assignments.updated_at_ms', '<', than.waitingSinceMs)]),
+      ]),
+    )
+    .where('assignments.id', '>', than.afterId)
     .orderBy('assignments.id')
-    .limit(1_000)
+    .limit(UNCHANGED_PAGE)
     .execute();
 }
 

@@ -1,35 +1,73 @@
 // Every offer has a deadline. What is past it is `timed_out`: its device counts as silent until it is seen again, and then by
-// what it runs. Of rollouts that run, and of complete ones that late devices follow; a paused one stands still.
+// what it runs. A board that is heard of while it holds the image is not late, and time without a server does not count. Of rollouts that run, and of complete ones that late devices follow; a paused one stands still.
 
 import { SILENT_POLLS } from '#protocol/limits.ts';
 import { addLog } from '#server/db/assignments.ts';
 import { listInFlight, listStages, type Rollout } from '#server/db/rollouts.ts';
-import { bringBack, hasChangedAfter, listUnchanged, type OpenAssignment, timeOut } from '#server/db/stage-answers.ts';
-import { isOverdue } from '#engine/assignment/deadline.ts';
+import {
+  bringBack,
+  hasChangedAfter,
+  listUnchanged,
+  type OpenAssignment,
+  timeOut,
+  UNCHANGED_PAGE,
+} from '#server/db/stage-answers.ts';
+import { isOverdue, WAIT_MS } from '#engine/assignment/deadline.ts';
+import { instantBeforeMs } from '#engine/facts/absence.ts';
 import type { Deps } from './deps.ts';
 import { windowOf } from './rollout-view.ts';
 
 export async function endOverdue(deps: Deps, nowMs: number): Promise<void> {
+  // Who has just checked in is heard of.
+  await deps.presence.flush();
   for (const rollout of await listInFlight(deps.database.read)) await endOverdueOf(deps, rollout, nowMs);
 }
 
 async function endOverdueOf(deps: Deps, rollout: Rollout, nowMs: number): Promise<void> {
   const { read } = deps.database;
-  const { pollIntervalS } = deps.settings;
-  const quietMs = SILENT_POLLS * pollIntervalS * 1000;
+  const quietMs = SILENT_POLLS * deps.settings.pollIntervalS * 1000;
   // Their time would not be up before the clock is where it was: it begins anew. Clocks of several servers differ by less.
   if (await hasChangedAfter(read, rollout.id, nowMs + quietMs))
     await deps.database.write(async (trx) => bringBack(trx, rollout.id, nowMs + quietMs, nowMs));
-  const unchanged = await listUnchanged(read, rollout.id, nowMs - quietMs);
-  if (unchanged.length === 0) return;
-  const isDeviceLocal = await keepsOwnHours(deps, rollout);
-  const overdue = unchanged.filter((open) => {
-    const sinceMs = Math.max(open.updated_at_ms, rollout.resumed_at_ms ?? Number.NEGATIVE_INFINITY);
-    return isOverdue({ sinceMs, sizeBytes: open.size_bytes, isDeviceLocal }, pollIntervalS, nowMs);
-  });
-  if (overdue.length === 0) return;
+  const than = {
+    beforeMs: nowMs - quietMs,
+    seenSinceMs: instantBeforeMs(deps.absences.recent(), quietMs, nowMs),
+    waitingSinceMs: nowMs - WAIT_MS,
+  };
+  let isDeviceLocal: boolean | undefined;
+  for (let afterId = 0; ;) {
+    const unchanged = await listUnchanged(read, rollout.id, { ...than, afterId });
+    if (unchanged.length === 0) return;
+    isDeviceLocal ??= await keepsOwnHours(deps, rollout);
+    const late = unchanged.filter((open) =>
+      isLate(deps, rollout, { ...open, isDeviceLocal: isDeviceLocal === true }, nowMs),
+    );
+    if (late.length > 0) await timeOutAll(deps, late, nowMs);
+    if (unchanged.length < UNCHANGED_PAGE) return;
+    afterId = unchanged.at(-1)?.id ?? afterId;
+  }
+}
+
+function isLate(
+  { settings, absences }: Deps,
+  rollout: Rollout,
+  open: OpenAssignment & { readonly isDeviceLocal: boolean },
+  nowMs: number,
+): boolean {
+  const deadline = {
+    state: open.state,
+    sinceMs: Math.max(open.updated_at_ms, rollout.resumed_at_ms ?? Number.NEGATIVE_INFINITY),
+    seenAtMs: open.last_seen_at_ms,
+    pollIntervalS: Math.max(settings.pollIntervalS, open.interval_s ?? 0),
+    sizeBytes: open.size_bytes,
+    isDeviceLocal: open.isDeviceLocal,
+  };
+  return isOverdue(deadline, absences.recent(), nowMs);
+}
+
+async function timeOutAll(deps: Deps, late: readonly OpenAssignment[], nowMs: number): Promise<void> {
   await deps.database.write(async (trx) => {
-    for (const assignment of overdue)
+    for (const assignment of late)
       if (await timeOut(trx, assignment, nowMs)) await addLog(trx, entry(assignment, nowMs));
   });
 }

@@ -53,7 +53,7 @@ function toAttempt(
 export function progressOf(
   row: Pick<
     AttemptRow,
-    'state' | 'ran_build' | 'confirm_claimed' | 'left_before' | 'error_code' | 'boot_cause' | 'detail'
+    'state' | 'ran_build' | 'confirm_claimed' | 'left_before' | 'error_code' | 'boot_cause' | 'detail' | 'excused'
   >,
 ): Attempt['progress'] {
   return {
@@ -64,6 +64,7 @@ export function progressOf(
     errorCode: row.error_code ?? undefined,
     bootCause: row.boot_cause ?? undefined,
     detail: row.detail ?? undefined,
+    excused: row.excused === 1,
   };
 }
 
@@ -76,6 +77,7 @@ export function progressColumns(progress: Attempt['progress'], nowMs: number) {
     error_code: progress.errorCode ?? null,
     boot_cause: progress.bootCause ?? null,
     detail: progress.detail ?? null,
+    excused: progress.excused ? 1 : 0,
     updated_at_ms: nowMs,
   } as const;
 }

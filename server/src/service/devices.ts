@@ -9,6 +9,7 @@ import { findCheckInFacts } from '#server/db/check-in-facts.ts';
 import { type Device as DeviceRow, findDevice, listDevices as listDeviceRows } from '#server/db/devices.ts';
 import { listLabelsOf } from '#server/db/labels.ts';
 import type { Reader } from '#server/db/schema.ts';
+import { type Absence, instantBeforeMs } from '#engine/facts/absence.ts';
 import { nextOfferAtMs } from '#engine/decision/back-off.ts';
 import { explain } from '#engine/decision/decide.ts';
 import { type Attempt, attemptFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
@@ -42,7 +43,7 @@ export async function listDevices(deps: Deps, query: DeviceQuery, nowMs: number)
     version: query.version,
     status: query.status,
     macPrefix: query.mac?.toLowerCase(),
-    silentBeforeMs: silentBeforeMs(deps.settings, nowMs),
+    silentBeforeMs: silentBeforeMs(deps.settings, deps.absences.recent(), nowMs),
   };
   const page = await listDeviceRows(read, filter, readPage(query, ORDER, 'mac'));
   return toListed(page, await viewDevices(deps, read, page.rows, nowMs));
@@ -159,7 +160,7 @@ export async function viewDevices(
     db,
     rows.map(({ id }) => id),
   );
-  const silentBefore = silentBeforeMs(deps.settings, nowMs);
+  const silentBefore = silentBeforeMs(deps.settings, deps.absences.recent(), nowMs);
   return rows.map((row) => ({
     mac: row.mac,
     product: row.product,
@@ -180,9 +181,12 @@ export async function getRow(db: Reader, mac: string): Promise<DeviceRow> {
   return row;
 }
 
-/** Devices last seen before this instant have missed three polls, however seldom they were told to poll. */
-export function silentBeforeMs(settings: Settings, nowMs: number): number {
-  return nowMs - SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000;
+/**
+ * Devices last seen before this instant have missed three polls, however seldom they were told to poll. Polls that no server
+ * could answer are not missed.
+ */
+export function silentBeforeMs(settings: Settings, absences: readonly Absence[], nowMs: number): number {
+  return instantBeforeMs(absences, SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000, nowMs);
 }
 
 export function unknownDevice(mac: string): OtterError {

@@ -34,7 +34,7 @@ const MAX_EXAMPLES = 10;
 export async function previewRollout(deps: Deps, name: string, nowMs: number): Promise<RolloutPreview> {
   const subject = await findSubject(deps, name);
   const { row, course } = subject;
-  const silentBefore = silentBeforeMs(deps.settings, nowMs);
+  const silentBefore = silentBeforeMs(deps.settings, deps.absences.recent(), nowMs);
   const stages = course.stages.map((stage) => ({ ...stage, wearing: 0, silent: 0, taken: newCount() }));
   const leftOut = new Map<string, Count>();
   let total = 0;
@@ -179,9 +179,10 @@ async function* judge(
 function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildHistory {
   const attempts = failed
     .filter((attempt) => attempt.firmware_id === firmwareId)
-    .map(({ state, error_code, boot_cause, updated_at_ms }) => ({
+    .map(({ state, error_code, boot_cause, excused, updated_at_ms }) => ({
       state,
       cause: causeOfEnd({ errorCode: error_code ?? undefined, bootCause: boot_cause ?? undefined }),
+      excused: excused === 1,
       updatedAtMs: updated_at_ms,
     }));
   // Judged when every rest is over, like everything here.

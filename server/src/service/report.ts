@@ -5,7 +5,7 @@ import type { ReportStatus, ReportStatusAnswer } from '#protocol/device-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { addReport, findLatestAssignmentId, lockAssignment, saveProgress } from '#server/db/assignments.ts';
 import { setDeviceStatus } from '#server/db/devices.ts';
-import { afterReport, hasFailed, isOpenState } from '#engine/assignment/assignment.ts';
+import { afterReport, excuse, hasFailed, isOpenState } from '#engine/assignment/assignment.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { DeviceStatus } from '#engine/decision/plan-check-in.ts';
 import type { Deps } from './deps.ts';
@@ -43,7 +43,12 @@ export async function report(deps: Deps, request: Report, nowMs: number): Promis
       detail: request.detail ?? null,
     });
     if (!isNew) return { state: assignment.state, duplicate: true };
-    const progress = afterReport(progressOf(assignment), request);
+    const progress = excuse(
+      afterReport(progressOf(assignment), request),
+      assignment.updated_at_ms,
+      deps.absences.recent(),
+      nowMs,
+    );
     await saveProgress(
       trx,
       assignment.id,

@@ -69,8 +69,9 @@ async function forgiveAll(trx: Trx, rollout: Rollout): Promise<Retried> {
   }
 }
 
-function toEnded({ id, state, error_code, boot_cause }: BuildAttempt): EndedAttempt {
-  return { id, state, cause: causeOfEnd({ errorCode: error_code ?? undefined, bootCause: boot_cause ?? undefined }) };
+function toEnded({ id, state, error_code, boot_cause, excused }: BuildAttempt): EndedAttempt {
+  const cause = causeOfEnd({ errorCode: error_code ?? undefined, bootCause: boot_cause ?? undefined });
+  return { id, state, cause, excused: excused === 1 };
 }
 
 function refuseWithoutOffers({ name, status }: Rollout): void {

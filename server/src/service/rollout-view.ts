@@ -44,8 +44,8 @@ async function viewRollout(
   stages: readonly Stage[],
   nowMs: number,
 ): Promise<Rollout> {
-  const counts = await countStates(db, row.id, silentBeforeMs(deps.settings, nowMs));
-  const judged = isOpen(row.status) ? await judgeRollout(deps.settings, db, row, nowMs) : undefined;
+  const counts = await countStates(db, row.id, silentBeforeMs(deps.settings, deps.absences.recent(), nowMs));
+  const judged = isOpen(row.status) ? await judgeRollout(deps, db, row, nowMs) : undefined;
   const views = stages.map(async (stage) => {
     const ofStage = counts
       .filter(({ stage_id }) => stage_id === stage.id)

@@ -11,7 +11,7 @@ import { isWithinPercentage } from '#engine/facts/bucket.ts';
 import { type Answer, type Answers, hasAnswers, sumAnswers } from '#engine/stage/tally.ts';
 import { type GatedStage, judge, type Judgement, mayFail, nextStep, type Step } from '#engine/stage/tend.ts';
 import { compareVersions } from '#engine/facts/version.ts';
-import type { Settings } from './deps.ts';
+import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 
 export interface Judged extends Judgement {
@@ -29,25 +29,25 @@ interface Counted {
 
 /** Undefined where no stage is open, or the open one has no gate. */
 export async function judgeRollout(
-  settings: Settings,
+  deps: Pick<Deps, 'settings' | 'absences'>,
   db: Reader,
   row: Rollout,
   nowMs: number,
 ): Promise<Judged | undefined> {
   const counted = await countStage(db, row);
-  return counted === undefined ? undefined : judgeCounted(settings, db, row, counted, nowMs);
+  return counted === undefined ? undefined : judgeCounted(deps, db, row, counted, nowMs);
 }
 
 /** The same after a failure; undefined also where it cannot be one too many, which most of them are not. */
 export async function judgeFailure(
-  settings: Settings,
+  deps: Pick<Deps, 'settings' | 'absences'>,
   db: Reader,
   row: Rollout,
   nowMs: number,
 ): Promise<Judged | undefined> {
   const counted = await countStage(db, row);
   if (counted === undefined || !mayFail(counted.gated, counted.answers, nowMs)) return undefined;
-  return judgeCounted(settings, db, row, counted, nowMs);
+  return judgeCounted(deps, db, row, counted, nowMs);
 }
 
 async function countStage(db: Reader, row: Rollout): Promise<Counted | undefined> {
@@ -60,7 +60,7 @@ async function countStage(db: Reader, row: Rollout): Promise<Counted | undefined
 }
 
 async function judgeCounted(
-  settings: Settings,
+  deps: Pick<Deps, 'settings' | 'absences'>,
   db: Reader,
   row: Rollout,
   { opened, stage, gated, answers }: Counted,
@@ -70,7 +70,7 @@ async function judgeCounted(
   const available =
     answers.confirmed >= gated.gate.min_confirmed
       ? answers.confirmed
-      : await countAvailable(settings, db, row, { opened, stage, nowMs });
+      : await countAvailable(deps, db, row, { opened, stage, nowMs });
   const open = await countOpen(db, stage.id);
   const isQuiet = available + open === 0 && !hasAnswers(answers) && opened.length > 1;
   const isNobodyLeft = isQuiet && (await listNeeding(db, row, { opened, stage, seenSinceMs: 0 })).size === 0;
@@ -95,6 +95,7 @@ function toAnswer(row: AnswerCount): Answer & { readonly devices: number } {
   return {
     state: row.state,
     cause: row.error_code ?? row.boot_cause ?? undefined,
+    excused: row.excused === 1,
     isOwnFirmware: row.is_own_firmware === 1,
     isAcknowledged: row.is_acknowledged === 1,
     devices: row.count,
@@ -107,13 +108,13 @@ function toAnswer(row: AnswerCount): Answer & { readonly devices: number } {
  * not silent. One that was never seen since does not hold the stage up, and neither does one that cannot confirm any more.
  */
 async function countAvailable(
-  settings: Settings,
+  deps: Pick<Deps, 'settings' | 'absences'>,
   db: Reader,
   row: Rollout,
   at: { readonly opened: readonly Stage[]; readonly stage: Stage; readonly nowMs: number },
 ): Promise<number> {
   const openedAtMs = at.stage.opened_at_ms ?? at.nowMs;
-  const seenSinceMs = Math.min(openedAtMs, silentBeforeMs(settings, at.nowMs));
+  const seenSinceMs = Math.min(openedAtMs, silentBeforeMs(deps.settings, deps.absences.recent(), at.nowMs));
   return (await listNeeding(db, row, { ...at, seenSinceMs })).size;
 }
 
