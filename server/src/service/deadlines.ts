@@ -58,7 +58,7 @@ function isLate(
     state: open.state,
     sinceMs: Math.max(open.updated_at_ms, rollout.resumed_at_ms ?? Number.NEGATIVE_INFINITY),
     seenAtMs: open.last_seen_at_ms,
-    pollIntervalS: Math.max(settings.pollIntervalS, open.interval_s ?? 0),
+    silenceMs: SILENT_POLLS * Math.max(settings.pollIntervalS, open.interval_s ?? 0) * 1000,
     sizeBytes: open.size_bytes,
     isDeviceLocal: open.isDeviceLocal,
   };
