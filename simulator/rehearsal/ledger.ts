@@ -1,6 +1,7 @@
 // The assignments of a rehearsal, as the database keeps those of a server: every attempt of every device, the counts of each
 // stage, and which deadline comes first. It decides nothing.
 
+import { SILENT_POLLS } from '#protocol/limits.ts';
 import { isOpenState } from '#engine/assignment/assignment.ts';
 import { isOverdue } from '#engine/assignment/deadline.ts';
 import type { AssignmentState, Load } from '#engine/facts/model.ts';
@@ -72,7 +73,7 @@ export class Ledger {
         sinceMs: change.atMs,
         // A simulated board does not ask again before it is done with what it was offered.
         seenAtMs: change.atMs,
-        pollIntervalS,
+        silenceMs: SILENT_POLLS * pollIntervalS * 1000,
         sizeBytes: attempt.image.sizeBytes,
         isDeviceLocal: false,
       };

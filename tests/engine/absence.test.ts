@@ -33,7 +33,8 @@ test('every millisecond counts once', () => {
   fc.assert(
     fc.property(fc.array(absence, { maxLength: 8 }), instant, instant, (absences, fromMs, toMs) => {
       let slow = 0;
-      for (let ms = fromMs; ms < toMs; ms += 1) if (absences.some((one) => one.fromMs <= ms && ms < one.toMs)) slow += 1;
+      for (let ms = fromMs; ms < toMs; ms += 1)
+        if (absences.some((one) => one.fromMs <= ms && ms < one.toMs)) slow += 1;
       expect(absentMs(absences, fromMs, toMs)).toBe(slow);
     }),
   );

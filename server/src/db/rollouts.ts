@@ -13,10 +13,7 @@ export type Rollout = Selectable<RolloutsTable> & { readonly version: string };
 export type Stage = Selectable<StagesTable>;
 export type NewStage = Omit<Insertable<StagesTable>, 'rollout_id'>;
 
-/** Rollouts that are read, and shown, at once. */
-const OPEN_PAGE = 100;
-
-const withVersion = (db: Reader) =>
+export const withVersion = (db: Reader) =>
   db
     .selectFrom('rollouts')
     .innerJoin('firmware', 'firmware.id', 'rollouts.firmware_id')
@@ -56,35 +53,6 @@ export async function findCompleted(db: Reader, firmwareId: number): Promise<str
 /** A build that goes out again is not sent home any more. */
 export async function forgetReverts(trx: Trx, firmwareId: number): Promise<void> {
   await trx.updateTable('rollouts').set({ reverted_at_ms: null }).where('firmware_id', '=', firmwareId).execute();
-}
-
-/** Rollouts that are running, paused or halted, in the order of their ids, those after this one; at most `OPEN_PAGE`. */
-export async function listOpenRollouts(db: Reader, afterId = 0): Promise<readonly Rollout[]> {
-  return withVersion(db)
-    .where('rollouts.status', 'in', ['running', 'paused', 'halted'])
-    .where('rollouts.id', '>', afterId)
-    .orderBy('rollouts.id')
-    .limit(OPEN_PAGE)
-    .execute();
-}
-
-/** All of them, however many there are, a page in memory at a time. */
-export async function* eachOpenRollout(db: Reader): AsyncGenerator<Rollout> {
-  for (let afterId = 0; ; ) {
-    const page = await listOpenRollouts(db, afterId);
-    yield* page;
-    if (page.length < OPEN_PAGE) return;
-    afterId = page.at(-1)?.id ?? afterId;
-  }
-}
-
-export async function countOpenRollouts(db: Reader): Promise<number> {
-  const { count } = await db
-    .selectFrom('rollouts')
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .where('status', 'in', ['running', 'paused', 'halted'])
-    .executeTakeFirstOrThrow();
-  return count;
 }
 
 /** Rollouts that run or are complete, and of which a device holds an open offer. */

@@ -179,10 +179,7 @@ export async function listUnchanged(
       e.or([
         e('assignments.state', 'in', ['installing', 'trial']),
         e('presence.last_seen_at_ms', '<', than.seenSinceMs),
-        e.and([
-          e('assignments.state', '<>', 'downloaded'),
-          e('assignments.updated_at_ms', '<', than.waitingSinceMs),
-        ]),
+        e.and([e('assignments.state', '<>', 'downloaded'), e('assignments.updated_at_ms', '<', than.waitingSinceMs)]),
       ]),
     )
     .where('assignments.id', '>', than.afterId)

@@ -35,11 +35,13 @@ async function endOverdueOf(deps: Deps, rollout: Rollout, nowMs: number): Promis
     waitingSinceMs: nowMs - WAIT_MS,
   };
   let isDeviceLocal: boolean | undefined;
-  for (let afterId = 0; ; ) {
+  for (let afterId = 0; ;) {
     const unchanged = await listUnchanged(read, rollout.id, { ...than, afterId });
     if (unchanged.length === 0) return;
     isDeviceLocal ??= await keepsOwnHours(deps, rollout);
-    const late = unchanged.filter((open) => isLate(deps, rollout, { ...open, isDeviceLocal: isDeviceLocal === true }, nowMs));
+    const late = unchanged.filter((open) =>
+      isLate(deps, rollout, { ...open, isDeviceLocal: isDeviceLocal === true }, nowMs),
+    );
     if (late.length > 0) await timeOutAll(deps, late, nowMs);
     if (unchanged.length < UNCHANGED_PAGE) return;
     afterId = unchanged.at(-1)?.id ?? afterId;
@@ -56,7 +58,7 @@ function isLate(
     state: open.state,
     sinceMs: Math.max(open.updated_at_ms, rollout.resumed_at_ms ?? Number.NEGATIVE_INFINITY),
     seenAtMs: open.last_seen_at_ms,
-    pollIntervalS: Math.max(settings.pollIntervalS, open.interval_s ?? 0),
+    silenceMs: SILENT_POLLS * Math.max(settings.pollIntervalS, open.interval_s ?? 0) * 1000,
     sizeBytes: open.size_bytes,
     isDeviceLocal: open.isDeviceLocal,
   };
@@ -65,7 +67,8 @@ function isLate(
 
 async function timeOutAll(deps: Deps, late: readonly OpenAssignment[], nowMs: number): Promise<void> {
   await deps.database.write(async (trx) => {
-    for (const assignment of late) if (await timeOut(trx, assignment, nowMs)) await addLog(trx, entry(assignment, nowMs));
+    for (const assignment of late)
+      if (await timeOut(trx, assignment, nowMs)) await addLog(trx, entry(assignment, nowMs));
   });
 }
 

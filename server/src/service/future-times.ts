@@ -11,7 +11,6 @@ export async function setFutureTimesRight({ database, presence }: Deps, nowMs: n
   // What is still in memory would be written later, with the instant from then.
   await presence.flush();
   const at = { laterThanMs: nowMs + CLOCK_STEP_MS, nowMs };
-  for (const table of TIMED_TABLES)
-    while (await database.write(async (trx) => clampFutureTimes(trx, table, at)));
+  for (const table of TIMED_TABLES) while (await database.write(async (trx) => clampFutureTimes(trx, table, at)));
   await database.write(raiseRevision);
 }

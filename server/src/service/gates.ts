@@ -3,7 +3,8 @@
 
 import { assertNever } from '#protocol/errors.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
-import { eachOpenRollout, findRolloutById, type Rollout, saveSampleReached } from '#server/db/rollouts.ts';
+import { eachOpenRollout } from '#server/db/open-rollouts.ts';
+import { findRolloutById, type Rollout, saveSampleReached } from '#server/db/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
 import { moveRollout } from './rollouts.ts';

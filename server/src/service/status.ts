@@ -3,7 +3,7 @@
 import type { AuditEntry, ServerStatus } from '#protocol/admin-api.ts';
 import { listAudit as listRows } from '#server/db/audit.ts';
 import { countFleet, countVersions } from '#server/db/devices.ts';
-import { countOpenRollouts, listOpenRollouts } from '#server/db/rollouts.ts';
+import { countOpenRollouts, listOpenRollouts } from '#server/db/open-rollouts.ts';
 import type { Deps } from './deps.ts';
 import { silentBeforeMs } from './devices.ts';
 import { toInstant } from './instant.ts';
@@ -40,7 +40,9 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
 
 function warnOfLeftOut(shown: number, open: number): readonly string[] {
   if (open <= shown) return [];
-  return [`${open} rollouts are open, the oldest ${shown} are shown here: otter rollout list --status running shows more`];
+  return [
+    `${open} rollouts are open, the oldest ${shown} are shown here: otter rollout list --status running shows more`,
+  ];
 }
 
 export async function listAudit(
