@@ -60,7 +60,7 @@ function isLate(
     state: open.state,
     sinceMs: Math.max(open.updated_at_ms, rollout.resumed_at_ms ?? Number.NEGATIVE_INFINITY),
     seenAtMs: open.last_seen_at_ms,
-    pollIntervalS: expectedIntervalS(settings.pollIntervalS, open.interval_s),
+    silenceMs: SILENT_POLLS * expectedIntervalS(settings.pollIntervalS, open.interval_s) * 1000,
     sizeBytes: open.size_bytes,
     isDeviceLocal: open.isDeviceLocal,
   };
