@@ -76,8 +76,8 @@ const ACTS: readonly Act[] = [
       await otter('firmware', 'ready', OLD);
       await otter('rollout', 'create', '--firmware', OLD, '--name', 'first');
       await otter('rollout', 'start', 'first');
-      await otter('rollout', 'promote', 'first');
-      await otter('rollout', 'promote', 'first');
+      await otter('rollout', 'promote', 'first', '--from', 'pilot');
+      await otter('rollout', 'promote', 'first', '--from', 'expand');
     },
     expected: () => ({ version: OLD, state: 'none' }),
     done: `${OLD} is complete: the stable release; nobody had to download it`,
@@ -99,7 +99,7 @@ const ACTS: readonly Act[] = [
   {
     title: '3/6  Expand: every board; on one of them the new build crashes',
     play: async ({ otter, screen }) => {
-      await otter('rollout', 'promote', 'second');
+      await otter('rollout', 'promote', 'second', '--from', 'pilot');
       screen.say(`Watch board ${UNLUCKY + 1}: the new build never reaches the server, so its bootloader goes back.`);
     },
     expected: (index) =>
@@ -109,7 +109,7 @@ const ACTS: readonly Act[] = [
   {
     title: `4/6  Complete, and ask why board ${UNLUCKY + 1} did not get it`,
     play: async ({ otter }) => {
-      await otter('rollout', 'promote', 'second');
+      await otter('rollout', 'promote', 'second', '--from', 'expand');
       await otter('device', 'explain', MACS[UNLUCKY] ?? '');
     },
     expected: (index) => ({ version: index === UNLUCKY ? OLD : NEW }),

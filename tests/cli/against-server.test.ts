@@ -150,8 +150,8 @@ test('a whole rollout is typed, watched, explained and blocked', async () => {
   await server.checkIn(device, '0.9.0');
   await server.checkIn(device, '4.0.0');
   for (const command of [
-    ['rollout', 'promote', '4.0.0'],
-    ['rollout', 'promote', '4.0.0'],
+    ['rollout', 'promote', '4.0.0', '--from', 'pilot'],
+    ['rollout', 'promote', '4.0.0', '--from', 'expand'],
   ])
     expect(await otter(...command)).toMatchObject({ exitCode: 0 });
   expect((await otter('rollout', 'show', '4.0.0')).stdout).toMatch(/complete/);

@@ -18,7 +18,8 @@
 //        npx otter firmware add A.bin --ready
 //        npx otter rollout create --firmware 1.0.0 --product bench-check
 //        npx otter rollout start bench-check-1.0.0
-//        npx otter rollout promote bench-check-1.0.0      (twice)
+//        npx otter rollout promote bench-check-1.0.0 --from pilot
+//        npx otter rollout promote bench-check-1.0.0 --from expand
 //      and the same with B.bin and 1.0.1. Wait until the board runs B: the table on Serial says so.
 //
 // Run
