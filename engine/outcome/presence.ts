@@ -9,6 +9,8 @@ export interface Presence {
   readonly seenAtMs: number;
   readonly uptimeS: number | undefined;
   readonly bootCause: string | undefined;
+  /** Seconds after which it can be expected to check in again. */
+  readonly intervalS: number | undefined;
   /** Seconds between its last checks, the latest first. */
   readonly gaps: readonly number[];
   /** Undefined: it was not seen since limits are kept, and the last check says nothing of causes. */
@@ -63,6 +65,7 @@ export function presenceAfter(
     seenAtMs: nowMs,
     uptimeS,
     bootCause,
+    intervalS,
     gaps,
     backAtMs,
     limitS: silenceLimitS({ intervalS, gaps, nextCheckS }, defaultIntervalS),

@@ -142,7 +142,7 @@ export class Boards {
     const gapS = sleepS ?? this.#options.pollIntervalS;
     const gaps = Array.from({ length: MAX_CHECK_GAPS }, () => gapS);
     const limitS = SILENT_POLLS * Math.max(POLL_REST * this.#options.pollIntervalS, gapS);
-    return { seenAtMs, uptimeS: undefined, bootCause: bootReason, gaps, limitS, backAtMs: undefined };
+    return { seenAtMs, uptimeS: undefined, bootCause: bootReason, intervalS: gapS, gaps, limitS, backAtMs: undefined };
   }
 
   /** When each board asks first after the start, spread over its interval; undefined for one that is silent already. */
@@ -303,8 +303,7 @@ export class Boards {
   }
 
   #confirm(board: Board, server: RolloutServer, nowMs: number): number {
-    if (this.#isOnline(board, nowMs))
-      server.report({ assignmentId: board.assignmentId, status: 'confirmed' }, nowMs);
+    if (this.#isOnline(board, nowMs)) server.report({ assignmentId: board.assignmentId, status: 'confirmed' }, nowMs);
     board.runs = board.isWayBack ? 'old' : 'build';
     board.isCrashing = false;
     const delayMs = board.isWayBack ? undefined : board.fault?.delayMs;

@@ -1,9 +1,10 @@
 // What the gates of a rollout say now: counts the boards of every stage that has opened and asks the engine. It only reads.
 
 import { Value } from 'typebox/value';
-import { type Counts, countsOf, isGroupUndecided } from '#engine/stage/counts.ts';
-import { needsSilence, type Tally } from '#engine/stage/gate.ts';
+import { countsOf } from '#engine/stage/counts.ts';
+import type { Tally } from '#engine/stage/gate.ts';
 import { judgeRollout, type Judgement, mayFail, WATCH_LIMITS } from '#engine/stage/judge.ts';
+import { failureTallyOf, missingOf, NO_ANSWERS, questionsOf, tallyOf } from '#engine/stage/questions.ts';
 import { isWaitedFor, type Silence } from '#engine/stage/silence.ts';
 import { FIRMWARE_CAUSES } from '#engine/outcome/restart.ts';
 import { Gate } from '#protocol/plan.ts';
@@ -74,16 +75,18 @@ export async function judgeFailure(
   const stages = opened.map((stage) => {
     const gate = gateOf(stage);
     const counts = countsOf(gate ?? WATCH_LIMITS, groups.get(stage.id) ?? []);
-    return { name: stage.name, promotion: stage.promotion, gate, tally: { ...counts, ...NOTHING_ELSE, available: 0 } };
+    return { name: stage.name, promotion: stage.promotion, gate, counts };
   });
-  if (!stages.some(({ gate, tally }) => gate !== undefined && mayFail(gate, tally, nowMs))) return undefined;
-  // What depends on boards that are to come, or on the silence of others, is for the next tick to say.
-  const certain = stages.map((stage) => ({ ...stage, tally: { ...stage.tally, lost: 0, lostLater: 0 } }));
-  const last = certain.at(-1);
-  if (last?.gate !== undefined) {
-    const available = await countAvailable(deps, db, row, last.gate, last.tally, nowMs);
-    certain[certain.length - 1] = { ...last, tally: { ...last.tally, available } };
-  }
+  const isPossible = ({ gate, counts }: (typeof stages)[number]): boolean =>
+    gate !== undefined && mayFail(gate, tallyOf({ counts, anyLeft: false }, NO_ANSWERS), nowMs);
+  if (!stages.some(isPossible)) return undefined;
+  const last = stages.at(-1);
+  const missing = last?.gate === undefined ? 0 : missingOf(last.gate, last.counts);
+  const reachable = missing === 0 ? 0 : await deps.waiting.countReachable(db, row, missing, nowMs);
+  const certain = stages.map(({ counts, ...stage }, index) => ({
+    ...stage,
+    tally: failureTallyOf(counts, index === stages.length - 1 ? reachable : 0),
+  }));
   return judgeRollout(row.status, certain, nowMs);
 }
 
@@ -92,17 +95,7 @@ export function gateOf(stage: Pick<Stage, 'gate'>): Gate | undefined {
   return stage.gate === null ? undefined : Value.Parse(Gate, JSON.parse(stage.gate));
 }
 
-const NOTHING_ELSE = {
-  isUndecided: false,
-  asleep: 0,
-  isNobodyLeft: false,
-  silence: undefined,
-  usualSuspects: 0,
-  heapDropPct: undefined,
-  moreRestartsPct: undefined,
-} as const;
-
-interface StageAt {
+interface OpenedStage {
   readonly stage: Stage;
   readonly groups: readonly StageGroup[];
   /** The one that opened last. */
@@ -114,44 +107,20 @@ async function judgedStage(
   deps: Deps,
   db: Reader,
   row: Rollout,
-  { stage, groups, isOpen, isFirst }: StageAt,
+  { stage, groups, isOpen, isFirst }: OpenedStage,
   nowMs: number,
 ): Promise<JudgedStage> {
   const gate = gateOf(stage);
-  const limits = gate ?? WATCH_LIMITS;
-  const counts = countsOf(limits, groups);
-  // Once a stage has passed, it is judged by what its boards showed; nobody is waited for in it.
-  const isJudgedForNext = isOpen && row.status === 'running' && gate !== undefined;
-  const available = isJudgedForNext ? await countAvailable(deps, db, row, gate, counts, nowMs) : counts.hopeful;
-  const isNobodyLeft =
-    isJudgedForNext && !isFirst && available === 0 && !hasBoards(groups) && !(await deps.waiting.isAnyLeft(db, row));
-  const tally: Tally = {
-    ...NOTHING_ELSE,
-    ...counts,
-    available,
-    isNobodyLeft,
-    isUndecided: isJudgedForNext && (await isUndecided(deps, db, row, { stage, groups, gate }, nowMs)),
-    silence: needsSilence(limits, counts) ? await silenceOf(deps, db, row, stage, nowMs) : undefined,
-    usualSuspects: counts.suspects > 0 ? await usualSuspects(db, row, stage) : 0,
-  };
+  const asked = questionsOf(row.status, { gate, groups, isOpen, isFirst });
+  const reachable = asked.reachable === 0 ? 0 : await deps.waiting.countReachable(db, row, asked.reachable, nowMs);
+  const tally = tallyOf(asked, {
+    reachable,
+    isAnyLeft: !asked.anyLeft || reachable > 0 || (await deps.waiting.isAnyLeft(db, row)),
+    isUndecided: asked.undecided && (await isUndecided(deps, db, row, { stage, gate }, nowMs)),
+    silence: asked.silence ? await silenceOf(deps, db, row, stage, nowMs) : undefined,
+    usualSuspects: asked.usualSuspects ? await usualSuspects(db, row, stage) : 0,
+  });
   return { row: stage, name: stage.name, promotion: stage.promotion, gate, groups, tally };
-}
-
-function hasBoards(groups: readonly StageGroup[]): boolean {
-  return groups.some(({ isCounted }) => isCounted);
-}
-
-/** Once there are enough, it does not matter how many more there are: spares looking for those without an assignment. */
-async function countAvailable(
-  deps: Deps,
-  db: Reader,
-  row: Rollout,
-  gate: Gate,
-  { healthy, hopeful }: Counts,
-  nowMs: number,
-): Promise<number> {
-  if (healthy >= gate.min_confirmed || hopeful >= gate.min_confirmed) return hopeful;
-  return hopeful + (await deps.waiting.countReachable(db, row, gate.min_confirmed - hopeful, nowMs));
 }
 
 /** One that is waited for is enough; those that sleep are looked at only where all the others are decided. */
@@ -159,14 +128,13 @@ async function isUndecided(
   deps: Deps,
   db: Reader,
   row: Rollout,
-  { stage, groups, gate }: { readonly stage: Stage; readonly groups: readonly StageGroup[]; readonly gate: Gate },
+  { stage, gate }: { readonly stage: Stage; readonly gate: Gate | undefined },
   nowMs: number,
 ): Promise<boolean> {
-  if (!groups.some(isGroupUndecided)) return false;
   const of = { id: stage.id, rolloutId: row.id, defaultLimitMs: defaultLimitMs(deps.settings) };
   for (let afterId = 0; ;) {
     const page = await listUndecided(db, of, { afterId, limit: UNDECIDED_PAGE });
-    if (page.some((board) => isWaitedFor(board, (gate.soak_s ?? 0) * 1000, nowMs))) return true;
+    if (page.some((board) => isWaitedFor(board, (gate?.soak_s ?? 0) * 1000, nowMs))) return true;
     const last = page.at(-1);
     if (last === undefined || page.length < UNDECIDED_PAGE) return false;
     afterId = last.id;
