@@ -221,7 +221,9 @@ export class Boards {
     const answer = this.#checkIn(device, board, server, false, nowMs);
     const { decision } = answer;
     if (decision.outcome !== 'hold') return this.#take(board, answer, server, nowMs);
-    if (board.isCrashing) return this.#crashAgain(board, nowMs);
+    // Once nobody judges the rollout any more, one crash more or less changes nothing.
+    const isJudged = server.status === 'running' || server.status === 'complete';
+    if (board.isCrashing && (isJudged || !this.#options.skipsPolls)) return this.#crashAgain(board, nowMs);
     if (board.sleepS !== undefined) board.bootReason = 'deep_sleep';
     if (this.#options.skipsPolls && LASTING.has(decision.reason) && !answer.isAwaited) {
       board.doing = 'asleep';

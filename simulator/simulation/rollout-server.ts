@@ -85,6 +85,8 @@ export interface TimelineEntry {
   readonly reason: string;
   /** What the gate that acted is about, and what it saw; undefined for what a person does. */
   readonly judged: { readonly stage: string; readonly verdict: Verdict; readonly tally: Tally } | undefined;
+  /** What became of the boards of each opened stage until then, without those that hold no assignment. */
+  readonly columns: ReadonlyMap<string, Columns>;
 }
 
 export interface StageState {
@@ -521,6 +523,7 @@ export class RolloutServer {
       this.#watchUntilMs = nowMs + (this.#options.plan.watch_s ?? DEFAULT_WATCH_S) * 1000;
     const stage = this.#stages[at];
     const passed = this.openStage;
+    const opened = this.#stages.slice(0, this.#at + 1);
     const verdict = passed === undefined ? undefined : this.verdict;
     if (at !== this.#at && stage !== undefined) {
       stage.openedAtMs = nowMs;
@@ -537,7 +540,8 @@ export class RolloutServer {
       (actor === 'gate' && passed?.tally !== undefined && verdict !== undefined
         ? { stage: passed.plan.name, verdict, tally: passed.tally }
         : undefined);
-    const entry = { stage: this.openStage?.plan.name, members: this.#members.size, reason, judged };
+    const columns = new Map(opened.map(({ plan, boards }) => [plan.name, columnsOf(boards.groups, 0)] as const));
+    const entry = { stage: this.openStage?.plan.name, members: this.#members.size, reason, judged, columns };
     this.#timeline.push({ atMs: nowMs, what: command, actor, status: this.#status, ...entry });
     return true;
   }
