@@ -37,7 +37,9 @@ export async function makeHome(
   );
   const attributes = JSON.stringify({ boot_reason: 'poweron' });
   for (let index = 1; index <= devices; index += 1) insert.run(index, benchMac(index), attributes, Date.now());
-  db.exec('insert into presence select id, first_seen_at_ms, 180000, -61 from devices');
+  db.exec(
+    'insert into presence (device_id, last_seen_at_ms, free_heap_bytes, rssi_dbm) select id, first_seen_at_ms, 180000, -61 from devices',
+  );
   db.exec("insert into labels (id, name, description, created_at_ms) values (1, 'pilot', '', 0)");
   db.exec('insert into device_labels select id, 1, 0 from devices where id % 20 = 0');
   db.exec('update catalog set revision = revision + 1; commit; analyze; pragma wal_checkpoint(truncate)');

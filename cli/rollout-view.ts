@@ -1,5 +1,6 @@
 // A rollout as text: where it stands, and of each stage what became of its boards.
 
+import { stageHealthLines } from '#cli/health-view.ts';
 import { relativeTime } from '#cli/relative-time.ts';
 import { type Colors, formatBar, formatTable, printable, type Terminal } from '#cli/terminal.ts';
 import type { Rollout } from '#protocol/admin-api.ts';
@@ -53,7 +54,7 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
   const reason = rollout.ended_reason === null ? [] : [`reason: ${printable(rollout.ended_reason)}`];
   const warnings = rollout.warnings.map((warning) => `${colors.yellow('warning:')} ${printable(warning)}`);
   const more = [...watched, ...halted, ...regressed, ...left, ...revertedLine(rollout, colors), ...reason, ...warnings];
-  return [head, table, ...gates, ...more].join('\n');
+  return [head, table, ...gates, ...stageHealthLines(rollout), ...more].join('\n');
 }
 
 /** What becomes of the devices that run its build, where they are sent home. */

@@ -25,9 +25,12 @@ import {
   Schedule,
   ServerStatus,
   UploadAnswer,
+  COUNTED,
+  WaitingBoard,
 } from '#protocol/admin-api.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/events.ts';
-import { MAX_TIMEZONE_CHARS } from '#protocol/limits.ts';
+import { Telemetry } from '#protocol/health-api.ts';
+import { MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const ADMIN_PREFIX = '/api/v1/admin';
@@ -176,6 +179,13 @@ export const adminRoutes = {
     ref(Explanation),
     { params: mac },
   ),
+  getTelemetry: route(
+    'GET',
+    '/devices/:mac/telemetry',
+    `How this device fared in each of the last ${TELEMETRY_HOURS} hours in which it checked in`,
+    ref(Telemetry),
+    { params: mac },
+  ),
   labelDevice: route('PUT', '/devices/:mac/labels/:name', 'Put a label on a device', ref(Device), {
     params: Type.Object({ mac: Mac, name: Name }),
     query: confirm,
@@ -183,6 +193,10 @@ export const adminRoutes = {
   unlabelDevice: route('DELETE', '/devices/:mac/labels/:name', 'Take a label off a device', ref(Device), {
     params: Type.Object({ mac: Mac, name: Name }),
     query: confirm,
+  }),
+  setCounted: route('PUT', '/devices/:mac/counted', 'Say whether a device counts in gates', ref(Device), {
+    params: mac,
+    body: Type.Object({ counted: oneOf(COUNTED), reason: Type.Optional(Line) }, strict),
   }),
   clearKnownBad: route(
     'DELETE',
@@ -444,6 +458,22 @@ export const adminRoutes = {
       strict,
     ),
   }),
+
+  keepRollout: route(
+    'POST',
+    '/rollouts/:name/keep',
+    'Keep the build of a regressed rollout: it is offered again, and what failed so far does not count any more',
+    ref(Rollout),
+    { params: rolloutName, body: Type.Object({ reason: Line }, strict) },
+  ),
+
+  listWaiting: route(
+    'GET',
+    '/rollouts/:name/waiting',
+    'Boards of its opened stages that are not healthy on the build, with the rule or outcome that holds each',
+    page(ref(WaitingBoard)),
+    { params: rolloutName, query: Type.Object({ limit: paging.limit, cursor: paging.cursor }, strict) },
+  ),
 
   retryRollout: route(
     'POST',

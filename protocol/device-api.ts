@@ -35,9 +35,11 @@ const ReportedVersion = Type.String({
 });
 
 const BootState = Type.Object({
-  state: Type.Union([Type.Literal('trial'), Type.Literal('confirmed')], {
-    description: 'trial: the running image is not yet marked valid',
-  }),
+  state: Type.Optional(
+    Type.Union([Type.Literal('trial'), Type.Literal('confirmed')], {
+      description: 'trial: the running image is not yet marked valid',
+    }),
+  ),
   reason: Type.Optional(Type.String({ maxLength: 64, description: 'reset reason of the last boot' })),
   rolled_back_from: Type.Optional(
     Type.String({
@@ -49,6 +51,7 @@ const BootState = Type.Object({
   uptime_s: Type.Optional(Type.Unknown({ description: 'integer, seconds since the last restart' })),
 });
 
+/** Only the first two members are needed. Of the others, one that cannot be read is dropped, but for `product`. */
 export const CheckUpdateRequest = Type.Object(
   {
     mac: SpelledMac,
@@ -68,7 +71,6 @@ export const CheckUpdateRequest = Type.Object(
       Type.Unsafe<string>({ ...Sha256, description: 'SHA-256 of the running image: of the file, or `app_elf_sha256`' }),
     ),
     boot: Type.Optional(BootState),
-    // Telemetry: a value out of range is dropped with a warning in the log, it never stands in the way of an update.
     flash_bytes: Type.Optional(Type.Unknown({ description: 'integer, bytes of flash' })),
     next_check_s: Type.Optional(
       Type.Unknown({ description: 'integer, seconds until the board intends to check again; for one that sleeps' }),
@@ -129,8 +131,8 @@ export const Offer = Type.Object({
   labels: Type.Array(Type.String(), { description: 'labels that the operator put on this device' }),
   manifest: Type.Unsafe<Manifest>(Type.Ref('Manifest')),
   url: Type.String({
-    description: 'path on the same server',
-    examples: ['/firmware/thermostat/1.4.0/esp32/image.bin'],
+    description: 'path and query on the same server, to be asked for as it is: it names the assignment',
+    examples: ['/firmware/thermostat/1.4.0/esp32/image.bin?assignment=17'],
   }),
   install_window: Type.Optional(InstallWindow),
   forgiven: Type.Optional(
@@ -205,4 +207,9 @@ export function imagePath(image: {
   readonly chip: string;
 }): string {
   return `/firmware/${image.product}/${encodeURIComponent(image.version)}/${image.chip}/image.bin`;
+}
+
+/** Where the device of an assignment fetches its image: so the server knows that it took it from here. */
+export function offerPath(image: Parameters<typeof imagePath>[0], assignmentId: number): string {
+  return `${imagePath(image)}?assignment=${assignmentId}`;
 }

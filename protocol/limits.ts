@@ -126,6 +126,9 @@ export const MAX_WATCH_S = 2_592_000;
 /** Boards first seen this long before a rollout starts count in its gates; in a younger product those seen before the start. */
 export const NEWCOMER_MS = 86_400_000;
 
+/** So many checks that cannot be of one board make two boards with one MAC. */
+export const SHARED_MAC_SIGNS = 3;
+
 /** Gates wait this long while boards without the build are silent too; then the rollout halts. */
 export const OUTAGE_PATIENCE_MS = 2 * 3_600_000;
 
@@ -134,6 +137,15 @@ export const SILENT_POLLS = 3;
 
 /** Gaps between checks that are kept of a device: the fewest of which the second longest is its habit and not an outage. */
 export const MAX_CHECK_GAPS = 4;
+
+/** Hours of telemetry that are kept of a device: a long weekend, in 72 rows of some 60 bytes. */
+export const TELEMETRY_HOURS = 72;
+
+/** Devices of a stage that are compared with how they were before: their average moves by less than 5 % with all others. */
+export const MAX_COMPARED_DEVICES = 250;
+
+/** Most that a gate may allow of more restarts, in percent: ten times as many as before are never few. */
+export const MAX_MORE_RESTARTS_PCT = 900;
 
 /** The longest that a device may say it will sleep, in seconds: 30 days. Beyond that it is silent as any other. */
 export const MAX_NEXT_CHECK_S = 2_592_000;

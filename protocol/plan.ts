@@ -6,6 +6,7 @@ import { FAULTS } from '#protocol/device-errors.ts';
 import {
   MAX_CRON_CHARS,
   MAX_DESCRIPTION_CHARS,
+  MAX_MORE_RESTARTS_PCT,
   MAX_PLAN_STAGES,
   MAX_SOAK_S,
   MAX_TIMEZONE_CHARS,
@@ -36,9 +37,21 @@ export const Gate = Type.Object({
       description: 'of the boards given the build, that may vanish; 5 where nothing is said',
     }),
   ),
-  max_heap_drop_pct: Type.Optional(Percent),
-  max_more_restarts_pct: Type.Optional(Type.Number({ minimum: 0, maximum: 10_000 })),
   soak_s: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_SOAK_S })),
+  max_heap_drop_pct: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      maximum: 100,
+      description: 'how much less free heap boards may have on average than before the build',
+    }),
+  ),
+  max_more_restarts_pct: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      maximum: MAX_MORE_RESTARTS_PCT,
+      description: 'how many more restarts there may be than before the build, in percent of those, of 5 at least',
+    }),
+  ),
   fault_classes: Type.Optional(
     Type.Array(Type.Unsafe<(typeof FAULTS)[number]>({ type: 'string', enum: [...FAULTS] }), {
       minItems: 1,

@@ -4,12 +4,14 @@ import { Argument, Option } from '@commander-js/extra-typings';
 import { readMac } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
 import { formatCleared, formatDevice, formatExplanation } from '#cli/device-view.ts';
+import { formatTelemetry } from '#cli/health-view.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { DEVICE_STATUSES } from '#protocol/admin-api.ts';
+import { TELEMETRY_HOURS } from '#protocol/limits.ts';
 
 export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
   const device = addGroup(program, 'device', 'devices: what they run and why');
@@ -69,6 +71,17 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
         const explanation = await client.call('explainDevice', { params: { mac } });
         show(explanation, () => formatExplanation(explanation, terminal.colors));
+      });
+    });
+
+  device
+    .command('telemetry')
+    .description(`how a device fared in each of the last ${TELEMETRY_HOURS} hours`)
+    .addArgument(macArgument())
+    .action(async (mac, _options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
+        const telemetry = await client.call('getTelemetry', { params: { mac } });
+        show(telemetry, () => formatTelemetry(telemetry, terminal.colors));
       });
     });
 

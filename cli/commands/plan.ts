@@ -125,6 +125,8 @@ function gateText(gate: Plan['stages'][number]['gate']): string {
     ...(gate.max_failed_pct === undefined ? [] : [`at most ${gate.max_failed_pct} % failed`]),
     ...(gate.max_silent_pct === undefined ? [] : [`at most ${gate.max_silent_pct} % silent`]),
     ...(gate.soak_s === undefined ? [] : [`soaks ${duration(gate.soak_s)}`]),
+    ...(gate.max_heap_drop_pct === undefined ? [] : [`at most ${gate.max_heap_drop_pct} % less free heap`]),
+    ...(gate.max_more_restarts_pct === undefined ? [] : [`at most ${gate.max_more_restarts_pct} % more restarts`]),
     ...(gate.fault_classes === undefined ? [] : [`counts faults of ${gate.fault_classes.join(', ')}`]),
     ...(gate.on_halt === 'revert' ? ['a halt reverts'] : []),
   ].join(', ');

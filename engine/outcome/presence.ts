@@ -58,7 +58,7 @@ export function presenceAfter(
   told: { readonly intervalS: number; readonly isOffer: boolean },
   defaultIntervalS: number,
   nowMs: number,
-): Presence & { readonly limitS: number } {
+): Presence & { readonly limitS: number; readonly intervalS: number } {
   const { uptimeS, nextCheckS } = checkIn;
   const intervalS = Math.max(expectedIntervalS(told, defaultIntervalS), nextCheckS ?? 0);
   return {

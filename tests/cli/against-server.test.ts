@@ -210,6 +210,23 @@ test('plans are listed and shown', async () => {
   expect(await otter('plan', 'show', 'nowhere')).toMatchObject({ exitCode: 3 });
 });
 
+describe('the telemetry of a device', () => {
+  test('is a row for each hour, without the columns that nothing was said of', async () => {
+    const device = mac(72);
+    const measured = { free_heap_bytes: 186_368, boot: { state: 'confirmed', uptime_s: 9 } };
+    await server.checkIn(device, '1.0.0', measured);
+    await server.checkIn(device, '1.0.0', { ...measured, free_heap_bytes: 122_880 });
+    const table = await otter('device', 'telemetry', device.toUpperCase());
+    expect(table).toMatchObject({ exitCode: 0, stderr: '' });
+    const [head = '', row = '', ...rest] = table.stdout.trimEnd().split('\n');
+    expect(head.split(/ {2,}/)).toEqual(['hour (UTC)', 'checks', 'free heap, least (KiB)', 'restarts', 'crashes']);
+    expect(row.split(/ {2,}/)).toEqual(['2026-11-23 10:00', '2', '151, 120', '0', '0']);
+    expect(rest).toEqual([]);
+    const json = await otter('device', 'telemetry', device, '--json');
+    expect(JSON.parse(json.stdout)).toMatchObject({ mac: device, hours: [{ checks: 2, heap_min_bytes: 122_880 }] });
+  });
+});
+
 describe('a plan of a file', () => {
   test('is made from one that is shown, listed with its source, and removed', async () => {
     const shown = JSON.parse((await otter('plan', 'show', 'careful', '--json')).stdout);

@@ -30,7 +30,7 @@ test('a plan comes with its defaults', () => {
 
 test('a gate comes with what it says, in numbers', () => {
   const gate =
-    '{min_confirmed: 5, max_failed: 0, max_failed_pct: 2.5%, max_silent_pct: 20%, soak: 6h, fault_classes: [firmware, device]}';
+    '{min_confirmed: 5, max_failed: 0, max_failed_pct: 2.5%, max_silent_pct: 20%, soak: 6h, max_heap_drop_pct: 30%, max_more_restarts_pct: 150%, fault_classes: [firmware, device]}';
   expect(load(`plans:\n  - {name: a, stages: [{name: b, label: c, promotion: auto, gate: ${gate}}]}\n`)).toMatchObject([
     {
       stages: [
@@ -42,6 +42,8 @@ test('a gate comes with what it says, in numbers', () => {
             max_failed_pct: 2.5,
             max_silent_pct: 20,
             soak_s: 21_600,
+            max_heap_drop_pct: 30,
+            max_more_restarts_pct: 150,
             fault_classes: ['firmware', 'device'],
           },
         },
@@ -74,6 +76,18 @@ describe('a plan is refused', () => {
     [
       '{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, max_failed_pct: 101%}}]}',
       /max_failed_pct: wants .* write a percentage from 0% to 100%/,
+    ],
+    [
+      '{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, max_heap_drop_pct: 101%}}]}',
+      /max_heap_drop_pct: wants .* write a percentage from 0% to 100%/,
+    ],
+    [
+      '{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, max_more_restarts_pct: 901%}}]}',
+      /max_more_restarts_pct: wants .* write a percentage from 0% to 900%/,
+    ],
+    [
+      '{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, max_more_restarts_pct: 50}}]}',
+      /max_more_restarts_pct: wants .* found 50; use 50%/,
     ],
     [
       '{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, fault_classes: [firmwares]}}]}',

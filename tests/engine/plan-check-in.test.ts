@@ -24,6 +24,7 @@ function attempt(state: AssignmentState, change: Partial<Attempt> = {}): Attempt
     watch: {
       ...startWatch({ fromVersion: '1.0.0', notCounted: undefined, isOnTheWay: false }, undefined),
       exposedAtMs: state === 'installing' || state === 'trial' ? EARLIER_MS : undefined,
+      fault: state === 'failed' ? 'firmware' : undefined,
     },
     downloads: 0,
     soakMs: 0,

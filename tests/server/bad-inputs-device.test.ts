@@ -169,6 +169,14 @@ const ROWS: readonly Row[] = [
   { id: 'A26', input: 'mac that is a number', send: () => checkWith({ mac: 1 }), code: 'mac_invalid' },
   { id: 'A27', input: 'mac of everybody', send: () => checkWith({ mac: 'ff:ff:ff:ff:ff:ff' }), code: 'mac_reserved' },
   { id: 'A27', input: 'mac of nobody', send: () => checkWith({ mac: '00-00-00-00-00-00' }), code: 'mac_reserved' },
+  {
+    id: 'A41',
+    input: 'a product that cannot be read: the board is not one of the default product',
+    send: () => checkWith({ product: 'My Product' }),
+    code: 'field_invalid',
+    says: /product/,
+  },
+  { id: 'A41', input: 'a product of null', send: () => checkWith({ product: null }), code: 'field_invalid' },
   { id: 'A29', input: 'an empty version', send: () => checkWith({ current_version: '' }), code: 'version_invalid' },
   { id: 'A29', input: 'no version', send: () => ({ body: JSON.stringify({ mac: device }) }), code: 'version_invalid' },
   {
@@ -255,6 +263,67 @@ describe('what is odd but does not stand in the way', () => {
     expect(line).toMatchObject({ level: 40, warnings: ['flash_bytes', 'free_heap_bytes', 'rssi_dbm', 'library'] });
     const { device: seen } = await server.admin('getDevice', { params: { mac: mac(34) } });
     expect(Object.keys(seen.attributes).filter((name) => name in absurd)).toEqual([]);
+  });
+
+  test.each([
+    ['chip', { chip: 32 }],
+    ['chip', { chip: 'esp32;rm' }],
+    ['chip', { chip: null }],
+    ['slot_bytes', { slot_bytes: -1 }],
+    ['slot_bytes', { slot_bytes: '1.9 MiB' }],
+    ['slot_bytes', { slot_bytes: 1.5 }],
+    ['image_sha256', { image_sha256: 'A'.repeat(64) }],
+    ['image_sha256', { image_sha256: [] }],
+    ['labels', { labels: 'lab' }],
+    ['labels', { labels: null }],
+    ['labels', { labels: ['lab', 7, { a: 1 }] }],
+    ['labels', { labels: ['x'.repeat(65)] }],
+    ['labels', { labels: Array.from({ length: 9 }, (_, index) => `lab-${index}`) }],
+    ['labels', { labels: ['No Name', 7] }],
+    ['boot', { boot: 'panic' }],
+    ['boot', { boot: [] }],
+    ['boot', { boot: null }],
+    ['boot.state', { boot: { state: 'pending' } }],
+    ['boot.reason', { boot: { state: 'confirmed', reason: 4 } }],
+    ['boot.reason', { boot: { state: 'confirmed', reason: 'x'.repeat(65) } }],
+    ['boot.rolled_back_from', { boot: { rolled_back_from: {} } }],
+    ['boot.rollback_capable', { boot: { rollback_capable: 'yes' } }],
+    ['boot.uptime_s', { boot: { uptime_s: 'long' } }],
+    ['next_check_s', { next_check_s: 'tomorrow' }],
+    ['largest_block_bytes', { largest_block_bytes: -1 }],
+  ])('A41: of a check-in %s is dropped where it is %j', async (name, fields) => {
+    const answer = await send(checkWith({ mac: mac(41), ...fields }));
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(String(answer.body))).toMatchObject({ update_available: true });
+    const line = await expectLoggedOnce(server, String(answer.headers['x-request-id']), { status: 200 });
+    expect(line).toMatchObject({ level: 40, warnings: [name] });
+  });
+
+  test('A41: what can be read of the same check-in counts', async () => {
+    const odd = mac(42);
+    const fields = {
+      chip: 7,
+      slot_bytes: 1_900_544,
+      labels: [7, 'lab', 'x'.repeat(99)],
+      boot: { state: 'trial', reason: 7, uptime_s: 12, rolled_back_from: '0.9.0' },
+    };
+    const answer = await send(checkWith({ mac: odd, ...fields }));
+    expect(JSON.parse(String(answer.body))).toMatchObject({ update_available: false, reason: 'trial_running' });
+    const { device: seen } = await server.admin('getDevice', { params: { mac: odd } });
+    expect(seen.chip).toBeNull();
+    expect(seen.attributes).toEqual({
+      slot_bytes: 1_900_544,
+      boot_state: 'trial',
+      rolled_back_from: '0.9.0',
+      uptime_s: 12,
+      label_hints: ['lab'],
+    });
+  });
+
+  test('A41: a chip that cannot be read is not forgotten', async () => {
+    await server.checkIn(mac(43), '1.0.0', { chip: 'esp32s3' });
+    await server.checkIn(mac(43), '1.0.0', { chip: { name: 'esp32' } });
+    expect((await server.admin('getDevice', { params: { mac: mac(43) } })).device.chip).toBe('esp32s3');
   });
 
   test('A37: confirmed before downloading is taken, and the state never goes back', async () => {

@@ -43,6 +43,7 @@ const TABLES = [
   'schedules',
   'schema_version',
   'stages',
+  'telemetry',
   'webhooks',
 ];
 

@@ -10,10 +10,11 @@ export interface RawDatabase {
   readonly close: () => Promise<void>;
 }
 
-export async function openRaw(server: TestServer): Promise<RawDatabase> {
+/** Read-only, unless `writes` says that the test plays somebody who changes it. */
+export async function openRaw(server: TestServer, { writes = false } = {}): Promise<RawDatabase> {
   const { databaseUrl, home } = server;
   if (databaseUrl.startsWith('sqlite:')) {
-    const file = new DatabaseSync(join(home, databaseUrl.slice('sqlite:'.length)), { readOnly: true });
+    const file = new DatabaseSync(join(home, databaseUrl.slice('sqlite:'.length)), { readOnly: !writes });
     return { query: async (sql) => file.prepare(sql).all(), close: async () => file.close() };
   }
   const client = new pg.Client({ connectionString: databaseUrl });

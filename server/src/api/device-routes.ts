@@ -15,6 +15,7 @@ import { DEFAULT_PRODUCT, MAC_PATTERN, NAME_PATTERN } from '#protocol/words.ts';
 import { type CheckIn, checkIn } from '#server/service/check-in.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { report } from '#server/service/report.ts';
+import { dropUnreadable } from './optional-members.ts';
 import { readTelemetry } from './telemetry.ts';
 
 const shared = { scope: 'device', requiresBody: true, maxBodyBytes: MAX_DEVICE_BODY_BYTES } as const;
@@ -29,6 +30,7 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
     '/api/v1/check-update',
     {
       config: shared,
+      preValidation: dropUnreadable,
       schema: {
         summary: 'Ask for an update',
         tags: ['device'],
@@ -90,8 +92,10 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
   const hints = body.labels ?? [];
   const labelHints = hints.filter((hint) => name.test(hint));
   const telemetry = readTelemetry(body);
-  const dropped = [...telemetry.dropped, ...(labelHints.length < hints.length ? ['labels'] : [])];
-  if (dropped.length > 0) request.warnings = dropped;
+  const dropped = new Set(request.warnings);
+  for (const name of telemetry.dropped) dropped.add(name);
+  if (labelHints.length < hints.length) dropped.add('labels');
+  if (dropped.size > 0) request.warnings = [...dropped];
   return {
     mac: canonicalMac(body.mac),
     ip: request.ip,
@@ -106,7 +110,7 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
       bootReason: body.boot?.reason,
     },
     labelHints,
-    telemetry,
+    telemetry: telemetry.measures,
     attributes: { ...telemetry.attributes, ...(labelHints.length > 0 ? { label_hints: labelHints } : {}) },
   };
 }

@@ -2,11 +2,12 @@
 // the way of an update.
 
 import type { CheckUpdateRequest } from '#protocol/device-api.ts';
+import { MAX_NEXT_CHECK_S } from '#protocol/limits.ts';
+import type { Measures } from '#server/service/observation.ts';
 
 export interface Telemetry {
-  /** These two differ with every poll and are stored apart. */
-  readonly freeHeapBytes: number | undefined;
-  readonly rssiDbm: number | undefined;
+  /** These differ with every poll and are stored apart. */
+  readonly measures: Measures;
   readonly attributes: Readonly<Record<string, unknown>>;
   /** Names of the fields that were left out. */
   readonly dropped: readonly string[];
@@ -23,16 +24,24 @@ export function readTelemetry(body: CheckUpdateRequest): Telemetry {
     if (makesSense) attributes[name] = value;
     else dropped.push(name);
   };
+  const measure = (name: string, value: unknown, min: number, max: number): number | undefined => {
+    if (isIntegerWithin(value, min, max)) return value;
+    if (value !== undefined) dropped.push(name);
+    return undefined;
+  };
   keep('flash_bytes', body.flash_bytes, isIntegerWithin(body.flash_bytes, 1, UINT32));
-  const freeHeapBytes = isIntegerWithin(body.free_heap_bytes, 0, UINT32) ? body.free_heap_bytes : undefined;
-  if (freeHeapBytes !== body.free_heap_bytes) dropped.push('free_heap_bytes');
-  const rssiDbm = isIntegerWithin(body.rssi_dbm, -127, 0) ? body.rssi_dbm : undefined;
-  if (rssiDbm !== body.rssi_dbm) dropped.push('rssi_dbm');
+  const measures = {
+    freeHeapBytes: measure('free_heap_bytes', body.free_heap_bytes, 0, UINT32),
+    largestBlockBytes: measure('largest_block_bytes', body.largest_block_bytes, 0, UINT32),
+    rssiDbm: measure('rssi_dbm', body.rssi_dbm, -127, 0),
+    uptimeS: measure('boot.uptime_s', body.boot?.uptime_s, 0, UINT32),
+    nextCheckS: measure('next_check_s', body.next_check_s, 1, MAX_NEXT_CHECK_S),
+  };
   keep('library', body.library, typeof body.library === 'string' && SHORT_TEXT.test(body.library));
   keep('boot_reason', body.boot?.reason, SHORT_TEXT.test(body.boot?.reason ?? ''));
   keep('rolled_back_from', body.boot?.rolled_back_from, SHORT_TEXT.test(body.boot?.rolled_back_from ?? ''));
   keep('rollback_capable', body.boot?.rollback_capable, true);
-  return { freeHeapBytes, rssiDbm, attributes, dropped };
+  return { measures, attributes, dropped };
 }
 
 function isIntegerWithin(value: unknown, min: number, max: number): value is number {

@@ -4,7 +4,14 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { FAULTS } from '#protocol/device-errors.ts';
-import { MAX_DESCRIPTION_CHARS, MAX_PLAN_STAGES, MAX_PLANS, MAX_SOAK_S, MAX_WINDOW_S } from '#protocol/limits.ts';
+import {
+  MAX_DESCRIPTION_CHARS,
+  MAX_MORE_RESTARTS_PCT,
+  MAX_PLAN_STAGES,
+  MAX_PLANS,
+  MAX_SOAK_S,
+  MAX_WINDOW_S,
+} from '#protocol/limits.ts';
 import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
 import { findPlanFaults } from '#server/plan-faults.ts';
@@ -34,6 +41,15 @@ const Share = Type.Refine(
   Type.Unknown({ description: 'a percentage from 0% to 100%', examples: ['2%'] }),
   (value) => (parsePercent(value) ?? Number.NaN) <= 100,
   (value) => (parsePercent(value) === undefined ? suggestPercent(value) : 'write a percentage from 0% to 100%'),
+);
+
+const More = Type.Refine(
+  Type.Unknown({ description: `a percentage from 0% to ${MAX_MORE_RESTARTS_PCT}%`, examples: ['50%'] }),
+  (value) => (parsePercent(value) ?? Number.NaN) <= MAX_MORE_RESTARTS_PCT,
+  (value) =>
+    parsePercent(value) === undefined
+      ? suggestPercent(value)
+      : `write a percentage from 0% to ${MAX_MORE_RESTARTS_PCT}%`,
 );
 
 const Soak = Type.Refine(
@@ -71,6 +87,8 @@ const GateRow = Type.Object(
     max_failed_pct: Type.Optional(Share),
     max_silent_pct: Type.Optional(Share),
     soak: Type.Optional(Soak),
+    max_heap_drop_pct: Type.Optional(Share),
+    max_more_restarts_pct: Type.Optional(More),
     fault_classes: Type.Optional(
       Type.Array(Type.Enum(FAULTS, { description: `one of ${FAULTS.join(', ')}`, examples: ['[firmware]'] }), {
         minItems: 1,
@@ -223,6 +241,8 @@ function toGate({
   max_failed_pct,
   max_silent_pct,
   soak,
+  max_heap_drop_pct,
+  max_more_restarts_pct,
   fault_classes,
   on_halt,
 }: GateRow): Gate {
@@ -231,6 +251,8 @@ function toGate({
     max_failed_pct: parsePercent(max_failed_pct),
     max_silent_pct: parsePercent(max_silent_pct),
     soak_s: parseDurationS(soak),
+    max_heap_drop_pct: parsePercent(max_heap_drop_pct),
+    max_more_restarts_pct: parsePercent(max_more_restarts_pct),
     fault_classes,
     on_halt,
   };

@@ -109,6 +109,11 @@ export type SavedWatch = Pick<
   | 'mark'
 >;
 
+/** How many whole images were sent for it. */
+export async function saveDownloads(trx: Trx, id: number, downloads: number): Promise<void> {
+  await trx.updateTable('assignments').set({ downloads }).where('id', '=', id).execute();
+}
+
 /** The latest assignment of the device in the rollout, the way back apart. */
 export async function findLatestOf(trx: Trx, deviceId: number, rolloutId: number): Promise<Assignment | undefined> {
   return trx
@@ -119,6 +124,47 @@ export async function findLatestOf(trx: Trx, deviceId: number, rolloutId: number
     .where('is_rollback', '=', 0)
     .where('is_latest', '=', 1)
     .executeTakeFirst();
+}
+
+export interface StandingBoard {
+  readonly stage: string;
+  readonly outcome: Assignment['outcome'];
+  readonly counted: Assignment['counted'];
+}
+
+/** What became of these devices in the rollout, of those that hold or held an assignment of it. */
+export async function listBoardsOf(
+  db: Reader,
+  rolloutId: number,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, StandingBoard>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('assignments')
+    .innerJoin('stages', 'stages.id', 'assignments.stage_id')
+    .select(['assignments.device_id', 'stages.name as stage', 'assignments.outcome', 'assignments.counted'])
+    .where('assignments.device_id', 'in', [...deviceIds])
+    .where('assignments.rollout_id', '=', rolloutId)
+    .where('assignments.is_rollback', '=', 0)
+    .where('assignments.is_latest', '=', 1)
+    .execute();
+  return new Map(rows.map(({ device_id, ...board }) => [device_id, board]));
+}
+
+/** The assignments that speak for the device in rollouts whose gates still judge, with whom those count. */
+export async function listLatestOf(trx: Trx, deviceId: number) {
+  return trx
+    .selectFrom('assignments')
+    .innerJoin('rollouts', 'rollouts.id', 'assignments.rollout_id')
+    .select(['assignments.id', 'assignments.counted', 'rollouts.counts_before_ms', 'rollouts.counts_simulated'])
+    .where('assignments.device_id', '=', deviceId)
+    .where('assignments.is_latest', '=', 1)
+    .where('rollouts.status', '<>', 'aborted')
+    .execute();
+}
+
+export async function saveCounted(trx: Trx, id: number, counted: Assignment['counted']): Promise<void> {
+  await trx.updateTable('assignments').set({ counted }).where('id', '=', id).execute();
 }
 
 /** Another one of the same kind speaks for the device from now on. */
@@ -295,6 +341,27 @@ export async function listAssignments(
   if (filter.mac !== undefined) query = query.where('devices.mac', '=', filter.mac);
   if (filter.state !== undefined) query = query.where('assignments.state', '=', filter.state);
   return runPage(query, page, { id: 'assignments.id' });
+}
+
+/** Boards that confirmed the build in this stage and run it, with how they fared before the offer. */
+export async function listCompared(
+  db: Reader,
+  { rolloutId, stageId }: { readonly rolloutId: number; readonly stageId: number },
+  limit: number,
+): Promise<readonly { readonly device_id: number; readonly baseline: string; readonly confirmed_at_ms: number }[]> {
+  return db
+    .selectFrom('assignments')
+    .select((e) => ['device_id', 'baseline', e.fn.coalesce('confirmed_at_ms', 'updated_at_ms').as('confirmed_at_ms')])
+    .where('rollout_id', '=', rolloutId)
+    .where('stage_id', '=', stageId)
+    .where('is_rollback', '=', 0)
+    .where('is_latest', '=', 1)
+    .where('state', '=', 'confirmed')
+    .where('moved_on_at_ms', 'is', null)
+    .where('baseline', 'is not', null)
+    .$narrowType<{ baseline: string }>()
+    .limit(limit)
+    .execute();
 }
 
 export async function addLog(trx: Trx, entry: LogEntry): Promise<void> {

@@ -3,11 +3,10 @@
 
 import { sql } from 'kysely';
 import { SILENT_POLLS } from '#protocol/limits.ts';
-import type { Absence } from '#engine/facts/absence.ts';
 import { LOSABLE_STATES } from '#engine/outcome/watch.ts';
 import { type Heard, LATE_FACTOR, LATE_GRACE_MS } from '#engine/stage/silence.ts';
 import type { BoardGroup } from '#engine/stage/counts.ts';
-import { absentMs, silenceLimitMs } from './presence-sql.ts';
+import { absentMs, isSilentAt, silenceLimitMs, type SilenceRule } from './presence-sql.ts';
 import type { Reader } from './schema.ts';
 
 export type StageGroup = BoardGroup & { readonly stageId: number };
@@ -52,7 +51,7 @@ export interface UndecidedBoard {
 /** Behind `afterId`, in the order of their keys. */
 export async function listUndecided(
   db: Reader,
-  stage: { readonly id: number; readonly rolloutId: number; readonly defaultLimitMs: number },
+  stage: { readonly id: number; readonly rolloutId: number; readonly silence: SilenceRule },
   page: { readonly afterId: number; readonly limit: number },
 ): Promise<readonly UndecidedBoard[]> {
   const rows = await db
@@ -62,7 +61,7 @@ export async function listUndecided(
       'assignments.id',
       e.ref('assignments.exposed_at_ms').as('exposed_at_ms'),
       'assignments.confirmed_at_ms',
-      silenceLimitMs(stage.defaultLimitMs).as('limit_ms'),
+      silenceLimitMs(stage.silence).as('limit_ms'),
     ])
     .where('assignments.rollout_id', '=', stage.rolloutId)
     .where('assignments.stage_id', '=', stage.id)
@@ -105,9 +104,7 @@ export interface SilenceQuestion {
   readonly rolloutId: number;
   readonly lastHeardAtMs: number;
   readonly stageOpenedAtMs: number;
-  readonly defaultLimitMs: number;
-  readonly absences: readonly Absence[];
-  readonly nowMs: number;
+  readonly silence: SilenceRule;
 }
 
 export interface SilenceCounts {
@@ -124,19 +121,22 @@ export async function countSilence(
   ask: SilenceQuestion,
   range: { readonly afterId: number; readonly untilId: number },
 ): Promise<SilenceCounts> {
-  const { lastHeardAtMs: at, nowMs } = ask;
-  const limit = silenceLimitMs(ask.defaultLimitMs);
-  const absent = absentMs(ask.absences, nowMs);
+  const { lastHeardAtMs: at, silence } = ask;
+  const { nowMs } = silence;
+  const limit = silenceLimitMs(silence);
+  const absent = absentMs(silence);
   const seen = sql`presence.last_seen_at_ms`;
   const due = sql`(${seen} + ${limit} / ${sql.lit(SILENT_POLLS)} * ${sql.lit(LATE_FACTOR)} + ${sql.lit(LATE_GRACE_MS)} + ${absent})`;
+  // `hearingOf`: one that is back since then was silent as they are.
+  const isBack = sql`coalesce(presence.back_at_ms, 0) > ${at}`;
   const wasThere = sql`${seen} + ${limit} + ${absent} >= ${at}`;
   const isWithout = sql`not exists (select 1 from assignments a where a.device_id = devices.id
     and a.rollout_id = ${ask.rolloutId} and a.is_rollback = 0 and a.exposed_at_ms is not null)`;
   const isWitness = sql`not exists (select 1 from assignments a where a.device_id = devices.id
     and a.rollout_id = ${ask.rolloutId} and a.is_latest = 1 and a.outcome = 'lost' and a.confirmed_at_ms is null)`;
-  const overdue = sql`(${wasThere} and ${due} < ${nowMs})`;
-  const alive = sql`(${wasThere} and ${due} >= ${nowMs} and ${seen} >= ${at})`;
-  const notDue = sql`(${wasThere} and ${due} >= ${nowMs} and ${seen} < ${at})`;
+  const overdue = sql`(${isBack} or (${wasThere} and ${due} < ${nowMs}))`;
+  const alive = sql`(not ${isBack} and ${wasThere} and ${due} >= ${nowMs} and ${seen} >= ${at})`;
+  const notDue = sql`(not ${isBack} and ${wasThere} and ${due} >= ${nowMs} and ${seen} < ${at})`;
   const count = (condition: ReturnType<typeof sql>) =>
     sql<number>`coalesce(sum(case when ${condition} then 1 else 0 end), 0)`;
   const inner = db
@@ -237,20 +237,17 @@ export async function listNewlyLost(
   db: Reader,
   ask: {
     readonly rolloutIds: readonly number[];
-    readonly defaultLimitMs: number;
-    readonly absences: readonly Absence[];
-    readonly nowMs: number;
+    readonly silence: SilenceRule;
   },
   range: { readonly afterId: number; readonly untilId: number },
 ): Promise<readonly number[]> {
-  const limit = silenceLimitMs(ask.defaultLimitMs);
   const rows = await db
     .selectFrom('presence')
     .innerJoin('assignments', 'assignments.device_id', 'presence.device_id')
     .select('assignments.id')
     .where('presence.device_id', '>', range.afterId)
     .where('presence.device_id', '<=', range.untilId)
-    .where(sql<boolean>`presence.last_seen_at_ms + ${limit} + ${absentMs(ask.absences, ask.nowMs)} < ${ask.nowMs}`)
+    .where(isSilentAt(ask.silence))
     .where('assignments.rollout_id', 'in', [...ask.rolloutIds])
     .where('assignments.is_latest', '=', 1)
     .where('assignments.is_rollback', '=', 0)

@@ -3,7 +3,7 @@
 
 import { CompiledQuery, type Selectable } from 'kysely';
 import type { Dialect } from './database.ts';
-import type { AssignmentsTable, DevicesTable, Reader, Trx } from './schema.ts';
+import type { AssignmentsTable, DevicesTable, PresenceTable, Reader, Trx } from './schema.ts';
 
 export type DeviceRow = Selectable<DevicesTable>;
 export type AttemptRow = Pick<
@@ -46,10 +46,14 @@ export type AttemptRow = Pick<
   | 'baseline'
 >;
 
+/** What is kept of the check before. */
+export type PresenceRow = Pick<Selectable<PresenceTable>, (typeof PRESENCE_COLUMNS)[number]>;
+
 export interface CheckInFacts {
   readonly revision: number;
   /** Undefined: never seen before. */
   readonly device: DeviceRow | undefined;
+  readonly presence: PresenceRow | undefined;
   readonly labels: readonly { readonly name: string; readonly putAtMs: number }[];
   /**
    * Assignments that are open or ended badly and were not forgiven, and the one that brought the build which the device
@@ -58,7 +62,7 @@ export interface CheckInFacts {
   readonly attempts: readonly AttemptRow[];
 }
 
-interface Row extends Partial<DeviceRow> {
+interface Row extends Partial<DeviceRow>, Partial<PresenceRow> {
   readonly revision: number;
   readonly labels_json: string;
   readonly attempts_json: string;
@@ -73,6 +77,7 @@ export async function findCheckInFacts(db: Reader, dialect: Dialect, mac: string
   return {
     revision: row.revision,
     device: isDevice(row) ? row : undefined,
+    presence: hasPresence(row) ? row : undefined,
     labels: row.labels_json === NOTHING ? [] : readLabels(row.labels_json),
     attempts: readAttempts(row.attempts_json, row.taken_json),
   };
@@ -124,6 +129,16 @@ const ATTEMPT_COLUMNS = [
   'baseline',
 ] as const satisfies readonly (keyof AttemptRow)[];
 
+const PRESENCE_COLUMNS = [
+  'last_seen_at_ms',
+  'gaps',
+  'uptime_s',
+  'boot_cause',
+  'limit_s',
+  'interval_s',
+  'back_at_ms',
+] as const satisfies readonly (keyof PresenceTable)[];
+
 /** What both statements give where there is no row. */
 const NOTHING = '[]';
 
@@ -149,18 +164,23 @@ function statementFor(sql: {
   readonly text: string;
 }): string {
   const fields = ATTEMPT_COLUMNS.map((column) => `'${column}', a.${column}`).join(', ');
-  return `select c.revision, d.*,
+  const presence = PRESENCE_COLUMNS.map((column) => `p.${column}`).join(', ');
+  return `select c.revision, d.*, ${presence},
     (select ${sql.list(`${sql.object}('name', l.name, 'putAtMs', dl.put_at_ms)`)}
        from device_labels dl join labels l on l.id = dl.label_id where dl.device_id = d.id) as labels_json,
     (select ${sql.list(`${sql.object}(${fields})`)}
        from assignments a where a.device_id = d.id and a.state not in ('confirmed', 'superseded') and a.forgiven = 0) as attempts_json,
     (select ${sql.object}(${fields})${sql.text}
        from assignments a where a.id = d.taken_assignment_id and a.state = 'confirmed') as taken_json
-    from catalog c left join devices d on d.mac = ${sql.parameter}`;
+    from catalog c left join devices d on d.mac = ${sql.parameter} left join presence p on p.device_id = d.id`;
 }
 
 function isDevice(row: Row): row is Row & DeviceRow {
   return typeof row.id === 'number';
+}
+
+function hasPresence(row: Row): row is Row & PresenceRow {
+  return typeof row.last_seen_at_ms === 'number';
 }
 
 // The two readers trust their text: it was made by the statement above from typed columns.

@@ -24,6 +24,7 @@ export type PagedDevice = Pick<
   | 'shared_mac_at_ms'
   | 'counted'
   | 'last_seen_at_ms'
+  | 'limit_s'
 >;
 
 /** Which devices are meant; all of these that are named must hold. */
@@ -57,6 +58,7 @@ export async function listDevicePage(
       'devices.shared_mac_at_ms',
       'devices.counted',
       'presence.last_seen_at_ms',
+      'presence.limit_s',
     ])
     .where('devices.id', '>', page.afterId);
   if (product !== undefined) query = query.where('devices.product', '=', product);

@@ -3,21 +3,28 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 import type { Dialect } from './database.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
+import { isSilentAt, type SilenceRule } from './presence-sql.ts';
 import type { DevicesTable, PresenceTable, Reader, Trx } from './schema.ts';
 
 export type Device = Selectable<DevicesTable> & Omit<Selectable<PresenceTable>, 'device_id'>;
 export type NewDevice = Insertable<DevicesTable>;
 
-/** One poll: when, and the telemetry that differs every time. */
-export type Sighting = Pick<
-  Selectable<PresenceTable>,
-  'device_id' | 'last_seen_at_ms' | 'free_heap_bytes' | 'rssi_dbm'
->;
+/** One poll: when, what differs every time, and the rhythm that it leaves. */
+export type Sighting = Selectable<PresenceTable>;
 
 /** What a device says of itself; seldom another than last time. */
 export type SelfDescription = Pick<
   Selectable<DevicesTable>,
-  'id' | 'product' | 'ip' | 'current_version' | 'chip' | 'slot_bytes' | 'image_sha256' | 'on_trial' | 'attributes'
+  | 'id'
+  | 'product'
+  | 'ip'
+  | 'current_version'
+  | 'chip'
+  | 'slot_bytes'
+  | 'image_sha256'
+  | 'on_trial'
+  | 'attributes'
+  | 'is_simulated'
 >;
 
 const withPresence = (db: Reader) =>
@@ -34,6 +41,8 @@ const withPresence = (db: Reader) =>
       'presence.uptime_s',
       'presence.boot_cause',
       'presence.largest_block_bytes',
+      'presence.limit_s',
+      'presence.back_at_ms',
     ]);
 
 export async function findDevice(db: Reader, mac: string): Promise<Device | undefined> {
@@ -72,19 +81,38 @@ export async function setDeviceStatus(trx: Trx, id: number, status: Device['stat
   await trx.updateTable('devices').set({ status }).where('id', '=', id).where('status', '<>', status).execute();
 }
 
+/** The columns of a poll, in the order of its values in a batch, with their types on PostgreSQL. */
+const SIGHTING = [
+  ['device_id', 'bigint'],
+  ['last_seen_at_ms', 'bigint'],
+  ['free_heap_bytes', 'bigint'],
+  ['largest_block_bytes', 'bigint'],
+  ['rssi_dbm', 'integer'],
+  ['uptime_s', 'bigint'],
+  ['boot_cause', 'text'],
+  ['interval_s', 'integer'],
+  ['gaps', 'text'],
+  ['limit_s', 'bigint'],
+  ['back_at_ms', 'bigint'],
+] as const satisfies readonly (readonly [keyof Sighting, string])[];
+
+const INTO = sql.raw(SIGHTING.map(([column]) => column).join(', '));
+const CHANGES = sql.raw(SIGHTING.map(([column]) => `${column} = excluded.${column}`).join(', '));
+const VALUES = {
+  sqlite: sql.raw(SIGHTING.map((_, index) => `value->>${index}`).join(', ')),
+  postgres: sql.raw(SIGHTING.map(([, type], index) => `(v->>${index})::${type}`).join(', ')),
+} as const satisfies Readonly<Record<Dialect, unknown>>;
+
 /** One statement for many polls, in the order of the keys so that neighbours share pages. The newest sighting stays. */
 export async function saveSightings(trx: Trx, dialect: Dialect, sightings: readonly Sighting[]): Promise<void> {
   const rows = sightings
     .toSorted((left, right) => left.device_id - right.device_id)
-    .map((row) => [row.device_id, row.last_seen_at_ms, row.free_heap_bytes, row.rssi_dbm]);
+    .map((row) => SIGHTING.map(([column]) => row[column]));
   const batch = JSON.stringify(rows);
-  const values =
-    dialect === 'postgres'
-      ? sql`select (v->>0)::bigint, (v->>1)::bigint, (v->>2)::bigint, (v->>3)::integer from json_array_elements(${batch}::json) as rows(v)`
-      : sql`select value->>0, value->>1, value->>2, value->>3 from json_each(${batch})`;
-  await sql`insert into presence (device_id, last_seen_at_ms, free_heap_bytes, rssi_dbm) select * from (${values}) as v where true
-    on conflict (device_id) do update
-    set last_seen_at_ms = excluded.last_seen_at_ms, free_heap_bytes = excluded.free_heap_bytes, rssi_dbm = excluded.rssi_dbm
+  const source =
+    dialect === 'postgres' ? sql`json_array_elements(${batch}::json) as rows(v)` : sql`json_each(${batch})`;
+  await sql`insert into presence (${INTO}) select * from (select ${VALUES[dialect]} from ${source}) as v where true
+    on conflict (device_id) do update set ${CHANGES}
     where presence.last_seen_at_ms <= excluded.last_seen_at_ms`.execute(trx);
 }
 
@@ -98,19 +126,17 @@ export interface DeviceFilter {
   readonly version: string | undefined;
   readonly status: Device['status'] | 'silent' | undefined;
   readonly macPrefix: string | undefined;
-  /** Devices last seen before this are silent. */
-  readonly silentBeforeMs: number;
+  readonly silence: SilenceRule;
 }
 
 export async function listDevices(db: Reader, filter: DeviceFilter, page: Page): Promise<Paged<Device>> {
   let query = withPresence(db);
   if (filter.product !== undefined) query = query.where('devices.product', '=', filter.product);
   if (filter.version !== undefined) query = query.where('devices.current_version', '=', filter.version);
-  if (filter.status === 'silent') query = query.where('presence.last_seen_at_ms', '<', filter.silentBeforeMs);
+  const isSilent = isSilentAt(filter.silence);
+  if (filter.status === 'silent') query = query.where(isSilent);
   else if (filter.status !== undefined)
-    query = query
-      .where('devices.status', '=', filter.status)
-      .where('presence.last_seen_at_ms', '>=', filter.silentBeforeMs);
+    query = query.where('devices.status', '=', filter.status).where(sql<boolean>`not (${isSilent})`);
   if (filter.macPrefix !== undefined)
     // `g` follows every hex digit and the colon in whatever order of letters the database has.
     query = query.where('devices.mac', '>=', filter.macPrefix).where('devices.mac', '<', `${filter.macPrefix}g`);
@@ -135,7 +161,7 @@ export interface FleetCounts {
   readonly failed: number;
 }
 
-export async function countFleet(db: Reader, silentBeforeMs: number): Promise<FleetCounts> {
+export async function countFleet(db: Reader, silence: SilenceRule): Promise<FleetCounts> {
   const { total } = await db
     .selectFrom('devices')
     .select((e) => e.fn.countAll<number>().as('total'))
@@ -143,14 +169,14 @@ export async function countFleet(db: Reader, silentBeforeMs: number): Promise<Fl
   const { silent } = await db
     .selectFrom('presence')
     .select((e) => e.fn.countAll<number>().as('silent'))
-    .where('last_seen_at_ms', '<', silentBeforeMs)
+    .where(isSilentAt(silence))
     .executeTakeFirstOrThrow();
   const byStatus = await db
     .selectFrom('devices')
     .innerJoin('presence', 'presence.device_id', 'devices.id')
     .select((e) => ['devices.status', e.fn.countAll<number>().as('count')])
     .where('devices.status', '<>', sql.lit('ok'))
-    .where('presence.last_seen_at_ms', '>=', silentBeforeMs)
+    .where(sql<boolean>`not (${isSilentAt(silence)})`)
     .groupBy('devices.status')
     .execute();
   const count = (...wanted: readonly Device['status'][]): number =>
@@ -169,6 +195,22 @@ export async function countVersions(
     .orderBy('devices', 'desc')
     .limit(200)
     .execute();
+}
+
+export async function saveOverride(
+  trx: Trx,
+  id: number,
+  change: Pick<Device, 'counted' | 'counted_reason'>,
+): Promise<void> {
+  await trx.updateTable('devices').set(change).where('id', '=', id).execute();
+}
+
+export async function saveContradictions(
+  trx: Trx,
+  id: number,
+  change: Pick<Device, 'contradictions' | 'shared_mac_at_ms'>,
+): Promise<void> {
+  await trx.updateTable('devices').set(change).where('id', '=', id).execute();
 }
 
 /** When the first board of the product was seen, and whether any of them is a real one. */

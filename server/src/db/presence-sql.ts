@@ -1,16 +1,28 @@
-// How long a board may be silent, as SQL: three times the larger of the interval it was told and its own usual gap, as stored
-// with its presence; times in which no server was there do not count.
+// How long a board may be silent, as SQL: its limit was found by `silenceLimitS` of the engine when it was last seen, and times in
+// which no server was there do not count.
 
 import { sql, type RawBuilder } from 'kysely';
 import type { Absence } from '#engine/facts/absence.ts';
 
-/** In milliseconds; the default for boards that were not seen since this is stored. */
-export function silenceLimitMs(defaultMs: number): RawBuilder<number> {
-  return sql<number>`coalesce(presence.interval_s * 3000, ${sql.lit(defaultMs)})`;
+/** By what silence is measured: `defaultLimitS` for devices of which no limit is kept. */
+export interface SilenceRule {
+  readonly nowMs: number;
+  readonly defaultLimitS: number;
+  readonly absences: readonly Absence[];
+}
+
+/** Whether the device of a row of `presence` is silent. */
+export function isSilentAt(rule: SilenceRule): RawBuilder<boolean> {
+  return sql`presence.last_seen_at_ms + ${silenceLimitMs(rule)} + ${absentMs(rule)} < ${rule.nowMs}`;
+}
+
+/** In milliseconds. */
+export function silenceLimitMs({ defaultLimitS }: Pick<SilenceRule, 'defaultLimitS'>): RawBuilder<number> {
+  return sql<number>`coalesce(presence.limit_s, ${sql.lit(defaultLimitS)}) * 1000`;
 }
 
 /** Milliseconds since the board was seen in which no server was there. */
-export function absentMs(absences: readonly Absence[], nowMs: number): RawBuilder<number> {
+export function absentMs({ absences, nowMs }: Pick<SilenceRule, 'absences' | 'nowMs'>): RawBuilder<number> {
   const parts = absences.map(({ fromMs, toMs }) => {
     const until = sql.lit(Math.min(toMs, nowMs));
     return sql`case when presence.last_seen_at_ms >= ${until} then 0

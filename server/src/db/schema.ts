@@ -29,6 +29,7 @@ export interface Schema {
   readonly rollout_images: RolloutImagesTable;
   readonly heartbeat: HeartbeatTable;
   readonly absences: AbsencesTable;
+  readonly telemetry: TelemetryTable;
 }
 
 /** Any connection: enough to read. */
@@ -79,7 +80,7 @@ export interface PresenceTable {
   readonly last_seen_at_ms: number;
   readonly free_heap_bytes: number | null;
   readonly rssi_dbm: number | null;
-  /** Seconds after which it was told to ask again. */
+  /** Seconds after which it was told to ask again, or after which it said that it will where that is longer. */
   readonly interval_s: Generated<number | null>;
   /** Seconds between its last checks, the latest first, with commas between them; at most four. */
   readonly gaps: Generated<string>;
@@ -87,6 +88,10 @@ export interface PresenceTable {
   /** What its reset reason means. */
   readonly boot_cause: Generated<string | null>;
   readonly largest_block_bytes: Generated<number | null>;
+  /** Seconds without a check after which it is silent: what its rhythm at the last check says. */
+  readonly limit_s: Generated<number | null>;
+  /** When it was heard of again last, after a check had not come. */
+  readonly back_at_ms: Generated<number | null>;
 }
 
 export interface LabelsTable {
@@ -254,7 +259,7 @@ export interface AssignmentsTable {
   readonly pardoned: Generated<Flag>;
   /** Whose fault the latest failure was that still counts, of this attempt or one before it. */
   readonly fault: Generated<Fault | null>;
-  /** Health before the offer, as JSON. */
+  /** Health before the offer, as JSON: `Baseline` of engine/outcome/baseline.ts. */
   readonly baseline: Generated<string | null>;
   /** That failure came after the device had taken the build. */
   readonly has_left: Generated<Flag>;
@@ -283,6 +288,28 @@ export interface AbsencesTable {
   readonly from_ms: number;
   readonly to_ms: number;
   readonly cause: 'stopped' | 'database' | 'clock';
+}
+
+/** What the checks of one device measured in one hour; `slot` is the place of the hour in the ring. */
+export interface TelemetryTable {
+  readonly device_id: number;
+  readonly slot: number;
+  /** Whole hours since 1970. */
+  readonly hour: number;
+  readonly checks: number;
+  readonly heap_sum_bytes: number;
+  readonly heap_count: number;
+  readonly heap_min_bytes: number | null;
+  readonly block_sum_bytes: number;
+  readonly block_count: number;
+  readonly block_min_bytes: number | null;
+  readonly rssi_sum_dbm: number;
+  readonly rssi_count: number;
+  readonly uptime_count: number;
+  readonly restarts: number;
+  readonly crashes: number;
+  readonly boot_sum_s: number;
+  readonly boot_count: number;
 }
 
 /** Append-only: every report and every change that a check-in caused. */

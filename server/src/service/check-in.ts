@@ -2,7 +2,7 @@
 // nothing is one read and no write (two reads where only the pace of a stage stands in the way).
 
 import type { CheckUpdateAnswer, Offer } from '#protocol/device-api.ts';
-import { imagePath } from '#protocol/device-api.ts';
+import { offerPath } from '#protocol/device-api.ts';
 import { MAX_DEVICE_LABELS, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import {
   addAssignment,
@@ -15,27 +15,33 @@ import {
   saveTaken,
   waitForTurn,
 } from '#server/db/assignments.ts';
-import { type CheckInFacts, type DeviceRow, findCheckInFacts, lockCheckInFacts } from '#server/db/check-in-facts.ts';
 import {
-  addDevice,
-  holdDevices,
-  type SelfDescription,
-  setDeviceStatus,
-  type Sighting as DeviceSighting,
-} from '#server/db/devices.ts';
+  type CheckInFacts,
+  type DeviceRow,
+  findCheckInFacts,
+  lockCheckInFacts,
+  type PresenceRow,
+} from '#server/db/check-in-facts.ts';
+import { addDevice, holdDevices, type SelfDescription, setDeviceStatus } from '#server/db/devices.ts';
 import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
+import { absentMs } from '#engine/facts/absence.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
+import { hasSign, type Signs } from '#engine/outcome/shared-mac.ts';
 import { isBad, startWatch } from '#engine/outcome/watch.ts';
+import { SIMULATED_MACS, SIMULATOR_LIBRARY } from '#protocol/words.ts';
 import type { DeviceFacts, InstallWindow, Pace } from '#engine/facts/model.ts';
 import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import { pollIntervalS } from '#engine/decision/poll.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf, progressColumns, voterOf, watchColumns, watchOf } from './device-facts.ts';
+import { noteContradiction } from './counted.ts';
 import { haltIfFailed } from './gates.ts';
+import { baselineOf } from './health.ts';
 import { offeredManifestOf } from './manifest.ts';
+import { type Measures, type Note, noteOf, type Observation, observe } from './observation.ts';
 
 /** A check-in as the edge read it: names canonical, telemetry already reduced to what makes sense. */
 export interface CheckIn {
@@ -47,7 +53,7 @@ export interface CheckIn {
   readonly sighting: Sighting;
   readonly labelHints: readonly string[];
   /** What differs with every poll. */
-  readonly telemetry: { readonly freeHeapBytes: number | undefined; readonly rssiDbm: number | undefined };
+  readonly telemetry: Measures;
   /** Everything else that the device says of itself, shown to operators as it is. */
   readonly attributes: Readonly<Record<string, unknown>>;
 }
@@ -58,17 +64,14 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
   const facts = await findCheckInFacts(database.read, database.dialect, request.mac);
   const known = merge(request, facts);
   const view = await catalog.at(facts.revision);
-  const plan = await planFor(database.read, known, facts, view, nowMs);
-  if (facts.device !== undefined && isQuiet(facts, plan, newLabels(deps, known, facts))) {
-    notePresence(deps, facts.device, known, nowMs);
-    return answer(deps, {
-      product: known.product,
-      plan,
-      view,
-      labels: facts.labels,
-      offered: offeredBy(plan),
-      nowMs,
-    });
+  const observation = observationOf(deps, known, facts, nowMs);
+  const plan = await planFor(database.read, { request: known, observation }, facts, view, nowMs);
+  const isStrange = hasSign(signsOf(request, facts, plan, observation));
+  if (facts.device !== undefined && !isStrange && isQuiet(facts, plan, newLabels(deps, known, facts))) {
+    const { product } = known;
+    const told = answer(deps, { product, plan, view, labels: facts.labels, offered: offeredBy(plan), nowMs });
+    notePresence(deps, facts.device, known, noteOf(facts.device.id, known, observation, told, deps.settings, nowMs));
+    return told;
   }
   const isPaced = view.openRolloutsOf(known.product).some(({ pace }) => hasLimit(pace));
   const saved = await database.write(async (trx) => {
@@ -76,13 +79,13 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
     return saveCheckIn(deps, trx, request, nowMs);
   });
   // Only now: a device whose transaction was rolled back is not there, and its key may become that of another.
-  deps.presence.note(saved.sighting, saved.description);
+  deps.presence.note(saved.noted, saved.description);
   return saved.answer;
 }
 
 interface SavedCheckIn {
   readonly answer: CheckUpdateAnswer;
-  readonly sighting: ReturnType<typeof sightingOf>;
+  readonly noted: Note;
   readonly description: ReturnType<typeof describe>;
 }
 
@@ -101,13 +104,17 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const facts =
     hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.mac) : before;
   const view = await deps.catalog.within(trx);
-  const plan = await planFor(trx, known, facts, view, nowMs);
+  const observation = observationOf(deps, known, before, nowMs);
+  const plan = await planFor(trx, { request: known, observation }, facts, view, nowMs);
   const offered = await savePlan(trx, { id: deviceId, row: facts.device }, plan, known, nowMs);
   for (const { watch, rolloutId } of plan.changed) if (isBad(watch)) await haltIfFailed(deps, trx, rolloutId, nowMs);
   await setDeviceStatus(trx, deviceId, plan.status);
+  if (before.device !== undefined && hasSign(signsOf(request, before, plan, observation)))
+    await noteContradiction(trx, before.device, nowMs);
+  const told = answer(deps, { product: known.product, plan, view, labels: facts.labels, offered, nowMs });
   return {
-    answer: answer(deps, { product: known.product, plan, view, labels: facts.labels, offered, nowMs }),
-    sighting: sightingOf(deviceId, known, nowMs),
+    answer: told,
+    noted: noteOf(deviceId, known, observation, told, deps.settings, nowMs),
     description: describe(deviceId, known),
   };
 }
@@ -172,6 +179,7 @@ async function offer(
     attempt: past.count + 1,
     left_before: hasLeft(device.sighting, firmware.version) ? 1 : 0,
     forgiven: 0,
+    baseline: await baselineOf(trx, device.id, nowMs),
     offered_at_ms: nowMs,
   });
   await addLog(trx, logEntry(device.id, firmware.id, id, 'offered', nowMs));
@@ -180,7 +188,7 @@ async function offer(
 
 async function planFor(
   db: Reader,
-  request: CheckIn,
+  { request, observation }: { readonly request: CheckIn; readonly observation: Observation },
   facts: CheckInFacts,
   view: CatalogView,
   nowMs: number,
@@ -197,7 +205,8 @@ async function planFor(
   };
   const ofDevice = factsOf(device, view, nowMs);
   const attempts = attemptsOf(facts.attempts, view);
-  const seen = { sighting: request.sighting, observation: { crashed: false, isSuspect: false } };
+  const { crashed, suspect: isSuspect } = observation.restart;
+  const seen = { sighting: request.sighting, observation: { crashed, isSuspect } };
   const plan = planCheckIn(ofDevice, attempts, seen, nowMs);
   if (ofDevice.rollout === undefined || !isHeldByPace(plan)) return plan;
   const load = await countLoad(db, ofDevice.rollout.id, nowMs);
@@ -242,7 +251,7 @@ async function register(trx: Trx, request: CheckIn, nowMs: number): Promise<numb
 }
 
 /** Most polls say of the device what the last one said; then only the sighting is noted. */
-function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, nowMs: number): void {
+function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, noted: Note): void {
   const isSame =
     device.current_version === request.sighting.version &&
     device.ip === request.ip &&
@@ -252,7 +261,37 @@ function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, nowMs: nu
     device.image_sha256 === (request.sighting.imageSha256 ?? null) &&
     (device.on_trial === 1) === request.sighting.onTrial &&
     device.attributes === JSON.stringify(request.attributes);
-  deps.presence.note(sightingOf(device.id, request, nowMs), isSame ? undefined : describe(device.id, request));
+  deps.presence.note(noted, isSame ? undefined : describe(device.id, request));
+}
+
+/** What this check shows beside the one before, which may be too fresh to be in the database. */
+function signsOf(
+  request: CheckIn,
+  { device }: CheckInFacts,
+  { runsWhatItLeft }: CheckInPlan,
+  observation: Observation,
+): Signs {
+  const isKnown = device !== undefined && device.chip !== null && request.chip !== undefined;
+  return {
+    uptimeGoesBack: observation.contradicts,
+    isOtherChip: isKnown && device.chip !== request.chip,
+    runsWhatItLeft,
+  };
+}
+
+function observationOf(deps: Deps, request: CheckIn, { device, presence }: CheckInFacts, nowMs: number): Observation {
+  const noted: PresenceRow | undefined = device === undefined ? undefined : deps.presence.peek(device.id);
+  const isNewer = noted !== undefined && noted.last_seen_at_ms >= (presence?.last_seen_at_ms ?? 0);
+  const { telemetry, sighting } = request;
+  const before = isNewer ? noted : presence;
+  const absent = before === undefined ? 0 : absentMs(deps.absences.recent(), before.last_seen_at_ms, nowMs);
+  return observe(before, { telemetry, bootReason: sighting.bootReason }, deps.settings, nowMs, absent);
+}
+
+/** By what it says, or by the beginning of the MACs that simulated boards have. */
+function isSimulated({ mac, attributes }: CheckIn): boolean {
+  const { library } = attributes;
+  return mac.startsWith(SIMULATED_MACS) || (typeof library === 'string' && library.startsWith(SIMULATOR_LIBRARY));
 }
 
 function describe(id: number, request: CheckIn): SelfDescription {
@@ -266,15 +305,7 @@ function describe(id: number, request: CheckIn): SelfDescription {
     image_sha256: request.sighting.imageSha256 ?? null,
     on_trial: request.sighting.onTrial ? 1 : 0,
     attributes: JSON.stringify(request.attributes),
-  };
-}
-
-function sightingOf(deviceId: number, { telemetry }: CheckIn, nowMs: number): DeviceSighting {
-  return {
-    device_id: deviceId,
-    last_seen_at_ms: nowMs,
-    free_heap_bytes: telemetry.freeHeapBytes ?? null,
-    rssi_dbm: telemetry.rssiDbm ?? null,
+    is_simulated: isSimulated(request) ? 1 : 0,
   };
 }
 
@@ -326,7 +357,7 @@ function answer(deps: Deps, outcome: Outcome): CheckUpdateAnswer {
     rollback: decision.outcome === 'rollback',
     labels: outcome.labels.map(({ name }) => name),
     manifest,
-    url: imagePath(manifest),
+    url: offerPath(manifest, offered.assignmentId),
     ...(decision.install === undefined ? {} : { install_window: toInstallWindow(decision.install) }),
     ...(offered.isForgiven ? { forgiven: true } : {}),
   };

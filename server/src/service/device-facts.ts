@@ -4,6 +4,7 @@ import type { StoredFirmware } from '#server/db/catalog.ts';
 import type { AttemptRow, CheckInFacts, DeviceRow } from '#server/db/check-in-facts.ts';
 import { causeOfEnd } from '#engine/assignment/assignment.ts';
 import type { EndedAttempt } from '#engine/assignment/retry.ts';
+import type { Baseline } from '#engine/outcome/baseline.ts';
 import { markOf, outcomeOf } from '#engine/outcome/outcome.ts';
 import type { VoterFacts } from '#engine/outcome/vote.ts';
 import type { Watch } from '#engine/outcome/watch.ts';
@@ -166,8 +167,9 @@ export function watchColumns(watch: Watch, progress: Attempt['progress']) {
 /** Of the day before the offer, as it was stored with it. */
 function usualCrashesPerHour(baseline: string | null): number | undefined {
   if (baseline === null) return undefined;
-  const { crashes, hours }: { readonly crashes?: number; readonly hours?: number } = JSON.parse(baseline);
-  return crashes === undefined || hours === undefined || !(hours > 0) ? undefined : crashes / hours;
+  const spans: Baseline = JSON.parse(baseline);
+  const [longest] = spans;
+  return longest === undefined ? undefined : longest.crashes / longest.hours;
 }
 
 /** The same as columns. */

@@ -2,21 +2,22 @@
 
 import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
 import { type AssignmentView, countLoad, listAssignments } from '#server/db/assignments.ts';
 import { findCheckInFacts } from '#server/db/check-in-facts.ts';
 import { type Device as DeviceRow, findDevice, listDevices as listDeviceRows } from '#server/db/devices.ts';
 import { listLabelsOf } from '#server/db/labels.ts';
 import type { Reader } from '#server/db/schema.ts';
-import { type Absence, instantBeforeMs } from '#engine/facts/absence.ts';
+import { type Outcome, OUTCOME_TABLE } from '#engine/outcome/outcome.ts';
+import { notCountedOf, type VoteRules } from '#engine/outcome/vote.ts';
 import { nextOfferAtMs } from '#engine/decision/back-off.ts';
 import { explain } from '#engine/decision/decide.ts';
 import { type Attempt, attemptFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from './catalog.ts';
-import type { Deps, Settings } from './deps.ts';
-import { attemptsOf, factsOf } from './device-facts.ts';
+import type { Deps } from './deps.ts';
+import { attemptsOf, factsOf, voterOf } from './device-facts.ts';
 import { toInstant, toInstantOrNull } from './instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
+import { isSilent, silenceAt } from './observation.ts';
 
 export interface DeviceQuery extends ListQuery {
   readonly product?: string | undefined;
@@ -25,6 +26,9 @@ export interface DeviceQuery extends ListQuery {
   readonly status?: Device['status'] | undefined;
   readonly mac?: string | undefined;
 }
+
+/** What speaks against counting the board in any rollout; when it was first seen matters in each alone. */
+const ANY_ROLLOUT: VoteRules = { countsBeforeMs: undefined, countsSimulated: false };
 
 const ORDER = {
   mac: 'devices.mac',
@@ -42,7 +46,7 @@ export async function listDevices(deps: Deps, query: DeviceQuery, nowMs: number)
     version: query.version,
     status: query.status,
     macPrefix: query.mac?.toLowerCase(),
-    silentBeforeMs: silentBeforeMs(deps.settings, deps.absences.recent(), nowMs),
+    silence: silenceAt(deps, nowMs),
   };
   const page = await listDeviceRows(read, filter, readPage(query, ORDER, 'mac'));
   return toListed(page, await viewDevices(deps, read, page.rows, nowMs));
@@ -68,7 +72,24 @@ export async function getDevice(deps: Deps, mac: string, nowMs: number): Promise
 /** The rule table with what each rule sees of this device, from what it said last. Throws `device_unknown`. */
 export async function explainDevice(deps: Deps, mac: string, nowMs: number): Promise<Explanation> {
   await deps.presence.flush();
-  const rows = await findCheckInFacts(deps.database.read, deps.database.dialect, mac);
+  const { decision, trace } = await decideFor(deps, mac, nowMs);
+  const decided = trace.find(({ matched }) => matched === true);
+  return {
+    mac,
+    outcome: decision.outcome,
+    reason: decision.reason,
+    text: textOfRule(decided),
+    to_change: decided?.change ?? null,
+    version: decision.outcome === 'hold' ? null : decision.firmware.version,
+    rules: trace.map(({ rule, matched, saw }) => ({ rule, matched: matched ?? null, facts: saw })),
+    board: await boardOf(deps, mac),
+  };
+}
+
+/** What the device would be told now, and by which rule. Throws `device_unknown`. */
+export async function decideFor(deps: Deps, mac: string, nowMs: number): Promise<ReturnType<typeof explain>> {
+  const { read, dialect } = deps.database;
+  const rows = await findCheckInFacts(read, dialect, mac);
   if (rows.device === undefined) throw unknownDevice(mac);
   const view = await deps.catalog.at(rows.revision);
   const attempts = attemptsOf(rows.attempts, view);
@@ -83,20 +104,27 @@ export async function explainDevice(deps: Deps, mac: string, nowMs: number): Pro
     labels: rows.labels,
   };
   const ofDevice = factsOf(device, view, nowMs);
-  const load =
-    ofDevice.rollout === undefined ? undefined : await countLoad(deps.database.read, ofDevice.rollout.id, nowMs);
-  const facts = { ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout, nowMs) };
-  const { decision, trace } = explain(facts, nowMs);
-  const decided = trace.find(({ matched }) => matched === true);
-  return {
-    mac,
-    outcome: decision.outcome,
-    reason: decision.reason,
-    text: `${decided?.when ?? 'no rule matched'}${decided === undefined || decided.saw === '' ? '' : ` (${decided.saw})`}`,
-    to_change: decided?.change ?? null,
-    version: decision.outcome === 'hold' ? null : decision.firmware.version,
-    rules: trace.map(({ rule, matched, saw }) => ({ rule, matched: matched ?? null, facts: saw })),
-  };
+  const load = ofDevice.rollout === undefined ? undefined : await countLoad(read, ofDevice.rollout.id, nowMs);
+  return explain({ ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout, nowMs) }, nowMs);
+}
+
+/** A rule that decided, as a sentence. */
+export function textOfRule(decided: { readonly when: string; readonly saw: string } | undefined): string {
+  if (decided === undefined) return 'no rule matched';
+  return decided.saw === '' ? decided.when : `${decided.when} (${decided.saw})`;
+}
+
+/** What became of the device under the build that it was offered last, the way back apart. */
+async function boardOf({ database: { read } }: Deps, mac: string): Promise<Explanation['board']> {
+  const page = await listAssignments(read, { mac }, readPage({ limit: '10' }, { id: 'assignments.id' }, '-id'));
+  const latest = page.rows.find((row) => row.is_rollback === 0);
+  if (latest === undefined) return null;
+  const { rollout, version, outcome, counted } = latest;
+  return { rollout, version, outcome, text: textOfOutcome(outcome), not_counted: counted };
+}
+
+export function textOfOutcome(outcome: Outcome): string {
+  return OUTCOME_TABLE.find(({ id }) => id === outcome)?.when ?? outcome;
 }
 
 export function viewAssignment(row: AssignmentView): Assignment {
@@ -112,6 +140,8 @@ export function viewAssignment(row: AssignmentView): Assignment {
     attempt: row.attempt,
     error_code: row.error_code ?? row.boot_cause,
     detail: row.detail,
+    outcome: row.is_rollback === 1 ? null : row.outcome,
+    not_counted: row.counted,
     offered_at: toInstant(row.offered_at_ms),
     updated_at: toInstant(row.updated_at_ms),
   };
@@ -127,46 +157,34 @@ export async function viewDevices(
     db,
     rows.map(({ id }) => id),
   );
-  const silentBefore = silentBeforeMs(deps.settings, deps.absences.recent(), nowMs);
+  const silence = silenceAt(deps, nowMs);
   return rows.map((row) => ({
     mac: row.mac,
     product: row.product,
     ip: row.ip,
     current_version: row.current_version,
     chip: row.chip,
-    status: row.last_seen_at_ms < silentBefore ? 'silent' : row.status,
+    status: isSilent(row, silence) ? 'silent' : row.status,
     labels: [...(labels.get(row.id) ?? [])],
     first_seen_at: toInstant(row.first_seen_at_ms),
     last_seen_at: toInstant(row.last_seen_at_ms),
     attributes: readAttributes(row),
+    counted: row.counted ?? 'auto',
+    counted_reason: row.counted_reason,
+    not_counted: notCountedOf(voterOf(row), ANY_ROLLOUT) ?? null,
   }));
+}
+
+export async function viewOne(deps: Deps, db: Reader, mac: string, nowMs: number): Promise<Device> {
+  const [device] = await viewDevices(deps, db, [await getRow(db, mac)], nowMs);
+  if (device === undefined) throw unknownDevice(mac);
+  return device;
 }
 
 export async function getRow(db: Reader, mac: string): Promise<DeviceRow> {
   const row = await findDevice(db, mac);
   if (row === undefined) throw unknownDevice(mac);
   return row;
-}
-
-/**
- * Devices last seen before this instant have missed three polls, however seldom they were told to poll. Polls that no server
- * could answer are not missed.
- */
-export function silentBeforeMs(settings: Settings, absences: readonly Absence[], nowMs: number): number {
-  return instantBeforeMs(absences, SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000, nowMs);
-}
-
-/** The same as a span, in milliseconds. */
-export function defaultLimitMs(settings: Settings): number {
-  return SILENT_POLLS * POLL_REST * settings.pollIntervalS * 1000;
-}
-
-export function isSilentRow(
-  { settings, absences }: Pick<Deps, 'settings' | 'absences'>,
-  row: { readonly last_seen_at_ms: number },
-  nowMs: number,
-): boolean {
-  return row.last_seen_at_ms < silentBeforeMs(settings, absences.recent(), nowMs);
 }
 
 export function unknownDevice(mac: string): OtterError {
@@ -202,7 +220,9 @@ function readAttributes(row: DeviceRow): Device['attributes'] {
   return {
     ...attributes,
     ...(row.free_heap_bytes === null ? {} : { free_heap_bytes: row.free_heap_bytes }),
+    ...(row.largest_block_bytes === null ? {} : { largest_block_bytes: row.largest_block_bytes }),
     ...(row.rssi_dbm === null ? {} : { rssi_dbm: row.rssi_dbm }),
+    ...(row.uptime_s === null ? {} : { uptime_s: row.uptime_s }),
     ...(row.slot_bytes === null ? {} : { slot_bytes: row.slot_bytes }),
     ...(row.image_sha256 === null ? {} : { image_sha256: row.image_sha256 }),
     boot_state: row.on_trial === 1 ? 'trial' : 'confirmed',

@@ -1,10 +1,11 @@
 // What the gates of a rollout say now: counts the boards of every stage that has opened and asks the engine. It only reads.
 
 import { Value } from 'typebox/value';
+import { heapDropPct, moreRestartsPct } from '#engine/outcome/baseline.ts';
 import { countsOf } from '#engine/stage/counts.ts';
 import type { Tally } from '#engine/stage/gate.ts';
-import { judgeRollout, type Judgement, mayFail, WATCH_LIMITS } from '#engine/stage/judge.ts';
-import { failureTallyOf, missingOf, NO_ANSWERS, questionsOf, tallyOf } from '#engine/stage/questions.ts';
+import { judgeRollout, type Judgement, mayFail } from '#engine/stage/judge.ts';
+import { failureTallyOf, questionsOf, type StageAt, tallyOf } from '#engine/stage/questions.ts';
 import { isWaitedFor, type Silence } from '#engine/stage/silence.ts';
 import { FIRMWARE_CAUSES } from '#engine/outcome/restart.ts';
 import { Gate } from '#protocol/plan.ts';
@@ -21,7 +22,8 @@ import {
 import { listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
-import { defaultLimitMs } from './devices.ts';
+import { stageHealth } from './health.ts';
+import { silenceAt } from './observation.ts';
 
 /** Devices looked at in one statement: some milliseconds on SQLite, during which nobody else is served. */
 const RANGE = 5_000;
@@ -44,25 +46,17 @@ export interface JudgedRollout extends Judgement {
 
 /** Of a rollout that has opened a stage; one that is a draft has none. */
 export async function judge(deps: Deps, db: Reader, row: Rollout, nowMs: number): Promise<JudgedRollout> {
-  const opened = (await listStages(db, [row.id])).filter((stage) => stage.opened_at_ms !== null);
-  const groups = Map.groupBy(await countBoards(db, row.id), ({ stageId }) => stageId);
   const stages: JudgedStage[] = [];
-  for (const [index, stage] of opened.entries())
-    stages.push(
-      await judgedStage(
-        deps,
-        db,
-        row,
-        { stage, groups: groups.get(stage.id) ?? [], isOpen: index === opened.length - 1, isFirst: index === 0 },
-        nowMs,
-      ),
-    );
+  for (const at of await listStagesAt(db, row)) {
+    const tally = await tallyStage(deps, db, row, at, nowMs);
+    stages.push({ ...at, name: at.row.name, promotion: at.row.promotion, tally });
+  }
   return { ...judgeRollout(row.status, stages, nowMs), stages };
 }
 
 /**
  * The same after a failure, inside the transaction that stored it; undefined where it cannot be one too many, which most are
- * not. It asks only what SQL counts from an index: boards that could still become healthy are not looked for.
+ * not. It asks only what SQL counts from an index, and of boards without an assignment only where that could matter.
  */
 export async function judgeFailure(
   deps: Deps,
@@ -70,23 +64,18 @@ export async function judgeFailure(
   row: Rollout,
   nowMs: number,
 ): Promise<Judgement | undefined> {
-  const opened = (await listStages(db, [row.id])).filter((stage) => stage.opened_at_ms !== null);
-  const groups = Map.groupBy(await countBoards(db, row.id), ({ stageId }) => stageId);
-  const stages = opened.map((stage) => {
-    const gate = gateOf(stage);
-    const counts = countsOf(gate ?? WATCH_LIMITS, groups.get(stage.id) ?? []);
-    return { name: stage.name, promotion: stage.promotion, gate, counts };
-  });
-  const isPossible = ({ gate, counts }: (typeof stages)[number]): boolean =>
-    gate !== undefined && mayFail(gate, tallyOf({ counts, anyLeft: false }, NO_ANSWERS), nowMs);
-  if (!stages.some(isPossible)) return undefined;
-  const last = stages.at(-1);
-  const missing = last?.gate === undefined ? 0 : missingOf(last.gate, last.counts);
-  const reachable = missing === 0 ? 0 : await deps.waiting.countReachable(db, row, missing, nowMs);
-  const certain = stages.map(({ counts, ...stage }, index) => ({
-    ...stage,
-    tally: failureTallyOf(counts, index === stages.length - 1 ? reachable : 0),
-  }));
+  const stages = await listStagesAt(db, row);
+  const mayBeBad = stages.some(
+    ({ gate, groups }) => gate !== undefined && mayFail(gate, failureTallyOf(countsOf(gate, groups), 0), nowMs),
+  );
+  if (!mayBeBad) return undefined;
+  const certain = [];
+  for (const at of stages) {
+    const { counts, reachable: wanted } = questionsOf(row.status, at);
+    const reachable = wanted === 0 ? 0 : await deps.waiting.countReachable(db, row, wanted, nowMs);
+    const tally = failureTallyOf(counts, reachable);
+    certain.push({ name: at.row.name, promotion: at.row.promotion, gate: at.gate, tally });
+  }
   return judgeRollout(row.status, certain, nowMs);
 }
 
@@ -95,32 +84,49 @@ export function gateOf(stage: Pick<Stage, 'gate'>): Gate | undefined {
   return stage.gate === null ? undefined : Value.Parse(Gate, JSON.parse(stage.gate));
 }
 
-interface OpenedStage {
-  readonly stage: Stage;
+interface StageRowAt extends StageAt {
+  readonly row: Stage;
   readonly groups: readonly StageGroup[];
-  /** The one that opened last. */
-  readonly isOpen: boolean;
-  readonly isFirst: boolean;
 }
 
-async function judgedStage(
-  deps: Deps,
-  db: Reader,
-  row: Rollout,
-  { stage, groups, isOpen, isFirst }: OpenedStage,
-  nowMs: number,
-): Promise<JudgedStage> {
-  const gate = gateOf(stage);
-  const asked = questionsOf(row.status, { gate, groups, isOpen, isFirst });
+/** Those that have opened, in their order. */
+async function listStagesAt(db: Reader, row: Rollout): Promise<readonly StageRowAt[]> {
+  const opened = (await listStages(db, [row.id])).filter((stage) => stage.opened_at_ms !== null);
+  const groups = Map.groupBy(await countBoards(db, row.id), ({ stageId }) => stageId);
+  return opened.map((stage, index) => ({
+    row: stage,
+    gate: gateOf(stage),
+    groups: groups.get(stage.id) ?? [],
+    isOpen: index === opened.length - 1,
+    isFirst: index === 0,
+  }));
+}
+
+async function tallyStage(deps: Deps, db: Reader, row: Rollout, at: StageRowAt, nowMs: number): Promise<Tally> {
+  const { row: stage, gate } = at;
+  const asked = questionsOf(row.status, at);
   const reachable = asked.reachable === 0 ? 0 : await deps.waiting.countReachable(db, row, asked.reachable, nowMs);
-  const tally = tallyOf(asked, {
+  const answers = {
     reachable,
     isAnyLeft: !asked.anyLeft || reachable > 0 || (await deps.waiting.isAnyLeft(db, row)),
     isUndecided: asked.undecided && (await isUndecided(deps, db, row, { stage, gate }, nowMs)),
     silence: asked.silence ? await silenceOf(deps, db, row, stage, nowMs) : undefined,
     usualSuspects: asked.usualSuspects ? await usualSuspects(db, row, stage) : 0,
-  });
-  return { row: stage, name: stage.name, promotion: stage.promotion, gate, groups, tally };
+  };
+  return { ...tallyOf(asked, answers), ...(await healthOf(db, row, at, nowMs)) };
+}
+
+/** Compared only where the gate asks for it: it reads the hours of many boards. */
+async function healthOf(
+  db: Reader,
+  { id }: Rollout,
+  { row, gate }: StageRowAt,
+  nowMs: number,
+): Promise<Pick<Tally, 'heapDropPct' | 'moreRestartsPct'>> {
+  if (gate?.max_heap_drop_pct === undefined && gate?.max_more_restarts_pct === undefined)
+    return { heapDropPct: undefined, moreRestartsPct: undefined };
+  const health = await stageHealth(db, { rolloutId: id, stageId: row.id }, nowMs);
+  return { heapDropPct: heapDropPct(health), moreRestartsPct: moreRestartsPct(health) };
 }
 
 /** One that is waited for is enough; those that sleep are looked at only where all the others are decided. */
@@ -131,7 +137,7 @@ async function isUndecided(
   { stage, gate }: { readonly stage: Stage; readonly gate: Gate | undefined },
   nowMs: number,
 ): Promise<boolean> {
-  const of = { id: stage.id, rolloutId: row.id, defaultLimitMs: defaultLimitMs(deps.settings) };
+  const of = { id: stage.id, rolloutId: row.id, silence: silenceAt(deps, nowMs) };
   for (let afterId = 0; ;) {
     const page = await listUndecided(db, of, { afterId, limit: UNDECIDED_PAGE });
     if (page.some((board) => isWaitedFor(board, (gate?.soak_s ?? 0) * 1000, nowMs))) return true;
@@ -155,9 +161,7 @@ async function silenceOf(
     rolloutId: row.id,
     lastHeardAtMs,
     stageOpenedAtMs: stage.opened_at_ms ?? nowMs,
-    defaultLimitMs: defaultLimitMs(deps.settings),
-    absences: deps.absences.recent(),
-    nowMs,
+    silence: silenceAt(deps, nowMs),
   };
   const lastId = await findLastDeviceId(db);
   let sum: SilenceCounts = NOBODY;

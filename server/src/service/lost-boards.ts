@@ -9,7 +9,7 @@ import { listWatchedIds } from '#server/db/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { WatchDeps } from './deps.ts';
 import { progressColumns, progressOf, watchColumns, watchOf } from './device-facts.ts';
-import { defaultLimitMs } from './devices.ts';
+import { silenceAt } from './observation.ts';
 
 const RANGE = 5_000;
 const MARKED_AT_ONCE = 100;
@@ -36,8 +36,8 @@ export class LostBoards {
   }
 
   async #lookAt(rolloutIds: readonly number[], nowMs: number): Promise<void> {
-    const { database, settings, absences } = this.#deps;
-    const ask = { rolloutIds, defaultLimitMs: defaultLimitMs(settings), absences: absences.recent(), nowMs };
+    const { database } = this.#deps;
+    const ask = { rolloutIds, silence: silenceAt(this.#deps, nowMs) };
     const lastId = await findLastDeviceId(database.read);
     this.#devices = lastId;
     for (let afterId = 0; afterId < lastId; afterId += RANGE) {

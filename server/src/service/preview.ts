@@ -25,8 +25,8 @@ import type { CatalogView } from './catalog.ts';
 import { courseOf, deviceFactsOf } from './course.ts';
 import { attemptEndOf } from './device-facts.ts';
 import type { Deps } from './deps.ts';
-import { silentBeforeMs } from './devices.ts';
 import { type Listed, type ListQuery, readPage } from './list.ts';
+import { isSilent, silenceAt } from './observation.ts';
 import { findOverlaps } from './overlap.ts';
 
 /** Devices judged at a stretch: a few milliseconds, so that check-ins in between hardly wait. */
@@ -37,7 +37,7 @@ const MAX_EXAMPLES = 10;
 export async function previewRollout(deps: Deps, name: string, nowMs: number): Promise<RolloutPreview> {
   const subject = await findSubject(deps, name);
   const { row, course } = subject;
-  const silentBefore = silentBeforeMs(deps.settings, deps.absences.recent(), nowMs);
+  const silence = silenceAt(deps, nowMs);
   const stages = course.stages.map((stage) => ({ ...stage, wearing: 0, silent: 0, taken: newCount() }));
   const leftOut = new Map<string, Count>();
   let total = 0;
@@ -55,7 +55,7 @@ export async function previewRollout(deps: Deps, name: string, nowMs: number): P
       const stage = preview.kind === 'taken' ? stages[preview.stage] : undefined;
       if (stage === undefined) continue;
       add(stage.taken, device.mac);
-      if (device.last_seen_at_ms < silentBefore) stage.silent += 1;
+      if (isSilent(device, silence)) stage.silent += 1;
     }
   }
   return {
@@ -259,7 +259,7 @@ export function textOf(reason: string): string {
   return RULES.find(({ id }) => id === reason)?.when ?? reason;
 }
 
-function readCursor(cursor: string | undefined): number {
+export function readCursor(cursor: string | undefined): number {
   if (cursor === undefined) return 0;
   const id = /^[0-9]{1,15}$/.test(cursor) ? Number(cursor) : Number.NaN;
   if (Number.isSafeInteger(id)) return id;

@@ -30,6 +30,7 @@ import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from './firmware.t
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
 import { findOverlaps, type Overlap } from './overlap.ts';
 import { refusePilotLabel, relabel } from './pilot-label.ts';
+import { stageHealth, viewHealth } from './health.ts';
 import { viewRollouts } from './rollout-view.ts';
 
 /** Who asks, and why, for the audit. */
@@ -68,7 +69,26 @@ export async function listRollouts(
 export async function getRollout(deps: Deps, name: string, nowMs: number): Promise<Rollout> {
   await deps.presence.flush();
   const { read } = deps.database;
-  return viewOne(deps, read, name, nowMs);
+  const rollout = await viewOne(deps, read, name, nowMs);
+  return { ...rollout, stages: await addHealth(read, name, rollout.stages, nowMs) };
+}
+
+/** What boards show against how they were before, for each stage that has opened. */
+async function addHealth(
+  db: Reader,
+  name: string,
+  views: Rollout['stages'],
+  nowMs: number,
+): Promise<Rollout['stages']> {
+  const { id: rolloutId } = await getRow(db, name);
+  const stages = await listStages(db, [rolloutId]);
+  return Promise.all(
+    views.map(async (view) => {
+      const stage = stages.find((one) => one.name === view.stage);
+      if (stage === undefined || view.opened_at === null) return view;
+      return { ...view, health: viewHealth(await stageHealth(db, { rolloutId, stageId: stage.id }, nowMs)) };
+    }),
+  );
 }
 
 /** Moves a rollout. Throws `rollout_unknown`, `invalid_transition`, and at start `not_pilot_ready`, `firmware_blocked`, `rollout_conflict`. */

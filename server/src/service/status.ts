@@ -5,9 +5,9 @@ import { listAudit as listRows } from '#server/db/audit.ts';
 import { countFleet, countVersions } from '#server/db/devices.ts';
 import { countOpenRollouts, listOpenRollouts } from '#server/db/rollouts.ts';
 import type { Deps } from './deps.ts';
-import { silentBeforeMs } from './devices.ts';
 import { toInstant } from './instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
+import { silenceAt } from './observation.ts';
 import { warnOfPending } from './pending-promotions.ts';
 import { viewRollouts } from './rollout-view.ts';
 import { warnOfWebhooks } from './webhooks.ts';
@@ -28,7 +28,7 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
     database: dialect,
     started_at: toInstant(server.startedAtMs),
     poll_interval_s: deps.settings.pollIntervalS,
-    devices: await countFleet(read, silentBeforeMs(deps.settings, deps.absences.recent(), nowMs)),
+    devices: await countFleet(read, silenceAt(deps, nowMs)),
     versions: [...(await countVersions(read))],
     rollouts: await viewRollouts(deps, read, open, nowMs),
     warnings: [

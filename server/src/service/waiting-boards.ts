@@ -12,7 +12,7 @@ import type { Rollout } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { WatchDeps } from './deps.ts';
 import { voterOf } from './device-facts.ts';
-import { isSilentRow } from './devices.ts';
+import { isSilent, silenceAt } from './observation.ts';
 import { type Judged, subjectOf, walkDevices } from './preview.ts';
 
 /** Of so many devices it is found anew each time; of more, it is used for so many times as long as it took to find. */
@@ -65,7 +65,10 @@ export class WaitingBoards {
     for await (const { device, isCounted, isOpened } of waitingOf(this.#deps, db, row)) {
       if (!isOpened) continue;
       const openedAtMs = row.started_at_ms ?? nowMs;
-      const heard = { seenAtMs: device.last_seen_at_ms, isSilent: isSilentRow(this.#deps, device, nowMs) };
+      const heard = {
+        seenAtMs: device.last_seen_at_ms,
+        isSilent: isSilent(device, silenceAt(this.#deps, nowMs)),
+      };
       if (isCounted && isReachable(heard, openedAtMs)) found += 1;
       if (found >= enough) return found;
     }

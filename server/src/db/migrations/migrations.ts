@@ -18,9 +18,12 @@ import {
   addObservations,
   addOutcomes,
   addReturns,
+  addReturnsOfDevices,
   addScheduleStages,
+  addSilenceLimits,
   addWatch,
   createAbsences,
+  createTelemetry,
 } from './watch-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
@@ -48,4 +51,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'stages of schedules', up: addScheduleStages },
   { name: 'appended digests', up: addAppendedDigests },
   { name: 'image releases', up: addImageReleases },
+  { name: 'silence limits', up: addSilenceLimits },
+  { name: 'telemetry', up: createTelemetry },
+  { name: 'returns of devices', up: addReturnsOfDevices },
 ];

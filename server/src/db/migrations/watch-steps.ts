@@ -108,6 +108,42 @@ export async function addWatch(db: Trx): Promise<void> {
     where rollouts.status <> 'draft'`.execute(db);
 }
 
+/** After how long without a check a device is silent; null: it was not seen since this is kept, and the rule is the old one. */
+export async function addSilenceLimits(db: Trx): Promise<void> {
+  await db.schema.alterTable('presence').addColumn('limit_s', 'bigint').execute();
+}
+
+/** When a device was back after a check that did not come; null: none is known. */
+export async function addReturnsOfDevices(db: Trx): Promise<void> {
+  await db.schema.alterTable('presence').addColumn('back_at_ms', 'bigint').execute();
+}
+
+/** Hour by hour, in a ring for each device. The rows of one device lie together: it is read as a whole. */
+export async function createTelemetry(db: Trx, dialect: Dialect): Promise<void> {
+  const table = db.schema
+    .createTable('telemetry')
+    .addColumn('device_id', 'bigint', (c) => c.notNull().references('devices.id').onDelete('cascade'))
+    .addColumn('slot', 'integer', required)
+    .addColumn('hour', 'integer', required)
+    .addColumn('checks', 'integer', required)
+    .addColumn('heap_sum_bytes', 'bigint', required)
+    .addColumn('heap_count', 'integer', required)
+    .addColumn('heap_min_bytes', 'bigint')
+    .addColumn('block_sum_bytes', 'bigint', required)
+    .addColumn('block_count', 'integer', required)
+    .addColumn('block_min_bytes', 'bigint')
+    .addColumn('rssi_sum_dbm', 'bigint', required)
+    .addColumn('rssi_count', 'integer', required)
+    .addColumn('uptime_count', 'integer', required)
+    .addColumn('restarts', 'integer', required)
+    .addColumn('crashes', 'integer', required)
+    .addColumn('boot_sum_s', 'bigint', required)
+    .addColumn('boot_count', 'integer', required)
+    .addPrimaryKeyConstraint('telemetry_key', ['device_id', 'slot']);
+  // Without a second copy of the key beside the rows.
+  await (dialect === 'sqlite' ? table.modifyEnd(sql`without rowid`) : table).execute();
+}
+
 /** When a server was last there, and the times in which none was. */
 export async function createAbsences(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema
