@@ -2,6 +2,7 @@
 // device is seen running later still decides. Time in which no server was there does not count, and a board that gives signs
 // of life while it holds an image waits for something of its own: an hour of its day, or a quiet moment of its application.
 
+import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
 import { type Absence, elapsedMs } from '../facts/absence.ts';
 import type { AssignmentState } from '../facts/model.ts';
 
@@ -31,6 +32,12 @@ export function isOverdue(deadline: Deadline, absences: readonly Absence[], nowM
   const downloadMs = (deadline.sizeBytes / SLOWEST_BYTES_PER_S) * 1000;
   const waitMs = waitOf(deadline, absences, nowMs);
   return elapsedMs(absences, deadline.sinceMs, nowMs) > deadline.silenceMs + downloadMs + waitMs + TRIAL_MS;
+}
+
+/** A board that sleeps for longer than any board is told to is waited for by its own rhythm: the interval of its deadlines. */
+export function deadlineSilenceMs(pollIntervalS: number, ownS: number | undefined): number {
+  const intervalS = ownS !== undefined && ownS > POLL_REST * pollIntervalS ? ownS : pollIntervalS;
+  return SILENT_POLLS * intervalS * 1000;
 }
 
 /** What the deadline is longer by: a device may wait for hours of its own, and one that is heard of may go on waiting. */

@@ -90,6 +90,8 @@ export interface PresenceTable {
   readonly largest_block_bytes: Generated<number | null>;
   /** Seconds without a check after which it is silent: what its rhythm at the last check says. */
   readonly limit_s: Generated<number | null>;
+  /** When it was heard of again last, after a check had not come. */
+  readonly back_at_ms: Generated<number | null>;
 }
 
 export interface LabelsTable {

@@ -18,6 +18,7 @@ import {
   addObservations,
   addOutcomes,
   addReturns,
+  addReturnsOfDevices,
   addScheduleStages,
   addSilenceLimits,
   addWatch,
@@ -52,4 +53,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'image releases', up: addImageReleases },
   { name: 'silence limits', up: addSilenceLimits },
   { name: 'telemetry', up: createTelemetry },
+  { name: 'returns of devices', up: addReturnsOfDevices },
 ];

@@ -113,6 +113,11 @@ export async function addSilenceLimits(db: Trx): Promise<void> {
   await db.schema.alterTable('presence').addColumn('limit_s', 'bigint').execute();
 }
 
+/** When a device was back after a check that did not come; null: none is known. */
+export async function addReturnsOfDevices(db: Trx): Promise<void> {
+  await db.schema.alterTable('presence').addColumn('back_at_ms', 'bigint').execute();
+}
+
 /** Hour by hour, in a ring for each device. The rows of one device lie together: it is read as a whole. */
 export async function createTelemetry(db: Trx, dialect: Dialect): Promise<void> {
   const table = db.schema
