@@ -33,7 +33,7 @@ export function caseOf(facts: Facts, nowMs: number): Case {
     facts,
     nowMs,
     target,
-    image: target === undefined ? undefined : imageFor(target.images, facts.device.chip),
+    image: target === undefined ? undefined : imageFor(target.images, facts.device),
     match: firmware === undefined ? undefined : matchBuild(firmware, runningOf(facts.device)),
     order: firmware === undefined ? undefined : compareVersions(facts.device.currentVersion, firmware.version),
     history,
@@ -80,6 +80,12 @@ export function version({ target }: Case): string {
 /** Of the target. */
 export function rolloutName({ target }: Case): string {
   return target?.rollout.name ?? 'none';
+}
+
+/** The chip that its check-in names, or what it named before. */
+export function saysChip({ facts: { device } }: Case): string {
+  const before = device.rememberedChips.length === 0 ? '' : `; named before: ${device.rememberedChips.join(' and ')}`;
+  return device.chip ?? `not named${before}`;
 }
 
 /** The firmware has an image for the device, which the rollout does not cover. */

@@ -14,6 +14,7 @@ import {
   rolloutName,
   runs,
   runsBuild,
+  saysChip,
   stageFacts,
   version,
   windowFacts,
@@ -160,17 +161,17 @@ export const RULES = [
   {
     id: 'chip_unknown',
     outcome: 'hold',
-    when: 'the device does not say its chip and the firmware has several images',
+    when: 'the check-in does not name the chip, and there are several images, or it named another chip before',
     matches: (c) => c.facts.device.chip === undefined && c.image === undefined,
-    saw: (c) => `chip ${c.facts.device.chip ?? 'not reported'}; images: ${chips(c)}`,
-    change: () => 'the device says its chip with its check',
+    saw: (c) => `chip ${saysChip(c)}; images: ${chips(c)}`,
+    change: () => 'the device names its chip with its check: what it named before chooses no image',
   },
   {
     id: 'image_not_released',
     outcome: 'hold',
     when: "the image for the device's chip was added after the rollout had started: it waits for a rollout of its own",
     matches: isUnreleased,
-    saw: (c) => `chip ${c.facts.device.chip ?? 'not reported'}; images of rollout ${rolloutName(c)}: ${chips(c)}`,
+    saw: (c) => `chip ${saysChip(c)}; images of rollout ${rolloutName(c)}: ${chips(c)}`,
     change: releaseCommand,
   },
   {
@@ -178,7 +179,7 @@ export const RULES = [
     outcome: 'hold',
     when: "the firmware has no image for the device's chip",
     matches: (c) => c.image === undefined,
-    saw: (c) => `chip ${c.facts.device.chip ?? 'not reported'}; images: ${chips(c)}`,
+    saw: (c) => `chip ${saysChip(c)}; images: ${chips(c)}`,
     change: (c) => `an image of ${version(c)} for ${c.facts.device.chip ?? 'its chip'} is uploaded`,
   },
   {

@@ -4,6 +4,7 @@
 
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { isWithinPercentage } from '../facts/bucket.ts';
+import { likelyChip } from '../facts/hardware.ts';
 import type {
   DeviceFacts,
   Facts,
@@ -66,7 +67,8 @@ export function stableFor(completed: readonly RolloutFacts[], device: DeviceFact
 }
 
 /** Whether the rollout has an image for the device, as far as its chip is known. */
-export function coversChip(rollout: RolloutFacts, { chip }: DeviceFacts): boolean {
+export function coversChip(rollout: RolloutFacts, device: DeviceFacts): boolean {
+  const chip = likelyChip(device);
   return chip === undefined || coveredImages(rollout, rollout.firmware).some((image) => image.chip === chip);
 }
 
@@ -126,10 +128,16 @@ function isBelow(left: string, right: string): boolean {
 }
 
 /**
- * The image for the device's chip. A device that does not say its chip gets the only image there is (its own check of
- * the image header still guards it); with several images the choice would be a guess, so there is none.
+ * The image for the chip that the check-in names. Without one, the only image there is (the board's own check of the image header
+ * still guards it), unless the device named another chip before; with several images the choice would be a guess, so there is
+ * none: a memory may hold an offer, never permit one.
  */
-export function imageFor(images: readonly ImageFacts[], chip: string | undefined): ImageFacts | undefined {
-  if (chip === undefined) return images.length === 1 ? images[0] : undefined;
-  return images.find((image) => image.chip === chip);
+export function imageFor(
+  images: readonly ImageFacts[],
+  { chip, rememberedChips }: Pick<DeviceFacts, 'chip' | 'rememberedChips'>,
+): ImageFacts | undefined {
+  if (chip !== undefined) return images.find((image) => image.chip === chip);
+  const [only, ...others] = images;
+  const fits = others.length === 0 && rememberedChips.every((remembered) => remembered === only?.chip);
+  return fits ? only : undefined;
 }

@@ -17,8 +17,11 @@ export interface DeviceFacts {
   readonly currentVersion: string;
   /** The digest of the running image, where the device names one. */
   readonly imageSha256: string | undefined;
-  /** Undefined where the device does not say it. */
+  /** As its check-in names it; undefined where it does not. */
   readonly chip: string | undefined;
+  /** What it named before, at most two: these may hold an offer, never permit one. */
+  readonly rememberedChips: readonly string[];
+  /** As its check-in says it, else as it said it before. */
   readonly slotBytes: number | undefined;
   /** The running image is not yet marked valid. */
   readonly onTrial: boolean;

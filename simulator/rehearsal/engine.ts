@@ -106,6 +106,7 @@ export class Engine {
       currentVersion: '',
       imageSha256: undefined,
       chip: options.firmware.images[0]?.chip,
+      rememberedChips: [],
       slotBytes: undefined,
       onTrial: false,
       labels,

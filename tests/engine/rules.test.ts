@@ -154,7 +154,13 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     next: 'update',
   },
   chip_unknown: {
-    decides: [facts({ device: { chip: undefined }, rollout: twoChips })],
+    decides: [
+      facts({ device: { chip: undefined }, rollout: twoChips }),
+      facts({ device: { chip: undefined, rememberedChips: [] }, rollout: twoChips }),
+      facts({ device: { chip: undefined, rememberedChips: ['esp32', 'esp32s3'] }, rollout: twoChips }),
+      facts({ device: { chip: undefined, rememberedChips: ['esp32s3'] } }),
+      facts({ device: { chip: undefined, rememberedChips: ['esp32', 'esp32s3'] } }),
+    ],
     nearMiss: facts({ device: { chip: undefined } }),
     next: 'update',
   },

@@ -22,6 +22,7 @@ export const device: DeviceFacts = {
   currentVersion: '1.0.0',
   imageSha256: undefined,
   chip: 'esp32',
+  rememberedChips: ['esp32'],
   slotBytes: 1_900_544,
   onTrial: false,
   labels: [],

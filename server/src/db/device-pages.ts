@@ -11,7 +11,18 @@ const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] satisfies read
 
 export type PagedDevice = Pick<
   Device,
-  'id' | 'mac' | 'product' | 'current_version' | 'image_sha256' | 'chip' | 'slot_bytes' | 'on_trial' | 'last_seen_at_ms'
+  | 'id'
+  | 'mac'
+  | 'product'
+  | 'current_version'
+  | 'image_sha256'
+  | 'chip'
+  | 'other_chip'
+  | 'slot_bytes'
+  | 'said_chip'
+  | 'said_slot_bytes'
+  | 'on_trial'
+  | 'last_seen_at_ms'
 >;
 
 /** Which devices are meant; all of these that are named must hold. */
@@ -38,7 +49,10 @@ export async function listDevicePage(
       'devices.current_version',
       'devices.image_sha256',
       'devices.chip',
+      'devices.other_chip',
       'devices.slot_bytes',
+      'devices.said_chip',
+      'devices.said_slot_bytes',
       'devices.on_trial',
       'presence.last_seen_at_ms',
     ])

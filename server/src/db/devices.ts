@@ -17,7 +17,18 @@ export type Sighting = Pick<
 /** What a device says of itself; seldom another than last time. */
 export type SelfDescription = Pick<
   Selectable<DevicesTable>,
-  'id' | 'product' | 'ip' | 'current_version' | 'chip' | 'slot_bytes' | 'image_sha256' | 'on_trial' | 'attributes'
+  | 'id'
+  | 'product'
+  | 'ip'
+  | 'current_version'
+  | 'chip'
+  | 'other_chip'
+  | 'slot_bytes'
+  | 'said_chip'
+  | 'said_slot_bytes'
+  | 'image_sha256'
+  | 'on_trial'
+  | 'attributes'
 >;
 
 const withPresence = (db: Reader) =>

@@ -14,10 +14,11 @@ import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import { isForEveryone } from '#engine/decision/target.ts';
 import { matchBuild, runningOf } from '#engine/facts/build.ts';
+import { likelyChip } from '#engine/facts/hardware.ts';
 import { compareVersions, versionKey } from '#engine/facts/version.ts';
 import { WindowClock } from './window-clock.ts';
 
-type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha256' | 'chip'>;
+type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha256' | 'chip' | 'rememberedChips'>;
 
 export interface CatalogView {
   readonly revision: number;
@@ -128,7 +129,7 @@ function viewOf(rows: CatalogRows): CatalogView {
 function onDevice(firmware: StoredFirmware, device: RunningDevice): StoredFirmware {
   const { images, version } = firmware;
   const named = images.filter((image) => matchBuild({ version, images: [image] }, runningOf(device)) === 'runs_it');
-  const image = named.length === 1 ? named[0] : images.find(({ chip }) => chip === device.chip);
+  const image = named.length === 1 ? named[0] : images.find(({ chip }) => chip === likelyChip(device));
   return image === undefined || image.reverted === firmware.reverted
     ? firmware
     : { ...firmware, reverted: image.reverted };

@@ -16,6 +16,7 @@ import {
   addAppendedDigests,
   addImageReleases,
   addObservations,
+  addSaidHardware,
   addOutcomes,
   addWatch,
   createAbsences,
@@ -44,4 +45,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'absences', up: createAbsences },
   { name: 'appended digests', up: addAppendedDigests },
   { name: 'image releases', up: addImageReleases },
+  { name: 'said hardware', up: addSaidHardware },
 ];
