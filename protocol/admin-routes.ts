@@ -24,6 +24,7 @@ import {
   Schedule,
   ServerStatus,
   UploadAnswer,
+  WayBack,
 } from '#protocol/admin-api.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/events.ts';
 import { MAX_TIMEZONE_CHARS } from '#protocol/limits.ts';
@@ -314,6 +315,13 @@ export const adminRoutes = {
       body: reason,
     },
   ),
+  previewBlock: route(
+    'GET',
+    '/firmware/:version/block-preview',
+    'What a block would do: how many devices run it, what they are offered instead, who stays and why',
+    ref(WayBack),
+    { params: firmwareVersion, query: Type.Object(product, strict) },
+  ),
   unblockFirmware: route('POST', '/firmware/:version/unblock', 'Allow a blocked firmware again', ref(Firmware), {
     params: firmwareVersion,
     query: Type.Object(product, strict),
@@ -422,6 +430,14 @@ export const adminRoutes = {
       strict,
     ),
   }),
+
+  previewRevert: route(
+    'GET',
+    '/rollouts/:name/revert-preview',
+    'What an abort with revert would do to the devices that run its build, or does after one',
+    ref(WayBack),
+    { params: rolloutName },
+  ),
 
   retryRollout: route(
     'POST',

@@ -5,7 +5,16 @@ import { nextOfferAtMs } from './back-off.ts';
 import { bucketOf } from '../facts/bucket.ts';
 import { type BuildMatch, matchBuild, runningOf } from '../facts/build.ts';
 import type { BuildHistory, Facts, ImageFacts } from '../facts/model.ts';
-import { coversChip, imageFor, isTakenBack, type Membership, membership, type Target, targetOf } from './target.ts';
+import {
+  acceptsSecurity,
+  coversChip,
+  imageFor,
+  isTakenBack,
+  type Membership,
+  membership,
+  type Target,
+  targetOf,
+} from './target.ts';
 import { compareVersions } from '../facts/version.ts';
 
 /** So much of a digest is enough to tell builds apart. */
@@ -127,8 +136,8 @@ export function paceFacts(limit: number | undefined, used: number | undefined, w
   return `${used ?? 'unknown'} of ${limit} devices ${what}`;
 }
 
-function isBehindStable({ facts: { stable, device } }: Case): boolean {
-  if (stable === undefined || !coversChip(stable, device)) return false;
+function isBehindStable({ facts: { stable, device, running } }: Case): boolean {
+  if (stable === undefined || !coversChip(stable, device) || !acceptsSecurity(stable.firmware, running)) return false;
   const order = compareVersions(device.currentVersion, stable.firmware.version);
   return order !== undefined && order < 0;
 }

@@ -19,6 +19,7 @@ import {
   version,
   windowFacts,
 } from './case.ts';
+import { acceptsSecurity } from './target.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
 import { isOrdered } from '../facts/version.ts';
 
@@ -181,6 +182,16 @@ export const RULES = [
     matches: (c) => c.image === undefined,
     saw: (c) => `chip ${saysChip(c)}; images: ${chips(c)}`,
     change: (c) => `an image of ${version(c)} for ${c.facts.device.chip ?? 'its chip'} is uploaded`,
+  },
+  {
+    id: 'security_version_lower',
+    outcome: 'hold',
+    when: 'the target has a lower security version than the build that the device runs, so the device would refuse it',
+    matches: (c) => c.target !== undefined && !acceptsSecurity(c.target.firmware, c.facts.running),
+    saw: (c) =>
+      `security version of ${version(c)}: ${c.target?.firmware.securityVersion ?? 'none'}; of what it runs: ${c.facts.running?.securityVersion ?? 'unknown'}`,
+    change: (c) =>
+      `a build with a security version of at least ${c.facts.running?.securityVersion ?? 0} is rolled out to the device`,
   },
   {
     id: 'slot_too_small',

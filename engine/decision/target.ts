@@ -35,12 +35,24 @@ const MEMBERSHIPS = ['member', 'bucket_later', 'label_too_new', 'label_missing']
 export type Membership = (typeof MEMBERSHIPS)[number];
 
 export function targetOf(facts: TargetFacts): Target | undefined {
-  const { rollout, stable } = facts;
-  if (isTakenBack(facts.running) && stable !== undefined && stable.firmware.id !== facts.running?.id)
+  const { rollout, stable, running, device } = facts;
+  const isWayBack = isTakenBack(running) && stable !== undefined && stable.firmware.id !== running?.id;
+  if (isWayBack && coversChip(stable, device) && acceptsSecurity(stable.firmware, running))
     return toTarget('prior_stable', stable, facts);
-  if (rollout !== undefined && membership(rollout, facts.device) === 'member')
-    return toTarget('rollout', rollout, facts);
-  return stable === undefined ? undefined : toTarget('stable', stable, facts);
+  if (rollout !== undefined && membership(rollout, device) === 'member') return toTarget('rollout', rollout, facts);
+  // Of a build that was taken back: none that fits. The rules say why.
+  return stable === undefined ? undefined : toTarget(isWayBack ? 'prior_stable' : 'stable', stable, facts);
+}
+
+/**
+ * Whether the board takes the firmware: its floor is the highest security version that it ever confirmed, of which the server
+ * knows that of the build that it runs.
+ */
+export function acceptsSecurity(
+  { securityVersion }: Pick<FirmwareFacts, 'securityVersion'>,
+  running: Pick<FirmwareFacts, 'securityVersion'> | undefined,
+): boolean {
+  return running === undefined || securityVersion >= running.securityVersion;
 }
 
 /** Whether nobody should go on running it. */
@@ -58,12 +70,17 @@ export function rolloutFor(open: readonly RolloutFacts[], device: DeviceFacts): 
 
 /**
  * Of the completed rollouts of a product, the newest firmware first, the one that the device follows: the first whose plan
- * has it and that covers its chip. A rollout for some labels alone is never stable for the others. Where none covers its chip,
- * the newest, which then says why.
+ * has it, that covers its chip, and whose security version it accepts. A rollout for some labels alone is never stable for the
+ * others. Where none fits, the newest that comes closest, which then says why.
  */
-export function stableFor(completed: readonly RolloutFacts[], device: DeviceFacts): RolloutFacts | undefined {
+export function stableFor(
+  completed: readonly RolloutFacts[],
+  device: DeviceFacts,
+  running: FirmwareFacts | undefined,
+): RolloutFacts | undefined {
   const ofDevice = completed.filter((rollout) => rollout.planned.some((share) => isOfShare(share, rollout, device)));
-  return ofDevice.find((rollout) => coversChip(rollout, device)) ?? ofDevice[0];
+  const covering = ofDevice.filter((rollout) => coversChip(rollout, device));
+  return covering.find(({ firmware }) => acceptsSecurity(firmware, running)) ?? covering[0] ?? ofDevice[0];
 }
 
 /** Whether the rollout has an image for the device, as far as its chip is known. */

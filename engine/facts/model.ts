@@ -48,6 +48,8 @@ export interface FirmwareFacts {
   readonly id: number;
   readonly product: string;
   readonly version: string;
+  /** A board that confirmed a build refuses every one with a lower number. */
+  readonly securityVersion: number;
   readonly pilotReady: boolean;
   readonly blocked: boolean;
   /** Its rollout was halted or aborted with the way back: devices that run it go home. Of a running one: that of its image. */

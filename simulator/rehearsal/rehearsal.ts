@@ -178,6 +178,7 @@ function firmwareOf({ version, imageBytes }: RehearsalOptions) {
     blocked: false,
     reverted: false,
     mustPass: false,
+    securityVersion: 0,
     images: [image],
   };
 }

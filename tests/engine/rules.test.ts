@@ -186,6 +186,23 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     nearMiss: facts({ device: { chip: 'esp32s3' }, rollout: twoChips }),
     next: 'update',
   },
+  security_version_lower: {
+    decides: [
+      facts({ running: firmware('1.0.0', { securityVersion: 1 }) }),
+      facts({ running: firmware('1.0.0', { securityVersion: Number.NaN }) }),
+      facts({
+        device: { currentVersion: '1.2.0' },
+        running: { ...blocked, securityVersion: 2 },
+        rollout: undefined,
+        stable: stable('1.0.0', { firmware: firmware('1.0.0', { securityVersion: 1 }) }),
+      }),
+    ],
+    nearMiss: facts({
+      running: firmware('1.0.0', { securityVersion: 1 }),
+      rollout: rollout('1.1.0', { firmware: firmware('1.1.0', { securityVersion: 1 }) }),
+    }),
+    next: 'update',
+  },
   slot_too_small: {
     decides: [
       facts({ device: { slotBytes: IMAGE_BYTES - 1 } }),

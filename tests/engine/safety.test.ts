@@ -36,6 +36,7 @@ const firmware: fc.Arbitrary<FirmwareFacts> = fc.record({
   id: fc.nat(3),
   product: fc.constant('thermostat'),
   version,
+  securityVersion: fc.constantFrom(0, 0, 0, 1, Number.NaN),
   pilotReady: mostly(true),
   blocked: mostly(false),
   reverted: mostly(false),
@@ -210,7 +211,14 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
   const { firmware: target } = decision;
   const covered = target.images.filter(({ id }) => rollout.imageIds.includes(id));
   const isTakenBack = running?.blocked === true || running?.reverted === true;
-  const isWayHome = isTakenBack && stable !== undefined && stable.firmware.id !== running.id;
+  const known = device.chip ?? (device.rememberedChips.length === 1 ? device.rememberedChips[0] : undefined);
+  const isWayHome =
+    isTakenBack &&
+    stable !== undefined &&
+    stable.firmware.id !== running.id &&
+    stable.firmware.securityVersion >= running.securityVersion &&
+    (known === undefined ||
+      stable.firmware.images.some((one) => one.chip === known && stable.imageIds.includes(one.id)));
   const { maxInFlight = Infinity, maxOffersPerMinute = Infinity } = rollout.pace;
   const isPaced = rollout === facts.rollout && !facts.holdsOffer;
   const skipped = facts.steppingStones.filter(
@@ -226,6 +234,8 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
     'after the back-off': !hasFailed || (past.lastFailedAtMs ?? Number.NaN) + 60_000 <= NOW_MS,
     'inside of a window': window === undefined || isWayHome || window.open,
     'for the chip': device.chip === undefined ? covered.length === 1 : offered.chip === device.chip,
+    'not below the security version of what it runs':
+      running === undefined || target.securityVersion >= running.securityVersion,
     'against no chip that it named before':
       device.chip !== undefined || device.rememberedChips.every((remembered) => remembered === offered.chip),
     'that the rollout covers': covered.includes(offered),

@@ -46,6 +46,7 @@ export function firmware(version: string, change: Partial<FirmwareFacts> = {}): 
     id: major * 10_000 + minor * 100 + patch,
     product: 'thermostat',
     version,
+    securityVersion: 0,
     pilotReady: true,
     blocked: false,
     reverted: false,

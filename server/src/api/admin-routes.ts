@@ -23,6 +23,7 @@ import {
   blockFirmware,
   getFirmware,
   listFirmware,
+  previewBlock,
   setMustPass,
   setPilotReady,
   unblockFirmware,
@@ -39,7 +40,7 @@ import {
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.ts';
 import { getPreviewDevices, previewRollout } from '#server/service/preview.ts';
 import { retryRollout } from '#server/service/retry.ts';
-import { commandRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
+import { commandRollout, getRollout, listRollouts, previewRevert } from '#server/service/rollouts.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
 import { runSchedule } from '#server/service/tick.ts';
@@ -119,6 +120,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.nowMs),
     setMustPass: async (call) => setMustPass(deps, named(call), call.body.must_pass ?? true, call.nowMs),
     blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.nowMs),
+    previewBlock: async (call) => previewBlock(deps, named(call)),
     unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.nowMs),
 
     getPlans: async () => listPlans(deps),
@@ -136,6 +138,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     pauseRollout: move('pause'),
     resumeRollout: move('resume'),
     abortRollout: move('abort'),
+    previewRevert: async ({ params }) => previewRevert(deps, params.name),
     retryRollout: async ({ params, body, nowMs }) => retryRollout(deps, params.name, body.reason, nowMs),
 
     listAssignments: async ({ query }) => listAssignments(deps, query),

@@ -28,6 +28,8 @@ export type PagedDevice = Pick<
 /** Which devices are meant; all of these that are named must hold. */
 export interface Which {
   readonly product?: string;
+  /** As devices say them. */
+  readonly versions?: readonly string[];
   readonly ids?: readonly number[];
   readonly labelId?: number;
 }
@@ -38,7 +40,7 @@ export async function listDevicePage(
   which: Which,
   page: { readonly afterId: number; readonly limit: number },
 ): Promise<readonly PagedDevice[]> {
-  const { product, ids, labelId } = which;
+  const { product, versions, ids, labelId } = which;
   let query = db
     .selectFrom('devices')
     .innerJoin('presence', 'presence.device_id', 'devices.id')
@@ -58,6 +60,7 @@ export async function listDevicePage(
     ])
     .where('devices.id', '>', page.afterId);
   if (product !== undefined) query = query.where('devices.product', '=', product);
+  if (versions !== undefined) query = query.where('devices.current_version', 'in', [...versions]);
   if (ids !== undefined) query = query.where('devices.id', 'in', [...ids]);
   if (labelId !== undefined)
     query = query.where('devices.id', 'in', (nested) =>

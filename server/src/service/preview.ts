@@ -175,7 +175,7 @@ async function* judge(
         running:
           row.status === 'draft' && running?.id === course.rollout.firmware.id ? course.rollout.firmware : running,
         open: view.openRolloutsOf(device.product),
-        stable: stableFor(view.completedOf(device.product), known),
+        stable: stableFor(view.completedOf(device.product), known, running),
         steppingStones: view.steppingStonesOf(device.product),
         historyOf: (firmwareId: number) => historyOn(failed.get(device.id) ?? [], firmwareId),
       };
@@ -187,7 +187,8 @@ async function* judge(
   }
 }
 
-function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildHistory {
+/** From its attempts that failed and still count; judged when every rest is over. */
+export function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildHistory {
   const attempts = failed
     .filter((attempt) => attempt.firmware_id === firmwareId)
     .map(({ state, error_code, boot_cause, updated_at_ms }) => ({
@@ -195,7 +196,6 @@ function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildH
       cause: causeOfEnd({ errorCode: error_code ?? undefined, bootCause: boot_cause ?? undefined }),
       updatedAtMs: updated_at_ms,
     }));
-  // Judged when every rest is over, like everything here.
   return historyOf(attempts, Number.POSITIVE_INFINITY);
 }
 
