@@ -149,6 +149,7 @@ export class RolloutServer {
       currentVersion: options.stable?.version ?? '',
       chip,
       imageSha256: undefined,
+      rememberedChips: [],
       slotBytes: undefined,
       onTrial: false,
       labels,
