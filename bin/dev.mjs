@@ -7,7 +7,8 @@ import { join } from 'node:path';
 
 const OXLINT = ['oxlint', '--type-aware', 'protocol', 'engine', 'server', 'cli', 'simulator', 'tests', 'bench', 'bin'];
 
-const TASKS = {
+/** Steps as [program, ...arguments]: a tool of node_modules, `node` (this one), or `npm` for a script as a user types it. */
+export const TASKS = {
   lint: [['tsc', '-p', '.'], OXLINT, ['prettier', '--check', '--log-level', 'warn', '.'], ['knip']],
   format: [['prettier', '--write', '--log-level', 'warn', '.']],
   unit: [['vitest', 'run']],
@@ -19,7 +20,8 @@ const TASKS = {
     ['node', 'bin/client.mjs', 'test'],
     ['node', 'bin/client.mjs', 'fuzz'],
     ['vitest', 'run'],
-    ['node', 'simulator/demo.ts'],
+    ['npm', 'run', 'demo'],
+    ['npm', 'run', 'bench', '--', '--quick'],
   ],
   nightly: [
     ['vitest', 'run', '--config', 'tests/nightly/nightly.config.ts'],
@@ -47,8 +49,7 @@ export async function runTask([name, ...rest], root) {
   if (name === 'nightly') process.env.OTTER_NIGHTLY = '1';
   for (const [index, [tool, ...args]] of steps.entries()) {
     const extra = index === steps.length - 1 ? rest : [];
-    const entry = tool === 'node' ? [] : [entryOf(tool, root)];
-    const { status, signal } = await run([...entry, ...args, ...extra], root);
+    const { status, signal } = await run([...programOf(tool, root), ...args, ...extra], root);
     if (status !== 0) {
       if (signal !== 'SIGINT' && status !== 130)
         process.stderr.write(`otter: ${tool} ended with ${status ?? signal}\n`);
@@ -59,8 +60,13 @@ export async function runTask([name, ...rest], root) {
 }
 
 /** Ctrl-C reaches the task through the terminal; this process waits until the task has cleaned up. */
-function run(args, cwd) {
-  const child = spawn(process.execPath, args, { cwd, stdio: 'inherit' });
+function run([program, ...args], cwd) {
+  // On Windows npm is a script of the shell.
+  const child = spawn(program, args, {
+    cwd,
+    stdio: 'inherit',
+    shell: program === 'npm' && process.platform === 'win32',
+  });
   const passOn = (signal) => child.kill(signal);
   const ignore = () => undefined;
   process.on('SIGINT', ignore);
@@ -72,6 +78,11 @@ function run(args, cwd) {
       resolve({ status, signal });
     });
   });
+}
+
+function programOf(tool, root) {
+  if (tool === 'npm') return ['npm'];
+  return tool === 'node' ? [process.execPath] : [process.execPath, entryOf(tool, root)];
 }
 
 /** The script of a tool in node_modules, so that it runs under this Node whatever the system's is. */

@@ -1,6 +1,7 @@
 // `npm run demo`: Otter in a minute. A real server, the real command line, 25 simulated boards over real TLS, one board that
-// runs the real Arduino library, and two accidents. Where there is no C++ compiler, the simulated boards play alone. Plays the acts in order and checks after each, through the admin API, that every device is where it should be; exit code
-// 0 only if all are. It works in a temporary home and touches no other server.
+// runs the real Arduino library, and two accidents. Where there is no C++ compiler, the simulated boards play alone. Plays
+// the acts in order and checks after each, through the admin API, that every device is where it should be; exit code 0 only
+// if all are. It works in a temporary home and touches no other server.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
