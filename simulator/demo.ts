@@ -35,7 +35,8 @@ const BAD = '1.2.0';
 /** The rollout of the bad build, as it is called by itself. */
 const CAREFUL = `${PRODUCT}-${BAD}-careful`;
 const PACE = { pollIntervalS: 1, scale: 0.1 } as const;
-const ACT_TIMEOUT_MS = 60_000;
+/** Ten times what an act takes: a test run beside it leaves it little of the machine. */
+const ACT_TIMEOUT_MS = 120_000;
 const CHECK_INTERVAL_MS = 250;
 /** Time for a person to read; a log needs none. */
 const READING_MS = 1_500;

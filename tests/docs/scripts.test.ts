@@ -11,13 +11,18 @@ import { codeBlocks, readDocument } from './markdown.ts';
 const NPM_COMMAND = /\bnpm (?:run )?([a-z][a-z:-]*)/g;
 const README = readDocument('README.md');
 
-const Module = Type.Object({ TASKS: Type.Object({ test: Type.Array(Type.Array(Type.String())) }) });
+const Step = Type.Array(Type.String());
+const Beside = Type.Object({ beside: Type.Array(Type.Array(Step)) });
+const Module = Type.Object({ TASKS: Type.Object({ test: Type.Array(Type.Union([Step, Beside])) }) });
 
 test('npm test runs every script that README names, as a user types it', async () => {
   const named = scriptsIn(README).filter((name) => name !== 'test');
   expect(named).toEqual(expect.arrayContaining(['start', 'demo']));
   const { TASKS } = Value.Parse(Module, await import(new URL('../../bin/dev.mjs', import.meta.url).href));
-  const steps = TASKS.test.filter(([program]) => program === 'npm').map((step) => step.join(' '));
+  const steps = TASKS.test
+    .flatMap((step) => ('beside' in step ? step.beside.flat() : [step]))
+    .filter(([program]) => program === 'npm')
+    .map((step) => step.join(' '));
   const pasted = codeBlocks(README)
     .filter(({ language, section }) => language === 'sh' && section === 'A walk-through, without a board')
     .map(({ text }) => text);
