@@ -126,7 +126,7 @@ describe('after the first byte', () => {
     await delay(500);
     await truncate(file, CHUNK_BYTES);
     client.socket.resume();
-    const { ending, bytes } = await client.rest(20_000);
+    const { ending, bytes } = await client.rest(25_000);
     expect(ending).not.toBe('open');
     expect(bytes.length).toBeGreaterThan(CHUNK_BYTES);
     const pageBytes = (await server.fetch('GET', '/docs/js/scalar.js')).body.length;
