@@ -75,6 +75,8 @@ export function nextCommand(rollout: Rollout): string | undefined {
       return `npx otter rollout resume ${rollout.name}`;
     case 'halted':
       return `npx otter rollout resume ${rollout.name} --reason "..."`;
+    case 'regressed':
+      return `npx otter firmware block ${rollout.version} --reason "..."`;
     case 'complete':
     case 'aborted':
       return undefined;
@@ -100,6 +102,7 @@ export function colorStatus(status: Rollout['status'], colors: Colors): string {
     case 'paused':
       return colors.yellow(status);
     case 'halted':
+    case 'regressed':
     case 'aborted':
       return colors.red(status);
     case 'draft':

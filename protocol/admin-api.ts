@@ -31,7 +31,20 @@ export const ASSIGNMENT_STATES = [
   'confirmed',
   'rolled_back',
 ] as const;
-export const ROLLOUT_STATUSES = ['draft', 'running', 'paused', 'halted', 'complete', 'aborted'] as const;
+export const ROLLOUT_STATUSES = ['draft', 'running', 'paused', 'halted', 'complete', 'regressed', 'aborted'] as const;
+/** What became of one board under one build; docs/rollout.md says how each is found. */
+export const OUTCOMES = [
+  'waiting',
+  'updating',
+  'on_trial',
+  'soaking',
+  'healthy',
+  'failed',
+  'crashing',
+  'lost',
+  'not_now',
+  'other',
+] as const;
 const GATE_STATES = ['waiting', 'passed', 'failed'] as const;
 export const SCHEDULE_ACTIONS = ['start', 'promote', 'pause', 'resume', 'window'] as const;
 export const MISSED_POLICIES = ['run_once', 'skip'] as const;

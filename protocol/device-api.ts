@@ -46,6 +46,7 @@ const BootState = Type.Object({
     }),
   ),
   rollback_capable: Type.Optional(Type.Boolean({ description: 'false: the bootloader cannot roll back' })),
+  uptime_s: Type.Optional(Type.Unknown({ description: 'integer, seconds since the last restart' })),
 });
 
 export const CheckUpdateRequest = Type.Object(
@@ -69,7 +70,11 @@ export const CheckUpdateRequest = Type.Object(
     boot: Type.Optional(BootState),
     // Telemetry: a value out of range is dropped with a warning in the log, it never stands in the way of an update.
     flash_bytes: Type.Optional(Type.Unknown({ description: 'integer, bytes of flash' })),
+    next_check_s: Type.Optional(
+      Type.Unknown({ description: 'integer, seconds until the board intends to check again; for one that sleeps' }),
+    ),
     free_heap_bytes: Type.Optional(Type.Unknown({ description: 'integer, free internal heap' })),
+    largest_block_bytes: Type.Optional(Type.Unknown({ description: 'integer, largest free block of internal heap' })),
     rssi_dbm: Type.Optional(Type.Unknown({ description: 'integer, -127 to 0' })),
     library: Type.Optional(Type.Unknown({ description: 'text, name and version of the client library' })),
   },
@@ -128,6 +133,11 @@ export const Offer = Type.Object({
     examples: ['/firmware/thermostat/1.4.0/esp32/image.bin'],
   }),
   install_window: Type.Optional(InstallWindow),
+  forgiven: Type.Optional(
+    Type.Boolean({
+      description: 'true: an operator cleared this build on this board, which may try it once more',
+    }),
+  ),
 });
 
 export const CheckUpdateAnswer = Type.Union([NoUpdate, Offer], { $id: 'CheckUpdateAnswer' });

@@ -13,6 +13,8 @@ export const EVENT_TYPES = {
   'rollout.halted': 'the gate of its stage failed, which holds its offers',
   'rollout.resumed': 'it goes on after a pause or a halt',
   'rollout.completed': 'its last stage is done: the build is stable',
+  'rollout.regressed': 'complete, but boards failed in its watch: boards that do not run the build are not offered it',
+  'rollout.kept': 'a person keeps the build of a regressed rollout',
   'rollout.aborted': 'it ended for good before that',
   'stage.opened': 'devices of the stage are offered the build from now on',
   'stage.sample_reached': 'as many devices are confirmed as the gate asks for: the soak begins',

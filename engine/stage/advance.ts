@@ -1,4 +1,5 @@
-// The life of a rollout: draft, one stage of its plan after the other, complete; with pause, halt, resume and abort on the way. Pure: it says what
+// The life of a rollout: draft, one stage of its plan after the other, complete; with pause, halt, resume and abort on the way,
+// and regressed where a complete one is found to be bad. Pure: it says what
 // the next state is or why there is none; who asks (a person, a schedule) does not matter here.
 
 import { assertNever } from '#protocol/errors.ts';
@@ -9,7 +10,7 @@ export interface RolloutState {
   readonly stage: string | undefined;
 }
 
-export type RolloutCommand = 'start' | 'promote' | 'pause' | 'halt' | 'resume' | 'abort';
+export type RolloutCommand = 'start' | 'promote' | 'pause' | 'halt' | 'resume' | 'abort' | 'regress' | 'keep';
 
 export type Advance = { readonly ok: true; readonly next: RolloutState } | { readonly ok: false; readonly why: string };
 
@@ -29,6 +30,10 @@ export function advance(rollout: RolloutState, command: RolloutCommand, stages: 
     case 'resume':
       if (status === 'paused' || status === 'halted') return to('running', stage);
       return refuse(rollout, 'only a paused or halted rollout can be resumed');
+    case 'regress':
+      return status === 'complete' ? to('regressed', stage) : refuse(rollout, 'only a complete rollout can regress');
+    case 'keep':
+      return status === 'regressed' ? to('complete', stage) : refuse(rollout, 'only a regressed rollout is kept');
     case 'abort':
       if (status === 'complete' || status === 'aborted') return refuse(rollout, 'it has ended');
       return to('aborted', stage);

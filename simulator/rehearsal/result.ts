@@ -149,6 +149,8 @@ function textOf({ what, actor, status, stage, members, reason }: Happening): str
     case 'pause':
     case 'resume':
     case 'abort':
+    case 'regress':
+    case 'keep':
       return `${what}: ${reason}`;
     default:
       return assertNever(what);

@@ -12,6 +12,7 @@ const EXPAND_PAUSED: RolloutState = { status: 'paused', stage: 'expand' };
 const PILOT_HALTED: RolloutState = { status: 'halted', stage: 'pilot' };
 const EXPAND_HALTED: RolloutState = { status: 'halted', stage: 'expand' };
 const COMPLETE: RolloutState = { status: 'complete', stage: 'expand' };
+const REGRESSED: RolloutState = { status: 'regressed', stage: 'expand' };
 const ABORTED_DRAFT: RolloutState = { status: 'aborted', stage: undefined };
 const ABORTED_PILOT: RolloutState = { status: 'aborted', stage: 'pilot' };
 const ABORTED_EXPAND: RolloutState = { status: 'aborted', stage: 'expand' };
@@ -24,6 +25,8 @@ const nothing: Row = {
   halt: 'refused',
   resume: 'refused',
   abort: 'refused',
+  regress: 'refused',
+  keep: 'refused',
 };
 
 const TABLE: readonly { readonly from: RolloutState; readonly to: Row }[] = [
@@ -37,13 +40,23 @@ const TABLE: readonly { readonly from: RolloutState; readonly to: Row }[] = [
   { from: EXPAND_PAUSED, to: { ...nothing, resume: EXPAND, abort: ABORTED_EXPAND } },
   { from: PILOT_HALTED, to: { ...nothing, resume: PILOT, abort: ABORTED_PILOT } },
   { from: EXPAND_HALTED, to: { ...nothing, resume: EXPAND, abort: ABORTED_EXPAND } },
-  { from: COMPLETE, to: nothing },
+  { from: COMPLETE, to: { ...nothing, regress: REGRESSED } },
+  { from: REGRESSED, to: { ...nothing, keep: COMPLETE, abort: ABORTED_EXPAND } },
   { from: ABORTED_DRAFT, to: nothing },
   { from: ABORTED_PILOT, to: nothing },
   { from: ABORTED_EXPAND, to: nothing },
 ];
 
-const COMMANDS = ['start', 'promote', 'pause', 'halt', 'resume', 'abort'] as const satisfies readonly RolloutCommand[];
+const COMMANDS = [
+  'start',
+  'promote',
+  'pause',
+  'halt',
+  'resume',
+  'abort',
+  'regress',
+  'keep',
+] as const satisfies readonly RolloutCommand[];
 const CASES = TABLE.flatMap(({ from, to }) =>
   COMMANDS.map((command) => ({ from, command, next: to[command], at: `${from.status}/${from.stage ?? '-'}` })),
 );

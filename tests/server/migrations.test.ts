@@ -24,6 +24,7 @@ interface EmptyDatabase {
 }
 
 const TABLES = [
+  'absences',
   'assignments',
   'audit',
   'catalog',
@@ -32,10 +33,12 @@ const TABLES = [
   'download_log',
   'events',
   'firmware',
+  'heartbeat',
   'images',
   'labels',
   'plans',
   'presence',
+  'rollout_images',
   'rollouts',
   'schedules',
   'schema_version',

@@ -9,7 +9,10 @@ export type Device = Selectable<DevicesTable> & Omit<Selectable<PresenceTable>, 
 export type NewDevice = Insertable<DevicesTable>;
 
 /** One poll: when, and the telemetry that differs every time. */
-export type Sighting = Selectable<PresenceTable>;
+export type Sighting = Pick<
+  Selectable<PresenceTable>,
+  'device_id' | 'last_seen_at_ms' | 'free_heap_bytes' | 'rssi_dbm'
+>;
 
 /** What a device says of itself; seldom another than last time. */
 export type SelfDescription = Pick<
@@ -22,7 +25,16 @@ const withPresence = (db: Reader) =>
     .selectFrom('devices')
     .innerJoin('presence', 'presence.device_id', 'devices.id')
     .selectAll('devices')
-    .select(['presence.last_seen_at_ms', 'presence.free_heap_bytes', 'presence.rssi_dbm']);
+    .select([
+      'presence.last_seen_at_ms',
+      'presence.free_heap_bytes',
+      'presence.rssi_dbm',
+      'presence.interval_s',
+      'presence.gaps',
+      'presence.uptime_s',
+      'presence.boot_cause',
+      'presence.largest_block_bytes',
+    ]);
 
 export async function findDevice(db: Reader, mac: string): Promise<Device | undefined> {
   return withPresence(db).where('devices.mac', '=', mac).executeTakeFirst();

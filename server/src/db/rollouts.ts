@@ -177,12 +177,14 @@ function moveOf(
       return undefined;
     case 'running':
       return before.status === 'draft' ? 'rollout.started' : 'rollout.resumed';
+    case 'regressed':
+      return 'rollout.regressed';
     case 'paused':
       return 'rollout.paused';
     case 'halted':
       return 'rollout.halted';
     case 'complete':
-      return 'rollout.completed';
+      return before.status === 'regressed' ? 'rollout.kept' : 'rollout.completed';
     case 'aborted':
       return 'rollout.aborted';
     default:

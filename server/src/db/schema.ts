@@ -2,6 +2,8 @@
 // milliseconds, truth values are 0 and 1, JSON is text, so that no query has to know which database it runs on.
 
 import type { Generated, Kysely, Transaction } from 'kysely';
+import type { Outcome } from '#engine/outcome/outcome.ts';
+import type { Fault } from '#protocol/device-errors.ts';
 import type { EventType } from '#protocol/events.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
 
@@ -22,6 +24,9 @@ export interface Schema {
   readonly audit: AuditTable;
   readonly events: EventsTable;
   readonly webhooks: WebhooksTable;
+  readonly rollout_images: RolloutImagesTable;
+  readonly heartbeat: HeartbeatTable;
+  readonly absences: AbsencesTable;
 }
 
 /** Any connection: enough to read. */
@@ -51,6 +56,19 @@ export interface DevicesTable {
   readonly status: 'ok' | 'updating' | 'trial' | 'failed';
   readonly attributes: string;
   readonly first_seen_at_ms: number;
+  /** A chip that it named before and that contradicts `chip`: until it names one, none is taken for granted. */
+  readonly other_chip: Generated<string | null>;
+  /** It says that it is a simulated board. */
+  readonly is_simulated: Generated<Flag>;
+  /** An operator says whether it counts in gates; null: the rules do. */
+  readonly counted: Generated<'yes' | 'no' | null>;
+  readonly counted_reason: Generated<string | null>;
+  /** How often what it says could not be true of one board alone. */
+  readonly contradictions: Generated<number>;
+  /** Since when it is taken for two boards with one MAC. */
+  readonly shared_mac_at_ms: Generated<number | null>;
+  /** The assignment by which it took the build that it confirmed last. */
+  readonly taken_assignment_id: Generated<number | null>;
 }
 
 /** What every poll changes, apart from the device: short rows, so that a batch of polls writes few pages. */
@@ -59,6 +77,14 @@ export interface PresenceTable {
   readonly last_seen_at_ms: number;
   readonly free_heap_bytes: number | null;
   readonly rssi_dbm: number | null;
+  /** Seconds after which it was told to ask again. */
+  readonly interval_s: Generated<number | null>;
+  /** Seconds between its last checks, the latest first, with commas between them; at most four. */
+  readonly gaps: Generated<string>;
+  readonly uptime_s: Generated<number | null>;
+  /** What its reset reason means. */
+  readonly boot_cause: Generated<string | null>;
+  readonly largest_block_bytes: Generated<number | null>;
 }
 
 export interface LabelsTable {
@@ -134,6 +160,14 @@ export interface RolloutsTable {
   readonly reverted_at_ms: number | null;
   /** Deadlines run from here at the earliest: nothing went on before. */
   readonly resumed_at_ms: number | null;
+  /** How long it is watched after it completes; null: as every rollout. */
+  readonly watch_s: Generated<number | null>;
+  /** Complete, and watched until here; null: it is not watched. */
+  readonly watch_until_ms: Generated<number | null>;
+  readonly regressed_at_ms: Generated<number | null>;
+  readonly regressed_reason: Generated<string | null>;
+  /** Since when its gates wait because boards without the build are silent too. */
+  readonly outage_since_ms: Generated<number | null>;
   readonly created_at_ms: number;
   readonly started_at_ms: number | null;
   readonly ended_at_ms: number | null;
@@ -180,8 +214,60 @@ export interface AssignmentsTable {
   readonly forgiven: Flag;
   /** It had failed when somebody resumed the halted rollout: it does not halt it again. */
   readonly acknowledged: Generated<Flag>;
+  /** The last one of the device in this rollout (the way back apart): the one that speaks for the device. */
+  readonly is_latest: Generated<Flag>;
+  /** What the device ran when it was offered. */
+  readonly from_version: Generated<string>;
+  /** Why it is not counted in gates; null: it is. */
+  readonly counted: Generated<string | null>;
+  /** When the device was given the build: it reported that it installs, or was seen running it. */
+  readonly exposed_at_ms: Generated<number | null>;
+  readonly confirmed_at_ms: Generated<number | null>;
+  /** When it was last found healthy: it ran the build for its soak, without a crash. */
+  readonly healthy_at_ms: Generated<number | null>;
+  readonly crashed_at_ms: Generated<number | null>;
+  /** Restarts by a fault of the firmware since it confirmed. */
+  readonly crashes: Generated<number>;
+  /** It names a fault of the firmware as reset reason, and cannot say how often. */
+  readonly suspect: Generated<Flag>;
+  /** Given the build, then silent. */
+  readonly lost_at_ms: Generated<number | null>;
+  /** It runs neither this build nor the one before. */
+  readonly moved_on_at_ms: Generated<number | null>;
+  /** Whole images that were sent for it. */
+  readonly downloads: Generated<number>;
+  /** It ended while no server was there: no evidence. */
+  readonly excused: Generated<Flag>;
+  /** An operator cleared this build on this device: the next offer says so. */
+  readonly pardoned: Generated<Flag>;
+  /** Whose fault the latest failure was that still counts, of this attempt or one before it. */
+  readonly fault: Generated<Fault | null>;
+  /** Health before the offer, as JSON. */
+  readonly baseline: Generated<string | null>;
+  /** What `outcomeOf` says of all this. */
+  readonly outcome: Generated<Outcome>;
   readonly offered_at_ms: number;
   readonly updated_at_ms: number;
+}
+
+/** The images that a rollout covers: those that were there at its start. */
+interface RolloutImagesTable {
+  readonly rollout_id: number;
+  readonly image_id: number;
+}
+
+/** One row: when a server was last there. */
+interface HeartbeatTable {
+  readonly id: number;
+  readonly alive_at_ms: number;
+}
+
+/** Times in which no server answered, or in which the clock moved more than the process did. */
+export interface AbsencesTable {
+  readonly id: Generated<number>;
+  readonly from_ms: number;
+  readonly to_ms: number;
+  readonly cause: 'stopped' | 'database' | 'clock';
 }
 
 /** Append-only: every report and every change that a check-in caused. */

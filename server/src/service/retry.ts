@@ -79,6 +79,7 @@ function refuseWithoutOffers({ name, status }: Rollout): void {
     case 'paused':
     case 'halted':
     case 'complete':
+    case 'regressed':
       return;
     case 'draft':
       throw new OtterError(

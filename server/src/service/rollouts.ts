@@ -220,6 +220,8 @@ function nextCommands(row: RolloutRow): string {
       return 'resume or abort it';
     case 'halted':
       return 'resume it with a reason, or abort it';
+    case 'regressed':
+      return 'block its firmware, abort it with revert, or keep it with a reason';
     case 'complete':
     case 'aborted':
       return 'create a new rollout';

@@ -12,6 +12,7 @@ import {
   createEvents,
   createWebhooks,
 } from './engine-steps.ts';
+import { addObservations, addOutcomes, addWatch, createAbsences } from './watch-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -30,4 +31,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'events', up: createEvents },
   { name: 'webhooks', up: createWebhooks },
   { name: 'acknowledged failures', up: addAcknowledged },
+  { name: 'observations', up: addObservations },
+  { name: 'outcomes', up: addOutcomes },
+  { name: 'watch', up: addWatch },
+  { name: 'absences', up: createAbsences },
 ];
