@@ -103,7 +103,7 @@ class Store {
 /** Clock, chance, and facts of the board. */
 class System {
  public:
-  /** Milliseconds since the start; never wraps. */
+  /** Milliseconds since the start, of which waking up from deep sleep is one; never wraps. */
   virtual uint64_t nowMs() = 0;
   /** 32 random bits of the hardware. */
   virtual uint32_t random() = 0;

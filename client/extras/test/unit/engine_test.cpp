@@ -3,8 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <functional>
 #include <ostream>
+#include <vector>
 
 #include "board/image_maker.h"
 #include "core/update_machine.h"
@@ -62,6 +64,49 @@ TEST_CASE("a good build is downloaded, tried and kept") {
   for (const Event event : {Event::offered, Event::download_started, Event::downloaded, Event::installing,
                             Event::trial_started, Event::confirmed})
     CHECK_MESSAGE(f.device.saw(event), otter::nameOf(event));
+}
+
+TEST_CASE("a check-in tells how long the board is up, what its heap was before TLS, and when a sleeper asks again") {
+  const auto numberIn = [](const std::string& body, const char* path, const char* name) {
+    otter::Json root;
+    REQUIRE(otter::Json::parse(body.data(), body.size(), root));
+    const otter::Json value = path[0] == '\0' ? root.member(name) : root.member(path).member(name);
+    uint32_t number = 0;
+    return value.toUint32(number) ? static_cast<int64_t>(number) : -1;
+  };
+  Fixture f;
+  board::Surroundings& around = f.device.board.surroundings;
+  // TLS takes its share as soon as the connection is open.
+  f.device.server.onOpen = [&around] { around.freeHeapBytes = around.largestHeapBlockBytes = 70000; };
+  std::vector<int64_t> uptimesS;
+  std::vector<uint64_t> expectedS;
+  bool isHeapTold = true;
+  f.device.stopWhen = [&](otter::Engine&) {
+    if (uptimesS.size() < f.device.server.checkIns()) {
+      const std::string& body = f.device.server.lastCheckIn();
+      uptimesS.push_back(numberIn(body, "boot", "uptime_s"));
+      expectedS.push_back(f.device.board.upUs() / 1000000);
+      isHeapTold = isHeapTold && numberIn(body, "", "free_heap_bytes") == 200000 &&
+                   numberIn(body, "", "largest_block_bytes") == 110000;
+    }
+    around.freeHeapBytes = 200000;
+    around.largestHeapBlockBytes = 110000;
+    return false;
+  };
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  SUBCASE("a board that asks when it is told") {
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    CHECK(numberIn(f.device.server.lastCheckIn(), "", "next_check_s") == -1);
+    REQUIRE(uptimesS.size() >= 3);
+    for (size_t i = 0; i < uptimesS.size(); ++i)
+      CHECK(std::abs(uptimesS[i] - static_cast<int64_t>(expectedS[i])) <= 1);
+    CHECK(isHeapTold);
+  }
+  SUBCASE("a board that sleeps") {
+    f.device.settings.nextCheckS = 86400;
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    CHECK(numberIn(f.device.server.lastCheckIn(), "", "next_check_s") == 86400);
+  }
 }
 
 TEST_CASE("a second update goes into the first slot") {

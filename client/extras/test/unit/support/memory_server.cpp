@@ -73,6 +73,7 @@ size_t MemoryServer::finalReportsOf(uint64_t assignmentId) const {
 
 otter::Error MemoryServer::open(const char*, uint16_t) {
   if (isDown) return otter::Error::connect;
+  onOpen();
   isOpen_ = true;
   request_.clear();
   answer_.clear();
@@ -129,6 +130,7 @@ void MemoryServer::answerJson(const std::string& json) {
 
 std::string MemoryServer::checkIn(const std::string& body) {
   ++checkIns_;
+  lastCheckIn_ = body;
   const otter::Json root = parsed(body);
   const bool isOnTrial = textOf(root.member("boot").member("state")) == "trial";
   lastVersion_ = textOf(root.member("current_version"));
