@@ -5,7 +5,16 @@
 import type { CheckUpdateAnswer, Offer, ReportStatus } from '#protocol/device-api.ts';
 import type { DeviceErrorName } from '#protocol/device-errors.ts';
 import { MAX_DETAIL_CHARS } from '#protocol/limits.ts';
-import { type Board, bootTrial, checkInOf, confirm, rollBack, vetOffer, waitForWindowMs } from '#simulator/board.ts';
+import {
+  type Board,
+  bootTrial,
+  checkInOf,
+  confirm,
+  forgive,
+  rollBack,
+  vetOffer,
+  waitForWindowMs,
+} from '#simulator/board.ts';
 import { BoardError, type DeviceClient, type Report, toBoardError } from '#simulator/device-client.ts';
 import { downloadImage } from '#simulator/download.ts';
 import { type Chances, drawLuck, type Luck, TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
@@ -160,6 +169,7 @@ export class SimulatedDevice {
       this.#phase = 'silent';
       return { kind: 'silent' };
     }
+    this.#board = forgive(this.#board, offer);
     if (staged === undefined) {
       this.#staged = undefined;
       await this.#download(offer, luck);
@@ -241,7 +251,7 @@ export class SimulatedDevice {
 
   /** The bootloader goes back to the previous build, which tells the server what happened. */
   async #fallBack(offer: Offer, failure: TrialFailure): Promise<PollOutcome> {
-    this.#board = rollBack(this.#board, failure.resetReason);
+    this.#board = rollBack(this.#board, failure);
     this.#phase = 'rolled_back';
     await this.#sleep(trialWaitMs(this.#options.pace, this.#waits));
     await this.#report(offer, 'rolled_back', failure.code);

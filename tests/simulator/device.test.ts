@@ -4,6 +4,7 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CheckUpdateAnswer, InstallWindow } from '#protocol/device-api.ts';
+import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { type Pin, PinnedAgent } from '#protocol/pinned-https.ts';
 import { type Board, newBoard, waitForWindowMs } from '#simulator/board.ts';
 import { DeviceClient } from '#simulator/device-client.ts';
@@ -143,7 +144,7 @@ describe('an offer that a board cannot take', () => {
     ['downgrade', { version: '0.9.0' }, {}],
     ['downgrade', { version: '1.0.0' }, {}],
     ['size', {}, { slotBytes: IMAGE.length - 1 }],
-    ['known_bad', {}, { knownBad: new Set([sha256Of(IMAGE)]) }],
+    ['known_bad', {}, { failures: new Map([[sha256Of(IMAGE), KNOWN_BAD_FAILURES]]) }],
   ])('is rejected with its reason: %s %o %o', async (code, manifest, board) => {
     const server = await serve({ checkIn: () => offerOf(IMAGE, manifest) });
     expect(await makeDevice(server, { board }).poll()).toMatchObject({ kind: 'rejected', code });
@@ -260,6 +261,34 @@ describe('a failed trial', () => {
       current_version: '1.0.0',
       boot: { state: 'confirmed', rolled_back_from: '1.1.0' },
     });
+  });
+});
+
+describe('a build that an operator cleared on this board', () => {
+  const failedBefore = { failures: new Map([[sha256Of(IMAGE), KNOWN_BAD_FAILURES]]) };
+
+  test('is tried once more for each assignment, and kept when it works', async () => {
+    const server = await serve({ checkIn: () => ({ ...offerOf(IMAGE), forgiven: true }) });
+    const device = makeDevice(server, { board: failedBefore });
+    expect(await device.poll()).toMatchObject({ kind: 'installed', version: '1.1.0' });
+    expect(device.board.failures.size).toBe(0);
+  });
+
+  test('is known bad again when it fails again, whatever the same offer says', async () => {
+    let assignment = 7;
+    const server = await serve({
+      checkIn: (body) =>
+        body.current_version === '1.0.0'
+          ? { ...offerOf(IMAGE), assignment_id: assignment, forgiven: true }
+          : NOTHING_NEW,
+    });
+    const device = makeDevice(server, { board: failedBefore, chances: { failTrial: 1 } });
+    for (assignment of [7, 8]) {
+      expect(await device.poll()).toMatchObject({ kind: 'rolled_back' });
+      expect(await device.poll()).toMatchObject({ kind: 'rejected', code: 'known_bad' });
+      expect(await device.poll()).toMatchObject({ kind: 'rejected', code: 'known_bad' });
+    }
+    expect(server.downloads).toHaveLength(2);
   });
 });
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "board/image_maker.h"
+#include "core/error_table.h"
 #include "core/update_machine.h"
 #include "support/test_device.h"
 
@@ -144,6 +145,66 @@ TEST_CASE("a build that fails on trial is left, reported with its cause, and ref
   }
 }
 
+namespace {
+
+/** Restarts the board, offers under the number of the attempt before, and sees it refuse three times without a
+ * download. */
+void checkRefusedAgain(Fixture& f) {
+  const uint64_t sentBefore = f.device.server.sentImageBytes();
+  const uint64_t checksBefore = f.device.server.checkIns();
+  f.device.server.offerAgain();
+  f.device.stopWhen = [&](otter::Engine&) {
+    if (f.device.server.checkIns() < checksBefore + 3) f.device.server.offerAgain();
+    return f.device.server.checkIns() >= checksBefore + 3;
+  };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  f.device.stopWhen = [](otter::Engine&) { return false; };
+  CHECK(f.device.events.back().error == Error::known_bad);
+  CHECK(f.lastReport().error == "known_bad");
+  CHECK(f.device.server.sentImageBytes() == sentBefore);
+}
+
+}  // namespace
+
+TEST_CASE("a build that an operator cleared on this board is tried once more for each assignment") {
+  for (const char* script : {"crash", "self-test", "no-network"}) {
+    CAPTURE(script);
+    Fixture f;
+    const board::Bytes image = build("1.1.0", script);
+    testing::rememberFailures(image, otter::kKnownBadFailures);
+    f.device.server.forgivenAttempt = UINT64_MAX;
+    for (uint64_t attempt = 1; attempt <= 2; ++attempt) {
+      f.update("1.1.0", script);
+      CHECK(f.device.server.attempts() == attempt);
+      CHECK(f.lastReport().status == "rolled_back");
+      CHECK(f.device.server.sentImageBytes() == attempt * image.size());
+      CHECK(testing::readJournal().failuresOf(testing::sha256Of(image).data()) >= otter::kKnownBadFailures);
+      checkRefusedAgain(f);
+    }
+  }
+}
+
+TEST_CASE("a build that an operator cleared and that works is kept, and nothing is held against it") {
+  Fixture f;
+  testing::rememberFailures(build("1.1.0"), otter::kKnownBadFailures);
+  f.device.server.forgivenAttempt = 1;
+  f.update("1.1.0");
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+  CHECK(f.lastReport().status == "confirmed");
+  CHECK(testing::readJournal().failuresOf(testing::sha256Of(build("1.1.0")).data()) == 0);
+}
+
+TEST_CASE("what an operator cleared waits for the application, and is not used up by that") {
+  Fixture f;
+  testing::rememberFailures(build("1.1.0"), otter::kKnownBadFailures);
+  f.device.server.forgivenAttempt = 1;
+  int asked = 0;
+  f.device.canUpdate = [&asked] { return ++asked < 4 ? "the battery is low" : nullptr; };
+  f.update("1.1.0");
+  CHECK(asked == 4);
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+}
+
 TEST_CASE("a better build follows one that failed") {
   Fixture f;
   f.update("1.1.0", "crash");
@@ -154,16 +215,21 @@ TEST_CASE("a better build follows one that failed") {
 
 TEST_CASE("a trial that meets a server that is down is not the fault of the build, when the old build meets it too") {
   Fixture f;
+  int failuresHeldAgainstIt = -1;
   // Down from the start of the new build until the old one has asked in vain.
   f.device.onBoot = [&f] { f.device.server.isDown = f.device.boots == 2 || f.device.boots == 3; };
-  f.device.stopWhen = [&f](otter::Engine& engine) {
-    if (f.device.boots == 3 && engine.status().lastError == Error::connect) f.device.server.isDown = false;
+  f.device.stopWhen = [&](otter::Engine& engine) {
+    if (f.device.boots == 3 && f.device.server.isDown && engine.status().lastError == Error::connect) {
+      failuresHeldAgainstIt = testing::readJournal().failuresOf(testing::readJournal().sha256);
+      f.device.server.isDown = false;
+    }
     return false;
   };
   f.device.server.offer({"1.1.0", build("1.1.0")});
   REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
   CHECK(f.device.server.reports().at(3).status == "rolled_back");
   CHECK(f.device.server.reports().at(3).error == "connect");
+  CHECK(failuresHeldAgainstIt == 0);
   // So it is offered again, and kept.
   CHECK(f.device.server.lastVersion() == "1.1.0");
 }

@@ -38,6 +38,10 @@ class MemoryServer final : public otter::Connection {
   /** Offers it from the next check-in on, until the device runs it confirmed or proved it bad. */
   void offer(const OfferedBuild& build);
   void withdraw() { isOffering_ = false; }
+  /** Offers the build once more, under the number of the attempt before, whatever became of it. */
+  void offerAgain();
+  /** Of the attempt with this number the offers say `forgiven`; 0: of none, `UINT64_MAX`: of all. */
+  uint64_t forgivenAttempt = 0;
 
   /** Reports in their order, repeats left out. */
   const std::vector<ReceivedReport>& reports() const { return reports_; }

@@ -2,7 +2,10 @@
 
 #include <WiFi.h>
 
+#include <mbedtls/sha256.h>
+
 #include <cstring>
+#include <stdexcept>
 
 #include "hal/esp32.h"
 
@@ -40,6 +43,21 @@ otter::Journal readJournal() {
   otter::Journal journal;
   journalStore.load(journal);
   return journal;
+}
+
+std::array<uint8_t, 32> sha256Of(const board::Bytes& image) {
+  std::array<uint8_t, 32> sha256{};
+  mbedtls_sha256_ret(image.data(), image.size(), sha256.data(), 0);
+  return sha256;
+}
+
+void rememberFailures(const board::Bytes& image, uint8_t failures) {
+  otter::Esp32Store store;
+  otter::JournalStore journalStore(store);
+  otter::Journal journal;
+  journalStore.load(journal);
+  journal.addFailures(sha256Of(image).data(), failures);
+  if (journalStore.save(journal) != otter::Error::ok) throw std::runtime_error("the journal was not written");
 }
 
 bool TestDevice::saw(otter::Event event, otter::Error error) const {
