@@ -110,11 +110,20 @@ describe('a broken download', () => {
     const server = await serve({ breakFirstDownloadAt: 100_000 });
     expect(await makeDevice(server).poll()).toMatchObject({ kind: 'installed' });
     expect(server.downloads).toHaveLength(2);
-    expect(server.downloads[0]).toEqual({ range: undefined, ifRange: undefined });
+    const { url } = offerOf(IMAGE);
+    expect(server.downloads[0]).toEqual({ url, range: undefined, ifRange: undefined });
     expect(server.downloads[1]?.ifRange).toBe(`"${sha256Of(IMAGE)}"`);
     const resumedAt = Number(/^bytes=(\d+)-$/.exec(server.downloads[1]?.range ?? '')?.[1]);
     expect(resumedAt).toBeGreaterThan(0);
     expect(resumedAt).toBeLessThanOrEqual(100_000);
+  });
+
+  test('goes on at the address of the offer as it stands there, with its query', async () => {
+    const url = '/firmware/thermostat/1.1.0%2Bb1/esp32/image.bin?assignment=7&x=%41';
+    const server = await serve({ checkIn: () => ({ ...offerOf(IMAGE), url }), breakFirstDownloadAt: 100_000 });
+    await makeDevice(server).poll();
+    expect(server.downloads.map((download) => download.url)).toEqual([url, url]);
+    expect(server.downloads[1]?.range).toMatch(/^bytes=\d+-$/);
   });
 
   test('by a bad link is resumed too', async () => {

@@ -29,7 +29,11 @@ enum class ResetReason : uint8_t {
   other_watchdog,
   deep_sleep,
   brownout,
-  other
+  other,
+  /** A fault inside the handler of a fault: a crash that could not even say so. */
+  cpu_lockup,
+  /** The supply jumped for a moment. */
+  pwr_glitch
 };
 
 /** The spare OTA slot: written once from the front, read back, and made bootable as the last step. */

@@ -53,7 +53,7 @@ void use(Journal& journal, fuzz::Input& input) {
   facts.runningState = static_cast<ImageState>(input.byte() % 6);
   facts.isJournalImage = input.byte() % 2 == 1;
   facts.wasTargetLeft = input.byte() % 2 == 1;
-  facts.resetReason = static_cast<ResetReason>(input.byte() % 11);
+  facts.resetReason = static_cast<ResetReason>(input.byte() % 13);
   tellBoot(journal, facts);
   for (int i = 0; i < 8; ++i) {
     uint8_t sha256[32] = {input.byte()};

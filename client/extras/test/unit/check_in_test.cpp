@@ -52,10 +52,11 @@ std::string bodyOf(const Report& report) {
 }  // namespace
 
 TEST_CASE("a check-in of a board that knows little") {
-  CHECK(bodyOf(sample()) ==
-        R"({"mac":"24:6f:28:aa:bb:cc","current_version":"1.4.0","product":"thermostat","chip":"esp32s3","labels":[],)"
-        R"("slot_bytes":1900544,"boot":{"state":"confirmed","reason":"power_on","rollback_capable":true,"uptime_s":61},)"
-        R"("flash_bytes":4194304,"free_heap_bytes":201344,"largest_block_bytes":110580,"library":"otter-ota/0.1.0"})");
+  CHECK(
+      bodyOf(sample()) ==
+      R"({"mac":"24:6f:28:aa:bb:cc","current_version":"1.4.0","product":"thermostat","chip":"esp32s3","labels":[],)"
+      R"("slot_bytes":1900544,"boot":{"state":"confirmed","reason":"power_on","rollback_capable":true,"uptime_s":61},)"
+      R"("flash_bytes":4194304,"free_heap_bytes":201344,"largest_block_bytes":110580,"library":"otter-ota/0.1.0"})");
 }
 
 TEST_CASE("a check-in of a board on trial that knows everything") {

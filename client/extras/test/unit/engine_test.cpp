@@ -99,8 +99,7 @@ TEST_CASE("a check-in tells how long the board is up, what its heap was before T
     REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
     CHECK(numberIn(f.device.server.lastCheckIn(), "", "next_check_s") == -1);
     REQUIRE(uptimesS.size() >= 3);
-    for (size_t i = 0; i < uptimesS.size(); ++i)
-      CHECK(std::abs(uptimesS[i] - static_cast<int64_t>(expectedS[i])) <= 1);
+    for (size_t i = 0; i < uptimesS.size(); ++i) CHECK(std::abs(uptimesS[i] - static_cast<int64_t>(expectedS[i])) <= 1);
     CHECK(isHeapTold);
   }
   SUBCASE("a board that sleeps") {
@@ -205,6 +204,27 @@ TEST_CASE("what an operator cleared waits for the application, and is not used u
   CHECK(f.device.server.lastVersion() == "1.1.0");
 }
 
+TEST_CASE("a chip that locked up has crashed, and a supply that jumped is no fault of the build") {
+  struct Row {
+    const char* script;
+    const char* reason;
+    Error cause;
+  };
+  for (const Row& row : {Row{"lock-up", "cpu_lockup", Error::crash}, Row{"power-glitch", "pwr_glitch", Error::power}}) {
+    CAPTURE(row.script);
+    Fixture f;
+    f.device.server.offer({"1.1.0", build("1.1.0", row.script)});
+    f.device.stopWhen = [&f](otter::Engine&) { return f.device.server.finalReportsOf(1) > 0; };
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    bool isToldSo = false;
+    for (const auto& report : f.device.server.reports())
+      isToldSo = isToldSo || (report.status == "rolled_back" && report.error == otter::nameOf(row.cause));
+    CHECK(isToldSo);
+    const std::string told = std::string(R"("reason":")") + row.reason + '"';
+    CHECK(f.device.server.lastCheckIn().find(told) != std::string::npos);
+  }
+}
+
 TEST_CASE("a better build follows one that failed") {
   Fixture f;
   f.update("1.1.0", "crash");
@@ -294,6 +314,55 @@ TEST_CASE("a build waits for a quiet moment, and at most as long as it may be pu
     CHECK(f.device.board.clock.nowUs() - startedUs > 3600ULL * 1000000);
   }
   CHECK(f.device.server.lastVersion() == "1.1.0");
+}
+
+TEST_CASE("a board that waits for its own hours goes on asking, downloads once and reports no failure") {
+  Fixture f;
+  // It is noon, and stays so.
+  f.device.settings.idleHours = {2, 5, 0};
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  std::vector<uint64_t> askedAtS;
+  f.device.stopWhen = [&](otter::Engine& engine) {
+    if (askedAtS.size() < f.device.server.checkIns()) {
+      askedAtS.push_back(f.device.board.clock.nowUs() / 1000000);
+      // It may sleep, but for the download.
+      CHECK(engine.isBusy() == (askedAtS.size() == 1));
+      otter::Json root;
+      const std::string& body = f.device.server.lastCheckIn();
+      REQUIRE(otter::Json::parse(body.data(), body.size(), root));
+      CHECK(root.member("current_version").equals("1.0.0", 5));
+      CHECK(root.member("boot").member("state").equals("confirmed", 9));
+      CHECK_FALSE(root.member("boot").member("rolled_back_from").isThere());
+    }
+    return askedAtS.size() == 20;
+  };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  // The server says 60 s; a board asks a tenth earlier or later.
+  for (size_t i = 2; i < askedAtS.size(); ++i) {
+    CHECK(askedAtS[i] - askedAtS[i - 1] >= 53);
+    CHECK(askedAtS[i] - askedAtS[i - 1] <= 68);
+  }
+  CHECK(f.device.server.attempts() == 1);
+  CHECK(f.device.server.sentImageBytes() == build("1.1.0").size());
+  REQUIRE(f.device.server.reports().size() == 2);
+  CHECK(f.lastReport().status == "downloaded");
+
+  SUBCASE("an offer under a new number is told that the image is here") {
+    f.device.server.offer({"1.1.0", build("1.1.0")});
+    f.device.stopWhen = [&f](otter::Engine&) { return f.device.server.checkIns() >= 25; };
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    REQUIRE(f.device.server.reports().size() == 3);
+    CHECK(f.lastReport().status == "downloaded");
+    CHECK(f.lastReport().assignmentId == 2);
+    CHECK(f.device.server.sentImageBytes() == build("1.1.0").size());
+  }
+  SUBCASE("its hours come") {
+    f.device.server.date = "Mon, 23 Nov 2026 03:00:00 GMT";
+    f.device.stopWhen = [](otter::Engine&) { return false; };
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    CHECK(f.device.server.lastVersion() == "1.1.0");
+    CHECK(f.device.server.sentImageBytes() == build("1.1.0").size());
+  }
 }
 
 TEST_CASE("a build that waits survives a restart, and is installed only after the server offered it again") {

@@ -116,7 +116,8 @@ class Life {
   std::string checkEnd() {
     const std::string& version = device_.server.lastVersion();
     // A cut on trial may be the one attempt that it had.
-    const bool isRefused = scenario_.isForgiven && version == "1.0.0" && device_.server.reports().back().error == "known_bad";
+    const bool isRefused =
+        scenario_.isForgiven && version == "1.0.0" && device_.server.reports().back().error == "known_bad";
     if (version != scenario_.endsOn && !isRefused) return "it ended on " + version;
     for (uint64_t attempt = 1; attempt <= device_.server.attempts(); ++attempt)
       if (device_.server.finalReportsOf(attempt) > 1) return "two final reports of attempt " + std::to_string(attempt);

@@ -99,6 +99,8 @@ bool TestDevice::runOnce(bool& isAtRest) {
   const std::string script = board.scriptIn(*slot);
   board.surroundings.isNetworkUp = script != "no-network";
   if (script == "crash") throw board::Restart{board::ResetReason::panic};
+  if (script == "lock-up") throw board::Restart{board::ResetReason::cpu_lockup};
+  if (script == "power-glitch") throw board::Restart{board::ResetReason::pwr_glitch};
   if (script == "hang") throw board::Restart{board::ResetReason::task_watchdog};
 
   WiFi.begin("network");
