@@ -187,14 +187,13 @@ Error Engine::vet(const Json& root) {
 }
 
 /**
- * Durable before anything is tried: after a power cut before this write the offer forgives once more, after one behind
- * it the attempt is still there.
+ * It becomes durable with the image that waits, before anything is tried; after a power cut before that the offer
+ * forgives once more.
  */
 void Engine::forgive() {
   const uint8_t* sha256 = answer_.manifest.sha256;
   if (!answer_.isForgiven || journal_.wasForgiven(sha256, answer_.assignmentId)) return;
   journal_.forgive(sha256, answer_.assignmentId);
-  save();
 }
 
 Happening Engine::acceptOffer() {

@@ -94,11 +94,12 @@ TEST_CASE("a check-in tells how long the board is up, what its heap was before T
     around.largestHeapBlockBytes = 110000;
     return false;
   };
-  f.device.server.offer({"1.1.0", build("1.1.0")});
+  // The report of the crash opens the connection before the check-in.
+  f.device.server.offer({"1.1.0", build("1.1.0", "crash")});
   SUBCASE("a board that asks when it is told") {
     REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
     CHECK(numberIn(f.device.server.lastCheckIn(), "", "next_check_s") == -1);
-    REQUIRE(uptimesS.size() >= 3);
+    REQUIRE(uptimesS.size() >= 2);
     for (size_t i = 0; i < uptimesS.size(); ++i) CHECK(std::abs(uptimesS[i] - static_cast<int64_t>(expectedS[i])) <= 1);
     CHECK(isHeapTold);
   }
