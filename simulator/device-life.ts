@@ -1,8 +1,14 @@
-// The words for a simulated device: what it is doing, what a poll came to, how it lives. No behaviour.
+// The words for a simulated device: what it is made of, what it is doing, what a poll came to, how it lives. No behaviour.
 
 import type { InstallWindow } from '#protocol/device-api.ts';
 import type { DeviceErrorName } from '#protocol/device-errors.ts';
-import type { BoardError } from '#simulator/device-client.ts';
+import type { Board } from '#simulator/board.ts';
+import type { BoardError, DeviceClient } from '#simulator/device-client.ts';
+import type { BuildFault } from '#simulator/faults.ts';
+import type { Chances } from '#simulator/mishaps.ts';
+import type { Pace } from '#simulator/pace.ts';
+import type { Random } from '#simulator/random.ts';
+import type { Slot } from '#simulator/slot.ts';
 
 /** What the board is doing, for people who watch. `waiting`: for the hours in which it may install a build that it has. `offline`: the last poll or download failed. */
 export type Phase =
@@ -28,4 +34,19 @@ export interface Habits {
   readonly quietHours?: InstallWindow | undefined;
   /** Its client is too old to say how long it is up. */
   readonly hidesUptime?: boolean | undefined;
+}
+
+export interface SimulatedDeviceOptions {
+  readonly board: Board;
+  readonly client: DeviceClient;
+  readonly slot: Slot;
+  readonly random: Random;
+  readonly chances: Chances;
+  readonly faults?: readonly BuildFault[];
+  readonly habits?: Habits;
+  readonly pace: Pace;
+  /** UTC milliseconds, for windows, uptime and the delays of faults; the clock of this computer unless it is given. */
+  readonly clock?: () => number;
+  /** Called after every poll. */
+  readonly onPoll?: (outcome: PollOutcome) => void;
 }

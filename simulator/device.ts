@@ -5,40 +5,14 @@
 import type { CheckUpdateAnswer, Offer, ReportStatus } from '#protocol/device-api.ts';
 import type { DeviceErrorName } from '#protocol/device-errors.ts';
 import { type Board, vetOffer, waitForWindowMs } from '#simulator/board.ts';
-import { BoardError, type DeviceClient, type Report, toBoardError } from '#simulator/device-client.ts';
+import { BoardError, type Report, toBoardError } from '#simulator/device-client.ts';
 import { downloadImage } from '#simulator/download.ts';
-import type { Habits, Phase, PollOutcome } from '#simulator/device-life.ts';
-import type { BuildFault } from '#simulator/faults.ts';
+import type { Phase, PollOutcome, SimulatedDeviceOptions } from '#simulator/device-life.ts';
 import { LivingBoard } from '#simulator/living-board.ts';
-import { type Chances, drawLuck, type Luck, TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
+import { drawLuck, type Luck, TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
 import { Outbox } from '#simulator/outbox.ts';
-import {
-  backOffMs,
-  bootWaitMs,
-  installWaitMs,
-  type Pace,
-  pollWaitMs,
-  retryAfterMs,
-  sleep,
-  trialWaitMs,
-} from '#simulator/pace.ts';
+import { backOffMs, bootWaitMs, installWaitMs, pollWaitMs, retryAfterMs, sleep, trialWaitMs } from '#simulator/pace.ts';
 import type { Random } from '#simulator/random.ts';
-import type { Slot } from '#simulator/slot.ts';
-
-export interface SimulatedDeviceOptions {
-  readonly board: Board;
-  readonly client: DeviceClient;
-  readonly slot: Slot;
-  readonly random: Random;
-  readonly chances: Chances;
-  readonly faults?: readonly BuildFault[];
-  readonly habits?: Habits;
-  readonly pace: Pace;
-  /** UTC milliseconds, for windows, uptime and the delays of faults; the clock of this computer unless it is given. */
-  readonly clock?: () => number;
-  /** Called after every poll. */
-  readonly onPoll?: (outcome: PollOutcome) => void;
-}
 
 /** How long a trial may take before the board goes back by itself: the default of the Arduino library. */
 const TRIAL_DEADLINE_MS = 300_000;
