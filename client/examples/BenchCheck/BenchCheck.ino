@@ -115,6 +115,10 @@ const char* nameOfReset(int reason) {
       return "deep_sleep";
     case ESP_RST_BROWNOUT:
       return "brownout";
+    case 14:  // ESP_RST_PWR_GLITCH, since ESP-IDF 5.2
+      return "pwr_glitch";
+    case 15:  // ESP_RST_CPU_LOCKUP, the same
+      return "cpu_lockup";
     default:
       return "other";
   }
