@@ -81,13 +81,13 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
         action: 'schedule.create',
         subject: 'go-on',
       },
-      { route: 'runSchedule', call: schedule, action: 'rollout.promote', subject: 'spring' },
       {
         route: 'setScheduleEnabled',
         call: { ...schedule, body: { enabled: true } },
         action: 'schedule.enable',
         subject: 'go-on',
       },
+      { route: 'runSchedule', call: schedule, action: 'rollout.promote', subject: 'spring' },
       { route: 'deleteSchedule', call: schedule, action: 'schedule.delete', subject: 'go-on' },
       { route: 'promoteRollout', call: rollout, action: 'rollout.promote', subject: 'spring' },
       {
