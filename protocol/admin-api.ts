@@ -16,8 +16,8 @@ import { Chip, Instant, Mac, Name, RolloutName, Sha256, Version } from '#protoco
 
 const Nullable = <T extends TSchema>(schema: T, options = {}) => Type.Union([schema, Type.Null()], options);
 const Count = Type.Integer({ minimum: 0 });
-const oneOf = <const T extends readonly string[]>(values: T) =>
-  Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+const oneOf = <const T extends readonly string[]>(values: T, options = {}) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...options });
 
 export const DEVICE_STATUSES = ['ok', 'updating', 'trial', 'failed', 'silent'] as const;
 export const ASSIGNMENT_STATES = [
@@ -47,6 +47,9 @@ export const OUTCOMES = [
   'not_now',
   'other',
 ] as const;
+/** Why a board does not count in the gates of a rollout; docs/rollout.md says when. */
+export const NOT_COUNTED = ['test', 'simulated', 'shared_mac', 'newcomer', 'not_taken'] as const;
+export const COUNTED = ['yes', 'no', 'auto'] as const;
 const GATE_STATES = ['waiting', 'passed', 'failed'] as const;
 export const SCHEDULE_ACTIONS = ['start', 'promote', 'pause', 'resume', 'window'] as const;
 export const MISSED_POLICIES = ['run_once', 'skip'] as const;
@@ -70,6 +73,11 @@ export const Device = Type.Object(
     first_seen_at: Instant,
     last_seen_at: Instant,
     attributes: Type.Record(Type.String(), Type.Unknown(), { description: 'what the device says of itself' }),
+    counted: oneOf(COUNTED, { description: 'whether it counts in gates, as an operator said; auto: the rules decide' }),
+    counted_reason: Nullable(Type.String()),
+    not_counted: Nullable(oneOf(NOT_COUNTED), {
+      description: 'why it counts in no gate (simulated: where real boards are in the product)',
+    }),
   },
   { $id: 'Device' },
 );
@@ -114,6 +122,8 @@ export const Assignment = Type.Object(
     attempt: Type.Integer({ minimum: 1 }),
     error_code: Nullable(Type.String()),
     detail: Nullable(Type.String()),
+    outcome: Nullable(oneOf(OUTCOMES), { description: 'what became of the board under this build; null: a way back' }),
+    not_counted: Nullable(oneOf(NOT_COUNTED), { description: 'why it does not count in the gates of the rollout' }),
     offered_at: Instant,
     updated_at: Instant,
   },
@@ -145,6 +155,16 @@ export const Explanation = Type.Object(
         matched: Nullable(Type.Boolean({ description: 'null: not reached, an earlier rule decided' })),
         facts: Type.String({ description: 'what the rule saw' }),
       }),
+    ),
+    board: Nullable(
+      Type.Object({
+        rollout: Type.String(),
+        version: Type.String(),
+        outcome: oneOf(OUTCOMES),
+        text: Type.String({ description: 'the outcome as a sentence' }),
+        not_counted: Nullable(oneOf(NOT_COUNTED)),
+      }),
+      { description: 'what became of the device under the build that it was offered last; null: it was offered none' },
     ),
   },
   { $id: 'Explanation' },
@@ -214,6 +234,23 @@ export const BlockAnswer = Type.Object(
   { $id: 'BlockAnswer' },
 );
 export type BlockAnswer = Static<typeof BlockAnswer>;
+
+/** A board of an opened stage that is not healthy on the build. */
+export const WaitingBoard = Type.Object(
+  {
+    mac: Mac,
+    stage: Name,
+    outcome: oneOf(OUTCOMES),
+    reason: Nullable(Type.String(), {
+      description: 'the rule that holds it; null: it is offered the build, or has it',
+    }),
+    text: Type.String({ description: 'the same as a sentence' }),
+    not_counted: Nullable(oneOf(NOT_COUNTED)),
+    last_seen_at: Instant,
+  },
+  { $id: 'WaitingBoard' },
+);
+export type WaitingBoard = Static<typeof WaitingBoard>;
 
 const Examples = Type.Array(Mac, { description: 'up to 10 of them' });
 
@@ -456,6 +493,7 @@ export const ADMIN_SCHEMAS = [
   BlockAnswer,
   ListedPlan,
   Rollout,
+  WaitingBoard,
   RolloutPreview,
   Schedule,
   AuditEntry,

@@ -25,6 +25,8 @@ import {
   Schedule,
   ServerStatus,
   UploadAnswer,
+  COUNTED,
+  WaitingBoard,
 } from '#protocol/admin-api.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/events.ts';
 import { Telemetry } from '#protocol/health-api.ts';
@@ -191,6 +193,10 @@ export const adminRoutes = {
   unlabelDevice: route('DELETE', '/devices/:mac/labels/:name', 'Take a label off a device', ref(Device), {
     params: Type.Object({ mac: Mac, name: Name }),
     query: confirm,
+  }),
+  setCounted: route('PUT', '/devices/:mac/counted', 'Say whether a device counts in gates', ref(Device), {
+    params: mac,
+    body: Type.Object({ counted: oneOf(COUNTED), reason: Type.Optional(Line) }, strict),
   }),
   clearKnownBad: route(
     'DELETE',
@@ -452,6 +458,22 @@ export const adminRoutes = {
       strict,
     ),
   }),
+
+  keepRollout: route(
+    'POST',
+    '/rollouts/:name/keep',
+    'Keep the build of a regressed rollout: it is offered again, and what failed so far does not count any more',
+    ref(Rollout),
+    { params: rolloutName, body: Type.Object({ reason: Line }, strict) },
+  ),
+
+  listWaiting: route(
+    'GET',
+    '/rollouts/:name/waiting',
+    'Boards of its opened stages that are not healthy on the build, with the rule or outcome that holds each',
+    page(ref(WaitingBoard)),
+    { params: rolloutName, query: Type.Object({ limit: paging.limit, cursor: paging.cursor }, strict) },
+  ),
 
   retryRollout: route(
     'POST',

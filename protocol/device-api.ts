@@ -131,8 +131,8 @@ export const Offer = Type.Object({
   labels: Type.Array(Type.String(), { description: 'labels that the operator put on this device' }),
   manifest: Type.Unsafe<Manifest>(Type.Ref('Manifest')),
   url: Type.String({
-    description: 'path on the same server',
-    examples: ['/firmware/thermostat/1.4.0/esp32/image.bin'],
+    description: 'path and query on the same server, to be asked for as it is: it names the assignment',
+    examples: ['/firmware/thermostat/1.4.0/esp32/image.bin?assignment=17'],
   }),
   install_window: Type.Optional(InstallWindow),
   forgiven: Type.Optional(
@@ -207,4 +207,9 @@ export function imagePath(image: {
   readonly chip: string;
 }): string {
   return `/firmware/${image.product}/${encodeURIComponent(image.version)}/${image.chip}/image.bin`;
+}
+
+/** Where the device of an assignment fetches its image: so the server knows that it took it from here. */
+export function offerPath(image: Parameters<typeof imagePath>[0], assignmentId: number): string {
+  return `${imagePath(image)}?assignment=${assignmentId}`;
 }

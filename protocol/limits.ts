@@ -126,6 +126,9 @@ export const MAX_WATCH_S = 2_592_000;
 /** Boards first seen this long before a rollout starts count in its gates; in a younger product those seen before the start. */
 export const NEWCOMER_MS = 86_400_000;
 
+/** So many checks that cannot be of one board make two boards with one MAC. */
+export const SHARED_MAC_SIGNS = 3;
+
 /** Gates wait this long while boards without the build are silent too; then the rollout halts. */
 export const OUTAGE_PATIENCE_MS = 2 * 3_600_000;
 

@@ -50,3 +50,7 @@ export const Sha256 = Type.String({ pattern: SHA256_PATTERN, description: 'lower
 
 /** ISO 8601 in UTC with milliseconds. */
 export const Instant = Type.String({ format: 'date-time', examples: ['2026-11-23T10:00:00.000Z'] });
+
+/** What simulated boards say as `library`, and how their MACs begin (locally administered, so that no real board has one). */
+export const SIMULATOR_LIBRARY = 'otter-simulator';
+export const SIMULATED_MACS = '02:07:';

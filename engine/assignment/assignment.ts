@@ -153,6 +153,21 @@ function spendPardon(before: Progress, after: Progress): Progress {
 }
 
 /**
+ * The progress of one whose image the device fetched whole as often as makes a build known bad, and which still runs another
+ * one: it never reports, and its bootloader does not take the image, or goes back before it checks in.
+ */
+export function afterDownloads(
+  progress: Progress,
+  build: { readonly version: string; readonly image: ImageFacts },
+  sighting: Sighting,
+): Progress {
+  const isHeld = progress.state === 'offered' || progress.state === 'downloading';
+  if (!isHeld || matchBuild({ version: build.version, images: [build.image] }, sighting) !== 'elsewhere')
+    return progress;
+  return { ...raise(progress, 'failed'), bootCause: 'boot_rejected' };
+}
+
+/**
  * The progress of a confirmed assignment after a check-in that does not run the build: `left` where the device is back on
  * the build before, or says that it left this one; `moved_on` where it runs anything else.
  */

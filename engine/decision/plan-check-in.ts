@@ -3,6 +3,7 @@
 
 import {
   afterConfirmed,
+  afterDownloads,
   afterSighting,
   causeOfEnd,
   historyOf,
@@ -12,6 +13,7 @@ import {
   type Sighting,
 } from '../assignment/assignment.ts';
 import { decide, type Decision } from './decide.ts';
+import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { type Watch, watchMovedOn, watchProgress, watchSeen } from '../outcome/watch.ts';
 import type { BuildHistory, Facts, ImageFacts, RolloutFacts } from '../facts/model.ts';
 import type { Reason } from './rules.ts';
@@ -52,6 +54,8 @@ export interface CheckInPlan {
   readonly status: DeviceStatus;
   /** How long the device has to run the build that it confirmed before it is healthy; undefined: it does not soak. */
   readonly soakMs: number | undefined;
+  /** It runs a build that it had left, and that it did not take again: so may another board with its MAC. */
+  readonly runsWhatItLeft: boolean;
 }
 
 /** Holds that leave an open assignment as it is: the device goes on with it when they end. */
@@ -93,7 +97,14 @@ export function planCheckIn(
     offered,
     status: statusOf(decision, settled),
     soakMs: settled.find(isSoaking)?.soakMs,
+    runsWhatItLeft: hasReturned(attempts, sighting),
   };
+}
+
+/** Of the latest attempt alone: one that was made since explains why it runs that build. */
+function hasReturned(attempts: readonly Attempt[], sighting: Sighting): boolean {
+  const latest = attempts.at(-1);
+  return latest?.progress.state === 'rolled_back' && isBuild(latest, sighting);
 }
 
 function isSoaking({ progress, watch, soakMs }: Attempt): boolean {
@@ -138,7 +149,8 @@ export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number,
 /** Of those that are not confirmed, only the latest attempt can be what the device runs or came back from. */
 function see(attempt: Attempt, sighting: Sighting, observation: Observation, nowMs: number): Attempt {
   const { downloads, watch, soakMs, usualCrashesPerHour } = attempt;
-  const progress = afterSighting(attempt.progress, attempt, sighting, watch.exposedAtMs !== undefined);
+  const seenBy = afterSighting(attempt.progress, attempt, sighting, watch.exposedAtMs !== undefined);
+  const progress = downloads < KNOWN_BAD_FAILURES ? seenBy : afterDownloads(seenBy, attempt, sighting);
   const moved = watchProgress(watch, { before: attempt.progress, after: progress, downloads }, nowMs);
   // A restart before it confirmed belongs to the update itself.
   const seen = watchSeen(moved, { ...observation, crashed: false, soakMs, usualCrashesPerHour }, nowMs);

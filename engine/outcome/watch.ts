@@ -5,6 +5,7 @@
 import { faultOf } from '../assignment/assignment.ts';
 import type { Progress } from '../assignment/assignment.ts';
 import type { AssignmentState } from '../facts/model.ts';
+import type { NOT_COUNTED } from '#protocol/admin-api.ts';
 import type { Fault } from '#protocol/device-errors.ts';
 import { CRASH_MEMORY_MS } from '#protocol/limits.ts';
 
@@ -34,7 +35,7 @@ export interface Watch {
 }
 
 /** `not_taken`: it runs the build, but neither fetched it here nor reported of it. */
-export type NotCounted = 'test' | 'simulated' | 'shared_mac' | 'newcomer' | 'not_taken';
+export type NotCounted = (typeof NOT_COUNTED)[number];
 
 /** The marks of a new attempt: a failure of an attempt before it speaks until this one is confirmed. */
 export function startWatch(

@@ -17,6 +17,7 @@ import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/assignments.ts';
 import { clearKnownBad } from '#server/service/clear-known-bad.ts';
 import { createRollout } from '#server/service/create-rollout.ts';
+import { setCounted } from '#server/service/counted.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { explainDevice, getDevice, listDevices } from '#server/service/devices.ts';
 import { listEvents } from '#server/service/events.ts';
@@ -47,6 +48,7 @@ import { runSchedule } from '#server/service/schedule-runs.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
 
+import { listWaiting } from '#server/service/waiting-list.ts';
 import { uploadFirmware } from '#server/service/upload.ts';
 import { readUpload } from './read-body.ts';
 
@@ -92,6 +94,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     getTelemetry: async ({ params, nowMs }) => getTelemetry(deps, params.mac, nowMs),
     labelDevice: async ({ params, query, nowMs }) => labelDevice(deps, { ...params, ...yes(query) }, nowMs),
     unlabelDevice: async ({ params, query, nowMs }) => unlabelDevice(deps, { ...params, ...yes(query) }, nowMs),
+    setCounted: async ({ params, body, nowMs }) => setCounted(deps, params.mac, body, nowMs),
     clearKnownBad: async ({ params, query, nowMs }) => clearKnownBad(deps, params.mac, query, nowMs),
 
     listLabels: async ({ query }) => listLabels(deps, query),
@@ -142,6 +145,8 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     pauseRollout: move('pause'),
     resumeRollout: move('resume'),
     abortRollout: move('abort'),
+    keepRollout: move('keep'),
+    listWaiting: async ({ params, query, nowMs }) => listWaiting(deps, params.name, query, nowMs),
     retryRollout: async ({ params, body, nowMs }) => retryRollout(deps, params.name, body.reason, nowMs),
 
     listAssignments: async ({ query }) => listAssignments(deps, query),

@@ -99,7 +99,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     app.addSchema(schema);
   addPublicRoutes(app, deps);
   addDeviceRoutes(app, deps, options.clock);
-  addDownloadRoutes(app, deps);
+  addDownloadRoutes(app, deps, options.clock);
   addAdminRoutes(app, deps, options.server, options.clock);
   addEventRoutes(app, deps);
   return app;

@@ -11,6 +11,7 @@ import { Manifest } from '#protocol/manifest.ts';
 import { Chip, Name, Version } from '#protocol/words.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { type Download, getManifest, openDownload } from '#server/service/download.ts';
+import { noteDownload } from '#server/service/note-download.ts';
 import { type ByteRange, readRange } from './range.ts';
 import { SlowReaderGuard } from './slow-reader-guard.ts';
 import { untilSent } from './until-sent.ts';
@@ -24,7 +25,7 @@ const SLICE_BYTES = 16_384;
 /** Seconds after which a device that finds every slot taken may come back, at the earliest. */
 const BUSY_RETRY_S = 30;
 
-export function addDownloadRoutes(app: FastifyInstance, deps: Deps): void {
+export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () => number): void {
   const slots = { taken: 0 };
   const options = (summary: string) => ({
     config: { scope: 'device' } as const,
@@ -49,7 +50,8 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps): void {
       const { product, version, chip } = address;
       const download = await openDownload(deps, { product, version, chip });
       try {
-        await sendImage(request, reply, download);
+        const note = noterOf(deps, request, download, clock);
+        await sendImage(request, reply, download, note);
       } finally {
         await download.image.close();
       }
@@ -86,7 +88,23 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps): void {
   );
 }
 
-async function sendImage(request: FastifyRequest, reply: FastifyReply, download: Download): Promise<void> {
+type Note = (part: 'begun' | 'whole') => Promise<void>;
+
+/** Tells of a download that names its assignment; of any other, nothing. */
+function noterOf(deps: Deps, { query, method }: FastifyRequest, { imageId }: Download, clock: () => number): Note {
+  const assignmentId = method === 'GET' ? readAssignment(query) : undefined;
+  if (assignmentId === undefined) return async () => undefined;
+  return async (part) => noteDownload(deps, { assignmentId, imageId, part }, clock());
+}
+
+/** What the offered address carries; anything else in a query is of no concern here. */
+function readAssignment(query: unknown): number | undefined {
+  const isGiven = typeof query === 'object' && query !== null && 'assignment' in query;
+  const text = isGiven && typeof query.assignment === 'string' ? query.assignment : '';
+  return /^[1-9][0-9]{0,14}$/.test(text) ? Number(text) : undefined;
+}
+
+async function sendImage(request: FastifyRequest, reply: FastifyReply, download: Download, note: Note): Promise<void> {
   const { sizeBytes, sha256, image } = download;
   const etag = `"${sha256}"`;
   const headers = {
@@ -104,6 +122,7 @@ async function sendImage(request: FastifyRequest, reply: FastifyReply, download:
   const { start, end } = range ?? { start: 0, end: sizeBytes - 1 };
   // The first block is read before the first byte is promised: a damaged image is a 503, not a broken 200.
   const first = request.method === 'HEAD' ? undefined : await image.readBlock(Math.floor(start / CHUNK_BYTES));
+  await note('begun');
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(range === undefined ? 200 : 206, {
@@ -116,9 +135,10 @@ async function sendImage(request: FastifyRequest, reply: FastifyReply, download:
     raw.end();
     return;
   }
-  await stream(request, raw, { start, end }, async (index) =>
+  const isSent = await stream(request, raw, { start, end }, async (index) =>
     index === Math.floor(start / CHUNK_BYTES) ? first : image.readBlock(index),
   );
+  if (isSent && end === sizeBytes - 1) await note('whole');
 }
 
 /**
@@ -141,7 +161,7 @@ async function stream(
   raw: ServerResponse,
   { start, end }: ByteRange,
   readBlock: (index: number) => Promise<Buffer>,
-): Promise<void> {
+): Promise<boolean> {
   // A cut is one of the connection: behind other answers an answer alone cannot be cut.
   const { socket } = request.raw;
   const guard = new SlowReaderGuard(socket, () => {
@@ -152,16 +172,18 @@ async function stream(
       const block = await readBlock(index);
       const to = Math.min(block.length, end + 1 - index * CHUNK_BYTES);
       for (let at = Math.max(0, start - index * CHUNK_BYTES); at < to; at += SLICE_BYTES) {
-        if (raw.destroyed) return;
+        if (raw.destroyed) return false;
         const slice = block.subarray(at, Math.min(at + SLICE_BYTES, to));
         await untilSent(raw, (sent) => raw.write(slice, sent));
         guard.moved(slice.length);
       }
     }
     await untilSent(raw, (sent) => raw.end(sent));
+    return !raw.destroyed;
   } catch (error) {
     request.log.error({ err: error, request_id: request.id }, 'a download was cut: the stored image cannot be read');
     socket.destroy();
+    return false;
   } finally {
     guard.stop();
   }

@@ -109,6 +109,11 @@ export type SavedWatch = Pick<
   | 'mark'
 >;
 
+/** How many whole images were sent for it. */
+export async function saveDownloads(trx: Trx, id: number, downloads: number): Promise<void> {
+  await trx.updateTable('assignments').set({ downloads }).where('id', '=', id).execute();
+}
+
 /** The latest assignment of the device in the rollout, the way back apart. */
 export async function findLatestOf(trx: Trx, deviceId: number, rolloutId: number): Promise<Assignment | undefined> {
   return trx
@@ -119,6 +124,47 @@ export async function findLatestOf(trx: Trx, deviceId: number, rolloutId: number
     .where('is_rollback', '=', 0)
     .where('is_latest', '=', 1)
     .executeTakeFirst();
+}
+
+export interface StandingBoard {
+  readonly stage: string;
+  readonly outcome: Assignment['outcome'];
+  readonly counted: Assignment['counted'];
+}
+
+/** What became of these devices in the rollout, of those that hold or held an assignment of it. */
+export async function listBoardsOf(
+  db: Reader,
+  rolloutId: number,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, StandingBoard>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('assignments')
+    .innerJoin('stages', 'stages.id', 'assignments.stage_id')
+    .select(['assignments.device_id', 'stages.name as stage', 'assignments.outcome', 'assignments.counted'])
+    .where('assignments.device_id', 'in', [...deviceIds])
+    .where('assignments.rollout_id', '=', rolloutId)
+    .where('assignments.is_rollback', '=', 0)
+    .where('assignments.is_latest', '=', 1)
+    .execute();
+  return new Map(rows.map(({ device_id, ...board }) => [device_id, board]));
+}
+
+/** The assignments that speak for the device in rollouts whose gates still judge, with whom those count. */
+export async function listLatestOf(trx: Trx, deviceId: number) {
+  return trx
+    .selectFrom('assignments')
+    .innerJoin('rollouts', 'rollouts.id', 'assignments.rollout_id')
+    .select(['assignments.id', 'assignments.counted', 'rollouts.counts_before_ms', 'rollouts.counts_simulated'])
+    .where('assignments.device_id', '=', deviceId)
+    .where('assignments.is_latest', '=', 1)
+    .where('rollouts.status', '<>', 'aborted')
+    .execute();
+}
+
+export async function saveCounted(trx: Trx, id: number, counted: Assignment['counted']): Promise<void> {
+  await trx.updateTable('assignments').set({ counted }).where('id', '=', id).execute();
 }
 
 /** Another one of the same kind speaks for the device from now on. */

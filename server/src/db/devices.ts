@@ -15,7 +15,16 @@ export type Sighting = Selectable<PresenceTable>;
 /** What a device says of itself; seldom another than last time. */
 export type SelfDescription = Pick<
   Selectable<DevicesTable>,
-  'id' | 'product' | 'ip' | 'current_version' | 'chip' | 'slot_bytes' | 'image_sha256' | 'on_trial' | 'attributes'
+  | 'id'
+  | 'product'
+  | 'ip'
+  | 'current_version'
+  | 'chip'
+  | 'slot_bytes'
+  | 'image_sha256'
+  | 'on_trial'
+  | 'attributes'
+  | 'is_simulated'
 >;
 
 const withPresence = (db: Reader) =>
@@ -184,6 +193,22 @@ export async function countVersions(
     .orderBy('devices', 'desc')
     .limit(200)
     .execute();
+}
+
+export async function saveOverride(
+  trx: Trx,
+  id: number,
+  change: Pick<Device, 'counted' | 'counted_reason'>,
+): Promise<void> {
+  await trx.updateTable('devices').set(change).where('id', '=', id).execute();
+}
+
+export async function saveContradictions(
+  trx: Trx,
+  id: number,
+  change: Pick<Device, 'contradictions' | 'shared_mac_at_ms'>,
+): Promise<void> {
+  await trx.updateTable('devices').set(change).where('id', '=', id).execute();
 }
 
 /** When the first board of the product was seen, and whether any of them is a real one. */

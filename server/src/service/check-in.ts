@@ -2,7 +2,7 @@
 // nothing is one read and no write (two reads where only the pace of a stage stands in the way).
 
 import type { CheckUpdateAnswer, Offer } from '#protocol/device-api.ts';
-import { imagePath } from '#protocol/device-api.ts';
+import { offerPath } from '#protocol/device-api.ts';
 import { MAX_DEVICE_LABELS, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import {
   addAssignment,
@@ -28,13 +28,16 @@ import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
 import { absentMs } from '#engine/facts/absence.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
+import { hasSign, type Signs } from '#engine/outcome/shared-mac.ts';
 import { isBad, startWatch } from '#engine/outcome/watch.ts';
+import { SIMULATED_MACS, SIMULATOR_LIBRARY } from '#protocol/words.ts';
 import type { DeviceFacts, InstallWindow, Pace } from '#engine/facts/model.ts';
 import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import { pollIntervalS } from '#engine/decision/poll.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf, progressColumns, voterOf, watchColumns, watchOf } from './device-facts.ts';
+import { noteContradiction } from './counted.ts';
 import { haltIfFailed } from './gates.ts';
 import { baselineOf } from './health.ts';
 import { offeredManifestOf } from './manifest.ts';
@@ -63,7 +66,8 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
   const view = await catalog.at(facts.revision);
   const observation = observationOf(deps, known, facts, nowMs);
   const plan = await planFor(database.read, { request: known, observation }, facts, view, nowMs);
-  if (facts.device !== undefined && isQuiet(facts, plan, newLabels(deps, known, facts))) {
+  const isStrange = hasSign(signsOf(request, facts, plan, observation));
+  if (facts.device !== undefined && !isStrange && isQuiet(facts, plan, newLabels(deps, known, facts))) {
     const { product } = known;
     const told = answer(deps, { product, plan, view, labels: facts.labels, offered: offeredBy(plan), nowMs });
     notePresence(deps, facts.device, known, noteOf(facts.device.id, known, observation, told, deps.settings, nowMs));
@@ -105,6 +109,8 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const offered = await savePlan(trx, { id: deviceId, row: facts.device }, plan, known, nowMs);
   for (const { watch, rolloutId } of plan.changed) if (isBad(watch)) await haltIfFailed(deps, trx, rolloutId, nowMs);
   await setDeviceStatus(trx, deviceId, plan.status);
+  if (before.device !== undefined && hasSign(signsOf(request, before, plan, observation)))
+    await noteContradiction(trx, before.device, nowMs);
   const told = answer(deps, { product: known.product, plan, view, labels: facts.labels, offered, nowMs });
   return {
     answer: told,
@@ -259,6 +265,20 @@ function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, noted: No
 }
 
 /** What this check shows beside the one before, which may be too fresh to be in the database. */
+function signsOf(
+  request: CheckIn,
+  { device }: CheckInFacts,
+  { runsWhatItLeft }: CheckInPlan,
+  observation: Observation,
+): Signs {
+  const isKnown = device !== undefined && device.chip !== null && request.chip !== undefined;
+  return {
+    uptimeGoesBack: observation.contradicts,
+    isOtherChip: isKnown && device.chip !== request.chip,
+    runsWhatItLeft,
+  };
+}
+
 function observationOf(deps: Deps, request: CheckIn, { device, presence }: CheckInFacts, nowMs: number): Observation {
   const noted: PresenceRow | undefined = device === undefined ? undefined : deps.presence.peek(device.id);
   const isNewer = noted !== undefined && noted.last_seen_at_ms >= (presence?.last_seen_at_ms ?? 0);
@@ -266,6 +286,12 @@ function observationOf(deps: Deps, request: CheckIn, { device, presence }: Check
   const before = isNewer ? noted : presence;
   const absent = before === undefined ? 0 : absentMs(deps.absences.recent(), before.last_seen_at_ms, nowMs);
   return observe(before, { telemetry, bootReason: sighting.bootReason }, deps.settings, nowMs, absent);
+}
+
+/** By what it says, or by the beginning of the MACs that simulated boards have. */
+function isSimulated({ mac, attributes }: CheckIn): boolean {
+  const { library } = attributes;
+  return mac.startsWith(SIMULATED_MACS) || (typeof library === 'string' && library.startsWith(SIMULATOR_LIBRARY));
 }
 
 function describe(id: number, request: CheckIn): SelfDescription {
@@ -279,6 +305,7 @@ function describe(id: number, request: CheckIn): SelfDescription {
     image_sha256: request.sighting.imageSha256 ?? null,
     on_trial: request.sighting.onTrial ? 1 : 0,
     attributes: JSON.stringify(request.attributes),
+    is_simulated: isSimulated(request) ? 1 : 0,
   };
 }
 
@@ -330,7 +357,7 @@ function answer(deps: Deps, outcome: Outcome): CheckUpdateAnswer {
     rollback: decision.outcome === 'rollback',
     labels: outcome.labels.map(({ name }) => name),
     manifest,
-    url: imagePath(manifest),
+    url: offerPath(manifest, offered.assignmentId),
     ...(decision.install === undefined ? {} : { install_window: toInstallWindow(decision.install) }),
     ...(offered.isForgiven ? { forgiven: true } : {}),
   };

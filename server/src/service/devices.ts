@@ -7,12 +7,14 @@ import { findCheckInFacts } from '#server/db/check-in-facts.ts';
 import { type Device as DeviceRow, findDevice, listDevices as listDeviceRows } from '#server/db/devices.ts';
 import { listLabelsOf } from '#server/db/labels.ts';
 import type { Reader } from '#server/db/schema.ts';
+import { type Outcome, OUTCOME_TABLE } from '#engine/outcome/outcome.ts';
+import { notCountedOf, type VoteRules } from '#engine/outcome/vote.ts';
 import { nextOfferAtMs } from '#engine/decision/back-off.ts';
 import { explain } from '#engine/decision/decide.ts';
 import { type Attempt, attemptFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from './deps.ts';
-import { attemptsOf, factsOf } from './device-facts.ts';
+import { attemptsOf, factsOf, voterOf } from './device-facts.ts';
 import { toInstant, toInstantOrNull } from './instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
 import { isSilent, silenceAt } from './observation.ts';
@@ -24,6 +26,9 @@ export interface DeviceQuery extends ListQuery {
   readonly status?: Device['status'] | undefined;
   readonly mac?: string | undefined;
 }
+
+/** What speaks against counting the board in any rollout; when it was first seen matters in each alone. */
+const ANY_ROLLOUT: VoteRules = { countsBeforeMs: undefined, countsSimulated: false };
 
 const ORDER = {
   mac: 'devices.mac',
@@ -67,7 +72,24 @@ export async function getDevice(deps: Deps, mac: string, nowMs: number): Promise
 /** The rule table with what each rule sees of this device, from what it said last. Throws `device_unknown`. */
 export async function explainDevice(deps: Deps, mac: string, nowMs: number): Promise<Explanation> {
   await deps.presence.flush();
-  const rows = await findCheckInFacts(deps.database.read, deps.database.dialect, mac);
+  const { decision, trace } = await decideFor(deps, mac, nowMs);
+  const decided = trace.find(({ matched }) => matched === true);
+  return {
+    mac,
+    outcome: decision.outcome,
+    reason: decision.reason,
+    text: textOfRule(decided),
+    to_change: decided?.change ?? null,
+    version: decision.outcome === 'hold' ? null : decision.firmware.version,
+    rules: trace.map(({ rule, matched, saw }) => ({ rule, matched: matched ?? null, facts: saw })),
+    board: await boardOf(deps, mac),
+  };
+}
+
+/** What the device would be told now, and by which rule. Throws `device_unknown`. */
+export async function decideFor(deps: Deps, mac: string, nowMs: number): Promise<ReturnType<typeof explain>> {
+  const { read, dialect } = deps.database;
+  const rows = await findCheckInFacts(read, dialect, mac);
   if (rows.device === undefined) throw unknownDevice(mac);
   const view = await deps.catalog.at(rows.revision);
   const attempts = attemptsOf(rows.attempts, view);
@@ -82,20 +104,27 @@ export async function explainDevice(deps: Deps, mac: string, nowMs: number): Pro
     labels: rows.labels,
   };
   const ofDevice = factsOf(device, view, nowMs);
-  const load =
-    ofDevice.rollout === undefined ? undefined : await countLoad(deps.database.read, ofDevice.rollout.id, nowMs);
-  const facts = { ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout, nowMs) };
-  const { decision, trace } = explain(facts, nowMs);
-  const decided = trace.find(({ matched }) => matched === true);
-  return {
-    mac,
-    outcome: decision.outcome,
-    reason: decision.reason,
-    text: `${decided?.when ?? 'no rule matched'}${decided === undefined || decided.saw === '' ? '' : ` (${decided.saw})`}`,
-    to_change: decided?.change ?? null,
-    version: decision.outcome === 'hold' ? null : decision.firmware.version,
-    rules: trace.map(({ rule, matched, saw }) => ({ rule, matched: matched ?? null, facts: saw })),
-  };
+  const load = ofDevice.rollout === undefined ? undefined : await countLoad(read, ofDevice.rollout.id, nowMs);
+  return explain({ ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout, nowMs) }, nowMs);
+}
+
+/** A rule that decided, as a sentence. */
+export function textOfRule(decided: { readonly when: string; readonly saw: string } | undefined): string {
+  if (decided === undefined) return 'no rule matched';
+  return decided.saw === '' ? decided.when : `${decided.when} (${decided.saw})`;
+}
+
+/** What became of the device under the build that it was offered last, the way back apart. */
+async function boardOf({ database: { read } }: Deps, mac: string): Promise<Explanation['board']> {
+  const page = await listAssignments(read, { mac }, readPage({ limit: '10' }, { id: 'assignments.id' }, '-id'));
+  const latest = page.rows.find((row) => row.is_rollback === 0);
+  if (latest === undefined) return null;
+  const { rollout, version, outcome, counted } = latest;
+  return { rollout, version, outcome, text: textOfOutcome(outcome), not_counted: counted };
+}
+
+export function textOfOutcome(outcome: Outcome): string {
+  return OUTCOME_TABLE.find(({ id }) => id === outcome)?.when ?? outcome;
 }
 
 export function viewAssignment(row: AssignmentView): Assignment {
@@ -111,6 +140,8 @@ export function viewAssignment(row: AssignmentView): Assignment {
     attempt: row.attempt,
     error_code: row.error_code ?? row.boot_cause,
     detail: row.detail,
+    outcome: row.is_rollback === 1 ? null : row.outcome,
+    not_counted: row.counted,
     offered_at: toInstant(row.offered_at_ms),
     updated_at: toInstant(row.updated_at_ms),
   };
@@ -138,7 +169,16 @@ export async function viewDevices(
     first_seen_at: toInstant(row.first_seen_at_ms),
     last_seen_at: toInstant(row.last_seen_at_ms),
     attributes: readAttributes(row),
+    counted: row.counted ?? 'auto',
+    counted_reason: row.counted_reason,
+    not_counted: notCountedOf(voterOf(row), ANY_ROLLOUT) ?? null,
   }));
+}
+
+export async function viewOne(deps: Deps, db: Reader, mac: string, nowMs: number): Promise<Device> {
+  const [device] = await viewDevices(deps, db, [await getRow(db, mac)], nowMs);
+  if (device === undefined) throw unknownDevice(mac);
+  return device;
 }
 
 export async function getRow(db: Reader, mac: string): Promise<DeviceRow> {

@@ -19,6 +19,7 @@ export interface Download {
   readonly firmware: string;
   readonly sizeBytes: number;
   readonly sha256: string;
+  readonly imageId: number;
   readonly image: StoredImage;
 }
 
@@ -39,6 +40,7 @@ export async function openDownload(deps: Deps, address: ImageAddress): Promise<D
     firmware: `${firmware.product} ${firmware.version} ${image.chip}`,
     sizeBytes: image.sizeBytes,
     sha256: image.sha256,
+    imageId: image.id,
     image: stored,
   };
 }

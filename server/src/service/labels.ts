@@ -24,7 +24,7 @@ import {
 } from '#server/db/labels.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
-import { getRow, unknownDevice, viewDevices } from './devices.ts';
+import { getRow, unknownDevice, viewOne } from './devices.ts';
 import { toInstant } from './instant.ts';
 import { refuseUnconfirmed } from './label-impact.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
@@ -187,12 +187,6 @@ export async function unlabelDevice(deps: Deps, { mac, name, isConfirmed }: Worn
       });
     return viewOne(deps, trx, mac, nowMs);
   });
-}
-
-async function viewOne(deps: Deps, db: Reader, mac: string, nowMs: number): Promise<Device> {
-  const [device] = await viewDevices(deps, db, [await getRow(db, mac)], nowMs);
-  if (device === undefined) throw unknownDevice(mac);
-  return device;
 }
 
 async function getLabel(db: Reader, name: string) {

@@ -259,7 +259,7 @@ export function textOf(reason: string): string {
   return RULES.find(({ id }) => id === reason)?.when ?? reason;
 }
 
-function readCursor(cursor: string | undefined): number {
+export function readCursor(cursor: string | undefined): number {
   if (cursor === undefined) return 0;
   const id = /^[0-9]{1,15}$/.test(cursor) ? Number(cursor) : Number.NaN;
   if (Number.isSafeInteger(id)) return id;
