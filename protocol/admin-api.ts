@@ -462,6 +462,33 @@ export const AuditEntry = Type.Object(
 );
 export type AuditEntry = Static<typeof AuditEntry>;
 
+const CALL_KINDS = [
+  'halted',
+  'regressed',
+  'crashing',
+  'failed',
+  'lost',
+  'gate_waits',
+  'empty_stage',
+  'nobody_counts',
+  'schedule',
+  'new_boards',
+] as const;
+
+/** Something that needs a person. */
+export const Call = Type.Object(
+  {
+    kind: oneOf(CALL_KINDS),
+    rollout: Nullable(Type.String()),
+    text: Type.String(),
+    commands: Type.Array(Type.String(), {
+      description: 'the commands that fit, to be filled in where they say TEXT or MAC',
+    }),
+  },
+  { $id: 'Call' },
+);
+export type Call = Static<typeof Call>;
+
 export const ServerStatus = Type.Object(
   {
     version: Type.String(),
@@ -471,7 +498,10 @@ export const ServerStatus = Type.Object(
     devices: Type.Object({ total: Count, silent: Count, updating: Count, failed: Count }),
     versions: Type.Array(Type.Object({ product: Type.String(), version: Type.String(), devices: Count })),
     rollouts: Type.Array(Type.Unsafe<Rollout>(Type.Ref('Rollout')), {
-      description: 'those that are running, paused or halted',
+      description: 'those that are running, paused, halted, regressed, or watched after they completed',
+    }),
+    calls: Type.Array(Type.Unsafe<Call>(Type.Ref('Call')), {
+      description: 'what needs a person, the most urgent first',
     }),
     warnings: Type.Array(Type.String()),
   },
@@ -498,6 +528,7 @@ export const ADMIN_SCHEMAS = [
   Schedule,
   AuditEntry,
   Event,
+  Call,
   ServerStatus,
 ] as const;
 

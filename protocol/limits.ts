@@ -129,6 +129,14 @@ export const NEWCOMER_MS = 86_400_000;
 /** So many checks that cannot be of one board make two boards with one MAC. */
 export const SHARED_MAC_SIGNS = 3;
 
+/** A gate that waits this long, and twice its soak, calls a person. */
+export const LONG_WAIT_MS = 6 * 3_600_000;
+
+/** More new boards of a product than this within this span, and than this share of those known before, call a person. */
+export const NEW_BOARDS_BURST = 20;
+export const NEW_BOARDS_SHARE = 0.2;
+export const NEW_BOARDS_SPAN_MS = 3_600_000;
+
 /** Gates wait this long while boards without the build are silent too; then the rollout halts. */
 export const OUTAGE_PATIENCE_MS = 2 * 3_600_000;
 

@@ -12,6 +12,7 @@ import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
 import { nextLine, noteWarnings, showChanged } from '#cli/rollout-changed.ts';
+import { addWaitingCommand } from '#cli/commands/rollout-waiting.ts';
 import { colorStatus, formatProgress, formatProgressLine } from '#cli/rollout-view.ts';
 import { confirm, type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
@@ -121,6 +122,18 @@ function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
   }
 
   rollout
+    .command('keep <name>')
+    .description('keep the build of a regressed rollout: it is offered again')
+    .requiredOption('--reason <text>', 'why it may go on all the same, for the audit')
+    .action(async (name, { reason }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        await showChanged(session, session.client.call('keepRollout', { params: { name }, body: { reason } }));
+      });
+    });
+
+  addWaitingCommand(rollout, shell);
+
+  rollout
     .command('abort <name>')
     .description('end a rollout; devices keep what they run, or go back')
     .option('--reason <text>', 'why, for the audit')
@@ -149,6 +162,9 @@ const CHANGES = [
   },
 ] as const;
 
+/** Where nothing moves any more without a person. */
+const ENDED: ReadonlySet<Rollout['status']> = new Set(['complete', 'aborted', 'halted', 'regressed']);
+
 /** Asks every second; redraws on a terminal, adds a line (or a JSON line) per change elsewhere. */
 async function watchRollout({ client, terminal, json, signal }: Session, name: string): Promise<void> {
   const draw = terminal.frame();
@@ -156,7 +172,7 @@ async function watchRollout({ client, terminal, json, signal }: Session, name: s
     const rollout = await client.call('getRollout', { params: { name } });
     if (json) draw(JSON.stringify(rollout));
     else draw(terminal.isLive ? formatProgress(rollout, Date.now(), terminal) : formatProgressLine(rollout));
-    if (rollout.status === 'complete' || rollout.status === 'aborted' || rollout.status === 'halted') return;
+    if (ENDED.has(rollout.status)) return;
     await wait(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => {
       throw CommandError.own('interrupted', `stopped watching; ${name} goes on`, `npx otter rollout show ${name}`);
     });

@@ -93,7 +93,7 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
   const labelHints = hints.filter((hint) => name.test(hint));
   const telemetry = readTelemetry(body);
   const dropped = new Set(request.warnings);
-  for (const name of telemetry.dropped) dropped.add(name);
+  for (const member of telemetry.dropped) dropped.add(member);
   if (labelHints.length < hints.length) dropped.add('labels');
   if (dropped.size > 0) request.warnings = [...dropped];
   return {

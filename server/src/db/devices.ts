@@ -195,6 +195,27 @@ export async function countVersions(
     .execute();
 }
 
+/** Of each product: devices first seen since then, and those known before. */
+export async function countNewcomers(
+  db: Reader,
+  sinceMs: number,
+): Promise<readonly { readonly product: string; readonly newcomers: number; readonly known: number }[]> {
+  const rows = await db
+    .selectFrom('devices')
+    .select((e) => [
+      'product',
+      e.fn.countAll<number>().as('total'),
+      sql<number>`sum(case when first_seen_at_ms > ${sinceMs} then 1 else 0 end)`.as('newcomers'),
+    ])
+    .groupBy('product')
+    .execute();
+  return rows.map(({ product, total, newcomers }) => ({
+    product,
+    newcomers: Number(newcomers),
+    known: total - Number(newcomers),
+  }));
+}
+
 export async function saveOverride(
   trx: Trx,
   id: number,

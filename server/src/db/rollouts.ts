@@ -54,6 +54,20 @@ export async function listOpenRollouts(db: Reader, afterId = 0): Promise<readonl
     .execute();
 }
 
+/** Rollouts that are over, and at which somebody still looks: regressed ones, and complete ones until their watch ends. */
+export async function listAfterwards(db: Reader, nowMs: number): Promise<readonly Rollout[]> {
+  return withVersion(db)
+    .where((e) =>
+      e.or([
+        e('rollouts.status', '=', 'regressed'),
+        e.and([e('rollouts.status', '=', 'complete'), e('rollouts.watch_until_ms', '>', nowMs)]),
+      ]),
+    )
+    .orderBy('rollouts.id')
+    .limit(OPEN_PAGE)
+    .execute();
+}
+
 /** Rollouts whose gates are judged: those that run, and complete ones until their watch ends. Behind `afterId`. */
 export async function listWatched(
   db: Reader,

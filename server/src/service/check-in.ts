@@ -63,8 +63,8 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
   const { database, catalog } = deps;
   const facts = await findCheckInFacts(database.read, database.dialect, request.mac);
   const known = merge(request, facts);
-  const view = await catalog.at(facts.revision);
   const observation = observationOf(deps, known, facts, nowMs);
+  const view = await catalog.at(facts.revision);
   const plan = await planFor(database.read, { request: known, observation }, facts, view, nowMs);
   const isStrange = hasSign(signsOf(request, facts, plan, observation));
   if (facts.device !== undefined && !isStrange && isQuiet(facts, plan, newLabels(deps, known, facts))) {
@@ -94,6 +94,7 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const { dialect } = deps.database;
   const before = await lockCheckInFacts(trx, dialect, request.mac);
   const known = merge(request, before);
+  const observation = observationOf(deps, known, before, nowMs);
   const deviceId = before.device?.id ?? (await register(trx, known, nowMs));
   const hinted = newLabels(deps, known, before);
   if (hinted.length > 0) await holdDevices(trx, [request.mac]);
@@ -104,7 +105,6 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const facts =
     hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.mac) : before;
   const view = await deps.catalog.within(trx);
-  const observation = observationOf(deps, known, before, nowMs);
   const plan = await planFor(trx, { request: known, observation }, facts, view, nowMs);
   const offered = await savePlan(trx, { id: deviceId, row: facts.device }, plan, known, nowMs);
   for (const { watch, rolloutId } of plan.changed) if (isBad(watch)) await haltIfFailed(deps, trx, rolloutId, nowMs);
