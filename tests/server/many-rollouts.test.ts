@@ -43,7 +43,7 @@ describe.each(DIALECTS)('of 101 open rollouts on %s', (dialect) => {
   });
 
   test('the gate of the last one acts with the tick', async () => {
-    await last.offer(pilot, '1.0.0');
+    await last.take(pilot, '1.0.0');
     await last.checkIn(pilot, '1.1.0', ON_TRIAL);
     await last.checkIn(pilot, '1.1.0');
     expect(await last.rollout('1.1.0')).toMatchObject({ stage: 'pilot' });

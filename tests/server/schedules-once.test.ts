@@ -146,9 +146,9 @@ describe.each(DIALECTS)('a schedule for one time on %s', (dialect) => {
     await create({ action: 'promote', rollout: name });
     await tickAt('2026-12-24T02:00:00Z');
     expect(await find()).toMatchObject({ enabled: true, done_at: null, pending_since: '2026-12-24T02:00:00.000Z' });
-    await line.offer(mac, '1.0.0');
+    await line.take(mac, '1.0.0');
     await line.checkIn(mac, '1.1.0');
-    await tickAt('2026-12-25T02:00:00Z');
+    await tickAt('2026-12-24T02:00:05Z');
     expect(await server.admin('getRollout', { params: { name } })).toMatchObject({ stage: 'all' });
     expect(await find()).toMatchObject({ enabled: false, pending_since: null });
   });
