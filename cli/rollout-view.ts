@@ -57,7 +57,7 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
   return [head, table, ...gates, ...stageHealthLines(rollout), ...more].join('\n');
 }
 
-/** What becomes of the devices that run its build, where they are sent home. */
+/** What becomes of the devices that run its build, where they are offered the prior stable build. */
 export function revertedLine(rollout: Rollout, colors: Colors): readonly string[] {
   if (rollout.reverted_at === null) return [];
   const { version, reverts_to } = rollout;
@@ -106,10 +106,10 @@ export function nextCommand(rollout: Rollout): string | undefined {
   }
 }
 
-/** No device is in the first stage, so that the next one would be opened on no evidence. */
-function isNobodyFirst({ status, stage, stages: [first], pilot_label }: Rollout): boolean {
+/** No device is in the first stage, so that the next one would be opened on no evidence: the server warns of that. */
+function isNobodyFirst({ status, stage, stages: [first], pilot_label, warnings }: Rollout): boolean {
   const isAhead = status === 'draft' ? pilot_label !== GENERAL_LABEL : stage === first?.stage;
-  return isAhead && first !== undefined && first.outcomes.targeted + first.outcomes.uncounted === 0;
+  return isAhead && first !== undefined && warnings.length > 0;
 }
 
 /** A person has to open the next stage, and nothing speaks against it. */
