@@ -47,7 +47,9 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
     rollout.watched_until === null
       ? []
       : [`its boards are watched; that ends ${relativeTime(rollout.watched_until, nowMs)}`];
-  const left = rollout.left_out.map(
+  // What is complete waits for nobody.
+  const leftOut = status === 'complete' ? [] : rollout.left_out;
+  const left = leftOut.map(
     ({ devices, reason, text, examples }) =>
       `not waited for: ${devices} (${reason}: ${text}), for example ${examples[0] ?? ''}`,
   );
@@ -55,6 +57,14 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
   const warnings = rollout.warnings.map((warning) => `${colors.yellow('warning:')} ${printable(warning)}`);
   const more = [...watched, ...halted, ...regressed, ...left, ...revertedLine(rollout, colors), ...reason, ...warnings];
   return [head, table, ...gates, ...stageHealthLines(rollout), ...more].join('\n');
+}
+
+/** One line for a rollout that is complete and still watched; what goes wrong with it is called besides. */
+export function formatWatched(rollout: Rollout, nowMs: number, { colors }: Terminal): string {
+  const { name, product, version, status, watched_until } = rollout;
+  const watched =
+    watched_until === null ? '' : `, its boards are watched; that ends ${relativeTime(watched_until, nowMs)}`;
+  return `${colors.bold(printable(name))}  ${product} ${version}  ${colorStatus(status, colors)}${when(rollout, nowMs)}${watched}`;
 }
 
 /** What becomes of the devices that run its build, where they are offered the prior stable build. */
@@ -175,7 +185,8 @@ const ALL_COUNTS = ['targeted', 'healthy', ...COUNTS.slice(1)] as const;
 type Outcomes = Rollout['stages'][number]['outcomes'];
 
 function healthyBar(outcomes: Outcomes, colors: Colors): string {
-  const share = outcomes.targeted === 0 ? 0 : outcomes.healthy / outcomes.targeted;
+  if (outcomes.targeted === 0) return `${colors.dim(formatBar(0, BAR_CELLS))} 0`;
+  const share = outcomes.healthy / outcomes.targeted;
   const isBad = outcomes.failed + outcomes.crashing + outcomes.lost > 0;
   const bar = formatBar(share, BAR_CELLS);
   return `${isBad ? colors.yellow(bar) : colors.green(bar)} ${outcomes.healthy} (${Math.floor(share * 100)} %)`;
