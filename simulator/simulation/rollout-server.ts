@@ -96,8 +96,12 @@ export interface StageState {
   tally: Tally | undefined;
 }
 
+/** The lowest version that SemVer knows: every build is newer. */
+export const LOWEST_VERSION = '0.0.0-0';
+
 const ROLLOUT_ID = 1;
 const STABLE_ROLLOUT_ID = 2;
+const NO_PACE = { maxInFlight: undefined, maxOffersPerMinute: undefined } as const;
 /** All boards of a simulation have one vote each. */
 const VOTES = { countsBeforeMs: undefined, countsSimulated: true } as const;
 
@@ -146,7 +150,7 @@ export class RolloutServer {
     this.#devices = options.devices.map(({ mac, chip, labels }) => ({
       mac,
       product: options.firmware.product,
-      currentVersion: options.stable?.version ?? '',
+      currentVersion: options.stable?.version ?? LOWEST_VERSION,
       chip,
       imageSha256: undefined,
       slotBytes: undefined,
@@ -249,7 +253,7 @@ export class RolloutServer {
     const { status, errorCode } = report;
     const { progress: before, watch: known, downloads } = attempt;
     const progress = afterReport(before, { status, errorCode, detail: undefined });
-    const watch = watchProgress(known, { before, after: progress, downloads }, nowMs);
+    const watch = watchProgress(known, { before, after: progress, downloads, said: status }, nowMs);
     const isMoved = progress.state !== before.state;
     this.#save({ ...attempt, progress, watch, updatedAtMs: isMoved ? nowMs : attempt.updatedAtMs }, nowMs);
     this.#expectLost(device, nowMs);
@@ -323,7 +327,8 @@ export class RolloutServer {
 
   #course(rollout: RolloutFacts): Course {
     const stages = this.#options.plan.stages.map((stage, id) => ({ ...stageFacts(stage, id), name: stage.name }));
-    return { rollout, stages, openedCount: this.#at + 1 };
+    // How fast offers are made leaves nobody out.
+    return { rollout: { ...rollout, pace: NO_PACE }, stages, openedCount: this.#at + 1 };
   }
 
   /** What the catalog of a server says to a board. */
@@ -585,7 +590,7 @@ function stableRolloutOf(firmware: FirmwareFacts, seed: number): RolloutFacts {
     stageOpenedAtMs: Number.NEGATIVE_INFINITY,
     opened: [],
     planned: [all],
-    pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
+    pace: NO_PACE,
     seed,
     votes: VOTES,
     firmware,

@@ -10,7 +10,7 @@ import { Random } from '#simulator/random.ts';
 import { type BoardChances, Boards } from './boards.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Outcome, type SimulationResult, resultOf } from './result.ts';
-import { RolloutServer } from './rollout-server.ts';
+import { LOWEST_VERSION, RolloutServer } from './rollout-server.ts';
 
 export interface SimulationOptions extends BoardChances {
   readonly plan: Pick<Plan, 'stages' | 'watch_s'>;
@@ -36,8 +36,6 @@ const FEWEST_LABELLED = 3;
 const LABELLED_SHARE = 0.01;
 /** The default of `config/server.yml`. */
 const POLL_JITTER = 0.1;
-/** The lowest version that SemVer knows: every build is newer. */
-const OLD_VERSION = '0.0.0-0';
 const CHIPS = { first: 'esp32', second: 'esp32c3' } as const;
 
 /** The whole run at once. */
@@ -68,7 +66,7 @@ export class Simulation {
     this.#boards = new Boards({
       ...options,
       macs,
-      oldVersion: OLD_VERSION,
+      oldVersion: LOWEST_VERSION,
       pollJitter: POLL_JITTER,
       skipsPolls: true,
       random: random.fork('boards'),
@@ -77,7 +75,7 @@ export class Simulation {
     this.#server = new RolloutServer({
       plan: options.plan,
       firmware: firmwareOf(1, options.version, options),
-      stable: firmwareOf(2, OLD_VERSION, options),
+      stable: firmwareOf(2, LOWEST_VERSION, options),
       seed: options.seed,
       pollIntervalS: options.pollIntervalS,
       devices: macs.map((mac, device) => ({
