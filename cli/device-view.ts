@@ -15,6 +15,7 @@ export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors
       ['labels', device.labels.length === 0 ? 'none' : device.labels.join(', ')],
       ['chip', device.chip ?? undefined],
       ['address', device.ip ?? undefined],
+      ['counts in gates', countsText(device)],
       ['first seen', relativeTime(device.first_seen_at, nowMs)],
       ['last seen', relativeTime(device.last_seen_at, nowMs)],
       ...Object.entries(device.attributes).map(([key, value]) => [key, asText(value)] as const),
@@ -35,9 +36,25 @@ export function formatExplanation(explanation: Explanation, colors: Colors): str
   const outcome = explanation.version === null ? explanation.outcome : `${explanation.outcome} ${explanation.version}`;
   return [
     `${explanation.mac}: ${colors.bold(outcome)}, ${explanation.text} (${explanation.reason})`,
+    ...boardLine(explanation, colors),
     ...(explanation.to_change === null ? [] : [`what would change that: ${explanation.to_change}`]),
     formatTable(['', 'rule', 'what it saw'], rows, colors),
   ].join('\n\n');
+}
+
+/** What became of the device under the build that it was offered last. */
+function boardLine({ board }: Explanation, colors: Colors): readonly string[] {
+  if (board === null) return [];
+  const { version, rollout, outcome, text, not_counted } = board;
+  const counted = not_counted === null ? '' : `; not counted in its gates (${not_counted})`;
+  return [`under ${version} of rollout ${rollout}: ${colors.bold(outcome)}, ${text}${counted}`];
+}
+
+function countsText({ counted, counted_reason, not_counted }: DeviceDetail['device']): string | undefined {
+  const why = counted_reason === null ? '' : `: ${counted_reason}`;
+  if (counted === 'yes') return `yes, as an operator said${why}`;
+  if (counted === 'no') return `no (test), as an operator said${why}`;
+  return not_counted === null ? undefined : `no (${not_counted})`;
 }
 
 /** What stood against each build, and what the device needs besides. */
@@ -71,10 +88,15 @@ function formatAssignments(assignments: readonly Assignment[], nowMs: number, co
     one.rollout,
     one.stage,
     one.state,
+    one.outcome === null || one.outcome === one.state ? '' : one.outcome,
     [one.error_code, one.detail].filter((part) => part !== null).join(': '),
     relativeTime(one.updated_at, nowMs),
   ]);
-  return formatTable(['assignment', 'version', 'rollout', 'stage', 'state', 'error', 'changed'], rows, colors);
+  return formatTable(
+    ['assignment', 'version', 'rollout', 'stage', 'state', 'outcome', 'error', 'changed'],
+    rows,
+    colors,
+  );
 }
 
 function asText(value: unknown): string {

@@ -95,7 +95,7 @@ export function nextCommand(rollout: Rollout): string | undefined {
     case 'paused':
       return `npx otter rollout resume ${rollout.name}`;
     case 'halted':
-      return `npx otter rollout resume ${rollout.name} --reason "..."`;
+      return `npx otter rollout waiting ${rollout.name}`;
     case 'regressed':
       return `npx otter firmware block ${rollout.version} --reason "..."`;
     case 'complete':

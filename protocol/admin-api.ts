@@ -222,18 +222,50 @@ export const UploadAnswer = Type.Object(
 );
 export type UploadAnswer = Static<typeof UploadAnswer>;
 
+const wayBack = {
+  devices_running: Type.Integer({ minimum: 0, description: 'devices that run the build' }),
+  other_builds: Type.Integer({
+    minimum: 0,
+    description: 'devices that say this version with the digest of another build: nothing changes for them',
+  }),
+  prior_stable: Nullable(
+    Type.String({ description: 'version that most devices on the build are offered; null: there is none' }),
+  ),
+  goes_to: Type.Array(Type.Object({ version: Type.String(), devices: Count }), {
+    description: 'what the devices are offered instead',
+  }),
+  stays: Type.Array(
+    Type.Object({
+      reason: Type.String({ description: 'the rule that holds' }),
+      text: Type.String({ description: 'the same as a sentence' }),
+      devices: Count,
+      examples: Type.Array(Mac, { description: 'up to 10 of them' }),
+    }),
+    { description: 'devices that stay on the build, and why' },
+  ),
+};
+
 export const BlockAnswer = Type.Object(
   {
     firmware: Type.Unsafe<Firmware>(Type.Ref('Firmware')),
     aborted_rollouts: Type.Array(Type.String()),
-    devices_running: Count,
-    prior_stable: Nullable(
-      Type.String({ description: 'version that devices running the blocked build are offered; null: there is none' }),
-    ),
+    ...wayBack,
   },
   { $id: 'BlockAnswer' },
 );
 export type BlockAnswer = Static<typeof BlockAnswer>;
+
+/** What a block or a revert would do. */
+export const WayBack = Type.Object(
+  {
+    product: Name,
+    version: Version,
+    aborts: Type.Array(Type.String(), { description: 'rollouts that it ends' }),
+    ...wayBack,
+  },
+  { $id: 'WayBack' },
+);
+export type WayBack = Static<typeof WayBack>;
 
 /** A board of an opened stage that is not healthy on the build. */
 export const WaitingBoard = Type.Object(
@@ -462,6 +494,33 @@ export const AuditEntry = Type.Object(
 );
 export type AuditEntry = Static<typeof AuditEntry>;
 
+const CALL_KINDS = [
+  'halted',
+  'regressed',
+  'crashing',
+  'failed',
+  'lost',
+  'gate_waits',
+  'empty_stage',
+  'nobody_counts',
+  'schedule',
+  'new_boards',
+] as const;
+
+/** Something that needs a person. */
+export const Call = Type.Object(
+  {
+    kind: oneOf(CALL_KINDS),
+    rollout: Nullable(Type.String()),
+    text: Type.String(),
+    commands: Type.Array(Type.String(), {
+      description: 'the commands that fit, to be filled in where they say TEXT or MAC',
+    }),
+  },
+  { $id: 'Call' },
+);
+export type Call = Static<typeof Call>;
+
 export const ServerStatus = Type.Object(
   {
     version: Type.String(),
@@ -471,7 +530,10 @@ export const ServerStatus = Type.Object(
     devices: Type.Object({ total: Count, silent: Count, updating: Count, failed: Count }),
     versions: Type.Array(Type.Object({ product: Type.String(), version: Type.String(), devices: Count })),
     rollouts: Type.Array(Type.Unsafe<Rollout>(Type.Ref('Rollout')), {
-      description: 'those that are running, paused or halted',
+      description: 'those that are running, paused, halted, regressed, or watched after they completed',
+    }),
+    calls: Type.Array(Type.Unsafe<Call>(Type.Ref('Call')), {
+      description: 'what needs a person, the most urgent first',
     }),
     warnings: Type.Array(Type.String()),
   },
@@ -491,6 +553,7 @@ export const ADMIN_SCHEMAS = [
   Firmware,
   UploadAnswer,
   BlockAnswer,
+  WayBack,
   ListedPlan,
   Rollout,
   WaitingBoard,
@@ -498,6 +561,7 @@ export const ADMIN_SCHEMAS = [
   Schedule,
   AuditEntry,
   Event,
+  Call,
   ServerStatus,
 ] as const;
 

@@ -9,8 +9,7 @@ export type Fault = (typeof FAULTS)[number];
  * Of one failure: `proof` makes the build known bad on the board, `strike` does so the third time (`KNOWN_BAD_FAILURES`).
  * `not_now` says that the board will take the build later, `none` that the build had no part in it: neither ever counts.
  */
-export const WEIGHTS = ['proof', 'strike', 'not_now', 'none'] as const;
-export type Weight = (typeof WEIGHTS)[number];
+export type Weight = 'proof' | 'strike' | 'not_now' | 'none';
 
 export interface DeviceError {
   readonly number: number;

@@ -44,6 +44,19 @@ export const MAX_ERROR_BYTES = 1_024;
 export const MIN_TRANSFER_BYTES_PER_S = 512;
 export const TRANSFER_GRACE_MS = 60_000;
 
+/**
+ * Requests of one connection that are not answered to the end: each holds some 5 KB until those before it have been read, and
+ * 64 KB on the wire are a thousand of them. Browsers and boards send the next one when they have the answer.
+ */
+export const MAX_OPEN_ANSWERS = 4;
+
+/**
+ * An answer over this many bytes is sent in slices, at the pace of its reader, and to this many readers at once: so many
+ * with a token, so many without. A browser that opens `/docs` takes two places for a moment.
+ */
+export const LARGE_ANSWER_BYTES = 65_536;
+export const MAX_LARGE_ANSWERS = 32;
+
 /** Longest version text that a device may report. */
 export const MAX_REPORTED_VERSION_CHARS = 64;
 
@@ -128,6 +141,14 @@ export const NEWCOMER_MS = 86_400_000;
 
 /** So many checks that cannot be of one board make two boards with one MAC. */
 export const SHARED_MAC_SIGNS = 3;
+
+/** A gate that waits this long, and twice its soak, calls a person. */
+export const LONG_WAIT_MS = 6 * 3_600_000;
+
+/** More new boards of a product than this within this span, and than this share of those known before, call a person. */
+export const NEW_BOARDS_BURST = 20;
+export const NEW_BOARDS_SHARE = 0.2;
+export const NEW_BOARDS_SPAN_MS = 3_600_000;
 
 /** Gates wait this long while boards without the build are silent too; then the rollout halts. */
 export const OUTAGE_PATIENCE_MS = 2 * 3_600_000;

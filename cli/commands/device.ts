@@ -10,7 +10,7 @@ import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts'
 import { relativeTime } from '#cli/relative-time.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
-import { DEVICE_STATUSES } from '#protocol/admin-api.ts';
+import { COUNTED, type Device, DEVICE_STATUSES } from '#protocol/admin-api.ts';
 import { TELEMETRY_HOURS } from '#protocol/limits.ts';
 
 export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
@@ -121,6 +121,19 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
     });
 
   device
+    .command('count')
+    .description('say whether a device counts in gates: yes, no (a test board), or auto for the rules')
+    .addArgument(macArgument())
+    .addArgument(new Argument('<counted>', 'yes, no or auto').choices(COUNTED))
+    .option('--reason <text>', 'why, shown with the device')
+    .action(async (mac, counted, { reason }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const changed = await client.call('setCounted', { params: { mac }, body: { counted, reason } });
+        show(changed, () => countedText(changed));
+      });
+    });
+
+  device
     .command('clear-known-bad')
     .description('forget that builds failed on a device: they are offered again, and the offer tells the device')
     .addArgument(macArgument())
@@ -138,4 +151,10 @@ const YES = 'do not ask, even where it changes a rollout that is under way';
 
 function macArgument() {
   return new Argument('<mac>', 'MAC address in any spelling').argParser(readMac).argRequired();
+}
+
+function countedText({ mac, counted, not_counted }: Device): string {
+  if (counted === 'yes') return `${mac} counts in gates`;
+  if (counted === 'no') return `${mac} does not count in gates: a test board`;
+  return `${mac} counts in gates as the rules say${not_counted === null ? '' : ` (now: no, ${not_counted})`}`;
 }

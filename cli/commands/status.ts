@@ -2,10 +2,10 @@
 
 import type { OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
-import { formatProgress, nextCommand } from '#cli/rollout-view.ts';
+import { formatProgress } from '#cli/rollout-view.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
-import { formatFacts, formatTable, type Terminal } from '#cli/terminal.ts';
+import { formatFacts, formatTable, printable, type Terminal } from '#cli/terminal.ts';
 import type { ServerStatus } from '#protocol/admin-api.ts';
 
 export function addStatusCommand(program: OtterProgram, shell: Shell): void {
@@ -41,12 +41,9 @@ function formatStatus(status: ServerStatus, nowMs: number, terminal: Terminal): 
     facts,
     versions.length === 0 ? '' : formatTable(['product', 'version', 'devices', ''], versions, colors),
     ...status.rollouts.map((rollout) => formatProgress(rollout, nowMs, terminal)),
-    ...status.rollouts
-      .filter((rollout) => rollout.status === 'halted')
-      .map(
-        (rollout) =>
-          `${colors.red('needs you:')} rollout ${rollout.name} is halted; go on: ${nextCommand(rollout) ?? ''}`,
-      ),
+    ...status.calls.map(({ text, commands }) =>
+      [`${colors.red('needs you:')} ${printable(text)}`, ...commands.map((command) => `  npx ${command}`)].join('\n'),
+    ),
     ...status.warnings.map((warning) => `${colors.yellow('warning:')} ${warning}`),
   ]
     .filter((part) => part !== '')

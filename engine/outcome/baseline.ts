@@ -8,6 +8,7 @@ import { type Health, type HealthHour, healthOver } from './health.ts';
  * an hour is the least that says anything.
  */
 const SPANS_H = [24, 6, 1] as const;
+export const LONGEST_SPAN_H = SPANS_H[0];
 
 /** The last hours before an offer, for each span that the board had been checking in for; the longest first. */
 export type Baseline = readonly Health[];

@@ -8,7 +8,7 @@ import type { Plan } from '#protocol/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { advance, isOpen, type RolloutCommand } from '#engine/stage/advance.ts';
 import { afterReport, causeOfEnd, hasLeft, type Sighting, startOf } from '#engine/assignment/assignment.ts';
-import { deadlineIntervalS, isOverdue } from '#engine/assignment/deadline.ts';
+import { deadlineSilenceMs, isOverdue } from '#engine/assignment/deadline.ts';
 import type { Decision } from '#engine/decision/decide.ts';
 import { type Course, firstStageOf } from '#engine/decision/course.ts';
 import { type Attempt, attemptFacts, planCheckIn } from '#engine/decision/plan-check-in.ts';
@@ -153,6 +153,7 @@ export class RolloutServer {
       currentVersion: options.stable?.version ?? LOWEST_VERSION,
       chip,
       imageSha256: undefined,
+      rememberedChips: [],
       slotBytes: undefined,
       onTrial: false,
       labels,
@@ -402,7 +403,7 @@ export class RolloutServer {
         state: attempt.progress.state,
         sinceMs: Math.max(attempt.updatedAtMs, this.#resumedAtMs),
         seenAtMs: this.#presences.heardOf(device, nowMs)?.seenAtMs ?? attempt.updatedAtMs,
-        pollIntervalS: deadlineIntervalS(defaultS, this.#presences.intervalOf(device)),
+        silenceMs: deadlineSilenceMs(defaultS, this.#presences.intervalOf(device)),
         sizeBytes: attempt.image.sizeBytes,
         isDeviceLocal: false,
       };

@@ -200,6 +200,7 @@ function firmwareOf(id: number, version: string, { imageBytes, faults }: Simulat
     blocked: false,
     reverted: false,
     mustPass: false,
+    securityVersion: 0,
     images: chips.map((chip, index) => ({
       id: 10 * id + index,
       chip,

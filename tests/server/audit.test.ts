@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AdminRouteName, adminRoutes } from '#protocol/admin-routes.ts';
-import { ProductLine } from '../support/product-line.ts';
+import { CAME_BACK, ProductLine } from '../support/product-line.ts';
 import type { AdminCall } from '../support/server-client.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
 import { buildEspImage } from '../support/esp-image-builder.ts';
@@ -12,6 +12,8 @@ interface Change {
   readonly call: AdminCall;
   readonly action: string;
   readonly subject: string;
+  /** What has to happen before. */
+  readonly prepare?: () => Promise<void>;
 }
 
 const PLAN = { stages: [{ name: 'everyone', label: 'general', percentage: 100, promotion: 'manual' }] };
@@ -81,13 +83,13 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
         action: 'schedule.create',
         subject: 'go-on',
       },
-      { route: 'runSchedule', call: schedule, action: 'rollout.promote', subject: 'spring' },
       {
         route: 'setScheduleEnabled',
         call: { ...schedule, body: { enabled: true } },
         action: 'schedule.enable',
         subject: 'go-on',
       },
+      { route: 'runSchedule', call: schedule, action: 'rollout.promote', subject: 'spring' },
       { route: 'deleteSchedule', call: schedule, action: 'schedule.delete', subject: 'go-on' },
       { route: 'promoteRollout', call: rollout, action: 'rollout.promote', subject: 'spring' },
       {
@@ -110,13 +112,45 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
         action: 'rollout.abort',
         subject: 'autumn',
       },
+      {
+        route: 'keepRollout',
+        call: { params: { name: 'winter' }, body: { reason: 'that board has a bad supply' } },
+        action: 'rollout.keep',
+        subject: 'winter',
+        prepare: regress,
+      },
+      {
+        route: 'setCounted',
+        call: { params: { mac }, body: { counted: 'no', reason: 'the bench' } },
+        action: 'device.counted',
+        subject: mac,
+      },
       { route: 'clearKnownBad', call: { params: { mac } }, action: 'device.clear_known_bad', subject: mac },
     ];
   }
 
+  /** A rollout that completes, and whose board comes back on the old build afterwards. */
+  async function regress(): Promise<void> {
+    const gate = { min_confirmed: 1, max_failed: 0 };
+    const stages = [{ name: 'everyone', label: 'general', percentage: 100, promotion: 'auto', gate }];
+    await server.admin('setPlan', { params: { name: 'watched' }, body: { stages } });
+    await line.add('1.2.0');
+    await server.admin('createRollout', {
+      body: { version: '1.2.0', product: line.product, plan: 'watched', name: 'winter' },
+    });
+    await server.admin('startRollout', { params: { name: 'winter' }, body: {} });
+    // Where it may not skip the version before.
+    await line.take(mac, '1.1.0');
+    await line.checkIn(mac, '1.2.0');
+    await server.tick();
+    await line.checkIn(mac, '1.1.0', CAME_BACK);
+    expect(await server.admin('getRollout', { params: { name: 'winter' } })).toMatchObject({ status: 'regressed' });
+  }
+
   test('has one new row after each changing route, by the operator, with the instant', async () => {
     expect(new Set(changes().map(({ route }) => route))).toEqual(new Set(CHANGES));
-    for (const { route, call, action, subject } of changes()) {
+    for (const { route, call, action, subject, prepare } of changes()) {
+      await prepare?.();
       server.clock.advance(1);
       const before = (await rows()).length;
       await server.admin(route, call);

@@ -64,7 +64,8 @@ describe.each(DIALECTS)('the largest offer on %s', (dialect) => {
     expect(status).toBe(200);
     expect(headers['content-length']).toBe(String(body.length));
     expect(body.length).toBeLessThanOrEqual(MOST_BYTES);
-    expect(offer).toMatchObject({ reason: 'blocked_go_back', rollback: true, url: `/${image}/image.bin` });
+    const url = `/${image}/image.bin?assignment=${offer.assignment_id}`;
+    expect(offer).toMatchObject({ reason: 'blocked_go_back', rollback: true, url });
     expect(offer.labels.toSorted()).toEqual(labels.toSorted());
     expect(offer.manifest.release_notes).toBe(Array.from(notes).slice(0, MAX_OFFER_NOTES_CHARS).join(''));
     expect(offer.manifest.release_notes.isWellFormed()).toBe(true);
@@ -108,7 +109,9 @@ function withLargestNumbers(offer: Offer): Offer {
     ...offer,
     poll_interval_s: MAX_POLL_INTERVAL_S,
     assignment_id: Number.MAX_SAFE_INTEGER,
+    url: offer.url.replace(/[0-9]+$/, String(Number.MAX_SAFE_INTEGER)),
     install_window: { from_minute: 1_439, duration_min: 1_440, utc_offset_min: -840 },
+    forgiven: true,
     manifest: { ...offer.manifest, size_bytes: MAX_IMAGE_BYTES, security_version: 0xffff_ffff },
   };
 }

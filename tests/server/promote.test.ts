@@ -52,7 +52,7 @@ describe.each(DIALECTS)('promote on %s', (dialect) => {
     server.tryAdmin('promoteRollout', { params: { name }, body });
   const rollout = async (): Promise<Rollout> => server.admin('getRollout', { params: { name } });
   const update = async (mac: string): Promise<void> => {
-    await line.offer(mac, '1.0.0');
+    await line.take(mac, '1.0.0');
     await line.checkIn(mac, '1.1.0', ON_TRIAL);
     await line.checkIn(mac, '1.1.0');
   };
@@ -86,7 +86,7 @@ describe.each(DIALECTS)('promote on %s', (dialect) => {
   test('twice at once opens one stage', async () => {
     await begin('free');
     const both = await Promise.all([tryPromote({ from: 'first' }), tryPromote({ from: 'first' })]);
-    expect(both.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+    expect(both.map(({ status }) => String(status)).toSorted()).toEqual(['200', '409']);
     expect(await rollout()).toMatchObject({ stage: 'second' });
   });
 
@@ -117,7 +117,7 @@ describe.each(DIALECTS)('promote on %s', (dialect) => {
       body: {
         error: {
           code: 'gate_not_passed',
-          message: expect.stringMatching(/the gate of stage pilot .* 1 of 2 confirmed/),
+          message: expect.stringMatching(/the gate of stage pilot .* 1 of 2 healthy/),
           hint: expect.stringMatching(/--override --reason/),
         },
       },
@@ -126,7 +126,7 @@ describe.each(DIALECTS)('promote on %s', (dialect) => {
     expect(await rollout()).toMatchObject({ status: 'running', stage: 'pilot' });
     await update(pilots[1] ?? '');
     expect(await tryPromote({ from: 'pilot' })).toMatchObject({ status: 200, body: { stage: 'some' } });
-    expect((await lastAudit())?.details).toMatchObject({ gate: { state: 'passed', tally: { confirmed: 2 } } });
+    expect((await lastAudit())?.details).toMatchObject({ gate: { state: 'passed', tally: { healthy: 2 } } });
     expect((await lastAudit())?.details).not.toHaveProperty('override');
   });
 
@@ -151,7 +151,7 @@ describe.each(DIALECTS)('promote on %s', (dialect) => {
         to: { status: 'running', stage: 'some' },
         reason,
         override: true,
-        gate: { state: 'waiting', text: expect.stringContaining('1 of 2 confirmed'), tally: { confirmed: 1 } },
+        gate: { state: 'waiting', text: expect.stringContaining('1 of 2 healthy'), tally: { healthy: 1 } },
       },
     });
   });
@@ -181,7 +181,7 @@ test('two servers that promote the same stage at once open one', async () => {
   const promote = async (server: TestServer) =>
     server.tryAdmin('promoteRollout', { params: { name }, body: { from: 'first' } });
   const answers = await Promise.all([left, right, left, right].map(promote));
-  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409, 409]);
+  expect(answers.map(({ status }) => String(status)).toSorted()).toEqual(['200', '409', '409', '409']);
   expect(await right.admin('getRollout', { params: { name } })).toMatchObject({ status: 'running', stage: 'second' });
   await right.stop();
   await left.end();
@@ -209,6 +209,7 @@ describe.each(DIALECTS)('a pilot without a board on %s', (dialect) => {
       ),
     ]);
     expect((await line.rollout('1.1.0')).warnings).toEqual(started.warnings);
+    server.clock.advance(1);
     await server.admin('labelDevice', { params: { mac, name: 'pilot' }, query: { confirm: 'true' } });
     expect((await line.rollout('1.1.0')).warnings, 'a label that comes later counts for the next stage').toEqual(
       started.warnings,

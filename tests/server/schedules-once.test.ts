@@ -146,9 +146,9 @@ describe.each(DIALECTS)('a schedule for one time on %s', (dialect) => {
     await create({ action: 'promote', rollout: name });
     await tickAt('2026-12-24T02:00:00Z');
     expect(await find()).toMatchObject({ enabled: true, done_at: null, pending_since: '2026-12-24T02:00:00.000Z' });
-    await line.offer(mac, '1.0.0');
+    await line.take(mac, '1.0.0');
     await line.checkIn(mac, '1.1.0');
-    await tickAt('2026-12-25T02:00:00Z');
+    await tickAt('2026-12-24T02:00:05Z');
     expect(await server.admin('getRollout', { params: { name } })).toMatchObject({ stage: 'all' });
     expect(await find()).toMatchObject({ enabled: false, pending_since: null });
   });
@@ -194,8 +194,10 @@ describe.each(DIALECTS)('a schedule for one time of the file on %s', (dialect) =
     server.clock.nowMs = DUE_MS;
     await server.tick();
     expect(await line.rollout('1.1.0')).toMatchObject({ status: 'running' });
+    server.clock.advance(30);
     await put('2026-12-24T03:00', ', grace: 2h');
-    await soon({ grace_s: 7200, enabled: false, next_run_at: null, done_at: '2026-12-24T02:00:00.000Z' });
+    await soon({ grace_s: 7200, enabled: false, next_run_at: null });
+    expect(await find()).toMatchObject({ done_at: '2026-12-24T02:00:00.000Z', last_result: 'done' });
     await restart(DUE_MS + 60_000);
     await restart(DUE_MS + DAY_MS);
     expect(await starts()).toBe(1);

@@ -77,12 +77,12 @@ describe.each(DIALECTS)('a schedule that promotes on %s', (dialect) => {
   /** Noon of the day that began so many days ago or later. */
   const noon = (day = 0): number => Math.floor(server.clock.nowMs / DAY_MS) * DAY_MS + day * DAY_MS + 12 * 3_600_000;
   const update = async (mac: string): Promise<void> => {
-    await line.offer(mac, '1.0.0');
+    await line.take(mac, '1.0.0');
     await line.checkIn(mac, '1.1.0', ON_TRIAL);
     await line.checkIn(mac, '1.1.0');
   };
   const rollBack = async (mac: string): Promise<void> => {
-    await line.offer(mac, '1.0.0');
+    await line.take(mac, '1.0.0');
     await line.checkIn(mac, '1.1.0', ON_TRIAL);
     await line.checkIn(mac, '1.0.0', CAME_BACK);
   };
@@ -174,6 +174,7 @@ describe.each(DIALECTS)('a schedule that promotes on %s', (dialect) => {
   test('is pending while the gate has not passed, and promotes when it passes', async () => {
     await begin('gated');
     await create();
+    server.clock.nowMs = noon() - 1_000;
     await update(pilots[0] ?? '');
     await tickAt(noon());
     const dueMs = server.clock.nowMs;
@@ -181,11 +182,11 @@ describe.each(DIALECTS)('a schedule that promotes on %s', (dialect) => {
     expect(await find()).toMatchObject({
       enabled: true,
       pending_since: new Date(dueMs).toISOString(),
-      last_result: expect.stringMatching(/^pending: 1 of 2 confirmed/),
+      last_result: expect.stringMatching(/^pending: 1 of 2 healthy/),
       next_run_at: new Date(dueMs + DAY_MS).toISOString(),
     });
     expect((await server.admin('getStatus')).warnings).toEqual([
-      expect.stringMatching(/^schedule go-on is pending since .*: the gate of stage pilot .* 1 of 2 confirmed/),
+      expect.stringMatching(/^schedule go-on is pending since .*: the gate of stage pilot .* 1 of 2 healthy/),
     ]);
     expect((await auditOf('schedule:go-on'))[0]).toMatchObject({ action: 'schedule.pending' });
     await tickAt(dueMs + 5_000);
@@ -199,8 +200,8 @@ describe.each(DIALECTS)('a schedule that promotes on %s', (dialect) => {
       last_result: 'done: stage pilot is promoted',
     });
     expect((await auditOf('schedule:go-on')).slice(0, 2)).toMatchObject([
-      { action: 'rollout.promote', details: { gate: { state: 'passed', tally: { confirmed: 2 } } } },
-      { action: 'schedule.pending', details: { gate: { state: 'waiting', tally: { confirmed: 1 } } } },
+      { action: 'rollout.promote', details: { gate: { state: 'passed', tally: { healthy: 2 } } } },
+      { action: 'schedule.pending', details: { gate: { state: 'waiting', tally: { healthy: 1 } } } },
     ]);
     expect((await server.admin('getStatus')).warnings).toEqual([]);
     await tickAt(dueMs + DAY_MS);
@@ -211,9 +212,9 @@ describe.each(DIALECTS)('a schedule that promotes on %s', (dialect) => {
     await begin('gated');
     await create();
     await tickAt(noon());
-    expect(await find()).toMatchObject({ last_result: expect.stringMatching(/^pending: 0 of 2 confirmed/) });
+    expect(await find()).toMatchObject({ last_result: expect.stringMatching(/^pending: 0 of 2 healthy/) });
     await update(pilots[0] ?? '');
-    expect(await find()).toMatchObject({ last_result: expect.stringMatching(/^pending: 1 of 2 confirmed/) });
+    expect(await find()).toMatchObject({ last_result: expect.stringMatching(/^pending: 1 of 2 healthy/) });
   });
 
   test('that is still pending at its next time goes on being pending, since the first', async () => {
@@ -242,6 +243,7 @@ describe.each(DIALECTS)('a schedule that promotes on %s', (dialect) => {
   test('that is pending does nothing while the rollout is paused or halted, and nothing once it is switched off', async () => {
     await begin('gated');
     await create();
+    server.clock.nowMs = noon() - 1_000;
     await update(pilots[0] ?? '');
     await tickAt(noon());
     await server.admin('pauseRollout', { params: { name }, body: {} });
@@ -331,7 +333,7 @@ test('two servers that see a pending promotion pass at once promote once', async
   const tickAll = async () => Promise.all([left, right, left, right].map(async (server) => server.tick()));
   await tickAll();
   for (const mac of pilots) {
-    await line.offer(mac, '1.0.0');
+    await line.take(mac, '1.0.0');
     await line.checkIn(mac, '1.1.0');
   }
   await tickAll();

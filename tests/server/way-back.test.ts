@@ -17,6 +17,7 @@ describe.each(DIALECTS)('the way back on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let name: string;
+  let boards: string[];
   beforeAll(async () => {
     const first = await startTestServer({ dialect });
     await first.stop();
@@ -28,6 +29,8 @@ describe.each(DIALECTS)('the way back on %s', (dialect) => {
     server.clock.advance(1);
     await line.makeStable('1.0.0');
     await line.add('1.1.0');
+    // There before the rollout, so that they count.
+    boards = [await line.newDevice('1.0.0'), await line.newDevice('1.0.0'), await line.newDevice('1.0.0')];
   });
   afterAll(async () => server.end());
 
@@ -36,16 +39,17 @@ describe.each(DIALECTS)('the way back on %s', (dialect) => {
     await server.admin('startRollout', { params: { name }, body: {} });
   };
   const rollout = async (): Promise<Rollout> => server.admin('getRollout', { params: { name } });
+  const nextBoard = (): string => boards.pop() ?? '';
   const update = async (): Promise<string> => {
-    const mac = line.newMac();
-    await line.offer(mac, '1.0.0');
+    const mac = nextBoard();
+    await line.take(mac, '1.0.0');
     await line.checkIn(mac, '1.1.0', ON_TRIAL);
     await line.checkIn(mac, '1.1.0');
     return mac;
   };
   const crash = async (): Promise<string> => {
-    const mac = line.newMac();
-    await line.offer(mac, '1.0.0');
+    const mac = nextBoard();
+    await line.take(mac, '1.0.0');
     await line.checkIn(mac, '1.1.0', ON_TRIAL);
     await line.checkIn(mac, '1.0.0', CAME_BACK);
     return mac;
@@ -54,8 +58,8 @@ describe.each(DIALECTS)('the way back on %s', (dialect) => {
   test('a gate that fails sends home who took the build, and nobody else', async () => {
     await begin();
     const happy = await update();
-    const under = line.newMac();
-    await line.offer(under, '1.0.0');
+    const under = nextBoard();
+    await line.take(under, '1.0.0');
     const crashed = await crash();
     expect(await rollout()).toMatchObject({
       status: 'halted',

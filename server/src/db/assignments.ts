@@ -349,19 +349,22 @@ export async function listCompared(
   { rolloutId, stageId }: { readonly rolloutId: number; readonly stageId: number },
   limit: number,
 ): Promise<readonly { readonly device_id: number; readonly baseline: string; readonly confirmed_at_ms: number }[]> {
-  return db
-    .selectFrom('assignments')
-    .select((e) => ['device_id', 'baseline', e.fn.coalesce('confirmed_at_ms', 'updated_at_ms').as('confirmed_at_ms')])
-    .where('rollout_id', '=', rolloutId)
-    .where('stage_id', '=', stageId)
-    .where('is_rollback', '=', 0)
-    .where('is_latest', '=', 1)
-    .where('state', '=', 'confirmed')
-    .where('moved_on_at_ms', 'is', null)
-    .where('baseline', 'is not', null)
-    .$narrowType<{ baseline: string }>()
-    .limit(limit)
-    .execute();
+  return (
+    db
+      .selectFrom('assignments')
+      .select((e) => ['device_id', 'baseline', e.fn.coalesce('confirmed_at_ms', 'updated_at_ms').as('confirmed_at_ms')])
+      .where('rollout_id', '=', rolloutId)
+      .where('stage_id', '=', stageId)
+      // In the words of the index.
+      .where('is_rollback', '=', sql.lit(0))
+      .where('is_latest', '=', sql.lit(1))
+      .where('state', '=', 'confirmed')
+      .where('moved_on_at_ms', 'is', null)
+      .where('baseline', 'is not', null)
+      .$narrowType<{ baseline: string }>()
+      .limit(limit)
+      .execute()
+  );
 }
 
 export async function addLog(trx: Trx, entry: LogEntry): Promise<void> {

@@ -232,7 +232,10 @@ export async function findLastDeviceId(db: Reader): Promise<number> {
   return id ?? 0;
 }
 
-/** Assignments of boards that were given the build and are silent beyond their limit, and were not before. */
+/**
+ * Assignments of boards that were given the build and are silent beyond their limit, and were not before. A board that was away
+ * and takes the build now may have been seen by another server, which has not written that yet: its silence begins then.
+ */
 export async function listNewlyLost(
   db: Reader,
   ask: {
@@ -241,6 +244,9 @@ export async function listNewlyLost(
   },
   range: { readonly afterId: number; readonly untilId: number },
 ): Promise<readonly number[]> {
+  const { nowMs } = ask.silence;
+  const isSilentSince = (instant: 'exposed_at_ms' | 'confirmed_at_ms') =>
+    sql<boolean>`coalesce(${sql.ref(`assignments.${instant}`)}, 0) + ${silenceLimitMs(ask.silence)} + ${absentMs(ask.silence)} < ${nowMs}`;
   const rows = await db
     .selectFrom('presence')
     .innerJoin('assignments', 'assignments.device_id', 'presence.device_id')
@@ -252,6 +258,8 @@ export async function listNewlyLost(
     .where('assignments.is_latest', '=', 1)
     .where('assignments.is_rollback', '=', 0)
     .where('assignments.exposed_at_ms', 'is not', null)
+    .where(isSilentSince('exposed_at_ms'))
+    .where(isSilentSince('confirmed_at_ms'))
     .where('assignments.lost_at_ms', 'is', null)
     .where('assignments.moved_on_at_ms', 'is', null)
     .where('assignments.state', 'in', LOSABLE_STATES)

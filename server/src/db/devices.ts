@@ -20,7 +20,10 @@ export type SelfDescription = Pick<
   | 'ip'
   | 'current_version'
   | 'chip'
+  | 'other_chip'
   | 'slot_bytes'
+  | 'said_chip'
+  | 'said_slot_bytes'
   | 'image_sha256'
   | 'on_trial'
   | 'attributes'
@@ -195,6 +198,27 @@ export async function countVersions(
     .orderBy('devices', 'desc')
     .limit(200)
     .execute();
+}
+
+/** Of each product: devices first seen since then, and those known before. */
+export async function countNewcomers(
+  db: Reader,
+  sinceMs: number,
+): Promise<readonly { readonly product: string; readonly newcomers: number; readonly known: number }[]> {
+  const rows = await db
+    .selectFrom('devices')
+    .select((e) => [
+      'product',
+      e.fn.countAll<number>().as('total'),
+      sql<number>`sum(case when first_seen_at_ms > ${sinceMs} then 1 else 0 end)`.as('newcomers'),
+    ])
+    .groupBy('product')
+    .execute();
+  return rows.map(({ product, total, newcomers }) => ({
+    product,
+    newcomers: Number(newcomers),
+    known: total - Number(newcomers),
+  }));
 }
 
 export async function saveOverride(

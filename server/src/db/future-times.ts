@@ -4,7 +4,7 @@
 
 import { sql } from 'kysely';
 import { SET_RIGHT_ROWS } from '#protocol/limits.ts';
-import type { Trx } from './schema.ts';
+import type { Schema, Trx } from './schema.ts';
 
 /** Columns by table and key: every instant that is compared with the clock. */
 const INSTANTS = [
@@ -24,8 +24,16 @@ const INSTANTS = [
       'moved_on_at_ms',
     ],
   },
-  { table: 'rollouts', key: 'id', columns: ['started_at_ms', 'resumed_at_ms', 'outage_since_ms'] },
-] as const;
+  { table: 'rollouts', key: 'id', columns: ['started_at_ms', 'resumed_at_ms', 'counts_before_ms'] },
+] as const satisfies readonly Instants[];
+
+type Instants = {
+  readonly [Table in keyof Schema]: {
+    readonly table: Table;
+    readonly key: keyof Schema[Table];
+    readonly columns: readonly (keyof Schema[Table])[];
+  };
+}[keyof Schema];
 
 export type TimedTable = (typeof INSTANTS)[number]['table'];
 export const TIMED_TABLES: readonly TimedTable[] = INSTANTS.map(({ table }) => table);

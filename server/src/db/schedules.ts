@@ -108,3 +108,14 @@ export async function claimRun(
 export async function deleteSchedule(trx: Trx, id: number): Promise<void> {
   await trx.deleteFrom('schedules').where('id', '=', id).execute();
 }
+
+/** Schedules whose last run was refused or missed. */
+export async function listTroubled(db: Reader): Promise<readonly Schedule[]> {
+  return db
+    .selectFrom('schedules')
+    .selectAll()
+    .where((e) => e.or([e('last_result', 'like', 'refused%'), e('last_result', 'like', 'missed%')]))
+    .orderBy('name')
+    .limit(50)
+    .execute();
+}

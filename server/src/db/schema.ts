@@ -52,8 +52,13 @@ export interface DevicesTable {
   readonly product: string;
   readonly ip: string | null;
   readonly current_version: string;
+  /** What it named last, in whichever check-in. */
   readonly chip: string | null;
+  /** The last one that an image could fit. */
   readonly slot_bytes: number | null;
+  /** What the latest check-in said of both; null: it left it out. */
+  readonly said_chip: Generated<string | null>;
+  readonly said_slot_bytes: Generated<number | null>;
   readonly image_sha256: string | null;
   readonly on_trial: Flag;
   readonly status: 'ok' | 'updating' | 'trial' | 'failed';

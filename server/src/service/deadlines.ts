@@ -12,7 +12,7 @@ import {
   UNCHANGED_PAGE,
 } from '#server/db/stage-answers.ts';
 import { isOpenState } from '#engine/assignment/assignment.ts';
-import { deadlineIntervalS, isOverdue, WAIT_MS } from '#engine/assignment/deadline.ts';
+import { deadlineSilenceMs, isOverdue, WAIT_MS } from '#engine/assignment/deadline.ts';
 import { instantBeforeMs } from '#engine/facts/absence.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
@@ -60,7 +60,7 @@ function isLate(
     state: open.state,
     sinceMs: Math.max(open.updated_at_ms, rollout.resumed_at_ms ?? Number.NEGATIVE_INFINITY),
     seenAtMs: open.last_seen_at_ms,
-    pollIntervalS: deadlineIntervalS(settings.pollIntervalS, open.interval_s ?? undefined),
+    silenceMs: deadlineSilenceMs(settings.pollIntervalS, open.interval_s ?? undefined),
     sizeBytes: open.size_bytes,
     isDeviceLocal: open.isDeviceLocal,
   };

@@ -12,6 +12,7 @@ import {
   compareHealth,
   type Delta,
   healthLines,
+  LONGEST_SPAN_H,
   perDay,
   type StageHealth,
 } from '#engine/outcome/baseline.ts';
@@ -40,7 +41,7 @@ export async function stageHealth(
   const nowHour = hourOf(nowMs);
   const boards = await listCompared(db, { rolloutId, stageId }, MAX_COMPARED_DEVICES);
   const ids = boards.map(({ device_id }) => device_id);
-  const hours = await listHours(db, ids, { fromHour: nowHour - TELEMETRY_HOURS, toHour: nowHour });
+  const hours = await listHours(db, ids, { fromHour: nowHour - LONGEST_SPAN_H, toHour: nowHour });
   const compared = boards.map(({ device_id, baseline, confirmed_at_ms }) => {
     // The hour in which it confirmed was in part that of the build before.
     const time = { sinceHour: hourOf(confirmed_at_ms) + 1, nowHour };

@@ -3,7 +3,8 @@
 import type { AuditEntry, ServerStatus } from '#protocol/admin-api.ts';
 import { listAudit as listRows } from '#server/db/audit.ts';
 import { countFleet, countVersions } from '#server/db/devices.ts';
-import { countOpenRollouts, listOpenRollouts } from '#server/db/rollouts.ts';
+import { countOpenRollouts, listAfterwards, listOpenRollouts } from '#server/db/open-rollouts.ts';
+import { listCalls } from './calls.ts';
 import type { Deps } from './deps.ts';
 import { toInstant } from './instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
@@ -23,6 +24,7 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
   await deps.presence.flush();
   const { read, dialect } = deps.database;
   const open = await listOpenRollouts(read);
+  const rollouts = await viewRollouts(deps, read, [...open, ...(await listAfterwards(read, nowMs))], nowMs);
   return {
     version: server.version,
     database: dialect,
@@ -30,7 +32,8 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
     poll_interval_s: deps.settings.pollIntervalS,
     devices: await countFleet(read, silenceAt(deps, nowMs)),
     versions: [...(await countVersions(read))],
-    rollouts: await viewRollouts(deps, read, open, nowMs),
+    rollouts,
+    calls: await listCalls(deps, rollouts, nowMs),
     warnings: [
       ...server.warnings,
       ...(await warnOfWebhooks(deps, nowMs)),

@@ -16,6 +16,7 @@ import {
   addAppendedDigests,
   addImageReleases,
   addObservations,
+  addSaidHardware,
   addOutcomes,
   addReturns,
   addReturnsOfDevices,
@@ -54,4 +55,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'silence limits', up: addSilenceLimits },
   { name: 'telemetry', up: createTelemetry },
   { name: 'returns of devices', up: addReturnsOfDevices },
+  { name: 'said hardware', up: addSaidHardware },
 ];

@@ -198,3 +198,11 @@ export async function addImageReleases(db: Trx): Promise<void> {
     join images on images.firmware_id = firmware.id
     where rollouts.status <> 'draft' and firmware.id <> rollouts.firmware_id`.execute(db);
 }
+
+/** Boards that are there are taken to say chip and slot each time; the next check-in of each says whether it does. */
+export async function addSaidHardware(db: Trx): Promise<void> {
+  await db.schema.alterTable('devices').addColumn('said_chip', 'text').execute();
+  await db.schema.alterTable('devices').addColumn('said_slot_bytes', 'bigint').execute();
+  await sql`update devices set said_chip = chip, said_slot_bytes = slot_bytes`.execute(db);
+  await sql`update devices set slot_bytes = null where slot_bytes < 288`.execute(db);
+}
