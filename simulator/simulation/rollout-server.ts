@@ -22,6 +22,7 @@ import type {
   RolloutFacts,
   RolloutStatus,
 } from '#engine/facts/model.ts';
+import type { HealthHour } from '#engine/outcome/health.ts';
 import type { Presence } from '#engine/outcome/presence.ts';
 import { outcomeOf } from '#engine/outcome/outcome.ts';
 import { canBeLost, isBad, startWatch, watchLost, watchProgress } from '#engine/outcome/watch.ts';
@@ -31,6 +32,7 @@ import { judgeRollout, type Judgement, mayFail, type OpenedStageFacts, WATCH_LIM
 import { failureTallyOf, missingOf, NO_ANSWERS, questionsOf, tallyOf } from '#engine/stage/questions.ts';
 import { isSilent } from '#engine/stage/silence.ts';
 import { Assignments } from './assignments.ts';
+import { BoardHealth, isHealthAsked } from './board-health.ts';
 import { type AskAsleep, type CheckInSays, Presences } from './presences.ts';
 import { answersTo, countReachable, type Known } from './stage-answers.ts';
 import { StageBoards } from './stage-boards.ts';
@@ -48,12 +50,15 @@ export interface ServerOptions {
     readonly chip: string;
     readonly labels: readonly LabelOnDevice[];
     readonly presence: Presence | undefined;
+    /** What it measured in the hours before; only where a gate asks for it. */
+    readonly hours?: readonly HealthHour[];
   }[];
   readonly asleep: AskAsleep;
 }
 
 export interface CheckIn extends CheckInSays {
   readonly sighting: Omit<Sighting, 'bootReason'>;
+  readonly freeHeapBytes?: number | undefined;
   /** By how much of the interval the answer is early or late, from -1 to 1 times the configured share. */
   readonly jitterS: number;
 }
@@ -111,6 +116,8 @@ export class RolloutServer {
   readonly #devices: DeviceFacts[];
   readonly #assignments: Assignments;
   readonly #presences: Presences;
+  /** Undefined: no gate asks for it. */
+  readonly #health: BoardHealth | undefined;
   readonly #timeline: TimelineEntry[] = [];
   readonly #stable: RolloutFacts | undefined;
   #firmware: FirmwareFacts;
@@ -147,6 +154,8 @@ export class RolloutServer {
       options.devices.map(({ presence }) => presence),
       options.asleep,
     );
+    if (options.plan.stages.some(({ gate }) => isHealthAsked(gate)))
+      this.#health = new BoardHealth(options.devices.map(({ hours }) => hours ?? []));
     this.#devices = options.devices.map(({ mac, chip, labels }) => ({
       mac,
       product: options.firmware.product,
@@ -244,6 +253,7 @@ export class RolloutServer {
     const intervalS = this.#intervalS(plan, checkIn.jitterS, nowMs);
     const told = { intervalS, isOffer: plan.decision.outcome !== 'hold' };
     this.#presences.note(device, checkIn, shows, told, nowMs);
+    this.#health?.note(device, { ...checkIn, ...shows.restart, atMs: nowMs });
     this.#expectLost(device, nowMs);
     return { decision: plan.decision, assignmentId, intervalS, isAwaited: plan.soakMs !== undefined };
   }
@@ -381,6 +391,7 @@ export class RolloutServer {
         usualCrashesPerHour: undefined,
       },
     );
+    this.#health?.keepBaseline(id, device, nowMs);
     this.#noteChange(nowMs);
     return id;
   }
@@ -450,9 +461,11 @@ export class RolloutServer {
       const { gate, name, promotion } = stage.plan;
       const { groups } = stage.boards;
       const asked = questionsOf(this.#status, { gate, groups, isOpen: at === this.#at, isFirst: at === 0 });
-      isTimeless &&= !asked.undecided && !asked.silence && asked.reachable === 0 && !asked.anyLeft;
+      isTimeless &&=
+        !isHealthAsked(gate) && !asked.undecided && !asked.silence && asked.reachable === 0 && !asked.anyLeft;
       const asking = { gate, boards: stage.boards, openedAtMs: stage.openedAtMs ?? nowMs };
-      stage.tally = tallyOf(asked, answersTo(asked, asking, known, nowMs));
+      const health = isHealthAsked(gate) ? this.#health?.of(stage.boards, nowMs) : undefined;
+      stage.tally = { ...tallyOf(asked, answersTo(asked, asking, known, nowMs)), ...health };
       return { name, promotion, gate, tally: stage.tally };
     });
     this.#judgement = judgeRollout(this.#status, facts, nowMs);

@@ -10,6 +10,7 @@ import { Random } from '#simulator/random.ts';
 import { type BoardChances, Boards } from './boards.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Outcome, type SimulationResult, resultOf } from './result.ts';
+import { isHealthAsked } from './board-health.ts';
 import { LOWEST_VERSION, RolloutServer } from './rollout-server.ts';
 
 export interface SimulationOptions extends BoardChances {
@@ -36,6 +37,8 @@ const FEWEST_LABELLED = 3;
 const LABELLED_SHARE = 0.01;
 /** The default of `config/server.yml`. */
 const POLL_JITTER = 0.1;
+/** Before the start. */
+const HOURS_KNOWN = 24;
 const CHIPS = { first: 'esp32', second: 'esp32c3' } as const;
 
 /** The whole run at once. */
@@ -62,13 +65,15 @@ export class Simulation {
   constructor(options: SimulationOptions) {
     const macs = fleetMacs(options.seed, options.devices);
     const random = new Random(options.seed);
+    const asksHealth = options.plan.stages.some(({ gate }) => isHealthAsked(gate));
     this.#options = options;
     this.#boards = new Boards({
       ...options,
       macs,
       oldVersion: LOWEST_VERSION,
       pollJitter: POLL_JITTER,
-      skipsPolls: true,
+      // What boards measure counts hour by hour.
+      skipsPolls: !asksHealth,
       random: random.fork('boards'),
     });
     const labels = labelsOfDevices(options, random);
@@ -83,6 +88,7 @@ export class Simulation {
         chip: this.#boards.hasSecondChip(device) ? CHIPS.second : CHIPS.first,
         labels: labels[device] ?? [],
         presence: this.#boards.presenceBefore(device),
+        hours: asksHealth ? this.#boards.healthBefore(device, HOURS_KNOWN) : [],
       })),
       asleep: (device, nowMs) => this.#boards.asleep(device, nowMs),
     });
@@ -190,8 +196,8 @@ export class Simulation {
 }
 
 /** With an image for each chip that the fleet has. */
-function firmwareOf(id: number, version: string, { imageBytes, faults }: SimulationOptions) {
-  const chips = faults.badChipShare === undefined ? [CHIPS.first] : [CHIPS.first, CHIPS.second];
+function firmwareOf(id: number, version: string, { imageBytes, badChipShare }: SimulationOptions) {
+  const chips = badChipShare === undefined ? [CHIPS.first] : [CHIPS.first, CHIPS.second];
   return {
     id,
     product: 'default',
