@@ -14,6 +14,7 @@ import { type Course, firstStageOf } from '#engine/decision/course.ts';
 import { type Attempt, attemptFacts, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import { pollIntervalS } from '#engine/decision/poll.ts';
 import { previewOf } from '#engine/decision/preview.ts';
+import { stableFor } from '#engine/decision/target.ts';
 import type {
   DeviceFacts,
   FirmwareFacts,
@@ -345,12 +346,14 @@ export class RolloutServer {
   /** What the catalog of a server says to a board. */
   #catalogFor(device: DeviceFacts) {
     const isOwn = device.currentVersion === this.#firmware.version;
-    const isStable = this.#status === 'complete' && !this.#firmware.blocked && !this.#firmware.reverted;
+    const isOurs = this.#status === 'complete' && !this.#firmware.blocked && !this.#firmware.reverted;
+    const completed = [isOurs ? this.#rollout : undefined, this.#stable].filter((one) => one !== undefined);
+    const running = isOwn ? this.#firmware : this.#options.stable;
     return {
       device,
-      running: isOwn ? this.#firmware : this.#options.stable,
+      running,
       rollout: isOpen(this.#status) ? this.#rollout : undefined,
-      stable: isStable ? this.#rollout : this.#stable,
+      stable: stableFor(completed, device, running),
       steppingStones: [],
       window: undefined,
     };

@@ -161,8 +161,7 @@ export class Simulation {
       if (verdict?.state === 'passed') this.#server.command('promote', 'person', verdict.text, this.#nowMs);
       return;
     }
-    const { healthy = 0, soaking = 0 } = openStage.tally ?? {};
-    const running = healthy + soaking;
+    const running = this.#boards.updated;
     if (this.#isQuiet && running > 0)
       this.#server.command('promote', 'person', `${running} run the build, nothing more happens`, this.#nowMs);
   }

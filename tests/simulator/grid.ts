@@ -109,8 +109,8 @@ function brokenLimits(gate: Gate, columns: SimulationResult['timeline'][number][
   return [
     ...(failed > (gate.max_failed ?? Infinity) ? [`${failed} failed`] : []),
     ...(isSample && failed * 100 > (gate.max_failed_pct ?? 100) * answered ? [`${failed} of ${answered} failed`] : []),
-    // While an outage goes on, and where as many die without the build, more may be lost than this.
-    ...(lost > 0.4 * (answered + lost) ? [`${lost} of ${answered + lost} lost`] : []),
+    // Of boards that die by themselves there are fewer than that.
+    ...(lost > Math.max(2, 0.1 * (answered + lost)) ? [`${lost} of ${answered + lost} lost`] : []),
   ];
 }
 
