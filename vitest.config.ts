@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -9,6 +10,6 @@ export default defineConfig({
     // Each worker is a process of its own, as servers and clients are.
     pool: 'forks',
     // Most tests wait for processes, sockets and disks, so more of them than cores run at once.
-    maxWorkers: 4,
+    maxWorkers: Math.max(4, availableParallelism()),
   },
 });

@@ -1,7 +1,8 @@
 // `npm run bench`: what a request costs the server, as CPU time of its process, beside a bare Fastify route in the same
 // run. Prints the table that stands in docs/performance.md; asserts nothing.
 //
-//   npm run bench -- [--devices 10000,100000] [--requests 4000] [--only new,keep-alive,offer,download,slow]
+//   npm run bench -- [--devices 10000,100000] [--requests 4000] [--rounds 3]
+//   npm run bench -- --quick     as little as possible of everything: shows that it runs, and no number of it is worth a look
 
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -12,18 +13,22 @@ import Table from 'cli-table3';
 import { benchMac, makeHome } from './fleet.ts';
 import { checkUpdateText, download, type Endpoint, runKeepAlive, runNewConnections } from './load.ts';
 
-const { values: options } = parseArgs({
+const { values: given } = parseArgs({
   options: {
     devices: { type: 'string', default: '10000,100000' },
     requests: { type: 'string', default: '4000' },
     rounds: { type: 'string', default: '3' },
+    quick: { type: 'boolean', default: false },
   },
 });
+const options = given.quick ? { ...given, devices: '100', requests: '32', rounds: '1' } : given;
 const REQUESTS = Number(options.requests);
 const ROUNDS = Number(options.rounds);
 const PARALLEL = 32;
-const SLOW_READERS = 200;
-const SLOW_BYTES_PER_S = 50_000;
+const OFFER_DEVICES = given.quick ? 100 : 100_000;
+const FULL_DOWNLOADS = given.quick ? 2 : 50;
+const SLOW_READERS = given.quick ? 10 : 200;
+const SLOW_BYTES_PER_S = given.quick ? 2_000_000 : 50_000;
 
 interface Sample {
   readonly cpuMs: number;
@@ -158,12 +163,12 @@ async function main(): Promise<void> {
         version: '1.0.0',
       });
     const offers = join(folder, 'offers');
-    await makeHome(offers, 100_000, { openRollout: true });
+    await makeHome(offers, OFFER_DEVICES, { openRollout: true });
     const offering = await start('otter', offers);
     entries.push({
       what: 'check-update with an offer (new assignments)',
       target: offering,
-      devices: 100_000,
+      devices: OFFER_DEVICES,
       version: '1.0.0',
     });
     printCosts(await compare(entries));
@@ -200,7 +205,7 @@ async function printDownloads(target: Target): Promise<void> {
   const startedMs = performance.now();
   let bytes = 0;
   const cpuMs = await target.measure(async () => {
-    for (let index = 0; index < 50; index += 1) bytes += await full();
+    for (let index = 0; index < FULL_DOWNLOADS; index += 1) bytes += await full();
   });
   const mib = bytes / 1_048_576;
   process.stdout.write(

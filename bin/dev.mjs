@@ -1,5 +1,6 @@
-// Tasks for people who work on Otter: each is the plain command of a tool, run one after the other, the first failure ends
-// it. `test` is what continuous integration runs; `nightly` is what takes too long for that, with OTTER_NIGHTLY=1 set.
+// Tasks for people who work on Otter: each is the plain command of a tool, run one after the other or beside each other; the
+// first failure ends it. `test` is what continuous integration runs; `nightly` is what takes too long for that, with
+// OTTER_NIGHTLY=1 set.
 
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -7,19 +8,28 @@ import { join } from 'node:path';
 
 const OXLINT = ['oxlint', '--type-aware', 'protocol', 'engine', 'server', 'cli', 'simulator', 'tests', 'bench', 'bin'];
 
-const TASKS = {
-  lint: [['tsc', '-p', '.'], OXLINT, ['prettier', '--check', '--log-level', 'warn', '.'], ['knip']],
+const LINT = [['tsc', '-p', '.'], OXLINT, ['prettier', '--check', '--log-level', 'warn', '.'], ['knip']];
+
+/**
+ * Steps as [program, ...arguments]: a tool of node_modules, `node` (this one), or `npm` for a script as a user types it. Lists
+ * of steps in `beside` run at the same time: what computes beside what waits.
+ */
+export const TASKS = {
+  lint: LINT,
   format: [['prettier', '--write', '--log-level', 'warn', '.']],
   unit: [['vitest', 'run']],
   test: [
-    ['tsc', '-p', '.'],
-    OXLINT,
-    ['prettier', '--check', '--log-level', 'warn', '.'],
-    ['knip'],
-    ['node', 'bin/client.mjs', 'test'],
-    ['node', 'bin/client.mjs', 'fuzz'],
-    ['vitest', 'run'],
-    ['node', 'simulator/demo.ts'],
+    { beside: [[['node', 'bin/client.mjs', 'test']], LINT] },
+    {
+      beside: [
+        [['vitest', 'run']],
+        [
+          ['npm', 'run', 'demo'],
+          ['npm', 'run', 'bench', '--', '--quick'],
+          ['node', 'bin/client.mjs', 'fuzz'],
+        ],
+      ],
+    },
   ],
   nightly: [
     ['vitest', 'run', '--config', 'tests/nightly/nightly.config.ts'],
@@ -45,33 +55,60 @@ export async function runTask([name, ...rest], root) {
     return 2;
   }
   if (name === 'nightly') process.env.OTTER_NIGHTLY = '1';
-  for (const [index, [tool, ...args]] of steps.entries()) {
-    const extra = index === steps.length - 1 ? rest : [];
-    const entry = tool === 'node' ? [] : [entryOf(tool, root)];
-    const { status, signal } = await run([...entry, ...args, ...extra], root);
-    if (status !== 0) {
-      if (signal !== 'SIGINT' && status !== 130)
-        process.stderr.write(`otter: ${tool} ended with ${status ?? signal}\n`);
-      return status ?? 130;
-    }
+  const last = steps.at(-1);
+  const run = { root, children: new Set(), code: 0 };
+  await runSteps(Array.isArray(last) ? [...steps.slice(0, -1), [...last, ...rest]] : steps, run, 'terminal');
+  return run.code;
+}
+
+/** Of lists beside each other the first has the terminal; what a step of the others says is printed when it ends. */
+async function runSteps(steps, run, output) {
+  for (const step of steps) {
+    if (run.code !== 0) return;
+    if (Array.isArray(step)) await runStep(step, run, output);
+    else await Promise.all(step.beside.map((list, index) => runSteps(list, run, index === 0 ? output : 'kept')));
   }
-  return 0;
+}
+
+/** The first failure ends everything that runs. */
+async function runStep([tool, ...args], run, output) {
+  const { status, signal } = await spawnStep([...programOf(tool, run.root), ...args], run, output);
+  if (status === 0 || run.code !== 0) return;
+  run.code = status ?? 130;
+  if (signal !== 'SIGINT' && status !== 130)
+    process.stderr.write(`otter: ${[tool, ...args].join(' ')} ended with ${status ?? signal}\n`);
+  for (const child of run.children) child.kill('SIGTERM');
 }
 
 /** Ctrl-C reaches the task through the terminal; this process waits until the task has cleaned up. */
-function run(args, cwd) {
-  const child = spawn(process.execPath, args, { cwd, stdio: 'inherit' });
+function spawnStep([program, ...args], { root, children }, output) {
+  const child = spawn(program, args, {
+    cwd: root,
+    stdio: output === 'terminal' ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+    // On Windows npm is a script of the shell.
+    shell: program === 'npm' && process.platform === 'win32',
+  });
+  const said = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (bytes) => said.push(bytes));
   const passOn = (signal) => child.kill(signal);
   const ignore = () => undefined;
   process.on('SIGINT', ignore);
   process.on('SIGTERM', passOn);
+  children.add(child);
   return new Promise((resolve) => {
-    child.once('exit', (status, signal) => {
+    child.once('close', (status, signal) => {
       process.off('SIGINT', ignore);
       process.off('SIGTERM', passOn);
+      children.delete(child);
+      process.stdout.write(Buffer.concat(said));
       resolve({ status, signal });
     });
   });
+}
+
+function programOf(tool, root) {
+  if (tool === 'npm') return ['npm'];
+  return tool === 'node' ? [process.execPath] : [process.execPath, entryOf(tool, root)];
 }
 
 /** The script of a tool in node_modules, so that it runs under this Node whatever the system's is. */

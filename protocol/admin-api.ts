@@ -222,18 +222,50 @@ export const UploadAnswer = Type.Object(
 );
 export type UploadAnswer = Static<typeof UploadAnswer>;
 
+const wayBack = {
+  devices_running: Type.Integer({ minimum: 0, description: 'devices that run the build' }),
+  other_builds: Type.Integer({
+    minimum: 0,
+    description: 'devices that say this version with the digest of another build: nothing changes for them',
+  }),
+  prior_stable: Nullable(
+    Type.String({ description: 'version that most devices on the build are offered; null: there is none' }),
+  ),
+  goes_to: Type.Array(Type.Object({ version: Type.String(), devices: Count }), {
+    description: 'what the devices are offered instead',
+  }),
+  stays: Type.Array(
+    Type.Object({
+      reason: Type.String({ description: 'the rule that holds' }),
+      text: Type.String({ description: 'the same as a sentence' }),
+      devices: Count,
+      examples: Type.Array(Mac, { description: 'up to 10 of them' }),
+    }),
+    { description: 'devices that stay on the build, and why' },
+  ),
+};
+
 export const BlockAnswer = Type.Object(
   {
     firmware: Type.Unsafe<Firmware>(Type.Ref('Firmware')),
     aborted_rollouts: Type.Array(Type.String()),
-    devices_running: Count,
-    prior_stable: Nullable(
-      Type.String({ description: 'version that devices running the blocked build are offered; null: there is none' }),
-    ),
+    ...wayBack,
   },
   { $id: 'BlockAnswer' },
 );
 export type BlockAnswer = Static<typeof BlockAnswer>;
+
+/** What a block or a revert would do. */
+export const WayBack = Type.Object(
+  {
+    product: Name,
+    version: Version,
+    aborts: Type.Array(Type.String(), { description: 'rollouts that it ends' }),
+    ...wayBack,
+  },
+  { $id: 'WayBack' },
+);
+export type WayBack = Static<typeof WayBack>;
 
 /** A board of an opened stage that is not healthy on the build. */
 export const WaitingBoard = Type.Object(
@@ -521,6 +553,7 @@ export const ADMIN_SCHEMAS = [
   Firmware,
   UploadAnswer,
   BlockAnswer,
+  WayBack,
   ListedPlan,
   Rollout,
   WaitingBoard,

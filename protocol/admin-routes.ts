@@ -27,6 +27,7 @@ import {
   UploadAnswer,
   COUNTED,
   WaitingBoard,
+  WayBack,
 } from '#protocol/admin-api.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/events.ts';
 import { Telemetry } from '#protocol/health-api.ts';
@@ -332,6 +333,13 @@ export const adminRoutes = {
       body: reason,
     },
   ),
+  previewBlock: route(
+    'GET',
+    '/firmware/:version/block-preview',
+    'What a block would do: how many devices run it, what they are offered instead, who stays and why',
+    ref(WayBack),
+    { params: firmwareVersion, query: Type.Object(product, strict) },
+  ),
   unblockFirmware: route('POST', '/firmware/:version/unblock', 'Allow a blocked firmware again', ref(Firmware), {
     params: firmwareVersion,
     query: Type.Object(product, strict),
@@ -473,6 +481,14 @@ export const adminRoutes = {
     'Boards of its opened stages that are not healthy on the build, with the rule or outcome that holds each',
     page(ref(WaitingBoard)),
     { params: rolloutName, query: Type.Object({ limit: paging.limit, cursor: paging.cursor }, strict) },
+  ),
+
+  previewRevert: route(
+    'GET',
+    '/rollouts/:name/revert-preview',
+    'What an abort with revert would do to the devices that run its build, or does after one',
+    ref(WayBack),
+    { params: rolloutName },
   ),
 
   retryRollout: route(

@@ -44,6 +44,19 @@ export const MAX_ERROR_BYTES = 1_024;
 export const MIN_TRANSFER_BYTES_PER_S = 512;
 export const TRANSFER_GRACE_MS = 60_000;
 
+/**
+ * Requests of one connection that are not answered to the end: each holds some 5 KB until those before it have been read, and
+ * 64 KB on the wire are a thousand of them. Browsers and boards send the next one when they have the answer.
+ */
+export const MAX_OPEN_ANSWERS = 4;
+
+/**
+ * An answer over this many bytes is sent in slices, at the pace of its reader, and to this many readers at once: so many
+ * with a token, so many without. A browser that opens `/docs` takes two places for a moment.
+ */
+export const LARGE_ANSWER_BYTES = 65_536;
+export const MAX_LARGE_ANSWERS = 32;
+
 /** Longest version text that a device may report. */
 export const MAX_REPORTED_VERSION_CHARS = 64;
 

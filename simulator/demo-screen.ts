@@ -4,7 +4,7 @@
 import type { WriteStream } from 'node:tty';
 import pc from 'picocolors';
 import { assertNever } from '#protocol/errors.ts';
-import type { Phase } from '#simulator/device.ts';
+import type { Phase } from '#simulator/device-life.ts';
 
 const REDRAW_MS = 150;
 const LINE_MS = 2_000;

@@ -1,6 +1,7 @@
 // `npm run demo`: Otter in a minute. A real server, the real command line, 25 simulated boards over real TLS, one board that
-// runs the real Arduino library, and two accidents. Where there is no C++ compiler, the simulated boards play alone. Plays the acts in order and checks after each, through the admin API, that every device is where it should be; exit code
-// 0 only if all are. It works in a temporary home and touches no other server.
+// runs the real Arduino library, and two accidents. Where there is no C++ compiler, the simulated boards play alone. Plays
+// the acts in order and checks after each, through the admin API, that every device is where it should be; exit code 0 only
+// if all are. It works in a temporary home and touches no other server.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -34,7 +35,8 @@ const BAD = '1.2.0';
 /** The rollout of the bad build, as it is called by itself. */
 const CAREFUL = `${PRODUCT}-${BAD}-careful`;
 const PACE = { pollIntervalS: 1, scale: 0.1 } as const;
-const ACT_TIMEOUT_MS = 60_000;
+/** Ten times what an act takes: a test run beside it leaves it little of the machine. */
+const ACT_TIMEOUT_MS = 120_000;
 const CHECK_INTERVAL_MS = 250;
 /** Time for a person to read; a log needs none. */
 const READING_MS = 1_500;
@@ -76,8 +78,8 @@ const ACTS: readonly Act[] = [
       await otter('firmware', 'ready', OLD);
       await otter('rollout', 'create', '--firmware', OLD, '--name', 'first');
       await otter('rollout', 'start', 'first');
-      await otter('rollout', 'promote', 'first');
-      await otter('rollout', 'promote', 'first');
+      await otter('rollout', 'promote', 'first', '--from', 'pilot');
+      await otter('rollout', 'promote', 'first', '--from', 'expand');
     },
     expected: () => ({ version: OLD, state: 'none' }),
     done: `${OLD} is complete: the stable release; nobody had to download it`,
@@ -99,7 +101,7 @@ const ACTS: readonly Act[] = [
   {
     title: '3/6  Expand: every board; on one of them the new build crashes',
     play: async ({ otter, screen }) => {
-      await otter('rollout', 'promote', 'second');
+      await otter('rollout', 'promote', 'second', '--from', 'pilot');
       screen.say(`Watch board ${UNLUCKY + 1}: the new build never reaches the server, so its bootloader goes back.`);
     },
     expected: (index) =>
@@ -109,7 +111,7 @@ const ACTS: readonly Act[] = [
   {
     title: `4/6  Complete, and ask why board ${UNLUCKY + 1} did not get it`,
     play: async ({ otter }) => {
-      await otter('rollout', 'promote', 'second');
+      await otter('rollout', 'promote', 'second', '--from', 'expand');
       await otter('device', 'explain', MACS[UNLUCKY] ?? '');
     },
     expected: (index) => ({ version: index === UNLUCKY ? OLD : NEW }),

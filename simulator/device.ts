@@ -4,51 +4,15 @@
 
 import type { CheckUpdateAnswer, Offer, ReportStatus } from '#protocol/device-api.ts';
 import type { DeviceErrorName } from '#protocol/device-errors.ts';
-import { MAX_DETAIL_CHARS } from '#protocol/limits.ts';
-import { type Board, bootTrial, checkInOf, confirm, rollBack, vetOffer, waitForWindowMs } from '#simulator/board.ts';
-import { BoardError, type DeviceClient, type Report, toBoardError } from '#simulator/device-client.ts';
+import { type Board, vetOffer, waitForWindowMs } from '#simulator/board.ts';
+import { BoardError, type Report, toBoardError } from '#simulator/device-client.ts';
 import { downloadImage } from '#simulator/download.ts';
-import { type Chances, drawLuck, type Luck, TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
+import type { Phase, PollOutcome, SimulatedDeviceOptions } from '#simulator/device-life.ts';
+import { LivingBoard } from '#simulator/living-board.ts';
+import { drawLuck, type Luck, TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
 import { Outbox } from '#simulator/outbox.ts';
-import {
-  backOffMs,
-  bootWaitMs,
-  installWaitMs,
-  type Pace,
-  pollWaitMs,
-  retryAfterMs,
-  sleep,
-  trialWaitMs,
-} from '#simulator/pace.ts';
+import { backOffMs, bootWaitMs, installWaitMs, pollWaitMs, retryAfterMs, sleep, trialWaitMs } from '#simulator/pace.ts';
 import type { Random } from '#simulator/random.ts';
-import type { Slot } from '#simulator/slot.ts';
-
-/** What the board is doing, for people who watch. `waiting`: for the window of a build that it has. `offline`: the last poll or download failed. */
-export type Phase =
-  'off' | 'idle' | 'downloading' | 'waiting' | 'installing' | 'trial' | 'rolled_back' | 'offline' | 'silent';
-
-/** What one poll came to. */
-export type PollOutcome =
-  | { readonly kind: 'nothing'; readonly reason: string; readonly pollIntervalS: number }
-  /** The build is in the slot; its window opens later. The next poll is due when it does, or as the server says. */
-  | { readonly kind: 'waiting'; readonly pollIntervalS: number }
-  | { readonly kind: 'installed'; readonly version: string; readonly pollIntervalS: number }
-  | { readonly kind: 'rejected' | 'rolled_back'; readonly code: DeviceErrorName; readonly pollIntervalS: number }
-  | { readonly kind: 'failed'; readonly error: BoardError }
-  | { readonly kind: 'silent' };
-
-export interface SimulatedDeviceOptions {
-  readonly board: Board;
-  readonly client: DeviceClient;
-  readonly slot: Slot;
-  readonly random: Random;
-  readonly chances: Chances;
-  readonly pace: Pace;
-  /** UTC milliseconds, for windows; the clock of this computer unless it is given. */
-  readonly clock?: () => number;
-  /** Called after every poll. */
-  readonly onPoll?: (outcome: PollOutcome) => void;
-}
 
 /** How long a trial may take before the board goes back by itself: the default of the Arduino library. */
 const TRIAL_DEADLINE_MS = 300_000;
@@ -61,16 +25,17 @@ export class SimulatedDevice {
   readonly #waits: Random;
   readonly #luck: Random;
   readonly #lostReports: Random;
-  #board: Board;
+  readonly #board: LivingBoard;
   #phase: Phase = 'off';
   #downloadedShare = 0;
-  /** The verified image in the slot that waits to be installed, and what the board will meet then. */
-  #staged: { readonly sha256: string; readonly luck: Luck } | undefined;
+  /** The verified image in the slot that waits to be installed, for which assignment, and what the board will meet then. */
+  #staged: { readonly sha256: string; readonly assignmentId: number; readonly luck: Luck } | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: SimulatedDeviceOptions) {
     this.#options = options;
-    this.#board = options.board;
+    const { board, habits = {}, faults = [], random } = options;
+    this.#board = new LivingBoard({ board, habits, faults, random }, this.#nowMs());
     this.#outbox = new Outbox(options.board.mac);
     this.#waits = options.random.fork('waits');
     this.#luck = options.random.fork('luck');
@@ -78,7 +43,7 @@ export class SimulatedDevice {
   }
 
   get board(): Board {
-    return this.#board;
+    return this.#board.board;
   }
 
   get phase(): Phase {
@@ -111,9 +76,13 @@ export class SimulatedDevice {
   /** One check-in and all that follows from it, until the board would wait for its next poll. */
   async poll(): Promise<PollOutcome> {
     try {
+      const passed = this.#board.passTime(this.#nowMs());
+      if (passed.kind === 'hanging') return passed;
+      if (passed.kind === 'dead') return this.#fallSilent();
+      if (passed.kind === 'came_back') return await this.#tellRollback(passed.offer, passed.failure);
       await this.#sendReports();
       const answer = await this.#checkIn();
-      this.#phase = this.#board.rolledBackFrom === undefined ? 'idle' : 'rolled_back';
+      this.#phase = this.#board.board.rolledBackFrom === undefined ? 'idle' : 'rolled_back';
       if (answer.update_available) return await this.#update(answer);
       return { kind: 'nothing', reason: answer.reason, pollIntervalS: answer.poll_interval_s };
     } catch (error) {
@@ -137,12 +106,27 @@ export class SimulatedDevice {
           failures += 1;
         } else {
           failures = 0;
-          await this.#sleep(pollWaitMs(outcome.pollIntervalS, pace, this.#waits));
+          await this.#sleep(this.#waitMs(outcome));
         }
       }
     } catch (error) {
       if (!this.#power.signal.aborted) throw error;
     }
+  }
+
+  /** How long the board waits after this outcome. */
+  #waitMs(outcome: Exclude<PollOutcome, { readonly kind: 'failed' | 'silent' }>): number {
+    const { pace, habits } = this.#options;
+    if (outcome.kind === 'hanging') return outcome.waitMs;
+    if (habits?.sleepMs !== undefined) return habits.sleepMs;
+    if (this.#board.isCrashLooping(this.#nowMs())) return bootWaitMs(pace, this.#waits);
+    return pollWaitMs(outcome.pollIntervalS, pace, this.#waits);
+  }
+
+  #fallSilent(): PollOutcome {
+    this.#board.die();
+    this.#phase = 'silent';
+    return { kind: 'silent' };
   }
 
   /** From an offer to a confirmed build, or to the reason why not. A failed download is reported before it is thrown. */
@@ -151,33 +135,35 @@ export class SimulatedDevice {
     const { sha256, size_bytes } = offer.manifest;
     const staged = this.#staged?.sha256 === sha256 ? this.#staged : undefined;
     const luck = staged?.luck ?? drawLuck(this.#options.chances, size_bytes, this.#luck);
-    const refusal = vetOffer(this.#board, offer);
+    const refusal = vetOffer(this.board, offer);
     if (refusal !== undefined) {
       await this.#report(offer, 'rejected', refusal);
       return { kind: 'rejected', code: refusal, pollIntervalS };
     }
-    if (luck.silent) {
-      this.#phase = 'silent';
-      return { kind: 'silent' };
-    }
-    if (staged === undefined) {
-      this.#staged = undefined;
-      await this.#download(offer, luck);
-      this.#staged = { sha256, luck };
-    }
-    const waitMs = waitForWindowMs(offer.install_window, this.#options.clock?.() ?? Date.now());
+    if (luck.silent) return this.#fallSilent();
+    this.#board.forgive(offer);
+    await this.#fetch(offer, luck);
+    const { quietHours } = this.#options.habits ?? {};
+    const waitMs = Math.max(...[offer.install_window, quietHours].map((open) => waitForWindowMs(open, this.#nowMs())));
     if (waitMs > 0) {
       this.#phase = 'waiting';
       return { kind: 'waiting', pollIntervalS: Math.min(pollIntervalS, Math.ceil(waitMs / 1000)) };
     }
     this.#staged = undefined;
-    await this.#install(offer);
-    const failure = await this.#tryOut(luck.trialFailure);
-    if (failure !== undefined) return await this.#fallBack(offer, failure);
-    this.#board = confirm(this.#board);
-    this.#phase = 'idle';
-    await this.#report(offer, 'confirmed');
-    return { kind: 'installed', version: offer.manifest.version, pollIntervalS };
+    return await this.#install(offer, luck);
+  }
+
+  /** Has the image in the slot. One that waits there is told to the server again where the offer has another number. */
+  async #fetch(offer: Offer, luck: Luck): Promise<void> {
+    const { sha256 } = offer.manifest;
+    const isThere = this.#staged?.sha256 === sha256;
+    const isTold = isThere && this.#staged?.assignmentId === offer.assignment_id;
+    if (!isThere) {
+      this.#staged = undefined;
+      await this.#download(offer, luck);
+    }
+    if (!isTold) await this.#report(offer, 'downloaded');
+    this.#staged = { sha256, assignmentId: offer.assignment_id, luck };
   }
 
   async #download(offer: Offer, { link }: Luck): Promise<void> {
@@ -206,17 +192,34 @@ export class SimulatedDevice {
       await this.#report(offer, 'failed', code, message);
       throw error;
     }
-    await this.#report(offer, 'downloaded');
   }
 
-  /** Selects the new slot and restarts into it. */
-  async #install(offer: Offer): Promise<void> {
+  /** Restarts into the new slot, and tries what is there. */
+  async #install(offer: Offer, luck: Luck): Promise<PollOutcome> {
+    const { version } = offer.manifest;
+    const pollIntervalS = offer.poll_interval_s;
     this.#phase = 'installing';
     await this.#report(offer, 'installing');
     await this.#sleep(installWaitMs(this.#options.pace, this.#waits));
-    this.#board = bootTrial(this.#board, offer.manifest);
+    const fault = this.#board.startTrial(offer, this.#nowMs());
+    if (fault?.kind === 'bricks') return this.#fallSilent();
     this.#phase = 'trial';
+    if (fault?.kind === 'hangs_on_trial') return { kind: 'hanging', waitMs: fault.delayMs };
     await this.#sleep(trialWaitMs(this.#options.pace, this.#waits));
+    if ((fault?.kind === 'goes_back' || fault?.kind === 'goes_back_silently') && fault.delayMs === undefined) {
+      this.#board.leave(fault.kind, this.#nowMs());
+      this.#phase = 'rolled_back';
+      return { kind: 'rolled_back', code: 'crash', pollIntervalS };
+    }
+    const failure = await this.#tryOut(fault?.kind === 'fails_trial' ? fault.failure : luck.trialFailure);
+    if (failure !== undefined) {
+      this.#board.rollBack(failure, this.#nowMs());
+      return await this.#tellRollback(offer, failure);
+    }
+    this.#board.confirm(this.#nowMs());
+    this.#phase = 'idle';
+    await this.#report(offer, 'confirmed');
+    return { kind: 'installed', version, pollIntervalS };
   }
 
   /**
@@ -239,17 +242,20 @@ export class SimulatedDevice {
     }
   }
 
-  /** The bootloader goes back to the previous build, which tells the server what happened. */
-  async #fallBack(offer: Offer, failure: TrialFailure): Promise<PollOutcome> {
-    this.#board = rollBack(this.#board, failure.resetReason);
+  /** The previous build runs again, and tells the server what happened. */
+  async #tellRollback(offer: Offer, { code }: TrialFailure): Promise<PollOutcome> {
     this.#phase = 'rolled_back';
     await this.#sleep(trialWaitMs(this.#options.pace, this.#waits));
-    await this.#report(offer, 'rolled_back', failure.code);
-    return { kind: 'rolled_back', code: failure.code, pollIntervalS: offer.poll_interval_s };
+    await this.#report(offer, 'rolled_back', code);
+    return { kind: 'rolled_back', code, pollIntervalS: offer.poll_interval_s };
   }
 
   async #checkIn(): Promise<CheckUpdateAnswer> {
-    return this.#options.client.checkUpdate(checkInOf(this.#board), this.#power.signal);
+    return this.#options.client.checkUpdate(this.#board.checkIn(this.#nowMs()), this.#power.signal);
+  }
+
+  #nowMs(): number {
+    return this.#options.clock?.() ?? Date.now();
   }
 
   /** Queues a report and tries to send it now; an update goes on without the server's answer. */
@@ -258,7 +264,7 @@ export class SimulatedDevice {
       assignment_id: offer.assignment_id,
       status,
       ...(errorCode === undefined ? {} : { error_code: errorCode }),
-      ...(detail === undefined ? {} : { detail: printable(detail) }),
+      ...(detail === undefined ? {} : { detail }),
     });
     await this.#sendReports();
   }
@@ -284,9 +290,4 @@ export class SimulatedDevice {
   async #sleep(waitMs: number): Promise<void> {
     await sleep(waitMs, this.#power.signal);
   }
-}
-
-/** `detail` is one line of at most 200 characters on the wire. */
-function printable(text: string): string {
-  return text.replaceAll(/[^ -~]/g, ' ').slice(0, MAX_DETAIL_CHARS);
 }

@@ -5,7 +5,9 @@ import path from 'node:path';
 import { type Pin, PinnedAgent } from '#protocol/pinned-https.ts';
 import { newBoard } from '#simulator/board.ts';
 import { DeviceClient } from '#simulator/device-client.ts';
-import { type PollOutcome, SimulatedDevice } from '#simulator/device.ts';
+import type { Habits, PollOutcome } from '#simulator/device-life.ts';
+import { SimulatedDevice } from '#simulator/device.ts';
+import type { BuildFault } from '#simulator/faults.ts';
 import { fleetMacs } from '#simulator/macs.ts';
 import type { Chances } from '#simulator/mishaps.ts';
 import type { Pace } from '#simulator/pace.ts';
@@ -25,6 +27,12 @@ export interface FleetOptions {
   readonly pace: Pace;
   /** The chances of the device with this index. */
   readonly chances: (index: number) => Chances;
+  /** Builds that are bad on a share of the devices. */
+  readonly faults?: readonly BuildFault[] | undefined;
+  /** How the device with this MAC lives; left out: awake, with all hours open. */
+  readonly habits?: ((mac: string) => Habits) | undefined;
+  /** UTC milliseconds; the clock of this computer unless it is given. */
+  readonly clock?: () => number;
   /** Folder for the slots, one file per device; undefined: bytes are hashed and forgotten. */
   readonly slotFolder?: string;
   readonly onPoll?: (device: SimulatedDevice, outcome: PollOutcome) => void;
@@ -76,6 +84,9 @@ export class Fleet {
         slot: options.slotFolder === undefined ? hashOnlySlot : fileSlot(slotPath(options.slotFolder, mac)),
         random: random.fork(mac),
         chances: options.chances(index),
+        faults: options.faults ?? [],
+        habits: options.habits?.(mac) ?? {},
+        ...(options.clock === undefined ? {} : { clock: options.clock }),
         pace: options.pace,
         onPoll: (outcome) => {
           this.#count(outcome);
@@ -108,6 +119,7 @@ export class Fleet {
   }
 
   #count(outcome: PollOutcome): void {
+    if (outcome.kind === 'hanging') return;
     this.#polls += 1;
     if (outcome.kind !== 'failed') return;
     this.#errors += 1;

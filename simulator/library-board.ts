@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Pin } from '#protocol/pinned-https.ts';
-import type { Phase } from '#simulator/device.ts';
+import type { Phase } from '#simulator/device-life.ts';
 
 /** Where `node bin/client.mjs` builds it. */
 const PROGRAM = fileURLToPath(new URL('../node_modules/.cache/client/otter-device', import.meta.url));

@@ -1,5 +1,5 @@
 // What can go wrong with a simulated board, and how it draws its luck. All chances are per offer, but for a lost report.
-// It never acts: `device.ts` does what is drawn here.
+// It never acts: `device.ts` does what is drawn here. Builds that are bad on a share of the boards are in `faults.ts`.
 
 import type { DeviceErrorName } from '#protocol/device-errors.ts';
 import type { Link } from '#simulator/download.ts';
@@ -28,9 +28,11 @@ export interface TrialFailure {
 /** The build runs but never reaches the server; also what happens to a good build when the server is away. */
 export const TRIAL_TIMEOUT: TrialFailure = { code: 'trial_timeout', resetReason: 'software', checksIn: false };
 
-const TRIAL_FAILURES: readonly [TrialFailure, ...TrialFailure[]] = [
+export const HANG: TrialFailure = { code: 'watchdog', resetReason: 'task_watchdog', checksIn: false };
+
+export const TRIAL_FAILURES: readonly [TrialFailure, ...TrialFailure[]] = [
   { code: 'crash', resetReason: 'panic', checksIn: false },
-  { code: 'watchdog', resetReason: 'task_watchdog', checksIn: false },
+  HANG,
   { code: 'self_test', resetReason: 'software', checksIn: true },
   TRIAL_TIMEOUT,
 ];

@@ -1,6 +1,7 @@
 // Reports that the server has not acknowledged yet, as the journal of a board keeps them: sent in order, repeated with the
 // same sequence number until an answer arrives. It never drops a report that the server might still want.
 
+import { MAX_DETAIL_CHARS } from '#protocol/limits.ts';
 import { type Report, toBoardError } from '#simulator/device-client.ts';
 
 export class Outbox {
@@ -16,10 +17,12 @@ export class Outbox {
     return this.#pending;
   }
 
-  /** Queues a report under the next sequence number. */
-  add(report: Omit<Report, 'mac' | 'sequence'>): void {
+  /** Queues a report under the next sequence number. `detail` becomes one line of the length that the wire has. */
+  add({ detail, ...report }: Omit<Report, 'mac' | 'sequence'>): void {
     this.#sequence += 1;
-    this.#pending = [...this.#pending, { mac: this.#mac, sequence: this.#sequence, ...report }];
+    const printable = detail?.replaceAll(/[^ -~]/g, ' ').slice(0, MAX_DETAIL_CHARS);
+    const said = printable === undefined ? report : { ...report, detail: printable };
+    this.#pending = [...this.#pending, { mac: this.#mac, sequence: this.#sequence, ...said }];
   }
 
   /**

@@ -2,6 +2,8 @@
 // caller, an operator, puts the labels on. It never speaks the admin API and prints nothing.
 
 import type { Pin } from '#protocol/pinned-https.ts';
+import type { Habits } from '#simulator/device-life.ts';
+import type { BuildFault } from '#simulator/faults.ts';
 import { Fleet, type FleetSnapshot } from '#simulator/fleet.ts';
 import { fleetMacs } from '#simulator/macs.ts';
 import { type Pace, REAL_TIME, sleep } from '#simulator/pace.ts';
@@ -21,6 +23,13 @@ export interface SimulateOptions {
   readonly slow: number;
   readonly brokenDownload: number;
   readonly lostReport: number;
+  /** Builds that are bad on a share of the devices, see `faults.ts`. */
+  readonly faults?: readonly BuildFault[];
+  /** Share of the devices that sleep between two checks, and for how long. */
+  readonly sleeping?: number;
+  readonly sleepS?: number;
+  /** Share of the devices whose client is too old to say how long it is up. */
+  readonly oldClient?: number;
   readonly labels: readonly LabelShare[];
   readonly seed: number;
   /** Replaces the server's poll interval and shortens the boards' other waits in proportion; undefined: real time. */
@@ -41,6 +50,7 @@ interface LabelShare {
 }
 
 const PROGRESS_MS = 1_000;
+const DEFAULT_SLEEP_S = 6 * 3_600;
 
 /** Runs the fleet until the duration is over or the signal aborts; both end well. Rejects with what `onReady` threw. */
 export async function simulate(options: SimulateOptions): Promise<FleetSnapshot> {
@@ -49,6 +59,7 @@ export async function simulate(options: SimulateOptions): Promise<FleetSnapshot>
     ...options,
     pace: paceOf(options.pollIntervalS),
     chances: () => options,
+    habits: (mac) => habitsOf(mac, options),
     onPoll: (device, outcome) => {
       if (outcome.kind !== 'failed') waiting.delete(device.board.mac);
     },
@@ -82,6 +93,18 @@ export function chooseLabels(
       return [label, random.fork(`label ${label}`).shuffle(macs).slice(0, count)];
     }),
   );
+}
+
+/** How the device with this MAC lives; the same for a seed. */
+export function habitsOf(
+  mac: string,
+  options: Pick<SimulateOptions, 'seed' | 'sleeping' | 'sleepS' | 'oldClient'>,
+): Habits {
+  const { sleeping = 0, sleepS = DEFAULT_SLEEP_S, oldClient = 0 } = options;
+  const random = new Random(options.seed).fork(mac).fork('habits');
+  const sleeps = random.chance(sleeping);
+  const hidesUptime = random.chance(oldClient);
+  return { sleepMs: sleeps ? sleepS * 1000 : undefined, hidesUptime };
 }
 
 /** A shorter poll shortens all other waits so that the first back-off, a minute, becomes one poll; never beyond real time. */

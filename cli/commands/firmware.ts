@@ -1,5 +1,6 @@
 // `otter firmware ...`: the builds that the server holds.
 
+import { Option } from '@commander-js/extra-typings';
 import { addFirmwareUpload } from '#cli/commands/firmware-add.ts';
 import { formatFirmware, nextCommand, stateOf } from '#cli/firmware-view.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
@@ -7,6 +8,7 @@ import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts'
 import { relativeTime } from '#cli/relative-time.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
+import { confirmWayBack, formatWayBack } from '#cli/way-back-view.ts';
 
 export function addFirmwareCommands(program: OtterProgram, shell: Shell): void {
   const firmware = addGroup(program, 'firmware', 'firmware: the builds that the server holds');
@@ -98,11 +100,20 @@ function addFirmwareChanges(firmware: CommandGroup, shell: Shell): void {
     .description('never offer a firmware again; devices that run it go back to the prior stable one')
     .option('--reason <text>', 'why, for the audit')
     .option('--product <product>', 'needed where several products have this version')
-    .option('--yes', 'do not ask')
+    .option('--dry-run', 'say only how many devices would go back, and who would stay and why')
+    .addOption(new Option('--yes', 'do not ask').conflicts('dryRun'))
     .action(async (version, options, command) => {
-      const { reason, product } = options;
-      await confirm(shell, options, `block ${version}, abort its rollouts and send its devices back`);
+      const { reason, product, dryRun } = options;
+      const question = `block ${version}, abort its rollouts and send its devices back`;
+      if (dryRun !== true && !shell.terminal.canAsk) await confirm(shell, options, question);
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const preview = async () => client.call('previewBlock', { params: { version }, query: { product } });
+        if (dryRun === true) {
+          const found = await preview();
+          show(found, () => formatWayBack(found));
+          return;
+        }
+        await confirmWayBack(shell, options, question, preview);
         const answer = await client.call('blockFirmware', {
           params: { version },
           query: { product },
@@ -112,7 +123,7 @@ function addFirmwareChanges(firmware: CommandGroup, shell: Shell): void {
           [
             `${answer.firmware.product} ${answer.firmware.version} is blocked`,
             answer.aborted_rollouts.length === 0 ? '' : `aborted: ${answer.aborted_rollouts.join(', ')}`,
-            goingHome(answer.devices_running, answer.prior_stable),
+            formatWayBack(answer),
           ]
             .filter((line) => line !== '')
             .join('\n'),
@@ -130,11 +141,4 @@ function addFirmwareChanges(firmware: CommandGroup, shell: Shell): void {
         show(changed, () => `${changed.product} ${changed.version} is allowed again; its rollouts stay aborted`);
       });
     });
-}
-
-function goingHome(devices: number, priorStable: string | null): string {
-  if (devices === 0) return 'no device runs it';
-  const [run, are] = devices === 1 ? ['1 device runs it and', 'is'] : [`${devices} devices run it and`, 'are'];
-  if (priorStable !== null) return `${run} ${are} offered ${priorStable} with the next check`;
-  return `${run} ${devices === 1 ? 'stays' : 'stay'} on it: no rollout of an older build was ever completed`;
 }

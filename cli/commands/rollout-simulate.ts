@@ -7,6 +7,7 @@ import {
   type LabelCount,
   readCount,
   readDevices,
+  readDuration,
   readLabelCount,
   readPercentage,
   readPollInterval,
@@ -14,20 +15,40 @@ import {
 } from '#cli/arguments.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import type { CommandGroup } from '#cli/program.ts';
-import { elapsed, formatRehearsal } from '#cli/rehearsal-view.ts';
+import { elapsed, formatSimulation } from '#cli/simulation-view.ts';
 import { type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import type { Rollout } from '#protocol/admin-api.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
-import type { RehearsalOptions } from '#simulator/rehearsal/rehearsal.ts';
-import type { RehearsalResult } from '#simulator/rehearsal/result.ts';
+import type { BuildFaults, Surroundings } from '#simulator/simulation/build-faults.ts';
+import type { SimulationResult } from '#simulator/simulation/result.ts';
+import type { SimulationOptions } from '#simulator/simulation/simulation.ts';
+import { Random } from '#simulator/random.ts';
 
 /** Where the rollout's firmware has no image for this command to measure. */
 const USUAL_IMAGE_BYTES = 1_048_576;
 /** Between two looks at Ctrl-C: some milliseconds. */
 const WORK_PER_TURN = 2_000;
 
-type Asked = Pick<RehearsalOptions, 'devices' | 'seed' | 'failTrial' | 'silent' | 'networkFail'> & {
+/** What `--sleepers` and `--outage` mean, as docs/simulation.md says. */
+const SLEEP_S = 6 * 3_600;
+const OUTAGE_S = 3_600;
+/** The outage begins within this time from the start, drawn from the seed. */
+const OUTAGE_WITHIN_S = 8 * 3_600;
+
+type Asked = Pick<SimulationOptions, 'devices' | 'seed' | 'silent' | 'networkFail'> & {
+  readonly failTrial: number;
+  readonly goBack: number;
+  readonly goBackSilently: number;
+  readonly die: number;
+  readonly crash: number;
+  readonly vanish: number;
+  readonly hang: number;
+  readonly delay: number;
+  readonly badChip?: number;
+  readonly attrition: number;
+  readonly sleepers: number;
+  readonly outage?: number;
   readonly label?: readonly LabelCount[];
   readonly poll?: number;
   readonly speed: number;
@@ -38,15 +59,39 @@ export function addRolloutSimulate(rollout: CommandGroup, shell: Shell): void {
     .command('simulate <name>')
     .description('how this rollout would go from its start on, in virtual time; no device and no server notices')
     .addOption(new Option('--devices <count>', 'how many').argParser(readDevices).default(1000))
-    .addOption(chance('--fail-trial <percent>', 'share of devices on which the build fails its trial'))
+    .addOption(chance('--fail-trial <percent>', 'the build fails its trial on so many devices, and they report it'))
+    .addOption(chance('--go-back <percent>', 'so many leave the build, and only their check-in says so'))
+    .addOption(chance('--go-back-silently <percent>', 'so many leave the build, and nothing says so'))
+    .addOption(chance('--hang <percent>', 'so many hang on trial until a watchdog ends it'))
+    .addOption(chance('--vanish <percent>', 'so many are never heard of again after they began to install'))
+    .addOption(chance('--die <percent>', 'so many confirm the build and then die'))
+    .addOption(chance('--crash <percent>', 'so many confirm the build, then crash again and again, and check in'))
+    .addOption(
+      new Option('--delay <length>', 'from confirmation to fault, for --go-back, --go-back-silently, --die, --crash')
+        .argParser(readDuration)
+        .default(0, '0s'),
+    )
+    .addOption(
+      new Option('--bad-chip <percent>', 'so many have another chip, and the build is bad on those alone').argParser(
+        readPercentage,
+      ),
+    )
     .addOption(
       chance('--silent <percent>', 'share of devices that fall silent, half before the start, half when offered'),
+    )
+    .addOption(chance('--attrition <percent>', 'share of devices that dies by itself within a day'))
+    .addOption(chance('--sleepers <percent>', 'share of devices that checks in every 6 h only'))
+    .addOption(
+      new Option(
+        '--outage <percent>',
+        'share of devices on a site that has no network for an hour, once, in the first 8 h',
+      ).argParser(readPercentage),
     )
     .addOption(chance('--network-fail <percent>', 'chance that a download breaks off; it is tried again'))
     .addOption(
       new Option(
         '--label <count>',
-        'LABEL=COUNT: so many wear this label of the plan (1 %, at least 3, if not said); repeatable',
+        'LABEL=COUNT: so many have this label of the plan (1 %, at least 3, if not said); repeatable',
       ).argParser(readLabelCount),
     )
     .addOption(
@@ -64,34 +109,41 @@ export function addRolloutSimulate(rollout: CommandGroup, shell: Shell): void {
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         const { client, show, terminal } = session;
         const found = await client.call('getRollout', { params: { name } });
-        const rehearsed = await optionsFor(session, found, options);
-        const result = await run(session, rehearsed);
-        show(result, () => formatRehearsal(found, rehearsed, result, terminal));
+        const simulated = await optionsFor(session, found, options);
+        const result = await run(session, simulated);
+        show(result, () => formatSimulation(found, simulated, result, terminal));
       });
     });
 }
 
-/** Errors: `argument_invalid` for a label that the rollout does not ask for, or that more devices would wear than there are. */
-async function optionsFor({ client }: Session, rollout: Rollout, asked: Asked): Promise<RehearsalOptions> {
+/** Errors: `argument_invalid` for a label that the rollout does not ask for, or that more devices would have than there are. */
+async function optionsFor({ client }: Session, rollout: Rollout, asked: Asked): Promise<SimulationOptions> {
   const { product, version } = rollout;
   const labels = asked.label ?? [];
   refuseLabels(rollout, labels, asked.devices);
   const status = asked.poll === undefined ? await client.call('getStatus', {}) : undefined;
   const firmware = await client.call('getFirmware', { params: { version }, query: { product } });
   return {
-    ...asked,
     version,
-    stages: rollout.stages.map(
-      ({ stage, label, percentage, promotion, gate, max_in_flight, max_offers_per_minute }) => ({
-        name: stage,
-        label,
-        percentage,
-        promotion,
-        ...(gate === null ? {} : { gate }),
-        ...(max_in_flight === null ? {} : { max_in_flight }),
-        ...(max_offers_per_minute === null ? {} : { max_offers_per_minute }),
-      }),
-    ),
+    devices: asked.devices,
+    seed: asked.seed,
+    silent: asked.silent,
+    networkFail: asked.networkFail,
+    faults: faultsOf(asked),
+    surroundings: surroundingsOf(asked),
+    plan: {
+      stages: rollout.stages.map(
+        ({ stage, label, percentage, promotion, gate, max_in_flight, max_offers_per_minute }) => ({
+          name: stage,
+          label,
+          percentage,
+          promotion,
+          ...(gate === null ? {} : { gate }),
+          ...(max_in_flight === null ? {} : { max_in_flight }),
+          ...(max_offers_per_minute === null ? {} : { max_offers_per_minute }),
+        }),
+      ),
+    },
     pollIntervalS: asked.poll ?? status?.poll_interval_s ?? Number.NaN,
     imageBytes: Math.max(0, ...firmware.images.map(({ size_bytes }) => size_bytes)) || USUAL_IMAGE_BYTES,
     bytesPerS: asked.speed,
@@ -99,9 +151,35 @@ async function optionsFor({ client }: Session, rollout: Rollout, asked: Asked): 
   };
 }
 
+function faultsOf(asked: Asked): BuildFaults {
+  return {
+    shares: {
+      fails_trial: asked.failTrial,
+      goes_back: asked.goBack,
+      goes_back_silently: asked.goBackSilently,
+      hangs: asked.hang,
+      vanishes: asked.vanish,
+      dies: asked.die,
+      crashes: asked.crash,
+    },
+    delayS: asked.delay,
+    badChipShare: asked.badChip,
+  };
+}
+
+function surroundingsOf({ attrition, sleepers, outage, seed }: Asked): Surroundings {
+  const startS = Math.round(new Random(seed).fork('outage').between(0, OUTAGE_WITHIN_S));
+  return {
+    diesPerDay: attrition,
+    sleepers,
+    sleepS: SLEEP_S,
+    outage: outage === undefined ? undefined : { share: outage, startS, lengthS: OUTAGE_S },
+  };
+}
+
 function refuseLabels(rollout: Rollout, labels: readonly LabelCount[], devices: number): void {
   const asked = [...new Set(rollout.stages.map(({ label }) => label))].filter((label) => label !== GENERAL_LABEL);
-  for (const { label, devices: wearers } of labels) {
+  for (const { label, devices: count } of labels) {
     if (label === GENERAL_LABEL) {
       const hint = 'leave it out; --devices says how many there are';
       throw CommandError.own('argument_invalid', `--label: ${GENERAL_LABEL} means every device`, hint);
@@ -110,24 +188,24 @@ function refuseLabels(rollout: Rollout, labels: readonly LabelCount[], devices: 
       const hint = asked.length === 0 ? 'its stages take every device' : `its labels: ${asked.join(', ')}`;
       throw CommandError.own('argument_invalid', `--label: no stage of ${rollout.name} asks for label ${label}`, hint);
     }
-    if (wearers > devices) {
-      const message = `--label: ${wearers} devices cannot wear ${label}, there are ${devices}`;
+    if (count > devices) {
+      const message = `--label: ${count} devices cannot have label ${label}, there are ${devices}`;
       throw CommandError.own('argument_invalid', message, 'say a smaller number, or more --devices');
     }
   }
 }
 
 /** A turn at a time, so that Ctrl-C and the line of progress come through. Errors: `interrupted`. */
-async function run({ terminal, signal }: Session, options: RehearsalOptions): Promise<RehearsalResult> {
-  const { Rehearsal } = await import('#simulator/rehearsal/rehearsal.ts');
-  const rehearsal = new Rehearsal(options);
+async function run({ terminal, signal }: Session, options: SimulationOptions): Promise<SimulationResult> {
+  const { Simulation } = await import('#simulator/simulation/simulation.ts');
+  const simulation = new Simulation(options);
   try {
     for (;;) {
-      const result = rehearsal.advance(WORK_PER_TURN);
+      const result = simulation.advance(WORK_PER_TURN);
       if (result !== undefined) return result;
       await turn();
       if (signal.aborted) throw CommandError.own('interrupted', 'the simulation was stopped', 'nothing was changed');
-      const { nowMs, stage, updated } = rehearsal.progress;
+      const { nowMs, stage, updated } = simulation.progress;
       terminal.progress(`+${elapsed(nowMs / 1000)}, stage ${stage}: ${updated} of ${options.devices} run the build`);
     }
   } finally {

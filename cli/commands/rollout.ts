@@ -15,6 +15,7 @@ import { nextLine, noteWarnings, showChanged } from '#cli/rollout-changed.ts';
 import { addWaitingCommand } from '#cli/commands/rollout-waiting.ts';
 import { colorStatus, formatProgress, formatProgressLine } from '#cli/rollout-view.ts';
 import { confirm, type Session, withSession } from '#cli/session.ts';
+import { confirmWayBack, formatWayBack } from '#cli/way-back-view.ts';
 import type { Shell } from '#cli/shell.ts';
 import { ROLLOUT_STATUSES, type Rollout } from '#protocol/admin-api.ts';
 import { DEFAULT_PLAN } from '#protocol/plan.ts';
@@ -83,7 +84,12 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         if (watch === true) return watchRollout(session, name);
         const found = await session.client.call('getRollout', { params: { name } });
-        session.show(found, () => formatProgress(found, Date.now(), session.terminal));
+        const wayBack =
+          found.reverted_at === null || session.json
+            ? undefined
+            : await session.client.call('previewRevert', { params: { name } });
+        const more = wayBack === undefined ? '' : `\nnow ${formatWayBack(wayBack)}`;
+        session.show(found, () => formatProgress(found, Date.now(), session.terminal) + more);
       });
     });
 
@@ -138,15 +144,27 @@ function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
     .description('end a rollout; devices keep what they run, or go back')
     .option('--reason <text>', 'why, for the audit')
     .option('--revert', 'devices that run its build are offered the prior stable one')
-    .option('--yes', 'do not ask')
+    .option('--dry-run', 'with --revert, say only how many devices would go back, and who would stay and why')
+    .addOption(new Option('--yes', 'do not ask').conflicts('dryRun'))
     .action(async (name, options, command) => {
-      const { reason, revert } = options;
-      await confirm(
-        shell,
-        options,
-        `abort rollout ${name} for good${revert === true ? ' and send its devices back' : ''}`,
-      );
+      const { reason, revert, dryRun } = options;
+      if (dryRun === true && revert !== true)
+        throw CommandError.own(
+          'argument_invalid',
+          '--dry-run is for --revert',
+          'without it devices keep what they run',
+        );
+      const question = `abort rollout ${name} for good${revert === true ? ' and send its devices back' : ''}`;
+      const isAskedLater = dryRun === true || (revert === true && shell.terminal.canAsk);
+      if (!isAskedLater) await confirm(shell, options, question);
       await withSession(shell, command.optsWithGlobals(), async (session) => {
+        const preview = async () => session.client.call('previewRevert', { params: { name } });
+        if (dryRun === true) {
+          const found = await preview();
+          session.show(found, () => formatWayBack(found));
+          return;
+        }
+        if (revert === true) await confirmWayBack(shell, options, question, preview);
         const input: CallInput<'abortRollout'> = { params: { name }, body: { reason, revert } };
         await showChanged(session, session.client.call('abortRollout', input));
       });

@@ -25,6 +25,8 @@ constexpr uint32_t kGuardMarginS = 120;
 /** Longest wait of the task: a wish of the sketch is taken up this soon. */
 constexpr uint32_t kLongestRestMs = 100;
 constexpr uint32_t kMinTaskStackBytes = 10240;
+/** 30 days: what the server believes of a board that sleeps (`protocol/limits.ts`). */
+constexpr uint32_t kLongestSleepS = 2592000;
 
 enum Wish : uint8_t { kCheck = 1, kApply = 2, kConfirm = 4, kReject = 8 };
 
@@ -145,6 +147,11 @@ OtterOTA& OtterOTA::interval(uint32_t seconds) {
   return *this;
 }
 
+OtterOTA& OtterOTA::nextCheckIn(uint32_t seconds) {
+  settings_.nextCheckS = seconds;
+  return *this;
+}
+
 OtterOTA& OtterOTA::idleHours(uint8_t from, uint8_t to, int16_t utcOffsetMinutes) {
   settings_.idleHours = {from, to, utcOffsetMinutes};
   return *this;
@@ -261,6 +268,7 @@ OtterError OtterOTA::prepare() {
       return wrong("addLabelHint: a label is lower-case letters, digits, dot, dash and underscore");
   if (settings_.intervalS < otter::kMinPollIntervalS || settings_.intervalS > otter::kMaxPollIntervalS)
     return wrong("interval: 30 to 86400 seconds");
+  if (settings_.nextCheckS > kLongestSleepS) return wrong("nextCheckIn: at most 2592000 seconds");
   if (settings_.trialTimeoutS < 30 || settings_.trialTimeoutS > 3600) return wrong("trialTimeout: 30 to 3600 seconds");
   if (settings_.idleHours.fromHour > 24 || settings_.idleHours.toHour > 24)
     return wrong("idleHours: hours are 0 to 24");

@@ -27,7 +27,7 @@
 #include "core/firmware_marker.h"
 #include "core/status.h"
 
-#define OTTER_OTA_VERSION "0.1.0"
+#define OTTER_OTA_VERSION "0.2.0"
 
 /**
  * Says what this program is: product (`[a-z0-9][a-z0-9._-]*`, at most 31 characters) and version (SemVer, at most 31).
@@ -99,6 +99,12 @@ class OtterOTA {
   OtterOTA& labelRule(const char* rule);
   /** Seconds between checks until the server has said its own; 30 to 86400. Default 600. */
   OtterOTA& interval(uint32_t seconds);
+  /**
+   * For a sketch that sleeps: it will ask again in about this many seconds, at most 2592000 (30 days), whatever the
+   * server says. It changes nothing on the board; the server is told, and does not take the sleep for silence.
+   * Default 0: the board asks when the server says.
+   */
+  OtterOTA& nextCheckIn(uint32_t seconds);
   /** Installs only in these hours, `[from, to)` of the day, over midnight where `from > to`. Default: always. */
   OtterOTA& idleHours(uint8_t from, uint8_t to, int16_t utcOffsetMinutes = 0);
   /**

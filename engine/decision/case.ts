@@ -5,7 +5,16 @@ import { nextOfferAtMs } from './back-off.ts';
 import { bucketOf } from '../facts/bucket.ts';
 import { type BuildMatch, matchBuild, runningOf } from '../facts/build.ts';
 import type { BuildHistory, Facts, ImageFacts } from '../facts/model.ts';
-import { coversChip, imageFor, isTakenBack, type Membership, membership, type Target, targetOf } from './target.ts';
+import {
+  acceptsSecurity,
+  coversChip,
+  imageFor,
+  isTakenBack,
+  type Membership,
+  membership,
+  type Target,
+  targetOf,
+} from './target.ts';
 import { compareVersions } from '../facts/version.ts';
 
 /** So much of a digest is enough to tell builds apart. */
@@ -33,7 +42,7 @@ export function caseOf(facts: Facts, nowMs: number): Case {
     facts,
     nowMs,
     target,
-    image: target === undefined ? undefined : imageFor(target.images, facts.device.chip),
+    image: target === undefined ? undefined : imageFor(target.images, facts.device),
     match: firmware === undefined ? undefined : matchBuild(firmware, runningOf(facts.device)),
     order: firmware === undefined ? undefined : compareVersions(facts.device.currentVersion, firmware.version),
     history,
@@ -82,6 +91,12 @@ export function rolloutName({ target }: Case): string {
   return target?.rollout.name ?? 'none';
 }
 
+/** The chip that its check-in names, or what it named before. */
+export function saysChip({ facts: { device } }: Case): string {
+  const before = device.rememberedChips.length === 0 ? '' : `; named before: ${device.rememberedChips.join(' and ')}`;
+  return device.chip ?? `not named${before}`;
+}
+
 /** The firmware has an image for the device, which the rollout does not cover. */
 export function isUnreleased({ facts: { device }, target, image }: Case): boolean {
   return image === undefined && target?.firmware.images.some(({ chip }) => chip === device.chip) === true;
@@ -121,8 +136,8 @@ export function paceFacts(limit: number | undefined, used: number | undefined, w
   return `${used ?? 'unknown'} of ${limit} devices ${what}`;
 }
 
-function isBehindStable({ facts: { stable, device } }: Case): boolean {
-  if (stable === undefined || !coversChip(stable, device)) return false;
+function isBehindStable({ facts: { stable, device, running } }: Case): boolean {
+  if (stable === undefined || !coversChip(stable, device) || !acceptsSecurity(stable.firmware, running)) return false;
   const order = compareVersions(device.currentVersion, stable.firmware.version);
   return order !== undefined && order < 0;
 }

@@ -14,10 +14,12 @@ import {
   rolloutName,
   runs,
   runsBuild,
+  saysChip,
   stageFacts,
   version,
   windowFacts,
 } from './case.ts';
+import { acceptsSecurity } from './target.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
 import { isOrdered } from '../facts/version.ts';
 
@@ -160,17 +162,17 @@ export const RULES = [
   {
     id: 'chip_unknown',
     outcome: 'hold',
-    when: 'the device does not say its chip and the firmware has several images',
+    when: 'the check-in does not name the chip, and there are several images, or it named another chip before',
     matches: (c) => c.facts.device.chip === undefined && c.image === undefined,
-    saw: (c) => `chip ${c.facts.device.chip ?? 'not reported'}; images: ${chips(c)}`,
-    change: () => 'the device says its chip with its check',
+    saw: (c) => `chip ${saysChip(c)}; images: ${chips(c)}`,
+    change: () => 'the device names its chip with its check: what it named before chooses no image',
   },
   {
     id: 'image_not_released',
     outcome: 'hold',
     when: "the image for the device's chip was added after the rollout had started: it waits for a rollout of its own",
     matches: isUnreleased,
-    saw: (c) => `chip ${c.facts.device.chip ?? 'not reported'}; images of rollout ${rolloutName(c)}: ${chips(c)}`,
+    saw: (c) => `chip ${saysChip(c)}; images of rollout ${rolloutName(c)}: ${chips(c)}`,
     change: releaseCommand,
   },
   {
@@ -178,8 +180,18 @@ export const RULES = [
     outcome: 'hold',
     when: "the firmware has no image for the device's chip",
     matches: (c) => c.image === undefined,
-    saw: (c) => `chip ${c.facts.device.chip ?? 'not reported'}; images: ${chips(c)}`,
+    saw: (c) => `chip ${saysChip(c)}; images: ${chips(c)}`,
     change: (c) => `an image of ${version(c)} for ${c.facts.device.chip ?? 'its chip'} is uploaded`,
+  },
+  {
+    id: 'security_version_lower',
+    outcome: 'hold',
+    when: 'the target has a lower security version than the build that the device runs, so the device would refuse it',
+    matches: (c) => c.target !== undefined && !acceptsSecurity(c.target.firmware, c.facts.running),
+    saw: (c) =>
+      `security version of ${version(c)}: ${c.target?.firmware.securityVersion ?? 'none'}; of what it runs: ${c.facts.running?.securityVersion ?? 'unknown'}`,
+    change: (c) =>
+      `a build with a security version of at least ${c.facts.running?.securityVersion ?? 0} is rolled out to the device`,
   },
   {
     id: 'slot_too_small',

@@ -4,6 +4,7 @@
 
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { isWithinPercentage } from '../facts/bucket.ts';
+import { likelyChip } from '../facts/hardware.ts';
 import type {
   DeviceFacts,
   Facts,
@@ -34,12 +35,24 @@ const MEMBERSHIPS = ['member', 'bucket_later', 'label_too_new', 'label_missing']
 export type Membership = (typeof MEMBERSHIPS)[number];
 
 export function targetOf(facts: TargetFacts): Target | undefined {
-  const { rollout, stable } = facts;
-  if (isTakenBack(facts.running) && stable !== undefined && stable.firmware.id !== facts.running?.id)
+  const { rollout, stable, running, device } = facts;
+  const isWayBack = isTakenBack(running) && stable !== undefined && stable.firmware.id !== running?.id;
+  if (isWayBack && coversChip(stable, device) && acceptsSecurity(stable.firmware, running))
     return toTarget('prior_stable', stable, facts);
-  if (rollout !== undefined && membership(rollout, facts.device) === 'member')
-    return toTarget('rollout', rollout, facts);
-  return stable === undefined ? undefined : toTarget('stable', stable, facts);
+  if (rollout !== undefined && membership(rollout, device) === 'member') return toTarget('rollout', rollout, facts);
+  // Of a build that was taken back: none that fits. The rules say why.
+  return stable === undefined ? undefined : toTarget(isWayBack ? 'prior_stable' : 'stable', stable, facts);
+}
+
+/**
+ * Whether the board takes the firmware: its floor is the highest security version that it ever confirmed, of which the server
+ * knows that of the build that it runs.
+ */
+export function acceptsSecurity(
+  { securityVersion }: Pick<FirmwareFacts, 'securityVersion'>,
+  running: Pick<FirmwareFacts, 'securityVersion'> | undefined,
+): boolean {
+  return running === undefined || securityVersion >= running.securityVersion;
 }
 
 /** Whether nobody should go on running it. */
@@ -57,16 +70,22 @@ export function rolloutFor(open: readonly RolloutFacts[], device: DeviceFacts): 
 
 /**
  * Of the completed rollouts of a product, the newest firmware first, the one that the device follows: the first whose plan
- * has it and that covers its chip. A rollout for some labels alone is never stable for the others. Where none covers its chip,
- * the newest, which then says why.
+ * has it, that covers its chip, and whose security version it accepts. A rollout for some labels alone is never stable for the
+ * others. Where none fits, the newest that comes closest, which then says why.
  */
-export function stableFor(completed: readonly RolloutFacts[], device: DeviceFacts): RolloutFacts | undefined {
+export function stableFor(
+  completed: readonly RolloutFacts[],
+  device: DeviceFacts,
+  running: FirmwareFacts | undefined,
+): RolloutFacts | undefined {
   const ofDevice = completed.filter((rollout) => rollout.planned.some((share) => isOfShare(share, rollout, device)));
-  return ofDevice.find((rollout) => coversChip(rollout, device)) ?? ofDevice[0];
+  const covering = ofDevice.filter((rollout) => coversChip(rollout, device));
+  return covering.find(({ firmware }) => acceptsSecurity(firmware, running)) ?? covering[0] ?? ofDevice[0];
 }
 
 /** Whether the rollout has an image for the device, as far as its chip is known. */
-export function coversChip(rollout: RolloutFacts, { chip }: DeviceFacts): boolean {
+export function coversChip(rollout: RolloutFacts, device: DeviceFacts): boolean {
+  const chip = likelyChip(device);
   return chip === undefined || coveredImages(rollout, rollout.firmware).some((image) => image.chip === chip);
 }
 
@@ -126,10 +145,16 @@ function isBelow(left: string, right: string): boolean {
 }
 
 /**
- * The image for the device's chip. A device that does not say its chip gets the only image there is (its own check of
- * the image header still guards it); with several images the choice would be a guess, so there is none.
+ * The image for the chip that the check-in names. Without one, the only image there is (the board's own check of the image header
+ * still guards it), unless the device named another chip before; with several images the choice would be a guess, so there is
+ * none: a memory may hold an offer, never permit one.
  */
-export function imageFor(images: readonly ImageFacts[], chip: string | undefined): ImageFacts | undefined {
-  if (chip === undefined) return images.length === 1 ? images[0] : undefined;
-  return images.find((image) => image.chip === chip);
+export function imageFor(
+  images: readonly ImageFacts[],
+  { chip, rememberedChips }: Pick<DeviceFacts, 'chip' | 'rememberedChips'>,
+): ImageFacts | undefined {
+  if (chip !== undefined) return images.find((image) => image.chip === chip);
+  const [only, ...others] = images;
+  const fits = others.length === 0 && rememberedChips.every((remembered) => remembered === only?.chip);
+  return fits ? only : undefined;
 }

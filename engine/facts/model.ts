@@ -18,8 +18,11 @@ export interface DeviceFacts {
   readonly currentVersion: string;
   /** The digest of the running image, where the device names one. */
   readonly imageSha256: string | undefined;
-  /** Undefined where the device does not say it. */
+  /** As its check-in names it; undefined where it does not. */
   readonly chip: string | undefined;
+  /** What it named before, at most two: these may hold an offer, never permit one. */
+  readonly rememberedChips: readonly string[];
+  /** As its check-in says it, else as it said it before. */
   readonly slotBytes: number | undefined;
   /** The running image is not yet marked valid. */
   readonly onTrial: boolean;
@@ -46,6 +49,8 @@ export interface FirmwareFacts {
   readonly id: number;
   readonly product: string;
   readonly version: string;
+  /** A board that confirmed a build refuses every one with a lower number. */
+  readonly securityVersion: number;
   readonly pilotReady: boolean;
   readonly blocked: boolean;
   /** Its rollout was halted or aborted with the way back: devices that run it go home. Of a running one: that of its image. */

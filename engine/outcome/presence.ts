@@ -9,6 +9,8 @@ export interface Presence {
   readonly seenAtMs: number;
   readonly uptimeS: number | undefined;
   readonly bootCause: string | undefined;
+  /** Seconds after which it can be expected to check in again. */
+  readonly intervalS: number | undefined;
   /** Seconds between its last checks, the latest first. */
   readonly gaps: readonly number[];
   /** Undefined: it was not seen since limits are kept, and the last check says nothing of causes. */
@@ -56,13 +58,14 @@ export function presenceAfter(
   told: { readonly intervalS: number; readonly isOffer: boolean },
   defaultIntervalS: number,
   nowMs: number,
-): Presence & { readonly limitS: number } {
+): Presence & { readonly limitS: number; readonly intervalS: number } {
   const { uptimeS, nextCheckS } = checkIn;
   const intervalS = Math.max(expectedIntervalS(told, defaultIntervalS), nextCheckS ?? 0);
   return {
     seenAtMs: nowMs,
     uptimeS,
     bootCause,
+    intervalS,
     gaps,
     backAtMs,
     limitS: silenceLimitS({ intervalS, gaps, nextCheckS }, defaultIntervalS),

@@ -56,7 +56,7 @@ export const BUILT_IN_PLANS: readonly Plan[] = [
         label: GENERAL_LABEL,
         percentage: 100,
         promotion: 'auto',
-        gate: { min_confirmed: 20, max_failed_pct: 10 },
+        gate: { min_confirmed: 20, max_failed_pct: 5, soak_s: 900 },
       },
     ],
   },

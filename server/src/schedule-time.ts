@@ -33,7 +33,7 @@ export function isAt(text: string): boolean {
  * The instant (UTC milliseconds) of a text for which `isAt` holds. A local time that a clock change skips is the instant of
  * the change; of one that comes twice it is the first, as with cron lines.
  */
-export function atInstantMs(text: string, timezone: string): number {
+function atInstantMs(text: string, timezone: string): number {
   const zone = AT.exec(text.trim())?.[3];
   return zone === undefined ? firstInstantMs(timezone, wallMs(text)) : Date.parse(text.trim());
 }

@@ -38,13 +38,16 @@ export class Assignments {
   countedOf(device: number): readonly Attempt[] {
     const taken = this.#taken[device];
     return this.of(device).filter(
-      ({ id, progress: { state } }) => (state === 'confirmed' && id === taken) || !(state === 'confirmed' || state === 'superseded'),
+      ({ id, progress: { state } }) =>
+        (state === 'confirmed' && id === taken) || !(state === 'confirmed' || state === 'superseded'),
     );
   }
 
   /** Whether any assignment of the rollout gave the board the build. */
   isExposed(device: number): boolean {
-    return this.of(device).some(({ id, watch }) => watch.exposedAtMs !== undefined && this.#places[id]?.stage !== undefined);
+    return this.of(device).some(
+      ({ id, watch }) => watch.exposedAtMs !== undefined && this.#places[id]?.stage !== undefined,
+    );
   }
 
   /** The assignment of the rollout that speaks for the board. */

@@ -142,7 +142,7 @@ export class Boards {
     const gapS = sleepS ?? this.#options.pollIntervalS;
     const gaps = Array.from({ length: MAX_CHECK_GAPS }, () => gapS);
     const limitS = SILENT_POLLS * Math.max(POLL_REST * this.#options.pollIntervalS, gapS);
-    return { seenAtMs, uptimeS: undefined, bootCause: bootReason, gaps, limitS, backAtMs: undefined };
+    return { seenAtMs, uptimeS: undefined, bootCause: bootReason, intervalS: gapS, gaps, limitS, backAtMs: undefined };
   }
 
   /** When each board asks first after the start, spread over its interval; undefined for one that is silent already. */
@@ -221,7 +221,9 @@ export class Boards {
     const answer = this.#checkIn(device, board, server, false, nowMs);
     const { decision } = answer;
     if (decision.outcome !== 'hold') return this.#take(board, answer, server, nowMs);
-    if (board.isCrashing) return this.#crashAgain(board, nowMs);
+    // Once nobody judges the rollout any more, one crash more or less changes nothing.
+    const isJudged = server.status === 'running' || server.status === 'complete';
+    if (board.isCrashing && (isJudged || !this.#options.skipsPolls)) return this.#crashAgain(board, nowMs);
     if (board.sleepS !== undefined) board.bootReason = 'deep_sleep';
     if (this.#options.skipsPolls && LASTING.has(decision.reason) && !answer.isAwaited) {
       board.doing = 'asleep';
@@ -303,8 +305,7 @@ export class Boards {
   }
 
   #confirm(board: Board, server: RolloutServer, nowMs: number): number {
-    if (this.#isOnline(board, nowMs))
-      server.report({ assignmentId: board.assignmentId, status: 'confirmed' }, nowMs);
+    if (this.#isOnline(board, nowMs)) server.report({ assignmentId: board.assignmentId, status: 'confirmed' }, nowMs);
     board.runs = board.isWayBack ? 'old' : 'build';
     board.isCrashing = false;
     const delayMs = board.isWayBack ? undefined : board.fault?.delayMs;

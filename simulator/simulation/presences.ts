@@ -27,12 +27,7 @@ export class Presences {
   readonly #presences: (Presence | undefined)[];
   readonly #asleep: AskAsleep;
 
-
-  constructor(
-    pollIntervalS: number,
-    before: readonly (Presence | undefined)[],
-    asleep: AskAsleep,
-  ) {
+  constructor(pollIntervalS: number, before: readonly (Presence | undefined)[], asleep: AskAsleep) {
     this.#pollIntervalS = pollIntervalS;
     this.#presences = [...before];
     this.#asleep = asleep;
@@ -76,6 +71,11 @@ export class Presences {
     const limitMs = (presence.limitS ?? SILENT_POLLS * this.#defaultIntervalS) * 1000;
     const { seenAtMs, backAtMs } = this.#asleep(device, nowMs) ?? presence;
     return { seenAtMs, limitMs, absentMs: 0, backAtMs: backAtMs ?? presence.backAtMs };
+  }
+
+  /** What the board was told; undefined: nothing is known of it. */
+  intervalOf(device: number): number | undefined {
+    return this.#presences[device]?.intervalS;
   }
 
   bootCauseOf(device: number): string | undefined {

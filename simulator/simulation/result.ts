@@ -49,6 +49,14 @@ interface ResultEntry {
     readonly silent: number;
     readonly on_the_way: number;
   } | null;
+  /** What had become of the boards of each stage that was open before it. */
+  readonly stages: readonly {
+    readonly stage: string;
+    readonly healthy: number;
+    readonly failed: number;
+    readonly crashing: number;
+    readonly lost: number;
+  }[];
 }
 
 interface StageResult {
@@ -101,8 +109,15 @@ export function resultOf(run: Run): SimulationResult {
 }
 
 function entryOf(entry: TimelineEntry): ResultEntry {
-  const { atMs, what, actor, judged } = entry;
-  return { after_s: seconds(atMs), text: textOf(entry), what, actor, counts: countsOfEntry(judged) };
+  const { atMs, what, actor, judged, columns } = entry;
+  const stages = [...columns].map(([stage, { healthy, failed, crashing, lost }]) => ({
+    stage,
+    healthy,
+    failed,
+    crashing,
+    lost,
+  }));
+  return { after_s: seconds(atMs), text: textOf(entry), what, actor, counts: countsOfEntry(judged), stages };
 }
 
 function countsOfEntry(judged: TimelineEntry['judged']): ResultEntry['counts'] {
@@ -120,7 +135,14 @@ function countsOfEntry(judged: TimelineEntry['judged']): ResultEntry['counts'] {
 }
 
 function stuckEntry(server: RolloutServer, { atMs }: Outcome): ResultEntry {
-  return { after_s: seconds(atMs), text: `waits: ${waitsFor(server)}`, what: 'wait', actor: null, counts: null };
+  return {
+    after_s: seconds(atMs),
+    text: `waits: ${waitsFor(server)}`,
+    what: 'wait',
+    actor: null,
+    counts: null,
+    stages: [],
+  };
 }
 
 function summaryOf({ server, boards, outcome, options }: Run, affected: number): string {

@@ -7,8 +7,8 @@ import { DEFAULT_WATCH_S, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#prot
 import type { Plan } from '#protocol/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { advance, isOpen, type RolloutCommand } from '#engine/stage/advance.ts';
-import { afterReport, causeOfEnd, type Sighting, startOf } from '#engine/assignment/assignment.ts';
-import { isOverdue } from '#engine/assignment/deadline.ts';
+import { afterReport, causeOfEnd, hasLeft, type Sighting, startOf } from '#engine/assignment/assignment.ts';
+import { deadlineSilenceMs, isOverdue } from '#engine/assignment/deadline.ts';
 import type { Decision } from '#engine/decision/decide.ts';
 import { type Course, firstStageOf } from '#engine/decision/course.ts';
 import { type Attempt, attemptFacts, planCheckIn } from '#engine/decision/plan-check-in.ts';
@@ -85,6 +85,8 @@ export interface TimelineEntry {
   readonly reason: string;
   /** What the gate that acted is about, and what it saw; undefined for what a person does. */
   readonly judged: { readonly stage: string; readonly verdict: Verdict; readonly tally: Tally } | undefined;
+  /** What became of the boards of each opened stage until then, without those that hold no assignment. */
+  readonly columns: ReadonlyMap<string, Columns>;
 }
 
 export interface StageState {
@@ -113,6 +115,7 @@ export class RolloutServer {
   #judgement: Judgement | undefined;
   #watchUntilMs = Number.POSITIVE_INFINITY;
   #startedAtMs = 0;
+  #resumedAtMs = Number.NEGATIVE_INFINITY;
   #revision = 0;
   #changes = 0;
   #judgedChanges = -1;
@@ -145,6 +148,8 @@ export class RolloutServer {
       product: options.firmware.product,
       currentVersion: options.stable?.version ?? '',
       chip,
+      imageSha256: undefined,
+      rememberedChips: [],
       slotBytes: undefined,
       onTrial: false,
       labels,
@@ -308,6 +313,7 @@ export class RolloutServer {
       seed,
       votes: VOTES,
       firmware: this.#firmware,
+      imageIds: this.#firmware.images.map(({ id: image }) => image),
     };
     const course = this.#course(this.#rollout);
     const first = this.#devices.map((facts, device) => [device, firstStageOf(course, facts)] as const);
@@ -362,7 +368,7 @@ export class RolloutServer {
         version: firmware.version,
         image: decision.image,
         isRollback,
-        progress: startOf({ leftBefore: sighting.rolledBackFrom === firmware.version }),
+        progress: startOf({ leftBefore: hasLeft(sighting, firmware.version) }),
         updatedAtMs: nowMs,
         watch: startWatch({ fromVersion: sighting.version, notCounted: undefined, isOnTheWay }, before?.watch),
         downloads: 0,
@@ -385,15 +391,15 @@ export class RolloutServer {
   }
 
   #timeOutOverdue(nowMs: number): void {
+    const { pollIntervalS: defaultS } = this.#options;
     for (const attempt of this.#assignments.open) {
-      const { sizeBytes } = attempt.image;
+      const { device } = this.#assignments.get(attempt.id);
       const deadline = {
         state: attempt.progress.state,
-        sinceMs: attempt.updatedAtMs,
-        // A simulated board does not ask again before it is done with what it was offered.
-        seenAtMs: attempt.updatedAtMs,
-        pollIntervalS: this.#options.pollIntervalS,
-        sizeBytes,
+        sinceMs: Math.max(attempt.updatedAtMs, this.#resumedAtMs),
+        seenAtMs: this.#presences.heardOf(device, nowMs)?.seenAtMs ?? attempt.updatedAtMs,
+        silenceMs: deadlineSilenceMs(defaultS, this.#presences.intervalOf(device)),
+        sizeBytes: attempt.image.sizeBytes,
         isDeviceLocal: false,
       };
       if (isOverdue(deadline, [], nowMs)) this.#end(attempt, 'timed_out', nowMs);
@@ -513,10 +519,12 @@ export class RolloutServer {
     this.#status = moved.next.status;
     if ((from === 'halted' && this.#status === 'running') || command === 'keep') this.#acknowledge(nowMs);
     if (command === 'start') this.#startedAtMs = nowMs;
+    if (command === 'resume') this.#resumedAtMs = nowMs;
     if (command === 'promote' && this.#status === 'complete')
       this.#watchUntilMs = nowMs + (this.#options.plan.watch_s ?? DEFAULT_WATCH_S) * 1000;
     const stage = this.#stages[at];
     const passed = this.openStage;
+    const opened = this.#stages.slice(0, this.#at + 1);
     const verdict = passed === undefined ? undefined : this.verdict;
     if (at !== this.#at && stage !== undefined) {
       stage.openedAtMs = nowMs;
@@ -524,7 +532,8 @@ export class RolloutServer {
     }
     if (by.revert) this.#firmware = { ...this.#firmware, reverted: true };
     if (command === 'resume') this.#firmware = { ...this.#firmware, reverted: false };
-    if (this.#status === 'aborted') for (const attempt of this.#assignments.open) this.#end(attempt, 'superseded', nowMs);
+    if (this.#status === 'aborted')
+      for (const attempt of this.#assignments.open) this.#end(attempt, 'superseded', nowMs);
     this.#refresh();
     const { actor, reason } = by;
     const judged =
@@ -532,7 +541,8 @@ export class RolloutServer {
       (actor === 'gate' && passed?.tally !== undefined && verdict !== undefined
         ? { stage: passed.plan.name, verdict, tally: passed.tally }
         : undefined);
-    const entry = { stage: this.openStage?.plan.name, members: this.#members.size, reason, judged };
+    const columns = new Map(opened.map(({ plan, boards }) => [plan.name, columnsOf(boards.groups, 0)] as const));
+    const entry = { stage: this.openStage?.plan.name, members: this.#members.size, reason, judged, columns };
     this.#timeline.push({ atMs: nowMs, what: command, actor, status: this.#status, ...entry });
     return true;
   }
@@ -541,7 +551,8 @@ export class RolloutServer {
   #acknowledge(nowMs: number): void {
     for (const { boards } of this.#stages)
       for (const { attempt } of [...boards.latest.values()])
-        if (needsAcknowledging(attempt)) this.#save({ ...attempt, watch: { ...attempt.watch, isAcknowledged: true } }, nowMs);
+        if (needsAcknowledging(attempt))
+          this.#save({ ...attempt, watch: { ...attempt.watch, isAcknowledged: true } }, nowMs);
   }
 
   #get(device: number): DeviceFacts {
@@ -579,5 +590,6 @@ function stableRolloutOf(firmware: FirmwareFacts, seed: number): RolloutFacts {
     seed,
     votes: VOTES,
     firmware,
+    imageIds: firmware.images.map(({ id }) => id),
   };
 }

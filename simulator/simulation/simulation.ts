@@ -111,7 +111,13 @@ export class Simulation {
         done += this.#boards.size / LOOKS_PER_WORK;
         const outcome = this.#tick();
         if (outcome !== undefined)
-          return resultOf({ options: this.#options, server: this.#server, boards: this.#boards, outcome, nowMs: this.#nowMs });
+          return resultOf({
+            options: this.#options,
+            server: this.#server,
+            boards: this.#boards,
+            outcome,
+            nowMs: this.#nowMs,
+          });
       }
       if (this.#server.revision !== this.#revision) this.#wake();
     }
@@ -196,12 +202,14 @@ function firmwareOf(id: number, version: string, { imageBytes, faults }: Simulat
     blocked: false,
     reverted: false,
     mustPass: false,
+    securityVersion: 0,
     images: chips.map((chip, index) => ({
       id: 10 * id + index,
       chip,
       sizeBytes: imageBytes,
       sha256: '',
       elfSha256: undefined,
+      appendedSha256: undefined,
     })),
   };
 }
@@ -223,7 +231,5 @@ function labelsOfDevices({ plan, devices, labelled }: SimulationOptions, random:
     if (!(count <= devices)) throw new RangeError(`${count} of ${devices} devices cannot have label ${name}`);
     return { name, who: new Set(random.fork(`label ${name}`).shuffle(numbers).slice(0, count)) };
   });
-  return numbers.map((index) =>
-    holders.flatMap(({ name, who }) => (who.has(index) ? [{ name, putAtMs: -1 }] : [])),
-  );
+  return numbers.map((index) => holders.flatMap(({ name, who }) => (who.has(index) ? [{ name, putAtMs: -1 }] : [])));
 }

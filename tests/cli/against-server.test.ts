@@ -150,13 +150,21 @@ test('a whole rollout is typed, watched, explained and blocked', async () => {
   await server.checkIn(device, '0.9.0');
   await server.checkIn(device, '4.0.0');
   for (const command of [
-    ['rollout', 'promote', '4.0.0'],
-    ['rollout', 'promote', '4.0.0'],
+    ['rollout', 'promote', '4.0.0', '--from', 'pilot'],
+    ['rollout', 'promote', '4.0.0', '--from', 'expand'],
   ])
     expect(await otter(...command)).toMatchObject({ exitCode: 0 });
   expect((await otter('rollout', 'show', '4.0.0')).stdout).toMatch(/complete/);
   expect((await otter('rollout', 'start', '4.0.0')).exitCode).toBe(6);
   expect(await otter('firmware', 'block', '4.0.0')).toMatchObject({ exitCode: 2 });
+  const dry = await otter('firmware', 'block', '4.0.0', '--dry-run');
+  expect(dry).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(dry.stdout).toMatch(/^1 device runs it and stays on it: no rollout of an older build was ever completed/);
+  expect(JSON.parse((await otter('firmware', 'block', '4.0.0', '--dry-run', '--json')).stdout)).toMatchObject({
+    devices_running: 1,
+    goes_to: [],
+    stays: [{ reason: 'blocked_without_prior_stable', devices: 1, examples: [device] }],
+  });
   const blocked = await otter('firmware', 'block', '4.0.0', '--yes', '--reason', 'too warm');
   expect(blocked).toMatchObject({ exitCode: 0 });
   expect(blocked.stdout).toMatch(/1 device runs it and stays on it/);

@@ -41,6 +41,10 @@ const MISTAKES: readonly {
   { name: 'below 0%', args: ['simulate', '--silent=-1%'], says: ["'-1%'"] },
   { name: 'a label without a share', args: ['simulate', '--label', 'pilot'], says: ["'pilot'", 'pilot=5%'] },
   { name: 'a label given twice', args: ['simulate', '--label', 'a=1%', '--label', 'a=2%'], says: ['a is given twice'] },
+  { name: 'a fault without a share', args: ['simulate', '--fault', 'dies'], says: ["'dies'", 'dies=20%:10m'] },
+  { name: 'a fault that is none', args: ['simulate', '--fault', 'sulks=5%'], says: ['crash_loops', 'leaks_heap'] },
+  { name: 'a fault on too many', args: ['simulate', '--fault', 'dies=120%:5m'], says: ['between 0% and 100%'] },
+  { name: 'a fault that cannot wait', args: ['simulate', '--fault', 'bricks=5%:10m'], says: ['write bricks=5%'] },
   { name: 'no devices', args: ['simulate', '--devices', '0'], says: ["'0'", 'from 1 to 65536'] },
   { name: 'a rollout of no boards', args: ['rollout', 'simulate', 'x', '--devices', '0'], says: ["'0'", '65536'] },
   {

@@ -23,6 +23,7 @@ test('a schedule comes with its defaults, a window with its duration', () => {
       name: 'go',
       cron: '0 9 * * 1',
       timezone: 'UTC',
+      at: undefined,
       action: { kind: 'start', rollout: 'thermostat-1.4.0' },
       label: undefined,
       enabled: true,
@@ -39,6 +40,19 @@ test('a schedule comes with its defaults, a window with its duration', () => {
       missed: 'skip',
       graceS: 600,
     },
+  ]);
+});
+
+test('a schedule for one time has no cron line, whether its time is in quotes or not', () => {
+  const schedules = load(`schedules:
+  - {name: eve, at: 2026-12-24T03:00, timezone: Europe/Berlin, action: start, rollout: r}
+  - {name: seconds, at: 2026-12-24T03:00:30, action: promote, rollout: r, from: pilot}
+  - {name: instant, at: "2026-12-24T03:00+01:00", action: promote, rollout: r}
+`);
+  expect(schedules).toMatchObject([
+    { cron: undefined, at: '2026-12-24T03:00', timezone: 'Europe/Berlin', action: { kind: 'start', rollout: 'r' } },
+    { cron: undefined, at: '2026-12-24T03:00:30', action: { kind: 'promote', rollout: 'r', from: 'pilot' } },
+    { cron: undefined, at: '2026-12-24T03:00+01:00', action: { kind: 'promote', rollout: 'r', from: undefined } },
   ]);
 });
 
@@ -67,6 +81,15 @@ describe('a schedule is refused', () => {
       '{name: a, corn: "0 2 * * *", cron: "0 2 * * *", action: start, rollout: r}',
       /corn: unknown key; did you mean cron\?/,
     ],
+    [
+      '{name: a, action: start, rollout: r}',
+      /schedules\[0\]\.cron: is required and missing; .* "at: 2026-12-24T03:00"/,
+    ],
+    ['{name: a, cron: "0 2 * * *", at: 2026-12-24T03:00, action: start, rollout: r}', /at: does not go with cron/],
+    ['{name: a, at: 2026-12-24T03:00, action: window, duration: 1h}', /at: does not go with action window/],
+    ['{name: a, at: 2026-02-30T03:00, action: start, rollout: r}', /at: wants a time such as 2026-12-24T03:00/],
+    ['{name: a, at: 2026-12-24, action: start, rollout: r}', /at: wants a time .* found "2026-12-24"/],
+    ['{name: a, cron: "0 2 * * *", action: start, rollout: r, from: pilot}', /from: belongs to action promote only/],
     ['{name: a, cron: "0 2 * * *", action: start, rollout: r, grace: 1 hour}', /grace: .* found "1 hour"; use 1h/],
   ])('%s', (row, expected) => {
     const problems = load(`schedules:\n  - ${row}\n`);

@@ -7,7 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from './markdown.ts';
 
-const PARTS = ['bin', 'cli', 'protocol', 'server', 'simulator', 'package.json', 'package-lock.json', '.env.example'];
+const PARTS = [
+  'bin',
+  'cli',
+  'protocol',
+  'engine',
+  'server',
+  'simulator',
+  'package.json',
+  'package-lock.json',
+  '.env.example',
+];
 const TEMPLATES = ['config/server.example.yml', 'config/schedules.example.yaml', 'config/plans.example.yaml'];
 
 /** The path of the clone; the caller removes it. */

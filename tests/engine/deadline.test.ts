@@ -6,8 +6,7 @@ import { type Deadline, isOverdue } from '#engine/assignment/deadline.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import { NOW_MS } from './sample-facts.ts';
 
-const POLL_S = 600;
-const SILENCE_MS = 3 * POLL_S * 1000;
+const SILENCE_MS = 3 * 600_000;
 const LIMIT_MS = SILENCE_MS + 1_000_000 + 600_000;
 const DAY_MS = 86_400_000;
 
@@ -18,7 +17,7 @@ function silentFor(agoMs: number, change: Partial<Deadline> = {}): Deadline {
     state: 'offered',
     sinceMs,
     seenAtMs: sinceMs,
-    pollIntervalS: POLL_S,
+    silenceMs: SILENCE_MS,
     sizeBytes: 2_048_000,
     isDeviceLocal: false,
     ...change,
@@ -70,9 +69,9 @@ describe('a board that was seen within three of its polls', () => {
   });
 
   test('is one that polls as seldom as it was told', () => {
-    const seldom = { seenAtMs: NOW_MS - 3 * 3_600_000, pollIntervalS: 3_600 };
+    const seldom = { seenAtMs: NOW_MS - 3 * 3_600_000, silenceMs: 3 * 3_600_000 };
     expect(isLate('downloaded', 30 * DAY_MS, seldom)).toBe(false);
-    expect(isLate('downloaded', 30 * DAY_MS, { ...seldom, pollIntervalS: 3_599 })).toBe(true);
+    expect(isLate('downloaded', 30 * DAY_MS, { ...seldom, silenceMs: 3 * 3_600_000 - 1 })).toBe(true);
   });
 
   test('is one that was seen before an absence, too', () => {

@@ -155,7 +155,13 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     next: 'update',
   },
   chip_unknown: {
-    decides: [facts({ device: { chip: undefined }, rollout: twoChips })],
+    decides: [
+      facts({ device: { chip: undefined }, rollout: twoChips }),
+      facts({ device: { chip: undefined, rememberedChips: [] }, rollout: twoChips }),
+      facts({ device: { chip: undefined, rememberedChips: ['esp32', 'esp32s3'] }, rollout: twoChips }),
+      facts({ device: { chip: undefined, rememberedChips: ['esp32s3'] } }),
+      facts({ device: { chip: undefined, rememberedChips: ['esp32', 'esp32s3'] } }),
+    ],
     nearMiss: facts({ device: { chip: undefined } }),
     next: 'update',
   },
@@ -179,6 +185,23 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
       facts({ rollout: rollout('1.1.0', { firmware: firmware('1.1.0', { images: [] }) }) }),
     ],
     nearMiss: facts({ device: { chip: 'esp32s3' }, rollout: twoChips }),
+    next: 'update',
+  },
+  security_version_lower: {
+    decides: [
+      facts({ running: firmware('1.0.0', { securityVersion: 1 }) }),
+      facts({ running: firmware('1.0.0', { securityVersion: Number.NaN }) }),
+      facts({
+        device: { currentVersion: '1.2.0' },
+        running: { ...blocked, securityVersion: 2 },
+        rollout: undefined,
+        stable: stable('1.0.0', { firmware: firmware('1.0.0', { securityVersion: 1 }) }),
+      }),
+    ],
+    nearMiss: facts({
+      running: firmware('1.0.0', { securityVersion: 1 }),
+      rollout: rollout('1.1.0', { firmware: firmware('1.1.0', { securityVersion: 1 }) }),
+    }),
     next: 'update',
   },
   slot_too_small: {

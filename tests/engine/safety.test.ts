@@ -36,6 +36,7 @@ const firmware: fc.Arbitrary<FirmwareFacts> = fc.record({
   id: fc.nat(3),
   product: fc.constant('thermostat'),
   version,
+  securityVersion: fc.constantFrom(0, 0, 0, 1, Number.NaN),
   pilotReady: mostly(true),
   blocked: mostly(false),
   reverted: mostly(false),
@@ -67,7 +68,7 @@ const rolloutIn = (...statuses: readonly RolloutFacts['status'][]): fc.Arbitrary
     }),
     seed: fc.nat(9),
     firmware,
-    imageIds: fc.constantFrom(EVERY_IMAGE, EVERY_IMAGE, EVERY_IMAGE, [0, 1, 2, 3, 4], []),
+    imageIds: fc.constantFrom(...Array.from({ length: 14 }, () => EVERY_IMAGE), [0, 1, 2, 3, 4], []),
   });
 const history: fc.Arbitrary<BuildHistory> = fc.oneof(
   { weight: 2, arbitrary: fc.constant(NO_HISTORY) },
@@ -84,8 +85,17 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     mac: fc.constant('24:6f:28:00:00:01'),
     product: fc.constant('thermostat'),
     currentVersion: reported,
-    imageSha256: optional(fc.constantFrom('a'.repeat(64), 'b'.repeat(64), '0'.repeat(64))),
+    imageSha256: fc.constantFrom(
+      undefined,
+      undefined,
+      undefined,
+      'a'.repeat(64),
+      'b'.repeat(64),
+      '0'.repeat(64),
+      undefined,
+    ),
     chip: optional(chip),
+    rememberedChips: fc.constantFrom([], [], [], [], ['esp32'], ['esp32s3'], ['esp32', 'esp32s3']),
     slotBytes: optional(fc.constantFrom(999, 1_000, 1_000, 2_000, 2_000, Number.NaN)),
     onTrial: mostly(false),
     labels: fc.array(fc.record({ name: fc.constantFrom('pilot', 'shop'), putAtMs: instant }), { maxLength: 2 }),
@@ -207,7 +217,14 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
   const { firmware: target } = decision;
   const covered = target.images.filter(({ id }) => rollout.imageIds.includes(id));
   const isTakenBack = running?.blocked === true || running?.reverted === true;
-  const isWayHome = isTakenBack && stable !== undefined && stable.firmware.id !== running.id;
+  const known = device.chip ?? (device.rememberedChips.length === 1 ? device.rememberedChips[0] : undefined);
+  const isWayHome =
+    isTakenBack &&
+    stable !== undefined &&
+    stable.firmware.id !== running.id &&
+    stable.firmware.securityVersion >= running.securityVersion &&
+    (known === undefined ||
+      stable.firmware.images.some((one) => one.chip === known && stable.imageIds.includes(one.id)));
   const { maxInFlight = Infinity, maxOffersPerMinute = Infinity } = rollout.pace;
   const isPaced = rollout === facts.rollout && !facts.holdsOffer;
   const skipped = facts.steppingStones.filter(
@@ -223,6 +240,10 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
     'after the back-off': !hasFailed || (past.lastFailedAtMs ?? Number.NaN) + 60_000 <= NOW_MS,
     'inside of a window': window === undefined || isWayHome || window.open,
     'for the chip': device.chip === undefined ? covered.length === 1 : offered.chip === device.chip,
+    'not below the security version of what it runs':
+      running === undefined || target.securityVersion >= running.securityVersion,
+    'against no chip that it named before':
+      device.chip !== undefined || device.rememberedChips.every((remembered) => remembered === offered.chip),
     'that the rollout covers': covered.includes(offered),
     'an image of this build': target.images.includes(offered),
     'that fits the slot': device.slotBytes === undefined || offered.sizeBytes <= device.slotBytes,

@@ -101,15 +101,24 @@ describe('the target', () => {
 
 describe('the image', () => {
   const both = [image('esp32', { id: 1 }), image('esp32s3', { id: 2 })];
+  const says = (chip: string | undefined, ...rememberedChips: readonly string[]) => ({ chip, rememberedChips });
 
-  test('is the one for the chip', () => {
-    expect(imageFor(both, 'esp32s3')?.id).toBe(2);
-    expect(imageFor(both, 'esp32c3')).toBeUndefined();
+  test('is the one for the chip that the check-in names, whatever it named before', () => {
+    expect(imageFor(both, says('esp32s3', 'esp32s3'))?.id).toBe(2);
+    expect(imageFor(both, says('esp32s3', 'esp32s3', 'esp32'))?.id).toBe(2);
+    expect(imageFor(both, says('esp32c3', 'esp32c3'))).toBeUndefined();
   });
 
-  test('is the only one where the board does not say its chip, and none where there is a choice', () => {
-    expect(imageFor([image('esp32')], undefined)?.chip).toBe('esp32');
-    expect(imageFor(both, undefined)).toBeUndefined();
-    expect(imageFor([], undefined)).toBeUndefined();
+  test('is the only one where the board does not name its chip, and none where there is a choice', () => {
+    expect(imageFor([image('esp32')], says(undefined))?.chip).toBe('esp32');
+    expect(imageFor(both, says(undefined))).toBeUndefined();
+    expect(imageFor([], says(undefined))).toBeUndefined();
+  });
+
+  test('is none where a remembered chip speaks against it, and is never chosen by one', () => {
+    expect(imageFor([image('esp32')], says(undefined, 'esp32'))?.chip).toBe('esp32');
+    expect(imageFor([image('esp32')], says(undefined, 'esp32s3'))).toBeUndefined();
+    expect(imageFor([image('esp32')], says(undefined, 'esp32', 'esp32s3'))).toBeUndefined();
+    expect(imageFor(both, says(undefined, 'esp32'))).toBeUndefined();
   });
 });

@@ -7,16 +7,17 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
 import { describe, expect, test } from 'vitest';
-import { CheckUpdateAnswer, type InstallWindow, type Offer } from '#protocol/device-api.ts';
+import { CheckUpdateAnswer, type InstallWindow } from '#protocol/device-api.ts';
 import { findDeviceError } from '#protocol/device-errors.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { isLabelRule, matchesLabelRule } from '#protocol/label-rule.ts';
+import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { Manifest } from '#protocol/manifest.ts';
 import { parseStrictJson } from '#server/api/strict-json.ts';
 import { parseEspImage } from '#server/firmware/esp-image.ts';
 import { decide } from '#engine/decision/decide.ts';
 import { NO_HISTORY } from '#engine/facts/model.ts';
-import { type Board, newBoard, vetOffer } from '#simulator/board.ts';
+import { type Board, forgive, newBoard, vetOffer, type VettedOffer } from '#simulator/board.ts';
 import { resealEspImage } from '#simulator/esp-image-maker.ts';
 import { facts, firmware, imageFor, NOW_MS, rollout } from '../engine/sample-facts.ts';
 import { withBytes } from '../support/esp-image-builder.ts';
@@ -98,6 +99,7 @@ describe('answers to a check-in', () => {
       assignment_id: answer.assignment_id,
       is_rollback: answer.rollback,
       url: answer.url,
+      ...(answer.forgiven === true ? { forgiven: true } : {}),
       ...(answer.install_window === undefined ? {} : { install_window: windowOf(answer.install_window) }),
       elf_sha256: '',
       expires_at: '-',
@@ -163,6 +165,7 @@ describe('offers', () => {
       security_floor: Type.Integer(),
       label_rule: Type.String(),
       known_bad: Type.Boolean(),
+      was_forgiven: Type.Boolean(),
       now: Type.String(),
     },
     strict,
@@ -175,6 +178,7 @@ describe('offers', () => {
       size_bytes: Type.Integer(),
       security_version: Type.Integer(),
       rollback: Type.Boolean(),
+      forgiven: Type.Boolean(),
       labels: Type.Array(Type.String()),
       created_at: Type.String(),
       expires_at: Type.String(),
@@ -211,9 +215,12 @@ describe('offers', () => {
         ...newBoard({ mac: '02:00:00:00:00:01', product, version, chip, slotBytes, labels: [] }),
         labelRule: row.board.label_rule,
         securityFloor: row.board.security_floor,
-        knownBad: new Set(row.board.known_bad ? [SHA256] : []),
+        failures: new Map(row.board.known_bad ? [[SHA256, KNOWN_BAD_FAILURES]] : []),
       };
-      expect(vetOffer(board, offerOf(row.offer)) ?? 'ok').toBe(row.decision);
+      const offer = offerOf(row.offer);
+      // Forgiving lowers the failures; here the attempt that it brought failed as well.
+      const failedAgain = { ...forgive(board, { ...offer, forgiven: true }), failures: board.failures };
+      expect(vetOffer(row.board.was_forgiven ? failedAgain : board, offer) ?? 'ok').toBe(row.decision);
     },
   );
 
@@ -230,11 +237,13 @@ describe('offers', () => {
     if (decision.outcome !== 'hold') expect(row.decision).toBe('ok');
   });
 
-  function offerOf(made: Static<typeof OfferFacts>): Pick<Offer, 'manifest' | 'rollback' | 'labels'> {
-    const { rollback, labels, product, version, chip, size_bytes, security_version, created_at } = made;
+  function offerOf(made: Static<typeof OfferFacts>): VettedOffer {
+    const { rollback, forgiven, labels, product, version, chip, size_bytes, security_version, created_at } = made;
     const stated = { product, version, chip, size_bytes, security_version, created_at };
     return {
+      assignment_id: 7,
       rollback,
+      forgiven,
       labels,
       manifest: { format: 'otter-manifest/1', sha256: SHA256, release_notes: '', ...stated },
     };

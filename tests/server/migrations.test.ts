@@ -78,6 +78,25 @@ describe.each(DIALECTS)('the schema on %s', (dialect) => {
     }
   });
 
+  test('gives promotions that are scheduled the stage that is open, of a draft the first', async () => {
+    const { db } = await emptyDatabase(dialect);
+    const step = MIGRATIONS.findIndex(({ name }) => name === 'stages of schedules');
+    await migrate(db, dialect, MIGRATIONS.slice(0, step));
+    await addOldRollout(db, 'at-some', 'running', 'some');
+    await addOldRollout(db, 'not-begun', 'draft', null);
+    for (const rollout of ['at-some', 'not-begun', 'to-come']) await addOldSchedule(db, rollout, 'promote');
+    await addOldSchedule(db, 'at-some', 'pause');
+    await migrate(db, dialect);
+    const rows = await db.selectFrom('schedules').selectAll().orderBy('id').execute();
+    expect(rows.map(({ name, from_stage }) => `${name} ${from_stage}`)).toEqual([
+      'promote at-some some',
+      'promote not-begun pilot',
+      'promote to-come null',
+      'pause at-some null',
+    ]);
+    expect(rows[0]).toMatchObject({ at: null, pending_since_ms: null, done_at_ms: null });
+  });
+
   test('is left as it was when a step fails half-way', async () => {
     const { db, content } = await emptyDatabase(dialect);
     await migrate(db, dialect);
@@ -207,6 +226,78 @@ async function emptyDatabase(dialect: Dialect): Promise<EmptyDatabase> {
   });
   onTestFinished(async () => db.destroy());
   return { db, open: async () => openSqlite(file), content: async () => contentOf(db, 'sqlite') };
+}
+
+async function addOldRollout(
+  db: Kysely<Schema>,
+  name: string,
+  status: 'draft' | 'running',
+  stage: string | null,
+): Promise<void> {
+  const at = { created_at_ms: 1, started_at_ms: null, ended_at_ms: null, ended_reason: null };
+  const halt = { halted_at_ms: null, halted_reason: null, reverted_at_ms: null, resumed_at_ms: null };
+  const firmware = await db
+    .insertInto('firmware')
+    .values({
+      product: 'default',
+      version: `1.0.0-${name}`,
+      channel: 'stable',
+      release_notes: '',
+      security_version: 0,
+      pilot_ready: 1,
+      must_pass: 0,
+      blocked: 0,
+      blocked_reason: null,
+      created_at_ms: 1,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  const target = { pilot_label: 'pilot', target_label: 'pilot', plan: 'default', seed: 1 };
+  const rollout = await db
+    .insertInto('rollouts')
+    .values({ ...at, ...halt, ...target, name, firmware_id: firmware.id, product: 'default', status, stage })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  const limits = { gate: null, window: null, max_in_flight: null, max_offers_per_minute: null };
+  const times = { sample_reached_at_ms: null, opened_at_ms: null, closed_at_ms: null };
+  // The first stage is the one that comes first, not the one that was stored first.
+  for (const [position, stageName] of [...['pilot', 'some', 'all'].entries()].toReversed())
+    await db
+      .insertInto('stages')
+      .values({
+        ...limits,
+        ...times,
+        rollout_id: rollout.id,
+        position: position + 1,
+        name: stageName,
+        label: 'pilot',
+        percentage: 100,
+        promotion: 'manual',
+      })
+      .execute();
+}
+
+async function addOldSchedule(db: Kysely<Schema>, rollout: string, action: 'promote' | 'pause'): Promise<void> {
+  await db
+    .insertInto('schedules')
+    .values({
+      name: `${action} ${rollout}`,
+      cron: '0 2 * * *',
+      timezone: 'UTC',
+      action,
+      rollout,
+      label: null,
+      enabled: 1,
+      missed: 'skip',
+      grace_ms: 0,
+      duration_ms: null,
+      device_local: 0,
+      source: 'api',
+      next_run_at_ms: 1,
+      last_run_at_ms: null,
+      last_result: null,
+    })
+    .execute();
 }
 
 async function newFolder(): Promise<string> {

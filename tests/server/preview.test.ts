@@ -126,7 +126,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     expect(Object.fromEntries(found.left_out.map(({ reason, examples }) => [reason, examples]))).toEqual(left);
     expect(found.left_out[0]).toEqual({
       reason: 'chip_unknown',
-      text: 'the device does not say its chip and the firmware has several images',
+      text: 'the check-in does not name the chip, and there are several images, or it named another chip before',
       devices: 2,
       examples: left.chip_unknown,
     });

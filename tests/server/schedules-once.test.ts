@@ -194,8 +194,10 @@ describe.each(DIALECTS)('a schedule for one time of the file on %s', (dialect) =
     server.clock.nowMs = DUE_MS;
     await server.tick();
     expect(await line.rollout('1.1.0')).toMatchObject({ status: 'running' });
+    server.clock.advance(30);
     await put('2026-12-24T03:00', ', grace: 2h');
-    await soon({ grace_s: 7200, enabled: false, next_run_at: null, done_at: '2026-12-24T02:00:00.000Z' });
+    await soon({ grace_s: 7200, enabled: false, next_run_at: null });
+    expect(await find()).toMatchObject({ done_at: '2026-12-24T02:00:00.000Z', last_result: 'done' });
     await restart(DUE_MS + 60_000);
     await restart(DUE_MS + DAY_MS);
     expect(await starts()).toBe(1);

@@ -4,10 +4,12 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CheckUpdateAnswer, InstallWindow } from '#protocol/device-api.ts';
+import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { type Pin, PinnedAgent } from '#protocol/pinned-https.ts';
 import { type Board, newBoard, waitForWindowMs } from '#simulator/board.ts';
 import { DeviceClient } from '#simulator/device-client.ts';
-import { type PollOutcome, SimulatedDevice } from '#simulator/device.ts';
+import type { PollOutcome } from '#simulator/device-life.ts';
+import { SimulatedDevice } from '#simulator/device.ts';
 import { type Chances, NO_MISHAPS } from '#simulator/mishaps.ts';
 import { Random } from '#simulator/random.ts';
 import { fileSlot } from '#simulator/slot.ts';
@@ -108,11 +110,20 @@ describe('a broken download', () => {
     const server = await serve({ breakFirstDownloadAt: 100_000 });
     expect(await makeDevice(server).poll()).toMatchObject({ kind: 'installed' });
     expect(server.downloads).toHaveLength(2);
-    expect(server.downloads[0]).toEqual({ range: undefined, ifRange: undefined });
+    const { url } = offerOf(IMAGE);
+    expect(server.downloads[0]).toEqual({ url, range: undefined, ifRange: undefined });
     expect(server.downloads[1]?.ifRange).toBe(`"${sha256Of(IMAGE)}"`);
     const resumedAt = Number(/^bytes=(\d+)-$/.exec(server.downloads[1]?.range ?? '')?.[1]);
     expect(resumedAt).toBeGreaterThan(0);
     expect(resumedAt).toBeLessThanOrEqual(100_000);
+  });
+
+  test('goes on at the address of the offer as it stands there, with its query', async () => {
+    const url = '/firmware/thermostat/1.1.0%2Bb1/esp32/image.bin?assignment=7&x=%41';
+    const server = await serve({ checkIn: () => ({ ...offerOf(IMAGE), url }), breakFirstDownloadAt: 100_000 });
+    await makeDevice(server).poll();
+    expect(server.downloads.map((download) => download.url)).toEqual([url, url]);
+    expect(server.downloads[1]?.range).toMatch(/^bytes=\d+-$/);
   });
 
   test('by a bad link is resumed too', async () => {
@@ -143,7 +154,7 @@ describe('an offer that a board cannot take', () => {
     ['downgrade', { version: '0.9.0' }, {}],
     ['downgrade', { version: '1.0.0' }, {}],
     ['size', {}, { slotBytes: IMAGE.length - 1 }],
-    ['known_bad', {}, { knownBad: new Set([sha256Of(IMAGE)]) }],
+    ['known_bad', {}, { failures: new Map([[sha256Of(IMAGE), KNOWN_BAD_FAILURES]]) }],
   ])('is rejected with its reason: %s %o %o', async (code, manifest, board) => {
     const server = await serve({ checkIn: () => offerOf(IMAGE, manifest) });
     expect(await makeDevice(server, { board }).poll()).toMatchObject({ kind: 'rejected', code });
@@ -275,6 +286,34 @@ describe('a failed trial', () => {
     });
     expect(await device.poll()).toMatchObject({ kind: 'rolled_back' });
     expect(await device.poll()).toMatchObject({ kind: 'rejected', code: 'known_bad' });
+  });
+});
+
+describe('a build that an operator cleared on this board', () => {
+  const failedBefore = { failures: new Map([[sha256Of(IMAGE), KNOWN_BAD_FAILURES]]) };
+
+  test('is tried once more for each assignment, and kept when it works', async () => {
+    const server = await serve({ checkIn: () => ({ ...offerOf(IMAGE), forgiven: true }) });
+    const device = makeDevice(server, { board: failedBefore });
+    expect(await device.poll()).toMatchObject({ kind: 'installed', version: '1.1.0' });
+    expect(device.board.failures.size).toBe(0);
+  });
+
+  test('is known bad again when it fails again, whatever the same offer says', async () => {
+    let assignment = 7;
+    const server = await serve({
+      checkIn: (body) =>
+        body.current_version === '1.0.0'
+          ? { ...offerOf(IMAGE), assignment_id: assignment, forgiven: true }
+          : NOTHING_NEW,
+    });
+    const device = makeDevice(server, { board: failedBefore, chances: { failTrial: 1 } });
+    for (assignment of [7, 8]) {
+      expect(await device.poll()).toMatchObject({ kind: 'rolled_back' });
+      expect(await device.poll()).toMatchObject({ kind: 'rejected', code: 'known_bad' });
+      expect(await device.poll()).toMatchObject({ kind: 'rejected', code: 'known_bad' });
+    }
+    expect(server.downloads).toHaveLength(2);
   });
 });
 

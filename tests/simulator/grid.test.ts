@@ -1,21 +1,50 @@
-// A slice of the grid of simulated rollouts; the whole grid is `grid.slow.ts`.
+// A seeded sample of the grid of simulated rollouts, with the same assertions; the whole grid is `grid.slow.ts`.
 
 import { describe, expect, test } from 'vitest';
-import { expectProtected, letterOf, runCell } from './grid.ts';
+import { type Cell, expectHolds, GRID_KINDS, letterOf, opensSecondStage, PLANS, runCell } from './grid.ts';
 
-const SLICE = [
-  { failPct: 0, silentPct: 0, ends: 'C' },
-  { failPct: 0, silentPct: 10, ends: 'CW' },
-  { failPct: 0, silentPct: 50, ends: 'W' },
-  { failPct: 5, silentPct: 0, ends: 'PFSE' },
-  { failPct: 30, silentPct: 20, ends: 'PFSE' },
-  { failPct: 100, silentPct: 0, ends: 'P' },
-] as const;
+const PLAN_NAMES = ['careful', 'urgent'] as const satisfies readonly (keyof typeof PLANS)[];
 
-describe.each(SLICE)('careful with $failPct % failing and $silentPct % silent', ({ ends, ...cell }) => {
-  test.each([1, 2])('protects the fleet, seed %i', (seed) => {
+test.each(PLAN_NAMES)('a good build completes under %s, whatever happens around it', (plan) => {
+  const cell: Cell = { plan, kind: undefined, sharePct: 0, delayMin: 0 };
+  for (const seed of [1, 2, 3, 4]) {
     const result = runCell(cell, seed);
-    expectProtected(cell, result);
-    expect(ends).toContain(letterOf(result));
+    expectHolds(cell, result);
+    expect(letterOf(result), `seed ${seed}: ${result.summary}`).toBe('C');
+  }
+});
+
+describe.each(GRID_KINDS)('a build that %s', (kind) => {
+  test.each([
+    { sharePct: 20, delayMin: 0 },
+    { sharePct: 20, delayMin: 30 },
+    { sharePct: 100, delayMin: 5 },
+  ])('on $sharePct % of the boards after $delayMin min opens no second stage of careful', (at) => {
+    const cell: Cell = { plan: 'careful', kind, ...at };
+    for (const seed of [1, 2]) {
+      const result = runCell(cell, seed);
+      expectHolds(cell, result);
+      expect(letterOf(result), `seed ${seed}: ${result.summary}`).toBe('P');
+      expect(opensSecondStage(result)).toBe(false);
+    }
   });
+});
+
+test.each(['dies', 'crashes', 'goes_back', 'goes_back_silently'] as const)(
+  'a build that %s after the soak of the pilot is halted before it has everybody',
+  (kind) => {
+    const cell: Cell = { plan: 'careful', kind, sharePct: 50, delayMin: 90 };
+    for (const seed of [1, 2]) {
+      const result = runCell(cell, seed);
+      expectHolds(cell, result);
+      expect(['P', 'F', 'S']).toContain(letterOf(result));
+    }
+  },
+);
+
+test.each(GRID_KINDS)('urgent does not complete with a build that %s on half of the boards', (kind) => {
+  const cell: Cell = { plan: 'urgent', kind, sharePct: 50, delayMin: 0 };
+  const result = runCell(cell, 1);
+  expectHolds(cell, result);
+  expect(letterOf(result), result.summary).toBe('E');
 });

@@ -1,66 +1,134 @@
-// The grid of simulated rollouts under the plan `careful`: one run, what must hold in it, and what it came to in one letter.
+// The grid of simulated rollouts: kinds of bad build, shares of boards and delays under the built-in plans, in surroundings as they
+// are; one run, what must hold in it, and what it came to in one letter. docs/simulation.md shows the tables.
 
 import { expect } from 'vitest';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
-import { rehearse } from '#simulator/rehearsal/rehearsal.ts';
-import type { RehearsalResult } from '#simulator/rehearsal/result.ts';
+import type { Gate, Plan } from '#protocol/plan.ts';
+import { Random } from '#simulator/random.ts';
+import { FAULT_KINDS, type FaultKind, LATE_KINDS } from '#simulator/simulation/build-faults.ts';
+import type { SimulationResult } from '#simulator/simulation/result.ts';
+import { simulate } from '#simulator/simulation/simulation.ts';
 
-export const CAREFUL = BUILT_IN_PLANS.find(({ name }) => name === 'careful')?.stages ?? [];
-const GRID_DEVICES = 1_000;
+export const PLANS = { careful: planOf('careful'), urgent: planOf('urgent') } as const;
+export type PlanName = keyof typeof PLANS;
+
+/** `one_chip_...`: the build is bad on one chip alone; the share is that of the boards with this chip. */
+export const GRID_KINDS = [...FAULT_KINDS, 'one_chip_vanishes', 'one_chip_dies'] as const;
+export type GridKind = (typeof GRID_KINDS)[number];
+
+export const SHARES_PCT = [2, 5, 20, 50, 100] as const;
+export const DELAYS_MIN = [0, 5, 30, 90, 360] as const;
+
+export interface Fleet {
+  readonly devices: number;
+  readonly pilots: number;
+}
+export const GRID_FLEET: Fleet = { devices: 1_000, pilots: 40 };
 
 export interface Cell {
-  /** Percent. */
-  readonly failPct: number;
-  readonly silentPct: number;
+  readonly plan: PlanName;
+  /** Undefined: a good build. */
+  readonly kind: GridKind | undefined;
+  readonly sharePct: number;
+  readonly delayMin: number;
 }
 
-export function runCell({ failPct, silentPct }: Cell, seed: number): RehearsalResult {
-  return rehearse({
-    stages: CAREFUL,
+/** Delays that a kind can have. */
+export function delaysOf(kind: GridKind): readonly number[] {
+  return LATE_KINDS.has(faultOf(kind)) ? DELAYS_MIN : [0];
+}
+
+export function runCell({ plan, kind, sharePct, delayMin }: Cell, seed: number, fleet = GRID_FLEET): SimulationResult {
+  const isOneChip = kind?.startsWith('one_chip_') === true;
+  const share = sharePct / 100;
+  return simulate({
+    plan: PLANS[plan],
     version: '1.5.0',
-    devices: GRID_DEVICES,
+    devices: fleet.devices,
     seed,
-    failTrial: failPct / 100,
-    silent: silentPct / 100,
+    silent: 0,
     networkFail: 0.01,
+    faults: {
+      shares: kind === undefined ? {} : { [faultOf(kind)]: isOneChip ? 1 : share },
+      delayS: delayMin * 60,
+      badChipShare: isOneChip ? share : undefined,
+    },
+    surroundings: {
+      diesPerDay: 0.01,
+      sleepers: 0.1,
+      sleepS: 6 * 3_600,
+      outage: { share: 0.3, startS: outageStartS(seed), lengthS: 3_600 },
+    },
     pollIntervalS: 600,
     imageBytes: 1_000_000,
     bytesPerS: 50_000,
-    labelled: new Map(),
+    labelled: new Map([['pilot', fleet.pilots]]),
   });
 }
 
-/** What holds in every run, whatever the chances are. */
-export function expectProtected({ failPct, silentPct }: Cell, result: RehearsalResult): void {
-  const { stages, timeline, hurt } = result;
-  const opened = stages.filter(({ opened_after_s }) => opened_after_s !== null);
-  const acts = timeline.filter(({ what, actor }) => (what === 'promote' || what === 'halt') && actor === 'gate');
-  // A stage opens only after one whose own numbers were within its gate.
-  for (const [index, { what, counts }] of acts.entries()) {
-    const gate = CAREFUL[index]?.gate;
-    if (what !== 'promote' || counts === null || gate === undefined) continue;
-    const answered = counts.confirmed + counts.failed + counts.other_failures;
-    expect(counts.failed).toBeLessThanOrEqual(gate.max_failed ?? GRID_DEVICES);
-    expect((counts.failed / answered) * 100).toBeLessThanOrEqual(gate.max_failed_pct ?? 100);
-    expect((counts.silent / (answered + counts.silent)) * 100).toBeLessThanOrEqual(gate.max_silent_pct ?? 100);
-  }
-  // Nobody is hurt but those that had failed when the gate acted, and those that were under way then.
-  for (const [index, { counts }] of acts.entries()) {
-    const bound = (counts?.failed ?? 0) + (counts?.on_the_way ?? 0);
-    expect(stages[index]?.hurt).toBeLessThanOrEqual(
-      result.outcome === 'complete' && index === 3 ? GRID_DEVICES : bound,
-    );
-  }
-  expect(hurt).toBeLessThanOrEqual(opened.reduce((sum, { taken }) => sum + taken, 0));
-  if (failPct === 0) expect({ outcome: result.outcome === 'halted', hurt }).toEqual({ outcome: false, hurt: 0 });
-  if (failPct === 0 && silentPct === 0) expect(result).toMatchObject({ outcome: 'complete', updated: GRID_DEVICES });
-  if (failPct >= 5) expect(result.outcome).not.toBe('complete');
-  if (failPct === 100) expect(result.updated).toBe(0);
-  if (result.outcome === 'stuck') expect(result.summary).toMatch(/are silent, at most 20 % may be|0 of 1 confirmed/);
+/** Whether the first stage ends before the fault can come. */
+export function isWithinSoak({ plan, delayMin }: Cell): boolean {
+  return delayMin * 60 < (PLANS[plan].stages[0]?.gate?.soak_s ?? 0);
 }
 
-/** Where it ended: `C` complete, `W` waits; else the letter of the stage that was halted. */
-export function letterOf({ outcome, stage }: RehearsalResult): string {
-  if (outcome === 'complete') return 'C';
-  return outcome === 'stuck' ? 'W' : stage.slice(0, 1).toUpperCase();
+/** What holds in every run, whatever the chances are. */
+export function expectHolds({ plan, kind }: Cell, result: SimulationResult): void {
+  const { stages, timeline, exposed, affected } = result;
+  // A stage opens only while what is known of every stage before it is within its gate, counted anew.
+  for (const { what, actor, stages: known } of timeline) {
+    if (what !== 'promote' || actor !== 'gate') continue;
+    for (const columns of known) expect(brokenLimits(gateOf(plan, columns.stage), columns)).toEqual([]);
+  }
+  expect(affected).toBeLessThanOrEqual(exposed);
+  expect(stages.reduce((sum, stage) => sum + stage.exposed, 0)).toBe(exposed);
+  for (const { outcomes } of stages) {
+    const { targeted, uncounted, ...columns } = outcomes;
+    expect(Object.values(columns).reduce((sum, boards) => sum + boards, 0)).toBe(targeted);
+    expect(uncounted).toBe(0);
+  }
+  if (kind === undefined) expect(affected).toBe(0);
+}
+
+function brokenLimits(gate: Gate, columns: SimulationResult['timeline'][number]['stages'][number]): readonly string[] {
+  const { healthy, lost } = columns;
+  const failed = columns.failed + columns.crashing;
+  const answered = healthy + failed;
+  const isSample = answered >= gate.min_confirmed;
+  return [
+    ...(failed > (gate.max_failed ?? Infinity) ? [`${failed} failed`] : []),
+    ...(isSample && failed * 100 > (gate.max_failed_pct ?? 100) * answered ? [`${failed} of ${answered} failed`] : []),
+    // While an outage goes on, and where as many die without the build, more may be lost than this.
+    ...(lost > 0.4 * (answered + lost) ? [`${lost} of ${answered + lost} lost`] : []),
+  ];
+}
+
+/** Where it was halted: the letter of the stage that was open then, `R` in the watch; `C` complete, `W` waits. */
+export function letterOf({ outcome, stage }: SimulationResult): string {
+  if (outcome === 'halted') return stage.slice(0, 1).toUpperCase();
+  return { complete: 'C', stuck: 'W', regressed: 'R' }[outcome];
+}
+
+export function opensSecondStage({ stages }: SimulationResult): boolean {
+  return stages.slice(1).some(({ opened_after_s }) => opened_after_s !== null);
+}
+
+function outageStartS(seed: number): number {
+  return Math.round(new Random(seed).fork('outage').between(0, 8 * 3_600));
+}
+
+function faultOf(kind: GridKind): FaultKind {
+  if (kind === 'one_chip_vanishes') return 'vanishes';
+  return kind === 'one_chip_dies' ? 'dies' : kind;
+}
+
+function gateOf(plan: PlanName, stage: string): Gate {
+  const gate = PLANS[plan].stages.find(({ name }) => name === stage)?.gate;
+  if (gate === undefined) throw new Error(`stage ${stage} of ${plan} has no gate`);
+  return gate;
+}
+
+function planOf(name: string): Plan {
+  const plan = BUILT_IN_PLANS.find((one) => one.name === name);
+  if (plan === undefined) throw new Error(`there is no plan ${name}`);
+  return plan;
 }

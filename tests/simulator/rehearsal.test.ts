@@ -152,7 +152,7 @@ describe('a simulated rollout', () => {
     const result = run({ stages: [stage()], silent: 1, devices: 100 });
     const patienceMs = result.ended_after_s * 1000;
     expect(result.stages[0]?.silent).toBe(result.stages[0]?.taken);
-    const offer = { state: 'offered', sinceMs: 0, seenAtMs: 0, pollIntervalS: POLL_S } as const;
+    const offer = { state: 'offered', sinceMs: 0, seenAtMs: 0, silenceMs: SILENT_POLLS * POLL_S * 1000 } as const;
     expect(isOverdue({ ...offer, sizeBytes: 1_000_000, isDeviceLocal: false }, [], patienceMs)).toBe(true);
     expect(result.ended_after_s).toBeGreaterThan(SILENT_POLLS * POLL_S);
   });

@@ -21,13 +21,19 @@ export interface Script {
   readonly breakFirstDownloadAt?: number;
 }
 
+interface Download {
+  readonly url: string | undefined;
+  readonly range: string | undefined;
+  readonly ifRange: string | undefined;
+}
+
 export interface ScriptedServer {
   readonly url: URL;
   readonly pin: Pin;
   readonly checkIns: readonly CheckUpdateRequest[];
   readonly reports: readonly Report[];
-  /** Range and If-Range of every download, in order. */
-  readonly downloads: readonly { readonly range: string | undefined; readonly ifRange: string | undefined }[];
+  /** Address as it was asked for, Range and If-Range of every download, in order. */
+  readonly downloads: readonly Download[];
   readonly close: () => Promise<void>;
 }
 
@@ -40,7 +46,7 @@ export async function startScriptedServer(script: Script): Promise<ScriptedServe
   const { cert, key, pin } = await makeCertificate();
   const checkIns: CheckUpdateRequest[] = [];
   const reports: Report[] = [];
-  const downloads: { range: string | undefined; ifRange: string | undefined }[] = [];
+  const downloads: Download[] = [];
   const server = createServer({ cert, key }, (request, response) => {
     void answer(request, response);
   });
@@ -57,7 +63,8 @@ export async function startScriptedServer(script: Script): Promise<ScriptedServe
       response.end(JSON.stringify({ state: body.status, duplicate: false }));
     } else {
       const ifRange = request.headers['if-range'];
-      downloads.push({ range: request.headers.range, ifRange: typeof ifRange === 'string' ? ifRange : undefined });
+      const { url, headers } = request;
+      downloads.push({ url, range: headers.range, ifRange: typeof ifRange === 'string' ? ifRange : undefined });
       sendImage(request, response, script, downloads.length === 1);
     }
   };

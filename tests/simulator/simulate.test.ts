@@ -75,6 +75,20 @@ describe('a simulated fleet', () => {
     expect(await play()).toEqual(first);
   });
 
+  test('has builds that are bad on a share of it', async () => {
+    const interrupt = new AbortController();
+    const options = await prepare({
+      faults: [{ kind: 'bricks', share: 0.5 }],
+      signal: interrupt.signal,
+      onProgress: ({ byState, byVersion }) => {
+        if ((byState['silent'] ?? 0) + (byVersion['1.1.0'] ?? 0) === 40) interrupt.abort();
+      },
+    });
+    const { byState, byVersion } = await simulate(options);
+    expect(byState['silent']).toBeGreaterThan(8);
+    expect(byVersion).toEqual({ '1.0.0': byState['silent'], '1.1.0': 40 - (byState['silent'] ?? 0) });
+  });
+
   test('says once which devices wear which label, after all have checked in', async () => {
     const calls: { readonly pilots: readonly string[]; readonly seen: number }[] = [];
     const enough = new AbortController();

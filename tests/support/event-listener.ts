@@ -8,6 +8,8 @@ import { Event } from '#protocol/events.ts';
 import { openPinned, PinnedAgent } from '#protocol/pinned-https.ts';
 import type { ServerClient } from './server-client.ts';
 
+const BEGIN_TIMEOUT_MS = 20_000;
+
 export interface Listen {
   readonly lastId?: string;
   readonly query?: Readonly<Record<string, string>>;
@@ -80,7 +82,7 @@ export async function listen(server: ServerClient, options: Listen = {}): Promis
   onTestFinished(() => listener.stop());
   await vi.waitFor(() => {
     if (listener.lastId === undefined) throw new Error('the stream has not begun');
-  });
+  }, BEGIN_TIMEOUT_MS);
   return listener;
 }
 

@@ -19,7 +19,14 @@ const server = new EmbeddedPostgres({
   persistent: false,
   createPostgresUser: process.getuid?.() === 0,
   // Tests may lose everything with the machine; they do not wait for the disk.
-  postgresFlags: ['-c', 'fsync=off', '-c', 'max_connections=300', '-c', 'listen_addresses=127.0.0.1'],
+  // Nor do their databases live long enough to be tidied, and the workers that look would visit hundreds of them in turn.
+  postgresFlags: [
+    'fsync=off',
+    'full_page_writes=off',
+    'autovacuum=off',
+    'max_connections=300',
+    'listen_addresses=127.0.0.1',
+  ].flatMap((setting) => ['-c', setting]),
   onLog: () => undefined,
   onError: () => undefined,
 });

@@ -1,9 +1,10 @@
 // The requests that tests send to a server, wherever it runs: as a device, as an operator, or as they like. Every one goes
-// over real TLS with the pin checked.
+// over real TLS with the pin checked, and every JSON answer of a route in protocol/ is held against its schema.
 
 import { type AdminRouteName, adminRoutes, type AnswerOf } from '#protocol/admin-routes.ts';
 import type { Offer } from '#protocol/device-api.ts';
 import { type HttpsAnswer, type Pin, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
+import { checkAnswer } from './answer-schema.ts';
 
 export interface Answered<Body = Record<string, unknown>> {
   readonly status: number;
@@ -102,7 +103,9 @@ export class ServerClient implements ServerAccess {
       },
     });
     const text = answer.body.toString();
-    return { status: answer.status, headers: answer.headers, body: text === '' ? {} : JSON.parse(text) };
+    const parsed = text === '' ? {} : JSON.parse(text);
+    checkAnswer(method, path, answer.status, parsed);
+    return { status: answer.status, headers: answer.headers, body: parsed };
   }
 
   async fetch(

@@ -77,7 +77,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const home = like?.home ?? (await mkdtemp(join(tmpdir(), 'otter-test-')));
   if (like === undefined) await initHome(home, { nowMs: START_MS });
   const databaseUrl =
-    like?.databaseUrl ?? (options.dialect === 'postgres' ? await newPostgresDatabase() : 'sqlite:data/otter.db');
+    like?.databaseUrl ??
+    (options.dialect === 'postgres' ? await newPostgresDatabase({ hasSchema: true }) : 'sqlite:data/otter.db');
   const clock = like?.clock ?? newClock();
   const logged: string[] = [];
   const running = await startServer({
@@ -98,13 +99,15 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   );
 }
 
-/** The address of a new, empty database in the PostgreSQL of this test run. */
-export async function newPostgresDatabase(): Promise<string> {
+/** The address of a new database in the PostgreSQL of this test run: empty, or with the present schema and nothing in it. */
+export async function newPostgresDatabase({ hasSchema = false } = {}): Promise<string> {
   const maintenance = inject('postgresUrl');
   const name = `otter_${randomBytes(6).toString('hex')}`;
   const client = new pg.Client({ connectionString: maintenance });
   await client.connect();
-  await client.query(`create database ${name}`);
+  // Copied as files: without fsync that is the cheapest by far.
+  const template = hasSchema ? inject('postgresTemplate') : 'template1';
+  await client.query(`create database ${name} template ${template} strategy file_copy`);
   await client.end();
   const url = new URL(maintenance);
   url.pathname = `/${name}`;

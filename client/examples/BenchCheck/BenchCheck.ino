@@ -18,7 +18,8 @@
 //        npx otter firmware add A.bin --ready
 //        npx otter rollout create --firmware 1.0.0 --product bench-check
 //        npx otter rollout start bench-check-1.0.0
-//        npx otter rollout promote bench-check-1.0.0      (twice)
+//        npx otter rollout promote bench-check-1.0.0 --from pilot
+//        npx otter rollout promote bench-check-1.0.0 --from expand
 //      and the same with B.bin and 1.0.1. Wait until the board runs B: the table on Serial says so.
 //
 // Run
@@ -114,6 +115,10 @@ const char* nameOfReset(int reason) {
       return "deep_sleep";
     case ESP_RST_BROWNOUT:
       return "brownout";
+    case 14:  // ESP_RST_PWR_GLITCH, since ESP-IDF 5.2
+      return "pwr_glitch";
+    case 15:  // ESP_RST_CPU_LOCKUP, the same
+      return "cpu_lockup";
     default:
       return "other";
   }

@@ -16,7 +16,7 @@ const char* const kToken = "otf_...";  // data/tokens/fleet.token
 
 const int kSensorPin = 34;
 const int kSensorBroken = 50;
-const uint64_t kSleepUs = 10ULL * 60 * 1000 * 1000;
+const uint32_t kSleepS = 10 * 60;
 const uint32_t kWakesPerCheck = 6;      // asks once an hour
 const uint32_t kLongestWaitMs = 30000;  // for Wi-Fi and the answer of the server
 
@@ -51,7 +51,8 @@ bool waitForWifi() {
 void askForUpdate(bool isSensorGood) {
   WiFi.begin(kWifiName, kWifiPassword);
 
-  ota.onEvent(noteFailure).confirmByHand();
+  // So that the server knows when this board asks again, and does not take its sleep for silence.
+  ota.onEvent(noteFailure).confirmByHand().nextCheckIn(kSleepS * kWakesPerCheck);
   OtterError error = ota.begin();
   if (error) Serial.println(error);
 
@@ -80,7 +81,7 @@ void setup() {
   if (wakes % kWakesPerCheck == 0) askForUpdate(reading >= kSensorBroken);
   wakes = wakes + 1;
 
-  esp_sleep_enable_timer_wakeup(kSleepUs);
+  esp_sleep_enable_timer_wakeup(kSleepS * 1000000ULL);
   esp_deep_sleep_start();
 }
 

@@ -6,7 +6,7 @@ namespace {
 /** A trial that the bootloader cannot end gets this many starts, whatever ended them. */
 constexpr uint8_t kMaxSoftBoots = 3;
 
-bool isCrash(ResetReason reason) { return reason == ResetReason::panic; }
+bool isCrash(ResetReason reason) { return reason == ResetReason::panic || reason == ResetReason::cpu_lockup; }
 
 bool isWatchdog(ResetReason reason) {
   return reason == ResetReason::interrupt_watchdog || reason == ResetReason::task_watchdog ||

@@ -21,8 +21,11 @@ size_t writeCheckIn(const CheckIn& checkIn, char* text, size_t capacity) {
   out.add(",\"reason\":").addJson(nameOf(checkIn.resetReason));
   if (checkIn.leftVersion[0] != '\0') out.add(",\"rolled_back_from\":").addJson(checkIn.leftVersion);
   out.add(",\"rollback_capable\":").add(checkIn.canRollBack ? "true" : "false");
+  out.add(",\"uptime_s\":").addNumber(checkIn.uptimeS);
   out.add("},\"flash_bytes\":").addNumber(checkIn.flashBytes);
+  if (checkIn.nextCheckS > 0) out.add(",\"next_check_s\":").addNumber(checkIn.nextCheckS);
   out.add(",\"free_heap_bytes\":").addNumber(checkIn.freeHeapBytes);
+  out.add(",\"largest_block_bytes\":").addNumber(checkIn.largestBlockBytes);
   if (checkIn.rssiDbm != 0) out.add(",\"rssi_dbm\":").addSigned(checkIn.rssiDbm);
   out.add(",\"library\":").addJson(checkIn.library).add("}");
   return out.isWhole() ? out.size() : 0;

@@ -29,8 +29,13 @@ struct CheckIn {
   ResetReason resetReason;
   /** Empty where no build was left. */
   const char* leftVersion;
+  /** Seconds since the last restart; waking up from deep sleep is one. */
+  uint32_t uptimeS;
   uint32_t flashBytes;
+  /** Seconds until the board means to check again; 0: as the server says. */
+  uint32_t nextCheckS;
   uint32_t freeHeapBytes;
+  uint32_t largestBlockBytes;
   /** 0: unknown. */
   int rssiDbm;
   const char* library;

@@ -176,6 +176,7 @@ Error Engine::vet(const Json& root) {
   facts.securityFloor = securityFloor();
   facts.labelRule = settings_.labelRule;
   facts.isKnownBad = journal_.failuresOf(answer_.manifest.sha256) >= kKnownBadFailures;
+  facts.wasForgiven = journal_.wasForgiven(answer_.manifest.sha256, answer_.assignmentId);
   facts.nowS = link_.serverTimeS();
   const Error error = vetOffer(facts, answer_, OfferLabels(root.member("labels")));
   if (error != Error::ok || settings_.releaseKeyCount == 0) return error;
@@ -183,6 +184,16 @@ Error Engine::vet(const Json& root) {
   return isSignedByAny(answer_.manifest, signatures, settings_.releaseKeys, settings_.releaseKeyCount)
              ? Error::ok
              : Error::signature;
+}
+
+/**
+ * It becomes durable with the image that waits, before anything is tried; after a power cut before that the offer
+ * forgives once more.
+ */
+void Engine::forgive() {
+  const uint8_t* sha256 = answer_.manifest.sha256;
+  if (!answer_.isForgiven || journal_.wasForgiven(sha256, answer_.assignmentId)) return;
+  journal_.forgive(sha256, answer_.assignmentId);
 }
 
 Happening Engine::acceptOffer() {
@@ -195,6 +206,7 @@ Happening Engine::acceptOffer() {
     return Happening::deferred;
   }
   lastError_ = Error::ok;
+  forgive();
   if (isStagedImage(manifest)) return Happening::offered_again;
   tell(Event::offered, Error::ok);
   return Happening::offered;
@@ -279,8 +291,12 @@ void Engine::keepImage() {
 void Engine::adoptOffer() {
   if (!isApproved_) stagedAtMs_ = board_.system.nowMs();
   isApproved_ = true;
+  const bool isNewNumber = journal_.assignmentId != answer_.assignmentId;
   rememberOffer();
+  // The server should see that the image is here already, or it waits for a download that never comes.
+  if (isNewNumber) addReport(ReportStatus::downloaded, Error::ok);
   save();
+  if (isNewNumber) link_.sendReports(space());
   perform(Action::wait_for_next_check);
 }
 

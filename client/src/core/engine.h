@@ -68,6 +68,7 @@ class Engine {
   Happening askForHealth();
 
   Error vet(const Json& root);
+  void forgive();
   Happening acceptOffer();
   Happening breakDownload(Error error, bool isFinal);
 

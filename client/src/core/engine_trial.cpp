@@ -177,9 +177,14 @@ void Engine::keepForWantOfAnother() {
  * and says so now.
  */
 void Engine::contestTrialTimeout(Error error) {
+  bool isTakenBack = false;
   for (size_t i = 0; i < journal_.reportCount; ++i) {
     Report& report = journal_.reports[i];
-    if (report.status == ReportStatus::rolled_back && report.error == Error::trial_timeout) report.error = error;
+    if (report.status != ReportStatus::rolled_back || report.error != Error::trial_timeout) continue;
+    report.error = error;
+    // Of the attempt that ended last: nothing was offered since.
+    if (!isTakenBack) journal_.takeBackFailure(journal_.sha256);
+    isTakenBack = true;
   }
   save();
 }

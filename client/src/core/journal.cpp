@@ -56,6 +56,17 @@ class Reader {
   size_t used_ = 0;
 };
 
+/** With so many failures a build has one attempt left. */
+constexpr uint8_t kLastAttempt = kKnownBadFailures - 1;
+
+/** Says among the failed builds that one was forgiven: no SHA-256 of a build begins like it but by chance. */
+struct ForgivenKey {
+  uint8_t bytes[8];
+  ForgivenKey(const uint8_t sha256OfImage[32], uint64_t assignmentId) {
+    for (int i = 0; i < 8; ++i) bytes[i] = static_cast<uint8_t>(sha256OfImage[i] ^ (assignmentId >> (8 * i)));
+  }
+};
+
 uint32_t crc32(const uint8_t* bytes, size_t count) {
   uint32_t crc = 0xFFFFFFFFU;
   for (size_t i = 0; i < count; ++i) crc = crc32Step(crc, bytes[i]);
@@ -110,17 +121,20 @@ void Journal::removeReport(size_t index) {
 
 void Journal::addFailures(const uint8_t sha256OfImage[32], uint8_t count) {
   if (count == 0) return;
-  const uint8_t before = failuresOf(sha256OfImage);
-  const int sum = before + count;
-  size_t at = 0;
-  while (at < kFailedBuilds - 1 && memcmp(failedBuilds[at].sha256, sha256OfImage, 8) != 0) ++at;
-  // The latest comes first, so that the last one is the one to forget.
-  for (; at > 0; --at) failedBuilds[at] = failedBuilds[at - 1];
-  memcpy(failedBuilds[0].sha256, sha256OfImage, 8);
-  failedBuilds[0].failures = static_cast<uint8_t>(sum > UINT8_MAX ? UINT8_MAX : sum);
+  const int sum = failuresOf(sha256OfImage) + count;
+  toFront(sha256OfImage).failures = static_cast<uint8_t>(sum > UINT8_MAX ? UINT8_MAX : sum);
 }
 
-uint8_t Journal::failuresOf(const uint8_t sha256OfImage[32]) const {
+/** The latest comes first, so that the last one is the one to forget. */
+FailedBuild& Journal::toFront(const uint8_t key[8]) {
+  size_t at = 0;
+  while (at < kFailedBuilds - 1 && memcmp(failedBuilds[at].sha256, key, 8) != 0) ++at;
+  for (; at > 0; --at) failedBuilds[at] = failedBuilds[at - 1];
+  memcpy(failedBuilds[0].sha256, key, 8);
+  return failedBuilds[0];
+}
+
+uint8_t Journal::failuresOf(const uint8_t sha256OfImage[8]) const {
   for (const FailedBuild& build : failedBuilds)
     if (build.failures > 0 && memcmp(build.sha256, sha256OfImage, 8) == 0) return build.failures;
   return 0;
@@ -129,6 +143,22 @@ uint8_t Journal::failuresOf(const uint8_t sha256OfImage[32]) const {
 void Journal::forgetFailures(const uint8_t sha256OfImage[32]) {
   for (FailedBuild& build : failedBuilds)
     if (memcmp(build.sha256, sha256OfImage, 8) == 0) build = {};
+}
+
+void Journal::takeBackFailure(const uint8_t sha256OfImage[32]) {
+  for (FailedBuild& build : failedBuilds)
+    if (build.failures > 0 && memcmp(build.sha256, sha256OfImage, 8) == 0) --build.failures;
+}
+
+void Journal::forgive(const uint8_t sha256OfImage[32], uint64_t ofAssignment) {
+  const uint8_t failures = failuresOf(sha256OfImage);
+  // First, so that the key cannot push it out.
+  if (failures > 0) toFront(sha256OfImage).failures = failures < kLastAttempt ? failures : kLastAttempt;
+  toFront(ForgivenKey(sha256OfImage, ofAssignment).bytes).failures = 1;
+}
+
+bool Journal::wasForgiven(const uint8_t sha256OfImage[32], uint64_t ofAssignment) const {
+  return failuresOf(ForgivenKey(sha256OfImage, ofAssignment).bytes) > 0;
 }
 
 void Journal::clearAttempt() {

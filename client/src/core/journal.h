@@ -55,7 +55,11 @@ struct Report {
   ResetReason resetReason;
 };
 
-/** An image that failed here, by the first bytes of its SHA-256. */
+/**
+ * An image that failed here, by the first bytes of its SHA-256. That it was forgiven is one of these, too, by a key of
+ * image and assignment: so it stands in the same write as the failures that it lowers, and a library that forgives
+ * nothing, such as that of the build to which a trial goes back, reads the record as before.
+ */
 struct FailedBuild {
   uint8_t sha256[8];
   uint8_t failures;
@@ -94,10 +98,21 @@ struct Journal {
   void removeReport(size_t index);
   /** Counts failures of an image; the image that failed longest ago is forgotten. */
   void addFailures(const uint8_t sha256OfImage[32], uint8_t count);
-  uint8_t failuresOf(const uint8_t sha256OfImage[32]) const;
+  uint8_t failuresOf(const uint8_t sha256OfImage[8]) const;
   void forgetFailures(const uint8_t sha256OfImage[32]);
+  /** One failure less: it was not the image. */
+  void takeBackFailure(const uint8_t sha256OfImage[32]);
+  /**
+   * An operator cleared this image: one attempt more, and when it fails it is known bad again at once. Once for each
+   * assignment; `wasForgiven` says whether that was.
+   */
+  void forgive(const uint8_t sha256OfImage[32], uint64_t ofAssignment);
+  bool wasForgiven(const uint8_t sha256OfImage[32], uint64_t ofAssignment) const;
   /** Forgets the image in the spare slot. Outbox, floor and failed builds stay. */
   void clearAttempt();
+
+ private:
+  FailedBuild& toFront(const uint8_t key[8]);
 };
 
 constexpr size_t kJournalBytes = 384;

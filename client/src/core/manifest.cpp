@@ -124,6 +124,8 @@ Error readCheckAnswer(const Json& root, CheckAnswer& answer) {
     return Error::manifest_syntax;
   if (!rollback.isTrue() && !rollback.isFalse()) return Error::manifest_syntax;
   answer.isRollback = rollback.isTrue();
+  // Anything but `true` is as if it were not there: a word that cannot be read forgives nothing.
+  answer.isForgiven = root.member("forgiven").isTrue();
   if (!root.member("url").copyString(answer.url, sizeof answer.url) || !isPath(answer.url))
     return Error::manifest_syntax;
   if (!readInstallWindow(root.member("install_window"), answer.installWindow)) return Error::manifest_syntax;

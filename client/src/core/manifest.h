@@ -37,8 +37,10 @@ struct CheckAnswer {
   uint32_t pollIntervalS;
   uint64_t assignmentId;
   bool isRollback;
+  /** An operator cleared this build on this board: it may be tried once more, although it is known bad. */
+  bool isForgiven;
   Manifest manifest;
-  /** A path on the same server. */
+  /** A path on the same server, with its query. */
   char url[kUrlChars];
   InstallWindow installWindow;
 };

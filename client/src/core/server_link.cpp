@@ -21,6 +21,8 @@ void ServerLink::begin(const Settings& settings, ResetReason resetReason) {
 Error ServerLink::ask(bool isOnTrial, const TextSpace& space, Json& root) {
   retryAfterS_ = 0;
   if (!system_.isNetworkUp()) return Error::no_network;
+  freeHeapBytes_ = system_.freeHeapBytes();
+  largestBlockBytes_ = system_.largestHeapBlockBytes();
   // A report that the server cannot take just now holds up no check; a connection that fails would fail again.
   const Error reported = sendReports(space);
   if (reported != Error::ok && faultOf(reported) == Fault::network) return reported;
@@ -96,8 +98,11 @@ size_t ServerLink::writeCheckInTo(const TextSpace& space, bool isOnTrial) {
   checkIn.canRollBack = !journal_.cannotRollBack;
   checkIn.resetReason = resetReason_;
   checkIn.leftVersion = journal_.leftVersion;
+  checkIn.uptimeS = static_cast<uint32_t>(system_.nowMs() / 1000);
   checkIn.flashBytes = system_.flashBytes();
-  checkIn.freeHeapBytes = system_.freeHeapBytes();
+  checkIn.nextCheckS = settings_->nextCheckS;
+  checkIn.freeHeapBytes = freeHeapBytes_;
+  checkIn.largestBlockBytes = largestBlockBytes_;
   checkIn.rssiDbm = system_.rssiDbm();
   checkIn.library = settings_->library;
   return writeCheckIn(checkIn, space.bytes, space.capacity);

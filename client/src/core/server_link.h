@@ -60,6 +60,9 @@ class ServerLink {
   uint32_t retryAfterS_ = 0;
   bool wasAnswered_ = false;
   uint64_t lastAnswerMs_ = 0;
+  /** Before TLS took its share: what the application leaves free. */
+  uint32_t freeHeapBytes_ = 0;
+  uint32_t largestBlockBytes_ = 0;
   int64_t serverTimeS_ = 0;
   uint64_t serverTimeAtMs_ = 0;
   char mac_[18] = {};

@@ -26,6 +26,8 @@ struct Settings {
   const char* releaseKeys[kReleaseKeys] = {};
   size_t releaseKeyCount = 0;
   uint32_t intervalS = 600;
+  /** For a board that sleeps: seconds until it means to check again. 0: as the server says. */
+  uint32_t nextCheckS = 0;
   IdleHours idleHours = {0, 0, 0};
   uint32_t longestDeferralS = 86400;
   uint32_t trialTimeoutS = 300;

@@ -25,6 +25,8 @@ struct BoardFacts {
   const char* labelRule;
   /** This image failed here as often as an image may. */
   bool isKnownBad;
+  /** An operator cleared this image with this assignment before; the one attempt that it brought is over. */
+  bool wasForgiven;
   /** Seconds since 1970 by the clock of the server; 0 where it did not say. */
   int64_t nowS;
 };

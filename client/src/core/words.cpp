@@ -104,6 +104,8 @@ const char* nameOf(ResetReason reason) {
     OTTER_CASE(ResetReason, deep_sleep)
     OTTER_CASE(ResetReason, brownout)
     OTTER_CASE(ResetReason, other)
+    OTTER_CASE(ResetReason, cpu_lockup)
+    OTTER_CASE(ResetReason, pwr_glitch)
   }
   return "unknown";
 }

@@ -11,6 +11,10 @@
 namespace otter {
 namespace {
 
+/** `ESP_RST_PWR_GLITCH` and `ESP_RST_CPU_LOCKUP` of `esp_system.h`. */
+constexpr int kPowerGlitch = 14;
+constexpr int kCpuLockup = 15;
+
 uint8_t slotOf(const esp_partition_t* partition) {
   if (partition == nullptr || partition->type != ESP_PARTITION_TYPE_APP) return kNoSlot;
   const int index = partition->subtype - ESP_PARTITION_SUBTYPE_APP_OTA_MIN;
@@ -88,8 +92,9 @@ uint32_t Esp32Bootloader::runningSecurityVersion() {
   return readRunningDescription(description) ? description.secure_version : 0;
 }
 
+/** As a number: ESP-IDF names the last two since 5.2 only, which is after the core 3.0. */
 ResetReason Esp32Bootloader::resetReason() {
-  switch (esp_reset_reason()) {
+  switch (static_cast<int>(esp_reset_reason())) {
     case ESP_RST_UNKNOWN:
       return ResetReason::unknown;
     case ESP_RST_POWERON:
@@ -110,6 +115,10 @@ ResetReason Esp32Bootloader::resetReason() {
       return ResetReason::deep_sleep;
     case ESP_RST_BROWNOUT:
       return ResetReason::brownout;
+    case kPowerGlitch:
+      return ResetReason::pwr_glitch;
+    case kCpuLockup:
+      return ResetReason::cpu_lockup;
     default:
       return ResetReason::other;
   }

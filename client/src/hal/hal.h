@@ -29,7 +29,11 @@ enum class ResetReason : uint8_t {
   other_watchdog,
   deep_sleep,
   brownout,
-  other
+  other,
+  /** A fault inside the handler of a fault: a crash that could not even say so. */
+  cpu_lockup,
+  /** The supply jumped for a moment. */
+  pwr_glitch
 };
 
 /** The spare OTA slot: written once from the front, read back, and made bootable as the last step. */
@@ -103,7 +107,7 @@ class Store {
 /** Clock, chance, and facts of the board. */
 class System {
  public:
-  /** Milliseconds since the start; never wraps. */
+  /** Milliseconds since the start, of which waking up from deep sleep is one; never wraps. */
   virtual uint64_t nowMs() = 0;
   /** 32 random bits of the hardware. */
   virtual uint32_t random() = 0;

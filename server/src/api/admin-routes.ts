@@ -25,6 +25,7 @@ import {
   blockFirmware,
   getFirmware,
   listFirmware,
+  previewBlock,
   setMustPass,
   setPilotReady,
   unblockFirmware,
@@ -43,7 +44,7 @@ import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/plans.t
 import { getPreviewDevices, previewRollout } from '#server/service/preview.ts';
 import { promoteRollout } from '#server/service/promote.ts';
 import { retryRollout } from '#server/service/retry.ts';
-import { commandRollout, getRollout, listRollouts } from '#server/service/rollouts.ts';
+import { commandRollout, getRollout, listRollouts, previewRevert } from '#server/service/rollouts.ts';
 import { runSchedule } from '#server/service/schedule-runs.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
@@ -127,6 +128,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.nowMs),
     setMustPass: async (call) => setMustPass(deps, named(call), call.body.must_pass ?? true, call.nowMs),
     blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.nowMs),
+    previewBlock: async (call) => previewBlock(deps, named(call)),
     unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.nowMs),
 
     getPlans: async () => listPlans(deps),
@@ -147,6 +149,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     abortRollout: move('abort'),
     keepRollout: move('keep'),
     listWaiting: async ({ params, query, nowMs }) => listWaiting(deps, params.name, query, nowMs),
+    previewRevert: async ({ params }) => previewRevert(deps, params.name),
     retryRollout: async ({ params, body, nowMs }) => retryRollout(deps, params.name, body.reason, nowMs),
 
     listAssignments: async ({ query }) => listAssignments(deps, query),

@@ -17,11 +17,12 @@ import { addAdminRoutes } from './admin-routes.ts';
 import { collectMethods } from './allowed-methods.ts';
 import { addAuth, digestToken } from './auth.ts';
 import { addDeviceRoutes } from './device-routes.ts';
-import { addDocs } from './docs.ts';
+import { addDocRoutes, addOpenApi } from './docs.ts';
 import { addDownloadRoutes } from './download-routes.ts';
 import { answerBrokenRequest } from './broken-request.ts';
 import { addEventRoutes } from './event-routes.ts';
 import { addErrorAnswers, answerFrameworkError } from './error-answer.ts';
+import { addLargeAnswers } from './large-answers.ts';
 import { addPublicRoutes } from './public-routes.ts';
 import { addBodyParsers } from './read-body.ts';
 import { addRequestForm } from './request-form.ts';
@@ -78,14 +79,17 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
     clientErrorHandler: (error, socket) => answerBrokenRequest(loggerInstance, error, socket),
   });
+  // Answers are built field by field from typed values. To compile a serializer for each route would be most of a start.
+  app.setSerializerCompiler(() => JSON.stringify);
   app.server.maxConnections = options.maxConnections;
   app.server.maxHeadersCount = MAX_HEADER_LINES + 1;
   const methodsOf = collectMethods(app);
-  await addDocs(app);
+  await addOpenApi(app);
   addRequestLog(app);
   addErrorAnswers(app, methodsOf);
   addRequestForm(app);
   addBodyParsers(app);
+  addLargeAnswers(app, deps.random);
   addAuth(app, { device: digestToken(options.tokens.fleet), admin: digestToken(options.tokens.admin) });
   for (const schema of [
     Manifest,
@@ -98,6 +102,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   ])
     app.addSchema(schema);
   addPublicRoutes(app, deps);
+  addDocRoutes(app);
   addDeviceRoutes(app, deps, options.clock);
   addDownloadRoutes(app, deps, options.clock);
   addAdminRoutes(app, deps, options.server, options.clock);

@@ -38,8 +38,6 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
         body: CheckUpdateRequest,
         response: { 200: CheckUpdateAnswer, '4xx': ErrorAnswer, 503: ErrorAnswer },
       },
-      // The answer is built field by field from typed values, so there is nothing for a response schema to drop.
-      serializerCompiler: () => JSON.stringify,
     },
     async (request) => {
       const checked = readCheckIn(request);
@@ -64,7 +62,6 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
         body: ReportStatusRequest,
         response: { 200: ReportStatusAnswer, '4xx': ErrorAnswer, 503: ErrorAnswer },
       },
-      serializerCompiler: () => JSON.stringify,
     },
     async (request) => {
       const { body } = request;

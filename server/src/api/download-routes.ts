@@ -1,11 +1,9 @@
 // The image itself. Never a 200 whose body is not exactly the image: the length is always said, every block is checked
 // before it is sent, and what goes wrong later resets the connection instead of ending it cleanly.
 
-import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { ErrorAnswer } from '#protocol/device-api.ts';
-import { OtterError } from '#protocol/errors.ts';
 import { CHUNK_BYTES } from '#protocol/limits.ts';
 import { Manifest } from '#protocol/manifest.ts';
 import { Chip, Name, Version } from '#protocol/words.ts';
@@ -13,20 +11,14 @@ import type { Deps } from '#server/service/deps.ts';
 import { type Download, getManifest, openDownload } from '#server/service/download.ts';
 import { noteDownload } from '#server/service/note-download.ts';
 import { type ByteRange, readRange } from './range.ts';
-import { SlowReaderGuard } from './slow-reader-guard.ts';
-import { untilSent } from './until-sent.ts';
+import { sendSlices } from './send-slices.ts';
+import { TransferPlaces } from './transfer-places.ts';
 
 const LongForm = Type.Object({ product: Name, version: Version, chip: Chip });
 const ShortForm = Type.Object({ version: Version });
 
-/** Bytes handed to a connection at once, the next when the system has taken them: a slow reader holds one TLS record. */
-const SLICE_BYTES = 16_384;
-
-/** Seconds after which a device that finds every slot taken may come back, at the earliest. */
-const BUSY_RETRY_S = 30;
-
 export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () => number): void {
-  const slots = { taken: 0 };
+  const places = new TransferPlaces(deps.settings.maxDownloads, 'all download slots are taken', deps.random);
   const options = (summary: string) => ({
     config: { scope: 'device' } as const,
     schema: {
@@ -41,11 +33,7 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () =>
     reply: FastifyReply,
     address: { readonly product?: string; readonly version: string; readonly chip?: string },
   ) => {
-    if (slots.taken >= deps.settings.maxDownloads)
-      throw new OtterError('busy', 'all download slots are taken', 'try again later', {
-        retryAfterS: BUSY_RETRY_S + Math.floor(deps.random() * BUSY_RETRY_S),
-      });
-    slots.taken += 1;
+    const giveBack = places.take();
     try {
       const { product, version, chip } = address;
       const download = await openDownload(deps, { product, version, chip });
@@ -56,7 +44,7 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () =>
         await download.image.close();
       }
     } finally {
-      slots.taken -= 1;
+      giveBack();
     }
   };
   app.get<{ Params: Static<typeof LongForm> }>(
@@ -135,10 +123,15 @@ async function sendImage(request: FastifyRequest, reply: FastifyReply, download:
     raw.end();
     return;
   }
-  const isSent = await stream(request, raw, { start, end }, async (index) =>
-    index === Math.floor(start / CHUNK_BYTES) ? first : image.readBlock(index),
-  );
-  if (isSent && end === sizeBytes - 1) await note('whole');
+  const readBlock = async (index: number): Promise<Buffer> =>
+    index === Math.floor(start / CHUNK_BYTES) ? first : image.readBlock(index);
+  try {
+    const isSent = await sendSlices(request, raw, readParts({ start, end }, readBlock));
+    if (isSent && end === sizeBytes - 1) await note('whole');
+  } catch (error) {
+    request.log.error({ err: error, request_id: request.id }, 'a download was cut: the stored image cannot be read');
+    request.raw.socket.destroy();
+  }
 }
 
 /**
@@ -156,36 +149,14 @@ function rangeOf(request: FastifyRequest, etag: string, sizeBytes: number, reply
   }
 }
 
-async function stream(
-  request: FastifyRequest,
-  raw: ServerResponse,
+/** What of each block belongs to the range; a block is read when the one before it has been sent. */
+async function* readParts(
   { start, end }: ByteRange,
   readBlock: (index: number) => Promise<Buffer>,
-): Promise<boolean> {
-  // A cut is one of the connection: behind other answers an answer alone cannot be cut.
-  const { socket } = request.raw;
-  const guard = new SlowReaderGuard(socket, () => {
-    request.warnings = ['slow_client'];
-  });
-  try {
-    for (let index = Math.floor(start / CHUNK_BYTES); index * CHUNK_BYTES <= end; index += 1) {
-      const block = await readBlock(index);
-      const to = Math.min(block.length, end + 1 - index * CHUNK_BYTES);
-      for (let at = Math.max(0, start - index * CHUNK_BYTES); at < to; at += SLICE_BYTES) {
-        if (raw.destroyed) return false;
-        const slice = block.subarray(at, Math.min(at + SLICE_BYTES, to));
-        await untilSent(raw, (sent) => raw.write(slice, sent));
-        guard.moved(slice.length);
-      }
-    }
-    await untilSent(raw, (sent) => raw.end(sent));
-    return !raw.destroyed;
-  } catch (error) {
-    request.log.error({ err: error, request_id: request.id }, 'a download was cut: the stored image cannot be read');
-    socket.destroy();
-    return false;
-  } finally {
-    guard.stop();
+): AsyncGenerator<Buffer> {
+  for (let index = Math.floor(start / CHUNK_BYTES); index * CHUNK_BYTES <= end; index += 1) {
+    const block = await readBlock(index);
+    yield block.subarray(Math.max(0, start - index * CHUNK_BYTES), end + 1 - index * CHUNK_BYTES);
   }
 }
 

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { MAX_OPEN_ANSWERS } from '#protocol/limits.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,12 +28,16 @@ export function nextRequestId(): string {
   return `${process}-${count.toString(36)}`;
 }
 
+/** Cuts a connection that sends request after request without reading: what waits for its turn is held in memory. */
 export function addRequestLog(app: FastifyInstance): void {
   app.decorateRequest('outcome', undefined);
   app.decorateRequest('warnings', undefined);
   app.addHook('onRequest', (request, reply, done) => {
     beginRequest(request, reply);
-    done();
+    const { socket } = request.raw;
+    if ((openAnswers.get(socket)?.size ?? 0) <= MAX_OPEN_ANSWERS) done();
+    // An answer would stand behind all others, and nobody reads those: the request ends here, without one.
+    else socket.destroy();
   });
 }
 

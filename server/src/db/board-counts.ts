@@ -127,14 +127,16 @@ export async function countSilence(
   const absent = absentMs(silence);
   const seen = sql`presence.last_seen_at_ms`;
   const due = sql`(${seen} + ${limit} / ${sql.lit(SILENT_POLLS)} * ${sql.lit(LATE_FACTOR)} + ${sql.lit(LATE_GRACE_MS)} + ${absent})`;
+  // `hearingOf`: one that is back since then was silent as they are.
+  const isBack = sql`coalesce(presence.back_at_ms, 0) > ${at}`;
   const wasThere = sql`${seen} + ${limit} + ${absent} >= ${at}`;
   const isWithout = sql`not exists (select 1 from assignments a where a.device_id = devices.id
     and a.rollout_id = ${ask.rolloutId} and a.is_rollback = 0 and a.exposed_at_ms is not null)`;
   const isWitness = sql`not exists (select 1 from assignments a where a.device_id = devices.id
     and a.rollout_id = ${ask.rolloutId} and a.is_latest = 1 and a.outcome = 'lost' and a.confirmed_at_ms is null)`;
-  const overdue = sql`(${wasThere} and ${due} < ${nowMs})`;
-  const alive = sql`(${wasThere} and ${due} >= ${nowMs} and ${seen} >= ${at})`;
-  const notDue = sql`(${wasThere} and ${due} >= ${nowMs} and ${seen} < ${at})`;
+  const overdue = sql`(${isBack} or (${wasThere} and ${due} < ${nowMs}))`;
+  const alive = sql`(not ${isBack} and ${wasThere} and ${due} >= ${nowMs} and ${seen} >= ${at})`;
+  const notDue = sql`(not ${isBack} and ${wasThere} and ${due} >= ${nowMs} and ${seen} < ${at})`;
   const count = (condition: ReturnType<typeof sql>) =>
     sql<number>`coalesce(sum(case when ${condition} then 1 else 0 end), 0)`;
   const inner = db

@@ -23,7 +23,6 @@ export interface CatalogRows {
 export interface StoredFirmware extends FirmwareFacts {
   readonly channel: string;
   readonly releaseNotes: string;
-  readonly securityVersion: number;
   readonly createdAtMs: number;
   readonly images: readonly StoredImage[];
 }

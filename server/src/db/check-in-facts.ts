@@ -135,6 +135,8 @@ const PRESENCE_COLUMNS = [
   'uptime_s',
   'boot_cause',
   'limit_s',
+  'interval_s',
+  'back_at_ms',
 ] as const satisfies readonly (keyof PresenceTable)[];
 
 /** What both statements give where there is no row. */

@@ -17,7 +17,10 @@ export type PagedDevice = Pick<
   | 'current_version'
   | 'image_sha256'
   | 'chip'
+  | 'other_chip'
   | 'slot_bytes'
+  | 'said_chip'
+  | 'said_slot_bytes'
   | 'on_trial'
   | 'first_seen_at_ms'
   | 'is_simulated'
@@ -30,6 +33,8 @@ export type PagedDevice = Pick<
 /** Which devices are meant; all of these that are named must hold. */
 export interface Which {
   readonly product?: string;
+  /** As devices say them. */
+  readonly versions?: readonly string[];
   readonly ids?: readonly number[];
   readonly labelId?: number;
 }
@@ -40,7 +45,7 @@ export async function listDevicePage(
   which: Which,
   page: { readonly afterId: number; readonly limit: number },
 ): Promise<readonly PagedDevice[]> {
-  const { product, ids, labelId } = which;
+  const { product, versions, ids, labelId } = which;
   let query = db
     .selectFrom('devices')
     .innerJoin('presence', 'presence.device_id', 'devices.id')
@@ -51,7 +56,10 @@ export async function listDevicePage(
       'devices.current_version',
       'devices.image_sha256',
       'devices.chip',
+      'devices.other_chip',
       'devices.slot_bytes',
+      'devices.said_chip',
+      'devices.said_slot_bytes',
       'devices.on_trial',
       'devices.first_seen_at_ms',
       'devices.is_simulated',
@@ -62,6 +70,7 @@ export async function listDevicePage(
     ])
     .where('devices.id', '>', page.afterId);
   if (product !== undefined) query = query.where('devices.product', '=', product);
+  if (versions !== undefined) query = query.where('devices.current_version', 'in', [...versions]);
   if (ids !== undefined) query = query.where('devices.id', 'in', [...ids]);
   if (labelId !== undefined)
     query = query.where('devices.id', 'in', (nested) =>

@@ -20,7 +20,10 @@ export type SelfDescription = Pick<
   | 'ip'
   | 'current_version'
   | 'chip'
+  | 'other_chip'
   | 'slot_bytes'
+  | 'said_chip'
+  | 'said_slot_bytes'
   | 'image_sha256'
   | 'on_trial'
   | 'attributes'
@@ -42,6 +45,7 @@ const withPresence = (db: Reader) =>
       'presence.boot_cause',
       'presence.largest_block_bytes',
       'presence.limit_s',
+      'presence.back_at_ms',
     ]);
 
 export async function findDevice(db: Reader, mac: string): Promise<Device | undefined> {
@@ -92,6 +96,7 @@ const SIGHTING = [
   ['interval_s', 'integer'],
   ['gaps', 'text'],
   ['limit_s', 'bigint'],
+  ['back_at_ms', 'bigint'],
 ] as const satisfies readonly (readonly [keyof Sighting, string])[];
 
 const INTO = sql.raw(SIGHTING.map(([column]) => column).join(', '));

@@ -76,21 +76,28 @@ export async function listRevertedImages(db: Reader): Promise<ReadonlySet<number
   return new Set(rows.map(({ image_id }) => image_id));
 }
 
-/** The name of a completed rollout of the same firmware; undefined where this one covers an image that none of them does. */
-export async function findCompletedFor(
+/** Images of its own firmware that this rollout covers and no completed one does: those that a revert of it takes back. */
+export async function listReleasedAlone(
   db: Reader,
   rollout: { readonly id: number; readonly firmware_id: number },
-): Promise<string | undefined> {
-  const own = await db
+): Promise<readonly number[]> {
+  const rows = await db
     .selectFrom('rollout_images')
     .innerJoin('images', 'images.id', 'rollout_images.image_id')
     .select('rollout_images.image_id')
     .where('rollout_images.rollout_id', '=', rollout.id)
     .where('images.firmware_id', '=', rollout.firmware_id)
     .where('rollout_images.image_id', 'not in', completedImages(db))
-    .limit(1)
-    .executeTakeFirst();
-  if (own !== undefined) return undefined;
+    .execute();
+  return rows.map(({ image_id }) => image_id);
+}
+
+/** The name of a completed rollout of the same firmware; undefined where this one covers an image that none of them does. */
+export async function findCompletedFor(
+  db: Reader,
+  rollout: { readonly id: number; readonly firmware_id: number },
+): Promise<string | undefined> {
+  if ((await listReleasedAlone(db, rollout)).length > 0) return undefined;
   const found = await db
     .selectFrom('rollouts')
     .select('name')

@@ -12,10 +12,7 @@ export type Rollout = Selectable<RolloutsTable> & { readonly version: string };
 export type Stage = Selectable<StagesTable>;
 export type NewStage = Omit<Insertable<StagesTable>, 'rollout_id'>;
 
-/** Rollouts that are read, and shown, at once. */
-const OPEN_PAGE = 100;
-
-const withVersion = (db: Reader) =>
+export const withVersion = (db: Reader) =>
   db
     .selectFrom('rollouts')
     .innerJoin('firmware', 'firmware.id', 'rollouts.firmware_id')
@@ -42,87 +39,6 @@ export async function listOpenRolloutsOf(db: Reader, product: string): Promise<r
 /** A build that goes out again is not sent home any more. */
 export async function forgetReverts(trx: Trx, firmwareId: number): Promise<void> {
   await trx.updateTable('rollouts').set({ reverted_at_ms: null }).where('firmware_id', '=', firmwareId).execute();
-}
-
-/** Rollouts that are running, paused or halted, in the order of their ids, those after this one; at most `OPEN_PAGE`. */
-export async function listOpenRollouts(db: Reader, afterId = 0): Promise<readonly Rollout[]> {
-  return withVersion(db)
-    .where('rollouts.status', 'in', ['running', 'paused', 'halted'])
-    .where('rollouts.id', '>', afterId)
-    .orderBy('rollouts.id')
-    .limit(OPEN_PAGE)
-    .execute();
-}
-
-/** Rollouts that are over, and at which somebody still looks: regressed ones, and complete ones until their watch ends. */
-export async function listAfterwards(db: Reader, nowMs: number): Promise<readonly Rollout[]> {
-  return withVersion(db)
-    .where((e) =>
-      e.or([
-        e('rollouts.status', '=', 'regressed'),
-        e.and([e('rollouts.status', '=', 'complete'), e('rollouts.watch_until_ms', '>', nowMs)]),
-      ]),
-    )
-    .orderBy('rollouts.id')
-    .limit(OPEN_PAGE)
-    .execute();
-}
-
-/** Rollouts whose gates are judged: those that run, and complete ones until their watch ends. Behind `afterId`. */
-export async function listWatched(
-  db: Reader,
-  nowMs: number,
-  page: { readonly afterId: number; readonly limit: number },
-): Promise<readonly Rollout[]> {
-  return withVersion(db)
-    .where((e) =>
-      e.or([
-        e('rollouts.status', '=', 'running'),
-        e.and([e('rollouts.status', '=', 'complete'), e('rollouts.watch_until_ms', '>', nowMs)]),
-      ]),
-    )
-    .where('rollouts.id', '>', page.afterId)
-    .orderBy('rollouts.id')
-    .limit(page.limit)
-    .execute();
-}
-
-/** Rollouts whose boards are watched: also while a person or a gate holds the offers. */
-export async function listWatchedIds(db: Reader, nowMs: number): Promise<readonly number[]> {
-  const rows = await db
-    .selectFrom('rollouts')
-    .select('id')
-    .where((e) =>
-      e.or([
-        e('status', 'in', ['running', 'paused', 'halted', 'regressed']),
-        e.and([e('status', '=', 'complete'), e('watch_until_ms', '>', nowMs)]),
-      ]),
-    )
-    .execute();
-  return rows.map(({ id }) => id);
-}
-
-/** Complete rollouts whose watch is over. */
-export async function listToEndWatch(db: Reader, nowMs: number): Promise<readonly { readonly id: number }[]> {
-  return db
-    .selectFrom('rollouts')
-    .select('id')
-    .where('status', '=', 'complete')
-    .where('watch_until_ms', '<=', nowMs)
-    .execute();
-}
-
-export async function endWatch(trx: Trx, id: number): Promise<void> {
-  await trx.updateTable('rollouts').set({ watch_until_ms: null }).where('id', '=', id).execute();
-}
-
-export async function countOpenRollouts(db: Reader): Promise<number> {
-  const { count } = await db
-    .selectFrom('rollouts')
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .where('status', 'in', ['running', 'paused', 'halted'])
-    .executeTakeFirstOrThrow();
-  return count;
 }
 
 /** Rollouts that run or are complete, and of which a device holds an open offer. */

@@ -52,8 +52,13 @@ export interface DevicesTable {
   readonly product: string;
   readonly ip: string | null;
   readonly current_version: string;
+  /** What it named last, in whichever check-in. */
   readonly chip: string | null;
+  /** The last one that an image could fit. */
   readonly slot_bytes: number | null;
+  /** What the latest check-in said of both; null: it left it out. */
+  readonly said_chip: Generated<string | null>;
+  readonly said_slot_bytes: Generated<number | null>;
   readonly image_sha256: string | null;
   readonly on_trial: Flag;
   readonly status: 'ok' | 'updating' | 'trial' | 'failed';
@@ -90,6 +95,8 @@ export interface PresenceTable {
   readonly largest_block_bytes: Generated<number | null>;
   /** Seconds without a check after which it is silent: what its rhythm at the last check says. */
   readonly limit_s: Generated<number | null>;
+  /** When it was heard of again last, after a check had not come. */
+  readonly back_at_ms: Generated<number | null>;
 }
 
 export interface LabelsTable {

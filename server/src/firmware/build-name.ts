@@ -44,11 +44,19 @@ export function nameBuild(image: EspImage, claims: UploadClaims, defaultProduct:
     if (image.marker === undefined && claims.product !== undefined && claims.product !== defaultProduct)
       refuseOtherProduct(product, project === '' ? undefined : project, 'app descriptor');
   }
-  const warnings =
-    image.descriptor === undefined
+  return { product, version, warnings: warningsOf(image, version) };
+}
+
+function warningsOf({ descriptor }: EspImage, version: string): readonly string[] {
+  return [
+    ...(descriptor === undefined
       ? ['the image has no app descriptor: its build cannot be told from another of the same version on the board']
-      : [];
-  return { product, version, warnings };
+      : []),
+    // The server orders it behind its tag; a board goes by SemVer, where it stands in front of it.
+    ...(isDescribed(version)
+      ? [`boards order ${version} below its tag, as SemVer has it, and refuse it where they run that release`]
+      : []),
+  ];
 }
 
 /** Which program the image says that it is: by its descriptor, else by its marker. Undefined: it does not say it. */

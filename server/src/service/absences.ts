@@ -37,10 +37,11 @@ export interface AbsencesOptions {
   readonly steadyClock: () => number;
 }
 
-/** An absence that is noticed and not stored yet: it ends when the database takes it. */
+/** An absence that is noticed and not stored yet; it ends at the next tick that finds the database, if not before. */
 interface Gap {
   readonly cause: AbsenceRow['cause'];
   readonly sinceMs: number;
+  readonly untilMs: number;
 }
 
 /** A heartbeat that is still to come by the clock of this process, and since when (steady) it has stood there. */
@@ -49,9 +50,11 @@ interface Ahead {
   readonly sinceSteadyMs: number;
 }
 
+type NewAbsence = Omit<AbsenceRow, 'id'>;
+
 interface Stored {
   readonly recent: readonly AbsenceRow[];
-  readonly added: readonly Omit<AbsenceRow, 'id'>[];
+  readonly added: readonly NewAbsence[];
   readonly ahead: Ahead | undefined;
 }
 
@@ -76,7 +79,7 @@ export class Absences {
 
   /** Before anybody can ask or report: notes for how long no server was there. Throws what the database throws. */
   async start(): Promise<void> {
-    this.#gaps = [{ cause: 'stopped', sinceMs: Number.NEGATIVE_INFINITY }];
+    this.#gaps = [{ cause: 'stopped', sinceMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY }];
     await this.beat();
   }
 
@@ -94,8 +97,7 @@ export class Absences {
       this.#ahead = stored.ahead;
       for (const absence of stored.added) this.#tell(absence);
     } catch (error) {
-      if (!this.#gaps.some(({ cause }) => cause === 'database'))
-        this.#gaps = [...this.#gaps, { cause: 'database', sinceMs: this.#last.wallMs - TICK_MS }];
+      this.#noteFailure();
       throw error;
     }
     await this.#prune();
@@ -123,13 +125,12 @@ export class Absences {
   recent(): readonly Absence[] {
     const nowMs = this.#options.clock();
     const jumpMs = this.#jumpMs(nowMs);
-    const gaps = [...this.#gaps.map(({ sinceMs }) => sinceMs), ...(jumpMs > CLOCK_STEP_MS ? [nowMs - jumpMs] : [])];
-    const goingOn = gaps.filter((sinceMs) => nowMs - sinceMs >= ABSENCE_MS && Number.isFinite(sinceMs));
+    const gaps = jumpMs > CLOCK_STEP_MS ? [...this.#gaps, jumpGap(jumpMs, nowMs)] : this.#gaps;
+    const noticed = gaps.flatMap((gap) => absenceOf(gap, undefined, nowMs));
     const past = this.#stored.every(({ toMs }) => isPast(toMs, nowMs))
       ? this.#stored
       : this.#stored.filter(({ toMs }) => isPast(toMs, nowMs));
-    if (goingOn.length === 0) return past;
-    return [...past, ...goingOn.map((fromMs) => ({ fromMs, toMs: nowMs }))].slice(-RECENT_ABSENCES);
+    return noticed.length === 0 ? past : [...past, ...noticed.map(toAbsence)].slice(-RECENT_ABSENCES);
   }
 
   /** Whether the clock has kept pace with the process for an hour: what is old by it may be removed. */
@@ -150,12 +151,20 @@ export class Absences {
     this.#last = { wallMs: nowMs, steadyMs: this.#options.steadyClock() };
     if (Math.abs(jumpMs) <= CLOCK_STEP_MS) return;
     this.#pacedSinceMs = this.#last.steadyMs;
-    if (jumpMs > 0) this.#gaps = [...this.#gaps, { cause: 'clock', sinceMs: nowMs - jumpMs }];
+    if (jumpMs > 0) this.#gaps = [...this.#gaps, jumpGap(jumpMs, nowMs)];
     const s = Math.round(Math.abs(jumpMs) / 1000);
     this.#options.log.warn(
       { by_s: Math.round(jumpMs / 1000) },
       `the clock was set ${jumpMs > 0 ? 'ahead' : 'back'} by ${s} s`,
     );
+  }
+
+  /** Since the tick before; the next one may find it again at once. A single tick that fails is no absence. */
+  #noteFailure(): void {
+    const { wallMs } = this.#last;
+    const known = this.#gaps.find(({ cause }) => cause === 'database');
+    const gap = { cause: 'database', sinceMs: known?.sinceMs ?? wallMs - TICK_MS, untilMs: wallMs + TICK_MS } as const;
+    this.#gaps = [...this.#gaps.filter((other) => other !== known), gap];
   }
 
   /** May have waited for the database, and may run again after a conflict: it changes nothing else. */
@@ -187,7 +196,7 @@ export class Absences {
     );
   }
 
-  #tell({ cause, from_ms, to_ms }: Omit<AbsenceRow, 'id'>): void {
+  #tell({ cause, from_ms, to_ms }: NewAbsence): void {
     const s = Math.round((to_ms - from_ms) / 1000);
     this.#options.log.info(
       { cause, from: toInstant(from_ms), to: toInstant(to_ms) },
@@ -196,10 +205,15 @@ export class Absences {
   }
 }
 
+function jumpGap(jumpMs: number, nowMs: number): Gap {
+  return { cause: 'clock', sinceMs: nowMs - jumpMs, untilMs: nowMs };
+}
+
 /** As long as no other server was there either; none where that is too short to matter. */
-function absenceOf({ cause, sinceMs }: Gap, aliveAtMs: number | undefined, nowMs: number): Omit<AbsenceRow, 'id'>[] {
-  const from_ms = Math.max(sinceMs, aliveAtMs ?? sinceMs);
-  return Number.isFinite(from_ms) && nowMs - from_ms >= ABSENCE_MS ? [{ from_ms, to_ms: nowMs, cause }] : [];
+function absenceOf(gap: Gap, aliveAtMs: number | undefined, nowMs: number): readonly NewAbsence[] {
+  const from_ms = Math.max(gap.sinceMs, aliveAtMs ?? gap.sinceMs);
+  const to_ms = Math.min(gap.untilMs, nowMs);
+  return Number.isFinite(from_ms) && to_ms - from_ms >= ABSENCE_MS ? [{ from_ms, to_ms, cause: gap.cause }] : [];
 }
 
 /** Clocks of several servers differ by less than a step. */
@@ -207,6 +221,6 @@ function isPast(instantMs: number, nowMs: number): boolean {
   return instantMs <= nowMs + CLOCK_STEP_MS;
 }
 
-function toAbsence({ from_ms, to_ms }: AbsenceRow): Absence {
+function toAbsence({ from_ms, to_ms }: NewAbsence): Absence {
   return { fromMs: from_ms, toMs: to_ms };
 }

@@ -12,17 +12,20 @@ import {
 import type { Trx } from '#server/db/schema.ts';
 import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
 import { isOpen } from '#engine/stage/advance.ts';
-import { isForEveryone } from '#engine/decision/target.ts';
+import { acceptsSecurity, isForEveryone } from '#engine/decision/target.ts';
 import { matchBuild, runningOf } from '#engine/facts/build.ts';
+import { likelyChip } from '#engine/facts/hardware.ts';
 import { compareVersions, versionKey } from '#engine/facts/version.ts';
 import { WindowClock } from './window-clock.ts';
 
-type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha256' | 'chip'>;
+type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha256' | 'chip' | 'rememberedChips'>;
 
 export interface CatalogView {
   readonly revision: number;
   /** The firmware of this version; a leading `v` and build metadata do not count. */
   readonly findFirmware: (product: string, version: string) => StoredFirmware | undefined;
+  /** Throws where there is none with this key. */
+  readonly getFirmware: (id: number) => StoredFirmware;
   /** The firmware that the device runs; undefined also where it runs another build of that version. */
   readonly findRunning: (device: RunningDevice) => StoredFirmware | undefined;
   /** Every firmware with this version, of any product. */
@@ -40,6 +43,8 @@ export interface CatalogView {
   readonly stableOf: (product: string) => RolloutFacts | undefined;
   /** How long a device of this stage runs the build before it is healthy. */
   readonly soakMsOf: (stageId: number) => number;
+  /** The same, seen from devices that leave this firmware: another one, whose security version they accept. */
+  readonly priorStableOf: (firmware: StoredFirmware) => RolloutFacts | undefined;
   readonly windows: WindowClock;
 }
 
@@ -107,10 +112,15 @@ function viewOf(rows: CatalogRows): CatalogView {
   return {
     revision: rows.revision,
     findFirmware,
+    getFirmware: (id) => {
+      const found = firmware.get(id);
+      if (found === undefined) throw new Error(`there is no firmware ${id}`);
+      return found;
+    },
     findRunning: (device) => {
       const named = findFirmware(device.product, device.currentVersion);
       return named !== undefined && matchBuild(named, runningOf(device)) === 'runs_it'
-        ? onDevice(named, device)
+        ? asRunOn(named, device)
         : undefined;
     },
     listByVersion: (version) => byVersion.get(version) ?? [],
@@ -124,15 +134,22 @@ function viewOf(rows: CatalogRows): CatalogView {
     completedOf: (product) => completed.get(product) ?? [],
     stableOf: (product) => completed.get(product)?.find(isForEveryone),
     soakMsOf: (stageId) => soaks.get(stageId) ?? 0,
+    priorStableOf: (left) =>
+      completed
+        .get(left.product)
+        ?.find(
+          (rollout) =>
+            rollout.firmware.id !== left.id && isForEveryone(rollout) && acceptsSecurity(rollout.firmware, left),
+        ),
     windows: new WindowClock(rows),
   };
 }
 
-/** Reverted is the image that the device runs, where its digest or its chip says which. */
-function onDevice(firmware: StoredFirmware, device: RunningDevice): StoredFirmware {
+/** The firmware as this device runs it: reverted where its image is, as far as its digest or its chip says which. */
+export function asRunOn(firmware: StoredFirmware, device: RunningDevice): StoredFirmware {
   const { images, version } = firmware;
   const named = images.filter((image) => matchBuild({ version, images: [image] }, runningOf(device)) === 'runs_it');
-  const image = named.length === 1 ? named[0] : images.find(({ chip }) => chip === device.chip);
+  const image = named.length === 1 ? named[0] : images.find(({ chip }) => chip === likelyChip(device));
   return image === undefined || image.reverted === firmware.reverted
     ? firmware
     : { ...firmware, reverted: image.reverted };

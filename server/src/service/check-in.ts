@@ -27,6 +27,7 @@ import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
 import { absentMs } from '#engine/facts/absence.ts';
+import { hardwareOf, remember, type RememberedHardware } from '#engine/facts/hardware.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import { hasSign, type Signs } from '#engine/outcome/shared-mac.ts';
 import { isBad, startWatch } from '#engine/outcome/watch.ts';
@@ -35,6 +36,7 @@ import type { DeviceFacts, InstallWindow, Pace } from '#engine/facts/model.ts';
 import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import { pollIntervalS } from '#engine/decision/poll.ts';
 import type { CatalogView } from './catalog.ts';
+import { rememberedOf } from './course.ts';
 import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf, progressColumns, voterOf, watchColumns, watchOf } from './device-facts.ts';
 import { noteContradiction } from './counted.ts';
@@ -188,7 +190,7 @@ async function offer(
 
 async function planFor(
   db: Reader,
-  { request, observation }: { readonly request: CheckIn; readonly observation: Observation },
+  { request, observation }: { readonly request: KnownCheckIn; readonly observation: Observation },
   facts: CheckInFacts,
   view: CatalogView,
   nowMs: number,
@@ -198,8 +200,7 @@ async function planFor(
     product: request.product,
     currentVersion: request.sighting.version,
     imageSha256: request.sighting.imageSha256,
-    chip: request.chip,
-    slotBytes: request.slotBytes,
+    ...hardwareOf(request.memory, request),
     onTrial: request.sighting.onTrial,
     labels: facts.labels,
   };
@@ -227,13 +228,13 @@ function isQuiet(facts: CheckInFacts, plan: CheckInPlan, hinted: readonly string
   return plan.changed.length === 0 && !needsAssignment && hinted.length === 0 && facts.device?.status === plan.status;
 }
 
-/** A board that leaves out its chip or slot this time has not changed them. */
-function merge(request: CheckIn, { device }: CheckInFacts): CheckIn {
-  return {
-    ...request,
-    chip: request.chip ?? device?.chip ?? undefined,
-    slotBytes: request.slotBytes ?? device?.slot_bytes ?? undefined,
-  };
+/** With what is remembered of the board, this check-in included. */
+interface KnownCheckIn extends CheckIn {
+  readonly memory: RememberedHardware;
+}
+
+function merge(request: CheckIn, { device }: CheckInFacts): KnownCheckIn {
+  return { ...request, memory: remember(rememberedOf(device), request) };
 }
 
 /** A hint too many is ignored, as one that the configuration does not name: an update never waits for a label. */
@@ -245,23 +246,16 @@ function newLabels(deps: Deps, request: CheckIn, facts: CheckInFacts): readonly 
   return [...new Set(request.labelHints.filter(isNew))].slice(0, free);
 }
 
-async function register(trx: Trx, request: CheckIn, nowMs: number): Promise<number> {
+async function register(trx: Trx, request: KnownCheckIn, nowMs: number): Promise<number> {
   const { id: _, ...description } = describe(0, request);
   return addDevice(trx, { ...description, mac: request.mac, status: 'ok', first_seen_at_ms: nowMs }, nowMs);
 }
 
 /** Most polls say of the device what the last one said; then only the sighting is noted. */
-function notePresence(deps: Deps, device: DeviceRow, request: CheckIn, noted: Note): void {
-  const isSame =
-    device.current_version === request.sighting.version &&
-    device.ip === request.ip &&
-    device.product === request.product &&
-    device.chip === (request.chip ?? null) &&
-    device.slot_bytes === (request.slotBytes ?? null) &&
-    device.image_sha256 === (request.sighting.imageSha256 ?? null) &&
-    (device.on_trial === 1) === request.sighting.onTrial &&
-    device.attributes === JSON.stringify(request.attributes);
-  deps.presence.note(noted, isSame ? undefined : describe(device.id, request));
+function notePresence(deps: Deps, device: DeviceRow, request: KnownCheckIn, noted: Note): void {
+  const described = describe(device.id, request);
+  const isSame = DESCRIBED.every((name) => device[name] === described[name]);
+  deps.presence.note(noted, isSame ? undefined : described);
 }
 
 /** What this check shows beside the one before, which may be too fresh to be in the database. */
@@ -294,14 +288,32 @@ function isSimulated({ mac, attributes }: CheckIn): boolean {
   return mac.startsWith(SIMULATED_MACS) || (typeof library === 'string' && library.startsWith(SIMULATOR_LIBRARY));
 }
 
-function describe(id: number, request: CheckIn): SelfDescription {
+const DESCRIBED = [
+  'product',
+  'ip',
+  'current_version',
+  'chip',
+  'other_chip',
+  'slot_bytes',
+  'said_chip',
+  'said_slot_bytes',
+  'image_sha256',
+  'on_trial',
+  'attributes',
+] as const satisfies readonly Exclude<keyof SelfDescription, 'id'>[];
+
+function describe(id: number, request: KnownCheckIn): SelfDescription {
+  const { memory } = request;
   return {
     id,
     product: request.product,
     ip: request.ip,
     current_version: request.sighting.version,
-    chip: request.chip ?? null,
-    slot_bytes: request.slotBytes ?? null,
+    chip: memory.chip ?? null,
+    other_chip: memory.otherChip ?? null,
+    slot_bytes: memory.slotBytes ?? null,
+    said_chip: request.chip ?? null,
+    said_slot_bytes: request.slotBytes ?? null,
     image_sha256: request.sighting.imageSha256 ?? null,
     on_trial: request.sighting.onTrial ? 1 : 0,
     attributes: JSON.stringify(request.attributes),

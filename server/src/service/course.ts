@@ -3,6 +3,7 @@
 import type { PagedDevice } from '#server/db/device-pages.ts';
 import type { Rollout, Stage } from '#server/db/rollouts.ts';
 import type { Course } from '#engine/decision/course.ts';
+import { hardwareOf, type RememberedHardware } from '#engine/facts/hardware.ts';
 import type { DeviceFacts, OpenedStage, RolloutFacts } from '#engine/facts/model.ts';
 
 /** Of a draft, whose first stage is still to open, as much as of an open rollout. */
@@ -42,15 +43,31 @@ function toStage({ id, label, percentage }: Stage): OpenedStage {
 }
 
 /** A device as the rules see it, from its rows. */
-export function deviceFactsOf(row: PagedDevice, labels: DeviceFacts['labels']): DeviceFacts {
+export function deviceFactsOf(
+  row: Omit<PagedDevice, 'id' | 'last_seen_at_ms' | 'limit_s'>,
+  labels: DeviceFacts['labels'],
+): DeviceFacts {
   return {
     mac: row.mac,
     product: row.product,
     currentVersion: row.current_version,
     imageSha256: row.image_sha256 ?? undefined,
-    chip: row.chip ?? undefined,
-    slotBytes: row.slot_bytes ?? undefined,
+    ...hardwareOf(rememberedOf(row), {
+      chip: row.said_chip ?? undefined,
+      slotBytes: row.said_slot_bytes ?? undefined,
+    }),
     onTrial: row.on_trial === 1,
     labels,
+  };
+}
+
+/** What the row remembers of the board; nothing of one that was never seen. */
+export function rememberedOf(
+  row: Pick<PagedDevice, 'chip' | 'other_chip' | 'slot_bytes'> | undefined,
+): RememberedHardware {
+  return {
+    chip: row?.chip ?? undefined,
+    otherChip: row?.other_chip ?? undefined,
+    slotBytes: row?.slot_bytes ?? undefined,
   };
 }

@@ -1,7 +1,7 @@
 // Every offer has a deadline. What is past it is `timed_out`: its device counts as silent until it is seen again, and then by
 // what it runs. A board that is heard of while it holds the image is not late, and time without a server does not count. Of rollouts that run, and of complete ones that late devices follow; a paused one stands still.
 
-import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
+import { SILENT_POLLS } from '#protocol/limits.ts';
 import { addLog, findAssignment, saveProgress } from '#server/db/assignments.ts';
 import { listInFlight, listStages, type Rollout } from '#server/db/rollouts.ts';
 import {
@@ -12,7 +12,7 @@ import {
   UNCHANGED_PAGE,
 } from '#server/db/stage-answers.ts';
 import { isOpenState } from '#engine/assignment/assignment.ts';
-import { isOverdue, WAIT_MS } from '#engine/assignment/deadline.ts';
+import { deadlineSilenceMs, isOverdue, WAIT_MS } from '#engine/assignment/deadline.ts';
 import { instantBeforeMs } from '#engine/facts/absence.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
@@ -60,16 +60,11 @@ function isLate(
     state: open.state,
     sinceMs: Math.max(open.updated_at_ms, rollout.resumed_at_ms ?? Number.NEGATIVE_INFINITY),
     seenAtMs: open.last_seen_at_ms,
-    pollIntervalS: expectedIntervalS(settings.pollIntervalS, open.interval_s),
+    silenceMs: deadlineSilenceMs(settings.pollIntervalS, open.interval_s ?? undefined),
     sizeBytes: open.size_bytes,
     isDeviceLocal: open.isDeviceLocal,
   };
   return isOverdue(deadline, absences.recent(), nowMs);
-}
-
-/** A board that sleeps for longer than any board is told to is waited for by its own rhythm. */
-function expectedIntervalS(pollIntervalS: number, ownS: number | null): number {
-  return ownS !== null && ownS > POLL_REST * pollIntervalS ? ownS : pollIntervalS;
 }
 
 async function timeOutAll(deps: Deps, late: readonly OpenAssignment[], nowMs: number): Promise<void> {

@@ -36,11 +36,12 @@ export type FactsOfDevice = Omit<Facts, keyof AttemptFacts>;
 
 /** `load` is not counted here: `paceLoadOf` does, where it matters. */
 export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): FactsOfDevice {
+  const running = view.findRunning(device);
   const facts = {
     device,
-    running: view.findRunning(device),
+    running,
     rollout: rolloutFor(view.openRolloutsOf(device.product), device),
-    stable: stableFor(view.completedOf(device.product), device),
+    stable: stableFor(view.completedOf(device.product), device, running),
     steppingStones: view.steppingStonesOf(device.product),
   };
   const rollout = targetOf(facts)?.rollout;

@@ -13,6 +13,7 @@ import { nextOfferAtMs } from '#engine/decision/back-off.ts';
 import { explain } from '#engine/decision/decide.ts';
 import { type Attempt, attemptFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from './catalog.ts';
+import { deviceFactsOf } from './course.ts';
 import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf, voterOf } from './device-facts.ts';
 import { toInstant, toInstantOrNull } from './instant.ts';
@@ -93,16 +94,7 @@ export async function decideFor(deps: Deps, mac: string, nowMs: number): Promise
   if (rows.device === undefined) throw unknownDevice(mac);
   const view = await deps.catalog.at(rows.revision);
   const attempts = attemptsOf(rows.attempts, view);
-  const device = {
-    mac,
-    product: rows.device.product,
-    currentVersion: rows.device.current_version,
-    imageSha256: rows.device.image_sha256 ?? undefined,
-    chip: rows.device.chip ?? undefined,
-    slotBytes: rows.device.slot_bytes ?? undefined,
-    onTrial: rows.device.on_trial === 1,
-    labels: rows.labels,
-  };
+  const device = deviceFactsOf(rows.device, rows.labels);
   const ofDevice = factsOf(device, view, nowMs);
   const load = ofDevice.rollout === undefined ? undefined : await countLoad(read, ofDevice.rollout.id, nowMs);
   return explain({ ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout, nowMs) }, nowMs);
@@ -217,13 +209,15 @@ function viewBuilds(attempts: readonly Attempt[], view: CatalogView, nowMs: numb
 
 function readAttributes(row: DeviceRow): Device['attributes'] {
   const attributes: Device['attributes'] = JSON.parse(row.attributes);
+  const slotBytes = row.said_slot_bytes ?? row.slot_bytes;
   return {
     ...attributes,
     ...(row.free_heap_bytes === null ? {} : { free_heap_bytes: row.free_heap_bytes }),
     ...(row.largest_block_bytes === null ? {} : { largest_block_bytes: row.largest_block_bytes }),
     ...(row.rssi_dbm === null ? {} : { rssi_dbm: row.rssi_dbm }),
     ...(row.uptime_s === null ? {} : { uptime_s: row.uptime_s }),
-    ...(row.slot_bytes === null ? {} : { slot_bytes: row.slot_bytes }),
+    ...(slotBytes === null ? {} : { slot_bytes: slotBytes }),
+    ...(row.other_chip === null ? {} : { other_chip: row.other_chip }),
     ...(row.image_sha256 === null ? {} : { image_sha256: row.image_sha256 }),
     boot_state: row.on_trial === 1 ? 'trial' : 'confirmed',
   };

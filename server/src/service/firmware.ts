@@ -1,6 +1,6 @@
 // Firmware for operators: list, mark as ready for the pilot, block and unblock. Uploading is in `upload.ts`.
 
-import type { BlockAnswer, Firmware } from '#protocol/admin-api.ts';
+import type { BlockAnswer, Firmware, WayBack } from '#protocol/admin-api.ts';
 import { imagePath } from '#protocol/device-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { supersedeOpen } from '#server/db/assignments.ts';
@@ -27,6 +27,7 @@ import type { CatalogView } from './catalog.ts';
 import type { Deps } from './deps.ts';
 import { toInstant } from './instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from './list.ts';
+import { wayBackOfBlock } from './way-back.ts';
 
 /** A version, and the product where several have it. */
 export interface FirmwareName {
@@ -99,7 +100,8 @@ export async function blockFirmware(
   reason: string | undefined,
   nowMs: number,
 ): Promise<BlockAnswer> {
-  await deps.presence.flush();
+  // Asked before, so that the write is short: the rules about every device that runs it.
+  const { goes_to, stays, other_builds, devices_running } = await previewBlock(deps, name);
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
@@ -121,8 +123,11 @@ export async function blockFirmware(
     const answer = {
       firmware,
       aborted_rollouts: rollouts.map((rollout) => rollout.name),
-      devices_running: firmware.devices,
-      prior_stable: view.stableOf(row.product)?.firmware.version ?? null,
+      devices_running,
+      other_builds,
+      prior_stable: view.priorStableOf(view.getFirmware(row.id))?.firmware.version ?? null,
+      goes_to,
+      stays,
     };
     await addAudit(trx, {
       atMs: nowMs,
@@ -133,6 +138,11 @@ export async function blockFirmware(
     });
     return answer;
   });
+}
+
+/** What `blockFirmware` would do to the devices that run it. Throws `firmware_unknown`, `version_ambiguous`. */
+export async function previewBlock(deps: Deps, name: FirmwareName): Promise<WayBack> {
+  return wayBackOfBlock(deps, await getRow(deps.database.read, name));
 }
 
 export async function unblockFirmware(deps: Deps, name: FirmwareName, nowMs: number): Promise<Firmware> {

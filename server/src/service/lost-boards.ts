@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { canBeLost, watchLost } from '#engine/outcome/watch.ts';
 import { findLastDeviceId, listNewlyLost } from '#server/db/board-counts.ts';
 import { findAssignment, saveProgress } from '#server/db/assignments.ts';
-import { listWatchedIds } from '#server/db/rollouts.ts';
+import { listWatchedIds } from '#server/db/open-rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { WatchDeps } from './deps.ts';
 import { progressColumns, progressOf, watchColumns, watchOf } from './device-facts.ts';

@@ -7,8 +7,12 @@ import type { PresenceRow } from '#server/db/check-in-facts.ts';
 import type { Sighting } from '#server/db/devices.ts';
 import type { SilenceRule } from '#server/db/presence-sql.ts';
 import { type HealthHour, hourOfCheck } from '#engine/outcome/health.ts';
-import { type BootSighting, bootCauseOf, contradicts, type Restart, restartBetween } from '#engine/outcome/restart.ts';
-import { addGap, expectedIntervalS, silenceLimitS } from '#engine/outcome/rhythm.ts';
+import {
+  type CheckInShows,
+  observe as observePresence,
+  type Presence,
+  presenceAfter,
+} from '#engine/outcome/presence.ts';
 import { elapsedMs } from '#engine/facts/absence.ts';
 import type { Deps, Settings } from './deps.ts';
 
@@ -21,13 +25,7 @@ export interface Measures {
   readonly nextCheckS: number | undefined;
 }
 
-export interface Observation {
-  readonly restart: Restart;
-  /** The check before cannot be of the same board. */
-  readonly contradicts: boolean;
-  readonly bootCause: string | undefined;
-  /** Seconds between its last checks, this one included; the latest first. */
-  readonly gaps: readonly number[];
+export interface Observation extends CheckInShows {
   /** Seconds without a check after which it was silent until now. */
   readonly silenceLimitS: number;
 }
@@ -43,17 +41,10 @@ export function observe(
   nowMs: number,
   absentMs = 0,
 ): Observation {
-  const bootCause = bootCauseOf(checkIn.bootReason);
-  const now = { atMs: nowMs, uptimeS: checkIn.telemetry.uptimeS, bootCause };
-  const before = presence === undefined ? undefined : bootOf(presence);
-  const gaps = presence === undefined ? [] : readGaps(presence.gaps);
-  return {
-    restart: restartBetween(before, now),
-    contradicts: contradicts(before, now),
-    bootCause,
-    gaps: presence === undefined ? [] : addGap(gaps, (nowMs - presence.last_seen_at_ms) / 1000, absentMs),
-    silenceLimitS: presence?.limit_s ?? defaultLimitS(settings),
-  };
+  const { bootReason, telemetry } = checkIn;
+  const before = presence === undefined ? undefined : presenceOf(presence);
+  const shows = observePresence(before, { bootReason, uptimeS: telemetry.uptimeS }, nowMs, absentMs);
+  return { ...shows, silenceLimitS: presence?.limit_s ?? defaultLimitS(settings) };
 }
 
 /** What is kept of a check, softly. */
@@ -82,24 +73,25 @@ export function noteOf(
 function sightingOf(
   deviceId: number,
   { telemetry }: { readonly telemetry: Measures },
-  { bootCause, gaps }: Observation,
+  observation: Observation,
   answer: CheckUpdateAnswer,
   settings: Settings,
   nowMs: number,
 ): Sighting {
   const told = { intervalS: answer.poll_interval_s, isOffer: answer.update_available };
-  const intervalS = Math.max(expectedIntervalS(told, defaultIntervalS(settings)), telemetry.nextCheckS ?? 0);
+  const kept = presenceAfter(observation, telemetry, told, defaultIntervalS(settings), nowMs);
   return {
     device_id: deviceId,
     last_seen_at_ms: nowMs,
     free_heap_bytes: telemetry.freeHeapBytes ?? null,
     largest_block_bytes: telemetry.largestBlockBytes ?? null,
     rssi_dbm: telemetry.rssiDbm ?? null,
-    uptime_s: telemetry.uptimeS ?? null,
-    boot_cause: bootCause ?? null,
-    interval_s: intervalS,
-    gaps: gaps.join(','),
-    limit_s: silenceLimitS({ intervalS, gaps, nextCheckS: telemetry.nextCheckS }, defaultIntervalS(settings)),
+    uptime_s: kept.uptimeS ?? null,
+    boot_cause: kept.bootCause ?? null,
+    interval_s: kept.intervalS,
+    gaps: kept.gaps.join(','),
+    limit_s: kept.limitS,
+    back_at_ms: kept.backAtMs ?? null,
   };
 }
 
@@ -124,10 +116,16 @@ function defaultIntervalS({ pollIntervalS }: Settings): number {
   return POLL_REST * pollIntervalS;
 }
 
-/** Undefined where the check before was not watched in this way: it says nothing of causes. */
-function bootOf({ last_seen_at_ms, uptime_s, boot_cause, limit_s }: PresenceRow): BootSighting | undefined {
-  if (limit_s === null) return undefined;
-  return { atMs: last_seen_at_ms, uptimeS: uptime_s ?? undefined, bootCause: boot_cause ?? undefined };
+function presenceOf(row: PresenceRow): Presence {
+  return {
+    seenAtMs: row.last_seen_at_ms,
+    uptimeS: row.uptime_s ?? undefined,
+    bootCause: row.boot_cause ?? undefined,
+    intervalS: row.interval_s ?? undefined,
+    gaps: readGaps(row.gaps),
+    limitS: row.limit_s ?? undefined,
+    backAtMs: row.back_at_ms ?? undefined,
+  };
 }
 
 function readGaps(text: string): readonly number[] {

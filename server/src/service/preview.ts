@@ -187,7 +187,7 @@ export async function* walkDevices(
         running:
           row.status === 'draft' && running?.id === course.rollout.firmware.id ? course.rollout.firmware : running,
         open: view.openRolloutsOf(device.product),
-        stable: stableFor(view.completedOf(device.product), known),
+        stable: stableFor(view.completedOf(device.product), known, running),
         steppingStones: view.steppingStonesOf(device.product),
         historyOf: (firmwareId: number) => historyOn(failed.get(device.id) ?? [], firmwareId),
       };
@@ -199,9 +199,9 @@ export async function* walkDevices(
   }
 }
 
-function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildHistory {
+/** From its attempts that failed and still count; judged when every rest is over. */
+export function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildHistory {
   const attempts = failed.filter((attempt) => attempt.firmware_id === firmwareId).map(attemptEndOf);
-  // Judged when every rest is over, like everything here.
   return historyOf(attempts, Number.POSITIVE_INFINITY);
 }
 

@@ -142,8 +142,8 @@ function warnOfEmptyStage({ status, stage, product }: RolloutRow, stages: Rollou
 /** The version that devices on the build of this rollout go home to. */
 async function priorStableOf(deps: Deps, db: Reader, row: RolloutRow): Promise<string | null> {
   const view = isTrx(db) ? await deps.catalog.within(db) : await deps.catalog.current();
-  const stable = view.stableOf(row.product)?.firmware;
-  return stable === undefined || stable.id === row.firmware_id ? null : stable.version;
+  const firmware = view.findFirmware(row.product, row.version);
+  return (firmware === undefined ? undefined : view.priorStableOf(firmware)?.firmware.version) ?? null;
 }
 
 function isTrx(db: Reader): db is Trx {

@@ -1,6 +1,6 @@
 // Rollouts for operators and schedules: list, and one door for every command that moves a rollout.
 
-import type { Rollout } from '#protocol/admin-api.ts';
+import type { Rollout, WayBack } from '#protocol/admin-api.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
 import { acknowledgeFailed, supersedeOpen } from '#server/db/assignments.ts';
 import { addAudit } from '#server/db/audit.ts';
@@ -32,6 +32,7 @@ import { findOverlaps, type Overlap } from './overlap.ts';
 import { refusePilotLabel, relabel } from './pilot-label.ts';
 import { stageHealth, viewHealth } from './health.ts';
 import { viewRollouts } from './rollout-view.ts';
+import { wayBackOfRevert } from './way-back.ts';
 
 /** Who asks, and why, for the audit. */
 export interface Command {
@@ -263,14 +264,22 @@ async function mayRevert(trx: Trx, row: RolloutRow, { command, revert }: Command
   return command !== 'halt' || (await findCompletedFor(trx, row)) === undefined;
 }
 
-async function refuseRevert(trx: Trx, row: RolloutRow): Promise<void> {
-  const completed = await findCompletedFor(trx, row);
+async function refuseRevert(db: Reader, row: RolloutRow): Promise<void> {
+  const completed = await findCompletedFor(db, row);
   if (completed !== undefined)
     throw new OtterError(
       'invalid_transition',
       `rollout ${row.name} cannot be reverted: rollout ${completed} of ${row.version} completed, so it is itself what devices go home to`,
       `abort it without the way back, or take the build back: otter firmware block ${row.version}`,
     );
+}
+
+/** What an abort with the way back would do, or did where it was said. Throws `rollout_unknown`, `invalid_transition`. */
+export async function previewRevert(deps: Deps, name: string): Promise<WayBack> {
+  const { read } = deps.database;
+  const row = await getRow(read, name);
+  if (row.reverted_at_ms === null) await refuseRevert(read, row);
+  return wayBackOfRevert(deps, row);
 }
 
 /** What may be done with a rollout in its present state, for the hint of a refusal. */

@@ -3,7 +3,7 @@
 import type { AuditEntry, ServerStatus } from '#protocol/admin-api.ts';
 import { listAudit as listRows } from '#server/db/audit.ts';
 import { countFleet, countVersions } from '#server/db/devices.ts';
-import { countOpenRollouts, listAfterwards, listOpenRollouts } from '#server/db/rollouts.ts';
+import { countOpenRollouts, listAfterwards, listOpenRollouts } from '#server/db/open-rollouts.ts';
 import { listCalls } from './calls.ts';
 import type { Deps } from './deps.ts';
 import { toInstant } from './instant.ts';

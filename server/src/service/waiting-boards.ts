@@ -5,6 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { firstStageOf } from '#engine/decision/course.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
+import { isReachable } from '#engine/stage/questions.ts';
 import { listHolders } from '#server/db/device-pages.ts';
 import { getRevision } from '#server/db/catalog.ts';
 import type { Rollout } from '#server/db/rollouts.ts';
@@ -64,8 +65,11 @@ export class WaitingBoards {
     for await (const { device, isCounted, isOpened } of waitingOf(this.#deps, db, row)) {
       if (!isOpened) continue;
       const openedAtMs = row.started_at_ms ?? nowMs;
-      if (isCounted && (device.last_seen_at_ms >= openedAtMs || !isSilent(device, silenceAt(this.#deps, nowMs))))
-        found += 1;
+      const heard = {
+        seenAtMs: device.last_seen_at_ms,
+        isSilent: isSilent(device, silenceAt(this.#deps, nowMs)),
+      };
+      if (isCounted && isReachable(heard, openedAtMs)) found += 1;
       if (found >= enough) return found;
     }
     return found;

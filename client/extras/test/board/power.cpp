@@ -49,6 +49,10 @@ const char* nameOf(ResetReason reason) {
       return "deep_sleep";
     case ResetReason::brownout:
       return "brownout";
+    case ResetReason::pwr_glitch:
+      return "pwr_glitch";
+    case ResetReason::cpu_lockup:
+      return "cpu_lockup";
   }
   return "unknown";
 }

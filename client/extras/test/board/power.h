@@ -40,7 +40,9 @@ enum class ResetReason : uint8_t {
   task_watchdog,
   other_watchdog,
   deep_sleep,
-  brownout
+  brownout,
+  pwr_glitch,
+  cpu_lockup
 };
 
 const char* nameOf(ResetReason reason);

@@ -31,6 +31,7 @@ The board
 The sketch
   --pin PIN              repeatable
   --interval S, --trial-timeout S, --longest-deferral S   seconds (as the library has them)
+  --next-check S         says that it sleeps so long between two checks (it does not)
   --label-hint L         repeatable
   --label-rule RULE
   --release-key FILE     PEM, repeatable
@@ -134,6 +135,7 @@ Options parseOptions(const std::vector<std::string>& arguments) {
       {"--bootloader", [&](const std::string& text) { options.bootloader = parseBootloader(text); }},
       {"--speed", [&](const std::string& text) { options.speed = parseDecimal("--speed", text); }},
       {"--rest-speed", [&](const std::string& text) { options.restSpeed = parseDecimal("--rest-speed", text); }},
+      {"--next-check", [&](const std::string& text) { options.nextCheckS = parseSeconds("--next-check", text); }},
       {"--interval", [&](const std::string& text) { options.intervalS = parseSeconds("--interval", text); }},
       {"--trial-timeout",
        [&](const std::string& text) { options.trialTimeoutS = parseSeconds("--trial-timeout", text); }},

@@ -37,6 +37,7 @@ struct Options {
   double restSpeed = 1;
 
   std::optional<uint32_t> intervalS;
+  std::optional<uint32_t> nextCheckS;
   std::optional<uint32_t> trialTimeoutS;
   std::vector<std::string> labelHints;
   std::string labelRule;

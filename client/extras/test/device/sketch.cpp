@@ -76,6 +76,7 @@ void configure() {
   for (const std::string& hint : options->labelHints) ota->addLabelHint(hint.c_str());
   if (!options->labelRule.empty()) ota->labelRule(options->labelRule.c_str());
   if (options->intervalS) ota->interval(*options->intervalS);
+  if (options->nextCheckS) ota->nextCheckIn(*options->nextCheckS);
   if (options->trialTimeoutS) ota->trialTimeout(*options->trialTimeoutS);
   if (options->longestDeferralS) ota->longestDeferral(*options->longestDeferralS);
   if (options->idleHours) ota->idleHours((*options->idleHours)[0], (*options->idleHours)[1]);

@@ -216,7 +216,7 @@ class Supervisor {
     if (code == kExitUntil) return final(0);
     if (code == kExitUsage) return final(kExitUsage);
     if (code == kExitUnplugged) return final(128 + pendingSignal());
-    if (code >= kExitRestart && code <= kExitRestart + static_cast<int>(ResetReason::brownout)) {
+    if (code >= kExitRestart && code <= kExitRestart + static_cast<int>(ResetReason::cpu_lockup)) {
       return next(static_cast<ResetReason>(code - kExitRestart));
     }
     std::fprintf(stderr, "otter-device: the program ended with code %d\n", code);

@@ -39,6 +39,10 @@ esp_reset_reason_t esp_reset_reason(void) {
       return ESP_RST_DEEPSLEEP;
     case ResetReason::brownout:
       return ESP_RST_BROWNOUT;
+    case ResetReason::pwr_glitch:
+      return ESP_RST_PWR_GLITCH;
+    case ResetReason::cpu_lockup:
+      return ESP_RST_CPU_LOCKUP;
   }
   return ESP_RST_UNKNOWN;
 }

@@ -53,11 +53,13 @@ void use(Journal& journal, fuzz::Input& input) {
   facts.runningState = static_cast<ImageState>(input.byte() % 6);
   facts.isJournalImage = input.byte() % 2 == 1;
   facts.wasTargetLeft = input.byte() % 2 == 1;
-  facts.resetReason = static_cast<ResetReason>(input.byte() % 11);
+  facts.resetReason = static_cast<ResetReason>(input.byte() % 13);
   tellBoot(journal, facts);
   for (int i = 0; i < 8; ++i) {
     uint8_t sha256[32] = {input.byte()};
     journal.addFailures(sha256, input.byte());
+    if (input.byte() % 2 == 1) journal.forgive(sha256, input.byte());
+    journal.takeBackFailure(sha256);
     fuzz::require(journal.failuresOf(sha256) <= UINT8_MAX);
     journal.addReport(
         {input.byte(), static_cast<ReportStatus>(input.byte() % 8 + 1), Error::crash, ResetReason::panic});

@@ -71,8 +71,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t count) {
   fuzz::require(answer.pollIntervalS >= kMinPollIntervalS && answer.pollIntervalS <= kMaxPollIntervalS);
   if (!answer.isOffer) return 0;
   checkOffer(answer);
-  const BoardFacts board = {"thermostat", "1.0.0", "esp32s3", 1900544, kMaxImageBytes, 0,
-                            rule.c_str(), false,   1795435647};
+  const BoardFacts board = {"thermostat", "1.0.0", "esp32s3", 1900544,   kMaxImageBytes, 0,
+                            rule.c_str(), false,   false,     1795435647};
   const Error vetted = vetOffer(board, answer, Worn());
   if (vetted == Error::ok) {
     fuzz::require(answer.manifest.sizeBytes <= board.slotBytes &&

@@ -118,7 +118,9 @@ void checkOffers() {
     static char version[80];
     static char chip[32];
     static char rule[128];
-    BoardFacts facts = {product, version, chip, 0, 0, 0, rule, either("board", "known_bad").isTrue(), 0};
+    BoardFacts facts = {product, version, chip, 0, 0, 0, rule, false, false, 0};
+    facts.isKnownBad = either("board", "known_bad").isTrue();
+    facts.wasForgiven = either("board", "was_forgiven").isTrue();
     either("board", "product").copyString(product, sizeof product);
     either("board", "version").copyString(version, sizeof version);
     either("board", "chip").copyString(chip, sizeof chip);
@@ -130,6 +132,7 @@ void checkOffers() {
     CheckAnswer offer = {};
     Manifest& manifest = offer.manifest;
     offer.isRollback = either("offer", "rollback").isTrue();
+    offer.isForgiven = either("offer", "forgiven").isTrue();
     either("offer", "product").copyString(manifest.product, sizeof manifest.product);
     either("offer", "version").copyString(manifest.version, sizeof manifest.version);
     either("offer", "chip").copyString(manifest.chip, sizeof manifest.chip);

@@ -98,6 +98,17 @@ const std::vector<Row> kRows = {
      false},
     {"hung elsewhere", S::trial, kOk, 1, Runs::source, I::valid, true, R::other_watchdog, C::came_back, Error::watchdog,
      false},
+    {"locked up", S::trial, kOk, 1, Runs::source, I::valid, true, R::cpu_lockup, C::came_back, Error::crash, false},
+    {"locked up, and its start was not noted", S::applying, kOk, 0, Runs::source, I::valid, false, R::cpu_lockup,
+     C::came_back, Error::crash, false},
+    {"old bootloader, locked up", S::trial, kOk, 1, Runs::target, I::fresh, false, R::cpu_lockup, C::trial_failed,
+     Error::crash, false},
+    {"the supply jumped", S::trial, kOk, 1, Runs::source, I::valid, true, R::pwr_glitch, C::came_back, Error::power,
+     false},
+    {"the supply jumped around the selection", S::applying, kOk, 0, Runs::source, I::valid, false, R::pwr_glitch,
+     C::came_back, Error::power, true},
+    {"old bootloader, the supply jumped", S::trial, kOk, 1, Runs::target, I::fresh, false, R::pwr_glitch, C::on_trial,
+     kOk, false},
     {"brownout", S::trial, kOk, 1, Runs::source, I::valid, true, R::brownout, C::came_back, Error::brownout, false},
     {"power cut", S::trial, kOk, 1, Runs::source, I::valid, true, R::power_on, C::came_back, Error::power, false},
     {"reset button", S::trial, kOk, 1, Runs::source, I::valid, true, R::external, C::came_back, Error::power, false},
@@ -153,7 +164,7 @@ TEST_CASE("what a restart means") {
 TEST_CASE("whatever the board finds, the story holds together") {
   size_t stories = 0;
   for (const S stage : {S::none, S::staged, S::applying, S::trial, S::confirming}) {
-    for (int combination = 0; combination < 6 * 11 * 2 * 2 * 2 * 5 * 2; ++combination) {
+    for (int combination = 0; combination < 6 * 13 * 2 * 2 * 2 * 5 * 2; ++combination) {
       int rest = combination;
       const auto pick = [&rest](int count) {
         const int value = rest % count;
@@ -162,7 +173,7 @@ TEST_CASE("whatever the board finds, the story holds together") {
       };
       BootFacts facts = {};
       facts.runningState = static_cast<I>(pick(6));
-      facts.resetReason = static_cast<R>(pick(11));
+      facts.resetReason = static_cast<R>(pick(13));
       facts.isJournalImage = pick(2) == 1;
       facts.wasTargetLeft = pick(2) == 1;
       facts.runningSlot = static_cast<uint8_t>(pick(2));
@@ -185,5 +196,5 @@ TEST_CASE("whatever the board finds, the story holds together") {
       ++stories;
     }
   }
-  CHECK(stories == 5 * 6 * 11 * 2 * 2 * 2 * 5 * 2);
+  CHECK(stories == 5 * 6 * 13 * 2 * 2 * 2 * 5 * 2);
 }

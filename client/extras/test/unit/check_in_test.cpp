@@ -23,8 +23,10 @@ CheckIn sample() {
   checkIn.canRollBack = true;
   checkIn.resetReason = ResetReason::power_on;
   checkIn.leftVersion = "";
+  checkIn.uptimeS = 61;
   checkIn.flashBytes = 4194304;
   checkIn.freeHeapBytes = 201344;
+  checkIn.largestBlockBytes = 110580;
   checkIn.library = "otter-ota/0.1.0";
   return checkIn;
 }
@@ -50,10 +52,11 @@ std::string bodyOf(const Report& report) {
 }  // namespace
 
 TEST_CASE("a check-in of a board that knows little") {
-  CHECK(bodyOf(sample()) ==
-        R"({"mac":"24:6f:28:aa:bb:cc","current_version":"1.4.0","product":"thermostat","chip":"esp32s3","labels":[],)"
-        R"("slot_bytes":1900544,"boot":{"state":"confirmed","reason":"power_on","rollback_capable":true},)"
-        R"("flash_bytes":4194304,"free_heap_bytes":201344,"library":"otter-ota/0.1.0"})");
+  CHECK(
+      bodyOf(sample()) ==
+      R"({"mac":"24:6f:28:aa:bb:cc","current_version":"1.4.0","product":"thermostat","chip":"esp32s3","labels":[],)"
+      R"("slot_bytes":1900544,"boot":{"state":"confirmed","reason":"power_on","rollback_capable":true,"uptime_s":61},)"
+      R"("flash_bytes":4194304,"free_heap_bytes":201344,"largest_block_bytes":110580,"library":"otter-ota/0.1.0"})");
 }
 
 TEST_CASE("a check-in of a board on trial that knows everything") {
@@ -68,13 +71,15 @@ TEST_CASE("a check-in of a board on trial that knows everything") {
   checkIn.canRollBack = false;
   checkIn.resetReason = ResetReason::task_watchdog;
   checkIn.leftVersion = "1.3.0";
+  checkIn.nextCheckS = 86400;
   checkIn.rssiDbm = -67;
   CHECK(bodyOf(checkIn) ==
         R"({"mac":"24:6f:28:aa:bb:cc","current_version":"1.4.0","product":"thermostat","chip":"esp32s3",)"
         R"("labels":["pilot","floor-2"],"slot_bytes":1900544,)"
         R"("image_sha256":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",)"
-        R"("boot":{"state":"trial","reason":"task_watchdog","rolled_back_from":"1.3.0","rollback_capable":false},)"
-        R"("flash_bytes":4194304,"free_heap_bytes":201344,"rssi_dbm":-67,"library":"otter-ota/0.1.0"})");
+        R"("boot":{"state":"trial","reason":"task_watchdog","rolled_back_from":"1.3.0","rollback_capable":false,)"
+        R"("uptime_s":61},"flash_bytes":4194304,"next_check_s":86400,"free_heap_bytes":201344,)"
+        R"("largest_block_bytes":110580,"rssi_dbm":-67,"library":"otter-ota/0.1.0"})");
 }
 
 TEST_CASE("texts of the sketch cannot break out of their member") {
@@ -86,6 +91,28 @@ TEST_CASE("texts of the sketch cannot break out of their member") {
   REQUIRE(Json::parse(body.data(), body.size(), root));
   CHECK(root.member("current_version").equals("1.0\",\"mac\":\"x", 13));
   CHECK(root.member("product").equals("a\\", 2));
+}
+
+TEST_CASE("the longest check-in of the library fits a kilobyte") {
+  const std::string longestName(kMaxNameChars, 'n');
+  const std::string longestVersion(kMaxVersionChars, '9');
+  const std::vector<const char*> hints(kMaxLabelHints, longestName.c_str());
+  const uint8_t identity[32] = {};
+  CheckIn checkIn = sample();
+  checkIn.version = longestVersion.c_str();
+  checkIn.product = longestName.c_str();
+  checkIn.chip = "esp32c61";
+  checkIn.labelHints = hints.data();
+  checkIn.labelHintCount = hints.size();
+  checkIn.imageSha256 = identity;
+  checkIn.isOnTrial = true;
+  checkIn.resetReason = ResetReason::interrupt_watchdog;
+  checkIn.leftVersion = longestVersion.c_str();
+  checkIn.rssiDbm = -127;
+  for (uint32_t* number : {&checkIn.slotBytes, &checkIn.uptimeS, &checkIn.flashBytes, &checkIn.nextCheckS,
+                           &checkIn.freeHeapBytes, &checkIn.largestBlockBytes})
+    *number = UINT32_MAX;
+  CHECK(bodyOf(checkIn).size() < 1024);
 }
 
 TEST_CASE("a body that does not fit is none") {

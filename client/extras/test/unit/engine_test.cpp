@@ -3,10 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <functional>
 #include <ostream>
+#include <vector>
 
 #include "board/image_maker.h"
+#include "core/error_table.h"
 #include "core/update_machine.h"
 #include "support/test_device.h"
 
@@ -64,6 +67,49 @@ TEST_CASE("a good build is downloaded, tried and kept") {
     CHECK_MESSAGE(f.device.saw(event), otter::nameOf(event));
 }
 
+TEST_CASE("a check-in tells how long the board is up, what its heap was before TLS, and when a sleeper asks again") {
+  const auto numberIn = [](const std::string& body, const char* path, const char* name) {
+    otter::Json root;
+    REQUIRE(otter::Json::parse(body.data(), body.size(), root));
+    const otter::Json value = path[0] == '\0' ? root.member(name) : root.member(path).member(name);
+    uint32_t number = 0;
+    return value.toUint32(number) ? static_cast<int64_t>(number) : -1;
+  };
+  Fixture f;
+  board::Surroundings& around = f.device.board.surroundings;
+  // TLS takes its share as soon as the connection is open.
+  f.device.server.onOpen = [&around] { around.freeHeapBytes = around.largestHeapBlockBytes = 70000; };
+  std::vector<int64_t> uptimesS;
+  std::vector<uint64_t> expectedS;
+  bool isHeapTold = true;
+  f.device.stopWhen = [&](otter::Engine&) {
+    if (uptimesS.size() < f.device.server.checkIns()) {
+      const std::string& body = f.device.server.lastCheckIn();
+      uptimesS.push_back(numberIn(body, "boot", "uptime_s"));
+      expectedS.push_back(f.device.board.upUs() / 1000000);
+      isHeapTold = isHeapTold && numberIn(body, "", "free_heap_bytes") == 200000 &&
+                   numberIn(body, "", "largest_block_bytes") == 110000;
+    }
+    around.freeHeapBytes = 200000;
+    around.largestHeapBlockBytes = 110000;
+    return false;
+  };
+  // The report of the crash opens the connection before the check-in.
+  f.device.server.offer({"1.1.0", build("1.1.0", "crash")});
+  SUBCASE("a board that asks when it is told") {
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    CHECK(numberIn(f.device.server.lastCheckIn(), "", "next_check_s") == -1);
+    REQUIRE(uptimesS.size() >= 2);
+    for (size_t i = 0; i < uptimesS.size(); ++i) CHECK(std::abs(uptimesS[i] - static_cast<int64_t>(expectedS[i])) <= 1);
+    CHECK(isHeapTold);
+  }
+  SUBCASE("a board that sleeps") {
+    f.device.settings.nextCheckS = 86400;
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    CHECK(numberIn(f.device.server.lastCheckIn(), "", "next_check_s") == 86400);
+  }
+}
+
 TEST_CASE("a second update goes into the first slot") {
   Fixture f;
   f.update("1.1.0");
@@ -99,6 +145,87 @@ TEST_CASE("a build that fails on trial is left, reported with its cause, and ref
   }
 }
 
+namespace {
+
+/** Restarts the board, offers under the number of the attempt before, and sees it refuse three times without a
+ * download. */
+void checkRefusedAgain(Fixture& f) {
+  const uint64_t sentBefore = f.device.server.sentImageBytes();
+  const uint64_t checksBefore = f.device.server.checkIns();
+  f.device.server.offerAgain();
+  f.device.stopWhen = [&](otter::Engine&) {
+    if (f.device.server.checkIns() < checksBefore + 3) f.device.server.offerAgain();
+    return f.device.server.checkIns() >= checksBefore + 3;
+  };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  f.device.stopWhen = [](otter::Engine&) { return false; };
+  CHECK(f.device.events.back().error == Error::known_bad);
+  CHECK(f.lastReport().error == "known_bad");
+  CHECK(f.device.server.sentImageBytes() == sentBefore);
+}
+
+}  // namespace
+
+TEST_CASE("a build that an operator cleared on this board is tried once more for each assignment") {
+  for (const char* script : {"crash", "self-test", "no-network"}) {
+    CAPTURE(script);
+    Fixture f;
+    const board::Bytes image = build("1.1.0", script);
+    testing::rememberFailures(image, otter::kKnownBadFailures);
+    f.device.server.forgivenAttempt = UINT64_MAX;
+    for (uint64_t attempt = 1; attempt <= 2; ++attempt) {
+      f.update("1.1.0", script);
+      CHECK(f.device.server.attempts() == attempt);
+      CHECK(f.lastReport().status == "rolled_back");
+      CHECK(f.device.server.sentImageBytes() == attempt * image.size());
+      CHECK(testing::readJournal().failuresOf(testing::sha256Of(image).data()) >= otter::kKnownBadFailures);
+      checkRefusedAgain(f);
+    }
+  }
+}
+
+TEST_CASE("a build that an operator cleared and that works is kept, and nothing is held against it") {
+  Fixture f;
+  testing::rememberFailures(build("1.1.0"), otter::kKnownBadFailures);
+  f.device.server.forgivenAttempt = 1;
+  f.update("1.1.0");
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+  CHECK(f.lastReport().status == "confirmed");
+  CHECK(testing::readJournal().failuresOf(testing::sha256Of(build("1.1.0")).data()) == 0);
+}
+
+TEST_CASE("what an operator cleared waits for the application, and is not used up by that") {
+  Fixture f;
+  testing::rememberFailures(build("1.1.0"), otter::kKnownBadFailures);
+  f.device.server.forgivenAttempt = 1;
+  int asked = 0;
+  f.device.canUpdate = [&asked] { return ++asked < 4 ? "the battery is low" : nullptr; };
+  f.update("1.1.0");
+  CHECK(asked == 4);
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+}
+
+TEST_CASE("a chip that locked up has crashed, and a supply that jumped is no fault of the build") {
+  struct Row {
+    const char* script;
+    const char* reason;
+    Error cause;
+  };
+  for (const Row& row : {Row{"lock-up", "cpu_lockup", Error::crash}, Row{"power-glitch", "pwr_glitch", Error::power}}) {
+    CAPTURE(row.script);
+    Fixture f;
+    f.device.server.offer({"1.1.0", build("1.1.0", row.script)});
+    f.device.stopWhen = [&f](otter::Engine&) { return f.device.server.finalReportsOf(1) > 0; };
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    bool isToldSo = false;
+    for (const auto& report : f.device.server.reports())
+      isToldSo = isToldSo || (report.status == "rolled_back" && report.error == otter::nameOf(row.cause));
+    CHECK(isToldSo);
+    const std::string told = std::string(R"("reason":")") + row.reason + '"';
+    CHECK(f.device.server.lastCheckIn().find(told) != std::string::npos);
+  }
+}
+
 TEST_CASE("a better build follows one that failed") {
   Fixture f;
   f.update("1.1.0", "crash");
@@ -109,16 +236,21 @@ TEST_CASE("a better build follows one that failed") {
 
 TEST_CASE("a trial that meets a server that is down is not the fault of the build, when the old build meets it too") {
   Fixture f;
+  int failuresHeldAgainstIt = -1;
   // Down from the start of the new build until the old one has asked in vain.
   f.device.onBoot = [&f] { f.device.server.isDown = f.device.boots == 2 || f.device.boots == 3; };
-  f.device.stopWhen = [&f](otter::Engine& engine) {
-    if (f.device.boots == 3 && engine.status().lastError == Error::connect) f.device.server.isDown = false;
+  f.device.stopWhen = [&](otter::Engine& engine) {
+    if (f.device.boots == 3 && f.device.server.isDown && engine.status().lastError == Error::connect) {
+      failuresHeldAgainstIt = testing::readJournal().failuresOf(testing::readJournal().sha256);
+      f.device.server.isDown = false;
+    }
     return false;
   };
   f.device.server.offer({"1.1.0", build("1.1.0")});
   REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
   CHECK(f.device.server.reports().at(3).status == "rolled_back");
   CHECK(f.device.server.reports().at(3).error == "connect");
+  CHECK(failuresHeldAgainstIt == 0);
   // So it is offered again, and kept.
   CHECK(f.device.server.lastVersion() == "1.1.0");
 }
@@ -183,6 +315,55 @@ TEST_CASE("a build waits for a quiet moment, and at most as long as it may be pu
     CHECK(f.device.board.clock.nowUs() - startedUs > 3600ULL * 1000000);
   }
   CHECK(f.device.server.lastVersion() == "1.1.0");
+}
+
+TEST_CASE("a board that waits for its own hours goes on asking, downloads once and reports no failure") {
+  Fixture f;
+  // It is noon, and stays so.
+  f.device.settings.idleHours = {2, 5, 0};
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  std::vector<uint64_t> askedAtS;
+  f.device.stopWhen = [&](otter::Engine& engine) {
+    if (askedAtS.size() < f.device.server.checkIns()) {
+      askedAtS.push_back(f.device.board.clock.nowUs() / 1000000);
+      // It may sleep, but for the download.
+      CHECK(engine.isBusy() == (askedAtS.size() == 1));
+      otter::Json root;
+      const std::string& body = f.device.server.lastCheckIn();
+      REQUIRE(otter::Json::parse(body.data(), body.size(), root));
+      CHECK(root.member("current_version").equals("1.0.0", 5));
+      CHECK(root.member("boot").member("state").equals("confirmed", 9));
+      CHECK_FALSE(root.member("boot").member("rolled_back_from").isThere());
+    }
+    return askedAtS.size() == 20;
+  };
+  REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+  // The server says 60 s; a board asks a tenth earlier or later.
+  for (size_t i = 2; i < askedAtS.size(); ++i) {
+    CHECK(askedAtS[i] - askedAtS[i - 1] >= 53);
+    CHECK(askedAtS[i] - askedAtS[i - 1] <= 68);
+  }
+  CHECK(f.device.server.attempts() == 1);
+  CHECK(f.device.server.sentImageBytes() == build("1.1.0").size());
+  REQUIRE(f.device.server.reports().size() == 2);
+  CHECK(f.lastReport().status == "downloaded");
+
+  SUBCASE("an offer under a new number is told that the image is here") {
+    f.device.server.offer({"1.1.0", build("1.1.0")});
+    f.device.stopWhen = [&f](otter::Engine&) { return f.device.server.checkIns() >= 25; };
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    REQUIRE(f.device.server.reports().size() == 3);
+    CHECK(f.lastReport().status == "downloaded");
+    CHECK(f.lastReport().assignmentId == 2);
+    CHECK(f.device.server.sentImageBytes() == build("1.1.0").size());
+  }
+  SUBCASE("its hours come") {
+    f.device.server.date = "Mon, 23 Nov 2026 03:00:00 GMT";
+    f.device.stopWhen = [](otter::Engine&) { return false; };
+    REQUIRE_MESSAGE(f.device.runToRest(), f.device.trouble);
+    CHECK(f.device.server.lastVersion() == "1.1.0");
+    CHECK(f.device.server.sentImageBytes() == build("1.1.0").size());
+  }
 }
 
 TEST_CASE("a build that waits survives a restart, and is installed only after the server offered it again") {

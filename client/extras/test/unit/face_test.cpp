@@ -81,6 +81,7 @@ TEST_CASE("a wrong setting is named by begin(), and nothing runs") {
       {"labelRule", kServer, kPin, kToken, [](OtterOTA& ota) { ota.labelRule("pilot,,frozen"); }},
       {"interval", kServer, kPin, kToken, [](OtterOTA& ota) { ota.interval(29); }},
       {"interval", kServer, kPin, kToken, [](OtterOTA& ota) { ota.interval(86401); }},
+      {"nextCheckIn", kServer, kPin, kToken, [](OtterOTA& ota) { ota.nextCheckIn(2592001); }},
       {"trialTimeout", kServer, kPin, kToken, [](OtterOTA& ota) { ota.trialTimeout(29); }},
       {"trialTimeout", kServer, kPin, kToken, [](OtterOTA& ota) { ota.trialTimeout(3601); }},
       {"idleHours", kServer, kPin, kToken, [](OtterOTA& ota) { ota.idleHours(25, 3); }},

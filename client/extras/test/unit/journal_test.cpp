@@ -352,6 +352,52 @@ TEST_CASE("failures are counted for each image, and the one that failed longest 
   CHECK(journal.failuresOf(e.bytes) == 1);
 }
 
+TEST_CASE("an image that is forgiven has one attempt left, once for each assignment") {
+  Journal journal;
+  const Sha a(0x80), b(2);
+  journal.addFailures(a.bytes, 5);
+  CHECK_FALSE(journal.wasForgiven(a.bytes, 7));
+  journal.forgive(a.bytes, 7);
+  CHECK(journal.failuresOf(a.bytes) == kKnownBadFailures - 1);
+  CHECK(journal.wasForgiven(a.bytes, 7));
+  CHECK_FALSE(journal.wasForgiven(a.bytes, 8));
+  CHECK_FALSE(journal.wasForgiven(b.bytes, 7));
+  journal.addFailures(a.bytes, 1);
+  CHECK(journal.failuresOf(a.bytes) == kKnownBadFailures);
+  CHECK(journal.wasForgiven(a.bytes, 7));
+  Journal back;
+  uint32_t sequence = 0;
+  REQUIRE(decode(encoded(journal, 1), back, sequence));
+  CHECK(back.wasForgiven(a.bytes, 7));
+}
+
+TEST_CASE("forgiving does not push out what it forgives, and is no failure where there was none") {
+  Journal journal;
+  const Sha a(0x80), b(2), c(3), d(4);
+  journal.addFailures(a.bytes, 3);
+  for (const Sha* other : {&b, &c, &d}) journal.addFailures(other->bytes, 1);
+  journal.forgive(a.bytes, 7);
+  CHECK(journal.failuresOf(a.bytes) == kKnownBadFailures - 1);
+  CHECK(journal.wasForgiven(a.bytes, 7));
+  Journal empty;
+  empty.forgive(a.bytes, 7);
+  CHECK(empty.failuresOf(a.bytes) == 0);
+  CHECK(empty.wasForgiven(a.bytes, 7));
+}
+
+TEST_CASE("a failure is taken back from its image alone, and never below none") {
+  Journal journal;
+  const Sha a(1), b(2);
+  journal.addFailures(a.bytes, 2);
+  journal.addFailures(b.bytes, 1);
+  journal.takeBackFailure(a.bytes);
+  CHECK(journal.failuresOf(a.bytes) == 1);
+  CHECK(journal.failuresOf(b.bytes) == 1);
+  journal.takeBackFailure(a.bytes);
+  journal.takeBackFailure(a.bytes);
+  CHECK(journal.failuresOf(a.bytes) == 0);
+}
+
 TEST_CASE("a count of failures stops at its top") {
   Journal journal;
   const Sha a(1);

@@ -86,6 +86,7 @@ void compareFields(const CheckAnswer& answer, const Json& fields) {
   char sha256[65];
   CHECK(answer.assignmentId == number(fields, "assignment_id"));
   CHECK(answer.isRollback == flag(fields, "is_rollback"));
+  CHECK(answer.isForgiven == fields.member("forgiven").isTrue());
   CHECK(answer.url == text(fields, "url"));
   const Json window = fields.member("install_window");
   int32_t utcOffsetMin = 0;
@@ -192,11 +193,13 @@ TEST_CASE("offers.json: what a board says to an offer") {
     facts.securityFloor = toNumber(board("security_floor"));
     facts.labelRule = labelRule.c_str();
     facts.isKnownBad = board("known_bad").isTrue();
+    facts.wasForgiven = board("was_forgiven").isTrue();
     if (!now.empty()) REQUIRE(parseInstant(now.c_str(), facts.nowS));
 
     CheckAnswer offer = {};
     offer.isOffer = true;
     offer.isRollback = stated("rollback").isTrue();
+    offer.isForgiven = stated("forgiven").isTrue();
     Manifest& manifest = offer.manifest;
     copyText(stated("product"), manifest.product, sizeof manifest.product);
     copyText(stated("version"), manifest.version, sizeof manifest.version);

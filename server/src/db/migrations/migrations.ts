@@ -16,8 +16,10 @@ import {
   addAppendedDigests,
   addImageReleases,
   addObservations,
+  addSaidHardware,
   addOutcomes,
   addReturns,
+  addReturnsOfDevices,
   addScheduleStages,
   addSilenceLimits,
   addWatch,
@@ -52,4 +54,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'image releases', up: addImageReleases },
   { name: 'silence limits', up: addSilenceLimits },
   { name: 'telemetry', up: createTelemetry },
+  { name: 'returns of devices', up: addReturnsOfDevices },
+  { name: 'said hardware', up: addSaidHardware },
 ];

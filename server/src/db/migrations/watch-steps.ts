@@ -113,6 +113,11 @@ export async function addSilenceLimits(db: Trx): Promise<void> {
   await db.schema.alterTable('presence').addColumn('limit_s', 'bigint').execute();
 }
 
+/** When a device was back after a check that did not come; null: none is known. */
+export async function addReturnsOfDevices(db: Trx): Promise<void> {
+  await db.schema.alterTable('presence').addColumn('back_at_ms', 'bigint').execute();
+}
+
 /** Hour by hour, in a ring for each device. The rows of one device lie together: it is read as a whole. */
 export async function createTelemetry(db: Trx, dialect: Dialect): Promise<void> {
   const table = db.schema
@@ -192,4 +197,12 @@ export async function addImageReleases(db: Trx): Promise<void> {
     join firmware on firmware.product = rollouts.product and firmware.must_pass = 1
     join images on images.firmware_id = firmware.id
     where rollouts.status <> 'draft' and firmware.id <> rollouts.firmware_id`.execute(db);
+}
+
+/** Boards that are there are taken to say chip and slot each time; the next check-in of each says whether it does. */
+export async function addSaidHardware(db: Trx): Promise<void> {
+  await db.schema.alterTable('devices').addColumn('said_chip', 'text').execute();
+  await db.schema.alterTable('devices').addColumn('said_slot_bytes', 'bigint').execute();
+  await sql`update devices set said_chip = chip, said_slot_bytes = slot_bytes`.execute(db);
+  await sql`update devices set slot_bytes = null where slot_bytes < 288`.execute(db);
 }

@@ -65,6 +65,13 @@ void MemoryServer::offer(const OfferedBuild& build) {
   isAtRest_ = false;
 }
 
+void MemoryServer::offerAgain() {
+  isOffering_ = true;
+  isAttemptOpen_ = true;
+  wasInstalling_ = false;
+  isAtRest_ = false;
+}
+
 size_t MemoryServer::finalReportsOf(uint64_t assignmentId) const {
   return static_cast<size_t>(std::count_if(reports_.begin(), reports_.end(), [=](const ReceivedReport& report) {
     return report.assignmentId == assignmentId && isFinal(report.status);
@@ -73,6 +80,7 @@ size_t MemoryServer::finalReportsOf(uint64_t assignmentId) const {
 
 otter::Error MemoryServer::open(const char*, uint16_t) {
   if (isDown) return otter::Error::connect;
+  onOpen();
   isOpen_ = true;
   request_.clear();
   answer_.clear();
@@ -129,6 +137,7 @@ void MemoryServer::answerJson(const std::string& json) {
 
 std::string MemoryServer::checkIn(const std::string& body) {
   ++checkIns_;
+  lastCheckIn_ = body;
   const otter::Json root = parsed(body);
   const bool isOnTrial = textOf(root.member("boot").member("state")) == "trial";
   lastVersion_ = textOf(root.member("current_version"));
@@ -146,6 +155,7 @@ std::string MemoryServer::checkIn(const std::string& body) {
   }
   return R"({"update_available":true,"reason":"update","poll_interval_s":60,"assignment_id":)" +
          std::to_string(assignmentId_) + R"(,"rollback":)" + (build_.isRollback ? "true" : "false") +
+         (forgivenAttempt == assignmentId_ || forgivenAttempt == UINT64_MAX ? R"(,"forgiven":true)" : "") +
          (installWindow.empty() ? "" : R"(,"install_window":)" + installWindow) +
          R"(,"labels":["pilot"],"manifest":{"format":"otter-manifest/1","product":")" + product + R"(","version":")" +
          build_.version + R"(","chip":")" + chip + R"(","size_bytes":)" + std::to_string(build_.image.size()) +

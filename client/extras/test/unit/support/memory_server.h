@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -37,6 +38,10 @@ class MemoryServer final : public otter::Connection {
   /** Offers it from the next check-in on, until the device runs it confirmed or proved it bad. */
   void offer(const OfferedBuild& build);
   void withdraw() { isOffering_ = false; }
+  /** Offers the build once more, under the number of the attempt before, whatever became of it. */
+  void offerAgain();
+  /** Of the attempt with this number the offers say `forgiven`; 0: of none, `UINT64_MAX`: of all. */
+  uint64_t forgivenAttempt = 0;
 
   /** Reports in their order, repeats left out. */
   const std::vector<ReceivedReport>& reports() const { return reports_; }
@@ -48,6 +53,8 @@ class MemoryServer final : public otter::Connection {
   const std::string& lastVersion() const { return lastVersion_; }
   uint64_t sentImageBytes() const { return sentImageBytes_; }
   uint64_t checkIns() const { return checkIns_; }
+  /** Body of the last check-in. */
+  const std::string& lastCheckIn() const { return lastCheckIn_; }
 
   /** What the server says the time is, whatever the board's clock does. */
   std::string date = "Mon, 23 Nov 2026 12:00:00 GMT";
@@ -56,6 +63,9 @@ class MemoryServer final : public otter::Connection {
 
   /** Answers check-ins with an object that is no answer. */
   bool garbles = false;
+
+  /** Called when a connection has been opened. */
+  std::function<void()> onOpen = [] {};
 
   /** The network is gone, as seen from the server. */
   bool isDown = false;
@@ -87,6 +97,7 @@ class MemoryServer final : public otter::Connection {
   uint64_t assignmentId_ = 0;
   bool isAtRest_ = false;
   std::string lastVersion_;
+  std::string lastCheckIn_;
   uint64_t sentImageBytes_ = 0;
   uint64_t checkIns_ = 0;
   std::vector<ReceivedReport> reports_;

@@ -2,7 +2,10 @@
 
 #include <WiFi.h>
 
+#include <mbedtls/sha256.h>
+
 #include <cstring>
+#include <stdexcept>
 
 #include "hal/esp32.h"
 
@@ -40,6 +43,21 @@ otter::Journal readJournal() {
   otter::Journal journal;
   journalStore.load(journal);
   return journal;
+}
+
+std::array<uint8_t, 32> sha256Of(const board::Bytes& image) {
+  std::array<uint8_t, 32> sha256{};
+  mbedtls_sha256_ret(image.data(), image.size(), sha256.data(), 0);
+  return sha256;
+}
+
+void rememberFailures(const board::Bytes& image, uint8_t failures) {
+  otter::Esp32Store store;
+  otter::JournalStore journalStore(store);
+  otter::Journal journal;
+  journalStore.load(journal);
+  journal.addFailures(sha256Of(image).data(), failures);
+  if (journalStore.save(journal) != otter::Error::ok) throw std::runtime_error("the journal was not written");
 }
 
 bool TestDevice::saw(otter::Event event, otter::Error error) const {
@@ -81,6 +99,8 @@ bool TestDevice::runOnce(bool& isAtRest) {
   const std::string script = board.scriptIn(*slot);
   board.surroundings.isNetworkUp = script != "no-network";
   if (script == "crash") throw board::Restart{board::ResetReason::panic};
+  if (script == "lock-up") throw board::Restart{board::ResetReason::cpu_lockup};
+  if (script == "power-glitch") throw board::Restart{board::ResetReason::pwr_glitch};
   if (script == "hang") throw board::Restart{board::ResetReason::task_watchdog};
 
   WiFi.begin("network");

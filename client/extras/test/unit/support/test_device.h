@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <array>
 #include <functional>
 #include <string>
 #include <vector>
@@ -50,5 +51,9 @@ class TestDevice {
 
 /** What stands in NVS. */
 otter::Journal readJournal();
+/** As if the image had failed here before. */
+void rememberFailures(const board::Bytes& image, uint8_t failures);
+/** SHA-256 of an image, as the journal has it. */
+std::array<uint8_t, 32> sha256Of(const board::Bytes& image);
 
 }  // namespace testing

@@ -1,0 +1,32 @@
+// Places for what takes long to send. Whoever finds all of them taken is told to come later, and nobody waits in line.
+
+import { OtterError } from '#protocol/errors.ts';
+
+/** Seconds after which one that finds every place taken may come back, at the earliest. */
+const BUSY_RETRY_S = 30;
+
+export class TransferPlaces {
+  readonly #max: number;
+  readonly #message: string;
+  readonly #random: () => number;
+  #taken = 0;
+
+  /** `random` in [0, 1) spreads those who come back. */
+  constructor(max: number, message: string, random: () => number) {
+    this.#max = max;
+    this.#message = message;
+    this.#random = random;
+  }
+
+  /** Returns what gives the place back, to be called once. Throws `busy`. */
+  take(): () => void {
+    if (this.#taken >= this.#max)
+      throw new OtterError('busy', this.#message, 'try again later', {
+        retryAfterS: BUSY_RETRY_S + Math.floor(this.#random() * BUSY_RETRY_S),
+      });
+    this.#taken += 1;
+    return () => {
+      this.#taken -= 1;
+    };
+  }
+}
