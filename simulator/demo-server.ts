@@ -12,7 +12,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { Assignment, Device, Event, Rollout } from '#protocol/admin-api.ts';
+import { Assignment, Device, Rollout } from '#protocol/admin-api.ts';
+import { Event } from '#protocol/events.ts';
 import { adminRoutes } from '#protocol/admin-routes.ts';
 import { parsePin, type Pin, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
 
