@@ -150,7 +150,7 @@ export const ACTS: readonly Act[] = [
     done: () => 'the server knows of every device what it did and why',
   },
   {
-    title: `7/7  Second act: ${LATE} passes its trial on every board, and crashes afterwards`,
+    title: `7/7  Second act: ${LATE} passes its trial on every pilot, and crashes afterwards`,
     play: async (demo) => {
       const { otter, screen, libraryBoard, passTime } = demo;
       if (libraryBoard === undefined) await otter('device', 'unlabel', MACS[UNLUCKY] ?? '', 'pilot');
