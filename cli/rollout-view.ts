@@ -9,6 +9,7 @@ import { DEFAULT_PLAN } from '#protocol/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 
 const BAR_CELLS = 16;
+const NARROW_BAR_CELLS = 8;
 /** Columns that the whole table takes; a narrower terminal is spared what is 0 everywhere. */
 const WIDE_COLUMNS = 108;
 
@@ -22,8 +23,9 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
       count === 'targeted' ||
       stages.some(({ outcomes }) => outcomes[count] > 0),
   );
+  const barCells = columns >= WIDE_COLUMNS ? BAR_CELLS : NARROW_BAR_CELLS;
   const rows = stages.map(({ stage, label, percentage, opened_at, outcomes }) => {
-    const bar = opened_at === null ? colors.dim(formatBar(0, BAR_CELLS)) : healthyBar(outcomes, colors);
+    const bar = opened_at === null ? colors.dim(formatBar(0, barCells)) : healthyBar(outcomes, barCells, colors);
     const first = [
       stage === rollout.stage ? colors.bold(stage) : stage,
       percentage < 100 ? `${percentage} % of ${label}` : label,
@@ -184,11 +186,11 @@ const ALL_COUNTS = ['targeted', 'healthy', ...COUNTS.slice(1)] as const;
 
 type Outcomes = Rollout['stages'][number]['outcomes'];
 
-function healthyBar(outcomes: Outcomes, colors: Colors): string {
-  if (outcomes.targeted === 0) return `${colors.dim(formatBar(0, BAR_CELLS))} 0`;
+function healthyBar(outcomes: Outcomes, cells: number, colors: Colors): string {
+  if (outcomes.targeted === 0) return `${colors.dim(formatBar(0, cells))} 0`;
   const share = outcomes.healthy / outcomes.targeted;
   const isBad = outcomes.failed + outcomes.crashing + outcomes.lost > 0;
-  const bar = formatBar(share, BAR_CELLS);
+  const bar = formatBar(share, cells);
   return `${isBad ? colors.yellow(bar) : colors.green(bar)} ${outcomes.healthy} (${Math.floor(share * 100)} %)`;
 }
 
