@@ -2,7 +2,8 @@
 // what it runs. A board that is heard of while it holds the image is not late, and time without a server does not count. Of rollouts that run, and of complete ones that late devices follow; a paused one stands still.
 
 import { SILENT_POLLS } from '#protocol/limits.ts';
-import { addLog, findAssignment, saveProgress } from '#server/db/assignments.ts';
+import { findAssignment, saveProgress } from '#server/db/assignments.ts';
+import { addLog } from '#server/db/download-log.ts';
 import { listInFlight, listStages, type Rollout } from '#server/db/rollouts.ts';
 import {
   bringBack,

@@ -30,7 +30,7 @@ const RANGE = 5_000;
 const UNDECIDED_PAGE = 500;
 
 /** A stage that has opened, with its boards. */
-export interface JudgedStage {
+interface JudgedStage {
   readonly row: Stage;
   readonly name: string;
   readonly promotion: Stage['promotion'];

@@ -19,7 +19,7 @@ import { type Judged, subjectOf, walkDevices } from './preview.ts';
 const SMALL_FLEET = 2_000;
 const KEEP_FACTOR = 20;
 
-export interface LeftOut {
+interface LeftOut {
   readonly reason: string;
   readonly devices: number;
   readonly examples: readonly string[];
@@ -143,5 +143,9 @@ async function countAll(deps: WatchDeps, db: Reader, row: Rollout): Promise<Wait
     sum.devices += 1;
     if (sum.examples.length < MAX_EXAMPLES) sum.examples.push(member.mac);
   }
-  return { byStage, leftOut: [...leftOut].map(([reason, sum]) => ({ reason, ...sum })), devices };
+  return {
+    byStage,
+    leftOut: [...leftOut].map(([reason, sum]) => ({ reason, devices: sum.devices, examples: sum.examples })),
+    devices,
+  };
 }
