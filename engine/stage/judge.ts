@@ -43,7 +43,9 @@ export function judgeRollout(status: RolloutStatus, stages: readonly OpenedStage
   }
   const open = stages.at(-1);
   const verdict = open === undefined ? undefined : verdicts.get(open.name);
-  if (status !== 'running' || open?.promotion !== 'auto' || verdict?.state !== 'passed')
+  // While it is not clear what the silence of an earlier stage says, no further one opens.
+  const isUnclear = judged.some(({ verdict: { condition } }) => condition === 'outage');
+  if (status !== 'running' || open?.promotion !== 'auto' || verdict?.state !== 'passed' || isUnclear)
     return { verdicts, step: { do: 'stay' } };
   return { verdicts, step: { do: 'promote', from: open.name, reason: verdict.text } };
 }

@@ -49,7 +49,7 @@ export async function report(deps: Deps, request: Report, nowMs: number): Promis
     const progress = excuse(afterReport(before, request), assignment.updated_at_ms, deps.absences.recent(), nowMs);
     const watch = watchProgress(
       watchOf(assignment),
-      { before, after: progress, downloads: assignment.downloads },
+      { before, after: progress, downloads: assignment.downloads, said: request.status },
       nowMs,
     );
     const updatedAtMs = progress.state === assignment.state ? assignment.updated_at_ms : nowMs;
