@@ -216,6 +216,16 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
   test('calls when its first stage is empty', async () => {
     await fleet.add(3);
     await begin('careful');
-    expect((await calls()).map(({ kind }) => kind)).toEqual(['empty_stage']);
+    // A label that is put on after the stage opened would count from the next stage on.
+    expect(await calls()).toMatchObject([
+      {
+        kind: 'empty_stage',
+        commands: [
+          `otter rollout abort ${name} --reason TEXT`,
+          'otter device label MAC pilot',
+          `otter rollout create --firmware 1.1.0 --product ${line.product} --plan careful`,
+        ],
+      },
+    ]);
   });
 });
