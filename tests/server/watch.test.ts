@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Rollout } from '#protocol/admin-api.ts';
 import { ProductLine } from '../support/product-line.ts';
+import { openRaw } from '../support/raw-database.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
 import { type Fate, WatchedFleet } from '../support/watched-fleet.ts';
 
@@ -143,6 +144,17 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     expect(await stable()).toMatchObject({ status: 'complete', watched_until: expect.any(String) });
     await line.block('1.0.0');
     expect(await stable()).toMatchObject({ status: 'complete', watched_until: null });
+  });
+
+  test('that was under way when the watch came is not watched', async () => {
+    await line.rollOut('1.1.0');
+    const raw = await openRaw(server, { writes: true });
+    await raw.query(
+      `update rollouts set counts_before_ms = null where status = 'running' and product = '${line.product}'`,
+    );
+    await raw.close();
+    await line.move('1.1.0', 'promote');
+    expect(await line.move('1.1.0', 'promote')).toMatchObject({ status: 'complete', watched_until: null });
   });
 
   test('is not halted by an outage of a third of the boards', async () => {
