@@ -44,7 +44,11 @@ const OPEN_ROLLOUTS: readonly OpenRollout[] = [
   // So many vanished that the silence of all the others is counted, and they are silent too: an outage.
   { version: '2.1.0', stage: 'some', outcome: `case when ${LOST} then 'lost' when n % 100 < 30 then 'healthy' end` },
   // Just opened.
-  { version: '2.2.0', stage: 'few', outcome: `case when n % 50 = 0 then 'healthy' when n % 100 = 1 then 'soaking' end` },
+  {
+    version: '2.2.0',
+    stage: 'few',
+    outcome: `case when n % 50 = 0 then 'healthy' when n % 100 = 1 then 'soaking' end`,
+  },
 ];
 
 const STAGES = BUILT_IN_PLANS.find(({ name }) => name === 'careful')?.stages ?? [];
