@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import pg from 'pg';
 import { pino } from 'pino';
@@ -138,6 +139,8 @@ async function checkLine(client: ServerClient, statements: Statements): Promise<
     return client.checkIn(mac, '2.0.0', { chip: 'esp32', slot_bytes: 1_966_080 });
   };
   await repeat(CHECKS, check);
+  // What they said of themselves is written with a batch, a second later.
+  await sleep(3_000);
   statements.reset();
   await repeat(CHECKS, check);
   const { reads, writes, batches } = statements;
