@@ -3,13 +3,8 @@
 import { duration } from '#cli/relative-time.ts';
 import { formatTable, printable, type Terminal } from '#cli/terminal.ts';
 import type { Rollout } from '#protocol/admin-api.ts';
-import {
-  type BuildFaults,
-  FAULT_KINDS,
-  type FaultKind,
-  LATE_KINDS,
-  type Surroundings,
-} from '#simulator/simulation/build-faults.ts';
+import { FAULT_KINDS } from '#simulator/faults.ts';
+import type { Surroundings } from '#simulator/simulation/fate.ts';
 import type { SimulationResult } from '#simulator/simulation/result.ts';
 import type { SimulationOptions } from '#simulator/simulation/simulation.ts';
 
@@ -19,9 +14,9 @@ export function formatSimulation(
   result: SimulationResult,
   { colors }: Terminal,
 ): string {
-  const { devices, seed, pollIntervalS, faults, surroundings, silent, networkFail } = options;
+  const { devices, seed, pollIntervalS, surroundings, silent, networkFail } = options;
   const meets = [
-    ...faultsOf(faults),
+    ...faultsOf(options),
     ...(silent > 0 ? [`${percent(silent)} fall silent`] : []),
     ...(networkFail > 0 ? [`${percent(networkFail)} of the downloads break`] : []),
     ...surroundingsOf(surroundings),
@@ -67,21 +62,13 @@ export function elapsed(seconds: number): string {
 
 const OUTCOMES_SHOWN = ['healthy', 'failed', 'crashing', 'lost', 'waiting', 'other'] as const;
 
-const FAULTS_IN_WORDS = {
-  fails_trial: 'fail the trial',
-  goes_back: 'go back',
-  goes_back_silently: 'go back silently',
-  dies: 'die',
-  crashes: 'crash',
-  vanishes: 'vanish',
-  hangs: 'hang',
-} as const satisfies Record<FaultKind, string>;
-
-function faultsOf({ shares, delayS, badChipShare }: BuildFaults): readonly string[] {
-  const kinds = FAULT_KINDS.filter((kind) => (shares[kind] ?? 0) > 0);
-  const delay = (kind: FaultKind): string => (delayS > 0 && LATE_KINDS.has(kind) ? ` ${duration(delayS)} later` : '');
+function faultsOf({ faults, badChipShare }: SimulationOptions): readonly string[] {
+  const delay = (delayMs: number | undefined): string =>
+    delayMs === undefined ? '' : ` (${duration(delayMs / 1000)})`;
   return [
-    ...kinds.map((kind) => `${percent(shares[kind] ?? 0)} ${FAULTS_IN_WORDS[kind]}${delay(kind)}`),
+    ...faults
+      .filter(({ share }) => share > 0)
+      .map(({ kind, share, delayMs }) => `${percent(share)}: ${FAULT_KINDS[kind].text}${delay(delayMs)}`),
     ...(badChipShare === undefined ? [] : [`only on a second chip, that of ${percent(badChipShare)}`]),
   ];
 }

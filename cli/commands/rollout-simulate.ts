@@ -13,6 +13,7 @@ import {
   readPollInterval,
   readSeed,
 } from '#cli/arguments.ts';
+import { FAULTS_HELP, faultOption, type TypedFault } from '#cli/fault-option.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import type { CommandGroup } from '#cli/program.ts';
 import { elapsed, formatSimulation } from '#cli/simulation-view.ts';
@@ -20,34 +21,29 @@ import { type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import type { Rollout } from '#protocol/admin-api.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
-import type { BuildFaults, Surroundings } from '#simulator/simulation/build-faults.ts';
+import type { BuildFault } from '#simulator/faults.ts';
+import { Random } from '#simulator/random.ts';
+import type { Surroundings } from '#simulator/simulation/fate.ts';
 import type { SimulationResult } from '#simulator/simulation/result.ts';
 import type { SimulationOptions } from '#simulator/simulation/simulation.ts';
-import { Random } from '#simulator/random.ts';
 
 /** Where the rollout's firmware has no image for this command to measure. */
 const USUAL_IMAGE_BYTES = 1_048_576;
 /** Between two looks at Ctrl-C: some milliseconds. */
 const WORK_PER_TURN = 2_000;
 
-/** What `--sleepers` and `--outage` mean, as docs/simulation.md says. */
-const SLEEP_S = 6 * 3_600;
+/** How long an outage is, as docs/simulation.md says. */
 const OUTAGE_S = 3_600;
 /** The outage begins within this time from the start, drawn from the seed. */
 const OUTAGE_WITHIN_S = 8 * 3_600;
 
 type Asked = Pick<SimulationOptions, 'devices' | 'seed' | 'silent' | 'networkFail'> & {
   readonly failTrial: number;
-  readonly goBack: number;
-  readonly goBackSilently: number;
-  readonly die: number;
-  readonly crash: number;
-  readonly vanish: number;
-  readonly hang: number;
-  readonly delay: number;
+  readonly fault?: readonly TypedFault[];
   readonly badChip?: number;
   readonly attrition: number;
-  readonly sleepers: number;
+  readonly sleeping: number;
+  readonly sleep: number;
   readonly outage?: number;
   readonly label?: readonly LabelCount[];
   readonly poll?: number;
@@ -60,17 +56,7 @@ export function addRolloutSimulate(rollout: CommandGroup, shell: Shell): void {
     .description('how this rollout would go from its start on, in virtual time; no device and no server notices')
     .addOption(new Option('--devices <count>', 'how many').argParser(readDevices).default(1000))
     .addOption(chance('--fail-trial <percent>', 'the build fails its trial on so many devices, and they report it'))
-    .addOption(chance('--go-back <percent>', 'so many leave the build, and only their check-in says so'))
-    .addOption(chance('--go-back-silently <percent>', 'so many leave the build, and nothing says so'))
-    .addOption(chance('--hang <percent>', 'so many hang on trial until a watchdog ends it'))
-    .addOption(chance('--vanish <percent>', 'so many are never heard of again after they began to install'))
-    .addOption(chance('--die <percent>', 'so many confirm the build and then die'))
-    .addOption(chance('--crash <percent>', 'so many confirm the build, then crash again and again, and check in'))
-    .addOption(
-      new Option('--delay <length>', 'from confirmation to fault, for --go-back, --go-back-silently, --die, --crash')
-        .argParser(readDuration)
-        .default(0, '0s'),
-    )
+    .addOption(faultOption())
     .addOption(
       new Option('--bad-chip <percent>', 'so many have another chip, and the build is bad on those alone').argParser(
         readPercentage,
@@ -80,7 +66,8 @@ export function addRolloutSimulate(rollout: CommandGroup, shell: Shell): void {
       chance('--silent <percent>', 'share of devices that fall silent, half before the start, half when offered'),
     )
     .addOption(chance('--attrition <percent>', 'share of devices that dies by itself within a day'))
-    .addOption(chance('--sleepers <percent>', 'share of devices that checks in every 6 h only'))
+    .addOption(chance('--sleeping <percent>', 'share of devices that sleep between two checks'))
+    .addOption(new Option('--sleep <length>', 'for how long they sleep').argParser(readDuration).default(21_600, '6h'))
     .addOption(
       new Option(
         '--outage <percent>',
@@ -105,6 +92,7 @@ export function addRolloutSimulate(rollout: CommandGroup, shell: Shell): void {
         .default(50_000),
     )
     .addOption(new Option('--seed <number>', 'the same seed gives the same run').argParser(readSeed).default(1))
+    .addHelpText('after', () => `\n${FAULTS_HELP}`)
     .action(async (name, options, command) => {
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         const { client, show, terminal } = session;
@@ -130,6 +118,7 @@ async function optionsFor({ client }: Session, rollout: Rollout, asked: Asked): 
     silent: asked.silent,
     networkFail: asked.networkFail,
     faults: faultsOf(asked),
+    badChipShare: asked.badChip,
     surroundings: surroundingsOf(asked),
     plan: {
       stages: rollout.stages.map(
@@ -151,28 +140,16 @@ async function optionsFor({ client }: Session, rollout: Rollout, asked: Asked): 
   };
 }
 
-function faultsOf(asked: Asked): BuildFaults {
-  return {
-    shares: {
-      fails_trial: asked.failTrial,
-      goes_back: asked.goBack,
-      goes_back_silently: asked.goBackSilently,
-      hangs: asked.hang,
-      vanishes: asked.vanish,
-      dies: asked.die,
-      crashes: asked.crash,
-    },
-    delayS: asked.delay,
-    badChipShare: asked.badChip,
-  };
+function faultsOf({ failTrial, fault = [] }: Asked): readonly BuildFault[] {
+  return failTrial === 0 ? fault : [{ kind: 'fails_trial', share: failTrial }, ...fault];
 }
 
-function surroundingsOf({ attrition, sleepers, outage, seed }: Asked): Surroundings {
+function surroundingsOf({ attrition, sleeping, sleep, outage, seed }: Asked): Surroundings {
   const startS = Math.round(new Random(seed).fork('outage').between(0, OUTAGE_WITHIN_S));
   return {
     diesPerDay: attrition,
-    sleepers,
-    sleepS: SLEEP_S,
+    sleepers: sleeping,
+    sleepS: sleep,
     outage: outage === undefined ? undefined : { share: outage, startS, lengthS: OUTAGE_S },
   };
 }

@@ -2,7 +2,7 @@
 // the labels are put on through the admin API, as an operator would.
 
 import path from 'node:path';
-import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { Option } from '@commander-js/extra-typings';
 import { AdminClient } from '#cli/admin-client.ts';
 import { readDevices, readDuration, readLabelShare, readPercentage, readSeed } from '#cli/arguments.ts';
 import {
@@ -15,27 +15,17 @@ import {
 import { CommandError, EXIT } from '#cli/exit-code.ts';
 import type { GlobalOptions, OtterProgram } from '#cli/program.ts';
 import { output } from '#cli/session.ts';
+import { FAULTS_HELP, faultOption, type TypedFault } from '#cli/fault-option.ts';
 import type { Shell } from '#cli/shell.ts';
 import { printable } from '#cli/terminal.ts';
 import { CHIP_NAMES } from '#protocol/chips.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
-import { type BuildFault, FAULT_KINDS, FAULT_NAMES } from '#simulator/faults.ts';
+import type { BuildFault } from '#simulator/faults.ts';
 import type { FleetSnapshot } from '#simulator/fleet.ts';
 import type { SimulateOptions } from '#simulator/simulate.ts';
 
 /** Most MACs that one labelling request may hold, see `labelDevices` in `protocol/admin-routes.ts`. */
 const MACS_PER_REQUEST = 1000;
-
-type TypedFault = Omit<BuildFault, 'version'>;
-
-const FAULTS_HELP = [
-  'Kinds of --fault, and what DELAY is (45s, 10m, 2h):',
-  ...FAULT_NAMES.map((kind) => {
-    const { text, delay } = FAULT_KINDS[kind];
-    return `  ${kind.padEnd(19)} ${text}${delay === undefined ? '' : `; DELAY: ${delay}`}`;
-  }),
-  'Which devices it takes follows from the seed; the shares of several lie side by side.',
-].join('\n');
 
 export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
   program
@@ -52,11 +42,7 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
     .addOption(chance('--slow <percent>', 'share of devices with a slow link'))
     .addOption(chance('--broken-download <percent>', 'chance that a download breaks off'))
     .addOption(chance('--lost-report <percent>', 'chance that a report is lost'))
-    .addOption(
-      new Option('--fault <fault>', 'KIND=PERCENT[:DELAY]: new builds are bad on this share; repeatable').argParser(
-        readFault,
-      ),
-    )
+    .addOption(faultOption())
     .option('--fault-version <version>', 'only this build is bad, also where it is a rollback (every new one)')
     .addOption(chance('--sleeping <percent>', 'share of devices that sleep between two checks'))
     .addOption(new Option('--sleep <length>', 'for how long they sleep').argParser(readDuration).default(21_600, '6h'))
@@ -96,22 +82,6 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
         client?.close();
       }
     });
-}
-
-/** `dies=20%:10m`, repeatable: each use adds to those before. */
-function readFault(text: string, before: readonly TypedFault[] = []): readonly TypedFault[] {
-  const [, name = '', share = '', delay] = /^([a-z_]+)=([^:]+)(?::(.+))?$/.exec(text) ?? [];
-  const kind = FAULT_NAMES.find((known) => known === name);
-  if (kind === undefined) {
-    throw new InvalidArgumentError(
-      `It wants a kind and its share, for example dies=20%:10m; kinds: ${FAULT_NAMES.join(', ')}.`,
-    );
-  }
-  if (delay !== undefined && FAULT_KINDS[kind].delay === undefined) {
-    throw new InvalidArgumentError(`${kind} has no delay: write ${kind}=${share}.`);
-  }
-  const typed = { kind, share: readPercentage(share) };
-  return [...before, delay === undefined ? typed : { ...typed, delayMs: readDuration(delay) * 1000 }];
 }
 
 function faultsOf(typed: readonly TypedFault[], version: string | undefined): readonly BuildFault[] {

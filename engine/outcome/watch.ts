@@ -6,6 +6,7 @@ import { faultOf } from '../assignment/assignment.ts';
 import type { Progress } from '../assignment/assignment.ts';
 import type { AssignmentState } from '../facts/model.ts';
 import type { NOT_COUNTED } from '#protocol/admin-api.ts';
+import type { ReportStatus } from '#protocol/device-api.ts';
 import type { Fault } from '#protocol/device-errors.ts';
 import { CRASH_MEMORY_MS } from '#protocol/limits.ts';
 
@@ -61,25 +62,28 @@ export function startWatch(
 /** After its assignment went from one progress to the next, by a report or by what it was seen running. */
 export function watchProgress(
   watch: Watch,
-  move: { readonly before: Progress; readonly after: Progress; readonly downloads: number },
+  move: {
+    readonly before: Progress;
+    readonly after: Progress;
+    readonly downloads: number;
+    /** What the board reported: one that comes late says all the same that the board was given the build. */
+    readonly said?: ReportStatus;
+  },
   nowMs: number,
 ): Watch {
-  const { before, after } = move;
-  const isGiven = GIVEN.has(after.state) || after.ranBuild;
+  const { before, after, said } = move;
+  const isGiven = GIVEN.has(after.state) || after.ranBuild || (said !== undefined && GIVEN.has(said));
   const exposedAtMs = watch.exposedAtMs ?? (isGiven ? nowMs : undefined);
   const taken = { ...watch, exposedAtMs, notCounted: watch.notCounted ?? notTaken(move) };
   if (after.state === 'confirmed' && before.state !== 'confirmed')
     return { ...taken, confirmedAtMs: nowMs, fault: undefined, hasLeft: false, isAcknowledged: false };
   if (!ENDED_BADLY.has(after.state)) return isSame(taken, watch) ? watch : taken;
   const fault = after.excused ? 'server' : faultOf(after.errorCode ?? after.bootCause);
-  if (after.state === before.state && fault === watch.fault) return isSame(taken, watch) ? watch : taken;
-  return {
-    ...taken,
-    fault,
-    hasLeft: exposedAtMs !== undefined && !after.excused,
-    lostAtMs: undefined,
-    isAcknowledged: after.state === before.state && watch.isAcknowledged,
-  };
+  const hasLeft = exposedAtMs !== undefined && !after.excused;
+  if (after.state === before.state && fault === watch.fault && hasLeft === watch.hasLeft)
+    return isSame(taken, watch) ? watch : taken;
+  const isAcknowledged = after.state === before.state && watch.isAcknowledged;
+  return { ...taken, fault, hasLeft, lostAtMs: undefined, isAcknowledged };
 }
 
 /** What a check-in shows of a board that has confirmed the build and runs it. */
@@ -160,5 +164,10 @@ function isSame(one: Watch, other: Watch): boolean {
   return one.exposedAtMs === other.exposedAtMs && one.notCounted === other.notCounted;
 }
 
-const GIVEN: ReadonlySet<AssignmentState> = new Set(['installing', 'trial', 'confirmed', 'rolled_back']);
+const GIVEN: ReadonlySet<AssignmentState | ReportStatus> = new Set<AssignmentState | ReportStatus>([
+  'installing',
+  'trial',
+  'confirmed',
+  'rolled_back',
+]);
 const ENDED_BADLY: ReadonlySet<AssignmentState> = new Set(['failed', 'rolled_back', 'rejected']);

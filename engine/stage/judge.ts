@@ -43,7 +43,9 @@ export function judgeRollout(status: RolloutStatus, stages: readonly OpenedStage
   }
   const open = stages.at(-1);
   const verdict = open === undefined ? undefined : verdicts.get(open.name);
-  if (status !== 'running' || open?.promotion !== 'auto' || verdict?.state !== 'passed')
+  // While it is not clear what the silence of an earlier stage says, no further one opens.
+  const isUnclear = judged.some(({ verdict: { condition } }) => condition === 'outage');
+  if (status !== 'running' || open?.promotion !== 'auto' || verdict?.state !== 'passed' || isUnclear)
     return { verdicts, step: { do: 'stay' } };
   return { verdicts, step: { do: 'promote', from: open.name, reason: verdict.text } };
 }
@@ -54,11 +56,4 @@ export function judgeRollout(status: RolloutStatus, stages: readonly OpenedStage
  */
 export function mayFail(gate: Gate, tally: Tally, nowMs: number): boolean {
   return judgeStage(gate, { ...tally, available: 0 }, nowMs).state === 'failed';
-}
-
-/** What the limits of a stage without a gate call for; undefined: nothing. */
-export function callOf({ gate, tally }: Pick<OpenedStageFacts, 'gate' | 'tally'>, nowMs: number): string | undefined {
-  if (gate !== undefined) return undefined;
-  const verdict = judgeStage(WATCH_LIMITS, tally, nowMs);
-  return verdict.state === 'failed' ? verdict.text : undefined;
 }

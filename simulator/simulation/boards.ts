@@ -3,17 +3,22 @@
 
 import type { Sighting } from '#engine/assignment/assignment.ts';
 import type { Reason } from '#engine/decision/rules.ts';
+import { type HealthHour, hourOfCheck } from '#engine/outcome/health.ts';
 import type { Presence } from '#engine/outcome/presence.ts';
 import { isOverdue } from '#engine/stage/silence.ts';
 import { MAX_CHECK_GAPS, MIN_POLL_INTERVAL_S, POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
-import { TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
+import { type BuildFault, heapLeft } from '#simulator/faults.ts';
+import { HANG, TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
 import type { Random } from '#simulator/random.ts';
-import { type BuildFaults, drawFate, type Fate, type Surroundings } from './build-faults.ts';
+import { drawFate, type Fate, type Surroundings } from './fate.ts';
 import type { Asleep } from './presences.ts';
 import type { CheckInAnswer, RolloutServer } from './rollout-server.ts';
 
 export interface BoardChances {
-  readonly faults: BuildFaults;
+  /** In which ways the build is bad. */
+  readonly faults: readonly BuildFault[];
+  /** Share of the boards with a second chip; where it is given, the build is bad on those alone. */
+  readonly badChipShare: number | undefined;
   readonly surroundings: Surroundings;
   /** Share of the boards that fall silent: half of them before the rollout starts, half when they take the offer. */
   readonly silent: number;
@@ -40,6 +45,8 @@ type Doing = 'poll' | 'downloaded' | 'booted' | 'confirmed' | 'came_back' | 'asl
 
 interface Board extends Fate {
   readonly silent: 'never' | 'from_start' | 'when_offered';
+  /** Free, with a build that loses none. */
+  readonly heapBytes: number;
   readonly downloadMs: number;
   readonly waits: Random;
   readonly links: Random;
@@ -54,6 +61,7 @@ interface Board extends Fate {
   /** When its build, which it has confirmed, fails. */
   faultAtMs: number;
   isCrashing: boolean;
+  confirmedAtMs: number;
   isExposed: boolean;
   isAffected: boolean;
   /** How the trial ended; undefined: it tells nobody. */
@@ -69,13 +77,14 @@ const INSTALL_S = { low: 15, high: 45 } as const;
 const TRIAL_S = { low: 5, high: 30 } as const;
 /** Until the bootloader has gone back and the old build reports. */
 const FALL_BACK_S = { low: 10, high: 60 } as const;
-/** Until a watchdog ends what hangs. */
-const HANG_S = { low: 120, high: 480 } as const;
 /** A board whose download broke asks again after this time. */
 const RETRY_S = { low: 30, high: 90 } as const;
 /** Between two crashes of a board that crashes again and again; and until it has checked in. */
 const CRASH_S = { low: 120, high: 900 } as const;
 const BOOT_S = 10;
+/** Of boards with Wi-Fi up; and from check to check it differs by so much. */
+const HEAP_BYTES = { low: 150_000, high: 230_000 } as const;
+const HEAP_JITTER = 0.01;
 /** Default of the library: a build that does not reach the server for so long gives up. */
 const TRIAL_TIMEOUT_MS = 300_000;
 
@@ -143,6 +152,21 @@ export class Boards {
     const gaps = Array.from({ length: MAX_CHECK_GAPS }, () => gapS);
     const limitS = SILENT_POLLS * Math.max(POLL_REST * this.#options.pollIntervalS, gapS);
     return { seenAtMs, uptimeS: undefined, bootCause: bootReason, intervalS: gapS, gaps, limitS, backAtMs: undefined };
+  }
+
+  /** How the board fared in the hours before the start, one check in each. */
+  healthBefore(device: number, hours: number): readonly HealthHour[] {
+    const { heapBytes: freeHeapBytes } = this.#get(device);
+    const rest = {
+      largestBlockBytes: undefined,
+      rssiDbm: undefined,
+      uptimeS: 86_400,
+      restarted: false,
+      crashed: false,
+    };
+    return Array.from({ length: hours }, (_, hour) =>
+      hourOfCheck({ ...rest, freeHeapBytes, atMs: -(hour + 1) * 3_600_000 }),
+    );
   }
 
   /** When each board asks first after the start, spread over its interval; undefined for one that is silent already. */
@@ -257,7 +281,7 @@ export class Boards {
     }
     server.report({ assignmentId, status: 'installing' }, nowMs);
     if (!board.isWayBack) board.isExposed = true;
-    if (!board.isWayBack && board.fault?.kind === 'vanishes') {
+    if (!board.isWayBack && board.fault?.kind === 'bricks') {
       board.isAffected = true;
       this.#busy -= 1;
       board.doing = 'gone';
@@ -270,8 +294,8 @@ export class Boards {
   }
 
   #tryOut(device: number, board: Board, server: RolloutServer, nowMs: number): number {
-    const fault = board.isWayBack || board.fault?.delayMs !== undefined ? undefined : board.fault;
-    if (fault !== undefined) return this.#failTrial(device, board, server, nowMs);
+    if (!board.isWayBack && board.fault !== undefined && board.faultAfterMs === undefined)
+      return this.#failTrial(device, board, server, nowMs);
     if (!this.#isOnline(board, nowMs)) {
       const againMs = this.#onlineAgainMs(nowMs);
       if (againMs - board.bootAtMs <= TRIAL_TIMEOUT_MS) return againMs;
@@ -283,14 +307,14 @@ export class Boards {
   }
 
   #failTrial(device: number, board: Board, server: RolloutServer, nowMs: number): number {
-    const { kind, failure } = board.fault ?? { kind: 'hangs', failure: TRIAL_TIMEOUT };
+    const { fault } = board;
     board.isAffected = true;
-    const isTold = kind === 'fails_trial' || kind === 'hangs';
-    if (isTold && failure.checksIn && this.#isOnline(board, nowMs)) this.#checkIn(device, board, server, true, nowMs);
-    const diesMs = nowMs + (kind === 'hangs' ? board.waits.between(HANG_S.low, HANG_S.high) * 1000 : 0);
-    const backMs = this.#giveUp(board, isTold ? failure : undefined, diesMs);
-    board.bootReason = failure.resetReason;
-    if (kind === 'goes_back_silently') Object.assign(board, { rolledBackFrom: undefined, bootReason: 'software' });
+    const failure = failureOf(fault);
+    if (failure?.checksIn === true && this.#isOnline(board, nowMs)) this.#checkIn(device, board, server, true, nowMs);
+    const diesMs = nowMs + (fault?.kind === 'hangs_on_trial' ? fault.delayMs : 0);
+    const backMs = this.#giveUp(board, failure, diesMs);
+    board.bootReason = failure?.resetReason ?? (fault?.kind === 'goes_back' ? 'panic' : 'software');
+    if (fault?.kind === 'goes_back_silently') board.rolledBackFrom = undefined;
     return backMs;
   }
 
@@ -308,7 +332,8 @@ export class Boards {
     if (this.#isOnline(board, nowMs)) server.report({ assignmentId: board.assignmentId, status: 'confirmed' }, nowMs);
     board.runs = board.isWayBack ? 'old' : 'build';
     board.isCrashing = false;
-    const delayMs = board.isWayBack ? undefined : board.fault?.delayMs;
+    board.confirmedAtMs = nowMs;
+    const delayMs = board.isWayBack ? undefined : board.faultAfterMs;
     board.faultAtMs = delayMs === undefined ? Number.POSITIVE_INFINITY : nowMs + delayMs;
     return Math.min(this.#rest(board, nowMs, this.#gapS(board)), Math.max(board.faultAtMs, nowMs + 1));
   }
@@ -328,7 +353,8 @@ export class Boards {
     if (board.doing === 'asleep') this.wake(device, server, nowMs);
     board.faultAtMs = Number.POSITIVE_INFINITY;
     board.isAffected = true;
-    if (fault?.kind === 'crashes') {
+    if (fault?.kind === 'leaks_heap') return nowMs + this.#gapS(board) * 1000;
+    if (fault?.kind === 'crash_loops') {
       board.isCrashing = true;
       return this.#crashAgain(board, nowMs);
     }
@@ -365,10 +391,19 @@ export class Boards {
     };
     const uptimeS = Math.max(0, Math.round((nowMs - board.bootAtMs) / 1000));
     const jitterS = pollIntervalS * board.waits.between(-pollJitter, pollJitter);
-    const answer = server.checkIn(device, { sighting, bootReason: board.bootReason, uptimeS, jitterS }, nowMs);
+    const { bootReason } = board;
+    const freeHeapBytes = this.#heapBytes(board, nowMs);
+    const answer = server.checkIn(device, { sighting, bootReason, uptimeS, freeHeapBytes, jitterS }, nowMs);
     board.seenAtMs = nowMs;
     board.intervalS = answer.intervalS;
     return answer;
+  }
+
+  #heapBytes(board: Board, nowMs: number): number {
+    const { fault, runs, heapBytes, confirmedAtMs, waits } = board;
+    const isLeaking = runs === 'build' && fault?.kind === 'leaks_heap';
+    const left = isLeaking ? heapLeft(nowMs - confirmedAtMs, fault.delayMs) : 1;
+    return Math.round(heapBytes * left * waits.between(1 - HEAP_JITTER, 1 + HEAP_JITTER));
   }
 
   #due(board: Board, atMs: number | undefined): number | undefined {
@@ -426,6 +461,12 @@ export class Boards {
   }
 }
 
+/** What a board reports that goes back from its trial; undefined: nothing. */
+function failureOf(fault: Board['fault']): TrialFailure | undefined {
+  if (fault?.kind === 'fails_trial') return fault.failure;
+  return fault?.kind === 'hangs_on_trial' ? HANG : undefined;
+}
+
 /** By itself, or of its build. */
 function diesAtMs({ diesAtMs: byItselfMs, fault, faultAtMs }: Board): number {
   return fault?.kind === 'dies' ? Math.min(byItselfMs, faultAtMs) : byItselfMs;
@@ -437,8 +478,8 @@ function isAffectedBy(board: Board, nowMs: number): boolean {
 
 /** Every chance is drawn from a stream of its own, so that one does not shift the others. */
 function newBoard(options: BoardsOptions, random: Random): Board {
-  const { silent, imageBytes, bytesPerS, faults, surroundings, pollIntervalS } = options;
-  const fate = drawFate(faults, surroundings, random);
+  const { silent, imageBytes, bytesPerS, faults, version, badChipShare, surroundings, pollIntervalS } = options;
+  const fate = drawFate({ faults, version, badChipShare }, surroundings, random);
   const silence = random.fork('silence').chance(0.5) ? 'from_start' : 'when_offered';
   const isSilent = random.fork('silent').chance(silent);
   const gapS = Math.max(fate.sleepS ?? 0, pollIntervalS);
@@ -446,6 +487,7 @@ function newBoard(options: BoardsOptions, random: Random): Board {
   return {
     ...fate,
     silent: isSilent ? silence : 'never',
+    heapBytes: random.fork('heap').between(HEAP_BYTES.low, HEAP_BYTES.high),
     downloadMs: (imageBytes / (bytesPerS * random.fork('speed').between(0.5, 1.5))) * 1000,
     waits: random.fork('waits'),
     links: random.fork('links'),
@@ -458,6 +500,7 @@ function newBoard(options: BoardsOptions, random: Random): Board {
     rolledBackFrom: undefined,
     faultAtMs: Number.POSITIVE_INFINITY,
     isCrashing: false,
+    confirmedAtMs: Number.NaN,
     isExposed: false,
     isAffected: false,
     cause: undefined,

@@ -14,6 +14,7 @@ import { type Course, firstStageOf } from '#engine/decision/course.ts';
 import { type Attempt, attemptFacts, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import { pollIntervalS } from '#engine/decision/poll.ts';
 import { previewOf } from '#engine/decision/preview.ts';
+import { stableFor } from '#engine/decision/target.ts';
 import type {
   DeviceFacts,
   FirmwareFacts,
@@ -22,6 +23,7 @@ import type {
   RolloutFacts,
   RolloutStatus,
 } from '#engine/facts/model.ts';
+import type { HealthHour } from '#engine/outcome/health.ts';
 import type { Presence } from '#engine/outcome/presence.ts';
 import { outcomeOf } from '#engine/outcome/outcome.ts';
 import { canBeLost, isBad, startWatch, watchLost, watchProgress } from '#engine/outcome/watch.ts';
@@ -31,6 +33,7 @@ import { judgeRollout, type Judgement, mayFail, type OpenedStageFacts, WATCH_LIM
 import { failureTallyOf, missingOf, NO_ANSWERS, questionsOf, tallyOf } from '#engine/stage/questions.ts';
 import { isSilent } from '#engine/stage/silence.ts';
 import { Assignments } from './assignments.ts';
+import { BoardHealth, isHealthAsked } from './board-health.ts';
 import { type AskAsleep, type CheckInSays, Presences } from './presences.ts';
 import { answersTo, countReachable, type Known } from './stage-answers.ts';
 import { StageBoards } from './stage-boards.ts';
@@ -48,12 +51,15 @@ export interface ServerOptions {
     readonly chip: string;
     readonly labels: readonly LabelOnDevice[];
     readonly presence: Presence | undefined;
+    /** What it measured in the hours before; only where a gate asks for it. */
+    readonly hours?: readonly HealthHour[];
   }[];
   readonly asleep: AskAsleep;
 }
 
 export interface CheckIn extends CheckInSays {
   readonly sighting: Omit<Sighting, 'bootReason'>;
+  readonly freeHeapBytes?: number | undefined;
   /** By how much of the interval the answer is early or late, from -1 to 1 times the configured share. */
   readonly jitterS: number;
 }
@@ -96,8 +102,12 @@ export interface StageState {
   tally: Tally | undefined;
 }
 
+/** The lowest version that SemVer knows: every build is newer. */
+export const LOWEST_VERSION = '0.0.0-0';
+
 const ROLLOUT_ID = 1;
 const STABLE_ROLLOUT_ID = 2;
+const NO_PACE = { maxInFlight: undefined, maxOffersPerMinute: undefined } as const;
 /** All boards of a simulation have one vote each. */
 const VOTES = { countsBeforeMs: undefined, countsSimulated: true } as const;
 
@@ -107,6 +117,8 @@ export class RolloutServer {
   readonly #devices: DeviceFacts[];
   readonly #assignments: Assignments;
   readonly #presences: Presences;
+  /** Undefined: no gate asks for it. */
+  readonly #health: BoardHealth | undefined;
   readonly #timeline: TimelineEntry[] = [];
   readonly #stable: RolloutFacts | undefined;
   #firmware: FirmwareFacts;
@@ -143,10 +155,12 @@ export class RolloutServer {
       options.devices.map(({ presence }) => presence),
       options.asleep,
     );
+    if (options.plan.stages.some(({ gate }) => isHealthAsked(gate)))
+      this.#health = new BoardHealth(options.devices.map(({ hours }) => hours ?? []));
     this.#devices = options.devices.map(({ mac, chip, labels }) => ({
       mac,
       product: options.firmware.product,
-      currentVersion: options.stable?.version ?? '',
+      currentVersion: options.stable?.version ?? LOWEST_VERSION,
       chip,
       imageSha256: undefined,
       rememberedChips: [],
@@ -240,6 +254,7 @@ export class RolloutServer {
     const intervalS = this.#intervalS(plan, checkIn.jitterS, nowMs);
     const told = { intervalS, isOffer: plan.decision.outcome !== 'hold' };
     this.#presences.note(device, checkIn, shows, told, nowMs);
+    this.#health?.note(device, { ...checkIn, ...shows.restart, atMs: nowMs });
     this.#expectLost(device, nowMs);
     return { decision: plan.decision, assignmentId, intervalS, isAwaited: plan.soakMs !== undefined };
   }
@@ -250,7 +265,7 @@ export class RolloutServer {
     const { status, errorCode } = report;
     const { progress: before, watch: known, downloads } = attempt;
     const progress = afterReport(before, { status, errorCode, detail: undefined });
-    const watch = watchProgress(known, { before, after: progress, downloads }, nowMs);
+    const watch = watchProgress(known, { before, after: progress, downloads, said: status }, nowMs);
     const isMoved = progress.state !== before.state;
     this.#save({ ...attempt, progress, watch, updatedAtMs: isMoved ? nowMs : attempt.updatedAtMs }, nowMs);
     this.#expectLost(device, nowMs);
@@ -324,18 +339,21 @@ export class RolloutServer {
 
   #course(rollout: RolloutFacts): Course {
     const stages = this.#options.plan.stages.map((stage, id) => ({ ...stageFacts(stage, id), name: stage.name }));
-    return { rollout, stages, openedCount: this.#at + 1 };
+    // How fast offers are made leaves nobody out.
+    return { rollout: { ...rollout, pace: NO_PACE }, stages, openedCount: this.#at + 1 };
   }
 
   /** What the catalog of a server says to a board. */
   #catalogFor(device: DeviceFacts) {
     const isOwn = device.currentVersion === this.#firmware.version;
-    const isStable = this.#status === 'complete' && !this.#firmware.blocked && !this.#firmware.reverted;
+    const isOurs = this.#status === 'complete' && !this.#firmware.blocked && !this.#firmware.reverted;
+    const completed = [isOurs ? this.#rollout : undefined, this.#stable].filter((one) => one !== undefined);
+    const running = isOwn ? this.#firmware : this.#options.stable;
     return {
       device,
-      running: isOwn ? this.#firmware : this.#options.stable,
+      running,
       rollout: isOpen(this.#status) ? this.#rollout : undefined,
-      stable: isStable ? this.#rollout : this.#stable,
+      stable: stableFor(completed, device, running),
       steppingStones: [],
       window: undefined,
     };
@@ -376,6 +394,7 @@ export class RolloutServer {
         usualCrashesPerHour: undefined,
       },
     );
+    this.#health?.keepBaseline(id, device, nowMs);
     this.#noteChange(nowMs);
     return id;
   }
@@ -445,9 +464,11 @@ export class RolloutServer {
       const { gate, name, promotion } = stage.plan;
       const { groups } = stage.boards;
       const asked = questionsOf(this.#status, { gate, groups, isOpen: at === this.#at, isFirst: at === 0 });
-      isTimeless &&= !asked.undecided && !asked.silence && asked.reachable === 0 && !asked.anyLeft;
+      isTimeless &&=
+        !isHealthAsked(gate) && !asked.undecided && !asked.silence && asked.reachable === 0 && !asked.anyLeft;
       const asking = { gate, boards: stage.boards, openedAtMs: stage.openedAtMs ?? nowMs };
-      stage.tally = tallyOf(asked, answersTo(asked, asking, known, nowMs));
+      const health = isHealthAsked(gate) ? this.#health?.of(stage.boards, nowMs) : undefined;
+      stage.tally = { ...tallyOf(asked, answersTo(asked, asking, known, nowMs)), ...health };
       return { name, promotion, gate, tally: stage.tally };
     });
     this.#judgement = judgeRollout(this.#status, facts, nowMs);
@@ -586,7 +607,7 @@ function stableRolloutOf(firmware: FirmwareFacts, seed: number): RolloutFacts {
     stageOpenedAtMs: Number.NEGATIVE_INFINITY,
     opened: [],
     planned: [all],
-    pace: { maxInFlight: undefined, maxOffersPerMinute: undefined },
+    pace: NO_PACE,
     seed,
     votes: VOTES,
     firmware,

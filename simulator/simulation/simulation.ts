@@ -10,7 +10,8 @@ import { Random } from '#simulator/random.ts';
 import { type BoardChances, Boards } from './boards.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Outcome, type SimulationResult, resultOf } from './result.ts';
-import { RolloutServer } from './rollout-server.ts';
+import { isHealthAsked } from './board-health.ts';
+import { LOWEST_VERSION, RolloutServer } from './rollout-server.ts';
 
 export interface SimulationOptions extends BoardChances {
   readonly plan: Pick<Plan, 'stages' | 'watch_s'>;
@@ -36,8 +37,8 @@ const FEWEST_LABELLED = 3;
 const LABELLED_SHARE = 0.01;
 /** The default of `config/server.yml`. */
 const POLL_JITTER = 0.1;
-/** The lowest version that SemVer knows: every build is newer. */
-const OLD_VERSION = '0.0.0-0';
+/** Before the start. */
+const HOURS_KNOWN = 24;
 const CHIPS = { first: 'esp32', second: 'esp32c3' } as const;
 
 /** The whole run at once. */
@@ -64,20 +65,22 @@ export class Simulation {
   constructor(options: SimulationOptions) {
     const macs = fleetMacs(options.seed, options.devices);
     const random = new Random(options.seed);
+    const asksHealth = options.plan.stages.some(({ gate }) => isHealthAsked(gate));
     this.#options = options;
     this.#boards = new Boards({
       ...options,
       macs,
-      oldVersion: OLD_VERSION,
+      oldVersion: LOWEST_VERSION,
       pollJitter: POLL_JITTER,
-      skipsPolls: true,
+      // What boards measure counts hour by hour.
+      skipsPolls: !asksHealth,
       random: random.fork('boards'),
     });
     const labels = labelsOfDevices(options, random);
     this.#server = new RolloutServer({
       plan: options.plan,
       firmware: firmwareOf(1, options.version, options),
-      stable: firmwareOf(2, OLD_VERSION, options),
+      stable: firmwareOf(2, LOWEST_VERSION, options),
       seed: options.seed,
       pollIntervalS: options.pollIntervalS,
       devices: macs.map((mac, device) => ({
@@ -85,6 +88,7 @@ export class Simulation {
         chip: this.#boards.hasSecondChip(device) ? CHIPS.second : CHIPS.first,
         labels: labels[device] ?? [],
         presence: this.#boards.presenceBefore(device),
+        hours: asksHealth ? this.#boards.healthBefore(device, HOURS_KNOWN) : [],
       })),
       asleep: (device, nowMs) => this.#boards.asleep(device, nowMs),
     });
@@ -157,8 +161,7 @@ export class Simulation {
       if (verdict?.state === 'passed') this.#server.command('promote', 'person', verdict.text, this.#nowMs);
       return;
     }
-    const { healthy = 0, soaking = 0 } = openStage.tally ?? {};
-    const running = healthy + soaking;
+    const running = this.#boards.updated;
     if (this.#isQuiet && running > 0)
       this.#server.command('promote', 'person', `${running} run the build, nothing more happens`, this.#nowMs);
   }
@@ -192,8 +195,8 @@ export class Simulation {
 }
 
 /** With an image for each chip that the fleet has. */
-function firmwareOf(id: number, version: string, { imageBytes, faults }: SimulationOptions) {
-  const chips = faults.badChipShare === undefined ? [CHIPS.first] : [CHIPS.first, CHIPS.second];
+function firmwareOf(id: number, version: string, { imageBytes, badChipShare }: SimulationOptions) {
+  const chips = badChipShare === undefined ? [CHIPS.first] : [CHIPS.first, CHIPS.second];
   return {
     id,
     product: 'default',

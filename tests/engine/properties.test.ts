@@ -1,5 +1,5 @@
 // What holds in every history: boards that ask, report, crash and fall silent in any order, and operators that pause, promote,
-// label and block in between. The engine of the simulation keeps what the server's pure rules return; the promises are written
+// label and block in between. The server of the simulation keeps what the server's pure rules return; the promises are written
 // here a second time, without those rules.
 
 import fc from 'fast-check';
@@ -10,8 +10,9 @@ import type { Progress } from '#engine/assignment/assignment.ts';
 import { bucketOf } from '#engine/facts/bucket.ts';
 import type { Decision } from '#engine/decision/decide.ts';
 import { membership } from '#engine/decision/target.ts';
-import { LASTING } from '#simulator/rehearsal/boards.ts';
-import { Engine, type StageState } from '#simulator/rehearsal/engine.ts';
+import type { Attempt } from '#engine/decision/plan-check-in.ts';
+import { LASTING } from '#simulator/simulation/boards.ts';
+import { type CheckInAnswer, RolloutServer, type StageState } from '#simulator/simulation/rollout-server.ts';
 import { device as someDevice, firmware, label, NOW_MS, rollout } from './sample-facts.ts';
 
 const DEVICES = 12;
@@ -102,11 +103,11 @@ interface TestBoard {
   assignmentId: number | undefined;
 }
 
-/** An engine with boards that do what they are told, whether a real board would do it or not. */
-const NOBODY_LEFT = 'every device of the stage runs the build already';
+const NOBODY_LEFT = 'every board of the stage runs the build already';
 
+/** A server with boards that do what they are told, whether a real board would do it or not. */
 class World {
-  readonly engine: Engine;
+  readonly server: RolloutServer;
   readonly boards: readonly TestBoard[];
   readonly seed: number;
   nowMs = NOW_MS;
@@ -123,15 +124,21 @@ class World {
       labelledAtMs: index < 3 ? NOW_MS - 1 : undefined,
       assignmentId: undefined,
     }));
-    this.engine = new Engine({
-      stages,
+    this.server = new RolloutServer({
+      plan: { stages },
       firmware: BUILD,
+      stable: undefined,
       seed,
       pollIntervalS: POLL_S,
-      devices: this.boards.map((_, index) => ({ mac: macOf(index), labels: this.labelsOf(index) })),
-      lastSeenAtMs: (_, nowMs) => nowMs,
+      devices: this.boards.map((_, index) => ({
+        mac: macOf(index),
+        chip: BUILD.images[0]?.chip ?? '',
+        labels: this.labelsOf(index),
+        presence: undefined,
+      })),
+      asleep: () => undefined,
     });
-    this.engine.command('start', 'person', '', this.nowMs);
+    this.server.command('start', 'person', '', this.nowMs);
   }
 
   board(index: number): TestBoard {
@@ -145,63 +152,70 @@ class World {
     return labelledAtMs === undefined ? [] : [label('pilot', labelledAtMs)];
   }
 
-  ask(index: number): Decision {
+  ask(index: number): CheckInAnswer {
     const board = this.board(index);
-    const before = this.engine.attemptsOf(index).length;
-    const { decision, assignmentId } = this.engine.checkIn(
+    const before = this.server.attemptsOf(index).length;
+    const answer = this.server.checkIn(
       index,
       {
-        version: board.runs,
-        imageSha256: undefined,
-        onTrial: board.onTrial,
-        rolledBackFrom: board.leftFor === undefined ? undefined : BUILD.version,
+        sighting: {
+          version: board.runs,
+          imageSha256: undefined,
+          onTrial: board.onTrial,
+          rolledBackFrom: board.leftFor === undefined ? undefined : BUILD.version,
+        },
         bootReason: board.leftFor,
+        uptimeS: undefined,
+        jitterS: 0,
       },
       this.nowMs,
     );
-    board.assignmentId = assignmentId ?? board.assignmentId;
-    if (this.engine.attemptsOf(index).length > before) this.offeredAtMs.push(this.nowMs);
-    return decision;
+    board.assignmentId = answer.assignmentId ?? board.assignmentId;
+    if (this.server.attemptsOf(index).length > before) this.offeredAtMs.push(this.nowMs);
+    return answer;
   }
 
   /** Answers what the board was told, where it asked. */
   act(next: Action): Decision | undefined {
     switch (next.do) {
       case 'ask':
-        return this.ask(next.device);
+        return this.ask(next.device).decision;
       case 'boot':
       case 'update': {
         const board = this.board(next.device);
-        if (board.assignmentId === undefined) return this.ask(next.device);
+        if (board.assignmentId === undefined) return this.ask(next.device).decision;
+        // A third of them says nothing of it, and then counts for nothing.
+        if (next.device % 3 > 0)
+          this.server.report({ assignmentId: board.assignmentId, status: 'installing' }, this.nowMs);
         Object.assign(board, { runs: '1.1.0', onTrial: next.do === 'boot', leftFor: undefined });
-        return this.ask(next.device);
+        return this.ask(next.device).decision;
       }
       case 'fall_back': {
         const board = this.board(next.device);
         if (board.runs === '1.0.0') return undefined;
         Object.assign(board, { runs: '1.0.0', onTrial: false, leftFor: next.cause ?? 'panic' });
-        return this.ask(next.device);
+        return this.ask(next.device).decision;
       }
       case 'report': {
         const { assignmentId } = this.board(next.device);
         if (assignmentId !== undefined)
-          this.engine.report({ assignmentId, status: next.status, errorCode: next.cause }, this.nowMs);
+          this.server.report({ assignmentId, status: next.status, errorCode: next.cause }, this.nowMs);
         return undefined;
       }
       case 'label':
         this.board(next.device).labelledAtMs = next.on ? this.nowMs : undefined;
-        this.engine.label(next.device, this.labelsOf(next.device));
+        this.server.label(next.device, this.labelsOf(next.device));
         return undefined;
       case 'wait':
         this.nowMs += next.seconds * 1000;
-        this.engine.tick(this.nowMs);
+        this.server.tick(this.nowMs);
         return undefined;
       case 'command':
-        this.engine.command(next.command, 'person', 'somebody wants it', this.nowMs);
+        this.server.command(next.command, 'person', 'somebody wants it', this.nowMs);
         return undefined;
       case 'block':
         this.isBlocked = true;
-        this.engine.block(this.nowMs);
+        this.server.block(this.nowMs);
         return undefined;
       default:
         return next satisfies never;
@@ -215,7 +229,7 @@ test('an offer keeps to plan, percentage and status, and no board gets a build t
     fc.property(plan, fc.nat(1_000), history, (stages, seed, actions) => {
       const world = new World(stages, seed);
       for (const next of actions) {
-        const { status } = world.engine;
+        const { status } = world.server;
         const failures = 'device' in next ? failuresOf(world, next.device) : [];
         const { length: offersBefore } = world.offeredAtMs;
         const decision = world.act(next);
@@ -248,24 +262,25 @@ test('a stage opens by itself only when its gate has passed, as a second count o
       const world = new World(stages, seed);
       let acknowledgedAtMs = Number.NEGATIVE_INFINITY;
       for (const next of actions) {
-        const before = world.engine.happenings.length;
-        const statusBefore = world.engine.status;
-        const from = world.engine.openStage;
+        const before = world.server.timeline.length;
+        const statusBefore = world.server.status;
+        const from = world.server.openStage;
         world.act(next);
         if (statusBefore === 'halted' && isRunning(world)) acknowledgedAtMs = world.nowMs;
-        const promoted = world.engine.happenings
+        const promoted = world.server.timeline
           .slice(before)
           .some(({ what, actor }) => what === 'promote' && actor === 'gate');
         if (!promoted || from === undefined) continue;
-        if (world.engine.happenings.at(-1)?.reason === NOBODY_LEFT) {
+        if (world.server.timeline.at(-1)?.reason === NOBODY_LEFT) {
           expect(from.plan).not.toBe(stages[0]);
           expect(needing(world, from)).toEqual([]);
           continue;
         }
         opened += 1;
-        expect(brokenConditions(world, from.plan, acknowledgedAtMs)).toEqual([]);
-        const soakS = from.plan.gate?.soak_s ?? 0;
-        expect(world.nowMs - (from.sampleReachedAtMs ?? Number.NaN)).toBeGreaterThanOrEqual(soakS * 1000);
+        for (const stage of world.server.stages) {
+          if (stage.openedAtMs === undefined || (stage.openedAtMs === world.nowMs && stage !== from)) continue;
+          expect(brokenConditions(world, stage.plan, stage === from, acknowledgedAtMs)).toEqual([]);
+        }
       }
     }),
     RUNS,
@@ -287,8 +302,8 @@ test('the same reports in any order leave the same attempts and the same counts'
         for (const one of list) world.act({ do: 'report', ...one });
         for (let index = 0; index < DEVICES; index += 1) world.ask(index);
         return {
-          attempts: world.boards.map((_, index) => world.engine.attemptsOf(index)),
-          counts: world.engine.stages.map(({ count }) => [count.answers, count.open]),
+          attempts: world.boards.map((_, index) => world.server.attemptsOf(index)),
+          columns: world.server.stages.map(({ plan: { name } }) => world.server.columnsOf(name)),
         };
       });
       expect(left).toEqual(right);
@@ -339,14 +354,14 @@ test('a board that sleeps in a simulation would be told the same again', () => {
       const world = new World(stages, seed);
       for (const next of actions) world.act(next);
       for (const index of world.boards.keys()) {
-        const { revision } = world.engine;
-        const first = world.ask(index);
-        if (world.engine.revision !== revision) continue;
-        if (first.outcome !== 'hold' || !LASTING.has(first.reason)) continue;
+        const { revision } = world.server;
+        const { decision: first, isAwaited } = world.ask(index);
+        if (world.server.revision !== revision) continue;
+        if (first.outcome !== 'hold' || !LASTING.has(first.reason) || isAwaited) continue;
         slept += 1;
         world.nowMs += laterMs;
-        expect(world.ask(index)).toEqual(first);
-        expect(world.engine.revision).toBe(revision);
+        expect(world.ask(index).decision).toEqual(first);
+        expect(world.server.revision).toBe(revision);
         world.nowMs -= laterMs;
       }
     }),
@@ -356,8 +371,8 @@ test('a board that sleeps in a simulation would be told the same again', () => {
 });
 
 /** The promises of an offer in a rollout, written without the rules: those that this one breaks. */
-function brokenPromises({ engine, seed, boards, isBlocked }: World, index: number, status: string): readonly string[] {
-  const opened = engine.stages.filter(({ openedAtMs }) => openedAtMs !== undefined);
+function brokenPromises({ server, seed, boards, isBlocked }: World, index: number, status: string): readonly string[] {
+  const opened = server.stages.filter(({ openedAtMs }) => openedAtMs !== undefined);
   const openedAtMs = opened.at(-1)?.openedAtMs ?? Number.NaN;
   const { labelledAtMs } = boards[index] ?? { labelledAtMs: undefined };
   const isMember = opened.some(
@@ -365,11 +380,11 @@ function brokenPromises({ engine, seed, boards, isBlocked }: World, index: numbe
       (name === 'general' || (labelledAtMs !== undefined && labelledAtMs <= openedAtMs)) &&
       bucketOf(seed, macOf(index)) < percentage * 100,
   );
-  const failures = engine
+  const failures = server
     .attemptsOf(index)
     .filter(({ progress: { state } }) => state === 'failed' || state === 'rolled_back')
     .map(({ progress }) => weightOf(progress));
-  const open = engine
+  const open = server
     .attemptsOf(index)
     .filter(({ progress: { state } }) => /^(offered|download|installing|trial)/.test(state));
   const promises = {
@@ -384,9 +399,9 @@ function brokenPromises({ engine, seed, boards, isBlocked }: World, index: numbe
 }
 
 /** The limits of the open stage that the offer which was just made goes beyond. */
-function brokenLimits({ engine, boards, offeredAtMs, nowMs }: World): readonly string[] {
-  const { max_in_flight: inFlight, max_offers_per_minute: perMinute } = engine.openStage?.plan ?? {};
-  const states = boards.flatMap((_, index) => engine.attemptsOf(index).map(({ progress }) => progress.state));
+function brokenLimits({ server, boards, offeredAtMs, nowMs }: World): readonly string[] {
+  const { max_in_flight: inFlight, max_offers_per_minute: perMinute } = server.openStage?.plan ?? {};
+  const states = boards.flatMap((_, index) => server.attemptsOf(index).map(({ progress }) => progress.state));
   const open = states.filter((state) => /^(offered|download|installing|trial)/.test(state)).length;
   const inLastMinute = offeredAtMs.filter((atMs) => atMs > nowMs - 60_000).length;
   return [
@@ -397,54 +412,83 @@ function brokenLimits({ engine, boards, offeredAtMs, nowMs }: World): readonly s
 
 /** The conditions of a gate, counted anew from all attempts of all boards: those that do not hold. */
 function brokenConditions(
-  { engine, boards }: World,
+  { server, boards, nowMs }: World,
   stage: Plan['stages'][number],
+  isOpen: boolean,
   acknowledgedAtMs: number,
 ): readonly string[] {
   const asked = stage.gate;
-  const latest = boards.flatMap((_, index) => {
-    const ended = engine
-      .attemptsOf(index)
-      .filter(({ id }) => engine.stageOf(id) === stage.name)
-      .filter(({ progress: { state } }) => /^(confirmed|failed|rolled_back|rejected|timed_out)$/.test(state));
-    return ended.slice(-1);
-  });
-  const confirmed = latest.filter(({ progress }) => progress.state === 'confirmed').length;
-  const silent = latest.filter(({ progress }) => progress.state === 'timed_out').length;
-  const failed = latest.filter(
-    ({ progress, updatedAtMs }) =>
-      /^(failed|rolled_back|rejected)$/.test(progress.state) &&
-      faultOf(progress.errorCode ?? progress.bootCause) === 'firmware' &&
-      updatedAtMs > acknowledgedAtMs,
-  ).length;
-  const answered = latest.length - silent;
+  const all = boards.map((_, index) => server.attemptsOf(index)).filter(hasItems);
+  const own = all.filter((attempts) => server.stageOf(attempts.at(-1)?.id ?? -1) === stage.name);
+  const latest = own
+    .map((attempts) => ({ ...lastOf(attempts), failure: failureOf(attempts) }))
+    .filter(({ watch }) => watch.notCounted === undefined);
+  const soakMs = (asked?.soak_s ?? 0) * 1000;
+  const running = latest.filter(({ progress, failure }) => progress.state === 'confirmed' && failure === undefined);
+  const soaked = running.filter(({ watch }) => nowMs - (watch.confirmedAtMs ?? Number.NaN) >= soakMs);
+  const failed = latest.filter(({ failure }) => failure !== undefined);
+  const bad = failed.filter(({ failure }) => failure?.fault === 'firmware' && failure.atMs > acknowledgedAtMs);
+  const silent = latest.filter(
+    ({ progress, failure, watch }) =>
+      progress.state === 'timed_out' && failure === undefined && watch.exposedAtMs === undefined,
+  );
+  const answered = running.length + failed.length;
+  const always = {
+    'not more failures than max_failed': bad.length <= (asked?.max_failed ?? DEVICES),
+    'no larger share of failures than max_failed_pct': bad.length * 100 <= (asked?.max_failed_pct ?? 100) * answered,
+  };
   const conditions = {
-    'somebody confirmed': confirmed >= 1,
-    'not more failures than max_failed': failed <= (asked?.max_failed ?? DEVICES),
-    'no larger share of failures than max_failed_pct': failed * 100 <= (asked?.max_failed_pct ?? 100) * answered,
-    'no larger share of silence than max_silent_pct': silent * 100 <= (asked?.max_silent_pct ?? 100) * latest.length,
+    ...always,
+    ...(isOpen
+      ? {
+          'somebody ran it for its soak': soaked.length >= 1,
+          'no larger share of silence than max_silent_pct':
+            silent.length * 100 <= (asked?.max_silent_pct ?? 100) * (answered + silent.length),
+        }
+      : {}),
   };
   return Object.entries(conditions).flatMap(([condition, holds]) => (holds ? [] : [condition]));
 }
 
-/** Boards of the stage that do not run the build, and have not shown that they cannot. */
-function needing({ engine, boards, seed }: World, { plan: stage, openedAtMs = 0 }: StageState): readonly number[] {
+/** The latest failure since the board confirmed last; undefined: none. */
+function failureOf(attempts: readonly Attempt[]): { readonly fault: string; readonly atMs: number } | undefined {
+  const since = attempts.slice(attempts.findLastIndex(({ progress }) => progress.state === 'confirmed') + 1);
+  const last = since.findLast(({ progress: { state } }) => /^(failed|rolled_back|rejected)$/.test(state));
+  return last === undefined
+    ? undefined
+    : { fault: faultOf(last.progress.errorCode ?? last.progress.bootCause), atMs: last.updatedAtMs };
+}
+
+function hasItems(attempts: readonly Attempt[]): boolean {
+  return attempts.length > 0;
+}
+
+function lastOf(attempts: readonly Attempt[]): Attempt {
+  const last = attempts.at(-1);
+  if (last === undefined) throw new Error('a board without attempts');
+  return last;
+}
+
+/** Boards that have their place in the stage, do not run the build, and have not shown that they cannot. */
+function needing({ server, boards, seed }: World, { plan: stage, openedAtMs = 0 }: StageState): readonly number[] {
   return boards.flatMap(({ runs, labelledAtMs = Number.POSITIVE_INFINITY }, index) => {
     const isIn = stage.label === 'general' || labelledAtMs <= openedAtMs;
     const isTaken = isIn && bucketOf(seed, macOf(index)) < stage.percentage * 100;
-    const hasFailed = engine
+    const hasFailed = server
       .attemptsOf(index)
       .some(({ progress: { state } }) => /^(rolled_back|rejected|timed_out)$/.test(state));
-    return isTaken && runs !== BUILD.version && !hasFailed ? [index] : [];
+    const last = server.attemptsOf(index).at(-1);
+    const isOfEarlier = last !== undefined && server.stageOf(last.id) !== stage.name;
+    return isTaken && runs !== BUILD.version && !hasFailed && !isOfEarlier ? [index] : [];
   });
 }
 
-function isRunning({ engine }: World): boolean {
-  return engine.status === 'running';
+function isRunning({ server }: World): boolean {
+  return server.status === 'running';
 }
 
-function failuresOf({ engine }: World, index: number) {
-  return engine.attemptsOf(index).filter(({ progress: { state } }) => state === 'failed' || state === 'rolled_back');
+function failuresOf({ server }: World, index: number) {
+  return server.attemptsOf(index).filter(({ progress: { state } }) => state === 'failed' || state === 'rolled_back');
 }
 
 /** A cause that nobody knows is proof where the board itself says that it came back. */

@@ -5,16 +5,31 @@ import { expect } from 'vitest';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import type { Gate, Plan } from '#protocol/plan.ts';
 import { Random } from '#simulator/random.ts';
-import { FAULT_KINDS, type FaultKind, LATE_KINDS } from '#simulator/simulation/build-faults.ts';
+import { type BuildFault, FAULT_NAMES, type FaultKind } from '#simulator/faults.ts';
+import { LATE_KINDS } from '#simulator/simulation/fate.ts';
 import type { SimulationResult } from '#simulator/simulation/result.ts';
 import { simulate } from '#simulator/simulation/simulation.ts';
 
-export const PLANS = { careful: planOf('careful'), urgent: planOf('urgent') } as const;
+const careful = planOf('careful');
+/** `careful` that asks for health: whole hours of the new build are compared, so that it soaks for three. */
+const watchful: Plan = {
+  ...careful,
+  stages: careful.stages.map((stage) => ({
+    ...stage,
+    ...(stage.gate === undefined ? {} : { gate: { ...stage.gate, soak_s: 3 * 3_600, max_heap_drop_pct: 10 } }),
+  })),
+};
+
+export const PLANS = { careful, urgent: planOf('urgent'), watchful } as const;
 export type PlanName = keyof typeof PLANS;
 
 /** `one_chip_...`: the build is bad on one chip alone; the share is that of the boards with this chip. */
-export const GRID_KINDS = [...FAULT_KINDS, 'one_chip_vanishes', 'one_chip_dies'] as const;
-export type GridKind = (typeof GRID_KINDS)[number];
+export const GRID_KINDS = [
+  ...FAULT_NAMES.filter((kind) => kind !== 'leaks_heap'),
+  'one_chip_bricks',
+  'one_chip_dies',
+] as const;
+export type GridKind = (typeof GRID_KINDS)[number] | 'leaks_heap';
 
 export const SHARES_PCT = [2, 5, 20, 50, 100] as const;
 export const DELAYS_MIN = [0, 5, 30, 90, 360] as const;
@@ -48,11 +63,8 @@ export function runCell({ plan, kind, sharePct, delayMin }: Cell, seed: number, 
     seed,
     silent: 0,
     networkFail: 0.01,
-    faults: {
-      shares: kind === undefined ? {} : { [faultOf(kind)]: isOneChip ? 1 : share },
-      delayS: delayMin * 60,
-      badChipShare: isOneChip ? share : undefined,
-    },
+    faults: kind === undefined ? [] : [faultIn(kind, isOneChip ? 1 : share, delayMin)],
+    badChipShare: isOneChip ? share : undefined,
     surroundings: {
       diesPerDay: 0.01,
       sleepers: 0.1,
@@ -97,8 +109,8 @@ function brokenLimits(gate: Gate, columns: SimulationResult['timeline'][number][
   return [
     ...(failed > (gate.max_failed ?? Infinity) ? [`${failed} failed`] : []),
     ...(isSample && failed * 100 > (gate.max_failed_pct ?? 100) * answered ? [`${failed} of ${answered} failed`] : []),
-    // While an outage goes on, and where as many die without the build, more may be lost than this.
-    ...(lost > 0.4 * (answered + lost) ? [`${lost} of ${answered + lost} lost`] : []),
+    // Of boards that die by themselves there are fewer than that.
+    ...(lost > Math.max(2, 0.1 * (answered + lost)) ? [`${lost} of ${answered + lost} lost`] : []),
   ];
 }
 
@@ -116,8 +128,14 @@ function outageStartS(seed: number): number {
   return Math.round(new Random(seed).fork('outage').between(0, 8 * 3_600));
 }
 
+/** On trial, or at once, where there is no delay. */
+function faultIn(kind: GridKind, share: number, delayMin: number): BuildFault {
+  const fault = { kind: faultOf(kind), share };
+  return delayMin === 0 ? fault : { ...fault, delayMs: delayMin * 60_000 };
+}
+
 function faultOf(kind: GridKind): FaultKind {
-  if (kind === 'one_chip_vanishes') return 'vanishes';
+  if (kind === 'one_chip_bricks') return 'bricks';
   return kind === 'one_chip_dies' ? 'dies' : kind;
 }
 

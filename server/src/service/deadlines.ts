@@ -3,7 +3,8 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SILENT_POLLS } from '#protocol/limits.ts';
-import { addLog, findAssignment, saveProgress } from '#server/db/assignments.ts';
+import { findAssignment, saveProgress } from '#server/db/assignments.ts';
+import { addLog } from '#server/db/download-log.ts';
 import { listInFlight, listStages, type Rollout } from '#server/db/rollouts.ts';
 import {
   bringBack,

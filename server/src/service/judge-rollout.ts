@@ -19,7 +19,7 @@ import { silenceAt } from './observation.ts';
 const UNDECIDED_PAGE = 500;
 
 /** A stage that has opened, with its boards. */
-export interface JudgedStage {
+interface JudgedStage {
   readonly row: Stage;
   readonly name: string;
   readonly promotion: Stage['promotion'];

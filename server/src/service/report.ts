@@ -3,7 +3,8 @@
 
 import type { ReportStatus, ReportStatusAnswer } from '#protocol/device-api.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { addReport, findLatestAssignmentId, lockAssignment, saveProgress, saveTaken } from '#server/db/assignments.ts';
+import { findLatestAssignmentId, lockAssignment, saveProgress, saveTaken } from '#server/db/assignments.ts';
+import { addReport } from '#server/db/download-log.ts';
 import { setDeviceStatus } from '#server/db/devices.ts';
 import { watchProgress } from '#engine/outcome/watch.ts';
 import { afterReport, excuse, isOpenState } from '#engine/assignment/assignment.ts';
@@ -48,7 +49,7 @@ export async function report(deps: Deps, request: Report, nowMs: number): Promis
     const progress = excuse(afterReport(before, request), assignment.updated_at_ms, deps.absences.recent(), nowMs);
     const watch = watchProgress(
       watchOf(assignment),
-      { before, after: progress, downloads: assignment.downloads },
+      { before, after: progress, downloads: assignment.downloads, said: request.status },
       nowMs,
     );
     const updatedAtMs = progress.state === assignment.state ? assignment.updated_at_ms : nowMs;

@@ -114,7 +114,7 @@ function viewStage(stage: Stage, { judged, groups, waiting }: Found): Rollout['s
 const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [] };
 
 /** Complete, and its boards are still looked at. */
-export function isWatched({ status, watch_until_ms }: RolloutRow, nowMs: number): boolean {
+function isWatched({ status, watch_until_ms }: RolloutRow, nowMs: number): boolean {
   return status === 'complete' && watch_until_ms !== null && nowMs < watch_until_ms;
 }
 

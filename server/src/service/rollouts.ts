@@ -2,7 +2,8 @@
 
 import type { Rollout, WayBack } from '#protocol/admin-api.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
-import { acknowledgeFailed, supersedeOpen } from '#server/db/assignments.ts';
+import { supersedeOpen } from '#server/db/assignments.ts';
+import { acknowledgeFailed } from '#server/db/failed-attempts.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import { addLabel } from '#server/db/labels.ts';
@@ -118,7 +119,7 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
   const overlaps = request.command === 'start' ? await checkStart(trx, row, stages, request) : [];
   if (row.status === 'halted' && request.command === 'resume') refuseWithoutReason(row, row.halted_reason, request);
   if (request.command === 'keep') refuseWithoutReason(row, row.regressed_reason, request);
-  if (request.revert === true && request.command !== 'halt') await refuseRevert(trx, row);
+  if (request.revert && request.command !== 'halt') await refuseRevert(trx, row);
   for (const { rollout } of overlaps.filter(({ isWhole }) => isWhole))
     await moveRollout(
       trx,
@@ -146,7 +147,7 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
       to: moved.next,
       ...(request.reason === undefined ? {} : { reason: request.reason }),
       ...(overlaps.length === 0 ? {} : { supersedes: overlaps.map(({ rollout }) => rollout.name) }),
-      ...(request.revert === true ? { revert: true } : {}),
+      ...(request.revert ? { revert: true } : {}),
       ...request.details,
     },
   });
@@ -173,7 +174,7 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     ...haltOf(row, request, status, nowMs),
     ...watchOf(row, request, status, nowMs),
     ...(request.command === 'start' ? await votesOf(trx, row, nowMs) : {}),
-    ...(request.revert === true ? { reverted_at_ms: nowMs } : {}),
+    ...(request.revert ? { reverted_at_ms: nowMs } : {}),
   };
   await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
 }

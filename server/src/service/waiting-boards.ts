@@ -16,7 +16,7 @@ import { KEEP_FACTOR, SMALL_FLEET } from './keep.ts';
 import { isSilent, silenceAt } from './observation.ts';
 import { type Judged, subjectOf, walkDevices } from './preview.ts';
 
-export interface LeftOut {
+interface LeftOut {
   readonly reason: string;
   readonly devices: number;
   readonly examples: readonly string[];
@@ -168,5 +168,8 @@ async function countAll(deps: WatchDeps, db: Reader, row: Rollout): Promise<Wait
     sum.devices += 1;
     if (sum.examples.length < MAX_EXAMPLES) sum.examples.push(member.mac);
   }
-  return { byStage, leftOut: [...leftOut].map(([reason, sum]) => ({ reason, ...sum })) };
+  return {
+    byStage,
+    leftOut: [...leftOut].map(([reason, sum]) => ({ reason, devices: sum.devices, examples: sum.examples })),
+  };
 }
