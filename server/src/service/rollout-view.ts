@@ -47,7 +47,7 @@ async function viewRollout(
 ): Promise<Rollout> {
   const isLive = isOpen(row.status) || row.status === 'regressed' || isWatched(row, nowMs);
   const judged = isLive ? await judge(deps, db, row, nowMs) : undefined;
-  const groups = judged?.stages.flatMap((stage) => stage.groups) ?? (await countBoards(db, row.id));
+  const groups = judged?.stages.flatMap((stage) => stage.groups) ?? (await countUnjudged(deps, db, row));
   const waiting = isLive || row.status === 'draft' ? await deps.waiting.count(row) : NOBODY_WAITS;
   const views = stages.map((stage) => viewStage(stage, { judged, groups, waiting }));
   return {
@@ -79,6 +79,11 @@ async function viewRollout(
     stages: views,
     warnings: warnOfEmptyStage(row, views, waiting),
   };
+}
+
+/** A draft, or one that is over: what its last boards did is nobody's to act on. */
+async function countUnjudged(deps: Deps, db: Reader, { id, status }: RolloutRow): Promise<readonly StageGroup[]> {
+  return status === 'draft' ? countBoards(db, id) : deps.ended.count(db, id);
 }
 
 interface Found {
