@@ -45,6 +45,7 @@ export const TASKS = {
     ['node', 'simulator/demo.ts'],
   ],
   bench: [['node', 'bench/bench.ts']],
+  images: [['node', 'simulator/write-images.ts']],
 };
 
 /** Resolves with the exit code of the task; further arguments go to its last command. */

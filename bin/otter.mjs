@@ -4,7 +4,7 @@
 // Node 24 from npm and goes on with that. It knows nothing of firmware or fleets.
 //
 //   otter <command>          the command line (see cli/)
-//   otter dev <task>         test, lint, format, demo, bench: for people who work on Otter
+//   otter dev <task>         test, lint, format, demo, bench, images: for people who work on Otter
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

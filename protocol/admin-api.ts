@@ -294,7 +294,7 @@ const LeftOut = Type.Object({
 });
 
 /** The boards of a stage. The columns of outcomes add up to `targeted`; `uncounted` stands beside them. */
-export const Outcomes = Type.Object({
+const Outcomes = Type.Object({
   targeted: Type.Integer({ minimum: 0, description: 'boards of the stage that are to get the build, or got it' }),
   waiting: Count,
   updating: Count,
@@ -312,7 +312,6 @@ export const Outcomes = Type.Object({
     description: 'of those that are undecided: boards that sleep longer than the soak',
   }),
 });
-export type Outcomes = Static<typeof Outcomes>;
 
 export const Rollout = Type.Object(
   {

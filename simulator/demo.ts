@@ -3,15 +3,13 @@
 // the acts in order and checks after each, through the admin API, that every device is where it should be; exit code 0 only
 // if all are. It works in a temporary home and touches no other server.
 
-import { readFile, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Assignment } from '#protocol/admin-api.ts';
-import { encodeFirmwareMarker } from '#protocol/firmware-marker.ts';
 import { DemoScreen } from '#simulator/demo-screen.ts';
 import { DemoFailure, DemoServer, type Whereabouts } from '#simulator/demo-server.ts';
-import { putAmongConstants, resealEspImage } from '#simulator/esp-image-maker.ts';
+import { exampleImage } from '#simulator/example-image.ts';
 import { Fleet } from '#simulator/fleet.ts';
 import { fleetMacs } from '#simulator/macs.ts';
 import { LibraryBoard } from '#simulator/library-board.ts';
@@ -298,13 +296,10 @@ function newLibraryBoard(server: DemoServer): LibraryBoard {
  * `otter-device`, which cannot run its code, on how to behave.
  */
 async function writeImages(folder: string): Promise<void> {
-  const source = createRequire(import.meta.url).resolve('espruino-create-project/firmware/esp32/espruino_esp32.bin');
-  const image = await readFile(source);
   for (const version of [OLD, NEW, BAD]) {
-    const behaviour = Buffer.from(`otter-device:${version === BAD ? 'crash' : 'healthy'};`);
-    const marker = encodeFirmwareMarker({ product: PRODUCT, version });
-    const named = putAmongConstants(image, Buffer.concat([marker, behaviour]));
-    await writeFile(path.join(folder, `${PRODUCT}-${version}.bin`), resealEspImage(named));
+    const behaviour = `otter-device:${version === BAD ? 'crash' : 'healthy'};`;
+    const image = await exampleImage({ product: PRODUCT, version }, behaviour);
+    await writeFile(path.join(folder, `${PRODUCT}-${version}.bin`), image);
   }
 }
 

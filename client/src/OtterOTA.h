@@ -27,7 +27,7 @@
 #include "core/firmware_marker.h"
 #include "core/status.h"
 
-#define OTTER_OTA_VERSION "0.1.0"
+#define OTTER_OTA_VERSION "0.2.0"
 
 /**
  * Says what this program is: product (`[a-z0-9][a-z0-9._-]*`, at most 31 characters) and version (SemVer, at most 31).

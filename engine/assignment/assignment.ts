@@ -65,7 +65,7 @@ export function isOpenState(state: AssignmentState): boolean {
 }
 
 /** Ended, and the device does not run the build. */
-export function hasFailed(state: AssignmentState): boolean {
+function hasFailed(state: AssignmentState): boolean {
   return state === 'failed' || state === 'rolled_back' || state === 'rejected';
 }
 

@@ -57,10 +57,3 @@ export function judgeRollout(status: RolloutStatus, stages: readonly OpenedStage
 export function mayFail(gate: Gate, tally: Tally, nowMs: number): boolean {
   return judgeStage(gate, { ...tally, available: 0 }, nowMs).state === 'failed';
 }
-
-/** What the limits of a stage without a gate call for; undefined: nothing. */
-export function callOf({ gate, tally }: Pick<OpenedStageFacts, 'gate' | 'tally'>, nowMs: number): string | undefined {
-  if (gate !== undefined) return undefined;
-  const verdict = judgeStage(WATCH_LIMITS, tally, nowMs);
-  return verdict.state === 'failed' ? verdict.text : undefined;
-}

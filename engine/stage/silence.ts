@@ -92,7 +92,7 @@ export function isOverdue({ seenAtMs, limitMs, absentMs }: Omit<LastHeard, 'back
  * overdue is silent as they are, also where it was heard of a little later than they; and one that was overdue in that time and
  * is back was: after an outage some come back before the others.
  */
-export function hearingOf(board: LastHeard, lastHeardAtMs: number, nowMs: number): keyof Heard | undefined {
+function hearingOf(board: LastHeard, lastHeardAtMs: number, nowMs: number): keyof Heard | undefined {
   if (board.backAtMs !== undefined && board.backAtMs > lastHeardAtMs) return 'overdue';
   if (isSilent(board, lastHeardAtMs)) return undefined;
   if (isOverdue(board, nowMs)) return 'overdue';
@@ -143,6 +143,6 @@ export function isWaitedFor(
 }
 
 /** It checks in less often than once in a soak. */
-export function isSleeper(gapMs: number, soakMs: number): boolean {
+function isSleeper(gapMs: number, soakMs: number): boolean {
   return soakMs > 0 && gapMs > soakMs;
 }

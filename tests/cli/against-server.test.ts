@@ -325,8 +325,9 @@ test('a rollout that a gate halted says so, and is left with a reason', async ()
   const created = await otter('rollout', 'create', '--firmware', '5.0.0', '--plan', 'careful', '--pilot', 'gated');
   expect(created.stdout).toMatch(/5\.0\.0-careful is a draft/);
   await server.admin('startRollout', { params: { name: '5.0.0-careful' }, body: {} });
-  expect((await otter('rollout', 'show', '5.0.0-careful')).stdout).toMatch(/gate of pilot: waiting: 0 of 1 confirmed/);
-  await server.checkIn(device, '0.9.0');
+  expect((await otter('rollout', 'show', '5.0.0-careful')).stdout).toMatch(/gate of pilot: waiting: 0 of 1 healthy/);
+  const { assignment_id } = await server.checkIn(device, '0.9.0');
+  await server.device('report-status', { mac: device, assignment_id, sequence: 1, status: 'downloading' });
   await server.checkIn(device, '5.0.0', { boot: { state: 'trial' } });
   await server.checkIn(device, '0.9.0', { boot: { state: 'confirmed', reason: 'panic' } });
   const shown = (await otter('rollout', 'show', '5.0.0-careful', '--watch')).stdout;

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OUTCOMES } from '#protocol/admin-api.ts';
 import { type OtterOptions, runOtter } from '../support/otter-command.ts';
 import { answerJson, type SmallServer, startSmallServer } from '../support/small-admin-server.ts';
 import { hasScript, typeOnTerminal } from '../support/typed-command.ts';
@@ -204,7 +205,7 @@ test('D30: Ctrl-C in an upload ends with 130 and leaves the request unfinished',
 });
 
 describe('rollout show --watch', () => {
-  /** A rollout of which one more device confirms with every request, until all three have. */
+  /** A rollout of which one more board is healthy with every request, until all three are. */
   async function startRollout(): Promise<SmallServer> {
     let asked = 0;
     return startSmallServer((_request, response) => {
@@ -212,7 +213,7 @@ describe('rollout show --watch', () => {
       answerJson(
         response,
         200,
-        rolloutWith({ confirmed: Math.min(asked, 3), status: asked < 3 ? 'running' : 'complete' }),
+        rolloutWith({ healthy: Math.min(asked, 3), status: asked < 3 ? 'running' : 'complete' }),
       );
     });
   }
@@ -230,7 +231,7 @@ describe('rollout show --watch', () => {
     expect(run).toMatchObject({ exitCode: 0, stderr: '' });
     expect(run.stdout).toBe(
       [1, 2, 3]
-        .map((count) => `r ${count < 3 ? 'running' : 'complete'}; pilot: 3 targeted, ${count} confirmed\n`)
+        .map((count) => `r ${count < 3 ? 'running' : 'complete'}; pilot: 3 targeted, ${count} healthy\n`)
         .join(''),
     );
   });
@@ -248,7 +249,7 @@ describe('rollout show --watch', () => {
 
   test('is left with Ctrl-C and 130; the rollout goes on', async () => {
     const endless = await startSmallServer((_request, response) => {
-      answerJson(response, 200, rolloutWith({ confirmed: 1, status: 'running' }));
+      answerJson(response, 200, rolloutWith({ healthy: 1, status: 'running' }));
     });
     const run = await watch(endless, { onStart: (child) => child.stdout?.once('data', () => child.kill('SIGINT')) });
     await endless.stop();
@@ -260,16 +261,16 @@ describe('rollout show --watch', () => {
     let asked = 0;
     const endless = await startSmallServer((_request, response) => {
       asked += 1;
-      answerJson(response, 200, rolloutWith({ confirmed: asked, status: 'running' }));
+      answerJson(response, 200, rolloutWith({ healthy: asked, status: 'running' }));
     });
     const run = await watch(endless, { onStart: (child) => child.stdout?.once('data', () => child.stdout?.destroy()) });
     await endless.stop();
     expect(run).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
-  function rolloutWith({ confirmed, status }: { readonly confirmed: number; readonly status: string }): unknown {
+  function rolloutWith({ healthy, status }: { readonly healthy: number; readonly status: string }): unknown {
     const at = '2026-11-23T10:00:00.000Z';
-    const counts = { offered: 0, downloading: 0, trial: 0, failed: 0, rolled_back: 0, silent: 0 };
+    const none = Object.fromEntries([...OUTCOMES, 'uncounted', 'asleep'].map((column) => [column, 0]));
     return {
       name: 'r',
       product: 'default',
@@ -285,8 +286,12 @@ describe('rollout show --watch', () => {
       ended_reason: null,
       halted_at: null,
       halted_reason: null,
+      watched_until: null,
+      regressed_at: null,
+      regressed_reason: null,
       reverted_at: null,
       reverts_to: null,
+      left_out: [],
       stages: [
         {
           stage: 'pilot',
@@ -300,7 +305,7 @@ describe('rollout show --watch', () => {
           verdict: null,
           opened_at: at,
           closed_at: null,
-          adoption: { ...counts, targeted: 3, confirmed },
+          outcomes: { ...none, targeted: 3, healthy },
         },
       ],
       warnings: [],

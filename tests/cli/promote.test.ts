@@ -43,7 +43,7 @@ const begin = async (plan: string): Promise<void> => {
   await server.admin('startRollout', { params: { name }, body: {} });
 };
 const update = async (mac: string): Promise<void> => {
-  await line.offer(mac, '1.0.0');
+  await line.take(mac, '1.0.0');
   await line.checkIn(mac, '1.1.0');
 };
 
@@ -81,7 +81,7 @@ describe('promote', () => {
     await begin('gated');
     const refused = await otter('rollout', 'promote', name, '--from', 'pilot');
     expect(refused).toMatchObject({ exitCode: 6, stdout: '' });
-    expect(refused.stderr).toMatch(/0 of 2 confirmed.*--from pilot --override --reason/s);
+    expect(refused.stderr).toMatch(/0 of 2 healthy.*--from pilot --override --reason/s);
     const reason = ['--override', '--reason', 'seen on the bench'];
     expect(await otter('rollout', 'promote', name, '--from', 'pilot', ...reason)).toMatchObject({ exitCode: 0 });
     expect(await stageOf()).toBe('all');
@@ -95,7 +95,7 @@ describe('promote', () => {
       for (const mac of pilots) await update(mac);
       const declined = await type('\n', 'rollout', 'promote', name);
       const question = declined.indexOf(`promote ${name} from stage pilot? [y/N]`);
-      expect(declined.slice(0, question)).toMatch(/gate of pilot: passed: 2 of 2 confirmed.*all takes 3 more devices/s);
+      expect(declined.slice(0, question)).toMatch(/gate of pilot: passed: 2 of 2 healthy.*all takes 3 more devices/s);
       expect(await stageOf()).toBe('pilot');
       expect(await type('y\n', 'rollout', 'promote', name)).toMatch(/is running, stage all/);
       expect(await type('y\n', 'rollout', 'promote', name)).toMatch(
@@ -108,7 +108,7 @@ describe('promote', () => {
       await begin('gated');
       const refused = await type('y\n', 'rollout', 'promote', name);
       expect(refused).not.toContain('[y/N]');
-      expect(refused).toMatch(/0 of 1 confirmed/);
+      expect(refused).toMatch(/0 of 1 healthy/);
       expect(await stageOf()).toBe('pilot');
     });
   });

@@ -32,11 +32,14 @@ describe('a rollout is simulated', () => {
     const run = await simulate('1.5.0-careful', '--devices', '500', '--label', 'pilot=20', '--seed', '1');
     expect(run).toMatchObject({ exitCode: 0, stderr: '' });
     expect(run.stdout).toMatch(
-      /^1\.5\.0-careful, plan careful: 500 devices, 0 % fail the trial, .*poll every 10 min, seed 1/,
+      /^1\.5\.0-careful, plan careful: 500 devices, a good build; poll every 10 min, seed 1$/m,
     );
     expect(run.stdout).toMatch(/^\+ *0 min {2}stage pilot opens, 20 devices so far$/m);
-    expect(run.stdout).toMatch(/^pilot +\+0 min +20 +20 +0 +0 +0 +0$/m);
-    expect(run.stdout).toMatch(/\ncomplete: 500 of 500 devices run the build, 0 hurt after \d h \d\d min\n$/);
+    expect(run.stdout).toMatch(/^stage +opened +exposed +affected +healthy +failed +crashing +lost +waiting +other$/m);
+    expect(run.stdout).toMatch(/^pilot +\+0 min +20 +0 +20 +0 +0 +0 +0 +0$/m);
+    expect(run.stdout).toMatch(
+      /^complete: 500 of 500 devices run the build, 0 affected after \d h \d\d min\nhalted in: not halted; exposed: 500; affected: 0\n$/m,
+    );
   });
 
   test('as one JSON document, the same for a seed', async () => {
@@ -80,10 +83,10 @@ describe('a rollout is simulated', () => {
     ['a label where every device is taken', ['1.5.0-urgent', '--label', 'pilot=5'], 3, /its stages take every device/],
     ['the label that is every device', ['1.5.0-careful', '--label', 'general=5'], 3, /general means every device/],
     [
-      'more wearers than devices',
+      'more devices with a label than there are',
       ['1.5.0-careful', '--devices', '4', '--label', 'pilot=5'],
       3,
-      /5 devices cannot wear pilot, there are 4/,
+      /5 devices cannot have label pilot, there are 4/,
     ],
   ] as const)('never with %s', async (_name, args, exitCode, said) => {
     const run = await simulate(...args, '--json');

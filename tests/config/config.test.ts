@@ -44,6 +44,7 @@ test('the schedule template is valid with its examples switched on', async () =>
   expect(load(home).config.schedules.map(({ name, action }) => [name, action.kind])).toEqual([
     ['night-window', 'window'],
     ['start-on-monday', 'start'],
+    ['everybody-on-christmas-eve', 'promote'],
   ]);
 });
 

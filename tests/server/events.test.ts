@@ -10,12 +10,15 @@ import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts
 
 const DAY_S = 86_400;
 
-test('every state of an assignment has its event', () => {
+/** What becomes of a board that has the build. */
+const WATCHED = ['healthy', 'crashing', 'lost'];
+
+test('every state of an assignment has its event, and so has what becomes of its board afterwards', () => {
   expect(
     Object.keys(EVENT_TYPES)
       .filter((type) => type.startsWith('assignment.'))
       .toSorted(),
-  ).toEqual(ASSIGNMENT_STATES.map((state) => `assignment.${state}`).toSorted());
+  ).toEqual([...ASSIGNMENT_STATES, ...WATCHED].map((state) => `assignment.${state}`).toSorted());
 });
 
 describe.each(DIALECTS)('events on %s', (dialect) => {
@@ -77,6 +80,7 @@ describe.each(DIALECTS)('events on %s', (dialect) => {
       ['assignment.downloaded', 'downloading'],
       ['assignment.trial', 'downloaded'],
       ['assignment.confirmed', 'trial'],
+      ['assignment.healthy', 'trial'],
     ]);
     const [offered] = await events({ type: 'assignment.offered' });
     expect(offered).toMatchObject({
@@ -136,12 +140,17 @@ describe.each(DIALECTS)('events on %s', (dialect) => {
     const body = { version: '1.1.0', product: line.product, plan: 'careful', name };
     await server.admin('createRollout', { body });
     await server.admin('startRollout', { params: { name }, body: {} });
-    await line.offer(mac, '1.0.0');
+    await line.take(mac, '1.0.0');
     await line.checkIn(mac, '1.1.0');
-    await server.tick();
-    expect(await events({ type: 'stage.sample_reached' })).toMatchObject([{ stage: 'pilot', rollout: name }]);
-    server.clock.advance(7 * DAY_S);
-    await line.checkIn(mac, '1.1.0');
+    for (let quarter = 0; quarter < 4; quarter += 1) {
+      expect(await events({ type: 'assignment.healthy' })).toEqual([]);
+      await server.tick();
+      server.clock.advance(900);
+      await line.checkIn(mac, '1.1.0');
+    }
+    expect(await events({ type: 'assignment.healthy' })).toMatchObject([
+      { stage: 'pilot', rollout: name, mac, from: 'confirmed' },
+    ]);
     await server.tick();
     const promoted = { type: 'rollout.promoted', from: 'running', data: { actor: 'gate', from_stage: 'pilot' } };
     expect(await events({ type: 'rollout' })).toMatchObject([{}, {}, promoted]);

@@ -23,6 +23,7 @@ describe.each(DIALECTS)('the status on %s', (dialect) => {
       devices: { total: 0, silent: 0, updating: 0, failed: 0 },
       versions: [],
       rollouts: [],
+      calls: [],
       warnings: [],
     });
   });

@@ -15,18 +15,30 @@ export type Ending = 'ended' | 'reset' | 'open';
 
 export class RawClient {
   readonly socket: tls.TLSSocket;
-  #received = Buffer.alloc(0);
+  #pieces: Buffer[] = [];
   #ending: Ending = 'open';
 
   private constructor(socket: tls.TLSSocket) {
     this.socket = socket;
     socket.on('data', (bytes: Buffer) => {
-      this.#received = Buffer.concat([this.#received, bytes]);
+      this.#pieces.push(bytes);
       socket.emit('progress');
     });
     socket.on('end', () => this.#finish('ended'));
     socket.on('error', () => this.#finish('reset'));
     socket.on('close', () => this.#finish('reset'));
+  }
+
+  /** What has come and was not taken yet. Put together when somebody looks: answers of many megabytes come in small pieces. */
+  get #received(): Buffer {
+    const [first = Buffer.alloc(0), ...more] = this.#pieces;
+    const whole = more.length === 0 ? first : Buffer.concat(this.#pieces);
+    this.#pieces = [whole];
+    return whole;
+  }
+
+  set #received(bytes: Buffer) {
+    this.#pieces = [bytes];
   }
 
   static async open(url: URL, options: tls.ConnectionOptions = {}): Promise<RawClient> {

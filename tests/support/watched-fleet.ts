@@ -128,7 +128,7 @@ export class WatchedFleet {
       else board.confirmedMs = nowMs;
     }
     const answer = await this.#checkIn(board);
-    board.nextMs = nowMs + Number(answer.poll_interval_s) * 1000;
+    board.nextMs = nowMs + answer.poll_interval_s * 1000;
     if (answer.update_available && answer.manifest?.version === '1.1.0')
       await this.#take(board, answer.assignment_id ?? 0);
     else if (answer.update_available)

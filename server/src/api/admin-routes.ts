@@ -48,8 +48,7 @@ import { commandRollout, getRollout, listRollouts, previewRevert } from '#server
 import { runSchedule } from '#server/service/schedule-runs.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
-
-import { listWaiting } from '#server/service/waiting-list.ts';
+import { getWaiting } from '#server/service/waiting-list.ts';
 import { uploadFirmware } from '#server/service/upload.ts';
 import { readUpload } from './read-body.ts';
 
@@ -73,14 +72,6 @@ export function addAdminRoutes(app: FastifyInstance, deps: Deps, server: () => S
 }
 
 function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
-  const move =
-    (command: Parameters<typeof commandRollout>[2]['command']) =>
-    async (call: {
-      readonly params: { readonly name: string };
-      readonly body: { readonly reason?: string; readonly supersede?: boolean; readonly revert?: boolean };
-      readonly nowMs: number;
-    }) =>
-      commandRollout(deps, call.params.name, { command, actor: 'admin', ...call.body }, call.nowMs);
   const named = (call: {
     readonly params: { readonly version: string };
     readonly query: { readonly product?: string };
@@ -136,21 +127,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     setPlan: async ({ params, body, nowMs }) => setPlan(deps, params.name, body, nowMs),
     deletePlan: async ({ params, nowMs }) => deletePlan(deps, params.name, nowMs),
 
-    listRollouts: async ({ query, nowMs }) => listRollouts(deps, query, nowMs),
-    createRollout: async ({ body, nowMs }) => createRollout(deps, body, nowMs),
-    getRollout: async ({ params, nowMs }) => getRollout(deps, params.name, nowMs),
-    previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
-    getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
-    startRollout: move('start'),
-    promoteRollout: async ({ params, body, nowMs }) =>
-      promoteRollout(deps, params.name, { actor: 'admin', ...body }, nowMs),
-    pauseRollout: move('pause'),
-    resumeRollout: move('resume'),
-    abortRollout: move('abort'),
-    keepRollout: move('keep'),
-    listWaiting: async ({ params, query, nowMs }) => listWaiting(deps, params.name, query, nowMs),
-    previewRevert: async ({ params }) => previewRevert(deps, params.name),
-    retryRollout: async ({ params, body, nowMs }) => retryRollout(deps, params.name, body.reason, nowMs),
+    ...rolloutHandlers(deps),
 
     listAssignments: async ({ query }) => listAssignments(deps, query),
 
@@ -163,6 +140,34 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     listAudit: async ({ query }) => listAudit(deps, query),
     listEvents: async ({ query }) => listEvents(deps, query),
   };
+}
+
+function rolloutHandlers(deps: Deps) {
+  const move =
+    (command: Parameters<typeof commandRollout>[2]['command']) =>
+    async (call: {
+      readonly params: { readonly name: string };
+      readonly body: { readonly reason?: string; readonly supersede?: boolean; readonly revert?: boolean };
+      readonly nowMs: number;
+    }) =>
+      commandRollout(deps, call.params.name, { command, actor: 'admin', ...call.body }, call.nowMs);
+  return {
+    listRollouts: async ({ query, nowMs }) => listRollouts(deps, query, nowMs),
+    createRollout: async ({ body, nowMs }) => createRollout(deps, body, nowMs),
+    getRollout: async ({ params, nowMs }) => getRollout(deps, params.name, nowMs),
+    previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
+    getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
+    startRollout: move('start'),
+    promoteRollout: async ({ params, body, nowMs }) =>
+      promoteRollout(deps, params.name, { actor: 'admin', ...body }, nowMs),
+    pauseRollout: move('pause'),
+    resumeRollout: move('resume'),
+    abortRollout: move('abort'),
+    keepRollout: move('keep'),
+    getWaiting: async ({ params, query, nowMs }) => getWaiting(deps, params.name, query, nowMs),
+    previewRevert: async ({ params }) => previewRevert(deps, params.name),
+    retryRollout: async ({ params, body, nowMs }) => retryRollout(deps, params.name, body.reason, nowMs),
+  } satisfies Partial<Handlers>;
 }
 
 function addRoute(app: FastifyInstance, name: AdminRouteName, handlers: Handlers, clock: () => number): void {

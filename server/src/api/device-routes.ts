@@ -12,7 +12,8 @@ import {
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_DEVICE_BODY_BYTES } from '#protocol/limits.ts';
 import { DEFAULT_PRODUCT, MAC_PATTERN, NAME_PATTERN } from '#protocol/words.ts';
-import { type CheckIn, checkIn } from '#server/service/check-in.ts';
+import { checkIn } from '#server/service/check-in.ts';
+import type { CheckIn } from '#server/service/known-check-in.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { report } from '#server/service/report.ts';
 import { dropUnreadable } from './optional-members.ts';

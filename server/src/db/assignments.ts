@@ -1,11 +1,11 @@
-// Assignments and the append-only log of what happened to them.
+// Assignments: one build offered to one device, and what became of it.
 
 import { type Insertable, type Selectable, sql } from 'kysely';
 import type { AssignmentState, Load } from '#engine/facts/model.ts';
 import type { Dialect } from './database.ts';
 import { addAssignmentEvents, addOutcomeEvents } from './events.ts';
 import { type Page, type Paged, runPage } from './paging.ts';
-import type { AssignmentsTable, DownloadLogTable, Reader, Trx } from './schema.ts';
+import type { AssignmentsTable, Reader, Trx } from './schema.ts';
 
 export type Assignment = Selectable<AssignmentsTable>;
 export type AssignmentView = Assignment & {
@@ -15,8 +15,6 @@ export type AssignmentView = Assignment & {
   readonly product: string;
   readonly version: string;
 };
-export type LogEntry = Insertable<DownloadLogTable>;
-
 const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
 
 export async function findAssignment(
@@ -240,80 +238,6 @@ export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number):
   return Number(numUpdatedRows);
 }
 
-/** Every board of a rollout that has failed, crashes or is lost so far: its gates count only those that do from now on. */
-export async function acknowledgeFailed(trx: Trx, rolloutId: number): Promise<void> {
-  await trx
-    .updateTable('assignments')
-    .set({ acknowledged: 1 })
-    .where('rollout_id', '=', rolloutId)
-    .where('is_latest', '=', 1)
-    .where((e) => e.or([e('fault', 'is not', null), e('outcome', 'in', ['crashing', 'lost'])]))
-    .execute();
-}
-
-/** The number of attempts so far of this build on this device, and whether the last of them left it a pardon. */
-export async function countAttempts(
-  trx: Trx,
-  deviceId: number,
-  firmwareId: number,
-): Promise<{ readonly count: number; readonly pardoned: boolean }> {
-  const ofBuild = trx.selectFrom('assignments').where('device_id', '=', deviceId).where('firmware_id', '=', firmwareId);
-  const { count, pardoned } = await ofBuild
-    .select((e) => [
-      e.fn.countAll<number>().as('count'),
-      ofBuild.select('pardoned').orderBy('id', 'desc').limit(1).as('pardoned'),
-    ])
-    .executeTakeFirstOrThrow();
-  return { count, pardoned: pardoned === 1 };
-}
-
-/** Ended-badly assignments of a device that still count, of one firmware where it is named. */
-export async function listFailed(db: Reader, deviceId: number, firmwareId?: number): Promise<readonly Assignment[]> {
-  const query = db
-    .selectFrom('assignments')
-    .selectAll()
-    .where('device_id', '=', deviceId)
-    .where('forgiven', '=', 0)
-    .where('state', 'in', ['failed', 'rolled_back', 'rejected', 'timed_out'] satisfies readonly AssignmentState[]);
-  return (firmwareId === undefined ? query : query.where('firmware_id', '=', firmwareId)).orderBy('id').execute();
-}
-
-/** The builds of which an operator has forgiven a failure on this device. */
-export async function listForgivenBuilds(db: Reader, deviceId: number): Promise<ReadonlySet<number>> {
-  const rows = await db
-    .selectFrom('assignments')
-    .select('firmware_id')
-    .distinct()
-    .where('device_id', '=', deviceId)
-    .where('forgiven', '=', 1)
-    .execute();
-  return new Set(rows.map(({ firmware_id }) => firmware_id));
-}
-
-/**
- * These attempts do not count any more against their builds on their devices, and the next offer of such a build, or the one
- * that is open, says so to the device.
- */
-export async function forgive(trx: Trx, ids: readonly number[]): Promise<void> {
-  if (ids.length === 0) return;
-  const forgiven = [...ids];
-  await trx.updateTable('assignments').set({ forgiven: 1 }).where('id', 'in', forgiven).execute();
-  await trx
-    .updateTable('assignments')
-    .set({ pardoned: 1 })
-    .where('id', 'in', (latest) =>
-      latest
-        .selectFrom('assignments as past')
-        .innerJoin('assignments as any', (join) =>
-          join.onRef('any.device_id', '=', 'past.device_id').onRef('any.firmware_id', '=', 'past.firmware_id'),
-        )
-        .select((e) => e.fn.max('any.id').as('id'))
-        .where('past.id', 'in', forgiven)
-        .groupBy(['past.device_id', 'past.firmware_id']),
-    )
-    .execute();
-}
-
 export async function listAssignments(
   db: Reader,
   filter: {
@@ -365,22 +289,6 @@ export async function listCompared(
       .limit(limit)
       .execute()
   );
-}
-
-export async function addLog(trx: Trx, entry: LogEntry): Promise<void> {
-  await trx.insertInto('download_log').values(entry).execute();
-}
-
-/** Adds a report unless its sequence is known; resolves with whether it is new. */
-export async function addReport(trx: Trx, entry: LogEntry & { readonly sequence: number }): Promise<boolean> {
-  const { numInsertedOrUpdatedRows } = await trx
-    .insertInto('download_log')
-    .values(entry)
-    .onConflict((conflict) =>
-      conflict.columns(['assignment_id', 'sequence']).where('sequence', 'is not', null).doNothing(),
-    )
-    .executeTakeFirstOrThrow();
-  return (numInsertedOrUpdatedRows ?? 0n) > 0n;
 }
 
 export async function findLatestAssignmentId(db: Reader, deviceId: number): Promise<number | undefined> {

@@ -39,7 +39,6 @@ export type AttemptRow = Pick<
   | 'lost_at_ms'
   | 'moved_on_at_ms'
   | 'downloads'
-  | 'excused'
   | 'fault'
   | 'has_left'
   | 'acknowledged'

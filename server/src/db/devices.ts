@@ -216,8 +216,8 @@ export async function countNewcomers(
     .execute();
   return rows.map(({ product, total, newcomers }) => ({
     product,
-    newcomers: Number(newcomers),
-    known: total - Number(newcomers),
+    newcomers,
+    known: total - newcomers,
   }));
 }
 

@@ -52,11 +52,11 @@ export async function listInFlight(db: Reader): Promise<readonly Rollout[]> {
     .execute();
 }
 
-/** Rollouts of one firmware that have not ended. */
+/** Rollouts of one firmware that have not ended, or that regressed: somebody still has to say what becomes of those. */
 export async function listUnended(db: Reader, firmwareId: number): Promise<readonly Rollout[]> {
   return withVersion(db)
     .where('rollouts.firmware_id', '=', firmwareId)
-    .where('rollouts.status', 'in', ['draft', 'running', 'paused', 'halted'])
+    .where('rollouts.status', 'in', ['draft', 'running', 'paused', 'halted', 'regressed'])
     .execute();
 }
 
@@ -228,7 +228,7 @@ async function getRolloutById(db: Reader, id: number): Promise<Rollout> {
   return withVersion(db).where('rollouts.id', '=', id).executeTakeFirstOrThrow();
 }
 
-/** Devices of the product that wear the label of a stage; every device of the product where that is `general`. */
+/** Devices of the product that have the label of a stage; every device of the product where that is `general`. */
 export interface Labelled {
   readonly label: string;
   readonly product: string;
@@ -236,19 +236,12 @@ export interface Labelled {
   readonly labelledUntilMs: number;
 }
 
-export async function countLabelled(db: Reader, stage: Labelled): Promise<number> {
-  const { count } = await labelled(db, stage)
-    .select((e) => e.fn.countAll<number>().as('count'))
-    .executeTakeFirstOrThrow();
-  return count;
-}
-
 /** For a stage of less than all of them: which devices it takes is not for SQL to say. */
 export async function listLabelledMacs(db: Reader, stage: Labelled): Promise<readonly string[]> {
   return (await labelled(db, stage).select('devices.mac').execute()).map(({ mac }) => mac);
 }
 
-export function labelled(db: Reader, stage: Labelled) {
+function labelled(db: Reader, stage: Labelled) {
   const devices = db.selectFrom('devices').where('devices.product', '=', stage.product);
   if (stage.isGeneral) return devices;
   return devices.where('devices.id', 'in', (nested) =>

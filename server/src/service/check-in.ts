@@ -1,13 +1,10 @@
 // A device asks whether there is something for it. Load the facts, decide, save what changed, answer: a poll that changes
 // nothing is one read and no write (two reads where only the pace of a stage stands in the way).
 
-import type { CheckUpdateAnswer, Offer } from '#protocol/device-api.ts';
-import { offerPath } from '#protocol/device-api.ts';
-import { MAX_DEVICE_LABELS, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
+import type { CheckUpdateAnswer } from '#protocol/device-api.ts';
+import { MAX_DEVICE_LABELS } from '#protocol/limits.ts';
 import {
   addAssignment,
-  addLog,
-  countAttempts,
   countLoad,
   findLatestOf,
   overtakeLatest,
@@ -15,6 +12,8 @@ import {
   saveTaken,
   waitForTurn,
 } from '#server/db/assignments.ts';
+import { addLog } from '#server/db/download-log.ts';
+import { countAttempts } from '#server/db/failed-attempts.ts';
 import {
   type CheckInFacts,
   type DeviceRow,
@@ -22,43 +21,26 @@ import {
   lockCheckInFacts,
   type PresenceRow,
 } from '#server/db/check-in-facts.ts';
-import { addDevice, holdDevices, type SelfDescription, setDeviceStatus } from '#server/db/devices.ts';
+import { addDevice, holdDevices, setDeviceStatus } from '#server/db/devices.ts';
 import { addLabel, putLabel } from '#server/db/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
 import { absentMs } from '#engine/facts/absence.ts';
-import { hardwareOf, remember, type RememberedHardware } from '#engine/facts/hardware.ts';
+import { hardwareOf } from '#engine/facts/hardware.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import { hasSign, type Signs } from '#engine/outcome/shared-mac.ts';
 import { isBad, startWatch } from '#engine/outcome/watch.ts';
-import { SIMULATED_MACS, SIMULATOR_LIBRARY } from '#protocol/words.ts';
-import type { DeviceFacts, InstallWindow, Pace } from '#engine/facts/model.ts';
+import type { DeviceFacts, Pace } from '#engine/facts/model.ts';
 import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
-import { pollIntervalS } from '#engine/decision/poll.ts';
 import type { CatalogView } from './catalog.ts';
-import { rememberedOf } from './course.ts';
+import { answer, type Offered, offeredBy } from './check-in-answer.ts';
 import type { Deps } from './deps.ts';
 import { attemptsOf, factsOf, progressColumns, voterOf, watchColumns, watchOf } from './device-facts.ts';
 import { noteContradiction } from './counted.ts';
 import { haltIfFailed } from './gates.ts';
 import { baselineOf } from './health.ts';
-import { offeredManifestOf } from './manifest.ts';
-import { type Measures, type Note, noteOf, type Observation, observe } from './observation.ts';
-
-/** A check-in as the edge read it: names canonical, telemetry already reduced to what makes sense. */
-export interface CheckIn {
-  readonly mac: string;
-  readonly ip: string;
-  readonly product: string;
-  readonly chip: string | undefined;
-  readonly slotBytes: number | undefined;
-  readonly sighting: Sighting;
-  readonly labelHints: readonly string[];
-  /** What differs with every poll. */
-  readonly telemetry: Measures;
-  /** Everything else that the device says of itself, shown to operators as it is. */
-  readonly attributes: Readonly<Record<string, unknown>>;
-}
+import { type CheckIn, DESCRIBED, describe, type KnownCheckIn, merge } from './known-check-in.ts';
+import { type Note, noteOf, type Observation, observe } from './observation.ts';
 
 /** The answer for the device, and the decision for the log line. Throws `unavailable`, `storage_full`. */
 export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Promise<CheckUpdateAnswer> {
@@ -228,15 +210,6 @@ function isQuiet(facts: CheckInFacts, plan: CheckInPlan, hinted: readonly string
   return plan.changed.length === 0 && !needsAssignment && hinted.length === 0 && facts.device?.status === plan.status;
 }
 
-/** With what is remembered of the board, this check-in included. */
-interface KnownCheckIn extends CheckIn {
-  readonly memory: RememberedHardware;
-}
-
-function merge(request: CheckIn, { device }: CheckInFacts): KnownCheckIn {
-  return { ...request, memory: remember(rememberedOf(device), request) };
-}
-
 /** A hint too many is ignored, as one that the configuration does not name: an update never waits for a label. */
 function newLabels(deps: Deps, request: CheckIn, facts: CheckInFacts): readonly string[] {
   const allowed = deps.settings.labelsFromHints;
@@ -282,45 +255,6 @@ function observationOf(deps: Deps, request: CheckIn, { device, presence }: Check
   return observe(before, { telemetry, bootReason: sighting.bootReason }, deps.settings, nowMs, absent);
 }
 
-/** By what it says, or by the beginning of the MACs that simulated boards have. */
-function isSimulated({ mac, attributes }: CheckIn): boolean {
-  const { library } = attributes;
-  return mac.startsWith(SIMULATED_MACS) || (typeof library === 'string' && library.startsWith(SIMULATOR_LIBRARY));
-}
-
-const DESCRIBED = [
-  'product',
-  'ip',
-  'current_version',
-  'chip',
-  'other_chip',
-  'slot_bytes',
-  'said_chip',
-  'said_slot_bytes',
-  'image_sha256',
-  'on_trial',
-  'attributes',
-] as const satisfies readonly Exclude<keyof SelfDescription, 'id'>[];
-
-function describe(id: number, request: KnownCheckIn): SelfDescription {
-  const { memory } = request;
-  return {
-    id,
-    product: request.product,
-    ip: request.ip,
-    current_version: request.sighting.version,
-    chip: memory.chip ?? null,
-    other_chip: memory.otherChip ?? null,
-    slot_bytes: memory.slotBytes ?? null,
-    said_chip: request.chip ?? null,
-    said_slot_bytes: request.slotBytes ?? null,
-    image_sha256: request.sighting.imageSha256 ?? null,
-    on_trial: request.sighting.onTrial ? 1 : 0,
-    attributes: JSON.stringify(request.attributes),
-    is_simulated: isSimulated(request) ? 1 : 0,
-  };
-}
-
 function logEntry(deviceId: number, firmwareId: number, assignmentId: number, status: string, nowMs: number) {
   return {
     at_ms: nowMs,
@@ -332,65 +266,4 @@ function logEntry(deviceId: number, firmwareId: number, assignmentId: number, st
     error: null,
     detail: null,
   };
-}
-
-/** The assignment that the answer offers. */
-interface Offered {
-  readonly assignmentId: number;
-  readonly isForgiven: boolean;
-}
-
-function offeredBy({ offered }: CheckInPlan): Offered | undefined {
-  return offered === undefined ? undefined : { assignmentId: offered.id, isForgiven: offered.progress.pardoned };
-}
-
-interface Outcome {
-  readonly product: string;
-  readonly plan: CheckInPlan;
-  readonly view: CatalogView;
-  readonly labels: CheckInFacts['labels'];
-  readonly offered: Offered | undefined;
-  readonly nowMs: number;
-}
-
-function answer(deps: Deps, outcome: Outcome): CheckUpdateAnswer {
-  const { decision } = outcome.plan;
-  const poll_interval_s = jitteredIntervalS(deps, outcome);
-  if (decision.outcome === 'hold') return { update_available: false, reason: decision.reason, poll_interval_s };
-  const { offered } = outcome;
-  const build = outcome.view.findBuild(decision.firmware.id, decision.image.id);
-  if (build === undefined || offered === undefined) throw new Error('an offer without build or assignment');
-  const manifest = offeredManifestOf({ ...build.firmware, image: build.image });
-  return {
-    update_available: true,
-    reason: decision.reason,
-    poll_interval_s,
-    assignment_id: offered.assignmentId,
-    rollback: decision.outcome === 'rollback',
-    labels: outcome.labels.map(({ name }) => name),
-    manifest,
-    url: offerPath(manifest, offered.assignmentId),
-    ...(decision.install === undefined ? {} : { install_window: toInstallWindow(decision.install) }),
-    ...(offered.isForgiven ? { forgiven: true } : {}),
-  };
-}
-
-function toInstallWindow({ fromMinute, durationMin, utcOffsetMin }: InstallWindow): Offer['install_window'] {
-  return { from_minute: fromMinute, duration_min: durationMin, utc_offset_min: utcOffsetMin };
-}
-
-/** With jitter, so that a fleet does not poll in step. */
-function jitteredIntervalS(
-  { settings, random }: Deps,
-  { plan: { decision, soakMs }, view, product, nowMs }: Outcome,
-): number {
-  const jitterS = settings.pollIntervalS * settings.pollJitter * (2 * random() - 1);
-  const intervalS = pollIntervalS(decision, {
-    intervalS: settings.pollIntervalS + jitterS,
-    spreadS: Math.abs(jitterS),
-    hasOpenRollout: view.openRolloutsOf(product).length > 0,
-    nowMs,
-    soakMs,
-  });
-  return Math.max(MIN_POLL_INTERVAL_S, Math.min(MAX_POLL_INTERVAL_S, Math.round(intervalS)));
 }

@@ -2,7 +2,8 @@
 // of its own needs besides is in the answer; nothing here reaches the device itself.
 
 import type { ClearedBuild } from '#protocol/admin-api.ts';
-import { type Assignment, forgive, listFailed, listForgivenBuilds } from '#server/db/assignments.ts';
+import { type Assignment } from '#server/db/assignments.ts';
+import { forgive, listFailed, listForgivenBuilds } from '#server/db/failed-attempts.ts';
 import { addAudit } from '#server/db/audit.ts';
 import type { Device } from '#server/db/devices.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';

@@ -139,12 +139,7 @@ export function viewAssignment(row: AssignmentView): Assignment {
   };
 }
 
-export async function viewDevices(
-  deps: Deps,
-  db: Reader,
-  rows: readonly DeviceRow[],
-  nowMs: number,
-): Promise<Device[]> {
+async function viewDevices(deps: Deps, db: Reader, rows: readonly DeviceRow[], nowMs: number): Promise<Device[]> {
   const labels = await listLabelsOf(
     db,
     rows.map(({ id }) => id),

@@ -108,7 +108,7 @@ export function isSilent(
   return elapsedMs(absences, row.last_seen_at_ms, nowMs) > (row.limit_s ?? otherwiseS) * 1000;
 }
 
-export function defaultLimitS(settings: Settings): number {
+function defaultLimitS(settings: Settings): number {
   return SILENT_POLLS * defaultIntervalS(settings);
 }
 

@@ -3,7 +3,8 @@
 
 import type { ReportStatus, ReportStatusAnswer } from '#protocol/device-api.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { addReport, findLatestAssignmentId, lockAssignment, saveProgress, saveTaken } from '#server/db/assignments.ts';
+import { findLatestAssignmentId, lockAssignment, saveProgress, saveTaken } from '#server/db/assignments.ts';
+import { addReport } from '#server/db/download-log.ts';
 import { setDeviceStatus } from '#server/db/devices.ts';
 import { watchProgress } from '#engine/outcome/watch.ts';
 import { afterReport, excuse, isOpenState } from '#engine/assignment/assignment.ts';

@@ -3,7 +3,7 @@
 // stays known bad, and the answer says on how many devices and why.
 
 import { assertNever, OtterError } from '#protocol/errors.ts';
-import { forgive } from '#server/db/assignments.ts';
+import { forgive } from '#server/db/failed-attempts.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { type BuildAttempt, listBuildAttempts, listFailedDevices } from '#server/db/retryable.ts';
 import { findRollout, type Rollout } from '#server/db/rollouts.ts';

@@ -111,10 +111,10 @@ function viewStage(stage: Stage, { judged, groups, waiting }: Found): Rollout['s
   };
 }
 
-const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [], devices: 0 };
+const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [] };
 
 /** Complete, and its boards are still looked at. */
-export function isWatched({ status, watch_until_ms }: RolloutRow, nowMs: number): boolean {
+function isWatched({ status, watch_until_ms }: RolloutRow, nowMs: number): boolean {
   return status === 'complete' && watch_until_ms !== null && nowMs < watch_until_ms;
 }
 

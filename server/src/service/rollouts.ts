@@ -2,7 +2,8 @@
 
 import type { Rollout, WayBack } from '#protocol/admin-api.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
-import { acknowledgeFailed, supersedeOpen } from '#server/db/assignments.ts';
+import { supersedeOpen } from '#server/db/assignments.ts';
+import { acknowledgeFailed } from '#server/db/failed-attempts.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import { addLabel } from '#server/db/labels.ts';
@@ -118,7 +119,7 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
   const overlaps = request.command === 'start' ? await checkStart(trx, row, stages, request) : [];
   if (row.status === 'halted' && request.command === 'resume') refuseWithoutReason(row, row.halted_reason, request);
   if (request.command === 'keep') refuseWithoutReason(row, row.regressed_reason, request);
-  if (request.revert === true && request.command !== 'halt') await refuseRevert(trx, row);
+  if (request.revert && request.command !== 'halt') await refuseRevert(trx, row);
   for (const { rollout } of overlaps.filter(({ isWhole }) => isWhole))
     await moveRollout(
       trx,
@@ -146,7 +147,7 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
       to: moved.next,
       ...(request.reason === undefined ? {} : { reason: request.reason }),
       ...(overlaps.length === 0 ? {} : { supersedes: overlaps.map(({ rollout }) => rollout.name) }),
-      ...(request.revert === true ? { revert: true } : {}),
+      ...(request.revert ? { revert: true } : {}),
       ...request.details,
     },
   });
@@ -173,7 +174,7 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     ...haltOf(row, request, status, nowMs),
     ...watchOf(row, request, status, nowMs),
     ...(request.command === 'start' ? await votesOf(trx, row, nowMs) : {}),
-    ...(request.revert === true ? { reverted_at_ms: nowMs } : {}),
+    ...(request.revert ? { reverted_at_ms: nowMs } : {}),
   };
   await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
 }
@@ -201,7 +202,10 @@ function haltOf(row: RolloutRow, request: Command, status: RolloutRow['status'],
   };
 }
 
-/** A rollout that completes is watched; one that is kept, for what was left of its watch. */
+/**
+ * A rollout that completes is watched; one that is kept, for what was left of its watch. One that started before rollouts were
+ * watched (nothing was stored of whose boards count) is not: nobody chose a watch for it.
+ */
 function watchOf(
   row: RolloutRow,
   { command, reason }: Command,
@@ -210,7 +214,7 @@ function watchOf(
 ): Partial<RolloutRow> {
   if (command === 'regress') return { regressed_at_ms: nowMs, regressed_reason: reason ?? null };
   if (command === 'keep') return { regressed_at_ms: null, regressed_reason: null };
-  if (command !== 'promote' || status !== 'complete') return {};
+  if (command !== 'promote' || status !== 'complete' || row.counts_before_ms === null) return {};
   return { watch_until_ms: nowMs + (row.watch_s ?? DEFAULT_WATCH_S) * 1000 };
 }
 

@@ -32,6 +32,11 @@ TEST_CASE("the network and the server are never held against a build") {
   }
 }
 
+TEST_CASE("what the board puts off itself is never held against a build") {
+  for (const Error error : {Error::busy, Error::deferred, Error::low_power})
+    CHECK(weightOfFailure(ReportStatus::failed, error) == 0);
+}
+
 TEST_CASE("a build that was left by its own fault is known bad at once") {
   for (const Error error : {Error::crash, Error::watchdog, Error::self_test, Error::boot_rejected})
     CHECK(weightOfFailure(ReportStatus::rolled_back, error) == otter::kKnownBadFailures);
