@@ -18,9 +18,9 @@ const OLD = '1.0.0';
 const BUILD = '1.1.0';
 const POLL_S = 600;
 const SOAK_S = 1_200;
-const BOARDS = 20;
-const PILOTS = 6;
-const SHOPS = 6;
+const BOARDS = 14;
+const PILOTS = 5;
+const SHOPS = 4;
 /** Of the watch over a complete rollout, that is played. */
 const WATCHED_MS = 2 * 3_600_000;
 const IMAGE_BYTES = 1_000_000;
