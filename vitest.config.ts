@@ -5,8 +5,8 @@ export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/support/postgres.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
     // Each worker is a process of its own, as servers and clients are.
     pool: 'forks',
     // Most tests wait for processes, sockets and disks, so more of them than cores run at once.

@@ -2,6 +2,7 @@
 // run. Prints the table that stands in docs/performance.md; asserts nothing.
 //
 //   npm run bench -- [--devices 10000,100000] [--requests 4000] [--rounds 3]
+//   npm run bench -- judge [--devices 100000] [--database postgres]     what it costs to judge rollouts: bench/judge.ts
 //   npm run bench -- --quick     as little as possible of everything: shows that it runs, and no number of it is worth a look
 
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
@@ -11,17 +12,25 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { benchMac, makeHome } from './fleet.ts';
+import { benchJudging } from './judge.ts';
 import { checkUpdateText, download, type Endpoint, runKeepAlive, runNewConnections } from './load.ts';
 
-const { values: given } = parseArgs({
+const {
+  values: given,
+  positionals: [what],
+} = parseArgs({
+  allowPositionals: true,
   options: {
-    devices: { type: 'string', default: '10000,100000' },
+    devices: { type: 'string' },
+    database: { type: 'string', default: 'sqlite' },
     requests: { type: 'string', default: '4000' },
     rounds: { type: 'string', default: '3' },
     quick: { type: 'boolean', default: false },
   },
 });
-const options = given.quick ? { ...given, devices: '100', requests: '32', rounds: '1' } : given;
+const options = given.quick
+  ? { ...given, devices: '100', requests: '32', rounds: '1' }
+  : { ...given, devices: given.devices ?? '10000,100000' };
 const REQUESTS = Number(options.requests);
 const ROUNDS = Number(options.rounds);
 const PARALLEL = 32;
@@ -232,4 +241,9 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-await main();
+if (what === 'judge')
+  await benchJudging({
+    devices: given.quick ? 1_000 : Number(given.devices ?? 100_000),
+    database: given.database === 'postgres' ? 'postgres' : 'sqlite',
+  });
+else await main();

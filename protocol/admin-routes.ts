@@ -475,7 +475,7 @@ export const adminRoutes = {
     { params: rolloutName, body: Type.Object({ reason: Line }, strict) },
   ),
 
-  listWaiting: route(
+  getWaiting: route(
     'GET',
     '/rollouts/:name/waiting',
     'Boards of its opened stages that are not healthy on the build, with the rule or outcome that holds each',

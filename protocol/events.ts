@@ -17,8 +17,6 @@ export const EVENT_TYPES = {
   'rollout.kept': 'a person keeps the build of a regressed rollout',
   'rollout.aborted': 'it ended for good before that',
   'stage.opened': 'devices of the stage are offered the build from now on',
-  'stage.sample_reached': 'as many devices are confirmed as the gate asks for (older servers; not written any more)',
-  'stage.sample_lost': 'the sample is not confirmed any more (older servers; not written any more)',
   'stage.closed': 'the next stage took its place, or the rollout ended',
   'assignment.offered': 'a device was offered the build',
   'assignment.downloading': 'it reported that it fetches the image',

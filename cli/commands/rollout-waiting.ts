@@ -23,7 +23,7 @@ export function addWaitingCommand(rollout: CommandGroup, shell: Shell): void {
           session,
           options,
           async ({ limit, cursor }) =>
-            session.client.call('listWaiting', { params: { name }, query: { limit, cursor } }),
+            session.client.call('getWaiting', { params: { name }, query: { limit, cursor } }),
           {
             head: ['mac', 'stage', 'outcome', 'held by', 'counts', 'seen', 'why'],
             row: toRow,

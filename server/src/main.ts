@@ -19,6 +19,7 @@ import { readAppendedDigests } from './service/appended-digests.ts';
 import { Catalog } from './service/catalog.ts';
 import type { Deps, Settings } from './service/deps.ts';
 import { LostBoards } from './service/lost-boards.ts';
+import { OtherBoards } from './service/other-boards.ts';
 import { PresenceBuffer } from './service/presence.ts';
 import type { ScheduleSpec } from './service/schedule-spec.ts';
 import { WaitingBoards } from './service/waiting-boards.ts';
@@ -76,6 +77,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     random: Math.random,
     waiting: new WaitingBoards(watching),
     lost: new LostBoards(watching),
+    others: new OtherBoards(watching),
   };
   // Boards report as soon as somebody listens: by then it is known for how long nobody did.
   await deps.absences.start();

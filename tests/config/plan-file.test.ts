@@ -30,7 +30,7 @@ test('a plan comes with its defaults', () => {
 
 test('a gate comes with what it says, in numbers', () => {
   const gate =
-    '{min_confirmed: 5, max_failed: 0, max_failed_pct: 2.5%, max_silent_pct: 20%, soak: 6h, max_heap_drop_pct: 30%, max_more_restarts_pct: 150%, fault_classes: [firmware, device]}';
+    '{min_confirmed: 5, max_failed: 0, max_failed_pct: 2.5%, max_silent_pct: 20%, max_lost_pct: 10%, soak: 6h, max_heap_drop_pct: 30%, max_more_restarts_pct: 150%, fault_classes: [firmware, device]}';
   expect(load(`plans:\n  - {name: a, stages: [{name: b, label: c, promotion: auto, gate: ${gate}}]}\n`)).toMatchObject([
     {
       stages: [
@@ -41,6 +41,7 @@ test('a gate comes with what it says, in numbers', () => {
             max_failed: 0,
             max_failed_pct: 2.5,
             max_silent_pct: 20,
+            max_lost_pct: 10,
             soak_s: 21_600,
             max_heap_drop_pct: 30,
             max_more_restarts_pct: 150,
@@ -50,6 +51,18 @@ test('a gate comes with what it says, in numbers', () => {
       ],
     },
   ]);
+});
+
+test.each([
+  ['2d', 172_800],
+  ['0s', 0],
+])('a plan says for how long a complete rollout is watched: %s', (watch, watch_s) => {
+  expect(load(`plans:\n  - {name: a, watch: ${watch}, stages: [{name: b, label: c}]}\n`)).toMatchObject([{ watch_s }]);
+});
+
+test('a watch of more than 30 days is refused', () => {
+  const problems = load('plans:\n  - {name: a, watch: 31d, stages: [{name: b, label: c}]}\n');
+  expect(problems).toEqual([expect.stringContaining('write a duration of at most 30d')]);
 });
 
 test('a file that is missing, empty or all comments means no plans', () => {

@@ -1,8 +1,9 @@
-// The tables in docs/rollout.md are those of the rules and of the gate.
+// The tables in docs/rollout.md are those of the rules, of the gate and of the outcomes.
 // `OTTER_UPDATE_DOCS=1 npx vitest run tests/engine/document.test.ts` writes them anew.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { OUTCOME_TABLE } from '#engine/outcome/outcome.ts';
 import { CONDITIONS } from '#engine/stage/gate.ts';
 import { RULES } from '#engine/decision/rules.ts';
 
@@ -21,6 +22,12 @@ const TABLES = [
     head: ['#', 'condition', 'when', 'then'],
     rows: CONDITIONS.map(({ id, when, state }, index) => [String(index + 1), `\`${id}\``, when, state]),
   },
+  {
+    what: 'outcomes of a board',
+    place: /(<!-- outcomes: .* -->\n\n)([\s\S]*?)(\n?<!-- end of outcomes -->)/,
+    head: ['#', 'outcome', 'when'],
+    rows: OUTCOME_TABLE.map(({ id, when }, index) => [String(index + 1), `\`${id}\``, when]),
+  },
 ];
 
 test.each(TABLES)('the documented $what are those of the code, in their order', ({ place, head, rows }) => {
@@ -37,7 +44,7 @@ test.each(TABLES)('the documented $what are those of the code, in their order', 
 });
 
 function format(cells: readonly (readonly string[])[]): string {
-  const widths = [0, 1, 2, 3].map((column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
+  const widths = (cells[0] ?? []).map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
     `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
   const [head = [], ...body] = cells;

@@ -14,6 +14,9 @@ const DEVICE = {
   first_seen_at: '2026-11-23T10:00:00.000Z',
   last_seen_at: '2026-11-23T10:00:00.000Z',
   attributes: { boot_reason: 'poweron' },
+  counted: 'auto',
+  counted_reason: null,
+  not_counted: null,
 };
 
 const check = (device: object): void =>

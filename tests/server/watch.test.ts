@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Rollout } from '#protocol/admin-api.ts';
 import { ProductLine } from '../support/product-line.ts';
+import { openRaw } from '../support/raw-database.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
 import { type Fate, WatchedFleet } from '../support/watched-fleet.ts';
 
@@ -128,6 +129,34 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     expect(await line.checkIn(late, '1.0.0')).toMatchObject({ update_available: true });
   });
 
+  test('that regressed and is blocked needs nobody any more', async () => {
+    await fleet.add(1, { fate: { kind: 'leaves', afterS: 2 * HOUR_S } });
+    await fleet.add(2);
+    await begin('urgent');
+    await fleet.run(6 * HOUR_S, async () => (await rollout()).status === 'regressed');
+    await line.block('1.1.0');
+    expect(await rollout()).toMatchObject({ status: 'aborted' });
+    expect(await calls()).toEqual([]);
+  });
+
+  test('that is blocked in its watch is not watched any more', async () => {
+    const stable = async () => server.admin('getRollout', { params: { name: line.rolloutName('1.0.0') } });
+    expect(await stable()).toMatchObject({ status: 'complete', watched_until: expect.any(String) });
+    await line.block('1.0.0');
+    expect(await stable()).toMatchObject({ status: 'complete', watched_until: null });
+  });
+
+  test('that was under way when the watch came is not watched', async () => {
+    await line.rollOut('1.1.0');
+    const raw = await openRaw(server, { writes: true });
+    await raw.query(
+      `update rollouts set counts_before_ms = null where status = 'running' and product = '${line.product}'`,
+    );
+    await raw.close();
+    await line.move('1.1.0', 'promote');
+    expect(await line.move('1.1.0', 'promote')).toMatchObject({ status: 'complete', watched_until: null });
+  });
+
   test('is not halted by an outage of a third of the boards', async () => {
     await populate({ kind: 'good' }, 9, 30);
     await begin('careful');
@@ -145,7 +174,7 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
 
   test('is not shown to be good by boards that came after its start', async () => {
     await fleet.add(5, { labels: ['pilot'], fate: { kind: 'dies', afterS: 60 } });
-    server.clock.advance(2 * HOUR_S);
+    await fleet.run(25 * HOUR_S);
     await begin('careful');
     // In the same moment, so that their label counts: whoever has the token can make up boards, and an operator trust them.
     const invented = await fleet.add(30, { labels: ['pilot'] });
@@ -181,7 +210,7 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
       left_out: [{ reason: 'no_image_for_chip', devices: 1, examples: [other] }],
     });
     await line.take(first, '1.0.0');
-    const { items } = await server.admin('listWaiting', { params: { name }, query: {} });
+    const { items } = await server.admin('getWaiting', { params: { name }, query: {} });
     expect(items).toMatchObject([
       { mac: first, outcome: 'updating', reason: null },
       { mac: second, outcome: 'waiting', reason: null },
@@ -199,6 +228,16 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
   test('calls when its first stage is empty', async () => {
     await fleet.add(3);
     await begin('careful');
-    expect((await calls()).map(({ kind }) => kind)).toEqual(['empty_stage']);
+    // A label that is put on after the stage opened would count from the next stage on.
+    expect(await calls()).toMatchObject([
+      {
+        kind: 'empty_stage',
+        commands: [
+          `otter rollout abort ${name} --reason TEXT`,
+          'otter device label MAC pilot',
+          `otter rollout create --firmware 1.1.0 --product ${line.product} --plan careful`,
+        ],
+      },
+    ]);
   });
 });

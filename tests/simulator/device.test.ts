@@ -272,21 +272,6 @@ describe('a failed trial', () => {
       boot: { state: 'confirmed', rolled_back_from: '1.1.0' },
     });
   });
-
-  test('is forgotten when an operator cleared the build, for one more try', async () => {
-    const server = await serve({
-      checkIn: (body, index) =>
-        body.current_version === '1.0.0'
-          ? { ...offerOf(IMAGE), ...(index === 0 ? { forgiven: true } : {}) }
-          : NOTHING_NEW,
-    });
-    const device = makeDevice(server, {
-      chances: { failTrial: 1 },
-      board: { knownBad: new Set([sha256Of(IMAGE)]) },
-    });
-    expect(await device.poll()).toMatchObject({ kind: 'rolled_back' });
-    expect(await device.poll()).toMatchObject({ kind: 'rejected', code: 'known_bad' });
-  });
 });
 
 describe('a build that an operator cleared on this board', () => {

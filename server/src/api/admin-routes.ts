@@ -48,7 +48,7 @@ import { commandRollout, getRollout, listRollouts, previewRevert } from '#server
 import { runSchedule } from '#server/service/schedule-runs.ts';
 import { createSchedule, deleteSchedule, listSchedules, setScheduleEnabled } from '#server/service/schedules.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/status.ts';
-import { listWaiting } from '#server/service/waiting-list.ts';
+import { getWaiting } from '#server/service/waiting-list.ts';
 import { uploadFirmware } from '#server/service/upload.ts';
 import { readUpload } from './read-body.ts';
 
@@ -164,7 +164,7 @@ function rolloutHandlers(deps: Deps) {
     resumeRollout: move('resume'),
     abortRollout: move('abort'),
     keepRollout: move('keep'),
-    listWaiting: async ({ params, query, nowMs }) => listWaiting(deps, params.name, query, nowMs),
+    getWaiting: async ({ params, query, nowMs }) => getWaiting(deps, params.name, query, nowMs),
     previewRevert: async ({ params }) => previewRevert(deps, params.name),
     retryRollout: async ({ params, body, nowMs }) => retryRollout(deps, params.name, body.reason, nowMs),
   } satisfies Partial<Handlers>;

@@ -10,6 +10,7 @@ import {
   MAX_PLAN_STAGES,
   MAX_PLANS,
   MAX_SOAK_S,
+  MAX_WATCH_S,
   MAX_WINDOW_S,
 } from '#protocol/limits.ts';
 import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
@@ -58,6 +59,12 @@ const Soak = Type.Refine(
   (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration of at most 30d'),
 );
 
+const Watch = Type.Refine(
+  Type.Unknown({ description: 'a duration of at most 30d', examples: ['24h'] }),
+  (value) => (parseDurationS(value) ?? Number.NaN) <= MAX_WATCH_S,
+  (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration of at most 30d'),
+);
+
 const WindowDuration = Type.Refine(
   Type.Unknown({ description: 'a duration from 1m to 7d', examples: ['3h'] }),
   (value) => {
@@ -86,6 +93,7 @@ const GateRow = Type.Object(
     max_failed: Type.Optional(Type.Integer({ minimum: 0, description: 'a number of devices', examples: ['0'] })),
     max_failed_pct: Type.Optional(Share),
     max_silent_pct: Type.Optional(Share),
+    max_lost_pct: Type.Optional(Share),
     soak: Type.Optional(Soak),
     max_heap_drop_pct: Type.Optional(Share),
     max_more_restarts_pct: Type.Optional(More),
@@ -129,6 +137,7 @@ const PlanRow = Type.Object(
         examples: ['one region after the other'],
       }),
     ),
+    watch: Type.Optional(Watch),
     stages: Type.Array(StageRow, {
       minItems: 1,
       maxItems: MAX_PLAN_STAGES,
@@ -207,8 +216,13 @@ function problemAt(path: KeyPath, message: string, hint: string, source: Source)
   return errorAt({ ...source.place(path), key: keyText(path) }, message, hint);
 }
 
-function toPlan({ name, description, stages }: PlanRow): Plan {
-  return { name, description: description ?? '', stages: stages.map(toStage) };
+function toPlan({ name, description, watch, stages }: PlanRow): Plan {
+  return {
+    name,
+    description: description ?? '',
+    stages: stages.map(toStage),
+    ...(watch === undefined ? {} : { watch_s: parseDurationS(watch) ?? Number.NaN }),
+  };
 }
 
 function toStage(row: StageRow): Plan['stages'][number] {
@@ -240,6 +254,7 @@ function toGate({
   max_failed,
   max_failed_pct,
   max_silent_pct,
+  max_lost_pct,
   soak,
   max_heap_drop_pct,
   max_more_restarts_pct,
@@ -250,6 +265,7 @@ function toGate({
     max_failed,
     max_failed_pct: parsePercent(max_failed_pct),
     max_silent_pct: parsePercent(max_silent_pct),
+    max_lost_pct: parsePercent(max_lost_pct),
     soak_s: parseDurationS(soak),
     max_heap_drop_pct: parsePercent(max_heap_drop_pct),
     max_more_restarts_pct: parsePercent(max_more_restarts_pct),

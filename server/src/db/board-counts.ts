@@ -139,23 +139,28 @@ export async function countSilence(
   const notDue = sql`(not ${isBack} and ${wasThere} and ${due} >= ${nowMs} and ${seen} < ${at})`;
   const count = (condition: ReturnType<typeof sql>) =>
     sql<number>`coalesce(sum(case when ${condition} then 1 else 0 end), 0)`;
-  const inner = db
-    .selectFrom('devices')
-    .innerJoin('presence', 'presence.device_id', 'devices.id')
-    .select([
-      sql<number>`case when ${isWithout} then 1 else 0 end`.as('is_without'),
-      sql<number>`case when ${isWitness} then 1 else 0 end`.as('is_witness'),
-      sql<number>`case when ${alive} then 1 else 0 end`.as('is_alive'),
-      sql<number>`case when ${overdue} then 1 else 0 end`.as('is_overdue'),
-      sql<number>`case when ${notDue} then 1 else 0 end`.as('is_not_due'),
-      sql<number>`case when ${seen} >= ${ask.stageOpenedAtMs} then 1 else 0 end`.as('is_seen'),
-      sql<number>`case when ${seen} + ${limit} + ${absent} < ${nowMs} then 1 else 0 end`.as('is_silent'),
-    ])
-    .where('devices.product', '=', ask.product)
-    .where('devices.id', '>', range.afterId)
-    .where('devices.id', '<=', range.untilId);
+  // Kept apart, so that each board is looked at once and not for each of the sums.
   const row = await db
-    .selectFrom(inner.as('boards'))
+    .with(
+      (cte) => cte('boards').materialized(),
+      (inner) =>
+        inner
+          .selectFrom('devices')
+          .innerJoin('presence', 'presence.device_id', 'devices.id')
+          .select([
+            sql<number>`case when ${isWithout} then 1 else 0 end`.as('is_without'),
+            sql<number>`case when ${isWitness} then 1 else 0 end`.as('is_witness'),
+            sql<number>`case when ${alive} then 1 else 0 end`.as('is_alive'),
+            sql<number>`case when ${overdue} then 1 else 0 end`.as('is_overdue'),
+            sql<number>`case when ${notDue} then 1 else 0 end`.as('is_not_due'),
+            sql<number>`case when ${seen} >= ${ask.stageOpenedAtMs} then 1 else 0 end`.as('is_seen'),
+            sql<number>`case when ${seen} + ${limit} + ${absent} < ${nowMs} then 1 else 0 end`.as('is_silent'),
+          ])
+          .where('devices.product', '=', ask.product)
+          .where('devices.id', '>', range.afterId)
+          .where('devices.id', '<=', range.untilId),
+    )
+    .selectFrom('boards')
     .select([
       count(sql`is_without = 1 and is_alive = 1`).as('without_alive'),
       count(sql`is_without = 1 and is_overdue = 1`).as('without_overdue'),
@@ -179,7 +184,10 @@ export async function countSilence(
   };
 }
 
-/** Boards of the product that were not given the build and were seen since, and how many of them name a fault of the firmware. */
+/**
+ * Boards of the product that were not given the build and were seen since, and how many of them name a fault of the firmware; of
+ * the devices whose key is above `afterId` and at most `untilId`.
+ */
 export async function countSuspects(
   db: Reader,
   ask: {
@@ -188,6 +196,7 @@ export async function countSuspects(
     readonly seenSinceMs: number;
     readonly causes: readonly string[];
   },
+  range: { readonly afterId: number; readonly untilId: number },
 ): Promise<{ readonly boards: number; readonly suspects: number }> {
   const row = await db
     .selectFrom('devices')
@@ -206,6 +215,8 @@ export async function countSuspects(
         .as('suspects'),
     ])
     .where('devices.product', '=', ask.product)
+    .where('devices.id', '>', range.afterId)
+    .where('devices.id', '<=', range.untilId)
     .where('presence.last_seen_at_ms', '>=', ask.seenSinceMs)
     .where((e) =>
       e.not(

@@ -1,6 +1,7 @@
 // Many devices, page by page, with what decisions read of them: one statement for a page, and one each for their labels,
 // their failed and their open attempts. For questions about a whole product; a check-in has a statement of its own.
 
+import { sql } from 'kysely';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { AttemptRow } from './check-in-facts.ts';
 import type { Device } from './devices.ts';
@@ -37,6 +38,8 @@ export interface Which {
   readonly versions?: readonly string[];
   readonly ids?: readonly number[];
   readonly labelId?: number;
+  /** Without those that hold an assignment of this rollout, whatever became of it. */
+  readonly withoutRolloutId?: number;
 }
 
 /** The devices behind `afterId`, in the order of their keys; fewer than `limit` are the last. */
@@ -45,7 +48,7 @@ export async function listDevicePage(
   which: Which,
   page: { readonly afterId: number; readonly limit: number },
 ): Promise<readonly PagedDevice[]> {
-  const { product, versions, ids, labelId } = which;
+  const { product, versions, ids, labelId, withoutRolloutId } = which;
   let query = db
     .selectFrom('devices')
     .innerJoin('presence', 'presence.device_id', 'devices.id')
@@ -75,6 +78,20 @@ export async function listDevicePage(
   if (labelId !== undefined)
     query = query.where('devices.id', 'in', (nested) =>
       nested.selectFrom('device_labels').select('device_id').where('label_id', '=', labelId),
+    );
+  if (withoutRolloutId !== undefined)
+    query = query.where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('assignments')
+            .select('assignments.id')
+            .whereRef('assignments.device_id', '=', 'devices.id')
+            .where('assignments.rollout_id', '=', withoutRolloutId)
+            .where('assignments.is_rollback', '=', 0)
+            .where('assignments.is_latest', '=', 1),
+        ),
+      ),
     );
   return query.orderBy('devices.id').limit(page.limit).execute();
 }
@@ -119,28 +136,11 @@ export async function listFailedAttempts(
       'updated_at_ms',
     ])
     .where('device_id', 'in', [...deviceIds])
-    .where('forgiven', '=', 0)
+    // In the words of the index `assignments_attempts`, which has few of the attempts of a device.
+    .where(sql<boolean>`state not in ('confirmed', 'superseded') and forgiven = 0`)
     .where('state', 'in', FAILED)
     .execute();
   return Map.groupBy(rows, ({ device_id }) => device_id);
-}
-
-/** Those of these devices that hold an assignment of the rollout, whatever became of it. */
-export async function listHolders(
-  db: Reader,
-  rolloutId: number,
-  deviceIds: readonly number[],
-): Promise<ReadonlySet<number>> {
-  if (deviceIds.length === 0) return new Set();
-  const rows = await db
-    .selectFrom('assignments')
-    .select('device_id')
-    .where('device_id', 'in', [...deviceIds])
-    .where('rollout_id', '=', rolloutId)
-    .where('is_rollback', '=', 0)
-    .where('is_latest', '=', 1)
-    .execute();
-  return new Set(rows.map(({ device_id }) => device_id));
 }
 
 /** How far those of these devices are that hold an open assignment of the rollout. */

@@ -79,6 +79,11 @@ export async function endWatch(trx: Trx, id: number): Promise<void> {
   await trx.updateTable('rollouts').set({ watch_until_ms: null }).where('id', '=', id).execute();
 }
 
+/** Of the rollouts of a firmware that was taken back: nobody has to be told any more that it is bad. */
+export async function endWatchesOf(trx: Trx, firmwareId: number): Promise<void> {
+  await trx.updateTable('rollouts').set({ watch_until_ms: null }).where('firmware_id', '=', firmwareId).execute();
+}
+
 export async function countOpenRollouts(db: Reader): Promise<number> {
   const { count } = await db
     .selectFrom('rollouts')

@@ -52,11 +52,11 @@ export async function listInFlight(db: Reader): Promise<readonly Rollout[]> {
     .execute();
 }
 
-/** Rollouts of one firmware that have not ended. */
+/** Rollouts of one firmware that have not ended, or that regressed: somebody still has to say what becomes of those. */
 export async function listUnended(db: Reader, firmwareId: number): Promise<readonly Rollout[]> {
   return withVersion(db)
     .where('rollouts.firmware_id', '=', firmwareId)
-    .where('rollouts.status', 'in', ['draft', 'running', 'paused', 'halted'])
+    .where('rollouts.status', 'in', ['draft', 'running', 'paused', 'halted', 'regressed'])
     .execute();
 }
 

@@ -30,7 +30,7 @@ export async function listDue(db: Reader, nowMs: number): Promise<readonly Sched
 }
 
 /** Enabled ones whose next run is still to come. */
-export async function listWaiting(db: Reader, nowMs: number): Promise<readonly Schedule[]> {
+export async function getWaiting(db: Reader, nowMs: number): Promise<readonly Schedule[]> {
   return db
     .selectFrom('schedules')
     .selectAll()

@@ -3,6 +3,7 @@
 
 import type { Call, Rollout } from '#protocol/admin-api.ts';
 import { LONG_WAIT_MS, NEW_BOARDS_BURST, NEW_BOARDS_SHARE, NEW_BOARDS_SPAN_MS } from '#protocol/limits.ts';
+import { DEFAULT_PRODUCT, GENERAL_LABEL } from '#protocol/words.ts';
 import { WATCH_LIMITS } from '#engine/stage/judge.ts';
 import { countNewcomers } from '#server/db/devices.ts';
 import { listTroubled } from '#server/db/schedules.ts';
@@ -37,7 +38,7 @@ function callsOf(rollout: Rollout, nowMs: number): readonly Call[] {
     text,
     commands: commands.map((command) => `otter ${command}`),
   });
-  const block = `firmware block ${version}${product === 'default' ? '' : ` --product ${product}`} --reason TEXT`;
+  const block = `firmware block ${version}${product === DEFAULT_PRODUCT ? '' : ` --product ${product}`} --reason TEXT`;
   const waiting = `rollout waiting ${name}`;
   if (status === 'regressed')
     return [
@@ -91,22 +92,13 @@ function callOfFailures(
 }
 
 /** Of the stage that is open. */
-function callsOfStage(
-  { name, status, stage: openName, stages }: Rollout,
-  call: MakeCall,
-  waiting: string,
-  nowMs: number,
-): readonly Call[] {
+function callsOfStage(rollout: Rollout, call: MakeCall, waiting: string, nowMs: number): readonly Call[] {
+  const { name, status, stage: openName, stages } = rollout;
   const open = stages.find(({ stage }) => stage === openName);
   if (status !== 'running' || open === undefined || open.opened_at === null) return [];
-  const { outcomes, verdict, gate, label } = open;
+  const { outcomes, verdict, gate } = open;
   if (outcomes.targeted === 0 && outcomes.uncounted === 0 && open === stages[0])
-    return [
-      call('empty_stage', `nobody is in stage ${open.stage} of rollout ${name}: no board has label ${label}`, [
-        `device label MAC ${label}`,
-        `rollout preview ${name}`,
-      ]),
-    ];
+    return [callOfEmptyStage(rollout, open, call)];
   if (outcomes.targeted === 0 && gate !== null)
     return [
       call(
@@ -124,6 +116,23 @@ function callsOfStage(
       [waiting, `rollout promote ${name} --from ${open.stage} --override --reason TEXT`],
     ),
   ];
+}
+
+/** A label that is put on now counts from the next stage on, so the rollout has to begin anew. */
+function callOfEmptyStage(
+  { name, version, product, plan }: Rollout,
+  { stage, label }: Rollout['stages'][number],
+  call: MakeCall,
+): Call {
+  const nobody = `nobody is in stage ${stage} of rollout ${name}`;
+  if (label === GENERAL_LABEL)
+    return call('empty_stage', `${nobody}: it takes no board of product ${product} yet`, [`rollout preview ${name}`]);
+  const ofProduct = product === DEFAULT_PRODUCT ? '' : ` --product ${product}`;
+  return call('empty_stage', `${nobody}: no board had label ${label} when it opened`, [
+    `rollout abort ${name} --reason TEXT`,
+    `device label MAC ${label}`,
+    `rollout create --firmware ${version}${ofProduct} --plan ${plan}`,
+  ]);
 }
 
 async function ofSchedules({ database: { read } }: Deps): Promise<readonly Call[]> {

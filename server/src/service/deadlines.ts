@@ -1,6 +1,7 @@
 // Every offer has a deadline. What is past it is `timed_out`: its device counts as silent until it is seen again, and then by
 // what it runs. A board that is heard of while it holds the image is not late, and time without a server does not count. Of rollouts that run, and of complete ones that late devices follow; a paused one stands still.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SILENT_POLLS } from '#protocol/limits.ts';
 import { findAssignment, saveProgress } from '#server/db/assignments.ts';
 import { addLog } from '#server/db/download-log.ts';
@@ -48,6 +49,7 @@ async function endOverdueOf(deps: Deps, rollout: Rollout, nowMs: number): Promis
     if (late.length > 0) await timeOutAll(deps, late, nowMs);
     if (unchanged.length < UNCHANGED_PAGE) return;
     afterId = unchanged.at(-1)?.id ?? afterId;
+    await nextTurn();
   }
 }
 

@@ -7,6 +7,7 @@ import type { DiskStore } from '#server/storage/disk-store.ts';
 import type { Absences } from './absences.ts';
 import type { Catalog } from './catalog.ts';
 import type { LostBoards } from './lost-boards.ts';
+import type { OtherBoards } from './other-boards.ts';
 import type { PresenceBuffer } from './presence.ts';
 import type { WaitingBoards } from './waiting-boards.ts';
 import type { Webhook } from './webhooks.ts';
@@ -36,6 +37,7 @@ export interface Deps {
   readonly store: DiskStore;
   readonly waiting: WaitingBoards;
   readonly lost: LostBoards;
+  readonly others: OtherBoards;
   readonly settings: Settings;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */

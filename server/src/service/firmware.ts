@@ -18,6 +18,7 @@ import {
   saveMustPass,
   setPilotReady as savePilotReady,
 } from '#server/db/firmware.ts';
+import { endWatchesOf } from '#server/db/open-rollouts.ts';
 import { closeOpenStages, listUnended, saveRollout } from '#server/db/rollouts.ts';
 import { coverStone } from '#server/db/rollout-images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
@@ -118,6 +119,7 @@ export async function blockFirmware(
       await closeOpenStages(trx, rollout.id, nowMs);
       await supersedeOpen(trx, rollout.id, nowMs);
     }
+    await endWatchesOf(trx, row.id);
     const firmware = await viewFresh(deps, trx, name);
     const view = await deps.catalog.within(trx);
     const answer = {

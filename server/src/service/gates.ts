@@ -24,6 +24,7 @@ export async function judgeRollouts(deps: Deps, nowMs: number): Promise<void> {
     for (const rollout of page) {
       const { step } = await judge(deps, database.read, rollout, nowMs);
       if (step.do !== 'stay') await database.write(async (trx) => act(trx, rollout, step, nowMs));
+      await deps.waiting.warm(rollout);
       await nextTurn();
     }
     const last = page.at(-1);

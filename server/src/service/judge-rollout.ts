@@ -1,5 +1,6 @@
 // What the gates of a rollout say now: counts the boards of every stage that has opened and asks the engine. It only reads.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Value } from 'typebox/value';
 import { heapDropPct, moreRestartsPct } from '#engine/outcome/baseline.ts';
 import { countsOf } from '#engine/stage/counts.ts';
@@ -7,26 +8,14 @@ import type { Tally } from '#engine/stage/gate.ts';
 import { judgeRollout, type Judgement, mayFail } from '#engine/stage/judge.ts';
 import { failureTallyOf, questionsOf, type StageAt, tallyOf } from '#engine/stage/questions.ts';
 import { isWaitedFor, type Silence } from '#engine/stage/silence.ts';
-import { FIRMWARE_CAUSES } from '#engine/outcome/restart.ts';
 import { Gate } from '#protocol/plan.ts';
-import {
-  countBoards,
-  countSilence,
-  countSuspects,
-  findLastDeviceId,
-  findLastHeardOfLost,
-  listUndecided,
-  type SilenceCounts,
-  type StageGroup,
-} from '#server/db/board-counts.ts';
+import { countBoards, findLastHeardOfLost, listUndecided, type StageGroup } from '#server/db/board-counts.ts';
 import { listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
 import { stageHealth } from './health.ts';
 import { silenceAt } from './observation.ts';
 
-/** Devices looked at in one statement: some milliseconds on SQLite, during which nobody else is served. */
-const RANGE = 5_000;
 const UNDECIDED_PAGE = 500;
 
 /** A stage that has opened, with its boards. */
@@ -50,6 +39,8 @@ export async function judge(deps: Deps, db: Reader, row: Rollout, nowMs: number)
   for (const at of await listStagesAt(db, row)) {
     const tally = await tallyStage(deps, db, row, at, nowMs);
     stages.push({ ...at, name: at.row.name, promotion: at.row.promotion, tally });
+    // One after the other: each is some reading, and check-ins have their turn in between.
+    await nextTurn();
   }
   return { ...judgeRollout(row.status, stages, nowMs), stages };
 }
@@ -111,7 +102,7 @@ async function tallyStage(deps: Deps, db: Reader, row: Rollout, at: StageRowAt, 
     isAnyLeft: !asked.anyLeft || reachable > 0 || (await deps.waiting.isAnyLeft(db, row)),
     isUndecided: asked.undecided && (await isUndecided(deps, db, row, { stage, gate }, nowMs)),
     silence: asked.silence ? await silenceOf(deps, db, row, stage, nowMs) : undefined,
-    usualSuspects: asked.usualSuspects ? await usualSuspects(db, row, stage) : 0,
+    usualSuspects: asked.usualSuspects ? await usualSuspects(deps, db, row, stage) : 0,
   };
   return { ...tallyOf(asked, answers), ...(await healthOf(db, row, at, nowMs)) };
 }
@@ -144,6 +135,7 @@ async function isUndecided(
     const last = page.at(-1);
     if (last === undefined || page.length < UNDECIDED_PAGE) return false;
     afterId = last.id;
+    await nextTurn();
   }
 }
 
@@ -156,44 +148,13 @@ async function silenceOf(
 ): Promise<Silence | undefined> {
   const lastHeardAtMs = await findLastHeardOfLost(db, row.id, stage.id);
   if (lastHeardAtMs === undefined) return undefined;
-  const ask = {
-    product: row.product,
-    rolloutId: row.id,
-    lastHeardAtMs,
-    stageOpenedAtMs: stage.opened_at_ms ?? nowMs,
-    silence: silenceAt(deps, nowMs),
-  };
-  const lastId = await findLastDeviceId(db);
-  let sum: SilenceCounts = NOBODY;
-  for (let afterId = 0; afterId < lastId; afterId += RANGE)
-    sum = add(sum, await countSilence(db, ask, { afterId, untilId: afterId + RANGE }));
+  const stageOpenedAtMs = stage.opened_at_ms ?? nowMs;
+  const sum = await deps.others.countSilence(db, row, { lastHeardAtMs, stageOpenedAtMs }, nowMs);
   return { ...sum, lastHeardAtMs, usualShare: sum.seen === 0 ? 0 : sum.silent / sum.seen };
 }
 
 /** Share of the boards without the build that name a fault of the firmware as their reset reason. */
-async function usualSuspects(db: Reader, row: Rollout, stage: Stage): Promise<number> {
-  const { boards, suspects } = await countSuspects(db, {
-    product: row.product,
-    rolloutId: row.id,
-    seenSinceMs: stage.opened_at_ms ?? 0,
-    causes: FIRMWARE_CAUSES,
-  });
+async function usualSuspects(deps: Deps, db: Reader, row: Rollout, stage: Stage): Promise<number> {
+  const { boards, suspects } = await deps.others.countSuspects(db, row, stage.opened_at_ms ?? 0);
   return boards === 0 ? 0 : suspects / boards;
-}
-
-const NO_ONE = { alive: 0, overdue: 0, notDue: 0 } as const;
-const NOBODY: SilenceCounts = { without: NO_ONE, all: NO_ONE, seen: 0, silent: 0 };
-
-function add(one: SilenceCounts, other: SilenceCounts): SilenceCounts {
-  const both = (left: SilenceCounts['all'], right: SilenceCounts['all']) => ({
-    alive: left.alive + right.alive,
-    overdue: left.overdue + right.overdue,
-    notDue: left.notDue + right.notDue,
-  });
-  return {
-    without: both(one.without, other.without),
-    all: both(one.all, other.all),
-    seen: one.seen + other.seen,
-    silent: one.silent + other.silent,
-  };
 }

@@ -9,13 +9,11 @@ import { listWatchedIds } from '#server/db/open-rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { WatchDeps } from './deps.ts';
 import { progressColumns, progressOf, watchColumns, watchOf } from './device-facts.ts';
+import { KEEP_FACTOR, SMALL_FLEET } from './keep.ts';
 import { silenceAt } from './observation.ts';
 
-const RANGE = 5_000;
+const RANGE = 2_000;
 const MARKED_AT_ONCE = 100;
-/** At so many devices it looks with every tick; at more, it rests for so many times as long as a look took. */
-const SMALL_FLEET = 2_000;
-const REST_FACTOR = 20;
 
 export class LostBoards {
   readonly #deps: WatchDeps;
@@ -32,7 +30,7 @@ export class LostBoards {
     const rolloutIds = await listWatchedIds(this.#deps.database.read, nowMs);
     if (rolloutIds.length > 0) await this.#lookAt(rolloutIds, nowMs);
     const costMs = performance.now() - startMs;
-    this.#nextLookMs = this.#devices <= SMALL_FLEET ? 0 : performance.now() + REST_FACTOR * costMs;
+    this.#nextLookMs = this.#devices <= SMALL_FLEET ? 0 : performance.now() + KEEP_FACTOR * costMs;
   }
 
   async #lookAt(rolloutIds: readonly number[], nowMs: number): Promise<void> {

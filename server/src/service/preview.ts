@@ -11,6 +11,7 @@ import {
   listFailedAttempts,
   listLabelTimes,
   type PagedDevice,
+  type Which,
 } from '#server/db/device-pages.ts';
 import type { StoredFirmware } from '#server/db/catalog.ts';
 import { findRollout, listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
@@ -171,9 +172,10 @@ export async function* walkDevices(
   read: Reader,
   { row, course, view }: Subject,
   behindId: number,
+  which: Pick<Which, 'withoutRolloutId'> = {},
 ): AsyncGenerator<readonly Judged[]> {
   for (let afterId = behindId; ; await nextTurn()) {
-    const page = await listDevicePage(read, { product: row.product }, { afterId, limit: PAGE });
+    const page = await listDevicePage(read, { ...which, product: row.product }, { afterId, limit: PAGE });
     const ids = page.map(({ id }) => id);
     const labels = await listLabelTimes(read, ids);
     const failed = await listFailedAttempts(read, ids);

@@ -111,7 +111,7 @@ function viewStage(stage: Stage, { judged, groups, waiting }: Found): Rollout['s
   };
 }
 
-const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [], devices: 0 };
+const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [] };
 
 /** Complete, and its boards are still looked at. */
 function isWatched({ status, watch_until_ms }: RolloutRow, nowMs: number): boolean {

@@ -5,7 +5,7 @@ import type { Schedule } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { addAudit } from '#server/db/audit.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
-import { claimRun, listDue, listWaiting, saveSchedule, type Schedule as ScheduleRow } from '#server/db/schedules.ts';
+import { claimRun, listDue, getWaiting, saveSchedule, type Schedule as ScheduleRow } from '#server/db/schedules.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { nextScheduledMs } from '#server/schedule-time.ts';
 import { judgeDueRun } from '#engine/schedule/due-run.ts';
@@ -85,7 +85,7 @@ async function saveOutcome(
 
 /** A clock that has gone back would leave the schedule without a run until it is there again. */
 async function bringBackRuns({ database }: Deps, nowMs: number): Promise<void> {
-  for (const schedule of await listWaiting(database.read, nowMs)) {
+  for (const schedule of await getWaiting(database.read, nowMs)) {
     const nextMs = nextScheduledMs(schedule, nowMs);
     if (nextMs === undefined || nextMs >= (schedule.next_run_at_ms ?? nextMs)) continue;
     await database.write(async (trx) => claimRun(trx, schedule, { next_run_at_ms: nextMs }));

@@ -6,18 +6,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { firstStageOf } from '#engine/decision/course.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import { isReachable } from '#engine/stage/questions.ts';
-import { listHolders } from '#server/db/device-pages.ts';
+import { findLastDeviceId } from '#server/db/board-counts.ts';
 import { getRevision } from '#server/db/catalog.ts';
 import type { Rollout } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { WatchDeps } from './deps.ts';
 import { voterOf } from './device-facts.ts';
+import { KEEP_FACTOR, SMALL_FLEET } from './keep.ts';
 import { isSilent, silenceAt } from './observation.ts';
 import { type Judged, subjectOf, walkDevices } from './preview.ts';
-
-/** Of so many devices it is found anew each time; of more, it is used for so many times as long as it took to find. */
-const SMALL_FLEET = 2_000;
-const KEEP_FACTOR = 20;
 
 interface LeftOut {
   readonly reason: string;
@@ -29,33 +26,68 @@ export interface Waiting {
   /** By the name of the stage: boards that count, and boards that do not. */
   readonly byStage: ReadonlyMap<string, { readonly counted: number; readonly uncounted: number }>;
   readonly leftOut: readonly LeftOut[];
-  /** That were asked about. */
-  readonly devices: number;
 }
 
 const MAX_EXAMPLES = 10;
 
+interface Found {
+  readonly revision: number;
+  readonly untilMs: number;
+  readonly waiting: Waiting;
+}
+
 export class WaitingBoards {
   readonly #deps: WatchDeps;
-  readonly #found = new Map<
-    number,
-    { readonly revision: number; readonly untilMs: number; readonly waiting: Waiting }
-  >();
+  readonly #found = new Map<number, Found>();
+  /** Those that are being found; one after the other, so that together they hold the event loop no longer than one. */
+  readonly #looking = new Map<number, Promise<Waiting>>();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(deps: WatchDeps) {
     this.#deps = deps;
   }
 
-  /** Boards that are to get the build, and those that a rule leaves out. */
+  /**
+   * Boards that are to get the build, and those that a rule leaves out. Of a large fleet it answers with what it knows, and looks
+   * again meanwhile where that is old, or where a rollout has moved since.
+   */
   async count(row: Rollout): Promise<Waiting> {
-    const revision = await getRevision(this.#deps.database.read);
+    const { read } = this.#deps.database;
+    if ((await findLastDeviceId(read)) <= SMALL_FLEET) return countAll(this.#deps, read, row);
     const known = this.#found.get(row.id);
-    if (known !== undefined && known.revision === revision && performance.now() < known.untilMs) return known.waiting;
+    if (known === undefined) return this.#look(row);
+    // Whoever asks next is told of a failure, if it lasts.
+    if (performance.now() >= known.untilMs || known.revision !== (await getRevision(read)))
+      this.#look(row).catch(() => undefined);
+    return known.waiting;
+  }
+
+  /** Of a large fleet it finds out before anybody asks; nobody waits for it. */
+  async warm(row: Rollout): Promise<void> {
+    if (this.#found.has(row.id) || (await findLastDeviceId(this.#deps.database.read)) <= SMALL_FLEET) return;
+    this.#look(row).catch(() => undefined);
+  }
+
+  async #look(row: Rollout): Promise<Waiting> {
+    const running = this.#looking.get(row.id);
+    if (running !== undefined) return running;
+    const found = this.#last.then(async () => this.#find(row));
+    this.#last = found.catch(() => undefined);
+    this.#looking.set(row.id, found);
+    try {
+      return await found;
+    } finally {
+      this.#looking.delete(row.id);
+    }
+  }
+
+  async #find(row: Rollout): Promise<Waiting> {
+    const { read } = this.#deps.database;
     const startMs = performance.now();
-    const waiting = await countAll(this.#deps, this.#deps.database.read, row);
+    const revision = await getRevision(read);
+    const waiting = await countAll(this.#deps, read, row);
     const costMs = performance.now() - startMs;
-    const keptMs = waiting.devices <= SMALL_FLEET ? 0 : KEEP_FACTOR * costMs;
-    this.#found.set(row.id, { revision, untilMs: performance.now() + keptMs, waiting });
+    this.#found.set(row.id, { revision, untilMs: performance.now() + KEEP_FACTOR * costMs, waiting });
     return waiting;
   }
 
@@ -101,14 +133,9 @@ type Member =
 async function* memberOf(deps: WatchDeps, db: Reader, row: Rollout): AsyncGenerator<Member> {
   const subject = await subjectOf(deps, db, row);
   const { course } = subject;
-  for await (const page of walkDevices(db, subject, 0)) {
-    const holders = await listHolders(
-      db,
-      row.id,
-      page.map(({ device }) => device.id),
-    );
+  for await (const page of walkDevices(db, subject, 0, { withoutRolloutId: row.id })) {
     for (const { device, preview, facts } of page) {
-      if (holders.has(device.id) || preview.kind === 'in_no_stage') continue;
+      if (preview.kind === 'in_no_stage') continue;
       // The stage that a board gets its place from is the first that includes it, as for its assignment.
       const at = firstStageOf(course, facts);
       if (at === undefined) continue;
@@ -127,9 +154,7 @@ async function* memberOf(deps: WatchDeps, db: Reader, row: Rollout): AsyncGenera
 async function countAll(deps: WatchDeps, db: Reader, row: Rollout): Promise<Waiting> {
   const byStage = new Map<string, { counted: number; uncounted: number }>();
   const leftOut = new Map<string, { devices: number; examples: string[] }>();
-  let devices = 0;
   for await (const member of memberOf(deps, db, row)) {
-    devices += 1;
     if (member.kind === 'waiting') {
       const { stage, isCounted } = member.board;
       const sum = byStage.get(stage) ?? { counted: 0, uncounted: 0 };
@@ -146,6 +171,5 @@ async function countAll(deps: WatchDeps, db: Reader, row: Rollout): Promise<Wait
   return {
     byStage,
     leftOut: [...leftOut].map(([reason, sum]) => ({ reason, devices: sum.devices, examples: sum.examples })),
-    devices,
   };
 }

@@ -18,7 +18,7 @@ import { type Judged, readCursor, subjectOf, walkDevices } from './preview.ts';
  * In the order in which the boards came to know the server. Throws `rollout_unknown`, `invalid_transition` for a draft,
  * `limit_invalid`, `cursor_invalid`.
  */
-export async function listWaiting(
+export async function getWaiting(
   deps: Deps,
   name: string,
   query: Pick<ListQuery, 'limit' | 'cursor'>,

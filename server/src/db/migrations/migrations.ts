@@ -14,6 +14,7 @@ import {
 } from './engine-steps.ts';
 import {
   addAppendedDigests,
+  addHolderIndex,
   addImageReleases,
   addObservations,
   addSaidHardware,
@@ -56,4 +57,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'telemetry', up: createTelemetry },
   { name: 'returns of devices', up: addReturnsOfDevices },
   { name: 'said hardware', up: addSaidHardware },
+  { name: 'holders', up: addHolderIndex },
 ];

@@ -206,3 +206,8 @@ export async function addSaidHardware(db: Trx): Promise<void> {
   await sql`update devices set said_chip = chip, said_slot_bytes = slot_bytes`.execute(db);
   await sql`update devices set slot_bytes = null where slot_bytes < 288`.execute(db);
 }
+
+/** What one device holds of one rollout: asked of every device of a product, while it has an assignment of each rollout before. */
+export async function addHolderIndex(db: Trx): Promise<void> {
+  await db.schema.createIndex('assignments_holder').on('assignments').columns(['device_id', 'rollout_id']).execute();
+}
