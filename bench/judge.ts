@@ -235,7 +235,7 @@ function countStatements(): Statements {
       },
     });
   }
-  const query: unknown = pg.Client.prototype.query;
+  const query: unknown = Reflect.get(pg.Client.prototype, 'query');
   if (typeof query !== 'function') return statements;
   Object.defineProperty(pg.Client.prototype, 'query', {
     value(this: pg.Client, ...values: unknown[]): unknown {

@@ -31,8 +31,8 @@ export const LATE_FAULT: BuildFault = { kind: 'crash_loops', share: 1, delayMs: 
 const CAREFUL = `${PRODUCT}-${BAD}-careful`;
 const CAREFUL_LATE = `${PRODUCT}-${LATE}-careful`;
 /** Ten times what an act takes: a test run beside it leaves it little of the machine. */
-export const ACT_TIMEOUT_MS = 120_000;
-export const CHECK_INTERVAL_MS = 250;
+const ACT_TIMEOUT_MS = 120_000;
+const CHECK_INTERVAL_MS = 250;
 
 export interface Demo {
   readonly server: DemoServer;

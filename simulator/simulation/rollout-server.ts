@@ -491,10 +491,11 @@ export class RolloutServer {
       return { name, promotion, gate, counts, tally: tallyOf({ counts, anyLeft: false }, NO_ANSWERS) };
     });
     if (!stages.some(({ gate, tally }) => gate !== undefined && mayFail(gate, tally, nowMs))) return;
-    const certain = stages.map(({ counts, ...stage }, at) => {
-      const missing = at === this.#at && stage.gate !== undefined ? missingOf(stage.gate, counts) : 0;
+    const certain = stages.map((stage, at) => {
+      const { name, promotion, gate, counts } = stage;
+      const missing = at === this.#at && gate !== undefined ? missingOf(gate, counts) : 0;
       const reachable = missing > 0 ? countReachable(this.#known(), missing, nowMs) : 0;
-      return { ...stage, tally: failureTallyOf(counts, reachable) };
+      return { name, promotion, gate, tally: failureTallyOf(counts, reachable) };
     });
     const judgement = judgeRollout(this.#status, certain, nowMs);
     if (judgement.step.do !== 'halt' && judgement.step.do !== 'regress') return;
@@ -579,7 +580,7 @@ export class RolloutServer {
   /** The failures and the silence so far do not count any more. */
   #acknowledge(nowMs: number): void {
     for (const { boards } of this.#stages)
-      for (const { attempt } of [...boards.latest.values()])
+      for (const { attempt } of boards.latest.values())
         if (needsAcknowledging(attempt))
           this.#save({ ...attempt, watch: { ...attempt.watch, isAcknowledged: true } }, nowMs);
   }

@@ -421,7 +421,7 @@ function brokenConditions(
   const all = boards.map((_, index) => server.attemptsOf(index)).filter(hasItems);
   const own = all.filter((attempts) => server.stageOf(attempts.at(-1)?.id ?? -1) === stage.name);
   const latest = own
-    .map((attempts) => ({ ...lastOf(attempts), failure: failureOf(attempts) }))
+    .map((attempts) => Object.assign({}, lastOf(attempts), { failure: failureOf(attempts) }))
     .filter(({ watch }) => watch.notCounted === undefined);
   const soakMs = (asked?.soak_s ?? 0) * 1000;
   const running = latest.filter(({ progress, failure }) => progress.state === 'confirmed' && failure === undefined);

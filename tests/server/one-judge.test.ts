@@ -280,10 +280,10 @@ class PlayedTwice {
       status: rollout.status,
       stage: rollout.stage,
       why: rollout.halted_reason ?? rollout.regressed_reason,
-      stages: opened.map(({ stage, verdict, outcomes: { asleep: _, ...columns } }) => ({
+      stages: opened.map(({ stage, verdict, outcomes }) => ({
         stage,
         verdict: isJudged ? verdict : null,
-        columns,
+        columns: Object.fromEntries(Object.entries(outcomes).filter(([column]) => column !== 'asleep')),
       })),
     }).toEqual({
       atMs: this.#nowMs,

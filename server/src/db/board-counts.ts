@@ -174,13 +174,13 @@ export async function countSilence(
     .executeTakeFirstOrThrow();
   return {
     without: {
-      alive: Number(row.without_alive),
-      overdue: Number(row.without_overdue),
-      notDue: Number(row.without_not_due),
+      alive: row.without_alive,
+      overdue: row.without_overdue,
+      notDue: row.without_not_due,
     },
-    all: { alive: Number(row.all_alive), overdue: Number(row.all_overdue), notDue: Number(row.all_not_due) },
-    seen: Number(row.seen),
-    silent: Number(row.silent),
+    all: { alive: row.all_alive, overdue: row.all_overdue, notDue: row.all_not_due },
+    seen: row.seen,
+    silent: row.silent,
   };
 }
 
@@ -204,14 +204,8 @@ export async function countSuspects(
     .select((e) => [
       e.fn.countAll<number>().as('boards'),
       e.fn
-        .sum<number>(
-          e
-            .case()
-            .when('presence.boot_cause', 'in', [...ask.causes])
-            .then(1)
-            .else(0)
-            .end(),
-        )
+        .countAll<number>()
+        .filterWhere('presence.boot_cause', 'in', [...ask.causes])
         .as('suspects'),
     ])
     .where('devices.product', '=', ask.product)
@@ -232,7 +226,7 @@ export async function countSuspects(
       ),
     )
     .executeTakeFirstOrThrow();
-  return { boards: row.boards, suspects: Number(row.suspects ?? 0) };
+  return { boards: row.boards, suspects: row.suspects };
 }
 
 export async function findLastDeviceId(db: Reader): Promise<number> {
