@@ -46,8 +46,17 @@ describe('a rollout is simulated', () => {
     const args = ['1.5.0-careful', '--fail-trial', '50%', '--silent', '2%', '--poll', '1h', '--json'] as const;
     const run = await simulate(...args);
     expect(run).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(JSON.parse(run.stdout)).toMatchObject({ outcome: 'halted', stage: 'pilot', devices: 1000 });
+    expect(JSON.parse(run.stdout)).toMatchObject({ outcome: 'halted', halted_in: 'pilot', devices: 1000 });
     expect((await simulate(...args)).stdout).toBe(run.stdout);
+  });
+
+  test('with every kind of bad build, and boards that sleep, die or lose their network', async () => {
+    const around = ['--sleeping', '10%', '--attrition', '1%', '--outage', '30%', '--label', 'pilot=40'] as const;
+    const run = await simulate('1.5.0-careful', '--fault', 'dies=50%:10m', '--bad-chip', '40%', ...around);
+    expect(run).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(run.stdout).toContain('50 %: is never heard of again after it confirmed (10 min), only on a second chip');
+    expect(run.stdout).toMatch(/10 % sleep 6 h, an outage of 30 % for 1 h after /);
+    expect(run.stdout).toMatch(/\nhalted in: pilot; exposed: \d+; affected: \d+\n$/);
   });
 
   test('and nothing of it is left on the server', async () => {
