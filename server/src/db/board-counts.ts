@@ -174,13 +174,13 @@ export async function countSilence(
     .executeTakeFirstOrThrow();
   return {
     without: {
-      alive: Number(row.without_alive),
-      overdue: Number(row.without_overdue),
-      notDue: Number(row.without_not_due),
+      alive: row.without_alive,
+      overdue: row.without_overdue,
+      notDue: row.without_not_due,
     },
-    all: { alive: Number(row.all_alive), overdue: Number(row.all_overdue), notDue: Number(row.all_not_due) },
-    seen: Number(row.seen),
-    silent: Number(row.silent),
+    all: { alive: row.all_alive, overdue: row.all_overdue, notDue: row.all_not_due },
+    seen: row.seen,
+    silent: row.silent,
   };
 }
 
