@@ -120,6 +120,11 @@ export function canBeLost(watch: Watch, state: AssignmentState): boolean {
   return exposedAtMs !== undefined && lostAtMs === undefined && movedOnAtMs === undefined && LOSABLE.has(state);
 }
 
+/** When a board was heard of last: a report is a sign of life as a check-in is. Its silence is measured from then. */
+export function lastSignMs({ exposedAtMs, confirmedAtMs }: Watch, seenAtMs: number): number {
+  return Math.max(seenAtMs, exposedAtMs ?? seenAtMs, confirmedAtMs ?? seenAtMs);
+}
+
 /** It has been silent for longer than its limit. */
 export function watchLost(watch: Watch, nowMs: number): Watch {
   return { ...watch, lostAtMs: nowMs, isAcknowledged: false };

@@ -26,7 +26,7 @@ import type {
 import type { HealthHour } from '#engine/outcome/health.ts';
 import type { Presence } from '#engine/outcome/presence.ts';
 import { outcomeOf } from '#engine/outcome/outcome.ts';
-import { canBeLost, isBad, startWatch, watchLost, watchProgress } from '#engine/outcome/watch.ts';
+import { canBeLost, isBad, lastSignMs, startWatch, watchLost, watchProgress } from '#engine/outcome/watch.ts';
 import { type Columns, columnsOf, countsOf } from '#engine/stage/counts.ts';
 import type { Tally, Verdict } from '#engine/stage/gate.ts';
 import { judgeRollout, type Judgement, mayFail, type OpenedStageFacts, WATCH_LIMITS } from '#engine/stage/judge.ts';
@@ -195,6 +195,11 @@ export class RolloutServer {
     return this.#judgement?.verdicts ?? new Map();
   }
 
+  /** What the gates say now; undefined where nobody judges them any more. */
+  judgedAt(nowMs: number): Judgement | undefined {
+    return this.#isJudged(nowMs) ? this.#judge(nowMs) : undefined;
+  }
+
   get timeline(): readonly TimelineEntry[] {
     return this.#timeline;
   }
@@ -229,7 +234,10 @@ export class RolloutServer {
   /** The columns of a stage, as `rollout show` has them. */
   columnsOf(stage: string): Columns {
     const at = this.#stages.findIndex(({ plan }) => plan.name === stage);
-    const waiting = this.#waiting().filter((device) => this.#members.get(device) === at).length;
+    // Of one that has ended nobody is waited for.
+    const waiting = isOpen(this.#status)
+      ? this.#waiting().filter((device) => this.#members.get(device) === at).length
+      : 0;
     return columnsOf(this.#stages[at]?.boards.groups ?? [], waiting);
   }
 
@@ -245,7 +253,7 @@ export class RolloutServer {
     const plan = planCheckIn(
       { ...this.#catalogFor(facts), load: isPaced ? this.#assignments.loadAt(nowMs) : undefined },
       this.#assignments.countedOf(device),
-      { sighting, observation: { crashed, isSuspect } },
+      { sighting, observation: { crashed, isSuspect, sinceMs: shows.seenBeforeMs } },
       nowMs,
     );
     for (const attempt of plan.changed) this.#save(attempt, nowMs);
@@ -438,7 +446,7 @@ export class RolloutServer {
       const latest = this.#assignments.latestOf(device);
       const heard = this.#presences.heardOf(device, nowMs);
       if (latest === undefined || heard === undefined || !canBeLost(latest.watch, latest.progress.state)) continue;
-      if (isSilent(heard, nowMs)) {
+      if (isSilent({ ...heard, seenAtMs: lastSignMs(latest.watch, heard.seenAtMs) }, nowMs)) {
         this.#save({ ...latest, watch: watchLost(latest.watch, nowMs) }, nowMs);
         lost.push(device);
       } else this.#expectLost(device, nowMs);

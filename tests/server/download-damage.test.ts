@@ -3,7 +3,6 @@
 
 import { mkdir, open, rename, rm, symlink, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CHUNK_BYTES } from '#protocol/limits.ts';
 import { buildEspImage } from '../support/esp-image-builder.ts';
@@ -21,7 +20,7 @@ let server: TestServer;
 let file: string;
 beforeEach(async () => {
   server = await startTestServer();
-  await server.admin('uploadFirmware', { query: { version: '1.0.0' }, body: image });
+  await server.admin('uploadFirmware', { query: { version: '1.0.0', pilot_ready: 'true' }, body: image });
   file = join(server.home, 'data/firmware/default/1.0.0/esp32s3/image.bin');
 });
 afterEach(async () => server.end());
@@ -122,8 +121,15 @@ describe('after the first byte', () => {
     // More than the buffers of both ends hold, so that the server has to wait for this reader in the middle of an image.
     const page = head('GET /docs/js/scalar.js HTTP/1.1', 'Host: otter');
     client.socket.once('data', () => client.socket.pause());
-    client.send(page.repeat(3) + requestOf());
-    await delay(500);
+    client.send(page.repeat(3) + requestFor(await offeredUrl()));
+    // The server notes a download when it has read the first block of its image.
+    await vi.waitFor(
+      async () => {
+        const { items } = await server.admin('listAssignments', {});
+        expect(items.map(({ state }) => state)).toEqual(['downloading']);
+      },
+      { timeout: 25_000 },
+    );
     await truncate(file, CHUNK_BYTES);
     client.socket.resume();
     const { ending, bytes } = await client.rest(25_000);
@@ -135,8 +141,24 @@ describe('after the first byte', () => {
   });
 });
 
+/** Rolls the image out to one board, and answers the address that it is offered. */
+async function offeredUrl(): Promise<string> {
+  const mac = '24:6f:28:00:00:01';
+  await server.checkIn(mac, '0.9.0', { chip: 'esp32s3' });
+  await server.admin('labelDevice', { params: { mac, name: 'pilot' } });
+  await server.admin('createRollout', { body: { version: '1.0.0', name: 'all' } });
+  await server.admin('startRollout', { params: { name: 'all' }, body: {} });
+  const { url } = await server.checkIn(mac, '0.9.0', { chip: 'esp32s3' });
+  if (url === undefined) throw new Error('no offer');
+  return url;
+}
+
 function requestOf(...lines: readonly string[]): string {
-  return head(`GET ${PATH} HTTP/1.1`, 'Host: otter', `Authorization: Bearer ${server.fleetToken}`, ...lines);
+  return requestFor(PATH, ...lines);
+}
+
+function requestFor(path: string, ...lines: readonly string[]): string {
+  return head(`GET ${path} HTTP/1.1`, 'Host: otter', `Authorization: Bearer ${server.fleetToken}`, ...lines);
 }
 
 async function readUntilCut(range: string | undefined) {

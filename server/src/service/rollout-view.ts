@@ -77,7 +77,7 @@ async function viewRollout(
       examples: [...examples],
     })),
     stages: views,
-    warnings: warnOfEmptyStage(row, views),
+    warnings: warnOfEmptyStage(row, views, waiting),
   };
 }
 
@@ -116,7 +116,7 @@ function viewStage(stage: Stage, { judged, groups, waiting }: Found): Rollout['s
   };
 }
 
-const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [] };
+const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [], included: new Set() };
 
 /** Complete, and its boards are still looked at. */
 function isWatched({ status, watch_until_ms }: RolloutRow, nowMs: number): boolean {
@@ -128,10 +128,15 @@ export function windowOf({ window }: Stage): PlanWindow | undefined {
 }
 
 /** While nobody is in the first stage it shows nothing, and the next one may be everybody. */
-function warnOfEmptyStage({ status, stage, product }: RolloutRow, stages: Rollout['stages']): string[] {
+function warnOfEmptyStage(
+  { status, stage, product }: RolloutRow,
+  stages: Rollout['stages'],
+  { included }: Waiting,
+): string[] {
   const [first] = stages;
   const isAhead = status === 'draft' || (isOpen(status) && stage === first?.stage);
   if (first === undefined || !isAhead || first.outcomes.targeted + first.outcomes.uncounted > 0) return [];
+  if (included.has(first.stage)) return [];
   const { label, percentage } = first;
   if (label === GENERAL_LABEL || percentage < 100)
     return [

@@ -202,7 +202,10 @@ function haltOf(row: RolloutRow, request: Command, status: RolloutRow['status'],
   };
 }
 
-/** A rollout that completes is watched; one that is kept, for what was left of its watch. */
+/**
+ * A rollout that completes is watched; one that is kept, for what was left of its watch. One that started before rollouts were
+ * watched (nothing was stored of whose boards count) is not: nobody chose a watch for it.
+ */
 function watchOf(
   row: RolloutRow,
   { command, reason }: Command,
@@ -211,7 +214,7 @@ function watchOf(
 ): Partial<RolloutRow> {
   if (command === 'regress') return { regressed_at_ms: nowMs, regressed_reason: reason ?? null };
   if (command === 'keep') return { regressed_at_ms: null, regressed_reason: null };
-  if (command !== 'promote' || status !== 'complete') return {};
+  if (command !== 'promote' || status !== 'complete' || row.counts_before_ms === null) return {};
   return { watch_until_ms: nowMs + (row.watch_s ?? DEFAULT_WATCH_S) * 1000 };
 }
 
