@@ -186,6 +186,24 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     expect(await outcomes('pilot')).toMatchObject({ targeted: 5, uncounted: 30 });
   });
 
+  test('is waited for on a board that sleeps, for one of its gaps, and the column says so', async () => {
+    const sleeps = { next_check_s: 6 * HOUR_S };
+    await fleet.add(4, { labels: ['pilot'] });
+    await fleet.add(8);
+    const sleeper = await line.newDevice('1.0.0', ['pilot']);
+    await begin('careful');
+    const id = await line.offer(sleeper, '1.0.0', sleeps);
+    await line.report(sleeper, id, 1, 'downloading');
+    await line.report(sleeper, id, 2, 'installing');
+    await line.checkIn(sleeper, '1.1.0', { ...sleeps, ...ON_TRIAL });
+    await line.checkIn(sleeper, '1.1.0', sleeps);
+    await fleet.run(2 * HOUR_S);
+    expect(await rollout()).toMatchObject({ status: 'running', stage: 'pilot' });
+    expect(await outcomes('pilot')).toMatchObject({ healthy: 4, soaking: 1, asleep: 1 });
+    await fleet.run(6 * HOUR_S, async () => (await rollout()).stage !== 'pilot');
+    expect((await rollout()).stage).not.toBe('pilot');
+  });
+
   test('that shows up on a board which took nothing from here is no evidence', async () => {
     const macs = await fleet.add(3, { labels: ['pilot'] });
     await begin('careful');
