@@ -32,7 +32,7 @@ export const GRID_KINDS = [
 export type GridKind = (typeof GRID_KINDS)[number] | 'leaks_heap';
 
 export const SHARES_PCT = [2, 5, 20, 50, 100] as const;
-export const DELAYS_MIN = [0, 5, 30, 90, 360] as const;
+const DELAYS_MIN = [0, 5, 30, 90, 360] as const;
 
 export interface Fleet {
   readonly devices: number;
