@@ -17,7 +17,7 @@ import { checkUpdateText, download, type Endpoint, runKeepAlive, runNewConnectio
 
 const {
   values: given,
-  positionals: [what],
+  positionals: [task],
 } = parseArgs({
   allowPositionals: true,
   options: {
@@ -241,7 +241,7 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-if (what === 'judge')
+if (task === 'judge')
   await benchJudging({
     devices: given.quick ? 1_000 : Number(given.devices ?? 100_000),
     database: given.database === 'postgres' ? 'postgres' : 'sqlite',

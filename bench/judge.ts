@@ -226,7 +226,7 @@ class Statements {
 function countStatements(): Statements {
   const statements = new Statements();
   for (const name of ['all', 'run'] as const) {
-    const real: unknown = StatementSync.prototype[name];
+    const real: unknown = Reflect.get(StatementSync.prototype, name);
     if (typeof real !== 'function') continue;
     Object.defineProperty(StatementSync.prototype, name, {
       value(this: StatementSync, ...values: unknown[]): unknown {
@@ -235,7 +235,7 @@ function countStatements(): Statements {
       },
     });
   }
-  const query: unknown = pg.Client.prototype.query;
+  const query: unknown = Reflect.get(pg.Client.prototype, 'query');
   if (typeof query !== 'function') return statements;
   Object.defineProperty(pg.Client.prototype, 'query', {
     value(this: pg.Client, ...values: unknown[]): unknown {

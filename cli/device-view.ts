@@ -54,6 +54,8 @@ function countsText({ counted, counted_reason, not_counted }: DeviceDetail['devi
   const why = counted_reason === null ? '' : `: ${counted_reason}`;
   if (counted === 'yes') return `yes, as an operator said${why}`;
   if (counted === 'no') return `no (test), as an operator said${why}`;
+  // Whether there are real boards is a question of each rollout.
+  if (not_counted === 'simulated') return 'not beside real boards (simulated)';
   return not_counted === null ? undefined : `no (${not_counted})`;
 }
 

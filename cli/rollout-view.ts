@@ -9,6 +9,7 @@ import { DEFAULT_PLAN } from '#protocol/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 
 const BAR_CELLS = 16;
+const NARROW_BAR_CELLS = 8;
 /** Columns that the whole table takes; a narrower terminal is spared what is 0 everywhere. */
 const WIDE_COLUMNS = 108;
 
@@ -22,8 +23,9 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
       count === 'targeted' ||
       stages.some(({ outcomes }) => outcomes[count] > 0),
   );
+  const barCells = columns >= WIDE_COLUMNS ? BAR_CELLS : NARROW_BAR_CELLS;
   const rows = stages.map(({ stage, label, percentage, opened_at, outcomes }) => {
-    const bar = opened_at === null ? colors.dim(formatBar(0, BAR_CELLS)) : healthyBar(outcomes, colors);
+    const bar = opened_at === null ? colors.dim(formatBar(0, barCells)) : healthyBar(outcomes, barCells, colors);
     const first = [
       stage === rollout.stage ? colors.bold(stage) : stage,
       percentage < 100 ? `${percentage} % of ${label}` : label,
@@ -47,7 +49,9 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
     rollout.watched_until === null
       ? []
       : [`its boards are watched; that ends ${relativeTime(rollout.watched_until, nowMs)}`];
-  const left = rollout.left_out.map(
+  // What is complete waits for nobody.
+  const leftOut = status === 'complete' ? [] : rollout.left_out;
+  const left = leftOut.map(
     ({ devices, reason, text, examples }) =>
       `not waited for: ${devices} (${reason}: ${text}), for example ${examples[0] ?? ''}`,
   );
@@ -57,7 +61,15 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
   return [head, table, ...gates, ...stageHealthLines(rollout), ...more].join('\n');
 }
 
-/** What becomes of the devices that run its build, where they are sent home. */
+/** One line for a rollout that is complete and still watched; what goes wrong with it is called besides. */
+export function formatWatched(rollout: Rollout, nowMs: number, { colors }: Terminal): string {
+  const { name, product, version, status, watched_until } = rollout;
+  const watched =
+    watched_until === null ? '' : `, its boards are watched; that ends ${relativeTime(watched_until, nowMs)}`;
+  return `${colors.bold(printable(name))}  ${product} ${version}  ${colorStatus(status, colors)}${when(rollout, nowMs)}${watched}`;
+}
+
+/** What becomes of the devices that run its build, where they are offered the prior stable build. */
 export function revertedLine(rollout: Rollout, colors: Colors): readonly string[] {
   if (rollout.reverted_at === null) return [];
   const { version, reverts_to } = rollout;
@@ -106,10 +118,10 @@ export function nextCommand(rollout: Rollout): string | undefined {
   }
 }
 
-/** No device is in the first stage, so that the next one would be opened on no evidence. */
-function isNobodyFirst({ status, stage, stages: [first], pilot_label }: Rollout): boolean {
+/** No device is in the first stage, so that the next one would be opened on no evidence: the server warns of that. */
+function isNobodyFirst({ status, stage, stages: [first], pilot_label, warnings }: Rollout): boolean {
   const isAhead = status === 'draft' ? pilot_label !== GENERAL_LABEL : stage === first?.stage;
-  return isAhead && first !== undefined && first.outcomes.targeted + first.outcomes.uncounted === 0;
+  return isAhead && first !== undefined && warnings.length > 0;
 }
 
 /** A person has to open the next stage, and nothing speaks against it. */
@@ -174,10 +186,11 @@ const ALL_COUNTS = ['targeted', 'healthy', ...COUNTS.slice(1)] as const;
 
 type Outcomes = Rollout['stages'][number]['outcomes'];
 
-function healthyBar(outcomes: Outcomes, colors: Colors): string {
-  const share = outcomes.targeted === 0 ? 0 : outcomes.healthy / outcomes.targeted;
+function healthyBar(outcomes: Outcomes, cells: number, colors: Colors): string {
+  if (outcomes.targeted === 0) return `${colors.dim(formatBar(0, cells))} 0`;
+  const share = outcomes.healthy / outcomes.targeted;
   const isBad = outcomes.failed + outcomes.crashing + outcomes.lost > 0;
-  const bar = formatBar(share, BAR_CELLS);
+  const bar = formatBar(share, cells);
   return `${isBad ? colors.yellow(bar) : colors.green(bar)} ${outcomes.healthy} (${Math.floor(share * 100)} %)`;
 }
 

@@ -140,15 +140,22 @@ export class DemoScreen {
     return `${this.#colors.dim(String(number).padStart(2, '0'))} ${color(text.padEnd(CELL_CHARS - 3))}`;
   }
 
+  /** Neither old nor new is a build that is bad, as far as it is known. */
+  #colorOf(version: string, fleet: DemoFleetView): (text: string) => string {
+    const { cyan, green, reset } = this.#colors;
+    if (version === fleet.newVersion) return green;
+    return version === fleet.oldVersion ? cyan : reset;
+  }
+
   #stateOf(
     device: WatchedBoard,
     fleet: DemoFleetView,
   ): { readonly text: string; readonly color: (text: string) => string } {
-    const { dim, cyan, green, yellow, magenta, red } = this.#colors;
+    const { dim, yellow, magenta, red } = this.#colors;
     const { version } = device.board.running;
     switch (device.phase) {
       case 'idle':
-        return { text: version, color: version === fleet.newVersion ? green : cyan };
+        return { text: version, color: this.#colorOf(version, fleet) };
       case 'downloading':
         return { text: `↓ ${Math.floor(device.downloadedShare * 100)} %`, color: yellow };
       case 'waiting':

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { Assignment, Device, Rollout } from '#protocol/admin-api.ts';
+import { Event } from '#protocol/events.ts';
 import { adminRoutes } from '#protocol/admin-routes.ts';
 import { parsePin, type Pin, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
 
@@ -33,8 +34,11 @@ export interface Whereabouts {
 
 /** The parts of a page that the demo reads. */
 const DevicePage = Type.Object({ items: Type.Array(Type.Pick(Device, ['mac', 'current_version'])) });
+const CrashPage = Type.Object({ items: Type.Array(Type.Pick(Event, ['mac'])) });
 const RolloutStatus = Type.Pick(Rollout, ['status']);
-const AssignmentPage = Type.Object({ items: Type.Array(Type.Pick(Assignment, ['mac', 'state'])) });
+const AssignmentPage = Type.Object({
+  items: Type.Array(Type.Pick(Assignment, ['mac', 'state', 'rollout', 'outcome'])),
+});
 
 export class DemoServer {
   readonly folder: string;
@@ -106,18 +110,27 @@ export class DemoServer {
     throw new DemoFailure(`\`otter ${args.join(' ')}\` ended with ${exitCode}:\n${printed.err}${printed.out}`);
   }
 
+  /** What became of each board that this rollout has given its build to, ways back left out. */
+  async boardsUnder(rollout: string): Promise<readonly Pick<Assignment, 'mac' | 'state' | 'outcome'>[]> {
+    return (await this.#assignments()).filter((one) => one.rollout === rollout && one.outcome !== null);
+  }
+
   /** Asks the admin API where every device is; sorted by MAC. At most 500 devices and assignments: the demo has 25. */
   async whereabouts(): Promise<readonly Whereabouts[]> {
     const devices = Value.Parse(DevicePage, await this.#get(`${adminRoutes.listDevices.path}?limit=500&sort=mac`));
-    const assignments = Value.Parse(
-      AssignmentPage,
-      await this.#get(`${adminRoutes.listAssignments.path}?limit=500&sort=-id`),
-    );
+    const assignments = await this.#assignments();
     return devices.items.map(({ mac, current_version: version }) => ({
       mac,
       version,
-      state: assignments.items.find((one) => one.mac === mac)?.state,
+      state: assignments.find((one) => one.mac === mac)?.state,
     }));
+  }
+
+  /** How many boards confirmed the build of a rollout and crashed on it, whatever they run now. */
+  async countCrashing(rollout: string): Promise<number> {
+    const query = `?limit=500&rollout=${rollout}&type=assignment.crashing`;
+    const { items } = Value.Parse(CrashPage, await this.#get(`${adminRoutes.listEvents.path}${query}`));
+    return new Set(items.map(({ mac }) => mac)).size;
   }
 
   /** Asks the admin API how a rollout stands. */
@@ -130,6 +143,12 @@ export class DemoServer {
     this.#agent.destroy();
     await endChild(this.#child);
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** The latest first. */
+  async #assignments() {
+    const page = await this.#get(`${adminRoutes.listAssignments.path}?limit=500&sort=-id`);
+    return Value.Parse(AssignmentPage, page).items;
   }
 
   async #get(pathAndQuery: string): Promise<unknown> {

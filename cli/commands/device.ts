@@ -101,7 +101,7 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
         const changed = await callConfirmed(shell, options, async (confirmed) =>
           client.call('labelDevice', { params: { mac, name: label }, query: { confirm: confirmed } }),
         );
-        show(changed, () => `${mac} wears ${changed.labels.join(', ')}`);
+        show(changed, () => `${mac} has ${labelsText(changed)}`);
       });
     });
 
@@ -116,7 +116,7 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
         const changed = await callConfirmed(shell, options, async (confirmed) =>
           client.call('unlabelDevice', { params: { mac, name: label }, query: { confirm: confirmed } }),
         );
-        show(changed, () => `${mac} wears ${changed.labels.length === 0 ? 'no label' : changed.labels.join(', ')}`);
+        show(changed, () => `${mac} has ${labelsText(changed)}`);
       });
     });
 
@@ -151,6 +151,11 @@ const YES = 'do not ask, even where it changes a rollout that is under way';
 
 function macArgument() {
   return new Argument('<mac>', 'MAC address in any spelling').argParser(readMac).argRequired();
+}
+
+function labelsText({ labels }: Device): string {
+  if (labels.length === 0) return 'no label';
+  return `${labels.length === 1 ? 'label' : 'labels'} ${labels.join(', ')}`;
 }
 
 function countedText({ mac, counted, not_counted }: Device): string {

@@ -2,7 +2,7 @@
 
 import type { OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/relative-time.ts';
-import { formatProgress } from '#cli/rollout-view.ts';
+import { formatProgress, formatWatched } from '#cli/rollout-view.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatFacts, formatTable, printable, type Terminal } from '#cli/terminal.ts';
@@ -40,7 +40,13 @@ function formatStatus(status: ServerStatus, nowMs: number, terminal: Terminal): 
   return [
     facts,
     versions.length === 0 ? '' : formatTable(['product', 'version', 'devices', ''], versions, colors),
-    ...status.rollouts.map((rollout) => formatProgress(rollout, nowMs, terminal)),
+    ...status.rollouts
+      .filter((rollout) => rollout.status !== 'complete')
+      .map((rollout) => formatProgress(rollout, nowMs, terminal)),
+    status.rollouts
+      .filter((rollout) => rollout.status === 'complete')
+      .map((rollout) => formatWatched(rollout, nowMs, terminal))
+      .join('\n'),
     ...status.calls.map(({ text, commands }) =>
       [`${colors.red('needs you:')} ${printable(text)}`, ...commands.map((command) => `  npx ${command}`)].join('\n'),
     ),

@@ -41,6 +41,8 @@ export interface Attempt {
 export interface Observation {
   readonly crashed: boolean;
   readonly isSuspect: boolean;
+  /** When the device checked in before this; undefined: nobody knows. */
+  readonly sinceMs?: number | undefined;
 }
 
 export type DeviceStatus = 'ok' | 'updating' | 'trial' | 'failed';
@@ -166,8 +168,11 @@ function watchConfirmed(
   nowMs: number,
 ): Attempt {
   const { progress: before, watch, downloads, soakMs, usualCrashesPerHour } = attempt;
-  if (isBuild(attempt, sighting))
-    return changed(attempt, before, watchSeen(watch, { ...observation, soakMs, usualCrashesPerHour }, nowMs), nowMs);
+  if (isBuild(attempt, sighting)) {
+    const crashed = observation.crashed && !later.some((other) => mayHaveCrashed(other, observation.sinceMs));
+    const seen = { ...observation, crashed, soakMs, usualCrashesPerHour };
+    return changed(attempt, before, watchSeen(watch, seen, nowMs), nowMs);
+  }
   // It was offered what it runs now, the way back included.
   if (later.some((other) => isBuild(other, sighting)))
     return changed(attempt, before, watchMovedOn(watch, nowMs), nowMs);
@@ -175,6 +180,12 @@ function watchConfirmed(
   const now = afterConfirmed(before, { version, fromVersion: watch.fromVersion }, sighting);
   if (now.kind === 'moved_on') return changed(attempt, before, watchMovedOn(watch, nowMs), nowMs);
   return changed(attempt, now.progress, watchProgress(watch, { before, after: now.progress, downloads }, nowMs), nowMs);
+}
+
+/** The device was given this build and has left it since its last check: the crash that it tells of now ended that trial. */
+function mayHaveCrashed({ progress, watch, updatedAtMs }: Attempt, sinceMs: number | undefined): boolean {
+  if (watch.exposedAtMs === undefined) return false;
+  return isOpenState(progress.state) || (sinceMs !== undefined && updatedAtMs >= sinceMs);
 }
 
 function changed(attempt: Attempt, progress: Progress, watch: Watch, nowMs: number): Attempt {

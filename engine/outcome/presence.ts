@@ -26,6 +26,8 @@ export interface CheckInShows {
   readonly bootCause: string | undefined;
   readonly gaps: readonly number[];
   readonly backAtMs: number | undefined;
+  /** When the check before was; undefined: this is the first. */
+  readonly seenBeforeMs: number | undefined;
 }
 
 /** `absentMs` of the time since the check before, no server answered. */
@@ -44,6 +46,7 @@ export function observe(
     bootCause,
     gaps: before === undefined ? [] : addGap(before.gaps, (nowMs - before.seenAtMs) / 1000, absentMs),
     backAtMs: before !== undefined && wasOverdue(before, absentMs, nowMs) ? nowMs : before?.backAtMs,
+    seenBeforeMs: before?.seenAtMs,
   };
 }
 

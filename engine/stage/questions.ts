@@ -25,6 +25,8 @@ export interface Questions {
   readonly anyLeft: boolean;
   /** Whether the gate waits for an undecided board (`isWaitedFor`). */
   readonly undecided: boolean;
+  /** Whether undecided boards that sleep longer than the soak are counted (`sleeperLimitMs`). */
+  readonly asleep: boolean;
   readonly silence: boolean;
   readonly usualSuspects: boolean;
 }
@@ -33,6 +35,7 @@ export interface Answers {
   readonly reachable: number;
   readonly isAnyLeft: boolean;
   readonly isUndecided: boolean;
+  readonly asleep: number;
   readonly silence: Silence | undefined;
   readonly usualSuspects: number;
 }
@@ -42,6 +45,7 @@ export const NO_ANSWERS: Answers = {
   reachable: 0,
   isAnyLeft: true,
   isUndecided: false,
+  asleep: 0,
   silence: undefined,
   usualSuspects: 0,
 };
@@ -56,19 +60,20 @@ export function questionsOf(status: RolloutStatus, { gate, groups, isOpen, isFir
     reachable: isWaiting ? missingOf(gate, counts) : 0,
     anyLeft: isWaiting && !isFirst && counts.hopeful === 0 && !groups.some(({ isCounted }) => isCounted),
     undecided: isWaiting && groups.some(isGroupUndecided),
+    asleep: (gate?.soak_s ?? 0) > 0 && groups.some(isGroupUndecided),
     silence: needsSilence(limits, counts),
     usualSuspects: counts.suspects > 0,
   };
 }
 
 export function tallyOf({ counts, anyLeft }: Pick<Questions, 'counts' | 'anyLeft'>, answers: Answers): Tally {
-  const { reachable, isAnyLeft, isUndecided, silence, usualSuspects } = answers;
+  const { reachable, isAnyLeft, isUndecided, asleep, silence, usualSuspects } = answers;
   return {
     ...counts,
     available: counts.hopeful + reachable,
     isNobodyLeft: anyLeft && reachable === 0 && !isAnyLeft,
     isUndecided,
-    asleep: 0,
+    asleep,
     silence,
     usualSuspects,
     heapDropPct: undefined,

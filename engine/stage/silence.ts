@@ -137,12 +137,11 @@ export function isWaitedFor(
   soakMs: number,
   nowMs: number,
 ): boolean {
-  const gapMs = board.limitMs / SILENT_POLLS;
-  if (!isSleeper(gapMs, soakMs)) return true;
-  return nowMs - (board.confirmedAtMs ?? board.exposedAtMs) <= soakMs + gapMs;
+  if (!(board.limitMs > sleeperLimitMs(soakMs))) return true;
+  return nowMs - (board.confirmedAtMs ?? board.exposedAtMs) <= soakMs + board.limitMs / SILENT_POLLS;
 }
 
-/** It checks in less often than once in a soak. */
-function isSleeper(gapMs: number, soakMs: number): boolean {
-  return soakMs > 0 && gapMs > soakMs;
+/** A board with a longer silence limit than this sleeps: it checks in less often than once in a soak. */
+export function sleeperLimitMs(soakMs: number): number {
+  return soakMs > 0 ? SILENT_POLLS * soakMs : Number.POSITIVE_INFINITY;
 }

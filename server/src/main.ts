@@ -18,6 +18,7 @@ import { Absences } from './service/absences.ts';
 import { readAppendedDigests } from './service/appended-digests.ts';
 import { Catalog } from './service/catalog.ts';
 import type { Deps, Settings } from './service/deps.ts';
+import { EndedCounts } from './service/ended-counts.ts';
 import { LostBoards } from './service/lost-boards.ts';
 import { OtherBoards } from './service/other-boards.ts';
 import { PresenceBuffer } from './service/presence.ts';
@@ -78,6 +79,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     waiting: new WaitingBoards(watching),
     lost: new LostBoards(watching),
     others: new OtherBoards(watching),
+    ended: new EndedCounts(),
   };
   // Boards report as soon as somebody listens: by then it is known for how long nobody did.
   await deps.absences.start();

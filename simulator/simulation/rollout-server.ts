@@ -163,7 +163,7 @@ export class RolloutServer {
     const plan = planCheckIn(
       { ...this.#life.catalogFor(facts), load: isPaced ? this.#assignments.loadAt(nowMs) : undefined },
       this.#assignments.countedOf(device),
-      { sighting, observation: { crashed, isSuspect } },
+      { sighting, observation: { crashed, isSuspect, sinceMs: shows.seenBeforeMs } },
       nowMs,
     );
     for (const attempt of plan.changed) this.#save(attempt, nowMs);

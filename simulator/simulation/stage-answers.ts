@@ -1,6 +1,6 @@
 // Answers the questions of `engine/stage/questions.ts` from memory, as `service/judge-rollout.ts` does from the database.
 
-import { isWaitedFor, isSilent, type Silence, silenceOf, type Witness } from '#engine/stage/silence.ts';
+import { isWaitedFor, isSilent, type Silence, silenceOf, sleeperLimitMs, type Witness } from '#engine/stage/silence.ts';
 import { isGroupUndecided } from '#engine/stage/counts.ts';
 import { type Answers, isReachable, NO_ANSWERS, type Questions } from '#engine/stage/questions.ts';
 import { isUndecided, outcomeOf } from '#engine/outcome/outcome.ts';
@@ -33,6 +33,7 @@ export function answersTo(asked: Questions, stage: AskedStage, known: Known, now
     reachable: asked.reachable > 0 ? countReachable(known, asked.reachable, nowMs) : 0,
     isAnyLeft: asked.anyLeft ? known.waiting().length > 0 : NO_ANSWERS.isAnyLeft,
     isUndecided: asked.undecided && isAnyWaitedFor(stage, known, nowMs),
+    asleep: asked.asleep ? countSleepers(stage, known, nowMs) : 0,
     silence: asked.silence ? silenceIn(stage, known, nowMs) : undefined,
     usualSuspects: asked.usualSuspects ? usualSuspects(stage, known, nowMs) : 0,
   };
@@ -50,17 +51,28 @@ export function countReachable({ presences, startedAtMs, waiting }: Known, enoug
   return found;
 }
 
-function isAnyWaitedFor({ gate, boards }: AskedStage, { presences }: Known, nowMs: number): boolean {
-  const soakMs = (gate?.soak_s ?? 0) * 1000;
-  if (!boards.groups.some(isGroupUndecided)) return false;
+function isAnyWaitedFor(stage: AskedStage, known: Known, nowMs: number): boolean {
+  const soakMs = (stage.gate?.soak_s ?? 0) * 1000;
+  for (const board of undecidedOf(stage, known, nowMs)) if (isWaitedFor(board, soakMs, nowMs)) return true;
+  return false;
+}
+
+function countSleepers(stage: AskedStage, known: Known, nowMs: number): number {
+  const longerThanMs = sleeperLimitMs((stage.gate?.soak_s ?? 0) * 1000);
+  let sleepers = 0;
+  for (const { limitMs } of undecidedOf(stage, known, nowMs)) sleepers += Number(limitMs > longerThanMs);
+  return sleepers;
+}
+
+/** Boards of the stage that count, were given the build and are undecided. */
+function* undecidedOf({ boards }: AskedStage, { presences }: Known, nowMs: number) {
+  if (!boards.groups.some(isGroupUndecided)) return;
   for (const [device, { attempt }] of boards.latest) {
     const { exposedAtMs, confirmedAtMs, notCounted, isOnTheWay } = attempt.watch;
     if (exposedAtMs === undefined || notCounted !== undefined || isOnTheWay) continue;
     if (!isUndecided(outcomeOfAttempt(attempt), true)) continue;
-    const limitMs = presences.heardOf(device, nowMs)?.limitMs ?? 0;
-    if (isWaitedFor({ exposedAtMs, confirmedAtMs, limitMs }, soakMs, nowMs)) return true;
+    yield { exposedAtMs, confirmedAtMs, limitMs: presences.heardOf(device, nowMs)?.limitMs ?? 0 };
   }
-  return false;
 }
 
 function silenceIn(stage: AskedStage, known: Known, nowMs: number): Silence | undefined {

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Rollout } from '#protocol/admin-api.ts';
-import { ProductLine } from '../support/product-line.ts';
+import { ON_TRIAL, ProductLine } from '../support/product-line.ts';
 import { openRaw } from '../support/raw-database.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
 import { type Fate, WatchedFleet } from '../support/watched-fleet.ts';
@@ -186,6 +186,24 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     expect(await outcomes('pilot')).toMatchObject({ targeted: 5, uncounted: 30 });
   });
 
+  test('is waited for on a board that sleeps, for one of its gaps, and the column says so', async () => {
+    const sleeps = { next_check_s: 6 * HOUR_S };
+    await fleet.add(4, { labels: ['pilot'] });
+    await fleet.add(8);
+    const sleeper = await line.newDevice('1.0.0', ['pilot']);
+    await begin('careful');
+    const id = await line.offer(sleeper, '1.0.0', sleeps);
+    await line.report(sleeper, id, 1, 'downloading');
+    await line.report(sleeper, id, 2, 'installing');
+    await line.checkIn(sleeper, '1.1.0', { ...sleeps, ...ON_TRIAL });
+    await line.checkIn(sleeper, '1.1.0', sleeps);
+    await fleet.run(2 * HOUR_S);
+    expect(await rollout()).toMatchObject({ status: 'running', stage: 'pilot' });
+    expect(await outcomes('pilot')).toMatchObject({ healthy: 4, soaking: 1, asleep: 1 });
+    await fleet.run(6 * HOUR_S, async () => (await rollout()).stage !== 'pilot');
+    expect((await rollout()).stage).not.toBe('pilot');
+  });
+
   test('that shows up on a board which took nothing from here is no evidence', async () => {
     const macs = await fleet.add(3, { labels: ['pilot'] });
     await begin('careful');
@@ -239,5 +257,46 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
         ],
       },
     ]);
+  });
+
+  test('does not call its first stage empty where all of it runs the build already', async () => {
+    for (const mac of [line.newMac(), line.newMac()]) {
+      await line.checkIn(mac, '1.1.0');
+      await server.admin('labelDevice', { params: { mac, name: 'pilot' }, query: {} });
+    }
+    await begin('default');
+    expect(await rollout()).toMatchObject({ warnings: [], left_out: [{ reason: 'up_to_date', devices: 2 }] });
+    expect(await calls()).toEqual([]);
+  });
+
+  test.each([
+    { how: 'with uptime', boot: (reason: string, uptime_s: number) => ({ state: 'confirmed', reason, uptime_s }) },
+    { how: 'without', boot: (reason: string) => ({ state: 'confirmed', reason }) },
+  ])('is not blamed for the crash of the next one on trial ($how)', async ({ boot }) => {
+    const mac = line.newMac();
+    await line.checkIn(mac, '1.0.0', { boot: boot('power_on', 5_000) });
+    await begin('default');
+    await server.admin('promoteRollout', { params: { name }, body: { from: 'pilot' } });
+    const first = await line.take(mac, '1.0.0', { boot: boot('power_on', 5_000) });
+    await line.report(mac, first, 1, 'installing');
+    await line.checkIn(mac, '1.1.0', ON_TRIAL);
+    await line.checkIn(mac, '1.1.0', { boot: boot('software', 10) });
+    await server.admin('promoteRollout', { params: { name }, body: { from: 'expand' } });
+    await line.add('1.2.0');
+    await line.rollOut('1.2.0', 'expand');
+    server.clock.advance(HOUR_S);
+    const second = await line.take(mac, '1.1.0', { boot: boot('software', HOUR_S + 10) });
+    await line.report(mac, second, 1, 'installing');
+    server.clock.advance(60);
+    await line.report(mac, second, 2, 'rolled_back', { error_code: 'crash' });
+    await line.checkIn(mac, '1.1.0', { rolled_back_from: '1.2.0', boot: boot('panic', 5) });
+    const outcomesNow = async () => (await line.assignments(mac)).map(({ outcome }) => outcome);
+    expect(await outcomesNow()).toEqual(['failed', 'healthy']);
+    server.clock.advance(60);
+    await line.checkIn(mac, '1.1.0', { rolled_back_from: '1.2.0', boot: boot('panic', 65) });
+    expect(await outcomesNow(), 'the same start, told once more').toEqual(['failed', 'healthy']);
+    server.clock.advance(600);
+    await line.checkIn(mac, '1.1.0', { rolled_back_from: '1.2.0', boot: boot('task_watchdog', 5) });
+    expect(await outcomesNow(), 'a crash of its own').toEqual(['failed', 'crashing']);
   });
 });

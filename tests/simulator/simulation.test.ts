@@ -235,9 +235,9 @@ describe('the parts of a simulation', () => {
         for (const one of events) queue.add(one);
         const taken = Array.from({ length: Math.min(takenFirst, events.length) }, () => queue.take());
         for (const one of taken) if (one !== undefined) queue.add(one);
-        const sorted = events.toSorted((left, right) => left.atMs - right.atMs || left.device - right.device);
-        expect(queue.nextAtMs).toBe(sorted[0]?.atMs ?? Number.POSITIVE_INFINITY);
-        expect(Array.from({ length: events.length + 1 }, () => queue.take())).toEqual([...sorted, undefined]);
+        const inOrder = events.toSorted((left, right) => left.atMs - right.atMs || left.device - right.device);
+        expect(queue.nextAtMs).toBe(inOrder[0]?.atMs ?? Number.POSITIVE_INFINITY);
+        expect(Array.from({ length: events.length + 1 }, () => queue.take())).toEqual([...inOrder, undefined]);
       }),
     );
   });

@@ -54,22 +54,13 @@ export async function listUndecided(
   stage: { readonly id: number; readonly rolloutId: number; readonly silence: SilenceRule },
   page: { readonly afterId: number; readonly limit: number },
 ): Promise<readonly UndecidedBoard[]> {
-  const rows = await db
-    .selectFrom('assignments')
-    .innerJoin('presence', 'presence.device_id', 'assignments.device_id')
+  const rows = await undecided(db, stage)
     .select((e) => [
       'assignments.id',
       e.ref('assignments.exposed_at_ms').as('exposed_at_ms'),
       'assignments.confirmed_at_ms',
       silenceLimitMs(stage.silence).as('limit_ms'),
     ])
-    .where('assignments.rollout_id', '=', stage.rolloutId)
-    .where('assignments.stage_id', '=', stage.id)
-    .where('assignments.is_latest', '=', sql.lit(1))
-    .where('assignments.is_rollback', '=', sql.lit(0))
-    .where('assignments.outcome', 'in', ['updating', 'on_trial', 'soaking'])
-    .where('assignments.counted', 'is', null)
-    .where('assignments.exposed_at_ms', 'is not', null)
     .where('assignments.id', '>', page.afterId)
     .orderBy('assignments.id')
     .limit(page.limit)
@@ -80,6 +71,33 @@ export async function listUndecided(
     confirmedAtMs: row.confirmed_at_ms ?? undefined,
     limitMs: row.limit_ms,
   }));
+}
+
+/** How many of them have a silence limit longer than this. */
+export async function countAsleep(
+  db: Reader,
+  stage: { readonly id: number; readonly rolloutId: number; readonly silence: SilenceRule },
+  longerThanMs: number,
+): Promise<number> {
+  const { boards } = await undecided(db, stage)
+    .select((e) => e.fn.countAll<number>().as('boards'))
+    .where(silenceLimitMs(stage.silence), '>', longerThanMs)
+    .executeTakeFirstOrThrow();
+  return boards;
+}
+
+/** Boards of the stage that count, were given the build and are undecided. */
+function undecided(db: Reader, stage: { readonly id: number; readonly rolloutId: number }) {
+  return db
+    .selectFrom('assignments')
+    .innerJoin('presence', 'presence.device_id', 'assignments.device_id')
+    .where('assignments.rollout_id', '=', stage.rolloutId)
+    .where('assignments.stage_id', '=', stage.id)
+    .where('assignments.is_latest', '=', sql.lit(1))
+    .where('assignments.is_rollback', '=', sql.lit(0))
+    .where('assignments.outcome', 'in', ['updating', 'on_trial', 'soaking'])
+    .where('assignments.counted', 'is', null)
+    .where('assignments.exposed_at_ms', 'is not', null);
 }
 
 /** When the last of the boards of a stage that are lost was heard of; undefined: none is. */
@@ -174,13 +192,13 @@ export async function countSilence(
     .executeTakeFirstOrThrow();
   return {
     without: {
-      alive: Number(row.without_alive),
-      overdue: Number(row.without_overdue),
-      notDue: Number(row.without_not_due),
+      alive: row.without_alive,
+      overdue: row.without_overdue,
+      notDue: row.without_not_due,
     },
-    all: { alive: Number(row.all_alive), overdue: Number(row.all_overdue), notDue: Number(row.all_not_due) },
-    seen: Number(row.seen),
-    silent: Number(row.silent),
+    all: { alive: row.all_alive, overdue: row.all_overdue, notDue: row.all_not_due },
+    seen: row.seen,
+    silent: row.silent,
   };
 }
 
@@ -204,14 +222,8 @@ export async function countSuspects(
     .select((e) => [
       e.fn.countAll<number>().as('boards'),
       e.fn
-        .sum<number>(
-          e
-            .case()
-            .when('presence.boot_cause', 'in', [...ask.causes])
-            .then(1)
-            .else(0)
-            .end(),
-        )
+        .countAll<number>()
+        .filterWhere('presence.boot_cause', 'in', [...ask.causes])
         .as('suspects'),
     ])
     .where('devices.product', '=', ask.product)
@@ -232,7 +244,7 @@ export async function countSuspects(
       ),
     )
     .executeTakeFirstOrThrow();
-  return { boards: row.boards, suspects: Number(row.suspects ?? 0) };
+  return { boards: row.boards, suspects: row.suspects };
 }
 
 export async function findLastDeviceId(db: Reader): Promise<number> {

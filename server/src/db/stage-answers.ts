@@ -1,9 +1,8 @@
 // Assignments whose time is up.
 
 import type { AssignmentState } from '#engine/facts/model.ts';
+import { IS_IN_FLIGHT } from './assignments.ts';
 import type { Reader, Trx } from './schema.ts';
-
-const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
 
 /** Rows of one page of assignments that may be past their deadline. */
 export const UNCHANGED_PAGE = 1_000;
@@ -50,7 +49,7 @@ export async function listUnchanged(
       'presence.interval_s',
     ])
     .where('assignments.rollout_id', '=', rolloutId)
-    .where('assignments.state', 'in', OPEN)
+    .where(IS_IN_FLIGHT)
     .where('assignments.updated_at_ms', '<', than.beforeMs)
     .where((e) =>
       e.or([
@@ -70,7 +69,7 @@ export async function hasChangedAfter(db: Reader, rolloutId: number, afterMs: nu
     .selectFrom('assignments')
     .select('id')
     .where('rollout_id', '=', rolloutId)
-    .where('state', 'in', OPEN)
+    .where(IS_IN_FLIGHT)
     .where('updated_at_ms', '>', afterMs)
     .limit(1)
     .executeTakeFirst();
@@ -83,7 +82,7 @@ export async function bringBack(trx: Trx, rolloutId: number, afterMs: number, no
     .updateTable('assignments')
     .set({ updated_at_ms: nowMs })
     .where('rollout_id', '=', rolloutId)
-    .where('state', 'in', OPEN)
+    .where(IS_IN_FLIGHT)
     .where('updated_at_ms', '>', afterMs)
     .execute();
 }

@@ -189,7 +189,8 @@ async function planFor(
   const ofDevice = factsOf(device, view, nowMs);
   const attempts = attemptsOf(facts.attempts, view);
   const { crashed, suspect: isSuspect } = observation.restart;
-  const seen = { sighting: request.sighting, observation: { crashed, isSuspect } };
+  const { seenBeforeMs: sinceMs } = observation;
+  const seen = { sighting: request.sighting, observation: { crashed, isSuspect, sinceMs } };
   const plan = planCheckIn(ofDevice, attempts, seen, nowMs);
   if (ofDevice.rollout === undefined || !isHeldByPace(plan)) return plan;
   const load = await countLoad(db, ofDevice.rollout.id, nowMs);

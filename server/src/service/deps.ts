@@ -6,6 +6,7 @@ import type { Database } from '#server/db/database.ts';
 import type { DiskStore } from '#server/storage/disk-store.ts';
 import type { Absences } from './absences.ts';
 import type { Catalog } from './catalog.ts';
+import type { EndedCounts } from './ended-counts.ts';
 import type { LostBoards } from './lost-boards.ts';
 import type { OtherBoards } from './other-boards.ts';
 import type { PresenceBuffer } from './presence.ts';
@@ -38,6 +39,7 @@ export interface Deps {
   readonly waiting: WaitingBoards;
   readonly lost: LostBoards;
   readonly others: OtherBoards;
+  readonly ended: EndedCounts;
   readonly settings: Settings;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */

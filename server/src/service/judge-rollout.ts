@@ -7,9 +7,15 @@ import { countsOf } from '#engine/stage/counts.ts';
 import type { Tally } from '#engine/stage/gate.ts';
 import { judgeRollout, type Judgement, mayFail } from '#engine/stage/judge.ts';
 import { failureTallyOf, questionsOf, type StageAt, tallyOf } from '#engine/stage/questions.ts';
-import { isWaitedFor, type Silence } from '#engine/stage/silence.ts';
+import { isWaitedFor, type Silence, sleeperLimitMs } from '#engine/stage/silence.ts';
 import { Gate } from '#protocol/plan.ts';
-import { countBoards, findLastHeardOfLost, listUndecided, type StageGroup } from '#server/db/board-counts.ts';
+import {
+  countAsleep,
+  countBoards,
+  findLastHeardOfLost,
+  listUndecided,
+  type StageGroup,
+} from '#server/db/board-counts.ts';
 import { listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from './deps.ts';
@@ -101,6 +107,7 @@ async function tallyStage(deps: Deps, db: Reader, row: Rollout, at: StageRowAt, 
     reachable,
     isAnyLeft: !asked.anyLeft || reachable > 0 || (await deps.waiting.isAnyLeft(db, row)),
     isUndecided: asked.undecided && (await isUndecided(deps, db, row, { stage, gate }, nowMs)),
+    asleep: asked.asleep ? await countSleepers(deps, db, row, { stage, gate }, nowMs) : 0,
     silence: asked.silence ? await silenceOf(deps, db, row, stage, nowMs) : undefined,
     usualSuspects: asked.usualSuspects ? await usualSuspects(deps, db, row, stage) : 0,
   };
@@ -137,6 +144,17 @@ async function isUndecided(
     afterId = last.id;
     await nextTurn();
   }
+}
+
+async function countSleepers(
+  deps: Deps,
+  db: Reader,
+  row: Rollout,
+  { stage, gate }: { readonly stage: Stage; readonly gate: Gate | undefined },
+  nowMs: number,
+): Promise<number> {
+  const of = { id: stage.id, rolloutId: row.id, silence: silenceAt(deps, nowMs) };
+  return countAsleep(db, of, sleeperLimitMs((gate?.soak_s ?? 0) * 1000));
 }
 
 async function silenceOf(

@@ -47,7 +47,7 @@ async function viewRollout(
 ): Promise<Rollout> {
   const isLive = isOpen(row.status) || row.status === 'regressed' || isWatched(row, nowMs);
   const judged = isLive ? await judge(deps, db, row, nowMs) : undefined;
-  const groups = judged?.stages.flatMap((stage) => stage.groups) ?? (await countBoards(db, row.id));
+  const groups = judged?.stages.flatMap((stage) => stage.groups) ?? (await countUnjudged(deps, db, row));
   const waiting = isLive || row.status === 'draft' ? await deps.waiting.count(row) : NOBODY_WAITS;
   const views = stages.map((stage) => viewStage(stage, { judged, groups, waiting }));
   return {
@@ -77,8 +77,13 @@ async function viewRollout(
       examples: [...examples],
     })),
     stages: views,
-    warnings: warnOfEmptyStage(row, views),
+    warnings: warnOfEmptyStage(row, views, waiting),
   };
+}
+
+/** A draft, or one that is over: what its last boards did is nobody's to act on. */
+async function countUnjudged(deps: Deps, db: Reader, { id, status }: RolloutRow): Promise<readonly StageGroup[]> {
+  return status === 'draft' ? countBoards(db, id) : deps.ended.count(db, id);
 }
 
 interface Found {
@@ -111,7 +116,7 @@ function viewStage(stage: Stage, { judged, groups, waiting }: Found): Rollout['s
   };
 }
 
-const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [] };
+const NOBODY_WAITS: Waiting = { byStage: new Map(), leftOut: [], included: new Set() };
 
 /** Complete, and its boards are still looked at. */
 function isWatched({ status, watch_until_ms }: RolloutRow, nowMs: number): boolean {
@@ -123,10 +128,15 @@ export function windowOf({ window }: Stage): PlanWindow | undefined {
 }
 
 /** While nobody is in the first stage it shows nothing, and the next one may be everybody. */
-function warnOfEmptyStage({ status, stage, product }: RolloutRow, stages: Rollout['stages']): string[] {
+function warnOfEmptyStage(
+  { status, stage, product }: RolloutRow,
+  stages: Rollout['stages'],
+  { included }: Waiting,
+): string[] {
   const [first] = stages;
   const isAhead = status === 'draft' || (isOpen(status) && stage === first?.stage);
   if (first === undefined || !isAhead || first.outcomes.targeted + first.outcomes.uncounted > 0) return [];
+  if (included.has(first.stage)) return [];
   const { label, percentage } = first;
   if (label === GENERAL_LABEL || percentage < 100)
     return [

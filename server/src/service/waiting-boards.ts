@@ -26,6 +26,8 @@ export interface Waiting {
   /** By the name of the stage: boards that count, and boards that do not. */
   readonly byStage: ReadonlyMap<string, { readonly counted: number; readonly uncounted: number }>;
   readonly leftOut: readonly LeftOut[];
+  /** Stages that include such a board, though it may be left out: it may run the build already. */
+  readonly included: ReadonlySet<string>;
 }
 
 const MAX_EXAMPLES = 10;
@@ -127,7 +129,13 @@ async function* waitingOf(deps: WatchDeps, db: Reader, row: Rollout): AsyncGener
 
 type Member =
   | { readonly kind: 'waiting'; readonly board: WaitingBoard }
-  | { readonly kind: 'left_out'; readonly reason: string; readonly mac: string };
+  | {
+      readonly kind: 'left_out';
+      readonly reason: string;
+      readonly mac: string;
+      readonly stage: string;
+      readonly isOpened: boolean;
+    };
 
 /** Of its stages, those that are still to open as well, without those that hold an assignment. */
 async function* memberOf(deps: WatchDeps, db: Reader, row: Rollout): AsyncGenerator<Member> {
@@ -140,12 +148,13 @@ async function* memberOf(deps: WatchDeps, db: Reader, row: Rollout): AsyncGenera
       const at = firstStageOf(course, facts);
       if (at === undefined) continue;
       const isOpened = at < course.openedCount;
+      const stage = course.stages[at]?.name ?? '';
       if (preview.kind === 'left_out') {
-        if (isOpened) yield { kind: 'left_out', reason: preview.reason, mac: device.mac };
+        yield { kind: 'left_out', reason: preview.reason, mac: device.mac, stage, isOpened };
         continue;
       }
       const isCounted = notCountedOf(voterOf(device), course.rollout.votes) === undefined;
-      yield { kind: 'waiting', board: { device, stage: course.stages[at]?.name ?? '', isOpened, isCounted } };
+      yield { kind: 'waiting', board: { device, stage, isOpened, isCounted } };
     }
     await nextTurn();
   }
@@ -154,15 +163,19 @@ async function* memberOf(deps: WatchDeps, db: Reader, row: Rollout): AsyncGenera
 async function countAll(deps: WatchDeps, db: Reader, row: Rollout): Promise<Waiting> {
   const byStage = new Map<string, { counted: number; uncounted: number }>();
   const leftOut = new Map<string, { devices: number; examples: string[] }>();
+  const included = new Set<string>();
   for await (const member of memberOf(deps, db, row)) {
     if (member.kind === 'waiting') {
       const { stage, isCounted } = member.board;
+      included.add(stage);
       const sum = byStage.get(stage) ?? { counted: 0, uncounted: 0 };
       byStage.set(stage, sum);
       if (isCounted) sum.counted += 1;
       else sum.uncounted += 1;
       continue;
     }
+    included.add(member.stage);
+    if (!member.isOpened) continue;
     const sum = leftOut.get(member.reason) ?? { devices: 0, examples: [] };
     leftOut.set(member.reason, sum);
     sum.devices += 1;
@@ -171,5 +184,6 @@ async function countAll(deps: WatchDeps, db: Reader, row: Rollout): Promise<Wait
   return {
     byStage,
     leftOut: [...leftOut].map(([reason, sum]) => ({ reason, devices: sum.devices, examples: sum.examples })),
+    included,
   };
 }
