@@ -247,6 +247,7 @@ export class AttackBoard {
     if (body['duplicate'] === true) this.#world.note('report twice');
     const isProof = errorCode === 'crash' || errorCode === 'watchdog' || errorCode === 'self_test';
     const known = this.#world.assignments.get(id);
-    if (status === 'rolled_back' && isProof && body['state'] === 'rolled_back' && known !== undefined) known.left = 'proof';
+    if (status === 'rolled_back' && isProof && body['state'] === 'rolled_back' && known !== undefined)
+      known.left = 'proof';
   }
 }

@@ -53,11 +53,19 @@ export const OPERATIONS: readonly Operation[] = [
   { says: 'an image for a further chip is uploaded', weight: 8, run: uploadFurther },
   { says: 'a rollout is created and started', weight: 36, run: createRollout },
   { says: 'a rollout is paused', weight: 8, run: async (attack) => command(attack, 'pauseRollout', 'running') },
-  { says: 'a paused rollout is resumed', weight: 10, run: async (attack) => command(attack, 'resumeRollout', 'paused') },
+  {
+    says: 'a paused rollout is resumed',
+    weight: 10,
+    run: async (attack) => command(attack, 'resumeRollout', 'paused'),
+  },
   { says: 'a halted rollout is resumed', weight: 5, run: async (attack) => command(attack, 'resumeRollout', 'halted') },
   { says: 'a rollout is promoted', weight: 24, run: promote },
   { says: 'a rollout is aborted', weight: 6, run: abort },
-  { says: 'a regressed rollout is kept', weight: 6, run: async (attack) => command(attack, 'keepRollout', 'regressed') },
+  {
+    says: 'a regressed rollout is kept',
+    weight: 6,
+    run: async (attack) => command(attack, 'keepRollout', 'regressed'),
+  },
   { says: 'a build is blocked', weight: 4, run: block },
   { says: 'a build is unblocked', weight: 5, run: unblock },
   { says: 'a board is labelled', weight: 8, run: async (attack) => label(attack, 'labelDevice') },
@@ -70,7 +78,11 @@ const WEIGHT = OPERATIONS.reduce((sum, { weight }) => sum + weight, 0);
 
 export function drawOperation({ random }: AttackWorld): Operation {
   let left = random.between(0, WEIGHT);
-  return OPERATIONS.find(({ weight }) => (left -= weight) < 0) ?? OPERATIONS[0]!;
+  for (const operation of OPERATIONS) {
+    left -= operation.weight;
+    if (left < 0) return operation;
+  }
+  throw new Error('no operation was drawn');
 }
 
 /** A new version of a product for some of the chips, the next one above all others. */
@@ -167,7 +179,9 @@ async function label({ world, boards }: Attack, route: 'labelDevice' | 'unlabelD
 }
 
 async function clear({ world, boards }: Attack): Promise<void> {
-  const suspects = boards.filter(({ mac }) => [...world.assignments.values()].some((one) => one.mac === mac && one.left !== 'no'));
+  const suspects = boards.filter(({ mac }) =>
+    [...world.assignments.values()].some((one) => one.mac === mac && one.left !== 'no'),
+  );
   const board = some(world, suspects);
   if (board === undefined) return;
   await world.follow();

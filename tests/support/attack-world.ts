@@ -128,12 +128,13 @@ export class AttackWorld {
   }
 
   forgive(mac: string): void {
-    for (const one of this.assignments.values()) if (one.mac === mac && ENDED_BADLY.has(one.state)) one.isForgiven = true;
+    for (const one of this.assignments.values())
+      if (one.mac === mac && ENDED_BADLY.has(one.state)) one.isForgiven = true;
   }
 
   /** Reads what the events tell since the last time. Each must follow from what was told before. */
   async follow(): Promise<void> {
-    for (let isMore = true; isMore; ) {
+    for (let isMore = true; isMore;) {
       const query = { after: this.#lastId, sort: 'id', limit: '500' };
       const { items } = await this.server.admin('listEvents', { query });
       for (const event of items) this.#take(event);
@@ -144,7 +145,7 @@ export class AttackWorld {
   /** Everything that was ever told, read again from the start, is what was followed. */
   async reread(): Promise<void> {
     const again: Event[] = [];
-    for (let isMore = true; isMore; ) {
+    for (let isMore = true; isMore;) {
       const query = { after: again.at(-1)?.id ?? '0', sort: 'id', limit: '500' };
       const { items } = await this.server.admin('listEvents', { query });
       again.push(...items);

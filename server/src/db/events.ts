@@ -70,8 +70,10 @@ export async function addAssignmentEvents(
   pick: (assignments: Assignments) => Assignments,
 ): Promise<void> {
   const { atMs, state, isNew = false, data = {} } = event;
-  await insertEvents(trx, { atMs, type: `assignment.${state}`, data, ...(isNew ? { from: null } : {}) }, (assignments) =>
-    isNew ? pick(assignments) : pick(assignments).where('assignments.state', '<>', state),
+  await insertEvents(
+    trx,
+    { atMs, type: `assignment.${state}`, data, ...(isNew ? { from: null } : {}) },
+    (assignments) => (isNew ? pick(assignments) : pick(assignments).where('assignments.state', '<>', state)),
   );
 }
 
@@ -100,7 +102,9 @@ async function insertEvents(
         'stages.name as stage',
         'devices.mac',
         'assignments.id as assignment_id',
-        from === undefined ? 'assignments.state as from_state' : sql<string | null>`cast(${from} as text)`.as('from_state'),
+        from === undefined
+          ? 'assignments.state as from_state'
+          : sql<string | null>`cast(${from} as text)`.as('from_state'),
         sql<string>`cast(${dataText(data)} as text)`.as('data'),
       ]),
     )
