@@ -25,14 +25,14 @@ interface Row {
 
 export const OUTCOME_TABLE = [
   {
-    id: 'other',
-    when: 'it confirmed the build, and now runs neither it nor the one before: a cable, or a newer offer',
-    matches: (f) => f.movedOnAtMs !== undefined,
+    id: 'crashing',
+    when: 'since it confirmed, it restarted by a fault of the firmware more often than before, and has not run for its soak since; also when it went back later',
+    matches: isCrashing,
   },
   {
-    id: 'crashing',
-    when: 'since it confirmed, it restarted by a fault of the firmware more often than before, and has not run for its soak since',
-    matches: isCrashing,
+    id: 'other',
+    when: 'it confirmed the build, did not crash on it, and now runs neither it nor the one before: a cable, or a newer offer',
+    matches: (f) => f.movedOnAtMs !== undefined,
   },
   {
     id: 'lost',

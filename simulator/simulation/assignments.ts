@@ -1,8 +1,9 @@
 // The assignments of a simulation, as the database keeps those of a server: every one of every board, the boards of each stage
 // by their latest one, and what each board confirmed last. It decides nothing.
 
-import { isOpenState } from '#engine/assignment/assignment.ts';
+import { causeOfEnd, isOpenState } from '#engine/assignment/assignment.ts';
 import type { Attempt } from '#engine/decision/plan-check-in.ts';
+import { outcomeOf } from '#engine/outcome/outcome.ts';
 import type { Load } from '#engine/facts/model.ts';
 import type { StageBoards } from './stage-boards.ts';
 
@@ -27,6 +28,11 @@ export class Assignments {
   constructor(stages: readonly StageBoards[], devices: number) {
     this.#stages = stages;
     this.#attempts = Array.from({ length: devices }, () => []);
+  }
+
+  /** How many boards there are. */
+  get devices(): number {
+    return this.#attempts.length;
   }
 
   /** Of one board, in the order of their making. */
@@ -105,4 +111,14 @@ export class Assignments {
     const stage = this.#places[id]?.stage;
     return stage === undefined ? undefined : this.#stages[stage];
   }
+}
+
+/** Its failure or silence does not count any more. */
+export function acknowledged(attempt: Attempt): Attempt {
+  return { ...attempt, watch: { ...attempt.watch, isAcknowledged: true } };
+}
+
+export function needsAcknowledging({ progress, watch }: Attempt): boolean {
+  const outcome = outcomeOf({ ...watch, state: progress.state, cause: causeOfEnd(progress) });
+  return watch.fault !== undefined || outcome === 'crashing' || outcome === 'lost';
 }

@@ -1,76 +1,27 @@
-// The boards of a simulation: what each is bound to meet, and what it does next when it was answered or when a wait is over. A
-// board knows nothing of stages and gates; it asks the server as a board does, one step at a time.
+// The boards of a simulation, and what each does next when it was answered or when a wait is over. A board knows nothing of stages
+// and gates; it asks the server as a board does, one step at a time.
 
 import type { Sighting } from '#engine/assignment/assignment.ts';
 import type { Reason } from '#engine/decision/rules.ts';
-import { type HealthHour, hourOfCheck } from '#engine/outcome/health.ts';
+import type { HealthHour } from '#engine/outcome/health.ts';
 import type { Presence } from '#engine/outcome/presence.ts';
-import { isOverdue } from '#engine/stage/silence.ts';
-import { MAX_CHECK_GAPS, MIN_POLL_INTERVAL_S, POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
-import { type BuildFault, heapLeft } from '#simulator/faults.ts';
-import { HANG, TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
-import type { Random } from '#simulator/random.ts';
-import { drawFate, type Fate, type Surroundings } from './fate.ts';
+import { MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
+import { TRIAL_TIMEOUT, type TrialFailure } from '#simulator/mishaps.ts';
+import {
+  type Board,
+  type BoardsOptions,
+  diesAtMs,
+  failureOf,
+  healthBefore,
+  isAffectedBy,
+  measureHeap,
+  newBoard,
+  presenceBefore,
+} from './board.ts';
+import type { CheckInAnswer } from './messages.ts';
+import { gapOf, Network } from './network.ts';
 import type { Asleep } from './presences.ts';
-import type { CheckInAnswer, RolloutServer } from './rollout-server.ts';
-
-export interface BoardChances {
-  /** In which ways the build is bad. */
-  readonly faults: readonly BuildFault[];
-  /** Share of the boards with a second chip; where it is given, the build is bad on those alone. */
-  readonly badChipShare: number | undefined;
-  readonly surroundings: Surroundings;
-  /** Share of the boards that fall silent: half of them before the rollout starts, half when they take the offer. */
-  readonly silent: number;
-  /** Of each download: the network breaks it off. */
-  readonly networkFail: number;
-}
-
-export interface BoardsOptions extends BoardChances {
-  readonly macs: readonly string[];
-  readonly version: string;
-  readonly oldVersion: string;
-  readonly imageBytes: number;
-  readonly bytesPerS: number;
-  readonly pollIntervalS: number;
-  /** Share of the interval by which answers are early or late. */
-  readonly pollJitter: number;
-  /** Whether a board that would be told the same again and again is left to sleep. */
-  readonly skipsPolls: boolean;
-  readonly random: Random;
-}
-
-/** What the board does when its wait is over. `asleep`: its polls go on, and all are answered as the last one was. */
-type Doing = 'poll' | 'downloaded' | 'booted' | 'confirmed' | 'came_back' | 'asleep' | 'gone';
-
-interface Board extends Fate {
-  readonly silent: 'never' | 'from_start' | 'when_offered';
-  /** Free, with a build that loses none. */
-  readonly heapBytes: number;
-  readonly downloadMs: number;
-  readonly waits: Random;
-  readonly links: Random;
-  doing: Doing;
-  /** The one event that counts; others are of the past. */
-  dueAtMs: number;
-  seenAtMs: number;
-  runs: 'old' | 'build';
-  bootAtMs: number;
-  bootReason: string;
-  rolledBackFrom: string | undefined;
-  /** When its build, which it has confirmed, fails. */
-  faultAtMs: number;
-  isCrashing: boolean;
-  confirmedAtMs: number;
-  isExposed: boolean;
-  isAffected: boolean;
-  /** How the trial ended; undefined: it tells nobody. */
-  cause: TrialFailure | undefined;
-  isWayBack: boolean;
-  assignmentId: number;
-  /** What the server said last. */
-  intervalS: number;
-}
+import type { RolloutServer } from './rollout-server.ts';
 
 /** Erasing, writing, restarting; and the first seconds of a build until it has checked in and is marked valid. */
 const INSTALL_S = { low: 15, high: 45 } as const;
@@ -82,9 +33,6 @@ const RETRY_S = { low: 30, high: 90 } as const;
 /** Between two crashes of a board that crashes again and again; and until it has checked in. */
 const CRASH_S = { low: 120, high: 900 } as const;
 const BOOT_S = 10;
-/** Of boards with Wi-Fi up; and from check to check it differs by so much. */
-const HEAP_BYTES = { low: 150_000, high: 230_000 } as const;
-const HEAP_JITTER = 0.01;
 /** Default of the library: a build that does not reach the server for so long gives up. */
 const TRIAL_TIMEOUT_MS = 300_000;
 
@@ -107,14 +55,12 @@ export const LASTING: ReadonlySet<Reason> = new Set([
 export class Boards {
   readonly #options: BoardsOptions;
   readonly #boards: readonly Board[];
-  readonly #outage: { readonly fromMs: number; readonly toMs: number } | undefined;
+  readonly #network: Network;
   #busy = 0;
 
   constructor(options: BoardsOptions) {
     this.#options = options;
-    const { outage } = options.surroundings;
-    if (outage !== undefined)
-      this.#outage = { fromMs: outage.startS * 1000, toMs: (outage.startS + outage.lengthS) * 1000 };
+    this.#network = new Network(options.surroundings);
     this.#boards = options.macs.map((mac) => newBoard(options, options.random.fork(mac)));
   }
 
@@ -147,41 +93,24 @@ export class Boards {
 
   /** What a server knows of the board from the time before. */
   presenceBefore(device: number): Presence {
-    const { seenAtMs, sleepS, bootReason } = this.#get(device);
-    const gapS = sleepS ?? this.#options.pollIntervalS;
-    const gaps = Array.from({ length: MAX_CHECK_GAPS }, () => gapS);
-    const limitS = SILENT_POLLS * Math.max(POLL_REST * this.#options.pollIntervalS, gapS);
-    return { seenAtMs, uptimeS: undefined, bootCause: bootReason, intervalS: gapS, gaps, limitS, backAtMs: undefined };
+    return presenceBefore(this.#get(device), this.#options.pollIntervalS);
   }
 
-  /** How the board fared in the hours before the start, one check in each. */
   healthBefore(device: number, hours: number): readonly HealthHour[] {
-    const { heapBytes: freeHeapBytes } = this.#get(device);
-    const rest = {
-      largestBlockBytes: undefined,
-      rssiDbm: undefined,
-      uptimeS: 86_400,
-      restarted: false,
-      crashed: false,
-    };
-    return Array.from({ length: hours }, (_, hour) =>
-      hourOfCheck({ ...rest, freeHeapBytes, atMs: -(hour + 1) * 3_600_000 }),
-    );
+    return healthBefore(this.#get(device), hours);
   }
 
   /** When each board asks first after the start, spread over its interval; undefined for one that is silent already. */
   firstPollAtMs(device: number): number | undefined {
     const board = this.#get(device);
     if (board.doing === 'gone') return undefined;
-    return this.#due(board, board.seenAtMs + this.#gapS(board) * 1000);
+    return this.#due(board, board.seenAtMs + gapOf(board) * 1000);
   }
 
   /** What a board that sleeps would have been heard of; undefined: it does not sleep. */
   asleep(device: number, nowMs: number): Asleep | undefined {
     const board = this.#get(device);
-    if (board.doing !== 'asleep') return undefined;
-    const seenAtMs = this.#lastPollMs(board, nowMs);
-    return { seenAtMs, backAtMs: this.#backAtMs(board, seenAtMs), gapS: this.#gapS(board) };
+    return board.doing === 'asleep' ? this.#network.asleep(board, nowMs) : undefined;
   }
 
   /** The first poll after `nowMs` of every board that sleeps; they are awake then. */
@@ -197,9 +126,9 @@ export class Boards {
     const board = this.#get(device);
     if (board.doing !== 'asleep') return undefined;
     server.wake(device, nowMs);
-    board.seenAtMs = this.#lastPollMs(board, nowMs);
+    board.seenAtMs = this.#network.asleep(board, nowMs).seenAtMs;
     board.doing = 'poll';
-    return this.#due(board, this.#nextPollMs(board, nowMs));
+    return this.#due(board, this.#network.nextPollMs(board, nowMs));
   }
 
   /** Does what the board waited for, and answers when it does the next thing; undefined: it sleeps or is gone. */
@@ -239,7 +168,7 @@ export class Boards {
   }
 
   #poll(device: number, board: Board, server: RolloutServer, nowMs: number): number | undefined {
-    if (!this.#isOnline(board, nowMs)) return nowMs + this.#gapS(board) * 1000;
+    if (!this.#network.isOnline(board, nowMs)) return nowMs + gapOf(board) * 1000;
     if (board.sleepS !== undefined && !board.isCrashing && board.bootReason === 'deep_sleep')
       board.bootAtMs = nowMs - BOOT_S * 1000;
     const answer = this.#checkIn(device, board, server, false, nowMs);
@@ -256,7 +185,7 @@ export class Boards {
     // The polls of a rest are told the same; the last one is made when it is over.
     if (decision.reason === 'backing_off' && decision.nextOfferAtMs !== undefined && this.#options.skipsPolls)
       return Math.max(decision.nextOfferAtMs, nowMs + MIN_POLL_INTERVAL_S * 1000);
-    return Math.min(nowMs + this.#gapS(board) * 1000, board.faultAtMs);
+    return Math.min(nowMs + gapOf(board) * 1000, board.faultAtMs);
   }
 
   #take(board: Board, answer: CheckInAnswer, server: RolloutServer, nowMs: number): number | undefined {
@@ -274,7 +203,7 @@ export class Boards {
 
   #install(board: Board, server: RolloutServer, nowMs: number): number | undefined {
     const { assignmentId } = board;
-    if (!this.#isOnline(board, nowMs)) return this.#onlineAgainMs(nowMs);
+    if (!this.#network.isOnline(board, nowMs)) return this.#network.onlineAgainMs(nowMs);
     if (board.links.chance(this.#options.networkFail)) {
       server.report({ assignmentId, status: 'failed', errorCode: 'connection_lost' }, nowMs);
       return this.#rest(board, nowMs, board.waits.between(RETRY_S.low, RETRY_S.high));
@@ -296,8 +225,8 @@ export class Boards {
   #tryOut(device: number, board: Board, server: RolloutServer, nowMs: number): number {
     if (!board.isWayBack && board.fault !== undefined && board.faultAfterMs === undefined)
       return this.#failTrial(device, board, server, nowMs);
-    if (!this.#isOnline(board, nowMs)) {
-      const againMs = this.#onlineAgainMs(nowMs);
+    if (!this.#network.isOnline(board, nowMs)) {
+      const againMs = this.#network.onlineAgainMs(nowMs);
       if (againMs - board.bootAtMs <= TRIAL_TIMEOUT_MS) return againMs;
       return this.#giveUp(board, TRIAL_TIMEOUT, board.bootAtMs + TRIAL_TIMEOUT_MS);
     }
@@ -310,7 +239,8 @@ export class Boards {
     const { fault } = board;
     board.isAffected = true;
     const failure = failureOf(fault);
-    if (failure?.checksIn === true && this.#isOnline(board, nowMs)) this.#checkIn(device, board, server, true, nowMs);
+    if (failure?.checksIn === true && this.#network.isOnline(board, nowMs))
+      this.#checkIn(device, board, server, true, nowMs);
     const diesMs = nowMs + (fault?.kind === 'hangs_on_trial' ? fault.delayMs : 0);
     const backMs = this.#giveUp(board, failure, diesMs);
     board.bootReason = failure?.resetReason ?? (fault?.kind === 'goes_back' ? 'panic' : 'software');
@@ -329,17 +259,18 @@ export class Boards {
   }
 
   #confirm(board: Board, server: RolloutServer, nowMs: number): number {
-    if (this.#isOnline(board, nowMs)) server.report({ assignmentId: board.assignmentId, status: 'confirmed' }, nowMs);
+    if (this.#network.isOnline(board, nowMs))
+      server.report({ assignmentId: board.assignmentId, status: 'confirmed' }, nowMs);
     board.runs = board.isWayBack ? 'old' : 'build';
     board.isCrashing = false;
     board.confirmedAtMs = nowMs;
     const delayMs = board.isWayBack ? undefined : board.faultAfterMs;
     board.faultAtMs = delayMs === undefined ? Number.POSITIVE_INFINITY : nowMs + delayMs;
-    return Math.min(this.#rest(board, nowMs, this.#gapS(board)), Math.max(board.faultAtMs, nowMs + 1));
+    return Math.min(this.#rest(board, nowMs, gapOf(board)), Math.max(board.faultAtMs, nowMs + 1));
   }
 
   #comeBack(device: number, board: Board, server: RolloutServer, nowMs: number): number | undefined {
-    if (!this.#isOnline(board, nowMs)) return this.#onlineAgainMs(nowMs);
+    if (!this.#network.isOnline(board, nowMs)) return this.#network.onlineAgainMs(nowMs);
     const { assignmentId, cause } = board;
     if (cause !== undefined) server.report({ assignmentId, status: 'rolled_back', errorCode: cause.code }, nowMs);
     this.#busy -= 1;
@@ -353,7 +284,7 @@ export class Boards {
     if (board.doing === 'asleep') this.wake(device, server, nowMs);
     board.faultAtMs = Number.POSITIVE_INFINITY;
     board.isAffected = true;
-    if (fault?.kind === 'leaks_heap') return nowMs + this.#gapS(board) * 1000;
+    if (fault?.kind === 'leaks_heap') return nowMs + gapOf(board) * 1000;
     if (fault?.kind === 'crash_loops') {
       board.isCrashing = true;
       return this.#crashAgain(board, nowMs);
@@ -392,18 +323,11 @@ export class Boards {
     const uptimeS = Math.max(0, Math.round((nowMs - board.bootAtMs) / 1000));
     const jitterS = pollIntervalS * board.waits.between(-pollJitter, pollJitter);
     const { bootReason } = board;
-    const freeHeapBytes = this.#heapBytes(board, nowMs);
+    const freeHeapBytes = measureHeap(board, nowMs);
     const answer = server.checkIn(device, { sighting, bootReason, uptimeS, freeHeapBytes, jitterS }, nowMs);
     board.seenAtMs = nowMs;
     board.intervalS = answer.intervalS;
     return answer;
-  }
-
-  #heapBytes(board: Board, nowMs: number): number {
-    const { fault, runs, heapBytes, confirmedAtMs, waits } = board;
-    const isLeaking = runs === 'build' && fault?.kind === 'leaks_heap';
-    const left = isLeaking ? heapLeft(nowMs - confirmedAtMs, fault.delayMs) : 1;
-    return Math.round(heapBytes * left * waits.between(1 - HEAP_JITTER, 1 + HEAP_JITTER));
   }
 
   #due(board: Board, atMs: number | undefined): number | undefined {
@@ -411,101 +335,9 @@ export class Boards {
     return atMs;
   }
 
-  #gapS(board: Board): number {
-    return board.isCrashing ? board.intervalS : Math.max(board.sleepS ?? 0, board.intervalS);
-  }
-
-  #isOnline({ isOnSite }: Board, nowMs: number): boolean {
-    return !isOnSite || this.#outage === undefined || nowMs < this.#outage.fromMs || nowMs >= this.#outage.toMs;
-  }
-
-  #onlineAgainMs(nowMs: number): number {
-    return Math.max(nowMs, this.#outage?.toMs ?? nowMs);
-  }
-
-  /** Of a board that sleeps: it asks on and on, but not while its site is without network, and not when it is dead. */
-  #lastPollMs(board: Board, nowMs: number): number {
-    const { seenAtMs } = board;
-    const gapMs = this.#gapS(board) * 1000;
-    const untilMs = Math.min(nowMs, diesAtMs(board));
-    const pollBefore = (atMs: number): number => seenAtMs + Math.max(0, Math.floor((atMs - seenAtMs) / gapMs)) * gapMs;
-    const lastMs = pollBefore(untilMs);
-    if (this.#isOnline(board, lastMs)) return lastMs;
-    return pollBefore((this.#outage?.fromMs ?? lastMs) - 1);
-  }
-
-  /** After an outage in which it slept, where a check did not come. */
-  #backAtMs(board: Board, lastMs: number): number | undefined {
-    const { seenAtMs, isOnSite } = board;
-    if (this.#outage === undefined || !isOnSite) return undefined;
-    const { fromMs, toMs } = this.#outage;
-    if (seenAtMs >= fromMs || lastMs < toMs) return undefined;
-    const gapMs = this.#gapS(board) * 1000;
-    const beforeMs = this.#lastPollMs(board, fromMs);
-    const backMs = seenAtMs + Math.ceil((toMs - seenAtMs) / gapMs) * gapMs;
-    const heard = { seenAtMs: beforeMs, limitMs: SILENT_POLLS * gapMs, absentMs: 0 };
-    return isOverdue(heard, backMs) ? backMs : undefined;
-  }
-
-  #nextPollMs(board: Board, nowMs: number): number | undefined {
-    const gapMs = this.#gapS(board) * 1000;
-    const nextMs = board.seenAtMs + (Math.floor((nowMs - board.seenAtMs) / gapMs) + 1) * gapMs;
-    const atMs = Math.min(nextMs, Math.max(nowMs, board.faultAtMs));
-    return atMs >= diesAtMs(board) ? undefined : atMs;
-  }
-
   #get(device: number): Board {
     const board = this.#boards[device];
     if (board === undefined) throw new RangeError(`there is no board ${device}`);
     return board;
   }
-}
-
-/** What a board reports that goes back from its trial; undefined: nothing. */
-function failureOf(fault: Board['fault']): TrialFailure | undefined {
-  if (fault?.kind === 'fails_trial') return fault.failure;
-  return fault?.kind === 'hangs_on_trial' ? HANG : undefined;
-}
-
-/** By itself, or of its build. */
-function diesAtMs({ diesAtMs: byItselfMs, fault, faultAtMs }: Board): number {
-  return fault?.kind === 'dies' ? Math.min(byItselfMs, faultAtMs) : byItselfMs;
-}
-
-function isAffectedBy(board: Board, nowMs: number): boolean {
-  return board.isAffected || (board.fault?.kind === 'dies' && board.faultAtMs <= Math.min(nowMs, board.diesAtMs));
-}
-
-/** Every chance is drawn from a stream of its own, so that one does not shift the others. */
-function newBoard(options: BoardsOptions, random: Random): Board {
-  const { silent, imageBytes, bytesPerS, faults, version, badChipShare, surroundings, pollIntervalS } = options;
-  const fate = drawFate({ faults, version, badChipShare }, surroundings, random);
-  const silence = random.fork('silence').chance(0.5) ? 'from_start' : 'when_offered';
-  const isSilent = random.fork('silent').chance(silent);
-  const gapS = Math.max(fate.sleepS ?? 0, pollIntervalS);
-  const seenAtMs = Math.round(-random.fork('phase').next() * gapS * 1000);
-  return {
-    ...fate,
-    silent: isSilent ? silence : 'never',
-    heapBytes: random.fork('heap').between(HEAP_BYTES.low, HEAP_BYTES.high),
-    downloadMs: (imageBytes / (bytesPerS * random.fork('speed').between(0.5, 1.5))) * 1000,
-    waits: random.fork('waits'),
-    links: random.fork('links'),
-    doing: isSilent && silence === 'from_start' ? 'gone' : 'poll',
-    dueAtMs: Number.NaN,
-    seenAtMs,
-    runs: 'old',
-    bootAtMs: seenAtMs - random.fork('uptime').between(0, 30 * 86_400_000),
-    bootReason: fate.sleepS === undefined ? 'power_on' : 'deep_sleep',
-    rolledBackFrom: undefined,
-    faultAtMs: Number.POSITIVE_INFINITY,
-    isCrashing: false,
-    confirmedAtMs: Number.NaN,
-    isExposed: false,
-    isAffected: false,
-    cause: undefined,
-    isWayBack: false,
-    assignmentId: Number.NaN,
-    intervalS: pollIntervalS,
-  };
 }

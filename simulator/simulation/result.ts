@@ -3,7 +3,8 @@
 import { assertNever } from '#protocol/errors.ts';
 import type { Columns } from '#engine/stage/counts.ts';
 import type { Boards } from './boards.ts';
-import type { RolloutServer, TimelineEntry } from './rollout-server.ts';
+import type { TimelineEntry } from './messages.ts';
+import type { RolloutServer } from './rollout-server.ts';
 
 export interface Outcome {
   readonly kind: 'complete' | 'halted' | 'regressed' | 'stuck';

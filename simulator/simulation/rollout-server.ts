@@ -1,50 +1,32 @@
 // What a server holds of one rollout, in memory and in virtual time. Every decision is that of the server's own pure rules:
 // `planCheckIn` for a board that asks, `afterReport` and `watchProgress` for one that tells, `isOverdue` and `canBeLost` for one
-// that does neither, `judgeRollout` for the gates, `advance` for the life of the rollout. It only keeps what they return, as the
-// services keep it in the database; it has no rule of its own.
+// that does neither; what the gates say is asked in gate-judge.ts. It only keeps what they return, as the services keep it in the
+// database; it has no rule of its own.
 
-import { DEFAULT_WATCH_S, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
-import type { Plan } from '#protocol/plan.ts';
-import { GENERAL_LABEL } from '#protocol/words.ts';
-import { advance, isOpen, type RolloutCommand } from '#engine/stage/advance.ts';
-import { afterReport, causeOfEnd, hasLeft, type Sighting, startOf } from '#engine/assignment/assignment.ts';
-import { deadlineSilenceMs, isOverdue } from '#engine/assignment/deadline.ts';
+import { MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
+import { isOpen, type RolloutCommand } from '#engine/stage/advance.ts';
+import { afterReport, hasLeft, type Sighting, startOf } from '#engine/assignment/assignment.ts';
 import type { Decision } from '#engine/decision/decide.ts';
-import { type Course, firstStageOf } from '#engine/decision/course.ts';
-import { type Attempt, attemptFacts, planCheckIn } from '#engine/decision/plan-check-in.ts';
+import { type Attempt, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import { pollIntervalS } from '#engine/decision/poll.ts';
-import { previewOf } from '#engine/decision/preview.ts';
-import { stableFor } from '#engine/decision/target.ts';
-import type {
-  DeviceFacts,
-  FirmwareFacts,
-  LabelOnDevice,
-  OpenedStage,
-  RolloutFacts,
-  RolloutStatus,
-} from '#engine/facts/model.ts';
+import type { DeviceFacts, LabelOnDevice, RolloutStatus } from '#engine/facts/model.ts';
 import type { HealthHour } from '#engine/outcome/health.ts';
 import type { Presence } from '#engine/outcome/presence.ts';
-import { outcomeOf } from '#engine/outcome/outcome.ts';
-import { canBeLost, isBad, lastSignMs, startWatch, watchLost, watchProgress } from '#engine/outcome/watch.ts';
-import { type Columns, columnsOf, countsOf } from '#engine/stage/counts.ts';
-import type { Tally, Verdict } from '#engine/stage/gate.ts';
-import { judgeRollout, type Judgement, mayFail, type OpenedStageFacts, WATCH_LIMITS } from '#engine/stage/judge.ts';
-import { failureTallyOf, missingOf, NO_ANSWERS, questionsOf, tallyOf } from '#engine/stage/questions.ts';
-import { isSilent } from '#engine/stage/silence.ts';
-import { Assignments } from './assignments.ts';
+import { isBad, startWatch, watchProgress } from '#engine/outcome/watch.ts';
+import { type Columns, columnsOf } from '#engine/stage/counts.ts';
+import type { Verdict } from '#engine/stage/gate.ts';
+import type { Judgement } from '#engine/stage/judge.ts';
+import { acknowledged, Assignments, needsAcknowledging } from './assignments.ts';
 import { BoardHealth, isHealthAsked } from './board-health.ts';
-import { type AskAsleep, type CheckInSays, Presences } from './presences.ts';
-import { answersTo, countReachable, type Known } from './stage-answers.ts';
-import { StageBoards } from './stage-boards.ts';
+import { judgeFailure, judgeNow, type Judged } from './gate-judge.ts';
+import type { CheckIn, CheckInAnswer, Report, TimelineEntry } from './messages.ts';
+import { type AskAsleep, Presences } from './presences.ts';
+import { type LifeOptions, ROLLOUT_ID, RolloutLife, soakMsOf, type StageState } from './rollout-life.ts';
+import { endOf, SilentBoards } from './silent-boards.ts';
+import type { Known } from './stage-answers.ts';
+import { StageMembers } from './stage-members.ts';
 
-export interface ServerOptions {
-  readonly plan: Pick<Plan, 'stages' | 'watch_s'>;
-  readonly firmware: FirmwareFacts;
-  /** What the boards run before, and go back to; undefined: there is nothing to go back to. */
-  readonly stable: FirmwareFacts | undefined;
-  /** What the buckets are made with. */
-  readonly seed: number;
+export interface ServerOptions extends LifeOptions {
   readonly pollIntervalS: number;
   readonly devices: readonly {
     readonly mac: string;
@@ -57,110 +39,46 @@ export interface ServerOptions {
   readonly asleep: AskAsleep;
 }
 
-export interface CheckIn extends CheckInSays {
-  readonly sighting: Omit<Sighting, 'bootReason'>;
-  readonly freeHeapBytes?: number | undefined;
-  /** By how much of the interval the answer is early or late, from -1 to 1 times the configured share. */
-  readonly jitterS: number;
-}
-
-export interface CheckInAnswer {
-  readonly decision: Decision;
-  /** Of an offer. */
-  readonly assignmentId: number | undefined;
-  readonly intervalS: number;
-  /** The server waits for further checks of the board: it soaks. */
-  readonly isAwaited: boolean;
-}
-
-export interface Report {
-  readonly assignmentId: number;
-  readonly status: Parameters<typeof afterReport>[1]['status'];
-  readonly errorCode?: string | undefined;
-}
-
-/** Something that happened to the rollout. */
-export interface TimelineEntry {
-  readonly atMs: number;
-  readonly what: RolloutCommand;
-  readonly actor: 'gate' | 'person';
-  readonly status: RolloutStatus;
-  /** The stage that is open after it, and how many boards the opened stages have. */
-  readonly stage: string | undefined;
-  readonly members: number;
-  readonly reason: string;
-  /** What the gate that acted is about, and what it saw; undefined for what a person does. */
-  readonly judged: { readonly stage: string; readonly verdict: Verdict; readonly tally: Tally } | undefined;
-  /** What became of the boards of each opened stage until then, without those that hold no assignment. */
-  readonly columns: ReadonlyMap<string, Columns>;
-}
-
-export interface StageState {
-  readonly plan: Plan['stages'][number];
-  readonly boards: StageBoards;
-  openedAtMs: number | undefined;
-  tally: Tally | undefined;
-}
-
 /** The lowest version that SemVer knows: every build is newer. */
 export const LOWEST_VERSION = '0.0.0-0';
 
-const ROLLOUT_ID = 1;
-const STABLE_ROLLOUT_ID = 2;
-const NO_PACE = { maxInFlight: undefined, maxOffersPerMinute: undefined } as const;
-/** All boards of a simulation have one vote each. */
-const VOTES = { countsBeforeMs: undefined, countsSimulated: true } as const;
-
 export class RolloutServer {
   readonly #options: ServerOptions;
-  readonly #stages: readonly StageState[];
+  readonly #life: RolloutLife;
   readonly #devices: DeviceFacts[];
   readonly #assignments: Assignments;
   readonly #presences: Presences;
+  readonly #silent: SilentBoards;
+  readonly #members: StageMembers;
   /** Undefined: no gate asks for it. */
   readonly #health: BoardHealth | undefined;
   readonly #timeline: TimelineEntry[] = [];
-  readonly #stable: RolloutFacts | undefined;
-  #firmware: FirmwareFacts;
-  #status: RolloutStatus = 'draft';
-  #at = -1;
   #judgement: Judgement | undefined;
-  #watchUntilMs = Number.POSITIVE_INFINITY;
-  #startedAtMs = 0;
-  #resumedAtMs = Number.NEGATIVE_INFINITY;
   #revision = 0;
   #changes = 0;
   #judgedChanges = -1;
   #changedAtMs = 0;
-  #nextLostMs = Number.NEGATIVE_INFINITY;
-  #rollout: RolloutFacts | undefined;
-  /** The boards of the stages that have opened, each with the first stage that includes it. */
-  #members: ReadonlyMap<number, number> = new Map();
 
   constructor(options: ServerOptions) {
+    const { devices, plan, stable, firmware } = options;
     this.#options = options;
-    this.#firmware = options.firmware;
-    this.#stages = options.plan.stages.map((plan) => ({
-      plan,
-      boards: new StageBoards(),
-      openedAtMs: undefined,
-      tally: undefined,
-    }));
+    this.#life = new RolloutLife(options);
     this.#assignments = new Assignments(
-      this.#stages.map(({ boards }) => boards),
-      options.devices.length,
+      this.#life.stages.map(({ boards }) => boards),
+      devices.length,
     );
     this.#presences = new Presences(
       options.pollIntervalS,
-      options.devices.map(({ presence }) => presence),
+      devices.map(({ presence }) => presence),
       options.asleep,
     );
-    if (options.plan.stages.some(({ gate }) => isHealthAsked(gate)))
-      this.#health = new BoardHealth(options.devices.map(({ hours }) => hours ?? []));
-    this.#devices = options.devices.map(({ mac, chip, labels }) => ({
+    this.#silent = new SilentBoards(this.#assignments, this.#presences);
+    if (plan.stages.some(({ gate }) => isHealthAsked(gate)))
+      this.#health = new BoardHealth(devices.map(({ hours }) => hours ?? []));
+    this.#devices = devices.map(({ mac, chip, labels }) => ({
       mac,
-      product: options.firmware.product,
-      currentVersion: options.stable?.version ?? LOWEST_VERSION,
+      product: firmware.product,
+      currentVersion: stable?.version ?? LOWEST_VERSION,
       chip,
       imageSha256: undefined,
       rememberedChips: [],
@@ -168,11 +86,11 @@ export class RolloutServer {
       onTrial: false,
       labels,
     }));
-    this.#stable = options.stable === undefined ? undefined : stableRolloutOf(options.stable, options.seed);
+    this.#members = new StageMembers(this.#life, this.#assignments, this.#devices);
   }
 
   get status(): RolloutStatus {
-    return this.#status;
+    return this.#life.status;
   }
 
   /** Raised with everything that can change a decision beside the board itself. */
@@ -190,14 +108,10 @@ export class RolloutServer {
     return this.#judgement?.verdicts.get(this.openStage?.plan.name ?? '');
   }
 
-  /** What the gates said last, by the name of the stage. */
-  get verdicts(): ReadonlyMap<string, Verdict> {
-    return this.#judgement?.verdicts ?? new Map();
-  }
-
-  /** What the gates say now; undefined where nobody judges them any more. */
-  judgedAt(nowMs: number): Judgement | undefined {
-    return this.#isJudged(nowMs) ? this.#judge(nowMs) : undefined;
+  /** What the gates say now, by the name of the stage; undefined where nobody judges them any more. */
+  judgedAt(nowMs: number): ReadonlyMap<string, Verdict> | undefined {
+    if (!this.#life.isJudged(nowMs)) return undefined;
+    return judgeNow(this.#life, this.#known(), this.#health, nowMs).judgement.verdicts;
   }
 
   get timeline(): readonly TimelineEntry[] {
@@ -205,17 +119,17 @@ export class RolloutServer {
   }
 
   /** The stage that opened last. */
-  get openStage(): StageState | undefined {
-    return this.#stages[this.#at];
+  get openStage(): Readonly<StageState> | undefined {
+    return this.#life.openStage;
   }
 
   get stages(): readonly Readonly<StageState>[] {
-    return this.#stages;
+    return this.#life.stages;
   }
 
   /** A complete rollout is watched until then. */
   get watchUntilMs(): number {
-    return this.#watchUntilMs;
+    return this.#life.watchUntilMs;
   }
 
   get openAssignments(): number {
@@ -224,7 +138,7 @@ export class RolloutServer {
 
   stageOf(assignmentId: number): string | undefined {
     const { stage } = this.#assignments.get(assignmentId);
-    return stage === undefined ? undefined : this.#stages[stage]?.plan.name;
+    return stage === undefined ? undefined : this.stages[stage]?.plan.name;
   }
 
   attemptsOf(device: number): readonly Attempt[] {
@@ -233,12 +147,8 @@ export class RolloutServer {
 
   /** The columns of a stage, as `rollout show` has them. */
   columnsOf(stage: string): Columns {
-    const at = this.#stages.findIndex(({ plan }) => plan.name === stage);
-    // Of one that has ended nobody is waited for.
-    const waiting = isOpen(this.#status)
-      ? this.#waiting().filter((device) => this.#members.get(device) === at).length
-      : 0;
-    return columnsOf(this.#stages[at]?.boards.groups ?? [], waiting);
+    const at = this.stages.findIndex(({ plan }) => plan.name === stage);
+    return columnsOf(this.stages[at]?.boards.groups ?? [], this.#members.countWaiting(at));
   }
 
   /** A board asks. */
@@ -248,10 +158,10 @@ export class RolloutServer {
     this.#devices[device] = facts;
     const shows = this.#presences.observe(device, checkIn, nowMs);
     const { crashed, suspect: isSuspect } = shows.restart;
-    const { pace } = this.#rollout ?? {};
+    const { pace } = this.#life.facts ?? {};
     const isPaced = pace?.maxInFlight !== undefined || pace?.maxOffersPerMinute !== undefined;
     const plan = planCheckIn(
-      { ...this.#catalogFor(facts), load: isPaced ? this.#assignments.loadAt(nowMs) : undefined },
+      { ...this.#life.catalogFor(facts), load: isPaced ? this.#assignments.loadAt(nowMs) : undefined },
       this.#assignments.countedOf(device),
       { sighting, observation: { crashed, isSuspect, sinceMs: shows.seenBeforeMs } },
       nowMs,
@@ -263,7 +173,7 @@ export class RolloutServer {
     const told = { intervalS, isOffer: plan.decision.outcome !== 'hold' };
     this.#presences.note(device, checkIn, shows, told, nowMs);
     this.#health?.note(device, { ...checkIn, ...shows.restart, atMs: nowMs });
-    this.#expectLost(device, nowMs);
+    this.#silent.expect(device, nowMs);
     return { decision: plan.decision, assignmentId, intervalS, isAwaited: plan.soakMs !== undefined };
   }
 
@@ -276,7 +186,7 @@ export class RolloutServer {
     const watch = watchProgress(known, { before, after: progress, downloads, said: status }, nowMs);
     const isMoved = progress.state !== before.state;
     this.#save({ ...attempt, progress, watch, updatedAtMs: isMoved ? nowMs : attempt.updatedAtMs }, nowMs);
-    this.#expectLost(device, nowMs);
+    this.#silent.expect(device, nowMs);
     if (watch.fault !== undefined && (isMoved || watch.fault !== known.fault)) this.#haltIfFailed(nowMs);
   }
 
@@ -287,25 +197,27 @@ export class RolloutServer {
 
   /** Ends what is past its deadline, marks lost boards, then lets the gates act. Answers the boards that are lost from now on. */
   tick(nowMs: number): readonly number[] {
-    if (!this.#isJudged(nowMs)) return [];
-    this.#timeOutOverdue(nowMs);
-    const lost = this.#markLost(nowMs);
-    if (this.#changes === this.#judgedChanges) return lost;
-    const judgement = this.#judge(nowMs);
-    const { step } = judgement;
-    if (step.do === 'promote') this.command('promote', 'gate', step.reason, nowMs);
-    if (step.do === 'halt' || step.do === 'regress') this.#haltFor(judgement, nowMs);
-    return lost;
+    if (!this.#life.isJudged(nowMs)) return [];
+    this.#saveAll(this.#silent.listOverdue(this.#options.pollIntervalS, this.#life.resumedAtMs, nowMs), nowMs);
+    const lost = this.#silent.listNewlyLost(nowMs);
+    for (const { attempt } of lost) this.#save(attempt, nowMs);
+    const devices = lost.map(({ device }) => device);
+    if (this.#changes === this.#judgedChanges) return devices;
+    const judged = judgeNow(this.#life, this.#known(), this.#health, nowMs);
+    this.#keep(judged);
+    this.#judgedChanges = judged.isTimeless ? this.#changes : -1;
+    this.#act(judged.judgement, nowMs);
+    return devices;
   }
 
   /** Moves the rollout; answers whether it could be moved. */
   command(command: RolloutCommand, actor: TimelineEntry['actor'], reason: string, nowMs: number): boolean {
-    return this.#move(command, { actor, reason, revert: false, judged: undefined }, nowMs);
+    return this.#move(command, { actor, reason, judged: undefined }, nowMs);
   }
 
   /** Takes the build back, as `otter firmware block` does. */
   block(nowMs: number): void {
-    this.#firmware = { ...this.#firmware, blocked: true };
+    this.#life.block();
     this.command('abort', 'person', 'the firmware is blocked', nowMs);
     this.#refresh();
   }
@@ -319,59 +231,14 @@ export class RolloutServer {
   #refresh(): void {
     this.#revision += 1;
     this.#changes += 1;
-    const opened = this.#stages.slice(0, this.#at + 1);
-    const last = opened.at(-1);
-    if (last === undefined) return;
-    const { seed, plan } = this.#options;
-    this.#rollout = {
-      id: ROLLOUT_ID,
-      name: 'simulated',
-      status: this.#status,
-      stageId: this.#at,
-      stage: last.plan.name,
-      stageOpenedAtMs: last.openedAtMs ?? Number.NaN,
-      opened: opened.map(({ plan: stage }, id) => stageFacts(stage, id)),
-      planned: plan.stages.map(({ label, percentage }) => ({ label, percentage })),
-      pace: { maxInFlight: last.plan.max_in_flight, maxOffersPerMinute: last.plan.max_offers_per_minute },
-      seed,
-      votes: VOTES,
-      firmware: this.#firmware,
-      imageIds: this.#firmware.images.map(({ id: image }) => image),
-    };
-    const course = this.#course(this.#rollout);
-    const first = this.#devices.map((facts, device) => [device, firstStageOf(course, facts)] as const);
-    this.#members = new Map(
-      first.flatMap(([device, at]) => (at === undefined || at > this.#at ? [] : [[device, at] as const])),
-    );
-  }
-
-  #course(rollout: RolloutFacts): Course {
-    const stages = this.#options.plan.stages.map((stage, id) => ({ ...stageFacts(stage, id), name: stage.name }));
-    // How fast offers are made leaves nobody out.
-    return { rollout: { ...rollout, pace: NO_PACE }, stages, openedCount: this.#at + 1 };
-  }
-
-  /** What the catalog of a server says to a board. */
-  #catalogFor(device: DeviceFacts) {
-    const isOwn = device.currentVersion === this.#firmware.version;
-    const isOurs = this.#status === 'complete' && !this.#firmware.blocked && !this.#firmware.reverted;
-    const completed = [isOurs ? this.#rollout : undefined, this.#stable].filter((one) => one !== undefined);
-    const running = isOwn ? this.#firmware : this.#options.stable;
-    return {
-      device,
-      running,
-      rollout: isOpen(this.#status) ? this.#rollout : undefined,
-      stable: stableFor(completed, device, running),
-      steppingStones: [],
-      window: undefined,
-    };
+    this.#members.refresh();
   }
 
   #intervalS({ decision, soakMs }: ReturnType<typeof planCheckIn>, jitterS: number, nowMs: number): number {
     const intervalS = pollIntervalS(decision, {
       intervalS: this.#options.pollIntervalS + jitterS,
       spreadS: Math.abs(jitterS),
-      hasOpenRollout: isOpen(this.#status),
+      hasOpenRollout: isOpen(this.status),
       nowMs,
       soakMs,
     });
@@ -417,99 +284,31 @@ export class RolloutServer {
     this.#changedAtMs = nowMs;
   }
 
-  #timeOutOverdue(nowMs: number): void {
-    const { pollIntervalS: defaultS } = this.#options;
-    for (const attempt of this.#assignments.open) {
-      const { device } = this.#assignments.get(attempt.id);
-      const deadline = {
-        state: attempt.progress.state,
-        sinceMs: Math.max(attempt.updatedAtMs, this.#resumedAtMs),
-        seenAtMs: this.#presences.heardOf(device, nowMs)?.seenAtMs ?? attempt.updatedAtMs,
-        silenceMs: deadlineSilenceMs(defaultS, this.#presences.intervalOf(device)),
-        sizeBytes: attempt.image.sizeBytes,
-        isDeviceLocal: false,
-      };
-      if (isOverdue(deadline, [], nowMs)) this.#end(attempt, 'timed_out', nowMs);
-    }
-  }
-
-  #end(attempt: Attempt, state: 'timed_out' | 'superseded', nowMs: number): void {
-    this.#save({ ...attempt, progress: { ...attempt.progress, state }, updatedAtMs: nowMs }, nowMs);
-  }
-
-  /** Nobody is looked for before the first board can be silent for longer than its limit. */
-  #markLost(nowMs: number): readonly number[] {
-    if (nowMs < this.#nextLostMs) return [];
-    this.#nextLostMs = Number.POSITIVE_INFINITY;
-    const lost: number[] = [];
-    for (const device of this.#devices.keys()) {
-      const latest = this.#assignments.latestOf(device);
-      const heard = this.#presences.heardOf(device, nowMs);
-      if (latest === undefined || heard === undefined || !canBeLost(latest.watch, latest.progress.state)) continue;
-      if (isSilent({ ...heard, seenAtMs: lastSignMs(latest.watch, heard.seenAtMs) }, nowMs)) {
-        this.#save({ ...latest, watch: watchLost(latest.watch, nowMs) }, nowMs);
-        lost.push(device);
-      } else this.#expectLost(device, nowMs);
-    }
-    return lost;
-  }
-
-  /** Not before that can the board be lost. */
-  #expectLost(device: number, nowMs: number): void {
-    const heard = this.#presences.heardOf(device, nowMs);
-    if (heard !== undefined) this.#nextLostMs = Math.min(this.#nextLostMs, heard.seenAtMs + heard.limitMs);
-  }
-
-  #isJudged(nowMs: number): boolean {
-    return this.#status === 'running' || (this.#status === 'complete' && nowMs < this.#watchUntilMs);
-  }
-
-  #judge(nowMs: number): Judgement {
-    const known = this.#known();
-    let isTimeless = true;
-    const opened = this.#stages.slice(0, this.#at + 1);
-    const facts: OpenedStageFacts[] = opened.map((stage, at) => {
-      const { gate, name, promotion } = stage.plan;
-      const { groups } = stage.boards;
-      const asked = questionsOf(this.#status, { gate, groups, isOpen: at === this.#at, isFirst: at === 0 });
-      isTimeless &&=
-        !isHealthAsked(gate) && !asked.undecided && !asked.silence && asked.reachable === 0 && !asked.anyLeft;
-      const asking = { gate, boards: stage.boards, openedAtMs: stage.openedAtMs ?? nowMs };
-      const health = isHealthAsked(gate) ? this.#health?.of(stage.boards, nowMs) : undefined;
-      stage.tally = { ...tallyOf(asked, answersTo(asked, asking, known, nowMs)), ...health };
-      return { name, promotion, gate, tally: stage.tally };
-    });
-    this.#judgement = judgeRollout(this.#status, facts, nowMs);
-    this.#judgedChanges = isTimeless ? this.#changes : -1;
-    return this.#judgement;
+  #saveAll(attempts: readonly Attempt[], nowMs: number): void {
+    for (const attempt of attempts) this.#save(attempt, nowMs);
   }
 
   #haltIfFailed(nowMs: number): void {
-    if (!this.#isJudged(nowMs)) return;
-    const stages = this.#stages.slice(0, this.#at + 1).map(({ plan: { name, promotion, gate }, boards }) => {
-      const counts = countsOf(gate ?? WATCH_LIMITS, boards.groups);
-      return { name, promotion, gate, counts, tally: tallyOf({ counts, anyLeft: false }, NO_ANSWERS) };
-    });
-    if (!stages.some(({ gate, tally }) => gate !== undefined && mayFail(gate, tally, nowMs))) return;
-    const certain = stages.map((stage, at) => {
-      const { name, promotion, gate, counts } = stage;
-      const missing = at === this.#at && gate !== undefined ? missingOf(gate, counts) : 0;
-      const reachable = missing > 0 ? countReachable(this.#known(), missing, nowMs) : 0;
-      return { name, promotion, gate, tally: failureTallyOf(counts, reachable) };
-    });
-    const judgement = judgeRollout(this.#status, certain, nowMs);
-    if (judgement.step.do !== 'halt' && judgement.step.do !== 'regress') return;
-    this.#judgement = judgement;
-    for (const [at, { tally }] of certain.entries()) if (this.#stages[at]) this.#stages[at].tally = tally;
-    this.#haltFor(judgement, nowMs);
+    if (!this.#life.isJudged(nowMs)) return;
+    const judged = judgeFailure(this.#life, this.#known(), nowMs);
+    if (judged?.judgement.step.do !== 'halt' && judged?.judgement.step.do !== 'regress') return;
+    this.#keep(judged);
+    this.#act(judged.judgement, nowMs);
   }
 
-  #haltFor({ step, verdicts }: Judgement, nowMs: number): void {
-    if (step.do !== 'halt' && step.do !== 'regress') return;
-    const verdict = verdicts.get(step.stage);
-    const tally = this.#stages.find(({ plan }) => plan.name === step.stage)?.tally;
-    const judged = verdict === undefined || tally === undefined ? undefined : { stage: step.stage, verdict, tally };
-    this.#move(step.do, { actor: 'gate', reason: step.reason, revert: step.revert, judged }, nowMs);
+  #keep({ judgement, tallies }: Judged): void {
+    this.#judgement = judgement;
+    for (const [at, stage] of this.#life.opened.entries()) stage.tally = tallies[at];
+  }
+
+  #act({ step, verdicts }: Judgement, nowMs: number): void {
+    if (step.do === 'stay') return;
+    const about = step.do === 'promote' ? step.from : step.stage;
+    const verdict = verdicts.get(about);
+    const tally = this.stages.find(({ plan }) => plan.name === about)?.tally;
+    const judged = verdict === undefined || tally === undefined ? undefined : { stage: about, verdict, tally };
+    const revert = step.do !== 'promote' && step.revert;
+    this.#move(step.do, { actor: 'gate', reason: step.reason, judged }, nowMs, revert);
   }
 
   #known(): Known {
@@ -517,72 +316,37 @@ export class RolloutServer {
       devices: this.#devices.length,
       assignments: this.#assignments,
       presences: this.#presences,
-      startedAtMs: this.#startedAtMs,
-      waiting: () => this.#waiting(),
+      startedAtMs: this.#life.startedAtMs,
+      waiting: () => this.#members.listWaiting(),
     };
-  }
-
-  /** Boards of the opened stages that hold no assignment of the rollout, and that no rule leaves out. */
-  #waiting(): readonly number[] {
-    const rollout = this.#rollout;
-    if (rollout === undefined) return [];
-    const course = this.#course(rollout);
-    return [...this.#members.keys()].filter((device) => {
-      if (this.#assignments.latestOf(device) !== undefined) return false;
-      const facts = this.#get(device);
-      const { historyOf } = attemptFacts(this.#assignments.countedOf(device), rollout, Number.POSITIVE_INFINITY);
-      const open = isOpen(this.#status) ? [rollout] : [];
-      return previewOf(course, { ...this.#catalogFor(facts), open, historyOf }).kind === 'taken';
-    });
   }
 
   #move(
     command: RolloutCommand,
-    by: Pick<TimelineEntry, 'actor' | 'reason' | 'judged'> & { readonly revert: boolean },
+    by: Pick<TimelineEntry, 'actor' | 'reason' | 'judged'>,
     nowMs: number,
+    revert = false,
   ): boolean {
-    const names = this.#stages.map(({ plan }) => plan.name);
-    const from = this.#status;
-    const moved = advance({ status: from, stage: this.openStage?.plan.name }, command, names);
-    if (!moved.ok) return false;
-    const at = names.findIndex((name) => name === moved.next.stage);
-    this.#status = moved.next.status;
-    if ((from === 'halted' && this.#status === 'running') || command === 'keep') this.#acknowledge(nowMs);
-    if (command === 'start') this.#startedAtMs = nowMs;
-    if (command === 'resume') this.#resumedAtMs = nowMs;
-    if (command === 'promote' && this.#status === 'complete')
-      this.#watchUntilMs = nowMs + (this.#options.plan.watch_s ?? DEFAULT_WATCH_S) * 1000;
-    const stage = this.#stages[at];
-    const passed = this.openStage;
-    const opened = this.#stages.slice(0, this.#at + 1);
-    const verdict = passed === undefined ? undefined : this.verdict;
-    if (at !== this.#at && stage !== undefined) {
-      stage.openedAtMs = nowMs;
-      this.#at = at;
-    }
-    if (by.revert) this.#firmware = { ...this.#firmware, reverted: true };
-    if (command === 'resume') this.#firmware = { ...this.#firmware, reverted: false };
-    if (this.#status === 'aborted')
-      for (const attempt of this.#assignments.open) this.#end(attempt, 'superseded', nowMs);
-    this.#refresh();
-    const { actor, reason } = by;
-    const judged =
-      by.judged ??
-      (actor === 'gate' && passed?.tally !== undefined && verdict !== undefined
-        ? { stage: passed.plan.name, verdict, tally: passed.tally }
-        : undefined);
+    const from = this.status;
+    const { opened } = this.#life;
+    if (!this.#life.move(command, revert, nowMs)) return false;
     const columns = new Map(opened.map(({ plan, boards }) => [plan.name, columnsOf(boards.groups, 0)] as const));
-    const entry = { stage: this.openStage?.plan.name, members: this.#members.size, reason, judged, columns };
-    this.#timeline.push({ atMs: nowMs, what: command, actor, status: this.#status, ...entry });
+    if ((from === 'halted' && this.status === 'running') || command === 'keep') this.#acknowledge(nowMs);
+    if (this.status === 'aborted')
+      this.#saveAll(
+        this.#assignments.open.map((attempt) => endOf(attempt, 'superseded', nowMs)),
+        nowMs,
+      );
+    this.#refresh();
+    const after = { status: this.status, stage: this.openStage?.plan.name, members: this.#members.count };
+    this.#timeline.push({ atMs: nowMs, what: command, ...by, ...after, columns });
     return true;
   }
 
   /** The failures and the silence so far do not count any more. */
   #acknowledge(nowMs: number): void {
-    for (const { boards } of this.#stages)
-      for (const { attempt } of boards.latest.values())
-        if (needsAcknowledging(attempt))
-          this.#save({ ...attempt, watch: { ...attempt.watch, isAcknowledged: true } }, nowMs);
+    const all = this.stages.flatMap(({ boards }) => Array.from(boards.latest.values(), ({ attempt }) => attempt));
+    this.#saveAll(all.filter(needsAcknowledging).map(acknowledged), nowMs);
   }
 
   #get(device: number): DeviceFacts {
@@ -590,36 +354,4 @@ export class RolloutServer {
     if (facts === undefined) throw new RangeError(`there is no board ${device}`);
     return facts;
   }
-}
-
-function needsAcknowledging({ progress, watch }: Attempt): boolean {
-  const outcome = outcomeOf({ ...watch, state: progress.state, cause: causeOfEnd(progress) });
-  return watch.fault !== undefined || outcome === 'crashing' || outcome === 'lost';
-}
-
-function stageFacts(stage: Plan['stages'][number], id: number): OpenedStage {
-  return { id, label: stage.label, percentage: stage.percentage, soakMs: soakMsOf(stage) };
-}
-
-function soakMsOf(stage: Plan['stages'][number] | undefined): number {
-  return (stage?.gate?.soak_s ?? 0) * 1000;
-}
-
-function stableRolloutOf(firmware: FirmwareFacts, seed: number): RolloutFacts {
-  const all = { label: GENERAL_LABEL, percentage: 100 };
-  return {
-    id: STABLE_ROLLOUT_ID,
-    name: 'stable',
-    status: 'complete',
-    stageId: Number.NaN,
-    stage: 'all',
-    stageOpenedAtMs: Number.NEGATIVE_INFINITY,
-    opened: [],
-    planned: [all],
-    pace: NO_PACE,
-    seed,
-    votes: VOTES,
-    firmware,
-    imageIds: firmware.images.map(({ id }) => id),
-  };
 }

@@ -12,7 +12,9 @@ import type { Decision } from '#engine/decision/decide.ts';
 import { membership } from '#engine/decision/target.ts';
 import type { Attempt } from '#engine/decision/plan-check-in.ts';
 import { LASTING } from '#simulator/simulation/boards.ts';
-import { type CheckInAnswer, RolloutServer, type StageState } from '#simulator/simulation/rollout-server.ts';
+import type { CheckInAnswer } from '#simulator/simulation/messages.ts';
+import type { StageState } from '#simulator/simulation/rollout-life.ts';
+import { RolloutServer } from '#simulator/simulation/rollout-server.ts';
 import { device as someDevice, firmware, label, NOW_MS, rollout } from './sample-facts.ts';
 
 const DEVICES = 12;
@@ -421,7 +423,10 @@ function brokenConditions(
   const all = boards.map((_, index) => server.attemptsOf(index)).filter(hasItems);
   const own = all.filter((attempts) => server.stageOf(attempts.at(-1)?.id ?? -1) === stage.name);
   const latest = own
-    .map((attempts) => Object.assign({}, lastOf(attempts), { failure: failureOf(attempts) }))
+    .map((attempts) => {
+      const { progress, watch } = lastOf(attempts);
+      return { progress, watch, failure: failureOf(attempts) };
+    })
     .filter(({ watch }) => watch.notCounted === undefined);
   const soakMs = (asked?.soak_s ?? 0) * 1000;
   const running = latest.filter(({ progress, failure }) => progress.state === 'confirmed' && failure === undefined);

@@ -10,7 +10,8 @@ import { Random } from '#simulator/random.ts';
 import { Boards } from '#simulator/simulation/boards.ts';
 import { EventQueue } from '#simulator/simulation/event-queue.ts';
 import { NO_SURROUNDINGS, type Surroundings } from '#simulator/simulation/fate.ts';
-import { type CheckIn, type CheckInAnswer, type Report, RolloutServer } from '#simulator/simulation/rollout-server.ts';
+import type { CheckIn, CheckInAnswer, Report } from '#simulator/simulation/messages.ts';
+import { RolloutServer } from '#simulator/simulation/rollout-server.ts';
 import { type Dialect, START_MS, startTestServer, type TestServer } from '../support/server.ts';
 import { ProductLine } from '../support/product-line.ts';
 
@@ -273,8 +274,8 @@ class PlayedTwice {
   async #compare(): Promise<void> {
     const rollout = await this.#server.admin('getRollout', { params: { name: ROLLOUT } });
     const opened = rollout.stages.filter(({ opened_at }) => opened_at !== null);
-    const { status, openStage, stages, verdicts } = this.#simulated;
-    const isJudged = status === 'running' || (status === 'complete' && this.#nowMs < this.#simulated.watchUntilMs);
+    const { status, openStage, stages } = this.#simulated;
+    const verdicts = this.#simulated.judgedAt(this.#nowMs);
     expect({
       atMs: this.#nowMs,
       status: rollout.status,
@@ -282,8 +283,8 @@ class PlayedTwice {
       why: rollout.halted_reason ?? rollout.regressed_reason,
       stages: opened.map(({ stage, verdict, outcomes }) => ({
         stage,
-        verdict: isJudged ? verdict : null,
-        columns: Object.fromEntries(Object.entries(outcomes).filter(([column]) => column !== 'asleep')),
+        verdict: verdicts === undefined ? null : verdict,
+        columns: { ...outcomes, asleep: undefined },
       })),
     }).toEqual({
       atMs: this.#nowMs,
@@ -293,10 +294,10 @@ class PlayedTwice {
       stages: stages
         .filter(({ openedAtMs }) => openedAtMs !== undefined)
         .map(({ plan: { name } }) => {
-          const verdict = this.#simulated.judgedAt(this.#nowMs)?.verdicts.get(name) ?? verdicts.get(name);
+          const verdict = verdicts?.get(name);
           return {
             stage: name,
-            verdict: isJudged && verdict !== undefined ? { state: verdict.state, text: verdict.text } : null,
+            verdict: verdict !== undefined ? { state: verdict.state, text: verdict.text } : null,
             columns: this.#simulated.columnsOf(name),
           };
         }),

@@ -69,6 +69,19 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     ]);
   });
 
+  test('that crashed is still told of when the boards are back on the version before', async () => {
+    const pilots = await populate({ kind: 'crashes', afterS: 600 }, 5, 20);
+    await begin('careful');
+    await fleet.run(4 * HOUR_S, isOver);
+    const versionOf = async (mac: string) => (await line.detail(mac)).device.current_version;
+    await fleet.run(4 * HOUR_S, async () => (await Promise.all(pilots.map(versionOf))).every((v) => v === '1.0.0'));
+    expect(await Promise.all(pilots.map(versionOf))).toEqual(pilots.map(() => '1.0.0'));
+    // Who was taken back before it crashed is `other`.
+    const { crashing = 0, other = 0 } = (await outcomes('pilot')) ?? {};
+    expect(crashing).toBeGreaterThan(0);
+    expect(crashing + other).toBe(5);
+  });
+
   test('that is good completes without a person, after its last soak', async () => {
     await populate({ kind: 'good' }, 5, 20);
     await begin('careful');

@@ -73,12 +73,11 @@ function gridOf(
   fleet: Fleet,
   delays: (kind: GridKind) => readonly number[],
 ): string {
-  const rows = kinds.flatMap((kind) =>
-    delays(kind).map((delayMin) => {
-      const cells = SHARES_PCT.map((sharePct) => cellOf({ plan, kind, sharePct, delayMin }, fleet));
-      return [kind.replaceAll('_', ' '), delayMin === 0 ? '-' : `${delayMin} min`].concat(cells);
-    }),
-  );
+  const rowOf = (kind: GridKind, delayMin: number): readonly string[] => {
+    const cells = SHARES_PCT.map((sharePct) => cellOf({ plan, kind, sharePct, delayMin }, fleet));
+    return [kind.replaceAll('_', ' '), delayMin === 0 ? '-' : `${delayMin} min`].concat(cells);
+  };
+  const rows = kinds.flatMap((kind) => delays(kind).map((delayMin) => rowOf(kind, delayMin)));
   return table([['the build', 'after', ...SHARES_PCT.map((pct) => `${pct} %`)], ...rows]);
 }
 

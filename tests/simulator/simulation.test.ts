@@ -269,14 +269,14 @@ describe('the parts of a simulation', () => {
             const latest = assignments.latestOf(device);
             if (place === at && latest !== undefined) once.note(device, latest);
           }
-          expect(sorted(boards.groups)).toEqual(sorted(once.groups));
+          expect(inOrder(boards.groups)).toEqual(inOrder(once.groups));
         }
       }),
     );
   });
 });
 
-function sorted(groups: readonly BoardGroup[]): readonly string[] {
+function inOrder(groups: readonly BoardGroup[]): readonly string[] {
   return groups.map((group) => JSON.stringify(group)).toSorted();
 }
 
