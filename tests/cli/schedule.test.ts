@@ -67,9 +67,9 @@ test('a promotion says which stage it means, and the list and the status say tha
   expect(added.stdout).toMatch(/; promotes from stage pilot, once its gate has passed/);
   await tickAt('2030-12-25T09:00:00Z');
   const { stdout } = await otter('schedule', 'list');
-  expect(stdout).toMatch(/weekly +0 9 \* \* \* +UTC +promote from pilot .* pending for .*: 0 of 1 confirmed/);
+  expect(stdout).toMatch(/weekly +0 9 \* \* \* +UTC +promote from pilot .* pending for .*: 0 of 1 healthy/);
   expect((await otter('status')).stdout).toMatch(
-    /warning: schedule weekly is pending since 2030-12-25T09:00:00.000Z: the gate of stage pilot .* 0 of 1 confirmed/,
+    /warning: schedule weekly is pending since 2030-12-25T09:00:00.000Z: the gate of stage pilot .* 0 of 1 healthy/,
   );
   expect(await otter('schedule', 'run', 'weekly')).toMatchObject({ exitCode: 6 });
 });

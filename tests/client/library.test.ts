@@ -85,12 +85,17 @@ const BROKEN: readonly (readonly [string, Rule, RegExp, (root: string) => void])
     edit('library.properties', 'name=OtterOTA', 'name=ArduinoOtter'),
   ],
   ['no header is called like it', 'properties', /no header/, rename('src/OtterOTA.h', 'src/Otter.h')],
-  ['the version is not SemVer', 'properties', /not SemVer/, edit('library.properties', 'version=0.1.0', 'version=0.1')],
+  [
+    'the version is not SemVer',
+    'properties',
+    /not SemVer/,
+    edit('library.properties', /version=[0-9.]+/, 'version=0.1'),
+  ],
   [
     'the version is not that of the header',
     'properties',
     /another version/,
-    edit('src/OtterOTA.h', '"0.1.0"', '"0.1.1"'),
+    edit('src/OtterOTA.h', /(OTTER_OTA_VERSION )"[^"]+"/, '$1"9.9.9"'),
   ],
   ['the category is invented', 'properties', /category/, edit('library.properties', 'Communication', 'Updates')],
   ['the architecture is any', 'properties', /esp32 only/, edit('library.properties', '=esp32', '=*')],
@@ -103,7 +108,12 @@ const BROKEN: readonly (readonly [string, Rule, RegExp, (root: string) => void])
   ],
   ['the sentence has no end', 'properties', /no end/, edit('library.properties', /^(sentence=.*)\.$/m, '$1')],
   ['the url is none', 'properties', /https/, edit('library.properties', /^url=.*$/m, 'url=somewhere')],
-  ['the version of library.json differs', 'json', /version is not/, edit('library.json', '"0.1.0"', '"0.2.0"')],
+  [
+    'the version of library.json differs',
+    'json',
+    /version is not/,
+    edit('library.json', /"[0-9]+\.[0-9]+\.[0-9]+"/, '"9.9.9"'),
+  ],
   [
     'it is linked as an archive',
     'json',

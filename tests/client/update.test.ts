@@ -63,7 +63,9 @@ describe.concurrent('a build that is good', () => {
     await vi.waitFor(async () =>
       expect(await reportsOf(server, bench.mac)).toEqual([['downloading', 'downloaded', 'installing', 'confirmed']]),
     );
-    expect(await bench.line.outcomes('1.1.0', 'expand')).toMatchObject({ soaking: 1 });
+    // Healthy with its next check-in: the last word came as a report.
+    const { targeted, soaking, healthy } = await bench.line.outcomes('1.1.0', 'expand');
+    expect({ targeted, updated: soaking + healthy }).toEqual({ targeted: 1, updated: 1 });
   });
 
   test('is still there after a power-on, and the next one goes to the other slot', async ({ onTestFinished }) => {

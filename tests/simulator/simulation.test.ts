@@ -235,9 +235,9 @@ describe('the parts of a simulation', () => {
         for (const one of events) queue.add(one);
         const taken = Array.from({ length: Math.min(takenFirst, events.length) }, () => queue.take());
         for (const one of taken) if (one !== undefined) queue.add(one);
-        const inOrder = events.toSorted((left, right) => left.atMs - right.atMs || left.device - right.device);
-        expect(queue.nextAtMs).toBe(inOrder[0]?.atMs ?? Number.POSITIVE_INFINITY);
-        expect(Array.from({ length: events.length + 1 }, () => queue.take())).toEqual([...inOrder, undefined]);
+        const expected = events.toSorted((left, right) => left.atMs - right.atMs || left.device - right.device);
+        expect(queue.nextAtMs).toBe(expected[0]?.atMs ?? Number.POSITIVE_INFINITY);
+        expect(Array.from({ length: events.length + 1 }, () => queue.take())).toEqual([...expected, undefined]);
       }),
     );
   });
