@@ -41,7 +41,7 @@ const PLANS = ['attack', 'attack', 'attack', 'default', 'urgent', 'careful'] as 
 /** Shares of the trials of a build that fail; the first build of a product is good. */
 const BADNESS = [0, 0, 0.1, 0.3, 0.9] as const;
 
-export const OPERATIONS: readonly Operation[] = [
+const OPERATIONS: readonly Operation[] = [
   { says: 'a board in the middle of an update goes on', weight: 400, run: async (attack) => busyBoard(attack)?.goOn() },
   { says: 'a board checks in', weight: 250, run: async (attack) => liveBoard(attack)?.checkIn() },
   { says: 'a board goes wrong', weight: 35, run: async (attack) => liveBoard(attack)?.goWrong() },
