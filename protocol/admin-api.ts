@@ -413,7 +413,7 @@ export type ListedPlan = Static<typeof ListedPlan>;
 
 /** A plan as people write it; its name stands in the address. A member that no plan has is refused, at every depth. */
 export const NewPlan = Type.Object(
-  { description: Type.Optional(Line), stages: closed(Plan.properties.stages) },
+  { description: Type.Optional(Line), stages: closed(Plan.properties.stages), watch_s: Plan.properties.watch_s },
   { additionalProperties: false },
 );
 export type NewPlan = Static<typeof NewPlan>;

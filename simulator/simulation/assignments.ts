@@ -19,6 +19,8 @@ export class Assignments {
   /** By the number of the assignment. */
   readonly #places: Place[] = [];
   readonly #open = new Set<number>();
+  /** Boards that an assignment of the rollout gave the build. */
+  readonly #exposed = new Set<number>();
   /** By the number of the board. */
   readonly #latest: (number | undefined)[] = [];
   readonly #taken: (number | undefined)[] = [];
@@ -51,15 +53,13 @@ export class Assignments {
 
   /** Whether any assignment of the rollout gave the board the build. */
   isExposed(device: number): boolean {
-    return this.of(device).some(
-      ({ id, watch }) => watch.exposedAtMs !== undefined && this.#places[id]?.stage !== undefined,
-    );
+    return this.#exposed.has(device);
   }
 
   /** The assignment of the rollout that speaks for the board. */
   latestOf(device: number): Attempt | undefined {
     const id = this.#latest[device];
-    return id === undefined ? undefined : this.get(id).attempt;
+    return id === undefined ? undefined : this.#attempts[device]?.findLast((one) => one.id === id);
   }
 
   /** Throws a RangeError for an assignment that was never made. */
@@ -95,6 +95,7 @@ export class Assignments {
     const { id, progress, watch, updatedAtMs } = attempt;
     const { device } = this.#places[id] ?? { device: -1 };
     this.#attempts[device] = this.of(device).map((one) => (one.id === id ? attempt : one));
+    if (watch.exposedAtMs !== undefined && this.#places[id]?.stage !== undefined) this.#exposed.add(device);
     if (isOpenState(progress.state)) this.#open.add(id);
     else this.#open.delete(id);
     if (progress.state === 'confirmed' && watch.confirmedAtMs === updatedAtMs) this.#taken[device] = id;

@@ -67,10 +67,10 @@ function countSleepers(stage: AskedStage, known: Known, nowMs: number): number {
 /** Boards of the stage that count, were given the build and are undecided. */
 function* undecidedOf({ boards }: AskedStage, { presences }: Known, nowMs: number) {
   if (!boards.groups.some(isGroupUndecided)) return;
-  for (const [device, { attempt }] of boards.latest) {
+  for (const [device, { attempt, outcome }] of boards.latest) {
+    if (!isUndecided(outcome, true)) continue;
     const { exposedAtMs, confirmedAtMs, notCounted, isOnTheWay } = attempt.watch;
     if (exposedAtMs === undefined || notCounted !== undefined || isOnTheWay) continue;
-    if (!isUndecided(outcomeOfAttempt(attempt), true)) continue;
     yield { exposedAtMs, confirmedAtMs, limitMs: presences.heardOf(device, nowMs)?.limitMs ?? 0 };
   }
 }
@@ -78,9 +78,9 @@ function* undecidedOf({ boards }: AskedStage, { presences }: Known, nowMs: numbe
 function silenceIn(stage: AskedStage, known: Known, nowMs: number): Silence | undefined {
   const { assignments, presences, devices } = known;
   let lastHeardAtMs: number | undefined;
-  for (const [device, { attempt }] of stage.boards.latest) {
+  for (const [device, { attempt, outcome }] of stage.boards.latest) {
     const { isAcknowledged, notCounted } = attempt.watch;
-    if (isAcknowledged || notCounted !== undefined || outcomeOfAttempt(attempt) !== 'lost') continue;
+    if (isAcknowledged || notCounted !== undefined || outcome !== 'lost') continue;
     const seenAtMs = presences.heardOf(device, nowMs)?.seenAtMs;
     if (seenAtMs !== undefined) lastHeardAtMs = Math.max(lastHeardAtMs ?? seenAtMs, seenAtMs);
   }
@@ -112,7 +112,9 @@ function exposureOf(assignments: Assignments, device: number): Pick<Witness, 'is
   return {
     isExposed: assignments.isExposed(device),
     hasVanished:
-      latest !== undefined && latest.watch.confirmedAtMs === undefined && outcomeOfAttempt(latest) === 'lost',
+      latest?.watch.lostAtMs !== undefined &&
+      latest.watch.confirmedAtMs === undefined &&
+      outcomeOfAttempt(latest) === 'lost',
   };
 }
 

@@ -3,20 +3,25 @@
 
 import { causeOfEnd } from '#engine/assignment/assignment.ts';
 import type { Attempt } from '#engine/decision/plan-check-in.ts';
-import { markOf, outcomeOf } from '#engine/outcome/outcome.ts';
+import { markOf, type Outcome, outcomeOf } from '#engine/outcome/outcome.ts';
 import type { BoardGroup } from '#engine/stage/counts.ts';
+
+interface Counted {
+  readonly attempt: Attempt;
+  readonly outcome: Outcome;
+}
 
 export class StageBoards {
   readonly #groups = new Map<string, BoardGroup>();
   /** The latest assignment of each board that got its place in this stage, and the key of its group. */
-  readonly #latest = new Map<number, { readonly attempt: Attempt; readonly key: string }>();
+  readonly #latest = new Map<number, Counted & { readonly key: string }>();
 
   get groups(): readonly BoardGroup[] {
     return [...this.#groups.values()].filter(({ boards }) => boards > 0);
   }
 
   /** By the number of the board. */
-  get latest(): ReadonlyMap<number, { readonly attempt: Attempt }> {
+  get latest(): ReadonlyMap<number, Counted> {
     return this.#latest;
   }
 
@@ -25,7 +30,7 @@ export class StageBoards {
     this.remove(device);
     const group = groupOf(attempt);
     const key = `${group.outcome} ${group.mark} ${group.isCounted} ${group.fault} ${group.isAcknowledged}`;
-    this.#latest.set(device, { attempt, key });
+    this.#latest.set(device, { attempt, outcome: group.outcome, key });
     const boards = (this.#groups.get(key)?.boards ?? 0) + 1;
     this.#groups.set(key, { ...group, boards });
   }

@@ -67,7 +67,7 @@ export async function saveProgress(
   );
   await addOutcomeEvents(
     trx,
-    { atMs, outcome, data: outcome === 'crashing' ? { crashes, boot_cause } : {} },
+    { atMs, state, outcome, data: outcome === 'crashing' ? { crashes, boot_cause } : {} },
     (changed) => changed.where('assignments.id', '=', id),
   );
   await trx.updateTable('assignments').set(progress).where('id', '=', id).execute();

@@ -70,17 +70,25 @@ export async function addAssignmentEvents(
   pick: (assignments: Assignments) => Assignments,
 ): Promise<void> {
   const { atMs, state, isNew = false, data = {} } = event;
-  await insertEvents(trx, { atMs, type: `assignment.${state}`, data, isNew }, (assignments) =>
-    isNew ? pick(assignments) : pick(assignments).where('assignments.state', '<>', state),
+  await insertEvents(
+    trx,
+    { atMs, type: `assignment.${state}`, data, ...(isNew ? { from: null } : {}) },
+    (assignments) => (isNew ? pick(assignments) : pick(assignments).where('assignments.state', '<>', state)),
   );
 }
 
 async function insertEvents(
   trx: Trx,
-  event: { readonly atMs: number; readonly type: EventType; readonly data: EventData; readonly isNew?: boolean },
+  event: {
+    readonly atMs: number;
+    readonly type: EventType;
+    readonly data: EventData;
+    /** Null: from none. Left out: from the state that the row has. */
+    readonly from?: AssignmentState | null;
+  },
   pick: (assignments: Assignments) => Assignments,
 ): Promise<void> {
-  const { atMs, type, data, isNew = false } = event;
+  const { atMs, type, data, from } = event;
   await trx
     .insertInto('events')
     .columns(['at_ms', 'type', 'product', 'rollout', 'version', 'stage', 'mac', 'assignment_id', 'from_state', 'data'])
@@ -94,7 +102,9 @@ async function insertEvents(
         'stages.name as stage',
         'devices.mac',
         'assignments.id as assignment_id',
-        isNew ? sql<null>`cast(null as text)`.as('from_state') : 'assignments.state as from_state',
+        from === undefined
+          ? 'assignments.state as from_state'
+          : sql<string | null>`cast(${from} as text)`.as('from_state'),
         sql<string>`cast(${dataText(data)} as text)`.as('data'),
       ]),
     )
@@ -104,15 +114,23 @@ async function insertEvents(
 /** Outcomes that are events: what a state of the assignment does not say. */
 const TOLD: ReadonlySet<Outcome> = new Set(['healthy', 'crashing', 'lost']);
 
-/** The same for a change of the outcome, where it is one to tell; to be called before the change, too. */
+/**
+ * The same for a change of the outcome, where it is one to tell; to be called before the change, too. It comes from the state
+ * that the same change brings: where a board confirms and is healthy at once, the events say the one after the other.
+ */
 export async function addOutcomeEvents(
   trx: Trx,
-  event: { readonly atMs: number; readonly outcome: Outcome; readonly data?: EventData },
+  event: {
+    readonly atMs: number;
+    readonly state: AssignmentState;
+    readonly outcome: Outcome;
+    readonly data?: EventData;
+  },
   pick: (assignments: Assignments) => Assignments,
 ): Promise<void> {
-  const { atMs, outcome, data = {} } = event;
+  const { atMs, state, outcome, data = {} } = event;
   if (!isTold(outcome)) return;
-  await insertEvents(trx, { atMs, type: `assignment.${outcome}`, data }, (assignments) =>
+  await insertEvents(trx, { atMs, type: `assignment.${outcome}`, data, from: state }, (assignments) =>
     pick(assignments).where('assignments.outcome', '<>', outcome),
   );
 }

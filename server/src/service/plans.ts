@@ -30,7 +30,8 @@ export async function getPlan(deps: Deps, name: string): Promise<ListedPlan> {
 export async function setPlan(deps: Deps, name: string, request: NewPlan, nowMs: number): Promise<ListedPlan> {
   refuseFixed(deps.settings, name);
   refuseFaults(request);
-  const plan = JSON.stringify({ description: request.description ?? '', stages: request.stages });
+  const { description = '', stages, watch_s } = request;
+  const plan = JSON.stringify({ description, stages, watch_s });
   return deps.database.write(async (trx) => {
     // No decision reads plans; it makes those who change them wait for each other, so that the limit holds.
     await raiseRevision(trx);
