@@ -32,8 +32,8 @@ import { Fleet } from '#simulator/fleet.ts';
 import { LibraryBoard } from '#simulator/library-board.ts';
 import { NO_MISHAPS } from '#simulator/mishaps.ts';
 
-/** Its clock: 30 s, the shortest interval that the server asks for, pass in three. */
-const LIBRARY_SPEED = 10;
+/** Its clock: 30 s, the shortest interval that the server asks for, pass in one. */
+const LIBRARY_SPEED = 30;
 const PACE = { pollIntervalS: 1, scale: 0.1 } as const;
 /** Time for a person to read; a log needs none. */
 const READING_MS = 1_500;
