@@ -32,8 +32,8 @@ export async function makeHome(
   addBuild(db, home, 1, '1.0.0', 'complete');
   if (options.openRollout) addBuild(db, home, 2, '2.0.0', 'running');
   const insert = db.prepare(
-    `insert into devices (id, mac, product, ip, current_version, chip, slot_bytes, image_sha256, on_trial, status, attributes, first_seen_at_ms)
-     values (?, ?, 'default', '127.0.0.1', '1.0.0', 'esp32', 1966080, null, 0, 'ok', ?, ?)`,
+    `insert into devices (id, mac, product, ip, current_version, chip, said_chip, slot_bytes, said_slot_bytes, image_sha256, on_trial, status, attributes, first_seen_at_ms)
+     values (?, ?, 'default', '127.0.0.1', '1.0.0', 'esp32', 'esp32', 1966080, 1966080, null, 0, 'ok', ?, ?)`,
   );
   const attributes = JSON.stringify({ boot_reason: 'poweron' });
   for (let index = 1; index <= devices; index += 1) insert.run(index, benchMac(index), attributes, Date.now());
@@ -65,7 +65,8 @@ function addBuild(db: DatabaseSync, home: string, id: number, version: string, s
     version,
   );
   run(
-    `insert into images values (?, ?, 'esp32', ?, ?, ?, null, ?, 0)`,
+    `insert into images (id, firmware_id, chip, path, size_bytes, sha256, block_sha256, created_at_ms)
+     values (?, ?, 'esp32', ?, ?, ?, ?, 0)`,
     id,
     id,
     `default/${version}/esp32/image.bin`,
@@ -81,6 +82,7 @@ function addBuild(db: DatabaseSync, home: string, id: number, version: string, s
     id,
     status,
   );
+  run('insert into rollout_images values (?, ?)', id, id);
   const stage = `insert into stages (id, rollout_id, position, name, label, opened_at_ms) values (?, ?, ?, ?, ?, 0)`;
   run(stage, id * 2 - 1, id, 1, 'pilot', 'pilot');
   run(stage, id * 2, id, 2, 'expand', 'general');
