@@ -28,6 +28,11 @@ export function weightOfEnd({ state, cause, saidItLeft, excused }: AttemptEnd): 
   return weight === 'not_now' ? weight : 'none';
 }
 
+/** The board put it off itself: busy, deferred, low on power. */
+export function isNotNow(cause: string | undefined): boolean {
+  return cause !== undefined && findDeviceError(cause)?.weight === 'not_now';
+}
+
 /** Whether the board got as far as to try the build, so that a pardon for it is used up. */
 export function isTried(end: AttemptEnd): boolean {
   if (end.state === 'confirmed' || end.state === 'rolled_back') return true;

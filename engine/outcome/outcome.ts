@@ -2,10 +2,10 @@
 // events and simulation ask it, and nothing else says what became of a board. docs/rollout.md prints the same table. Pure.
 
 import type { OUTCOMES } from '#protocol/admin-api.ts';
-import { findDeviceError } from '#protocol/device-errors.ts';
+import { isNotNow } from '../assignment/weight.ts';
 import type { AssignmentState } from '../facts/model.ts';
 import type { Mark } from '../stage/counts.ts';
-import type { Watch } from './watch.ts';
+import { speaksAgainst, type Watch } from './watch.ts';
 
 export type Outcome = (typeof OUTCOMES)[number];
 
@@ -40,14 +40,14 @@ export const OUTCOME_TABLE = [
     matches: (f) => f.lostAtMs !== undefined,
   },
   {
+    id: 'failed',
+    when: 'it left the build or came back on the one before, at any time after it took it; or the firmware failed on it. Until it confirms a later attempt',
+    matches: speaksAgainst,
+  },
+  {
     id: 'not_now',
     when: 'it said that it is not the time: busy, deferred, low power',
     matches: (f) => hasEnded(f.state) && isNotNow(f.cause),
-  },
-  {
-    id: 'failed',
-    when: 'it left the build or came back on the one before, at any time after it took it; or the firmware failed on it. Until it confirms a later attempt',
-    matches: (f) => f.hasLeft || f.fault === 'firmware',
   },
   {
     id: 'healthy',
@@ -96,8 +96,4 @@ function isCrashing({ state, crashedAtMs, healthyAtMs }: OutcomeFacts): boolean 
 
 function hasEnded(state: AssignmentState): boolean {
   return state === 'failed' || state === 'rejected';
-}
-
-function isNotNow(cause: string | undefined): boolean {
-  return cause !== undefined && findDeviceError(cause)?.weight === 'not_now';
 }

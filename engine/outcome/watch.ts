@@ -2,8 +2,8 @@
 // when it was given the build, confirmed it, was found healthy, crashed, fell silent, moved on. Pure: each function returns the
 // next marks, the same ones where nothing changed.
 
-import { faultOf } from '../assignment/assignment.ts';
-import type { Progress } from '../assignment/assignment.ts';
+import { causeOfEnd, faultOf, type Progress } from '../assignment/assignment.ts';
+import { isNotNow } from '../assignment/weight.ts';
 import type { AssignmentState } from '../facts/model.ts';
 import type { NOT_COUNTED } from '#protocol/admin-api.ts';
 import type { ReportStatus } from '#protocol/device-api.ts';
@@ -23,7 +23,7 @@ export interface Watch {
   readonly isSuspect: boolean;
   readonly lostAtMs: number | undefined;
   readonly movedOnAtMs: number | undefined;
-  /** Whose fault the latest failure was that still counts, of this attempt or one before it. */
+  /** Whose fault the failure was that says most of the build, of this attempt or one before it. */
   readonly fault: Fault | undefined;
   /** That failure came after the board had taken the build. */
   readonly hasLeft: boolean;
@@ -78,12 +78,21 @@ export function watchProgress(
   if (after.state === 'confirmed' && before.state !== 'confirmed')
     return { ...taken, confirmedAtMs: nowMs, fault: undefined, hasLeft: false, isAcknowledged: false };
   if (!ENDED_BADLY.has(after.state)) return isSame(taken, watch) ? watch : taken;
-  const fault = after.excused ? 'server' : faultOf(after.errorCode ?? after.bootCause);
-  const hasLeft = exposedAtMs !== undefined && !after.excused;
+  const cause = causeOfEnd(after);
+  const fault = after.excused ? 'server' : faultOf(cause);
+  const hasLeft = exposedAtMs !== undefined && !after.excused && !isNotNow(cause);
+  // What the build did before is not taken back by an attempt that did not get as far.
+  const isNew = after.state !== before.state;
+  if (isNew && speaksAgainst(watch) && !speaksAgainst({ fault, hasLeft })) return { ...taken, lostAtMs: undefined };
   if (after.state === before.state && fault === watch.fault && hasLeft === watch.hasLeft)
     return isSame(taken, watch) ? watch : taken;
-  const isAcknowledged = after.state === before.state && watch.isAcknowledged;
+  const isAcknowledged = !isNew && watch.isAcknowledged;
   return { ...taken, fault, hasLeft, lostAtMs: undefined, isAcknowledged };
+}
+
+/** The failure is one of the build: the firmware failed, or the board left it after it had taken it. */
+export function speaksAgainst({ fault, hasLeft }: Pick<Watch, 'fault' | 'hasLeft'>): boolean {
+  return hasLeft || fault === 'firmware';
 }
 
 /** What a check-in shows of a board that has confirmed the build and runs it. */

@@ -217,6 +217,35 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     expect((await rollout()).stage).not.toBe('pilot');
   });
 
+  test.each(['connect', 'busy'])(
+    'stays failed on a board whose next attempt ends by %s before it has the build',
+    async (error_code) => {
+      const stages = [
+        {
+          name: 'pilot',
+          label: 'pilot',
+          percentage: 100,
+          promotion: 'manual',
+          gate: { min_confirmed: 2, max_failed: 1 },
+        },
+        { name: 'all', label: 'general', percentage: 100, promotion: 'manual' },
+      ];
+      await server.admin('setPlan', { params: { name: 'patient' }, body: { stages } });
+      const mac = await line.newDevice('1.0.0', ['pilot']);
+      await begin('patient');
+      const first = await line.take(mac, '1.0.0');
+      await line.report(mac, first, 1, 'installing');
+      await line.report(mac, first, 2, 'rolled_back', { error_code: 'trial_timeout' });
+      await line.checkIn(mac, '1.0.0');
+      expect(await outcomes('pilot')).toMatchObject({ failed: 1 });
+      server.clock.advance(300);
+      const second = await line.offer(mac, '1.0.0');
+      expect(second).not.toBe(first);
+      await line.report(mac, second, 1, 'failed', { error_code });
+      expect(await outcomes('pilot')).toMatchObject({ failed: 1, not_now: 0 });
+    },
+  );
+
   test('that shows up on a board which took nothing from here is no evidence', async () => {
     const macs = await fleet.add(3, { labels: ['pilot'] });
     await begin('careful');

@@ -2,48 +2,27 @@
 // every device runs.
 
 import { CompiledQuery, type Selectable } from 'kysely';
+import type { SavedProgress, SavedWatch } from './assignments.ts';
 import type { Dialect } from './database.ts';
 import type { AssignmentsTable, DevicesTable, PresenceTable, Reader, Trx } from './schema.ts';
 
 export type DeviceRow = Selectable<DevicesTable>;
-export type AttemptRow = Pick<
-  Selectable<AssignmentsTable>,
-  | 'id'
-  | 'rollout_id'
-  | 'stage_id'
-  | 'firmware_id'
-  | 'image_id'
-  | 'is_rollback'
-  | 'attempt'
-  | 'state'
-  | 'ran_build'
-  | 'confirm_claimed'
-  | 'left_before'
-  | 'said_it_left'
-  | 'seen_back'
-  | 'pardoned'
-  | 'error_code'
-  | 'boot_cause'
-  | 'detail'
-  | 'excused'
-  | 'updated_at_ms'
-  | 'counted'
-  | 'mark'
-  | 'from_version'
-  | 'exposed_at_ms'
-  | 'confirmed_at_ms'
-  | 'healthy_at_ms'
-  | 'crashed_at_ms'
-  | 'crashes'
-  | 'suspect'
-  | 'lost_at_ms'
-  | 'moved_on_at_ms'
-  | 'downloads'
-  | 'fault'
-  | 'has_left'
-  | 'acknowledged'
-  | 'baseline'
->;
+/** What moves of an assignment, and what it was made with. */
+export type AttemptRow = SavedProgress &
+  Omit<SavedWatch, 'outcome'> &
+  Pick<
+    Selectable<AssignmentsTable>,
+    | 'id'
+    | 'rollout_id'
+    | 'stage_id'
+    | 'firmware_id'
+    | 'image_id'
+    | 'is_rollback'
+    | 'attempt'
+    | 'left_before'
+    | 'downloads'
+    | 'baseline'
+  >;
 
 /** What is kept of the check before. */
 export type PresenceRow = Pick<Selectable<PresenceTable>, (typeof PRESENCE_COLUMNS)[number]>;

@@ -1,14 +1,11 @@
 // Many devices, page by page, with what decisions read of them: one statement for a page, and one each for their labels,
 // their failed and their open attempts. For questions about a whole product; a check-in has a statement of its own.
 
-import { sql } from 'kysely';
 import type { AssignmentState } from '#engine/facts/model.ts';
-import type { AttemptRow } from './check-in-facts.ts';
 import type { Device } from './devices.ts';
 import type { Reader } from './schema.ts';
 
 const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
-const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] satisfies readonly AssignmentState[];
 
 export type PagedDevice = Pick<
   Device,
@@ -107,38 +104,6 @@ export async function listLabelTimes(
     .innerJoin('labels', 'labels.id', 'device_labels.label_id')
     .select(['device_labels.device_id', 'labels.name', 'device_labels.put_at_ms as putAtMs'])
     .where('device_labels.device_id', 'in', [...deviceIds])
-    .execute();
-  return Map.groupBy(rows, ({ device_id }) => device_id);
-}
-
-export type FailedAttempt = Pick<
-  AttemptRow,
-  'id' | 'firmware_id' | 'state' | 'said_it_left' | 'error_code' | 'boot_cause' | 'excused' | 'updated_at_ms'
-> & { readonly device_id: number };
-
-/** Attempts of each of these devices that ended badly and still count. */
-export async function listFailedAttempts(
-  db: Reader,
-  deviceIds: readonly number[],
-): Promise<ReadonlyMap<number, readonly FailedAttempt[]>> {
-  if (deviceIds.length === 0) return new Map();
-  const rows = await db
-    .selectFrom('assignments')
-    .select([
-      'id',
-      'device_id',
-      'firmware_id',
-      'state',
-      'said_it_left',
-      'error_code',
-      'boot_cause',
-      'excused',
-      'updated_at_ms',
-    ])
-    .where('device_id', 'in', [...deviceIds])
-    // In the words of the index `assignments_attempts`, which has few of the attempts of a device.
-    .where(sql<boolean>`state not in ('confirmed', 'superseded') and forgiven = 0`)
-    .where('state', 'in', FAILED)
     .execute();
   return Map.groupBy(rows, ({ device_id }) => device_id);
 }

@@ -1,8 +1,26 @@
 // Attempts that ended badly: which of them count against a build on a device, and how an operator forgives them.
 
+import { sql } from 'kysely';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Assignment } from './assignments.ts';
 import type { Reader, Trx } from './schema.ts';
+
+/** States of attempts that ended badly. */
+export const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] as const satisfies readonly AssignmentState[];
+
+/** What the history of a build on a device goes by (`engine/assignment/assignment.ts`, `historyOf`). */
+export const AS_FAILED = [
+  'id',
+  'device_id',
+  'firmware_id',
+  'state',
+  'said_it_left',
+  'error_code',
+  'boot_cause',
+  'excused',
+  'updated_at_ms',
+] as const satisfies readonly (keyof Assignment)[];
+export type FailedAttempt = Pick<Assignment, (typeof AS_FAILED)[number]>;
 
 /** Every board of a rollout that has failed, crashes or is lost so far: its gates count only those that do from now on. */
 export async function acknowledgeFailed(trx: Trx, rolloutId: number): Promise<void> {
@@ -38,7 +56,7 @@ export async function listFailed(db: Reader, deviceId: number, firmwareId?: numb
     .selectAll()
     .where('device_id', '=', deviceId)
     .where('forgiven', '=', 0)
-    .where('state', 'in', ['failed', 'rolled_back', 'rejected', 'timed_out'] satisfies readonly AssignmentState[]);
+    .where('state', 'in', FAILED);
   return (firmwareId === undefined ? query : query.where('firmware_id', '=', firmwareId)).orderBy('id').execute();
 }
 
@@ -76,4 +94,21 @@ export async function forgive(trx: Trx, ids: readonly number[]): Promise<void> {
         .groupBy(['past.device_id', 'past.firmware_id']),
     )
     .execute();
+}
+
+/** Attempts of each of these devices that ended badly and still count. */
+export async function listFailedAttempts(
+  db: Reader,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, readonly FailedAttempt[]>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('assignments')
+    .select(AS_FAILED)
+    .where('device_id', 'in', [...deviceIds])
+    // In the words of the index `assignments_attempts`, which has few of the attempts of a device.
+    .where(sql<boolean>`state not in ('confirmed', 'superseded') and forgiven = 0`)
+    .where('state', 'in', FAILED)
+    .execute();
+  return Map.groupBy(rows, ({ device_id }) => device_id);
 }

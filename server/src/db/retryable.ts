@@ -1,10 +1,7 @@
 // The attempts that a retry judges: of devices on which a rollout failed, all of its builds that still count.
 
-import type { Selectable } from 'kysely';
-import type { AssignmentState } from '#engine/facts/model.ts';
-import type { AssignmentsTable, Reader } from './schema.ts';
-
-const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] satisfies readonly AssignmentState[];
+import { AS_FAILED, FAILED, type FailedAttempt } from './failed-attempts.ts';
+import type { Reader } from './schema.ts';
 
 export interface FailedDevice {
   readonly id: number;
@@ -35,19 +32,6 @@ export async function listFailedDevices(
     .execute();
 }
 
-export type BuildAttempt = Pick<
-  Selectable<AssignmentsTable>,
-  | 'id'
-  | 'device_id'
-  | 'firmware_id'
-  | 'state'
-  | 'said_it_left'
-  | 'error_code'
-  | 'boot_cause'
-  | 'excused'
-  | 'updated_at_ms'
->;
-
 /**
  * Every attempt on these devices of a build that the rollout brought (its own, or a stepping stone) that no operator has
  * forgiven, whatever became of it; the oldest first.
@@ -56,21 +40,11 @@ export async function listBuildAttempts(
   db: Reader,
   rolloutId: number,
   deviceIds: readonly number[],
-): Promise<ReadonlyMap<number, readonly BuildAttempt[]>> {
+): Promise<ReadonlyMap<number, readonly FailedAttempt[]>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('assignments')
-    .select([
-      'id',
-      'device_id',
-      'firmware_id',
-      'state',
-      'said_it_left',
-      'error_code',
-      'boot_cause',
-      'excused',
-      'updated_at_ms',
-    ])
+    .select(AS_FAILED)
     .where('device_id', 'in', [...deviceIds])
     .where('firmware_id', 'in', (nested) =>
       nested

@@ -1,5 +1,6 @@
 // From rows to the facts that rules read: the same for a check-in, for `explain` and for a download.
 
+import type { SavedProgress, SavedWatch } from '#server/db/assignments.ts';
 import type { StoredFirmware } from '#server/db/catalog.ts';
 import type { AttemptRow, CheckInFacts, DeviceRow } from '#server/db/check-in-facts.ts';
 import { causeOfEnd } from '#engine/assignment/assignment.ts';
@@ -13,23 +14,7 @@ import type { Attempt, AttemptFacts } from '#engine/decision/plan-check-in.ts';
 import { rolloutFor, stableFor, stageOf, targetOf } from '#engine/decision/target.ts';
 import type { CatalogView } from './catalog.ts';
 
-export type WatchRow = Pick<
-  AttemptRow,
-  | 'from_version'
-  | 'exposed_at_ms'
-  | 'confirmed_at_ms'
-  | 'healthy_at_ms'
-  | 'crashed_at_ms'
-  | 'crashes'
-  | 'suspect'
-  | 'lost_at_ms'
-  | 'moved_on_at_ms'
-  | 'fault'
-  | 'has_left'
-  | 'acknowledged'
-  | 'counted'
-  | 'mark'
->;
+export type WatchRow = Omit<SavedWatch, 'outcome'>;
 
 /** Everything but what follows from the attempts. */
 export type FactsOfDevice = Omit<Facts, keyof AttemptFacts>;
@@ -81,20 +66,7 @@ function toAttempt(
 
 /** The part of an assignment's row that moves. */
 export function progressOf(
-  row: Pick<
-    AttemptRow,
-    | 'state'
-    | 'ran_build'
-    | 'confirm_claimed'
-    | 'left_before'
-    | 'said_it_left'
-    | 'seen_back'
-    | 'pardoned'
-    | 'excused'
-    | 'error_code'
-    | 'boot_cause'
-    | 'detail'
-  >,
+  row: Omit<SavedProgress, 'updated_at_ms'> & Pick<AttemptRow, 'left_before'>,
 ): Attempt['progress'] {
   return {
     state: row.state,

@@ -5,14 +5,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RolloutPreview } from '#protocol/admin-api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
-import {
-  type FailedAttempt,
-  listDevicePage,
-  listFailedAttempts,
-  listLabelTimes,
-  type PagedDevice,
-  type Which,
-} from '#server/db/device-pages.ts';
+import { listDevicePage, listLabelTimes, type PagedDevice, type Which } from '#server/db/device-pages.ts';
+import { type FailedAttempt, listFailedAttempts } from '#server/db/failed-attempts.ts';
 import type { StoredFirmware } from '#server/db/catalog.ts';
 import { findRollout, listStages, type Rollout, type Stage } from '#server/db/rollouts.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';

@@ -5,7 +5,8 @@
 import { assertNever, OtterError } from '#protocol/errors.ts';
 import { forgive } from '#server/db/failed-attempts.ts';
 import { addAudit } from '#server/db/audit.ts';
-import { type BuildAttempt, listBuildAttempts, listFailedDevices } from '#server/db/retryable.ts';
+import type { FailedAttempt } from '#server/db/failed-attempts.ts';
+import { listBuildAttempts, listFailedDevices } from '#server/db/retryable.ts';
 import { findRollout, type Rollout } from '#server/db/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';
@@ -92,7 +93,7 @@ interface JudgedBuild {
   readonly cause: string | undefined;
 }
 
-function judgeBuild(ofBuild: readonly BuildAttempt[], nowMs: number): JudgedBuild {
+function judgeBuild(ofBuild: readonly FailedAttempt[], nowMs: number): JudgedBuild {
   const attempts = ofBuild.map(attemptEndOf);
   const forgiven = new Set(forgivableOf(attempts).map(({ id }) => id));
   const left = attempts.filter(({ id }) => !forgiven.has(id));

@@ -4,7 +4,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WayBack } from '#protocol/admin-api.ts';
 import type { StoredFirmware } from '#server/db/catalog.ts';
-import { listDevicePage, listFailedAttempts, listLabelTimes, type PagedDevice } from '#server/db/device-pages.ts';
+import { listDevicePage, listLabelTimes, type PagedDevice } from '#server/db/device-pages.ts';
+import { listFailedAttempts } from '#server/db/failed-attempts.ts';
 import { listRunVersions } from '#server/db/devices.ts';
 import { listReleasedAlone } from '#server/db/rollout-images.ts';
 import { listUnended, type Rollout } from '#server/db/rollouts.ts';
