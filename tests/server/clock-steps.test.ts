@@ -112,6 +112,19 @@ describe.each(DIALECTS)('on %s', (dialect) => {
     expect(await line.assignments(trying)).toMatchObject([{ state: 'timed_out' }]);
   });
 
+  test('ten years ahead and back: a rollout that completed meanwhile is watched as long as every other', async () => {
+    await set(3_650 * DAY_S);
+    const { name: rollout } = await line.move('1.1.0', 'promote');
+    await pass(30);
+    await set(-3_650 * DAY_S);
+    await pass(MINUTE_S);
+    await pass(MINUTE_S);
+    const { status, watched_until } = await server.admin('getRollout', { params: { name: rollout } });
+    expect(status).toBe('complete');
+    expect(Date.parse(watched_until ?? '')).toBeLessThanOrEqual(server.clock.nowMs + DAY_S * 1000);
+    expect(Date.parse(watched_until ?? '')).toBeGreaterThan(server.clock.nowMs);
+  });
+
   test('the same where the server is started again after the clock has come back', async () => {
     const mac = line.newMac();
     await set(3_650 * DAY_S);

@@ -60,3 +60,20 @@ export async function clampFutureTimes(
     (select ${sql.ref(of.key)} from ${sql.table(table)} where ${isLater} limit ${SET_RIGHT_ROWS})`.execute(trx);
   return (numAffectedRows ?? 0n) >= BigInt(SET_RIGHT_ROWS);
 }
+
+/** The end of a watch lies in the future, but never further than the watch is long. */
+export async function clampWatches(
+  trx: Trx,
+  {
+    laterThanMs,
+    nowMs,
+    defaultWatchS,
+  }: { readonly laterThanMs: number; readonly nowMs: number; readonly defaultWatchS: number },
+): Promise<void> {
+  const lengthMs = sql<number>`coalesce(watch_s, ${sql.lit(defaultWatchS)}) * ${sql.lit(1000)}`;
+  await trx
+    .updateTable('rollouts')
+    .set({ watch_until_ms: sql<number>`cast(${nowMs} as bigint) + ${lengthMs}` })
+    .where('watch_until_ms', '>', sql<number>`cast(${laterThanMs} as bigint) + ${lengthMs}`)
+    .execute();
+}

@@ -1,8 +1,8 @@
 // The clock ran ahead for a while and has come back: instants that were stored meanwhile are still to come, and a board that
 // was "seen" then would not be silent before that. They are set to now.
 
-import { CLOCK_STEP_MS } from '#protocol/limits.ts';
-import { clampFutureTimes, TIMED_TABLES } from '#server/db/future-times.ts';
+import { CLOCK_STEP_MS, DEFAULT_WATCH_S } from '#protocol/limits.ts';
+import { clampFutureTimes, clampWatches, TIMED_TABLES } from '#server/db/future-times.ts';
 import { raiseRevision } from '#server/db/catalog.ts';
 import type { Deps } from './deps.ts';
 
@@ -12,5 +12,8 @@ export async function setFutureTimesRight({ database, presence }: Deps, nowMs: n
   await presence.flush();
   const at = { laterThanMs: nowMs + CLOCK_STEP_MS, nowMs };
   for (const table of TIMED_TABLES) while (await database.write(async (trx) => clampFutureTimes(trx, table, at)));
-  await database.write(raiseRevision);
+  await database.write(async (trx) => {
+    await clampWatches(trx, { ...at, defaultWatchS: DEFAULT_WATCH_S });
+    await raiseRevision(trx);
+  });
 }
