@@ -75,7 +75,7 @@ export interface LabelCount {
 export function readLabelCount(text: string, before: readonly LabelCount[] = []): readonly LabelCount[] {
   const [label = '', count, ...rest] = text.split('=');
   if (label === '' || count === undefined || rest.length > 0) {
-    throw new InvalidArgumentError('It wants a label and how many devices wear it, for example pilot=20.');
+    throw new InvalidArgumentError('It wants a label and how many devices have it, for example pilot=20.');
   }
   if (before.some((one) => one.label === label)) throw new InvalidArgumentError(`Label ${label} is given twice.`);
   return [...before, { label, devices: readInteger(count, 0, 65_536) }];

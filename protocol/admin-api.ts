@@ -175,7 +175,7 @@ export const Label = Type.Object(
   {
     name: Name,
     description: Type.String(),
-    timezone: Nullable(Type.String(), { description: 'of the devices that wear it, for device-local windows' }),
+    timezone: Nullable(Type.String(), { description: 'of the devices that have it, for device-local windows' }),
     devices: Count,
     created_at: Instant,
   },

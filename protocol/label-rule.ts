@@ -1,5 +1,5 @@
 // The label rule of a board: which offers it takes, by the labels that the operator put on it. Terms separated by commas,
-// all must hold: `pilot` = wears it, `!pilot` = does not. The client has the same in C++; both are checked against
+// all must hold: `pilot` = has it, `!pilot` = does not. The client has the same in C++; both are checked against
 // protocol/vectors/label-rules.json.
 
 import { NAME_PATTERN } from '#protocol/words.ts';

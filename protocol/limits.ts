@@ -75,7 +75,7 @@ export const MAX_SECURITY_VERSION_STEP = 1_000;
 /** Longest product, label, rollout or schedule name. */
 export const MAX_NAME_CHARS = 32;
 
-/** Most labels that a device wears: every offer lists them all, and 32 of the longest take 1.1 KiB of its 4 KiB. */
+/** Most labels that a device has: every offer lists them all, and 32 of the longest take 1.1 KiB of its 4 KiB. */
 export const MAX_DEVICE_LABELS = 32;
 
 /** Most labels that a device may send with a check-in. */

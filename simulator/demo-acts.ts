@@ -11,7 +11,7 @@ import { fleetMacs } from '#simulator/macs.ts';
 
 export const DEVICES = 25;
 export const PILOTS = 5;
-/** Index of the board on which the new build fails its trial: one of the last stage, where it hurts. */
+/** Index of the board on which the new build fails its trial: one of the last stage. */
 export const UNLUCKY = 17;
 /** Chosen so that the unlucky board's build crashes; another seed is another accident. */
 export const SEED = 12;

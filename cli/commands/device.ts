@@ -22,7 +22,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
     sortFields: 'mac, last_seen_at, first_seen_at, current_version',
   })
     .option('--product <product>', 'only devices of this product')
-    .option('--label <label>', 'only devices that wear this label')
+    .option('--label <label>', 'only devices that have this label')
     .option('--version <version>', 'only devices that run this version')
     .addOption(new Option('--status <status>', 'only devices of this status').choices(DEVICE_STATUSES))
     .option('--mac <beginning>', 'only devices whose MAC begins like this')

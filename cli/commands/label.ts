@@ -12,7 +12,7 @@ export function addLabelCommands(program: OtterProgram, shell: Shell): void {
 
   addListCommand(label, {
     name: 'list',
-    description: 'labels and how many devices wear them',
+    description: 'labels and how many devices have them',
     sortFields: 'name',
   }).action(async (options, command) => {
     await withSession(shell, command.optsWithGlobals(), async (session) => {

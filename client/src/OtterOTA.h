@@ -94,7 +94,7 @@ class OtterOTA {
   OtterOTA& addLabelHint(const char* label);
   /**
    * Which offers this board takes, by the labels that the operator put on it: terms separated by commas, all must hold;
-   * `pilot` = wears it, `!pilot` = does not. Default: every offer. An offer that does not fit is rejected with `label`.
+   * `pilot` = has it, `!pilot` = does not. Default: every offer. An offer that does not fit is rejected with `label`.
    */
   OtterOTA& labelRule(const char* rule);
   /** Seconds between checks until the server has said its own; 30 to 86400. Default 600. */

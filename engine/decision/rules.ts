@@ -79,7 +79,7 @@ export const RULES = [
     matches: (c) => isOutside(c, 'label_missing'),
     saw: stageFacts,
     change: (c) =>
-      `a stage of ${openRollout(c)} for the device opens, or it wears ${openLabels(c)} when the next stage opens`,
+      `a stage of ${openRollout(c)} for the device opens, or it has ${openLabels(c)} when the next stage opens`,
   },
   {
     id: 'nothing_to_offer',

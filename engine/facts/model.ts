@@ -53,7 +53,7 @@ export interface FirmwareFacts {
   readonly securityVersion: number;
   readonly pilotReady: boolean;
   readonly blocked: boolean;
-  /** Its rollout was halted or aborted with the way back: devices that run it go home. Of a running one: that of its image. */
+  /** Its rollout was halted or aborted with the way back: devices that run it roll back. Of a running one: that of its image. */
   readonly reverted: boolean;
   /** A stepping stone: devices that are older do not skip it. */
   readonly mustPass: boolean;

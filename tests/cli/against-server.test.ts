@@ -288,7 +288,7 @@ test('a draft is previewed, and a label that touches the started rollout needs a
   const first = (await preview()).stdout;
   expect(first).toMatch(/spring +default 6\.0\.0 +draft/);
   expect(first).toMatch(/note: firmware default 6\.0\.0 is not marked pilot ready/);
-  expect(first).toMatch(/note: stage pilot takes nobody: .* wears label desk: otter device label MAC desk/);
+  expect(first).toMatch(/note: stage pilot takes nobody: .* has label desk: otter device label MAC desk/);
   expect(await otter('device', 'label', own, 'desk')).toMatchObject({ exitCode: 0 });
   expect((await preview()).stdout).toMatch(new RegExp(`pilot +desk +to come +1 +0 +${own}`));
   const listed = await otter('rollout', 'preview', 'spring', '--stage', 'pilot', '--json');

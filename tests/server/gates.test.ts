@@ -327,7 +327,7 @@ describe.each(DIALECTS)('a stage that takes nobody new on %s', (dialect) => {
       await server.tick();
       return server.admin('getRollout', { params: { name } });
     };
-    expect(await after(), 'nobody wears the label of the pilot').toMatchObject({ stage: 'pilot' });
+    expect(await after(), 'nobody has the label of the pilot').toMatchObject({ stage: 'pilot' });
     await server.admin('abortRollout', { params: { name }, body: {} });
 
     const pilot = await line.newDevice('1.0.0', ['pilot']);

@@ -77,7 +77,7 @@ describe.each(DIALECTS)('a label of a rollout under way on %s', (dialect) => {
       first,
     );
     expect(await put(mac, first, YES)).toMatchObject({ status: 200, body: { labels: [first] } });
-    expect(await put(mac, first), 'it wears it already').toMatchObject({ status: 200 });
+    expect(await put(mac, first), 'it has it already').toMatchObject({ status: 200 });
     expect(await line.checkIn(mac, '1.0.0')).toMatchObject({ reason: 'label_after_stage_opened' });
     await move('promote');
     expect(await line.checkIn(mac, '1.0.0'), 'as the answer said').toMatchObject({ update_available: true });
@@ -178,7 +178,7 @@ describe.each(DIALECTS)('a label of a rollout under way on %s', (dialect) => {
     expect(await all(false)).toMatchObject(asked(answer));
     expect(await labelsOf(three)).toEqual([]);
     expect(await all(true)).toMatchObject({ status: 200, body: { changed: 4 } });
-    expect(await all(), 'all wear it already').toMatchObject({ status: 200, body: { changed: 0 } });
+    expect(await all(), 'all have it already').toMatchObject({ status: 200, body: { changed: 0 } });
   });
 
   test('is no matter for a draft, an ended rollout, another label or another product', async () => {
@@ -200,7 +200,7 @@ describe.each(DIALECTS)('a label of a rollout under way on %s', (dialect) => {
     const mac = await line.newDevice('1.0.0');
     const remove = async (more = {}) => server.tryAdmin('deleteLabel', { params: { name: first }, ...more });
     await create();
-    expect(await remove()).toMatchObject(asked(`${head(first, 'pilot', 'draft')}no device wears it`));
+    expect(await remove()).toMatchObject(asked(`${head(first, 'pilot', 'draft')}no device has it`));
     await put(mac, first);
     expect(await remove()).toMatchObject(
       asked(`${head(first, 'pilot', 'draft')}${mac} would not join it any more when stage pilot opens`),

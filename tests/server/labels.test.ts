@@ -81,7 +81,7 @@ describe.each(DIALECTS)('a label on %s', (dialect) => {
     expect(await putOn()).toMatchObject({ status: 400 });
   });
 
-  test('is put on a device that wears as many as it may only when another is taken off', async () => {
+  test('is put on a device that has as many as it may only when another is taken off', async () => {
     const worn = someLabels(MAX_DEVICE_LABELS);
     const mac = await line.newDevice('1.0.0', worn);
     const refusal = { ...FULL, body: { error: { code: 'label_limit', message: expect.stringContaining(mac) } } };
@@ -89,13 +89,13 @@ describe.each(DIALECTS)('a label on %s', (dialect) => {
     expect((await line.detail(mac)).device.labels).toEqual(worn);
     const [first = ''] = worn;
     const again = await server.admin('labelDevice', { params: { mac, name: first } });
-    expect(again.labels, 'one that it wears is none more').toEqual(worn);
+    expect(again.labels, 'one that it has is none more').toEqual(worn);
     await server.admin('unlabelDevice', { params: { mac, name: first } });
     const device = await server.admin('labelDevice', { params: { mac, name: label } });
     expect(device.labels).toEqual([label, ...worn.slice(1)].toSorted());
   });
 
-  test('is put on none of many devices where one of them wears as many as it may', async () => {
+  test('is put on none of many devices where one of them has as many as it may', async () => {
     const full = await line.newDevice('1.0.0', someLabels(MAX_DEVICE_LABELS));
     const macs = [await line.newDevice('1.0.0'), full, await line.newDevice('1.0.0')];
     expect(await putOn(...macs)).toMatchObject({
@@ -160,7 +160,7 @@ describe.each(DIALECTS)('a label from a hint on %s', (dialect) => {
   });
   afterAll(async () => server.end());
 
-  test('is ignored where the device wears as many as it may, and the device is updated all the same', async () => {
+  test('is ignored where the device has as many as it may, and the device is updated all the same', async () => {
     await line.makeStable('1.1.0');
     const worn = someLabels(MAX_DEVICE_LABELS - 2);
     const mac = await line.newDevice('1.0.0', worn);

@@ -252,7 +252,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     ]);
     const macs = await devices(2);
     expect((await preview()).warnings).toContain(
-      `stage own takes nobody: no device of ${line.product} wears label ${label}: otter device label MAC ${label}`,
+      `stage own takes nobody: no device of ${line.product} has label ${label}: otter device label MAC ${label}`,
     );
     await wear(...macs);
     const { stages, warnings } = await preview();

@@ -89,7 +89,7 @@ describe('a simulated fleet', () => {
     expect(byVersion).toEqual({ '1.0.0': byState['silent'], '1.1.0': 40 - (byState['silent'] ?? 0) });
   });
 
-  test('says once which devices wear which label, after all have checked in', async () => {
+  test('says once which devices have which label, after all have checked in', async () => {
     const calls: { readonly pilots: readonly string[]; readonly seen: number }[] = [];
     const enough = new AbortController();
     const options = await prepare({

@@ -40,7 +40,7 @@ export class ProductLine {
     return `24:6f:28:${byte(this.#number)}:${byte(Math.floor(this.#devices / 256))}:${byte(this.#devices % 256)}`;
   }
 
-  /** A device that has checked in once on this version, and wears these labels, whatever rollout is under way. */
+  /** A device that has checked in once on this version, and has these labels, whatever rollout is under way. */
   async newDevice(version: string, labels: readonly string[] = []): Promise<string> {
     const mac = this.newMac();
     await this.checkIn(mac, version);

@@ -1,4 +1,4 @@
-// Labels and who wears them, with the time each was put on.
+// Labels and who has them, with the time each was put on.
 
 import { type Selectable, sql } from 'kysely';
 import type { Dialect } from './database.ts';
@@ -76,7 +76,7 @@ export async function waitForLabelling(trx: Trx, dialect: Dialect): Promise<void
 }
 
 /**
- * Puts the label on devices that the transaction holds (`holdDevices`); one that wears it already keeps its time. It is put
+ * Puts the label on devices that the transaction holds (`holdDevices`); one that has it already keeps its time. It is put
  * on after every stage that is open, whatever the clock says, so that one that goes back never lets it count too early.
  * Resolves with the devices that are new to it.
  */
@@ -101,7 +101,7 @@ export async function putLabel(
   return rows.map(({ device_id }) => device_id);
 }
 
-/** The MAC of one of these devices that wears more labels than this. */
+/** The MAC of one of these devices that has more labels than this. */
 export async function findOverLabelled(
   db: Reader,
   deviceIds: readonly number[],

@@ -103,7 +103,7 @@ export interface LabelsTable {
   readonly id: Generated<number>;
   readonly name: string;
   readonly description: string;
-  /** Of the devices that wear it; null: it says nothing of that. */
+  /** Of the devices that have it; null: it says nothing of that. */
   readonly timezone: string | null;
   readonly created_at_ms: number;
 }

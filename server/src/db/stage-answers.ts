@@ -77,7 +77,7 @@ export async function hasChangedAfter(db: Reader, rolloutId: number, afterMs: nu
 }
 
 /** Open assignments of a rollout that changed after this instant, which the clock has gone back behind, changed now. */
-export async function bringBack(trx: Trx, rolloutId: number, afterMs: number, nowMs: number): Promise<void> {
+export async function clampFutureChanges(trx: Trx, rolloutId: number, afterMs: number, nowMs: number): Promise<void> {
   await trx
     .updateTable('assignments')
     .set({ updated_at_ms: nowMs })

@@ -7,7 +7,7 @@ import { findAssignment, saveProgress } from '#server/db/assignments.ts';
 import { addLog } from '#server/db/download-log.ts';
 import { listInFlight, listStages, type Rollout } from '#server/db/rollouts.ts';
 import {
-  bringBack,
+  clampFutureChanges,
   hasChangedAfter,
   listUnchanged,
   type OpenAssignment,
@@ -32,7 +32,7 @@ async function endOverdueOf(deps: Deps, rollout: Rollout, nowMs: number): Promis
   const quietMs = SILENT_POLLS * deps.settings.pollIntervalS * 1000;
   // Their time would not be up before the clock is where it was: it begins anew. Clocks of several servers differ by less.
   if (await hasChangedAfter(read, rollout.id, nowMs + quietMs))
-    await deps.database.write(async (trx) => bringBack(trx, rollout.id, nowMs + quietMs, nowMs));
+    await deps.database.write(async (trx) => clampFutureChanges(trx, rollout.id, nowMs + quietMs, nowMs));
   const than = {
     beforeMs: nowMs - quietMs,
     seenSinceMs: instantBeforeMs(deps.absences.recent(), quietMs, nowMs),

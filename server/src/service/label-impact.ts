@@ -59,7 +59,7 @@ async function impactOn(trx: Trx, view: CatalogView, row: Rollout, change: Label
   if (effects.size === 0 && !change.includesDrafts) return undefined;
   const names = stages.filter(({ label }) => label === change.label).map(({ name }) => name);
   const head = `label ${change.label} is stage ${names.join(' and ')} of rollout ${row.name} (${row.status}): `;
-  if (effects.size === 0) return `${head}no device wears it`;
+  if (effects.size === 0) return `${head}no device has it`;
   const told = [...effects].toSorted(([, left], [, right]) => right.devices - left.devices);
   const more = told.length > MAX_EFFECTS ? ', and more' : '';
   return (
@@ -105,13 +105,14 @@ async function effectsOn(
   const labels = await listLabelTimes(trx, ids);
   const open = await listOpenStates(trx, course.rollout.id, ids);
   return page.map((row) => {
-    const worn = labels.get(row.id) ?? [];
-    const wearing = deviceFactsOf(row, worn);
+    const current = labels.get(row.id) ?? [];
+    const withLabel = deviceFactsOf(row, current);
     const without = deviceFactsOf(
       row,
-      worn.filter(({ name }) => name !== label),
+      current.filter(({ name }) => name !== label),
     );
-    const effect = change === 'put_on' ? labelEffect(course, without, wearing) : labelEffect(course, wearing, without);
+    const effect =
+      change === 'put_on' ? labelEffect(course, without, withLabel) : labelEffect(course, withLabel, without);
     return [textOf(effect, open.get(row.id)), row.mac];
   });
 }

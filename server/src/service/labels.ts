@@ -108,7 +108,7 @@ export async function deleteLabel(
 
 /**
  * Puts a label on these devices, all or none; the label is made if it is new. Throws `device_unknown`, `name_reserved`,
- * `label_limit` where one of them wears as many as it may, `confirmation_needed` where a rollout under way aims at it.
+ * `label_limit` where one of them has as many as it may, `confirmation_needed` where a rollout under way aims at it.
  */
 export async function labelDevices(
   deps: Deps,
@@ -149,7 +149,7 @@ export async function labelDevices(
   });
 }
 
-/** What a device wears or not, and whether the operator knows what that does to rollouts under way. */
+/** What a device has or not, and whether the operator knows what that does to rollouts under way. */
 export interface Worn {
   readonly mac: string;
   readonly name: string;
@@ -162,7 +162,7 @@ export async function labelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, 
 }
 
 /**
- * A label that the device does not wear is no error. Throws `device_unknown`, `label_unknown`, `confirmation_needed` where
+ * A label that the device does not have is no error. Throws `device_unknown`, `label_unknown`, `confirmation_needed` where
  * a rollout under way aims at it.
  */
 export async function unlabelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, nowMs: number): Promise<Device> {
@@ -214,7 +214,7 @@ function refuseTimezone(timezone: string | null | undefined): void {
 function labelLimit(mac: string): OtterError {
   return new OtterError(
     'label_limit',
-    `device ${mac} wears ${MAX_DEVICE_LABELS} labels already, the most that one may wear`,
+    `device ${mac} has ${MAX_DEVICE_LABELS} labels already, the most that one may have`,
     'take a label off it first',
   );
 }

@@ -33,14 +33,15 @@ export async function previewRollout(deps: Deps, name: string, nowMs: number): P
   const subject = await findSubject(deps, name);
   const { row, course } = subject;
   const silence = silenceAt(deps, nowMs);
-  const stages = course.stages.map((stage) => ({ ...stage, wearing: 0, silent: 0, taken: newCount() }));
+  const stages = course.stages.map((stage) => ({ ...stage, labelled: 0, silent: 0, taken: newCount() }));
   const leftOut = new Map<string, Count>();
   let total = 0;
   let outside = 0;
   for await (const page of walkDevices(deps.database.read, subject, 0)) {
     for (const { device, labels, preview } of page) {
       total += 1;
-      for (const stage of stages) if (stage.label === GENERAL_LABEL || labels.includes(stage.label)) stage.wearing += 1;
+      for (const stage of stages)
+        if (stage.label === GENERAL_LABEL || labels.includes(stage.label)) stage.labelled += 1;
       if (preview.kind === 'in_no_stage') outside += 1;
       if (preview.kind === 'left_out') {
         const count = leftOut.get(preview.reason) ?? newCount();
@@ -174,8 +175,8 @@ export async function* walkDevices(
     const labels = await listLabelTimes(read, ids);
     const failed = await listFailedAttempts(read, ids);
     yield page.map((device) => {
-      const worn = labels.get(device.id) ?? [];
-      const known = deviceFactsOf(device, worn);
+      const current = labels.get(device.id) ?? [];
+      const known = deviceFactsOf(device, current);
       const running = view.findRunning(known);
       const facts = {
         device: known,
@@ -187,7 +188,7 @@ export async function* walkDevices(
         steppingStones: view.steppingStonesOf(device.product),
         historyOf: (firmwareId: number) => historyOn(failed.get(device.id) ?? [], firmwareId),
       };
-      return { device, facts: known, labels: worn.map((label) => label.name), preview: previewOf(course, facts) };
+      return { device, facts: known, labels: current.map((label) => label.name), preview: previewOf(course, facts) };
     });
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
@@ -221,16 +222,19 @@ async function startWarnings({ database }: Deps, { row, stages, view }: Subject)
 /** Stages that are still to open and would take nobody. */
 function stageWarnings(
   { row, course }: Subject,
-  stages: readonly { readonly name: string; readonly label: string; readonly wearing: number; readonly taken: Count }[],
+  stages: readonly {
+    readonly name: string;
+    readonly label: string;
+    readonly labelled: number;
+    readonly taken: Count;
+  }[],
   total: number,
 ): readonly string[] {
   if (total === 0) return [`no device of product ${row.product} has checked in yet`];
-  return stages.flatMap(({ name, label, wearing, taken }, position) => {
+  return stages.flatMap(({ name, label, labelled, taken }, position) => {
     if (position < course.openedCount || taken.devices > 0) return [];
-    return wearing === 0
-      ? [
-          `stage ${name} takes nobody: no device of ${row.product} wears label ${label}: otter device label MAC ${label}`,
-        ]
+    return labelled === 0
+      ? [`stage ${name} takes nobody: no device of ${row.product} has label ${label}: otter device label MAC ${label}`]
       : [`stage ${name} takes nobody: its devices are in an earlier stage, above its percentage, or left out`];
   });
 }

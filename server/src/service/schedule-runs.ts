@@ -19,7 +19,7 @@ const DAY_MS = 86_400_000;
 
 /** Resolves with the names of the schedules whose due run this process dealt with. */
 export async function runDue(deps: Deps, nowMs: number): Promise<readonly string[]> {
-  await bringBackRuns(deps, nowMs);
+  await clampFutureRuns(deps, nowMs);
   const due = await listDue(deps.database.read, nowMs);
   // A promotion asks the gate, which counts who was seen.
   if (due.length > 0) await deps.presence.flush();
@@ -84,7 +84,7 @@ async function saveOutcome(
 }
 
 /** A clock that has gone back would leave the schedule without a run until it is there again. */
-async function bringBackRuns({ database }: Deps, nowMs: number): Promise<void> {
+async function clampFutureRuns({ database }: Deps, nowMs: number): Promise<void> {
   for (const schedule of await getWaiting(database.read, nowMs)) {
     const nextMs = nextScheduledMs(schedule, nowMs);
     if (nextMs === undefined || nextMs >= (schedule.next_run_at_ms ?? nextMs)) continue;
