@@ -40,8 +40,9 @@ export function targetOf(facts: TargetFacts): Target | undefined {
   if (isWayBack && coversChip(stable, device) && acceptsSecurity(stable.firmware, running))
     return toTarget('prior_stable', stable, facts);
   if (rollout !== undefined && membership(rollout, device) === 'member') return toTarget('rollout', rollout, facts);
-  // Of a build that was taken back: none that fits. The rules say why.
-  return stable === undefined ? undefined : toTarget(isWayBack ? 'prior_stable' : 'stable', stable, facts);
+  if (stable === undefined) return undefined;
+  // Of a build that was taken back: none that fits, so none on the way there either. The rules say why.
+  return isWayBack ? toRollout('prior_stable', stable, stable.firmware) : toTarget('stable', stable, facts);
 }
 
 /**
@@ -127,7 +128,10 @@ function isOfShare({ label, percentage }: StageShare, { seed }: RolloutFacts, { 
 }
 
 function toTarget(source: TargetSource, rollout: RolloutFacts, facts: TargetFacts): Target {
-  const firmware = nextStone(rollout.firmware, facts) ?? rollout.firmware;
+  return toRollout(source, rollout, nextStone(rollout.firmware, facts) ?? rollout.firmware);
+}
+
+function toRollout(source: TargetSource, rollout: RolloutFacts, firmware: FirmwareFacts): Target {
   return { source, rollout, firmware, images: coveredImages(rollout, firmware) };
 }
 
