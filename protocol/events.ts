@@ -18,6 +18,8 @@ export const EVENT_TYPES = {
   'rollout.aborted': 'it ended for good before that',
   'stage.opened': 'devices of the stage are offered the build from now on',
   'stage.closed': 'the next stage took its place, or the rollout ended',
+  'stage.sample_reached': 'not told any more; those that 0.1.0 told are listed until they are removed',
+  'stage.sample_lost': 'not told any more, as the one before',
   'assignment.offered': 'a device was offered the build',
   'assignment.downloading': 'it reported that it fetches the image',
   'assignment.downloaded': 'it has the whole image',
