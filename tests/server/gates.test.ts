@@ -31,10 +31,7 @@ describe.each(DIALECTS)('a gate on %s', (dialect) => {
   let pilots: readonly string[];
   let name: string;
   beforeAll(async () => {
-    const first = await startTestServer({ dialect });
-    await first.stop();
-    writeFileSync(join(first.home, 'config/plans.yaml'), PLANS);
-    server = await startTestServer({ dialect, like: first });
+    server = await startTestServer({ dialect, plans: PLANS });
   });
   beforeEach(async () => {
     line = new ProductLine(server);

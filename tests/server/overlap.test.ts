@@ -1,8 +1,6 @@
 // Several rollouts of one product at once: side by side where no device is in both, refused where one is, or the second
 // takes its devices over. On both databases.
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ProductLine } from '../support/product-line.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
@@ -24,10 +22,7 @@ describe.each(DIALECTS)('rollouts of one product on %s', (dialect) => {
   let north: string;
   let south: string;
   beforeAll(async () => {
-    const first = await startTestServer({ dialect });
-    await first.stop();
-    writeFileSync(join(first.home, 'config/plans.yaml'), PLANS);
-    server = await startTestServer({ dialect, like: first });
+    server = await startTestServer({ dialect, plans: PLANS });
   });
   beforeEach(async () => {
     line = new ProductLine(server);

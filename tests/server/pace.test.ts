@@ -1,8 +1,6 @@
 // The pace of a stage: how many devices are in the middle of an update at once, and how many begin one in a minute. Counted
 // in the transaction of the offer, so that it holds whatever comes at once, at several servers.
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CAME_BACK, ProductLine } from '../support/product-line.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
@@ -18,19 +16,12 @@ const PLANS = `plans:
       - {name: all, label: general}
 `;
 
-async function withPlans(dialect: 'sqlite' | 'postgres'): Promise<TestServer> {
-  const first = await startTestServer({ dialect });
-  await first.stop();
-  writeFileSync(join(first.home, 'config/plans.yaml'), PLANS);
-  return startTestServer({ dialect, like: first });
-}
-
 describe.each(DIALECTS)('the pace of a stage on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let name: string;
   beforeAll(async () => {
-    server = await withPlans(dialect);
+    server = await startTestServer({ dialect, plans: PLANS });
   });
   beforeEach(async () => {
     line = new ProductLine(server);
@@ -127,7 +118,7 @@ describe.each(DIALECTS)('the pace of a stage on %s', (dialect) => {
 });
 
 test('the pace holds over four servers on one database', async () => {
-  const servers = [await withPlans('postgres')];
+  const servers = [await startTestServer({ dialect: 'postgres', plans: PLANS })];
   const [first] = servers;
   if (first === undefined) throw new Error('no server');
   for (let index = 1; index < 4; index += 1) servers.push(await startTestServer({ like: first }));

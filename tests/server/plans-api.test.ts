@@ -28,10 +28,7 @@ describe.each(DIALECTS)('a plan of the API on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeAll(async () => {
-    const first = await startTestServer({ dialect });
-    await first.stop();
-    writeFileSync(join(first.home, 'config/plans.yaml'), FILE);
-    server = await startTestServer({ dialect, like: first });
+    server = await startTestServer({ dialect, plans: FILE });
   });
   beforeEach(() => {
     line = new ProductLine(server);

@@ -1,6 +1,6 @@
 // Plans: what a rollout is made from, and stages that take a share of the fleet. On both databases.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ProductLine } from '../support/product-line.ts';
@@ -23,11 +23,7 @@ describe.each(DIALECTS)('a plan on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeAll(async () => {
-    const first = await startTestServer({ dialect });
-    await first.stop();
-    mkdirSync(join(first.home, 'config'), { recursive: true });
-    writeFileSync(join(first.home, 'config/plans.yaml'), SHARES);
-    server = await startTestServer({ dialect, like: first });
+    server = await startTestServer({ dialect, plans: SHARES });
   });
   beforeEach(() => {
     line = new ProductLine(server);

@@ -1,8 +1,6 @@
 // Promotion by a person: it names the stage that it means, and it does not pass a gate that has not passed unless somebody
 // says so with a reason. Over the wire, on both databases.
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Rollout } from '#protocol/admin-api.ts';
 import { ON_TRIAL, ProductLine } from '../support/product-line.ts';
@@ -21,20 +19,13 @@ const PLANS = `plans:
       - {name: third, label: general}
 `;
 
-async function startWithPlans(dialect: 'sqlite' | 'postgres'): Promise<TestServer> {
-  const first = await startTestServer({ dialect });
-  await first.stop();
-  writeFileSync(join(first.home, 'config/plans.yaml'), PLANS);
-  return startTestServer({ dialect, like: first });
-}
-
 describe.each(DIALECTS)('promote on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let pilots: readonly string[];
   let name: string;
   beforeAll(async () => {
-    server = await startWithPlans(dialect);
+    server = await startTestServer({ dialect, plans: PLANS });
   });
   beforeEach(async () => {
     line = new ProductLine(server);
@@ -168,7 +159,7 @@ describe.each(DIALECTS)('promote on %s', (dialect) => {
 });
 
 test('two servers that promote the same stage at once open one', async () => {
-  const first = await startWithPlans('postgres');
+  const first = await startTestServer({ dialect: 'postgres', plans: PLANS });
   await first.stop();
   const left = await startTestServer({ like: first });
   const right = await startTestServer({ like: first });

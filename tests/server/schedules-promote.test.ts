@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { NewSchedule, Rollout, Schedule } from '#protocol/admin-api.ts';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../support/product-line.ts';
-import { DIALECTS, type Dialect, startTestServer, type TestServer } from '../support/server.ts';
+import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
 
 const DAY_MS = 86_400_000;
 const PLANS = `plans:
@@ -22,20 +22,13 @@ const PLANS = `plans:
       - {name: third, label: general}
 `;
 
-async function startWithPlans(dialect: Dialect): Promise<TestServer> {
-  const first = await startTestServer({ dialect });
-  await first.stop();
-  await writeFile(join(first.home, 'config/plans.yaml'), PLANS);
-  return startTestServer({ dialect, like: first });
-}
-
 describe.each(DIALECTS)('a schedule that promotes on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let pilots: readonly string[];
   let name: string;
   beforeAll(async () => {
-    server = await startWithPlans(dialect);
+    server = await startTestServer({ dialect, plans: PLANS });
   });
   beforeEach(async () => {
     for (const schedule of (await server.admin('listSchedules')).items)
@@ -318,7 +311,7 @@ describe.each(DIALECTS)('a schedule that promotes on %s', (dialect) => {
 });
 
 test('two servers that see a pending promotion pass at once promote once', async () => {
-  const first = await startWithPlans('postgres');
+  const first = await startTestServer({ dialect: 'postgres', plans: PLANS });
   await first.stop();
   const left = await startTestServer({ like: first });
   const right = await startTestServer({ like: first });

@@ -1,7 +1,5 @@
 // Windows of stages: each stage installs in its own hours, in its own time zone, over midnight and over changes of the clock.
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ProductLine } from '../support/product-line.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/server.ts';
@@ -23,10 +21,7 @@ describe.each(DIALECTS)('the window of a stage on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeAll(async () => {
-    const first = await startTestServer({ dialect });
-    await first.stop();
-    writeFileSync(join(first.home, 'config/plans.yaml'), PLANS);
-    server = await startTestServer({ dialect, like: first });
+    server = await startTestServer({ dialect, plans: PLANS });
   });
   beforeEach(async () => {
     line = new ProductLine(server);

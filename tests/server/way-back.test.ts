@@ -1,7 +1,5 @@
 // The way back by itself: a gate that fails, or an abort, sends the devices home that took the build. On both databases.
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Rollout } from '#protocol/admin-api.ts';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../support/product-line.ts';
@@ -19,10 +17,7 @@ describe.each(DIALECTS)('the way back on %s', (dialect) => {
   let name: string;
   let boards: string[];
   beforeAll(async () => {
-    const first = await startTestServer({ dialect });
-    await first.stop();
-    writeFileSync(join(first.home, 'config/plans.yaml'), PLANS);
-    server = await startTestServer({ dialect, like: first });
+    server = await startTestServer({ dialect, plans: PLANS });
   });
   beforeEach(async () => {
     line = new ProductLine(server);

@@ -1,7 +1,7 @@
 // A real server for a test: its own home, its own database, real TLS, a clock that the test moves.
 
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -29,6 +29,8 @@ export interface TestServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** For a clock that is set: how much time really passes, in milliseconds. Left out: as much as the clock is moved by. */
   readonly steadyClock?: () => number;
+  /** What config/plans.yaml says. */
+  readonly plans?: string;
   /** A home and database of an earlier server, to start it again. */
   readonly like?: TestServer;
   /** Instead of a free one. */
@@ -73,9 +75,10 @@ export class TestServer extends ServerClient {
 }
 
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const { like } = options;
+  const { like, plans } = options;
   const home = like?.home ?? (await mkdtemp(join(tmpdir(), 'otter-test-')));
   if (like === undefined) await initHome(home, { nowMs: START_MS });
+  if (plans !== undefined) await writeFile(join(home, 'config/plans.yaml'), plans);
   const databaseUrl =
     like?.databaseUrl ??
     (options.dialect === 'postgres' ? await newPostgresDatabase({ hasSchema: true }) : 'sqlite:data/otter.db');

@@ -2,27 +2,11 @@
 // every device runs.
 
 import { CompiledQuery, type Selectable } from 'kysely';
-import type { SavedProgress, SavedWatch } from './assignments.ts';
 import type { Dialect } from './database.ts';
 import type { AssignmentsTable, DevicesTable, PresenceTable, Reader, Trx } from './schema.ts';
 
 export type DeviceRow = Selectable<DevicesTable>;
-/** What moves of an assignment, and what it was made with. */
-export type AttemptRow = SavedProgress &
-  Omit<SavedWatch, 'outcome'> &
-  Pick<
-    Selectable<AssignmentsTable>,
-    | 'id'
-    | 'rollout_id'
-    | 'stage_id'
-    | 'firmware_id'
-    | 'image_id'
-    | 'is_rollback'
-    | 'attempt'
-    | 'left_before'
-    | 'downloads'
-    | 'baseline'
-  >;
+export type AttemptRow = Pick<Selectable<AssignmentsTable>, (typeof ATTEMPT_COLUMNS)[number]>;
 
 /** What is kept of the check before. */
 export type PresenceRow = Pick<Selectable<PresenceTable>, (typeof PRESENCE_COLUMNS)[number]>;
@@ -100,12 +84,11 @@ const ATTEMPT_COLUMNS = [
   'lost_at_ms',
   'moved_on_at_ms',
   'downloads',
-  'excused',
   'fault',
   'has_left',
   'acknowledged',
   'baseline',
-] as const satisfies readonly (keyof AttemptRow)[];
+] as const satisfies readonly (keyof AssignmentsTable)[];
 
 const PRESENCE_COLUMNS = [
   'last_seen_at_ms',
