@@ -16,6 +16,8 @@ import type { Random } from '#simulator/random.ts';
 
 /** How long a trial may take before the board goes back by itself: the default of the Arduino library. */
 const TRIAL_DEADLINE_MS = 300_000;
+/** However fast the fleet plays: network and machine are not sped up, and a good build must not fail because they are busy. */
+const MIN_TRIAL_DEADLINE_MS = 30_000;
 
 export class SimulatedDevice {
   readonly #options: SimulatedDeviceOptions;
@@ -227,8 +229,9 @@ export class SimulatedDevice {
    * failure that this build is bound to, if any; the answer is the failure that happened.
    */
   async #tryOut(fate: TrialFailure | undefined): Promise<TrialFailure | undefined> {
-    const deadlineMs = Date.now() + TRIAL_DEADLINE_MS * this.#options.pace.scale;
-    if (fate === TRIAL_TIMEOUT) await this.#sleep(TRIAL_DEADLINE_MS * this.#options.pace.scale);
+    const trialMs = TRIAL_DEADLINE_MS * this.#options.pace.scale;
+    const deadlineMs = Date.now() + Math.max(trialMs, MIN_TRIAL_DEADLINE_MS);
+    if (fate === TRIAL_TIMEOUT) await this.#sleep(trialMs);
     if (fate?.checksIn === false) return fate;
     for (let failures = 0; ; failures += 1) {
       try {
