@@ -119,7 +119,7 @@ async function print({ devices, database, running, client, statements, reporting
   add('GET status', await repeat(ROUNDS, get('/api/v1/admin/status')));
   const report = (offset: number, body: Readonly<Record<string, string>>) => async (round: number) => {
     const { mac, id } = reporting[2 * round + offset] ?? {};
-    const { status } = await client.device('report-status', { mac, assignment_id: id, sequence: 9, ...body });
+    const { status } = await client.device('report-status', { mac, assignment_id: Number(id), sequence: 9, ...body });
     if (status !== 200) throw new Error(`a report was answered ${status}`);
   };
   const reports = Math.min(REPORTS, Math.floor(reporting.length / 2));
