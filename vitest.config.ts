@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
-    globalSetup: ['tests/support/postgres.ts'],
+    globalSetup: ['tests/support/server/postgres.ts'],
     testTimeout: 90_000,
     hookTimeout: 90_000,
     // Each worker is a process of its own, as servers and clients are.

@@ -12,10 +12,10 @@ import { createInterface } from 'node:readline';
 import Table from 'cli-table3';
 import { pino } from 'pino';
 import { readCertificate } from '#server/certs/certificate.ts';
-import { initHome } from '#server/init.ts';
+import { initHome } from '#server/home/init.ts';
 import { startServer } from '#server/main.ts';
 import { buildDeviceImage } from '../tests/client/support/device-image.ts';
-import { ServerClient } from '../tests/support/server-client.ts';
+import { ServerClient } from '../tests/support/server/client.ts';
 
 const SOURCE = join(import.meta.dirname, '../client/src');
 const TESTS = join(import.meta.dirname, '../client/extras/test');

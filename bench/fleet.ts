@@ -7,7 +7,7 @@ import { hash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { CHUNK_BYTES } from '#protocol/limits.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
-import { initHome } from '#server/init.ts';
+import { initHome } from '#server/home/init.ts';
 
 /** MAC of device `index`. */
 export function benchMac(index: number): string {

@@ -17,9 +17,9 @@ import { pino } from 'pino';
 import { readCertificate } from '#server/certs/certificate.ts';
 import { openPostgres } from '#server/db/postgres.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
-import { initHome } from '#server/init.ts';
+import { initHome } from '#server/home/init.ts';
 import { type RunningServer, startServer } from '#server/main.ts';
-import { ServerClient } from '../tests/support/server-client.ts';
+import { ServerClient } from '../tests/support/server/client.ts';
 import { fillFleet, REPORTING, type Run } from './judge-fleet.ts';
 
 const TICKS = 3;
@@ -260,7 +260,7 @@ async function openBesideSqlite(home: string): Promise<Beside> {
 }
 
 async function openBesidePostgres(): Promise<Beside> {
-  const child = fork(new URL('../tests/support/postgres-process.ts', import.meta.url));
+  const child = fork(new URL('../tests/support/server/postgres-process.ts', import.meta.url));
   const url = await new Promise<string>((resolve, reject) => {
     child.once('message', (message: { readonly url: string }) => resolve(message.url));
     child.once('exit', (code) => reject(new Error(`PostgreSQL did not start (exit code ${code})`)));

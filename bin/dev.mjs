@@ -43,10 +43,10 @@ export const TASKS = {
   client: [['node', 'bin/client.mjs']],
   demo: [
     ['node', 'bin/client.mjs', 'try-build'],
-    ['node', 'simulator/demo.ts'],
+    ['node', 'simulator/demo/demo.ts'],
   ],
   bench: [['node', 'bench/bench.ts']],
-  images: [['node', 'simulator/write-images.ts']],
+  images: [['node', 'simulator/images/write-images.ts']],
 };
 
 /** Resolves with the exit code of the task; further arguments go to its last command. */

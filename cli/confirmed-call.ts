@@ -1,9 +1,9 @@
 // A change that the server wants to hear twice: it answers the first time with what the change would do. Shown and asked on
 // a terminal; elsewhere only --yes says it the second time.
 
-import { CommandError } from '#cli/exit-code.ts';
-import { confirm } from '#cli/session.ts';
-import type { Shell } from '#cli/shell.ts';
+import { CommandError } from './exit-code.ts';
+import { confirm } from './session.ts';
+import type { Shell } from './shell.ts';
 
 /** `call` gets what its request says as `confirm`. Errors: as `confirm` of `cli/session.ts`, and those of the call. */
 export async function callConfirmed<T>(

@@ -1,9 +1,9 @@
 // The option `--fault` of both simulations: in which ways a build is bad, and on how many devices. The kinds stand in
-// `simulator/faults.ts`.
+// `simulator/device/faults.ts`.
 
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { readDuration, readPercentage } from '#cli/arguments.ts';
-import { type BuildFault, FAULT_KINDS, FAULT_NAMES } from '#simulator/faults.ts';
+import { readDuration, readPercentage } from './arguments.ts';
+import { type BuildFault, FAULT_KINDS, FAULT_NAMES } from '#simulator/device/faults.ts';
 
 export type TypedFault = Omit<BuildFault, 'version'>;
 

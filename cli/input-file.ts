@@ -1,7 +1,7 @@
 // Files that a person names: read whole, at most a stated size, and never a folder or a device. Every refusal names the path.
 
 import { open } from 'node:fs/promises';
-import { CommandError } from '#cli/exit-code.ts';
+import { CommandError } from './exit-code.ts';
 
 export interface InputFile {
   readonly path: string;

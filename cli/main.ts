@@ -7,18 +7,18 @@ import { addAuditCommand } from '#cli/commands/audit.ts';
 import { addCertCommands } from '#cli/commands/cert.ts';
 import { addDeviceCommands } from '#cli/commands/device.ts';
 import { addEventsCommand } from '#cli/commands/events.ts';
-import { addFirmwareCommands } from '#cli/commands/firmware.ts';
+import { addFirmwareCommands } from '#cli/commands/firmware/commands.ts';
 import { addLabelCommands } from '#cli/commands/label.ts';
 import { addPlanCommands } from '#cli/commands/plan.ts';
-import { addRolloutCommands } from '#cli/commands/rollout.ts';
+import { addRolloutCommands } from '#cli/commands/rollout/commands.ts';
 import { addScheduleCommands } from '#cli/commands/schedule.ts';
 import { addServeCommands } from '#cli/commands/serve.ts';
 import { addSimulateCommand } from '#cli/commands/simulate.ts';
 import { addStatusCommand } from '#cli/commands/status.ts';
-import { asCommandError, type CommandError, EXIT } from '#cli/exit-code.ts';
-import { createProgram, type OtterProgram } from '#cli/program.ts';
-import { createShell, exitQuietlyWhenOutputCloses, type Shell } from '#cli/shell.ts';
-import { printable, type Terminal } from '#cli/terminal.ts';
+import { asCommandError, type CommandError, EXIT } from './exit-code.ts';
+import { createProgram, type OtterProgram } from './program.ts';
+import { createShell, exitQuietlyWhenOutputCloses, type Shell } from './shell.ts';
+import { printable, type Terminal } from './terminal.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
 /** Runs `otter` with what was typed after its name and resolves with the exit code, all output written; never rejects. */

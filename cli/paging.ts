@@ -1,10 +1,10 @@
 // Lists: the options that every list takes, following the server's cursors for as many items as were asked for, and the table.
 
 import { Option } from '@commander-js/extra-typings';
-import { readCount } from '#cli/arguments.ts';
-import type { CommandGroup } from '#cli/program.ts';
-import type { Session } from '#cli/session.ts';
-import { formatTable } from '#cli/terminal.ts';
+import { readCount } from './arguments.ts';
+import type { CommandGroup } from './program.ts';
+import type { Session } from './session.ts';
+import { formatTable } from './terminal.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '#protocol/limits.ts';
 
 /** What a list sends of its own; `sort` is judged by the server, which knows the fields. */

@@ -2,7 +2,7 @@
 // hang themselves onto it (`commands/`), `main.ts` runs it.
 
 import { Command, Option } from '@commander-js/extra-typings';
-import { readPin, readServerUrl } from '#cli/arguments.ts';
+import { readPin, readServerUrl } from './arguments.ts';
 
 export type OtterProgram = ReturnType<typeof createProgram>;
 export type CommandGroup = ReturnType<typeof addGroup>;

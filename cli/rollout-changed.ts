@@ -1,10 +1,10 @@
 // What a command that moved a rollout prints: where it stands now and what can be done next. What the server warns of goes to
 // stderr, so that it is no part of the result.
 
-import { colorStatus, nextCommand, revertedLine } from '#cli/rollout-view.ts';
-import type { Session } from '#cli/session.ts';
-import { printable } from '#cli/terminal.ts';
-import type { Rollout } from '#protocol/admin-api.ts';
+import { colorStatus, nextCommand, revertedLine } from '#cli/views/rollout.ts';
+import type { Session } from './session.ts';
+import { printable } from './terminal.ts';
+import type { Rollout } from '#protocol/admin/api.ts';
 
 export async function showChanged(session: Session, change: Promise<Rollout>): Promise<void> {
   const changed = await change;

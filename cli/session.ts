@@ -1,11 +1,11 @@
 // One command at work: its connection, made with the first request, and its output, as text for people or one JSON document.
 
-import { AdminClient } from '#cli/admin-client.ts';
-import { findConnection } from '#cli/connection.ts';
-import { CommandError } from '#cli/exit-code.ts';
-import type { GlobalOptions } from '#cli/program.ts';
-import type { Shell } from '#cli/shell.ts';
-import type { Terminal } from '#cli/terminal.ts';
+import { AdminClient } from '#cli/connection/admin-client.ts';
+import { findConnection } from '#cli/connection/connection.ts';
+import { CommandError } from './exit-code.ts';
+import type { GlobalOptions } from './program.ts';
+import type { Shell } from './shell.ts';
+import type { Terminal } from './terminal.ts';
 
 export interface Session {
   readonly client: AdminClient;

@@ -3,8 +3,8 @@
 
 import { constants, homedir } from 'node:os';
 import path from 'node:path';
-import { EXIT } from '#cli/exit-code.ts';
-import { Terminal } from '#cli/terminal.ts';
+import { EXIT } from './exit-code.ts';
+import { Terminal } from './terminal.ts';
 
 export interface Shell {
   readonly env: NodeJS.ProcessEnv;

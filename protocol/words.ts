@@ -2,7 +2,7 @@
 // safe in a path, a log line and a terminal; nothing downstream escapes it again.
 
 import { Type } from 'typebox';
-import { MAX_NAME_CHARS, MAX_VERSION_CHARS } from '#protocol/limits.ts';
+import { MAX_NAME_CHARS, MAX_VERSION_CHARS } from './limits.ts';
 
 /** Canonical MAC: six pairs of lower-case hex digits with colons. */
 export const MAC_PATTERN = '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$';

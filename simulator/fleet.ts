@@ -3,17 +3,17 @@
 
 import path from 'node:path';
 import { type Pin, PinnedAgent } from '#protocol/pinned-https.ts';
-import { newBoard } from '#simulator/board.ts';
-import { DeviceClient } from '#simulator/device-client.ts';
-import type { Habits, PollOutcome } from '#simulator/device-life.ts';
-import { SimulatedDevice } from '#simulator/device.ts';
-import type { BuildFault } from '#simulator/faults.ts';
-import { fleetMacs } from '#simulator/macs.ts';
-import type { Chances } from '#simulator/mishaps.ts';
-import type { Pace } from '#simulator/pace.ts';
-import { Random } from '#simulator/random.ts';
-import { fileSlot, hashOnlySlot } from '#simulator/slot.ts';
-import { Turnstile } from '#simulator/turnstile.ts';
+import { newBoard } from '#simulator/device/board.ts';
+import { DeviceClient } from '#simulator/device/client.ts';
+import type { Habits, PollOutcome } from '#simulator/device/life.ts';
+import { SimulatedDevice } from '#simulator/device/device.ts';
+import type { BuildFault } from '#simulator/device/faults.ts';
+import { fleetMacs } from './macs.ts';
+import type { Chances } from '#simulator/device/chances.ts';
+import type { Pace } from '#simulator/device/pace.ts';
+import { Random } from './random.ts';
+import { fileSlot, hashOnlySlot } from '#simulator/device/slot.ts';
+import { Turnstile } from './semaphore.ts';
 
 export interface FleetOptions {
   readonly server: URL;

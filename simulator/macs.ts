@@ -1,6 +1,6 @@
 // The MACs of simulated boards: the same seed gives the same ones.
 
-import { Random } from '#simulator/random.ts';
+import { Random } from './random.ts';
 
 /** Most boards of one fleet: the index takes two bytes of the MAC. */
 export const MAX_FLEET = 65_536;

@@ -2,12 +2,12 @@
 // caller, an operator, puts the labels on. It never speaks the admin API and prints nothing.
 
 import type { Pin } from '#protocol/pinned-https.ts';
-import type { Habits } from '#simulator/device-life.ts';
-import type { BuildFault } from '#simulator/faults.ts';
-import { Fleet, type FleetSnapshot } from '#simulator/fleet.ts';
-import { fleetMacs } from '#simulator/macs.ts';
-import { type Pace, REAL_TIME, sleep } from '#simulator/pace.ts';
-import { Random } from '#simulator/random.ts';
+import type { Habits } from '#simulator/device/life.ts';
+import type { BuildFault } from '#simulator/device/faults.ts';
+import { Fleet, type FleetSnapshot } from './fleet.ts';
+import { fleetMacs } from './macs.ts';
+import { type Pace, REAL_TIME, sleep } from '#simulator/device/pace.ts';
+import { Random } from './random.ts';
 
 export interface SimulateOptions {
   readonly server: URL;

@@ -2,7 +2,7 @@
 
 import { addListCommand, showList } from '#cli/paging.ts';
 import type { OtterProgram } from '#cli/program.ts';
-import { relativeTime } from '#cli/relative-time.ts';
+import { relativeTime } from '#cli/views/relative-time.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 

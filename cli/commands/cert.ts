@@ -4,9 +4,9 @@ import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Option } from '@commander-js/extra-typings';
 import { readCount } from '#cli/arguments.ts';
-import { findHome } from '#cli/connection.ts';
+import { findHome } from '#cli/connection/connection.ts';
 import { CommandError } from '#cli/exit-code.ts';
-import { readLocalServer } from '#cli/local-server.ts';
+import { readLocalServer } from '#cli/connection/local-server.ts';
 import { addGroup, type OtterProgram } from '#cli/program.ts';
 import { output } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
@@ -74,7 +74,7 @@ async function createCertificate(
     );
   }
   const { createSelfSigned, DEFAULT_VALID_YEARS, localHosts } = await import('#server/certs/self-signed.ts');
-  const { createFiles } = await import('#server/create-files.ts');
+  const { createFiles } = await import('#server/home/create-files.ts');
   const made = await createSelfSigned({
     hosts: options.hosts ?? localHosts(),
     nowMs: Date.now(),

@@ -3,14 +3,14 @@
 import { Argument, Option } from '@commander-js/extra-typings';
 import { readMac } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
-import { formatCleared, formatDevice, formatExplanation } from '#cli/device-view.ts';
-import { formatTelemetry } from '#cli/health-view.ts';
+import { formatCleared, formatDevice, formatExplanation } from '#cli/views/device.ts';
+import { formatTelemetry } from '#cli/views/health.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
-import { relativeTime } from '#cli/relative-time.ts';
+import { relativeTime } from '#cli/views/relative-time.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
-import { COUNTED, type Device, DEVICE_STATUSES } from '#protocol/admin-api.ts';
+import { COUNTED, type Device, DEVICE_STATUSES } from '#protocol/admin/api.ts';
 import { TELEMETRY_HOURS } from '#protocol/limits.ts';
 
 export function addDeviceCommands(program: OtterProgram, shell: Shell): void {

@@ -9,7 +9,7 @@ import type { OtterProgram } from '#cli/program.ts';
 import { type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { type Colors, printable } from '#cli/terminal.ts';
-import { type Event, EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/events.ts';
+import { type Event, EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/admin/events.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '#protocol/limits.ts';
 
 /** How long to wait before the next connection, doubled each time up to the last. */

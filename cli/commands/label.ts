@@ -3,7 +3,7 @@
 import { callConfirmed } from '#cli/confirmed-call.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type OtterProgram } from '#cli/program.ts';
-import { relativeTime } from '#cli/relative-time.ts';
+import { relativeTime } from '#cli/views/relative-time.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 

@@ -4,13 +4,13 @@ import path from 'node:path';
 import { CommandError } from '#cli/exit-code.ts';
 import { readInputFile } from '#cli/input-file.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
-import { duration } from '#cli/relative-time.ts';
+import { duration } from '#cli/views/relative-time.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatTable, printable, type Terminal } from '#cli/terminal.ts';
-import type { ListedPlan, NewPlan } from '#protocol/admin-api.ts';
+import type { ListedPlan, NewPlan } from '#protocol/admin/api.ts';
 import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
-import type { Plan } from '#protocol/plan.ts';
+import type { Plan } from '#protocol/admin/plan.ts';
 
 export function addPlanCommands(program: OtterProgram, shell: Shell): void {
   const plan = addGroup(program, 'plan', 'plans: the stages that a rollout goes through');

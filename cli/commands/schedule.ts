@@ -5,10 +5,10 @@ import { readDuration } from '#cli/arguments.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
-import { duration, relativeTime } from '#cli/relative-time.ts';
+import { duration, relativeTime } from '#cli/views/relative-time.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
-import { MISSED_POLICIES, SCHEDULE_ACTIONS, type Schedule } from '#protocol/admin-api.ts';
+import { MISSED_POLICIES, SCHEDULE_ACTIONS, type Schedule } from '#protocol/admin/api.ts';
 
 export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
   const schedule = addGroup(program, 'schedule', 'schedules: what happens to rollouts by the clock');

@@ -3,7 +3,7 @@
 
 import { Option } from '@commander-js/extra-typings';
 import { readPort } from '#cli/arguments.ts';
-import { findHome } from '#cli/connection.ts';
+import { findHome } from '#cli/connection/connection.ts';
 import type { GlobalOptions, OtterProgram } from '#cli/program.ts';
 import { output } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
@@ -13,7 +13,7 @@ export function addServeCommands(program: OtterProgram, shell: Shell): void {
     .description('set up what is missing, then run the server: what `npm start` does')
     .action(async (options, command) => {
       const home = await findHome(command.optsWithGlobals(), shell);
-      const { initHome } = await import('#server/init.ts');
+      const { initHome } = await import('#server/home/init.ts');
       await initHome(home, { nowMs: Date.now() });
       await runServer(shell, home, options);
     });
@@ -30,7 +30,7 @@ export function addServeCommands(program: OtterProgram, shell: Shell): void {
     .action(async (_options, command) => {
       const options: GlobalOptions = command.optsWithGlobals();
       const home = await findHome(options, shell);
-      const { initHome } = await import('#server/init.ts');
+      const { initHome } = await import('#server/home/init.ts');
       const created = await initHome(home, { nowMs: Date.now() });
       output(shell, options).show({ home, created }, () =>
         created.length === 0

@@ -3,7 +3,7 @@
 
 import path from 'node:path';
 import { Option } from '@commander-js/extra-typings';
-import { AdminClient } from '#cli/admin-client.ts';
+import { AdminClient } from '#cli/connection/admin-client.ts';
 import { readDevices, readDuration, readLabelShare, readPercentage, readSeed } from '#cli/arguments.ts';
 import {
   environment,
@@ -11,20 +11,20 @@ import {
   findServerIdentity,
   readTokenFile,
   type ServerIdentity,
-} from '#cli/connection.ts';
+} from '#cli/connection/connection.ts';
 import { CommandError, EXIT } from '#cli/exit-code.ts';
 import type { GlobalOptions, OtterProgram } from '#cli/program.ts';
 import { output } from '#cli/session.ts';
 import { FAULTS_HELP, faultOption, type TypedFault } from '#cli/fault-option.ts';
 import type { Shell } from '#cli/shell.ts';
 import { printable } from '#cli/terminal.ts';
-import { CHIP_NAMES } from '#protocol/chips.ts';
+import { CHIP_NAMES } from '#protocol/device/chips.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
-import type { BuildFault } from '#simulator/faults.ts';
+import type { BuildFault } from '#simulator/device/faults.ts';
 import type { FleetSnapshot } from '#simulator/fleet.ts';
 import type { SimulateOptions } from '#simulator/simulate.ts';
 
-/** Most MACs that one labelling request may hold, see `labelDevices` in `protocol/admin-routes.ts`. */
+/** Most MACs that one labelling request may hold, see `labelDevices` in `protocol/admin/routes.ts`. */
 const MACS_PER_REQUEST = 1000;
 
 export function addSimulateCommand(program: OtterProgram, shell: Shell): void {

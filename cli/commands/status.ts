@@ -1,12 +1,12 @@
 // `otter status`: the fleet at a glance.
 
 import type { OtterProgram } from '#cli/program.ts';
-import { relativeTime } from '#cli/relative-time.ts';
-import { formatProgress, formatWatched } from '#cli/rollout-view.ts';
+import { relativeTime } from '#cli/views/relative-time.ts';
+import { formatProgress, formatWatched } from '#cli/views/rollout.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatFacts, formatTable, printable, type Terminal } from '#cli/terminal.ts';
-import type { ServerStatus } from '#protocol/admin-api.ts';
+import type { ServerStatus } from '#protocol/admin/api.ts';
 
 export function addStatusCommand(program: OtterProgram, shell: Shell): void {
   program

@@ -2,14 +2,14 @@
 // and the same set of reports and sightings ends in the same state whatever order they arrive in: every step takes the
 // larger of two states in one fixed order. Confirmed is a fact: the device was seen running the build.
 
-import { type DeviceErrorName, findDeviceError } from '#protocol/device-errors.ts';
-import type { ReportStatus } from '#protocol/device-api.ts';
+import { type DeviceErrorName, findDeviceError } from '#protocol/device/errors.ts';
+import type { ReportStatus } from '#protocol/device/api.ts';
 import { EXCUSE_MS, KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
-import { backOffMs } from '../decision/back-off.ts';
-import { type Absence, hasAbsence } from '../facts/absence.ts';
-import { isSameVersion, matchBuild } from '../facts/build.ts';
-import type { AssignmentState, BuildHistory, ImageFacts } from '../facts/model.ts';
-import { bootCauseOf } from '../outcome/restart.ts';
+import { backOffMs } from '#engine/decision/back-off.ts';
+import { type Absence, hasAbsence } from '#engine/facts/absence.ts';
+import { isSameVersion, matchBuild } from '#engine/facts/build.ts';
+import type { AssignmentState, BuildHistory, ImageFacts } from '#engine/facts/model.ts';
+import { bootCauseOf } from '#engine/outcome/restart.ts';
 import { type AttemptEnd, isTried, weightOfEnd } from './weight.ts';
 
 export interface Progress {

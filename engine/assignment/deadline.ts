@@ -3,8 +3,8 @@
 // of life while it holds an image waits for something of its own: an hour of its day, or a quiet moment of its application.
 
 import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
-import { type Absence, elapsedMs } from '../facts/absence.ts';
-import type { AssignmentState } from '../facts/model.ts';
+import { type Absence, elapsedMs } from '#engine/facts/absence.ts';
+import type { AssignmentState } from '#engine/facts/model.ts';
 
 /** A download slower than this has stalled. */
 const SLOWEST_BYTES_PER_S = 2_048;

@@ -1,6 +1,6 @@
 // What an operator is told who clears a build on a device: whether the device will hear of it. Pure.
 
-import { compareVersions } from '../facts/version.ts';
+import { compareVersions } from '#engine/facts/version.ts';
 
 /** The first OtterOTA that forgets what it holds against a build when the offer says `forgiven` (client/library.properties). */
 const FORGIVING_LIBRARY = '0.2.0';

@@ -1,6 +1,6 @@
 // Which failures of one build on one device an operator forgives with a retry. Pure.
 
-import { findDeviceError, type Weight } from '#protocol/device-errors.ts';
+import { findDeviceError, type Weight } from '#protocol/device/errors.ts';
 import { type AttemptEnd, weightOfEnd } from './weight.ts';
 
 export interface EndedAttempt extends AttemptEnd {

@@ -1,7 +1,7 @@
 // What the end of one attempt proves of the build on its board: docs/rollout.md, "After a failure". Pure.
 
-import { findDeviceError, type Weight } from '#protocol/device-errors.ts';
-import type { AssignmentState } from '../facts/model.ts';
+import { findDeviceError, type Weight } from '#protocol/device/errors.ts';
+import type { AssignmentState } from '#engine/facts/model.ts';
 
 export interface AttemptEnd {
   readonly state: AssignmentState;

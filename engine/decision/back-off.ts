@@ -2,8 +2,8 @@
 // one for which it was only not the time.
 
 import { FIRST_BACK_OFF_MS, LAST_BACK_OFF_MS, NOT_NOW_BACK_OFF_MS } from '#protocol/limits.ts';
-import { isNotNow } from '../assignment/weight.ts';
-import type { BuildHistory } from '../facts/model.ts';
+import { isNotNow } from '#engine/assignment/weight.ts';
+import type { BuildHistory } from '#engine/facts/model.ts';
 
 /** The instant from which the build may be offered again; undefined where it never failed. */
 export function nextOfferAtMs(history: BuildHistory): number | undefined {

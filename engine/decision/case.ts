@@ -2,9 +2,9 @@
 // words.
 
 import { nextOfferAtMs } from './back-off.ts';
-import { bucketOf } from '../facts/bucket.ts';
-import { type BuildMatch, matchBuild, runningOf } from '../facts/build.ts';
-import type { BuildHistory, Facts, ImageFacts } from '../facts/model.ts';
+import { bucketOf } from '#engine/facts/bucket.ts';
+import { type BuildMatch, matchBuild, runningOf } from '#engine/facts/build.ts';
+import type { BuildHistory, Facts, ImageFacts } from '#engine/facts/model.ts';
 import {
   acceptsSecurity,
   coversChip,
@@ -15,7 +15,7 @@ import {
   type Target,
   targetOf,
 } from './target.ts';
-import { compareVersions } from '../facts/version.ts';
+import { compareVersions } from '#engine/facts/version.ts';
 
 /** So much of a digest is enough to tell builds apart. */
 const DIGEST_CHARS = 12;

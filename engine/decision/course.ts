@@ -1,7 +1,7 @@
 // The course of a rollout: all its stages, those that have opened and those to come, and which of them is the first to
 // include a device if they open one after the other. Pure, and by the same membership as every decision.
 
-import type { DeviceFacts, OpenedStage, RolloutFacts } from '../facts/model.ts';
+import type { DeviceFacts, OpenedStage, RolloutFacts } from '#engine/facts/model.ts';
 import { membership } from './target.ts';
 
 export interface Course {

@@ -2,7 +2,14 @@
 // device on the wire, for `explain` and for the tests.
 
 import { type Case, caseOf } from './case.ts';
-import type { Facts, FirmwareFacts, ImageFacts, InstallWindow, OpenedStage, RolloutFacts } from '../facts/model.ts';
+import type {
+  Facts,
+  FirmwareFacts,
+  ImageFacts,
+  InstallWindow,
+  OpenedStage,
+  RolloutFacts,
+} from '#engine/facts/model.ts';
 import { stageOf } from './target.ts';
 import { type Reason, type Rule, RULES } from './rules.ts';
 

@@ -11,11 +11,11 @@ import {
   isOpenState,
   type Progress,
   type Sighting,
-} from '../assignment/assignment.ts';
+} from '#engine/assignment/assignment.ts';
 import { decide, type Decision } from './decide.ts';
 import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
-import { type Watch, watchMovedOn, watchProgress, watchSeen } from '../outcome/watch.ts';
-import type { BuildHistory, Facts, ImageFacts, RolloutFacts } from '../facts/model.ts';
+import { type Watch, watchMovedOn, watchProgress, watchSeen } from '#engine/outcome/watch.ts';
+import type { BuildHistory, Facts, ImageFacts, RolloutFacts } from '#engine/facts/model.ts';
 import type { Reason } from './rules.ts';
 
 /** An assignment that is open, ended badly and still counts, or brought the build that the device confirmed last. */

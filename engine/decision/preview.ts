@@ -3,7 +3,7 @@
 
 import { type Course, firstStageOf } from './course.ts';
 import { decide } from './decide.ts';
-import type { Facts, RolloutFacts } from '../facts/model.ts';
+import type { Facts, RolloutFacts } from '#engine/facts/model.ts';
 import type { Reason } from './rules.ts';
 import { rolloutFor } from './target.ts';
 

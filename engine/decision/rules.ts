@@ -21,7 +21,7 @@ import {
 } from './case.ts';
 import { acceptsSecurity } from './target.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
-import { isOrdered } from '../facts/version.ts';
+import { isOrdered } from '#engine/facts/version.ts';
 
 interface Shared {
   readonly id: string;

@@ -3,8 +3,8 @@
 // of an open stage goes to its rollout; every other to the stable build. On the way up nobody skips a stepping stone.
 
 import { GENERAL_LABEL } from '#protocol/words.ts';
-import { isWithinPercentage } from '../facts/bucket.ts';
-import { likelyChip } from '../facts/hardware.ts';
+import { isWithinPercentage } from '#engine/facts/bucket.ts';
+import { likelyChip } from '#engine/facts/hardware.ts';
 import type {
   DeviceFacts,
   Facts,
@@ -13,8 +13,8 @@ import type {
   OpenedStage,
   RolloutFacts,
   StageShare,
-} from '../facts/model.ts';
-import { compareVersions } from '../facts/version.ts';
+} from '#engine/facts/model.ts';
+import { compareVersions } from '#engine/facts/version.ts';
 
 type TargetSource = 'prior_stable' | 'rollout' | 'stable';
 

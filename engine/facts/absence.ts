@@ -1,6 +1,6 @@
 // Times in which no server was there, taken out of every span that is measured from one instant to another: a trial, a
 // deadline and a silence last as long as somebody could have heard the board. Pure; who was away and when comes from the
-// server (`service/absences.ts`). Instants and spans are UTC milliseconds.
+// server (`service/time/absences.ts`). Instants and spans are UTC milliseconds.
 
 /** From when to when no server answered, or by how much the clock moved while no time passed. */
 export interface Absence {

@@ -2,7 +2,7 @@
 // how long it is silent. Pure; instants are UTC milliseconds.
 
 import { bootCauseOf, contradicts, type Restart, restartBetween } from './restart.ts';
-import { isOverdue } from '../stage/silence.ts';
+import { isOverdue } from '#engine/stage/silence.ts';
 import { addGap, expectedIntervalS, silenceLimitS } from './rhythm.ts';
 
 export interface Presence {

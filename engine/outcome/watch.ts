@@ -2,12 +2,12 @@
 // when it was given the build, confirmed it, was found healthy, crashed, fell silent, moved on. Pure: each function returns the
 // next marks, the same ones where nothing changed.
 
-import { causeOfEnd, faultOf, type Progress } from '../assignment/assignment.ts';
-import { isNotNow } from '../assignment/weight.ts';
-import type { AssignmentState } from '../facts/model.ts';
-import type { NOT_COUNTED } from '#protocol/admin-api.ts';
-import type { ReportStatus } from '#protocol/device-api.ts';
-import type { Fault } from '#protocol/device-errors.ts';
+import { causeOfEnd, faultOf, type Progress } from '#engine/assignment/assignment.ts';
+import { isNotNow } from '#engine/assignment/weight.ts';
+import type { AssignmentState } from '#engine/facts/model.ts';
+import type { NOT_COUNTED } from '#protocol/admin/api.ts';
+import type { ReportStatus } from '#protocol/device/api.ts';
+import type { Fault } from '#protocol/device/errors.ts';
 import { CRASH_MEMORY_MS } from '#protocol/limits.ts';
 
 export interface Watch {

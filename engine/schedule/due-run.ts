@@ -1,6 +1,6 @@
 // Whether a scheduled run that is due is done now: on time, late but within its grace, or left out.
 
-import type { MissedPolicy } from '../facts/model.ts';
+import type { MissedPolicy } from '#engine/facts/model.ts';
 
 /** A tick comes every few seconds; a run found later than this was missed while no server was up. */
 export const ON_TIME_MS = 60_000;

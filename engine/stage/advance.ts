@@ -3,7 +3,7 @@
 // the next state is or why there is none; who asks (a person, a schedule) does not matter here.
 
 import { assertNever } from '#protocol/errors.ts';
-import type { RolloutStatus } from '../facts/model.ts';
+import type { RolloutStatus } from '#engine/facts/model.ts';
 
 export interface RolloutState {
   readonly status: RolloutStatus;

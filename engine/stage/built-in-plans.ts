@@ -1,6 +1,6 @@
 // The plans that every server has. A file can add more, never change these.
 
-import { DEFAULT_PLAN, type Plan } from '#protocol/plan.ts';
+import { DEFAULT_PLAN, type Plan } from '#protocol/admin/plan.ts';
 import { DEFAULT_PILOT_LABEL, GENERAL_LABEL } from '#protocol/words.ts';
 
 export const BUILT_IN_PLANS: readonly Plan[] = [

@@ -1,8 +1,8 @@
 // What the boards of one stage count as. SQL, or a simulation, counts boards that are alike; what they mean stands here once.
 
-import type { Fault } from '#protocol/device-errors.ts';
-import type { Gate } from '#protocol/plan.ts';
-import { isUndecided, type Outcome } from '../outcome/outcome.ts';
+import type { Fault } from '#protocol/device/errors.ts';
+import type { Gate } from '#protocol/admin/plan.ts';
+import { isUndecided, type Outcome } from '#engine/outcome/outcome.ts';
 
 /** Boards of one stage that are alike, each by its latest assignment there. */
 export interface BoardGroup {

@@ -2,7 +2,7 @@
 // ordered table like that of the rules: the first condition that matches decides, and docs/rollout.md prints the same table.
 // Pure. Time alone never passes a gate, and a count that is missing never does.
 
-import type { Gate } from '#protocol/plan.ts';
+import type { Gate } from '#protocol/admin/plan.ts';
 import { type Counts, exposedOf } from './counts.ts';
 import { isOutageOver, isTooManyLost, lostBeyondUsual, outageOf, type Silence } from './silence.ts';
 

@@ -1,8 +1,8 @@
 // What is done with a rollout now: every stage that has opened is judged by its own gate, over all that its boards have shown,
 // until the watch after completion ends. Pure; the tick of the server takes the step, and so does a simulation.
 
-import type { Gate } from '#protocol/plan.ts';
-import type { Promotion, RolloutStatus } from '../facts/model.ts';
+import type { Gate } from '#protocol/admin/plan.ts';
+import type { Promotion, RolloutStatus } from '#engine/facts/model.ts';
 import { judgeStage, type Tally, type Verdict } from './gate.ts';
 
 /** A stage that has opened, with what became of its boards. */

@@ -2,8 +2,8 @@
 // answers make. Some answers cost a look at every board, so they are asked for only where they matter. Pure: a server answers
 // from its database, a simulation from memory.
 
-import type { Gate } from '#protocol/plan.ts';
-import type { RolloutStatus } from '../facts/model.ts';
+import type { Gate } from '#protocol/admin/plan.ts';
+import type { RolloutStatus } from '#engine/facts/model.ts';
 import { type BoardGroup, type Counts, countsOf, isGroupUndecided } from './counts.ts';
 import { needsSilence, type Tally } from './gate.ts';
 import { WATCH_LIMITS } from './judge.ts';

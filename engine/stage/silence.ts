@@ -107,7 +107,7 @@ export interface Witness extends LastHeard {
   readonly hasVanished: boolean;
 }
 
-/** The silence of these boards, counted one by one; SQL counts the same for a server (`db/board-counts.ts`). */
+/** The silence of these boards, counted one by one; SQL counts the same for a server (`db/rollouts/board-counts.ts`). */
 export function silenceOf(
   boards: Iterable<Witness>,
   { lastHeardAtMs, stageOpenedAtMs }: { readonly lastHeardAtMs: number; readonly stageOpenedAtMs: number },

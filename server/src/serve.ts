@@ -4,9 +4,9 @@
 import { join } from 'node:path';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { OtterError } from '#protocol/errors.ts';
-import { localHosts } from './certs/self-signed.ts';
-import { readCertificate } from './certs/certificate.ts';
-import { ConfigError } from './config/problem.ts';
+import { localHosts } from '#server/certs/self-signed.ts';
+import { readCertificate } from '#server/certs/certificate.ts';
+import { ConfigError } from '#server/config/yaml/problem.ts';
 import { type RunningServer, startServer } from './main.ts';
 
 export interface ServeOptions {

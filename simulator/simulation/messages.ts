@@ -6,7 +6,7 @@ import type { RolloutStatus } from '#engine/facts/model.ts';
 import type { RolloutCommand } from '#engine/stage/advance.ts';
 import type { Columns } from '#engine/stage/counts.ts';
 import type { Tally, Verdict } from '#engine/stage/gate.ts';
-import type { CheckInSays } from './presences.ts';
+import type { CheckInSays } from '#simulator/simulation/server/presences.ts';
 
 export interface CheckIn extends CheckInSays {
   readonly sighting: Omit<Sighting, 'bootReason'>;

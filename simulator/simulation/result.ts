@@ -2,9 +2,9 @@
 
 import { assertNever } from '#protocol/errors.ts';
 import type { Columns } from '#engine/stage/counts.ts';
-import type { Boards } from './boards.ts';
+import type { Boards } from '#simulator/simulation/boards/boards.ts';
 import type { TimelineEntry } from './messages.ts';
-import type { RolloutServer } from './rollout-server.ts';
+import type { RolloutServer } from '#simulator/simulation/server/rollout-server.ts';
 
 export interface Outcome {
   readonly kind: 'complete' | 'halted' | 'regressed' | 'stuck';

@@ -2,17 +2,17 @@
 // of the server (rollout-server.ts), the boards are made from a seed (boards.ts), and what happens next waits in a queue. The
 // same options give the same result.
 
-import type { Plan } from '#protocol/plan.ts';
+import type { Plan } from '#protocol/admin/plan.ts';
 import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { fleetMacs } from '#simulator/macs.ts';
 import { Random } from '#simulator/random.ts';
-import type { BoardChances } from './board.ts';
-import { Boards } from './boards.ts';
+import type { BoardChances } from '#simulator/simulation/boards/board.ts';
+import { Boards } from '#simulator/simulation/boards/boards.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Outcome, type SimulationResult, resultOf } from './result.ts';
-import { isHealthAsked } from './board-health.ts';
-import { LOWEST_VERSION, RolloutServer } from './rollout-server.ts';
+import { isHealthAsked } from '#simulator/simulation/boards/health.ts';
+import { LOWEST_VERSION, RolloutServer } from '#simulator/simulation/server/rollout-server.ts';
 
 export interface SimulationOptions extends BoardChances {
   readonly plan: Pick<Plan, 'stages' | 'watch_s'>;

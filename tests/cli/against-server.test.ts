@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildEspImage } from '../support/esp-image-builder.ts';
 import { imageOf, mac } from '../support/fleet.ts';
 import { type OtterRun, runOtter } from '../support/otter-command.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import { startTestServer, type TestServer } from '../support/server/server.ts';
 
 let server: TestServer;
 let folder: string;

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { readDuration, readLabelShare, readMac, readPercentage, readServerUrl } from '#cli/arguments.ts';
-import { duration, relativeTime } from '#cli/relative-time.ts';
+import { duration, relativeTime } from '#cli/views/relative-time.ts';
 
 describe('a MAC in any spelling becomes the canonical one', () => {
   test.for(['24:6f:28:aa:bb:cc', '24:6F:28:AA:BB:CC', '24-6f-28-aa-bb-cc', '246f.28aa.bbcc', '246F28AABBCC'])(

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { OUTCOMES } from '#protocol/admin-api.ts';
+import { OUTCOMES } from '#protocol/admin/api.ts';
 import { type OtterOptions, runOtter } from '../support/otter-command.ts';
-import { answerJson, type SmallServer, startSmallServer } from '../support/small-admin-server.ts';
+import { answerJson, type SmallServer, startSmallServer } from '../support/server/small-admin.ts';
 import { hasScript, typeOnTerminal } from '../support/typed-command.ts';
 
 let home: string;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { type OtterRun, runOtter } from '../support/otter-command.ts';
 import { ProductLine } from '../support/product-line.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import { startTestServer, type TestServer } from '../support/server/server.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -4,10 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Gate } from '#protocol/plan.ts';
+import type { Gate } from '#protocol/admin/plan.ts';
 import { type OtterRun, runOtter } from '../support/otter-command.ts';
 import { ProductLine } from '../support/product-line.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import { startTestServer, type TestServer } from '../support/server/server.ts';
 
 const GATE: Gate = { min_confirmed: 1, max_failed: 0 };
 

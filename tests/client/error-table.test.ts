@@ -4,9 +4,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { DEVICE_ERRORS } from '#protocol/device-errors.ts';
+import { DEVICE_ERRORS } from '#protocol/device/errors.ts';
 import * as limits from '#protocol/limits.ts';
-import { MANIFEST_FORMAT } from '#protocol/manifest.ts';
+import { MANIFEST_FORMAT } from '#protocol/device/manifest.ts';
 
 const HEADER = join(import.meta.dirname, '../../client/src/core/error_table.h');
 
@@ -21,7 +21,7 @@ function header(): string {
     ({ number, name, text, retryable, fault }) =>
       `  X(${number}, ${name}, ${JSON.stringify(text)}, ${retryable}, ${fault})`,
   );
-  return `// Generated from protocol/device-errors.ts and protocol/limits.ts of the Otter repository; a test compares it.
+  return `// Generated from protocol/device/errors.ts and protocol/limits.ts of the Otter repository; a test compares it.
 
 #pragma once
 

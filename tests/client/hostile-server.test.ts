@@ -8,10 +8,10 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Offer } from '#protocol/device-api.ts';
-import type { DeviceErrorName } from '#protocol/device-errors.ts';
+import type { Offer } from '#protocol/device/api.ts';
+import type { DeviceErrorName } from '#protocol/device/errors.ts';
 import { makeCertificate, NOTHING_NEW } from '../simulator/scripted-server.ts';
-import type { TestServer } from '../support/server.ts';
+import type { TestServer } from '../support/server/server.ts';
 import {
   Bench,
   finalReportsOf,

@@ -1,7 +1,7 @@
 // A board that downloads from a real server, as people run it, which is killed with SIGKILL in the middle and started again.
 
 import { expect, test, vi } from 'vitest';
-import { newHome, startServerProcess } from '../support/server-process.ts';
+import { newHome, startServerProcess } from '../support/server/process.ts';
 import { Bench } from './support/bench.ts';
 import { TcpTap } from './support/tcp-tap.ts';
 

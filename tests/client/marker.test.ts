@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { encodeFirmwareMarker } from '#protocol/firmware-marker.ts';
+import { encodeFirmwareMarker } from '#protocol/device/firmware-marker.ts';
 
 const CLIENT = join(import.meta.dirname, '../../client');
 

@@ -2,7 +2,7 @@
 // program of the library, no rules of a server.
 
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { CheckUpdateRequest, Offer } from '#protocol/device-api.ts';
+import type { CheckUpdateRequest, Offer } from '#protocol/device/api.ts';
 import {
   startScriptedServer,
   type ScriptedServer,

@@ -7,8 +7,8 @@ import { describe, expect, test } from 'vitest';
 import { MAX_IMAGE_BYTES } from '#protocol/limits.ts';
 import { maskDatabaseUrl } from '#server/config/database.ts';
 import { findNetworkFileSystem } from '#server/config/folder.ts';
-import { ConfigError, formatProblem } from '#server/config/problem.ts';
-import { initHome } from '#server/init.ts';
+import { ConfigError, formatProblem } from '#server/config/yaml/problem.ts';
+import { initHome } from '#server/home/init.ts';
 import { issue } from '../certs/issue.ts';
 import { addToServerYml, changeServerYml, load, newFolder, newHome, NOW_MS, problemsOf, put } from './new-home.ts';
 

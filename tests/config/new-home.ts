@@ -4,9 +4,9 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { ConfigError, type Problem } from '#server/config/problem.ts';
+import { ConfigError, type Problem } from '#server/config/yaml/problem.ts';
 import { loadConfig } from '#server/config/config.ts';
-import { initHome } from '#server/init.ts';
+import { initHome } from '#server/home/init.ts';
 
 export const NOW_MS = Date.parse('2026-11-23T10:00:00Z');
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadPlanFile } from '#server/config/plan-file.ts';
-import { formatProblem } from '#server/config/problem.ts';
-import { findShrinking } from '#protocol/plan.ts';
+import { formatProblem } from '#server/config/yaml/problem.ts';
+import { findShrinking } from '#protocol/admin/plan.ts';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import { newFolder, put } from './new-home.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findCronFault, findTimezoneFault } from '#server/cron.ts';
-import { formatProblem } from '#server/config/problem.ts';
+import { findCronFault, findTimezoneFault } from '#server/time/cron.ts';
+import { formatProblem } from '#server/config/yaml/problem.ts';
 import { loadScheduleFile } from '#server/config/schedule-file.ts';
 import { newFolder, put } from './new-home.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findNearest } from '#server/config/nearest.ts';
+import { findNearest } from '#server/config/yaml/nearest.ts';
 import {
   parseDurationS,
   parsePercent,
@@ -7,7 +7,7 @@ import {
   suggestDuration,
   suggestPercent,
   suggestSize,
-} from '#server/config/units.ts';
+} from '#server/config/yaml/units.ts';
 
 test.each([
   ['30s', 30],

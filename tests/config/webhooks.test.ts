@@ -1,7 +1,7 @@
 // The webhooks of server.yml: what is taken, and what is refused with the place and what to write.
 
 import { describe, expect, test } from 'vitest';
-import { formatProblem } from '#server/config/problem.ts';
+import { formatProblem } from '#server/config/yaml/problem.ts';
 import { addToServerYml, load, newHome, problemsOf, put } from './new-home.ts';
 
 const SECRET = 'otw_k7Jq2mVx9TzR4wLb8NcY5pHs3FgD6eabcdeKLMN';

@@ -5,9 +5,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { asCommandError } from '#cli/exit-code.ts';
-import { DEVICE_ERRORS } from '#protocol/device-errors.ts';
+import { DEVICE_ERRORS } from '#protocol/device/errors.ts';
 import { type ErrorCode, HTTP_STATUS, OtterError } from '#protocol/errors.ts';
-import { EVENT_TYPES } from '#protocol/events.ts';
+import { EVENT_TYPES } from '#protocol/admin/events.ts';
 import { readDocument, ROOT } from './markdown.ts';
 
 const PROTOCOL_PAGE = 'docs/device-protocol.md';

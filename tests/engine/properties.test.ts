@@ -4,17 +4,17 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { findDeviceError } from '#protocol/device-errors.ts';
-import type { Gate, Plan } from '#protocol/plan.ts';
+import { findDeviceError } from '#protocol/device/errors.ts';
+import type { Gate, Plan } from '#protocol/admin/plan.ts';
 import type { Progress } from '#engine/assignment/assignment.ts';
 import { bucketOf } from '#engine/facts/bucket.ts';
 import type { Decision } from '#engine/decision/decide.ts';
 import { membership } from '#engine/decision/target.ts';
 import type { Attempt } from '#engine/decision/plan-check-in.ts';
-import { LASTING } from '#simulator/simulation/boards.ts';
+import { LASTING } from '#simulator/simulation/boards/boards.ts';
 import type { CheckInAnswer } from '#simulator/simulation/messages.ts';
-import type { StageState } from '#simulator/simulation/rollout-life.ts';
-import { RolloutServer } from '#simulator/simulation/rollout-server.ts';
+import type { StageState } from '#simulator/simulation/server/rollout-life.ts';
+import { RolloutServer } from '#simulator/simulation/server/rollout-server.ts';
 import { device as someDevice, firmware, label, NOW_MS, rollout } from './sample-facts.ts';
 
 const DEVICES = 12;

@@ -1,8 +1,8 @@
-// 400 days of each cron line against the oracle, in every kind of zone there is; the short version is tests/config/cron.test.ts.
+// 400 days of each cron line against the oracle, in every kind of zone there is; the short version is tests/time/cron.test.ts.
 
 import { describe, expect, test } from 'vitest';
-import { CRON_LINES, FREQUENT_CRON_LINES, walkCron } from '../support/cron-oracle.ts';
-import { listRuns } from '../support/cron-runs.ts';
+import { CRON_LINES, FREQUENT_CRON_LINES, walkCron } from '../support/time/cron-oracle.ts';
+import { listRuns } from '../support/time/cron-runs.ts';
 
 const ZONES = [
   'UTC',

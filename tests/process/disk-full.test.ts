@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test, vi } from 'vitest';
 import { addDevices, addFirmware, imageOf, mac, rollOut } from '../support/fleet.ts';
-import { newHome, type ServerProcess, startServerProcess } from '../support/server-process.ts';
-import { largeImage } from './large-image.ts';
+import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
+import { largeImage } from './support/large-image.ts';
 
 // Every test starts a process or two, and the machine may be busy with other tests.
 vi.setConfig({ testTimeout: 90_000 });

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { Database } from '#server/db/database.ts';
-import { addLabel } from '#server/db/labels.ts';
+import { addLabel } from '#server/db/fleet/labels.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
 

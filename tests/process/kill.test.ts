@@ -6,14 +6,14 @@ import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import type { Firmware } from '#protocol/admin-api.ts';
-import { ASSIGNMENT_STATES } from '#protocol/admin-api.ts';
+import type { Firmware } from '#protocol/admin/api.ts';
+import { ASSIGNMENT_STATES } from '#protocol/admin/api.ts';
 import { STALE_UPLOAD_MS } from '#protocol/limits.ts';
 import { Random } from '#simulator/random.ts';
-import { newHome, type ServerProcess, startServerProcess } from '../support/server-process.ts';
-import { newPostgresDatabase } from '../support/server.ts';
-import { largeImage } from './large-image.ts';
-import { Ledger, prepare, workUntilKilled } from './workload.ts';
+import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
+import { newPostgresDatabase } from '../support/server/server.ts';
+import { largeImage } from './support/large-image.ts';
+import { Ledger, prepare, workUntilKilled } from './support/workload.ts';
 
 const SEED = Number(process.env['KILL_SEED'] ?? Date.now() % 1_000_000);
 

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { PinnedAgent } from '#protocol/pinned-https.ts';
 import { requestPinned } from '#protocol/pinned-https.ts';
 import { addFirmware, mac, rollOut } from '../support/fleet.ts';
-import { newHome, type ServerProcess, startServerProcess } from '../support/server-process.ts';
+import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
 
 const CHECKS = 20_000;
 const CONNECTIONS = 300;

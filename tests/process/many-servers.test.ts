@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { ProductLine } from '../support/product-line.ts';
-import { openRaw } from '../support/raw-database.ts';
-import { type CheckInAnswer, ServerClient } from '../support/server-client.ts';
-import { START_MS, startTestServer, type TestServer } from '../support/server.ts';
-import type { FromServer, ToServer } from './ticking-server.ts';
+import { openRaw } from '../support/server/raw-database.ts';
+import { type CheckInAnswer, ServerClient } from '../support/server/client.ts';
+import { START_MS, startTestServer, type TestServer } from '../support/server/server.ts';
+import type { FromServer, ToServer } from './support/ticking-server.ts';
 
 /** The whole size takes minutes: `npm run test:nightly`. */
 const IS_NIGHTLY = process.env['OTTER_NIGHTLY'] === '1';
@@ -48,7 +48,7 @@ class Peer {
 
   async start(): Promise<void> {
     const { home, databaseUrl, pin, fleetToken, adminToken } = this.#first;
-    const child = fork(new URL('ticking-server.ts', import.meta.url), [home, databaseUrl], {
+    const child = fork(new URL('support/ticking-server.ts', import.meta.url), [home, databaseUrl], {
       env: { PATH: process.env['PATH'] ?? '', OTTER_TEST_NOW_MS: String(this.#clock.nowMs) },
     });
     const [message] = (await once(child, 'message')) as [FromServer];

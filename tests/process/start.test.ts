@@ -8,8 +8,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, inject, onTestFinished, test, vi } from 'vitest';
 import { openPostgres } from '#server/db/postgres.ts';
 import { addFirmware, rollOut } from '../support/fleet.ts';
-import { type Exit, newHome, runOtterProcess, startServerProcess } from '../support/server-process.ts';
-import { newPostgresDatabase } from '../support/server.ts';
+import { type Exit, newHome, runOtterProcess, startServerProcess } from '../support/server/process.ts';
+import { newPostgresDatabase } from '../support/server/server.ts';
 
 // Every test starts a process or two, and the machine may be busy with other tests.
 vi.setConfig({ testTimeout: 90_000 });

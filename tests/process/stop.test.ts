@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
-import { findPort } from '#server/port-file.ts';
+import { findPort } from '#server/home/port-file.ts';
 import { addDevices, mac } from '../support/fleet.ts';
-import { newHome, type ServerProcess, startServerProcess } from '../support/server-process.ts';
-import { head, RawClient } from '../support/raw-client.ts';
-import { largeImage } from './large-image.ts';
-import { holdLock } from './locked.ts';
+import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
+import { head, RawClient } from '../support/server/raw-client.ts';
+import { largeImage } from './support/large-image.ts';
+import { holdLock } from './support/locked.ts';
 
 // Every test starts a process or two, and the machine may be busy with other tests.
 vi.setConfig({ testTimeout: 90_000 });

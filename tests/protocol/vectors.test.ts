@@ -1,5 +1,5 @@
 // What a board and the server must see alike, from the files that the tests of the Arduino client read, too
-// (client/extras/test/unit/vectors_test.cpp). `semver.json` is in tests/engine/version.test.ts.
+// (client/extras/test/unit/vectors_test.cpp). `semver.json` is in tests/engine/facts/version.test.ts.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,18 +7,18 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
 import { describe, expect, test } from 'vitest';
-import { CheckUpdateAnswer, type InstallWindow } from '#protocol/device-api.ts';
-import { findDeviceError } from '#protocol/device-errors.ts';
+import { CheckUpdateAnswer, type InstallWindow } from '#protocol/device/api.ts';
+import { findDeviceError } from '#protocol/device/errors.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { isLabelRule, matchesLabelRule } from '#protocol/label-rule.ts';
+import { isLabelRule, matchesLabelRule } from '#protocol/device/label-rule.ts';
 import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
-import { Manifest } from '#protocol/manifest.ts';
-import { parseStrictJson } from '#server/api/strict-json.ts';
-import { parseEspImage } from '#server/firmware/esp-image.ts';
+import { Manifest } from '#protocol/device/manifest.ts';
+import { parseStrictJson } from '#server/http/request/strict-json.ts';
+import { parseEspImage } from '#server/esp-image/esp-image.ts';
 import { decide } from '#engine/decision/decide.ts';
 import { NO_HISTORY } from '#engine/facts/model.ts';
-import { type Board, forgive, newBoard, vetOffer, type VettedOffer } from '#simulator/board.ts';
-import { resealEspImage } from '#simulator/esp-image-maker.ts';
+import { type Board, forgive, newBoard, vetOffer, type VettedOffer } from '#simulator/device/board.ts';
+import { resealEspImage } from '#simulator/images/esp-image-maker.ts';
 import { facts, firmware, imageFor, NOW_MS, rollout } from '../engine/sample-facts.ts';
 import { withBytes } from '../support/esp-image-builder.ts';
 

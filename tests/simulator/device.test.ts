@@ -3,17 +3,17 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { CheckUpdateAnswer, InstallWindow } from '#protocol/device-api.ts';
+import type { CheckUpdateAnswer, InstallWindow } from '#protocol/device/api.ts';
 import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { type Pin, PinnedAgent } from '#protocol/pinned-https.ts';
-import { type Board, newBoard, waitForWindowMs } from '#simulator/board.ts';
-import { DeviceClient } from '#simulator/device-client.ts';
-import type { PollOutcome } from '#simulator/device-life.ts';
-import { SimulatedDevice } from '#simulator/device.ts';
-import { type Chances, NO_MISHAPS } from '#simulator/mishaps.ts';
+import { type Board, newBoard, waitForWindowMs } from '#simulator/device/board.ts';
+import { DeviceClient } from '#simulator/device/client.ts';
+import type { PollOutcome } from '#simulator/device/life.ts';
+import { SimulatedDevice } from '#simulator/device/device.ts';
+import { type Chances, NO_MISHAPS } from '#simulator/device/chances.ts';
 import { Random } from '#simulator/random.ts';
-import { fileSlot } from '#simulator/slot.ts';
-import { Turnstile } from '#simulator/turnstile.ts';
+import { fileSlot } from '#simulator/device/slot.ts';
+import { Turnstile } from '#simulator/semaphore.ts';
 import {
   FLEET_TOKEN,
   makeCertificate,

@@ -1,16 +1,16 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { CheckUpdateRequest, InstallWindow } from '#protocol/device-api.ts';
+import type { CheckUpdateRequest, InstallWindow } from '#protocol/device/api.ts';
 import { PinnedAgent } from '#protocol/pinned-https.ts';
-import { type Board, newBoard } from '#simulator/board.ts';
-import { DeviceClient } from '#simulator/device-client.ts';
-import type { Habits } from '#simulator/device-life.ts';
-import { SimulatedDevice } from '#simulator/device.ts';
-import { type BuildFault, drawFault, FAULT_NAMES, heapLeft } from '#simulator/faults.ts';
-import { NO_MISHAPS } from '#simulator/mishaps.ts';
+import { type Board, newBoard } from '#simulator/device/board.ts';
+import { DeviceClient } from '#simulator/device/client.ts';
+import type { Habits } from '#simulator/device/life.ts';
+import { SimulatedDevice } from '#simulator/device/device.ts';
+import { type BuildFault, drawFault, FAULT_NAMES, heapLeft } from '#simulator/device/faults.ts';
+import { NO_MISHAPS } from '#simulator/device/chances.ts';
 import { Random } from '#simulator/random.ts';
 import { habitsOf } from '#simulator/simulate.ts';
-import { hashOnlySlot } from '#simulator/slot.ts';
-import { Turnstile } from '#simulator/turnstile.ts';
+import { hashOnlySlot } from '#simulator/device/slot.ts';
+import { Turnstile } from '#simulator/semaphore.ts';
 import { FLEET_TOKEN, NOTHING_NEW, offerOf, type ScriptedServer, startScriptedServer } from './scripted-server.ts';
 
 const IMAGE = Buffer.alloc(2_000, 7);

@@ -3,10 +3,10 @@
 
 import { expect } from 'vitest';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
-import type { Gate, Plan } from '#protocol/plan.ts';
+import type { Gate, Plan } from '#protocol/admin/plan.ts';
 import { Random } from '#simulator/random.ts';
-import { type BuildFault, FAULT_NAMES, type FaultKind } from '#simulator/faults.ts';
-import { LATE_KINDS } from '#simulator/simulation/fate.ts';
+import { type BuildFault, FAULT_NAMES, type FaultKind } from '#simulator/device/faults.ts';
+import { LATE_KINDS } from '#simulator/simulation/boards/fate.ts';
 import type { SimulationResult } from '#simulator/simulation/result.ts';
 import { simulate } from '#simulator/simulation/simulation.ts';
 

@@ -4,11 +4,11 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { CheckUpdateAnswer, CheckUpdateRequest, Offer } from '#protocol/device-api.ts';
+import type { CheckUpdateAnswer, CheckUpdateRequest, Offer } from '#protocol/device/api.ts';
 import type { Pin } from '#protocol/pinned-https.ts';
 import { readCertificate } from '#server/certs/certificate.ts';
 import { createSelfSigned } from '#server/certs/self-signed.ts';
-import type { Report } from '#simulator/device-client.ts';
+import type { Report } from '#simulator/device/client.ts';
 
 export const FLEET_TOKEN = 'a-token-of-the-test';
 export const NOTHING_NEW: CheckUpdateAnswer = { update_available: false, reason: 'up_to_date', poll_interval_s: 600 };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fleetMacs, MAX_FLEET } from '#simulator/macs.ts';
-import { drawLuck } from '#simulator/mishaps.ts';
-import { backOffMs, pollWaitMs, REAL_TIME, retryAfterMs } from '#simulator/pace.ts';
+import { drawLuck } from '#simulator/device/chances.ts';
+import { backOffMs, pollWaitMs, REAL_TIME, retryAfterMs } from '#simulator/device/pace.ts';
 import { Random } from '#simulator/random.ts';
 import { chooseLabels } from '#simulator/simulate.ts';
 

@@ -3,19 +3,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SILENT_POLLS } from '#protocol/limits.ts';
-import type { Plan } from '#protocol/plan.ts';
+import type { Plan } from '#protocol/admin/plan.ts';
 import { startOf } from '#engine/assignment/assignment.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Attempt } from '#engine/decision/plan-check-in.ts';
 import { startWatch } from '#engine/outcome/watch.ts';
 import type { BoardGroup } from '#engine/stage/counts.ts';
-import type { BuildFault } from '#simulator/faults.ts';
-import { Assignments } from '#simulator/simulation/assignments.ts';
+import type { BuildFault } from '#simulator/device/faults.ts';
+import { Assignments } from '#simulator/simulation/server/assignments.ts';
 import { EventQueue } from '#simulator/simulation/event-queue.ts';
-import { NO_SURROUNDINGS } from '#simulator/simulation/fate.ts';
+import { NO_SURROUNDINGS } from '#simulator/simulation/boards/fate.ts';
 import type { SimulationResult } from '#simulator/simulation/result.ts';
 import { simulate, Simulation, type SimulationOptions } from '#simulator/simulation/simulation.ts';
-import { StageBoards } from '#simulator/simulation/stage-boards.ts';
+import { StageBoards } from '#simulator/simulation/server/stage-boards.ts';
 import { PLANS } from './grid.ts';
 
 const POLL_S = 600;

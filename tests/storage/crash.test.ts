@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Value } from 'typebox/value';
 import { expect, test } from 'vitest';
-import { Manifest } from '#protocol/manifest.ts';
+import { Manifest } from '#protocol/device/manifest.ts';
 import { newStore } from '../support/image-store.ts';
 
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));

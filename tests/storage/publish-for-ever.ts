@@ -1,7 +1,7 @@
 // A process to be killed: publishes image after image into the store named on its command line, and over its own orphans.
 
 import { hash } from 'node:crypto';
-import { MANIFEST_FORMAT } from '#protocol/manifest.ts';
+import { MANIFEST_FORMAT } from '#protocol/device/manifest.ts';
 import { openDiskStore } from '#server/storage/disk-store.ts';
 
 const [root = ''] = process.argv.slice(2);

@@ -3,8 +3,8 @@
 
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { encodeFirmwareMarker, type FirmwareMarker } from '#protocol/firmware-marker.ts';
-import { resealEspImage } from '#simulator/esp-image-maker.ts';
+import { encodeFirmwareMarker, type FirmwareMarker } from '#protocol/device/firmware-marker.ts';
+import { resealEspImage } from '#simulator/images/esp-image-maker.ts';
 
 type SegmentSpec = { readonly loadAddress: number; readonly data: Uint8Array };
 

@@ -2,11 +2,11 @@
 
 import { Value } from 'typebox/value';
 import { onTestFinished, vi } from 'vitest';
-import { eventStream } from '#protocol/admin-routes.ts';
-import { readEventStream } from '#protocol/event-stream.ts';
-import { Event } from '#protocol/events.ts';
+import { eventStream } from '#protocol/admin/routes.ts';
+import { readEventStream } from '#protocol/admin/event-stream.ts';
+import { Event } from '#protocol/admin/events.ts';
 import { openPinned, PinnedAgent } from '#protocol/pinned-https.ts';
-import type { ServerClient } from './server-client.ts';
+import type { ServerClient } from './server/client.ts';
 
 const BEGIN_TIMEOUT_MS = 20_000;
 

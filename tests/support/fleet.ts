@@ -1,8 +1,8 @@
 // Short sentences for tests that need firmware, rollouts and devices.
 
-import type { Firmware, Rollout } from '#protocol/admin-api.ts';
+import type { Firmware, Rollout } from '#protocol/admin/api.ts';
 import { buildEspImage } from './esp-image-builder.ts';
-import type { ServerClient } from './server-client.ts';
+import type { ServerClient } from './server/client.ts';
 
 const CHIP_IDS = { esp32: 0x0000, esp32c3: 0x0005, esp32s3: 0x0009 } as const;
 export type TestChip = keyof typeof CHIP_IDS;

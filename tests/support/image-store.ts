@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { MAX_IMAGE_BYTES } from '#protocol/limits.ts';
-import { type Manifest, MANIFEST_FORMAT } from '#protocol/manifest.ts';
+import { type Manifest, MANIFEST_FORMAT } from '#protocol/device/manifest.ts';
 import { type DiskStore, openDiskStore } from '#server/storage/disk-store.ts';
 import type { ImagePlace } from '#server/storage/image-place.ts';
 import type { ReceivedImage } from '#server/storage/receive-image.ts';

@@ -1,9 +1,9 @@
 // A product of its own on a server that tests share: firmware, rollouts and devices that mix with no other test's.
 
-import type { Assignment, DeviceDetail, Explanation, Firmware, Rollout, UploadAnswer } from '#protocol/admin-api.ts';
-import type { ReportStatus } from '#protocol/device-api.ts';
+import type { Assignment, DeviceDetail, Explanation, Firmware, Rollout, UploadAnswer } from '#protocol/admin/api.ts';
+import type { ReportStatus } from '#protocol/device/api.ts';
 import { buildEspImage, type DescriptorSpec } from './esp-image-builder.ts';
-import type { Answered, CheckInAnswer, ServerClient } from './server-client.ts';
+import type { Answered, CheckInAnswer, ServerClient } from './server/client.ts';
 
 const CHIP_IDS = { esp32: 0x0000, esp32c3: 0x0005, esp32s3: 0x0009 } as const;
 export type LineChip = keyof typeof CHIP_IDS;

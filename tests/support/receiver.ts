@@ -5,7 +5,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
 import { onTestFinished } from 'vitest';
-import type { Event } from '#protocol/events.ts';
+import type { Event } from '#protocol/admin/events.ts';
 
 export interface Delivery {
   readonly path: string;

@@ -2,7 +2,7 @@
 // asks when it was told to ask; `run` moves the clock from one instant at which somebody asks to the next.
 
 import type { ProductLine } from './product-line.ts';
-import type { TestServer } from './server.ts';
+import type { TestServer } from './server/server.ts';
 
 /** What becomes of a board that takes the build; each is asked for what it would do next. */
 export interface Fate {

@@ -1,4 +1,4 @@
-// Generated from protocol/device-errors.ts and protocol/limits.ts of the Otter repository; a test compares it.
+// Generated from protocol/device/errors.ts and protocol/limits.ts of the Otter repository; a test compares it.
 
 #pragma once
 

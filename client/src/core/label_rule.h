@@ -1,5 +1,5 @@
 // The label rule of a board: which offers it takes, by the labels that the operator put on it. Terms separated by
-// commas, all must hold: `pilot` = has it, `!pilot` = does not. Answers like protocol/label-rule.ts on every case of
+// commas, all must hold: `pilot` = has it, `!pilot` = does not. Answers like protocol/device/label-rule.ts on every case of
 // protocol/vectors/label-rules.json. Allocates nothing.
 
 #pragma once

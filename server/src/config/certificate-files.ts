@@ -6,10 +6,10 @@ import { resolve } from 'node:path';
 import { type Static } from 'typebox';
 import { OtterError } from '#protocol/errors.ts';
 import { type Certificate, readCertificate } from '#server/certs/certificate.ts';
-import { type Checked, errorAt, type Place, type Problem, warningAt } from './problem.ts';
-import { isOpenToOthers, readSmallFile } from './read-file.ts';
+import { type Checked, errorAt, type Place, type Problem, warningAt } from '#server/config/yaml/problem.ts';
+import { isOpenToOthers, readSmallFile } from '#server/config/yaml/read-file.ts';
 import { type CertificateSection } from './server-schema.ts';
-import { type Source } from './yaml-document.ts';
+import { type Source } from '#server/config/yaml/yaml-document.ts';
 
 export type CertificateConfig = {
   readonly certFile: string;

@@ -7,13 +7,13 @@ import { join, resolve } from 'node:path';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Pointer, Value } from 'typebox/value';
 import { MAX_IMAGE_BYTES } from '#protocol/limits.ts';
-import type { Plan } from '#protocol/plan.ts';
+import type { Plan } from '#protocol/admin/plan.ts';
 import { type CertificateConfig, checkCertificate } from './certificate-files.ts';
 import { checkDatabase, type DatabaseConfig } from './database.ts';
 import { type Environment, overlay, readEnvironment } from './environment.ts';
 import { checkFolder } from './folder.ts';
-import { type Checked, ConfigError, formatProblem, type Problem, warningAt } from './problem.ts';
-import { isOpenToOthers } from './read-file.ts';
+import { type Checked, ConfigError, formatProblem, type Problem, warningAt } from '#server/config/yaml/problem.ts';
+import { isOpenToOthers } from '#server/config/yaml/read-file.ts';
 import { loadPlanFile } from './plan-file.ts';
 import { loadScheduleFile, type ScheduleSpec } from './schedule-file.ts';
 import {
@@ -27,11 +27,11 @@ import {
   ServerYml,
   StorageSection,
 } from './server-schema.ts';
-import { checkShape } from './shape.ts';
+import { checkShape } from '#server/config/yaml/shape.ts';
 import { checkTokens, type Tokens } from './tokens.ts';
-import { parseDurationS, parsePercent, parseSizeBytes } from './units.ts';
+import { parseDurationS, parsePercent, parseSizeBytes } from '#server/config/yaml/units.ts';
 import { checkWebhooks, type WebhookConfig, WebhooksValue } from './webhooks.ts';
-import { type KeyPath, readYamlDocument, type Source, type YamlDocument } from './yaml-document.ts';
+import { type KeyPath, readYamlDocument, type Source, type YamlDocument } from '#server/config/yaml/yaml-document.ts';
 
 /** All paths are absolute. `tokens`, the secrets of `webhooks`, `certificate.keyPem` and `database.url` are secrets: never log them. */
 export type Config = {

@@ -2,9 +2,9 @@
 // opens a database and never shows a password.
 
 import { basename, dirname, resolve } from 'node:path';
-import { type Checked } from './problem.ts';
+import { type Checked } from '#server/config/yaml/problem.ts';
 import { checkFolder } from './folder.ts';
-import { type Source } from './yaml-document.ts';
+import { type Source } from '#server/config/yaml/yaml-document.ts';
 
 export type DatabaseConfig =
   { readonly kind: 'sqlite'; readonly file: string } | { readonly kind: 'postgres'; readonly url: string };

@@ -3,10 +3,10 @@
 
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { findNearest } from './nearest.ts';
-import { errorAt, type Place, type Problem, warningAt } from './problem.ts';
-import { isOpenToOthers, readSmallFile } from './read-file.ts';
-import { type KeyPath, type Source } from './yaml-document.ts';
+import { findNearest } from '#server/config/yaml/nearest.ts';
+import { errorAt, type Place, type Problem, warningAt } from '#server/config/yaml/problem.ts';
+import { isOpenToOthers, readSmallFile } from '#server/config/yaml/read-file.ts';
+import { type KeyPath, type Source } from '#server/config/yaml/yaml-document.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,7 +1,7 @@
 // Whether a folder can hold the data that Otter writes. It asks the operating system and writes nothing.
 
 import { accessSync, constants, statfsSync, statSync } from 'node:fs';
-import { errorAt, type Place, type Problem } from './problem.ts';
+import { errorAt, type Place, type Problem } from '#server/config/yaml/problem.ts';
 
 /** `f_type` of statfs(2) for file systems whose locks or mappings do not carry SQLite's WAL (sqlite.org/wal.html). */
 const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([

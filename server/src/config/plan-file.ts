@@ -3,7 +3,7 @@
 
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { FAULTS } from '#protocol/device-errors.ts';
+import { FAULTS } from '#protocol/device/errors.ts';
 import {
   MAX_DESCRIPTION_CHARS,
   MAX_MORE_RESTARTS_PCT,
@@ -13,15 +13,15 @@ import {
   MAX_WATCH_S,
   MAX_WINDOW_S,
 } from '#protocol/limits.ts';
-import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/plan.ts';
+import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/admin/plan.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
-import { findPlanFaults } from '#server/plan-faults.ts';
+import { findPlanFaults } from './plan-faults.ts';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
-import { CronLine, Timezone } from './cron-shape.ts';
-import { errorAt, type Problem } from './problem.ts';
-import { checkShape } from './shape.ts';
-import { parseDurationS, parsePercent, suggestDuration, suggestPercent } from './units.ts';
-import { type KeyPath, keyText, readYamlDocument, type Source } from './yaml-document.ts';
+import { CronLine, Timezone } from '#server/config/yaml/cron-shape.ts';
+import { errorAt, type Problem } from '#server/config/yaml/problem.ts';
+import { checkShape } from '#server/config/yaml/shape.ts';
+import { parseDurationS, parsePercent, suggestDuration, suggestPercent } from '#server/config/yaml/units.ts';
+import { type KeyPath, keyText, readYamlDocument, type Source } from '#server/config/yaml/yaml-document.ts';
 
 type PlanFileResult =
   | { readonly ok: true; readonly plans: readonly Plan[] }

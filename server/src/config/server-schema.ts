@@ -7,7 +7,14 @@ import { MAX_IMAGE_BYTES, MAX_POLL_INTERVAL_S, MIN_IMAGE_BYTES, MIN_POLL_INTERVA
 import { GENERAL_LABEL, NAME_PATTERN } from '#protocol/words.ts';
 import { parseDatabase } from './database.ts';
 import { WebhooksValue } from './webhooks.ts';
-import { parseDurationS, parsePercent, parseSizeBytes, suggestDuration, suggestPercent, suggestSize } from './units.ts';
+import {
+  parseDurationS,
+  parsePercent,
+  parseSizeBytes,
+  suggestDuration,
+  suggestPercent,
+  suggestSize,
+} from '#server/config/yaml/units.ts';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

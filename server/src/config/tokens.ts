@@ -3,10 +3,10 @@
 
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { type Checked, errorAt, type Place } from './problem.ts';
-import { isOpenToOthers, readSmallFile } from './read-file.ts';
+import { type Checked, errorAt, type Place } from '#server/config/yaml/problem.ts';
+import { isOpenToOthers, readSmallFile } from '#server/config/yaml/read-file.ts';
 import { type TokenSection } from './server-schema.ts';
-import { type Source } from './yaml-document.ts';
+import { type Source } from '#server/config/yaml/yaml-document.ts';
 
 type TokenScope = 'fleet' | 'admin';
 export type Tokens = { readonly fleet: string; readonly admin: string };

@@ -2,13 +2,13 @@
 // part of a message.
 
 import { type Static, Type } from 'typebox';
-import { EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/events.ts';
+import { EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/admin/events.ts';
 import { MAX_WEBHOOKS } from '#protocol/limits.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
-import { isPrivateAddress } from '#server/private-address.ts';
-import { type Checked, errorAt, type Problem } from './problem.ts';
+import { isPrivateAddress } from '#server/service/events/private-address.ts';
+import { type Checked, errorAt, type Problem } from '#server/config/yaml/problem.ts';
 import { createToken, findTokenWeakness, readSecret } from './tokens.ts';
-import type { Source } from './yaml-document.ts';
+import type { Source } from '#server/config/yaml/yaml-document.ts';
 
 /** `secret` signs what is sent: never log it. */
 export interface WebhookConfig {

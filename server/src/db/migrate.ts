@@ -4,7 +4,7 @@
 import { type Kysely, sql } from 'kysely';
 import { OtterError } from '#protocol/errors.ts';
 import type { Dialect } from './database.ts';
-import { MIGRATIONS, type Migration } from './migrations/migrations.ts';
+import { MIGRATIONS, type Migration } from '#server/db/migrations/migrations.ts';
 import type { Schema } from './schema.ts';
 
 /** Any constant: server processes that start at the same time wait for each other on it. */

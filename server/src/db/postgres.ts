@@ -14,7 +14,7 @@ import {
 import pg from 'pg';
 import { OtterError } from '#protocol/errors.ts';
 import type { Database } from './database.ts';
-import { adoptForeignEvents } from './events.ts';
+import { adoptForeignEvents } from '#server/db/events/events.ts';
 import { assertNotNewer, migrate } from './migrate.ts';
 import type { Schema, Trx } from './schema.ts';
 

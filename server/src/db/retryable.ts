@@ -1,6 +1,6 @@
 // The attempts that a retry judges: of devices on which a rollout failed, all of its builds that still count.
 
-import { AS_FAILED, FAILED, type FailedAttempt } from './failed-attempts.ts';
+import { AS_FAILED, FAILED, type FailedAttempt } from '#server/db/device/failed-attempts.ts';
 import type { Reader } from './schema.ts';
 
 export interface FailedDevice {

@@ -1,17 +1,17 @@
 // What every use case needs, built once by `main.ts` and passed as first argument.
 
 import type { Logger } from 'pino';
-import type { Plan } from '#protocol/plan.ts';
+import type { Plan } from '#protocol/admin/plan.ts';
 import type { Database } from '#server/db/database.ts';
 import type { DiskStore } from '#server/storage/disk-store.ts';
-import type { Absences } from './absences.ts';
-import type { Catalog } from './catalog.ts';
-import type { EndedCounts } from './ended-counts.ts';
-import type { LostBoards } from './lost-boards.ts';
-import type { OtherBoards } from './other-boards.ts';
-import type { PresenceBuffer } from './presence.ts';
-import type { WaitingBoards } from './waiting-boards.ts';
-import type { Webhook } from './webhooks.ts';
+import type { Absences } from '#server/service/time/absences.ts';
+import type { Catalog } from '#server/service/firmware/catalog.ts';
+import type { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
+import type { LostBoards } from '#server/service/gates/lost-boards.ts';
+import type { OtherBoards } from '#server/service/gates/other-boards.ts';
+import type { PresenceBuffer } from '#server/service/device/presence.ts';
+import type { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
+import type { Webhook } from '#server/service/events/webhooks.ts';
 
 export interface Settings {
   readonly pollIntervalS: number;

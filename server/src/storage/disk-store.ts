@@ -4,14 +4,14 @@
 import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BLOCK_CACHE_BYTES, STALE_UPLOAD_MS } from '#protocol/limits.ts';
-import type { Manifest } from '#protocol/manifest.ts';
-import { BlockCache } from '#server/storage/block-cache.ts';
-import { FOLDER_MODE } from '#server/storage/durable.ts';
-import { ImageFiles } from '#server/storage/image-files.ts';
-import type { ImagePlace } from '#server/storage/image-place.ts';
-import { publishImage } from '#server/storage/publish-image.ts';
-import { type ReceivedImage, receiveImage } from '#server/storage/receive-image.ts';
-import { openStoredImage, type RecordedImage, type StoredImage } from '#server/storage/stored-image.ts';
+import type { Manifest } from '#protocol/device/manifest.ts';
+import { BlockCache } from './block-cache.ts';
+import { FOLDER_MODE } from './durable.ts';
+import { ImageFiles } from './image-files.ts';
+import type { ImagePlace } from './image-place.ts';
+import { publishImage } from './publish-image.ts';
+import { type ReceivedImage, receiveImage } from './receive-image.ts';
+import { openStoredImage, type RecordedImage, type StoredImage } from './stored-image.ts';
 
 /** Errors: see `receiveImage`, `publishImage`, `openStoredImage`. */
 export type DiskStore = {

@@ -3,7 +3,7 @@
 
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode } from '#server/storage/storage-error.ts';
+import { errorCode } from './storage-error.ts';
 
 /** Only the server's own user may look into the store. */
 export const FOLDER_MODE = 0o700;

@@ -6,11 +6,11 @@ import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { OtterError } from '#protocol/errors.ts';
-import type { Manifest } from '#protocol/manifest.ts';
-import { makeFolderDurably, syncFolder, writeFileDurably } from '#server/storage/durable.ts';
-import { type ImagePlace, MANIFEST_FILE, placeFolder } from '#server/storage/image-place.ts';
-import type { ReceivedImage } from '#server/storage/receive-image.ts';
-import { asStorageError, errorCode } from '#server/storage/storage-error.ts';
+import type { Manifest } from '#protocol/device/manifest.ts';
+import { makeFolderDurably, syncFolder, writeFileDurably } from './durable.ts';
+import { type ImagePlace, MANIFEST_FILE, placeFolder } from './image-place.ts';
+import type { ReceivedImage } from './receive-image.ts';
+import { asStorageError, errorCode } from './storage-error.ts';
 
 /**
  * Publishes at `<root>/<product>/<version>/<chip>`. Files that an earlier crash left there are replaced.

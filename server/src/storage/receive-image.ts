@@ -6,9 +6,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OtterError } from '#protocol/errors.ts';
 import { CHUNK_BYTES } from '#protocol/limits.ts';
-import { FOLDER_MODE, writeFileDurably } from '#server/storage/durable.ts';
-import { IMAGE_FILE } from '#server/storage/image-place.ts';
-import { asStorageError } from '#server/storage/storage-error.ts';
+import { FOLDER_MODE, writeFileDurably } from './durable.ts';
+import { IMAGE_FILE } from './image-place.ts';
+import { asStorageError } from './storage-error.ts';
 
 /** An upload that is on disk but has no place yet. */
 export type ReceivedImage = {

@@ -7,10 +7,10 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OtterError } from '#protocol/errors.ts';
 import { CHUNK_BYTES } from '#protocol/limits.ts';
-import type { BlockCache } from '#server/storage/block-cache.ts';
-import type { HeldFile, ImageFiles } from '#server/storage/image-files.ts';
-import { IMAGE_FILE, type ImagePlace, placeFolder } from '#server/storage/image-place.ts';
-import { errorCode } from '#server/storage/storage-error.ts';
+import type { BlockCache } from './block-cache.ts';
+import type { HeldFile, ImageFiles } from './image-files.ts';
+import { IMAGE_FILE, type ImagePlace, placeFolder } from './image-place.ts';
+import { errorCode } from './storage-error.ts';
 
 /** What the database recorded at upload. */
 export type RecordedImage = { readonly sizeBytes: number; readonly chunkSha256: readonly string[] };

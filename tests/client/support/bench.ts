@@ -2,11 +2,11 @@
 // server knows of them. Every test has its own boards, so tests of one file run side by side.
 
 import { expect, vi } from 'vitest';
-import type { Assignment, DeviceDetail } from '#protocol/admin-api.ts';
+import type { Assignment, DeviceDetail } from '#protocol/admin/api.ts';
 import { ProductLine } from '../../support/product-line.ts';
-import { openRaw } from '../../support/raw-database.ts';
-import type { ServerAccess, ServerClient } from '../../support/server-client.ts';
-import { startTestServer, type TestServer } from '../../support/server.ts';
+import { openRaw } from '../../support/server/raw-database.ts';
+import type { ServerAccess, ServerClient } from '../../support/server/client.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 import { buildDeviceImage, type DeviceImageSpec } from './device-image.ts';
 import { OtterDevice, type OtterDeviceOptions } from './otter-device.ts';
 

@@ -6,9 +6,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { expect, vi } from 'vitest';
-import type { CheckUpdateRequest, Offer } from '#protocol/device-api.ts';
+import type { CheckUpdateRequest, Offer } from '#protocol/device/api.ts';
 import { type Pin, requestPinned } from '#protocol/pinned-https.ts';
-import type { ServerClient } from '../../support/server-client.ts';
+import type { ServerClient } from '../../support/server/client.ts';
 import type { OnTestFinished } from './bench.ts';
 
 export interface Certificate {

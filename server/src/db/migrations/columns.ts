@@ -1,7 +1,7 @@
 // What columns of every step have in common.
 
 import type { ColumnDefinitionBuilder } from 'kysely';
-import type { Dialect } from '../database.ts';
+import type { Dialect } from '#server/db/database.ts';
 
 export const withDefault = (value: string | number) => (column: ColumnDefinitionBuilder) =>
   column.notNull().defaultTo(value);

@@ -1,8 +1,8 @@
 // Steps that rollouts which go on and stop by themselves brought: plans, gates, protections, events.
 
 import { sql } from 'kysely';
-import type { Dialect } from '../database.ts';
-import type { Trx } from '../schema.ts';
+import type { Dialect } from '#server/db/database.ts';
+import type { Trx } from '#server/db/schema.ts';
 import { identity, required, withDefault } from './columns.ts';
 
 /** Rollouts that are there went by the default plan: every device of each label. */

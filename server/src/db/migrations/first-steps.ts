@@ -1,8 +1,8 @@
 // The first steps: fleet, firmware and rollouts, schedules and audit.
 
 import { sql } from 'kysely';
-import type { Dialect } from '../database.ts';
-import type { Trx } from '../schema.ts';
+import type { Dialect } from '#server/db/database.ts';
+import type { Trx } from '#server/db/schema.ts';
 import { identity, required } from './columns.ts';
 
 export async function createFleet(db: Trx, dialect: Dialect): Promise<void> {

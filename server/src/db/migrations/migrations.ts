@@ -1,8 +1,8 @@
 // Every step from an empty database to the present one, in order. A step that has been released is never edited; a change
 // of the data model is a new step at the end (CONTRIBUTING.md has the recipe).
 
-import type { Dialect } from '../database.ts';
-import type { Trx } from '../schema.ts';
+import type { Dialect } from '#server/db/database.ts';
+import type { Trx } from '#server/db/schema.ts';
 import {
   addAcknowledged,
   addGates,

@@ -2,9 +2,9 @@
 // answered, which images a rollout covers.
 
 import { sql } from 'kysely';
-import { DEVICE_ERRORS } from '#protocol/device-errors.ts';
-import type { Dialect } from '../database.ts';
-import type { Trx } from '../schema.ts';
+import { DEVICE_ERRORS } from '#protocol/device/errors.ts';
+import type { Dialect } from '#server/db/database.ts';
+import type { Trx } from '#server/db/schema.ts';
 import { identity, required, withDefault } from './columns.ts';
 
 /** What is known of boards from check-in to check-in. Boards that are there were never seen to contradict themselves. */

@@ -1,0 +1,47 @@
+// `otter rollout waiting`: boards that a rollout still waits for, or does not, and what holds each.
+
+import { Option } from '@commander-js/extra-typings';
+import { readCount } from '#cli/arguments.ts';
+import { showList } from '#cli/paging.ts';
+import type { CommandGroup } from '#cli/program.ts';
+import { relativeTime } from '#cli/views/relative-time.ts';
+import { withSession } from '#cli/session.ts';
+import type { Shell } from '#cli/shell.ts';
+import { printable } from '#cli/terminal.ts';
+import type { WaitingBoard } from '#protocol/admin/api.ts';
+import { DEFAULT_PAGE } from '#protocol/limits.ts';
+
+export function addWaitingCommand(rollout: CommandGroup, shell: Shell): void {
+  rollout
+    .command('waiting <name>')
+    .description('boards of its opened stages that are not healthy on the build, and what holds each')
+    .addOption(new Option('--limit <count>', `how many to show (${DEFAULT_PAGE} if not said)`).argParser(readCount))
+    .addOption(new Option('--all', 'show all of them').conflicts('limit'))
+    .action(async (name, options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        await showList(
+          session,
+          options,
+          async ({ limit, cursor }) =>
+            session.client.call('getWaiting', { params: { name }, query: { limit, cursor } }),
+          {
+            head: ['mac', 'stage', 'outcome', 'held by', 'counts', 'seen', 'why'],
+            row: toRow,
+            empty: `every board of the opened stages of ${name} is healthy on the build`,
+          },
+        );
+      });
+    });
+}
+
+function toRow(board: WaitingBoard): readonly string[] {
+  return [
+    board.mac,
+    board.stage,
+    board.outcome,
+    board.reason ?? '-',
+    board.not_counted === null ? 'yes' : `no: ${board.not_counted}`,
+    relativeTime(board.last_seen_at, Date.now()),
+    printable(board.text),
+  ];
+}

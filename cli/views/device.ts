@@ -1,0 +1,107 @@
+// One device, and the decision about it, as text.
+
+import { relativeTime } from './relative-time.ts';
+import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
+import type { Assignment, ClearedBuild, DeviceDetail, Explanation } from '#protocol/admin/api.ts';
+
+export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors): string {
+  const { device, builds, assignments } = detail;
+  const facts = formatFacts(
+    [
+      ['mac', device.mac],
+      ['product', device.product],
+      ['version', device.current_version],
+      ['status', device.status],
+      ['labels', device.labels.length === 0 ? 'none' : device.labels.join(', ')],
+      ['chip', device.chip ?? undefined],
+      ['address', device.ip ?? undefined],
+      ['counts in gates', countsText(device)],
+      ['first seen', relativeTime(device.first_seen_at, nowMs)],
+      ['last seen', relativeTime(device.last_seen_at, nowMs)],
+      ...Object.entries(device.attributes).map(([key, value]) => [key, asText(value)] as const),
+    ],
+    colors,
+  );
+  return [facts, formatBuilds(builds, nowMs, colors), formatAssignments(assignments, nowMs, colors)]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** The decision as a sentence, then the rules in their order with a mark at the one that decided. */
+export function formatExplanation(explanation: Explanation, colors: Colors): string {
+  const rows = explanation.rules.map(({ rule, matched, facts }) => {
+    if (matched === true) return [colors.bold('>'), colors.bold(rule), facts];
+    return ['', matched === null ? colors.dim(rule) : rule, matched === null ? colors.dim('not reached') : facts];
+  });
+  const outcome = explanation.version === null ? explanation.outcome : `${explanation.outcome} ${explanation.version}`;
+  return [
+    `${explanation.mac}: ${colors.bold(outcome)}, ${explanation.text} (${explanation.reason})`,
+    ...boardLine(explanation, colors),
+    ...(explanation.to_change === null ? [] : [`what would change that: ${explanation.to_change}`]),
+    formatTable(['', 'rule', 'what it saw'], rows, colors),
+  ].join('\n\n');
+}
+
+/** What became of the device under the build that it was offered last. */
+function boardLine({ board }: Explanation, colors: Colors): readonly string[] {
+  if (board === null) return [];
+  const { version, rollout, outcome, text, not_counted } = board;
+  const counted = not_counted === null ? '' : `; not counted in its gates (${not_counted})`;
+  return [`under ${version} of rollout ${rollout}: ${colors.bold(outcome)}, ${text}${counted}`];
+}
+
+function countsText({ counted, counted_reason, not_counted }: DeviceDetail['device']): string | undefined {
+  const why = counted_reason === null ? '' : `: ${counted_reason}`;
+  if (counted === 'yes') return `yes, as an operator said${why}`;
+  if (counted === 'no') return `no (test), as an operator said${why}`;
+  // Whether there are real boards is a question of each rollout.
+  if (not_counted === 'simulated') return 'not beside real boards (simulated)';
+  return not_counted === null ? undefined : `no (${not_counted})`;
+}
+
+/** What stood against each build, and what the device needs besides. */
+export function formatCleared(mac: string, builds: readonly ClearedBuild[]): string {
+  if (builds.length === 0) return `no such build has failed on ${mac}`;
+  const lines = builds.flatMap(({ product, version, failures, known_bad, last_error, note }) => {
+    const times = `failed ${failures === 1 ? 'once' : `${failures} times`}, last error ${last_error ?? 'unknown'}`;
+    const was = `${product} ${version}: ${times}${known_bad ? ', was known bad' : ''}`;
+    return note === null ? [`  ${was}`] : [`  ${was}`, `    ${note}`];
+  });
+  return [`cleared on ${mac}, and offered again where a rollout includes it:`, ...lines].join('\n');
+}
+
+function formatBuilds(builds: DeviceDetail['builds'], nowMs: number, colors: Colors): string {
+  if (builds.length === 0) return '';
+  const rows = builds.map((build) => [
+    `${build.product} ${build.version}`,
+    `${build.failures}`,
+    build.known_bad ? colors.red('not offered again') : `offered again ${relativeTime(build.next_offer_at, nowMs)}`,
+    build.last_error ?? '',
+    relativeTime(build.last_failed_at, nowMs),
+  ]);
+  return formatTable(['failed build', 'times', 'now', 'last error', 'when'], rows, colors);
+}
+
+function formatAssignments(assignments: readonly Assignment[], nowMs: number, colors: Colors): string {
+  if (assignments.length === 0) return '';
+  const rows = assignments.map((one) => [
+    String(one.id),
+    `${one.version}${one.rollback ? ' (rollback)' : ''}`,
+    one.rollout,
+    one.stage,
+    one.state,
+    one.outcome === null || one.outcome === one.state ? '' : one.outcome,
+    [one.error_code, one.detail].filter((part) => part !== null).join(': '),
+    relativeTime(one.updated_at, nowMs),
+  ]);
+  return formatTable(
+    ['assignment', 'version', 'rollout', 'stage', 'state', 'outcome', 'error', 'changed'],
+    rows,
+    colors,
+  );
+}
+
+function asText(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

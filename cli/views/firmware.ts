@@ -1,0 +1,69 @@
+// Firmware as text.
+
+import { relativeTime } from './relative-time.ts';
+import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
+import type { Firmware, UploadAnswer } from '#protocol/admin/api.ts';
+import { DEFAULT_PRODUCT } from '#protocol/words.ts';
+
+export function formatFirmware(firmware: Firmware, nowMs: number, colors: Colors): string {
+  const facts = formatFacts(
+    [
+      ['product', firmware.product],
+      ['version', firmware.version],
+      ['state', stateOf(firmware, colors)],
+      ['reason', firmware.blocked_reason ?? undefined],
+      ['stepping stone', firmware.must_pass ? 'yes: older devices do not skip it' : undefined],
+      ['channel', firmware.channel],
+      ['devices', String(firmware.devices)],
+      ['created', relativeTime(firmware.created_at, nowMs)],
+      ['security version', String(firmware.security_version)],
+      ['notes', firmware.release_notes],
+    ],
+    colors,
+  );
+  const images = firmware.images.map((image) => [image.chip, formatBytes(image.size_bytes), image.sha256, image.url]);
+  return `${facts}\n\n${formatTable(['chip', 'size', 'sha256', 'url'], images, colors)}`;
+}
+
+/** What was uploaded, what the server thinks of it, and the command that comes next. */
+export function formatUpload({ firmware, image, already_there, warnings }: UploadAnswer, colors: Colors): string {
+  const facts = formatFacts(
+    [
+      ['product', firmware.product],
+      ['version', firmware.version],
+      ['chip', image.chip],
+      ['size', `${formatBytes(image.size_bytes)} (${image.size_bytes} bytes)`],
+      ['sha256', image.sha256],
+      ['state', stateOf(firmware, colors)],
+    ],
+    colors,
+  );
+  return [
+    already_there ? 'already there: the same bytes were uploaded before' : colors.green('uploaded'),
+    facts,
+    ...warnings.map((warning) => `${colors.yellow('warning:')} ${warning}`),
+    ...(firmware.blocked ? [] : [`next: ${nextCommand(firmware)}`]),
+  ].join('\n');
+}
+
+/** What comes after an upload: make it ready, then create a rollout. */
+export function nextCommand(firmware: Firmware): string {
+  const verb = firmware.pilot_ready ? 'rollout create --firmware' : 'firmware ready';
+  const product = firmware.product === DEFAULT_PRODUCT ? '' : ` --product ${firmware.product}`;
+  return `npx otter ${verb} ${firmware.version}${product}`;
+}
+
+/** One word for how far a build is. */
+export function stateOf(firmware: Firmware, colors: Colors): string {
+  if (firmware.blocked) return colors.red('blocked');
+  if (firmware.stable) return colors.green('stable');
+  return firmware.pilot_ready ? colors.cyan('pilot ready') : 'uploaded';
+}
+
+/** `3.9 MiB`, `12 KiB`, `88 bytes`. */
+export function formatBytes(bytes: number): string {
+  if (bytes >= MIB) return `${(bytes / MIB).toFixed(1)} MiB`;
+  return bytes >= 1024 ? `${Math.round(bytes / 1024)} KiB` : `${bytes} bytes`;
+}
+
+const MIB = 1_048_576;

@@ -1,0 +1,579 @@
+// Every admin route: method, path, what goes in, what comes out, in words for the OpenAPI page. The server serves exactly
+// this table and the command line calls exactly this table, so neither can drift from the other.
+
+import { type Static, type TObject, type TSchema, Type } from 'typebox';
+import {
+  ASSIGNMENT_STATES,
+  Assignment,
+  AuditEntry,
+  BlockAnswer,
+  ClearedBuild,
+  DEVICE_STATUSES,
+  Device,
+  DeviceDetail,
+  Explanation,
+  Firmware,
+  Label,
+  Line,
+  ListedPlan,
+  NewPlan,
+  NewSchedule,
+  Notes,
+  ROLLOUT_STATUSES,
+  Rollout,
+  RolloutPreview,
+  Schedule,
+  ServerStatus,
+  UploadAnswer,
+  COUNTED,
+  WaitingBoard,
+  WayBack,
+} from './api.ts';
+import { Event, EVENT_FILTER_TYPES, type EventFilterType } from './events.ts';
+import { Telemetry } from './health.ts';
+import { MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
+import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
+
+const ADMIN_PREFIX = '/api/v1/admin';
+
+export interface AdminRoute<
+  P extends TObject = TObject,
+  Q extends TObject = TObject,
+  B extends TSchema = TSchema,
+  A extends TSchema = TSchema,
+> {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly params: P;
+  readonly query: Q;
+  /** JSON body; undefined where there is none. An upload has a raw body, see `rawBody`. */
+  readonly body: B | undefined;
+  readonly rawBody: boolean;
+  readonly status: 200 | 201;
+  readonly answer: A;
+}
+
+export type ParamsOf<R> = R extends AdminRoute<infer P> ? Static<P> : never;
+export type QueryOf<R> = R extends AdminRoute<TObject, infer Q> ? Static<Q> : never;
+export type BodyOf<R> = R extends AdminRoute<TObject, TObject, infer B> ? Static<B> : never;
+export type AnswerOf<R> = R extends AdminRoute<TObject, TObject, TSchema, infer A> ? Static<A> : never;
+
+const Nothing = Type.Object({}, { additionalProperties: false });
+const strict = { additionalProperties: false } as const;
+const ref = <T extends TSchema>(schema: T) =>
+  Type.Unsafe<Static<T>>(Type.Ref((schema as unknown as { readonly $id: string }).$id));
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+
+/** Query of every list. Numbers travel as text in a query; `limit` is 1 to 500. */
+const paging = {
+  limit: Type.Optional(Type.String({ description: '1 to 500, default 50', maxLength: 20 })),
+  cursor: Type.Optional(Type.String({ description: '`next_cursor` of the page before', maxLength: 500 })),
+  sort: Type.Optional(
+    Type.String({ description: 'a field of the allow-list; a leading `-` turns the order round', maxLength: 40 }),
+  ),
+};
+const page = <T extends TSchema>(item: T) =>
+  Type.Object({
+    items: Type.Array(item),
+    next_cursor: Type.Union([Type.String(), Type.Null()], { description: 'null: this was the last page' }),
+  });
+const mac = Type.Object({ mac: Mac });
+const named = Type.Object({ name: Name });
+const rolloutName = Type.Object({ name: RolloutName });
+const firmwareVersion = Type.Object({ version: Version });
+const product = {
+  product: Type.Optional(
+    Type.Unsafe<string>({ ...Name, description: 'needed where several products have this version' }),
+  ),
+};
+const eventFilter = {
+  rollout: Type.Optional(RolloutName),
+  product: Type.Optional(Name),
+  type: Type.Optional(
+    Type.Unsafe<EventFilterType>({
+      type: 'string',
+      enum: [...EVENT_FILTER_TYPES],
+      description: 'a type, or what comes before its dot for all of those',
+    }),
+  ),
+  after: Type.Optional(
+    Type.String({ description: 'only events after this id; `0` is before the first one', maxLength: 40 }),
+  ),
+};
+const timezone = Type.String({ maxLength: MAX_TIMEZONE_CHARS, examples: ['Europe/Berlin'] });
+const reason = Type.Object({ reason: Type.Optional(Line) }, strict);
+
+const CONFIRM = 'do it although a rollout under way has a stage for this label';
+const confirm = Type.Object(
+  { confirm: Type.Optional(Type.Unsafe<'true' | 'false'>({ ...oneOf(['true', 'false']), description: CONFIRM })) },
+  strict,
+);
+
+interface RouteExtras<P extends TObject, Q extends TObject, B extends TSchema> {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly rawBody?: boolean;
+  readonly status?: 200 | 201;
+}
+
+function route<
+  A extends TSchema,
+  P extends TObject = typeof Nothing,
+  Q extends TObject = typeof Nothing,
+  B extends TSchema = typeof Nothing,
+>(
+  method: AdminRoute['method'],
+  path: string,
+  summary: string,
+  answer: A,
+  extras: RouteExtras<P, Q, B> = {},
+): AdminRoute<P, Q, B, A> {
+  return {
+    method,
+    path: ADMIN_PREFIX + path,
+    tag: path.split('/')[1] ?? '',
+    summary,
+    params: extras.params ?? (Nothing as unknown as P),
+    query: extras.query ?? (Nothing as unknown as Q),
+    body: extras.body,
+    rawBody: extras.rawBody ?? false,
+    status: extras.status ?? 200,
+    answer,
+  };
+}
+
+export const adminRoutes = {
+  getStatus: route('GET', '/status', 'The fleet at a glance', ref(ServerStatus)),
+
+  listDevices: route(
+    'GET',
+    '/devices',
+    'Devices; sort by mac, last_seen_at, first_seen_at, current_version',
+    page(ref(Device)),
+    {
+      query: Type.Object(
+        {
+          ...paging,
+          product: Type.Optional(Name),
+          label: Type.Optional(Name),
+          version: Type.Optional(Type.String({ maxLength: 64 })),
+          status: Type.Optional(oneOf(DEVICE_STATUSES)),
+          mac: Type.Optional(
+            Type.String({ maxLength: 17, pattern: '^[0-9A-Fa-f:]*$', description: 'beginning of the MAC' }),
+          ),
+        },
+        strict,
+      ),
+    },
+  ),
+  getDevice: route('GET', '/devices/:mac', 'One device with its failed builds and its assignments', ref(DeviceDetail), {
+    params: mac,
+  }),
+  explainDevice: route(
+    'GET',
+    '/devices/:mac/explain',
+    'Why this device gets an update or not: every rule with the facts it saw',
+    ref(Explanation),
+    { params: mac },
+  ),
+  getTelemetry: route(
+    'GET',
+    '/devices/:mac/telemetry',
+    `How this device fared in each of the last ${TELEMETRY_HOURS} hours in which it checked in`,
+    ref(Telemetry),
+    { params: mac },
+  ),
+  labelDevice: route('PUT', '/devices/:mac/labels/:name', 'Put a label on a device', ref(Device), {
+    params: Type.Object({ mac: Mac, name: Name }),
+    query: confirm,
+  }),
+  unlabelDevice: route('DELETE', '/devices/:mac/labels/:name', 'Take a label off a device', ref(Device), {
+    params: Type.Object({ mac: Mac, name: Name }),
+    query: confirm,
+  }),
+  setCounted: route('PUT', '/devices/:mac/counted', 'Say whether a device counts in gates', ref(Device), {
+    params: mac,
+    body: Type.Object({ counted: oneOf(COUNTED), reason: Type.Optional(Line) }, strict),
+  }),
+  clearKnownBad: route(
+    'DELETE',
+    '/devices/:mac/known-bad',
+    'Forget that builds failed on this device: they may be offered again, and the next offer tells the device',
+    Type.Object({
+      cleared: Type.Array(Type.String(), { description: 'versions' }),
+      builds: Type.Array(ref(ClearedBuild), { description: 'what stood against each of them' }),
+    }),
+    {
+      params: mac,
+      query: Type.Object({ ...product, version: Type.Optional(Version) }, strict),
+    },
+  ),
+
+  listLabels: route('GET', '/labels', 'Labels; sort by name', page(ref(Label)), { query: Type.Object(paging, strict) }),
+  createLabel: route('POST', '/labels', 'Create a label', ref(Label), {
+    body: Type.Object({ name: Name, description: Type.Optional(Line), timezone: Type.Optional(timezone) }, strict),
+    status: 201,
+  }),
+  updateLabel: route('PATCH', '/labels/:name', 'Change what a label says of itself and of its devices', ref(Label), {
+    params: named,
+    body: Type.Object(
+      {
+        description: Type.Optional(Line),
+        timezone: Type.Optional(Type.Union([timezone, Type.Null()])),
+      },
+      strict,
+    ),
+  }),
+  deleteLabel: route(
+    'DELETE',
+    '/labels/:name',
+    'Delete a label and take it off every device',
+    Type.Object({ devices: Type.Integer() }),
+    { params: named, query: confirm },
+  ),
+  labelDevices: route(
+    'POST',
+    '/labels/:name/devices',
+    'Put a label on several devices: all of them or none',
+    Type.Object({ changed: Type.Integer() }),
+    {
+      params: named,
+      body: Type.Object(
+        {
+          macs: Type.Array(Mac, { minItems: 1, maxItems: 1000 }),
+          confirm: Type.Optional(Type.Boolean({ description: CONFIRM })),
+        },
+        strict,
+      ),
+    },
+  ),
+
+  listFirmware: route('GET', '/firmware', 'Firmware; sort by created_at', page(ref(Firmware)), {
+    query: Type.Object({ ...paging, ...product, channel: Type.Optional(Name) }, strict),
+  }),
+  getFirmware: route('GET', '/firmware/:version', 'One firmware with its images', ref(Firmware), {
+    params: firmwareVersion,
+    query: Type.Object(product, strict),
+  }),
+  uploadFirmware: route(
+    'POST',
+    '/firmware',
+    'Upload one application image as the raw body (`application/octet-stream`)',
+    ref(UploadAnswer),
+    {
+      query: Type.Object(
+        {
+          product: Type.Optional(
+            Type.Unsafe<string>({ ...Name, description: 'default: what the firmware marker says, else `default`' }),
+          ),
+          version: Type.Optional(
+            Type.Unsafe<string>({ ...Version, description: 'default: what the firmware marker says' }),
+          ),
+          chip: Type.Optional(
+            Type.Unsafe<string>({ ...Chip, description: 'refuse the image if it is for another chip' }),
+          ),
+          channel: Type.Optional(Name),
+          notes: Type.Optional(Notes),
+          pilot_ready: Type.Optional(oneOf(['true', 'false'])),
+          sha256: Type.Optional(
+            Type.Unsafe<string>({
+              ...Sha256,
+              description: 'refuse the image if its digest is another (or header `X-Sha256`)',
+            }),
+          ),
+          force_version: Type.Optional(oneOf(['true', 'false'])),
+          force_product: Type.Optional(oneOf(['true', 'false'])),
+          force_project: Type.Optional(
+            Type.Unsafe<'true' | 'false'>({
+              ...oneOf(['true', 'false']),
+              description: 'take the image although those of other chips say that they are another project',
+            }),
+          ),
+        },
+        strict,
+      ),
+      rawBody: true,
+      status: 201,
+    },
+  ),
+  setPilotReady: route(
+    'POST',
+    '/firmware/:version/ready',
+    'Say that a firmware may go to the pilot (or not any more)',
+    ref(Firmware),
+    {
+      params: firmwareVersion,
+      query: Type.Object(product, strict),
+      body: Type.Object({ ready: Type.Optional(Type.Boolean()) }, strict),
+    },
+  ),
+  setMustPass: route(
+    'POST',
+    '/firmware/:version/must-pass',
+    'Make a firmware a stepping stone: devices that are older do not skip it (or lift that)',
+    ref(Firmware),
+    {
+      params: firmwareVersion,
+      query: Type.Object(product, strict),
+      body: Type.Object({ must_pass: Type.Optional(Type.Boolean()) }, strict),
+    },
+  ),
+  blockFirmware: route(
+    'POST',
+    '/firmware/:version/block',
+    'Never offer this firmware again; devices running it go back to the prior stable one',
+    ref(BlockAnswer),
+    {
+      params: firmwareVersion,
+      query: Type.Object(product, strict),
+      body: reason,
+    },
+  ),
+  previewBlock: route(
+    'GET',
+    '/firmware/:version/block-preview',
+    'What a block would do: how many devices run it, what they are offered instead, who stays and why',
+    ref(WayBack),
+    { params: firmwareVersion, query: Type.Object(product, strict) },
+  ),
+  unblockFirmware: route('POST', '/firmware/:version/unblock', 'Allow a blocked firmware again', ref(Firmware), {
+    params: firmwareVersion,
+    query: Type.Object(product, strict),
+  }),
+
+  getPlans: route(
+    'GET',
+    '/plans',
+    'The plans that a rollout can be made from',
+    Type.Object({ items: Type.Array(ref(ListedPlan)) }),
+  ),
+  getPlan: route('GET', '/plans/:name', 'One plan with its stages', ref(ListedPlan), { params: named }),
+  setPlan: route(
+    'PUT',
+    '/plans/:name',
+    'Make a plan, or put another in its place; rollouts keep the copy that they were made from',
+    ref(ListedPlan),
+    { params: named, body: NewPlan },
+  ),
+  deletePlan: route(
+    'DELETE',
+    '/plans/:name',
+    'Remove a plan that was made by this API; rollouts keep their copy',
+    Type.Object({ name: Type.String() }),
+    { params: named },
+  ),
+
+  listRollouts: route('GET', '/rollouts', 'Rollouts; sort by created_at, name', page(ref(Rollout)), {
+    query: Type.Object({ ...paging, ...product, status: Type.Optional(oneOf(ROLLOUT_STATUSES)) }, strict),
+  }),
+  createRollout: route('POST', '/rollouts', 'Create a rollout as a draft', ref(Rollout), {
+    body: Type.Object(
+      {
+        version: Version,
+        product: Type.Optional(Name),
+        name: Type.Optional(RolloutName),
+        plan: Type.Optional(Name),
+        pilot_label: Type.Optional(Name),
+      },
+      strict,
+    ),
+    status: 201,
+  }),
+  getRollout: route('GET', '/rollouts/:name', 'One rollout with the adoption of each stage', ref(Rollout), {
+    params: rolloutName,
+  }),
+  previewRollout: route(
+    'GET',
+    '/rollouts/:name/preview',
+    'Which devices each stage would take, and who is left out and why',
+    ref(RolloutPreview),
+    { params: rolloutName },
+  ),
+  getPreviewDevices: route(
+    'GET',
+    '/rollouts/:name/preview/devices',
+    'The devices that one stage would take',
+    page(Mac),
+    {
+      params: rolloutName,
+      query: Type.Object({ stage: Name, limit: paging.limit, cursor: paging.cursor }, strict),
+    },
+  ),
+  startRollout: route('POST', '/rollouts/:name/start', 'Open the first stage', ref(Rollout), {
+    params: rolloutName,
+    body: Type.Object(
+      {
+        reason: Type.Optional(Line),
+        supersede: Type.Optional(
+          Type.Boolean({ description: 'open rollouts that want the same devices end for those devices' }),
+        ),
+      },
+      strict,
+    ),
+  }),
+  promoteRollout: route(
+    'POST',
+    '/rollouts/:name/promote',
+    'Open the next stage, once the gate of the open one has passed; after the last one the rollout is complete',
+    ref(Rollout),
+    {
+      params: rolloutName,
+      body: Type.Object(
+        {
+          from: Type.Optional(
+            Type.Unsafe<string>({
+              ...Name,
+              description:
+                'the stage that is meant: another one may be open by now. Left out, the open one is taken and the answer warns; the next version refuses that',
+            }),
+          ),
+          override: Type.Optional(
+            Type.Boolean({ description: 'pass a gate that has not passed; needs a reason, which the audit keeps' }),
+          ),
+          reason: Type.Optional(Line),
+        },
+        strict,
+      ),
+    },
+  ),
+  pauseRollout: route('POST', '/rollouts/:name/pause', 'Hold offers from the next check on', ref(Rollout), {
+    params: rolloutName,
+    body: reason,
+  }),
+  resumeRollout: route(
+    'POST',
+    '/rollouts/:name/resume',
+    'Go on with a paused rollout, or with a halted one: that needs a reason',
+    ref(Rollout),
+    {
+      params: rolloutName,
+      body: reason,
+    },
+  ),
+  abortRollout: route('POST', '/rollouts/:name/abort', 'End a rollout; devices keep what they run', ref(Rollout), {
+    params: rolloutName,
+    body: Type.Object(
+      {
+        reason: Type.Optional(Line),
+        revert: Type.Optional(
+          Type.Boolean({ description: 'devices that run its build are offered the prior stable one' }),
+        ),
+      },
+      strict,
+    ),
+  }),
+
+  keepRollout: route(
+    'POST',
+    '/rollouts/:name/keep',
+    'Keep the build of a regressed rollout: it is offered again, and what failed so far does not count any more',
+    ref(Rollout),
+    { params: rolloutName, body: Type.Object({ reason: Line }, strict) },
+  ),
+
+  getWaiting: route(
+    'GET',
+    '/rollouts/:name/waiting',
+    'Boards of its opened stages that are not healthy on the build, with the rule or outcome that holds each',
+    page(ref(WaitingBoard)),
+    { params: rolloutName, query: Type.Object({ limit: paging.limit, cursor: paging.cursor }, strict) },
+  ),
+
+  previewRevert: route(
+    'GET',
+    '/rollouts/:name/revert-preview',
+    'What an abort with revert would do to the devices that run its build, or does after one',
+    ref(WayBack),
+    { params: rolloutName },
+  ),
+
+  retryRollout: route(
+    'POST',
+    '/rollouts/:name/retry',
+    'Forgive the earlier failures of devices that failed by network or device: they are offered the build again',
+    Type.Object({
+      devices: Type.Integer({ minimum: 0, description: 'devices of which failures were forgiven' }),
+      examples: Type.Array(Mac, { description: 'up to 10 of them' }),
+      known_bad: Type.Object(
+        {
+          devices: Type.Integer({ minimum: 0 }),
+          examples: Type.Array(Mac, { description: 'up to 10 of them' }),
+          causes: Type.Array(
+            Type.Object({
+              cause: Type.Union([Type.String(), Type.Null()], { description: 'null: it is not known' }),
+              devices: Type.Integer({ minimum: 1 }),
+            }),
+            { description: 'the most frequent first' },
+          ),
+        },
+        { description: 'devices on which a build of the rollout stays known bad' },
+      ),
+    }),
+    { params: rolloutName, body: reason },
+  ),
+
+  listAssignments: route('GET', '/assignments', 'Assignments; sort by id', page(ref(Assignment)), {
+    query: Type.Object(
+      {
+        ...paging,
+        rollout: Type.Optional(RolloutName),
+        mac: Type.Optional(Mac),
+        state: Type.Optional(oneOf(ASSIGNMENT_STATES)),
+      },
+      strict,
+    ),
+  }),
+
+  listSchedules: route('GET', '/schedules', 'Schedules; sort by name', page(ref(Schedule)), {
+    query: Type.Object(paging, strict),
+  }),
+  createSchedule: route('POST', '/schedules', 'Create a schedule', ref(Schedule), { body: NewSchedule, status: 201 }),
+  setScheduleEnabled: route('PATCH', '/schedules/:name', 'Enable or disable a schedule', ref(Schedule), {
+    params: named,
+    body: Type.Object({ enabled: Type.Boolean() }, strict),
+  }),
+  deleteSchedule: route('DELETE', '/schedules/:name', 'Remove a schedule', Type.Object({ name: Type.String() }), {
+    params: named,
+  }),
+  runSchedule: route('POST', '/schedules/:name/run', 'Carry out the action of a schedule now', ref(Schedule), {
+    params: named,
+  }),
+
+  listAudit: route('GET', '/audit', 'What was done, by whom; sort by id', page(ref(AuditEntry)), {
+    query: Type.Object(
+      {
+        ...paging,
+        action: Type.Optional(Type.String({ maxLength: 40 })),
+        subject: Type.Optional(Type.String({ maxLength: 80 })),
+      },
+      strict,
+    ),
+  }),
+
+  listEvents: route(
+    'GET',
+    '/events/list',
+    'Changes of rollouts, stages and assignments; sort by id',
+    page(ref(Event)),
+    {
+      query: Type.Object({ ...paging, ...eventFilter }, strict),
+    },
+  ),
+} as const;
+
+export type AdminRouteName = keyof typeof adminRoutes;
+
+/**
+ * The one route that answers with a stream (`text/event-stream`), so no row of the table. The header `Last-Event-ID` wins
+ * over `after`; with neither it begins with now.
+ */
+export const eventStream = {
+  path: `${ADMIN_PREFIX}/events`,
+  summary: 'Changes of rollouts, stages and assignments as they happen (server-sent events)',
+  query: Type.Object(eventFilter, strict),
+  event: ref(Event),
+} as const;

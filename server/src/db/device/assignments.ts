@@ -1,0 +1,301 @@
+// Assignments: one build offered to one device, and what became of it.
+
+import { type Insertable, type Selectable, sql } from 'kysely';
+import type { AssignmentState, Load } from '#engine/facts/model.ts';
+import type { Dialect } from '#server/db/database.ts';
+import { addAssignmentEvents, addOutcomeEvents } from '#server/db/events/events.ts';
+import { type Page, type Paged, runPage } from '#server/db/paging.ts';
+import type { AssignmentsTable, Reader, Trx } from '#server/db/schema.ts';
+
+export type Assignment = Selectable<AssignmentsTable>;
+export type AssignmentView = Assignment & {
+  readonly mac: string;
+  readonly rollout: string;
+  readonly stage: string;
+  readonly product: string;
+  readonly version: string;
+};
+const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
+
+export async function findAssignment(
+  db: Reader,
+  id: number,
+): Promise<(Assignment & { readonly mac: string }) | undefined> {
+  return db
+    .selectFrom('assignments')
+    .innerJoin('devices', 'devices.id', 'assignments.device_id')
+    .selectAll('assignments')
+    .select('devices.mac')
+    .where('assignments.id', '=', id)
+    .executeTakeFirst();
+}
+
+/** The same, held until the end of the transaction. SQLite needs no lock: it has one writer at a time. */
+export async function lockAssignment(trx: Trx, dialect: Dialect, id: number): ReturnType<typeof findAssignment> {
+  if (dialect === 'postgres')
+    await trx.selectFrom('assignments').select('id').where('id', '=', id).forUpdate().execute();
+  return findAssignment(trx, id);
+}
+
+export async function addAssignment(trx: Trx, assignment: Insertable<AssignmentsTable>): Promise<number> {
+  const { id } = await trx.insertInto('assignments').values(assignment).returning('id').executeTakeFirstOrThrow();
+  await addAssignmentEvents(
+    trx,
+    {
+      atMs: assignment.offered_at_ms,
+      state: assignment.state,
+      isNew: true,
+      data: { attempt: assignment.attempt, rollback: assignment.is_rollback === 1 },
+    },
+    (added) => added.where('assignments.id', '=', id),
+  );
+  return id;
+}
+
+export async function saveProgress(
+  trx: Trx,
+  id: number,
+  progress: SavedProgress & SavedWatch,
+  atMs: number,
+): Promise<void> {
+  const { state, outcome, error_code, boot_cause, detail, crashes } = progress;
+  const excused = progress.excused === 1 ? true : undefined;
+  await addAssignmentEvents(
+    trx,
+    { atMs: progress.updated_at_ms, state, data: { error_code, boot_cause, detail, excused } },
+    (changed) => changed.where('assignments.id', '=', id),
+  );
+  await addOutcomeEvents(
+    trx,
+    { atMs, state, outcome, data: outcome === 'crashing' ? { crashes, boot_cause } : {} },
+    (changed) => changed.where('assignments.id', '=', id),
+  );
+  await trx.updateTable('assignments').set(progress).where('id', '=', id).execute();
+}
+
+export type SavedProgress = Pick<
+  Assignment,
+  | 'state'
+  | 'ran_build'
+  | 'confirm_claimed'
+  | 'said_it_left'
+  | 'seen_back'
+  | 'pardoned'
+  | 'excused'
+  | 'error_code'
+  | 'boot_cause'
+  | 'detail'
+  | 'updated_at_ms'
+>;
+
+export type SavedWatch = Pick<
+  Assignment,
+  | 'from_version'
+  | 'exposed_at_ms'
+  | 'confirmed_at_ms'
+  | 'healthy_at_ms'
+  | 'crashed_at_ms'
+  | 'crashes'
+  | 'suspect'
+  | 'lost_at_ms'
+  | 'moved_on_at_ms'
+  | 'fault'
+  | 'has_left'
+  | 'acknowledged'
+  | 'counted'
+  | 'outcome'
+  | 'mark'
+>;
+
+/** How many whole images were sent for it. */
+export async function saveDownloads(trx: Trx, id: number, downloads: number): Promise<void> {
+  await trx.updateTable('assignments').set({ downloads }).where('id', '=', id).execute();
+}
+
+/** The latest assignment of the device in the rollout, the way back apart. */
+export async function findLatestOf(trx: Trx, deviceId: number, rolloutId: number): Promise<Assignment | undefined> {
+  return trx
+    .selectFrom('assignments')
+    .selectAll()
+    .where('device_id', '=', deviceId)
+    .where('rollout_id', '=', rolloutId)
+    .where('is_rollback', '=', 0)
+    .where('is_latest', '=', 1)
+    .executeTakeFirst();
+}
+
+export interface StandingBoard {
+  readonly stage: string;
+  readonly outcome: Assignment['outcome'];
+  readonly counted: Assignment['counted'];
+}
+
+/** What became of these devices in the rollout, of those that hold or held an assignment of it. */
+export async function listBoardsOf(
+  db: Reader,
+  rolloutId: number,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, StandingBoard>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('assignments')
+    .innerJoin('stages', 'stages.id', 'assignments.stage_id')
+    .select(['assignments.device_id', 'stages.name as stage', 'assignments.outcome', 'assignments.counted'])
+    .where('assignments.device_id', 'in', [...deviceIds])
+    .where('assignments.rollout_id', '=', rolloutId)
+    .where('assignments.is_rollback', '=', 0)
+    .where('assignments.is_latest', '=', 1)
+    .execute();
+  return new Map(rows.map(({ device_id, ...board }) => [device_id, board]));
+}
+
+/** The assignments that speak for the device in rollouts whose gates still judge, with whom those count. */
+export async function listLatestOf(trx: Trx, deviceId: number) {
+  return trx
+    .selectFrom('assignments')
+    .innerJoin('rollouts', 'rollouts.id', 'assignments.rollout_id')
+    .select(['assignments.id', 'assignments.counted', 'rollouts.counts_before_ms', 'rollouts.counts_simulated'])
+    .where('assignments.device_id', '=', deviceId)
+    .where('assignments.is_latest', '=', 1)
+    .where('rollouts.status', '<>', 'aborted')
+    .execute();
+}
+
+export async function saveCounted(trx: Trx, id: number, counted: Assignment['counted']): Promise<void> {
+  await trx.updateTable('assignments').set({ counted }).where('id', '=', id).execute();
+}
+
+/** Another one of the same kind speaks for the device from now on. */
+export async function overtakeLatest(
+  trx: Trx,
+  of: { readonly deviceId: number; readonly rolloutId: number; readonly isRollback: boolean },
+): Promise<void> {
+  await trx
+    .updateTable('assignments')
+    .set({ is_latest: 0 })
+    .where('device_id', '=', of.deviceId)
+    .where('rollout_id', '=', of.rolloutId)
+    .where('is_rollback', '=', of.isRollback ? 1 : 0)
+    .where('is_latest', '=', 1)
+    .execute();
+}
+
+/** The device has confirmed the build of this assignment. */
+export async function saveTaken(trx: Trx, deviceId: number, assignmentId: number): Promise<void> {
+  await trx.updateTable('devices').set({ taken_assignment_id: assignmentId }).where('id', '=', deviceId).execute();
+}
+
+/**
+ * Lets transactions that make offers of paced stages follow one another, whatever several servers do at once. To be called
+ * first, because PostgreSQL shows a transaction what was committed before its first query; this is none.
+ */
+export async function waitForTurn(trx: Trx, dialect: Dialect): Promise<void> {
+  // SQLite has one writer at a time. Reading and writing the table goes on meanwhile.
+  if (dialect === 'postgres') await sql`lock table stages in share update exclusive mode`.execute(trx);
+}
+
+/** In the words of the index, for an index of some rows is used only where the query says which. */
+export const IS_IN_FLIGHT = sql<boolean>`state in ('offered', 'downloading', 'downloaded', 'installing', 'trial')`;
+
+/** How many devices are in the middle of this rollout, and how many began within the last minute. */
+export async function countLoad(db: Reader, rolloutId: number, nowMs: number): Promise<Load> {
+  const ofRollout = db
+    .selectFrom('assignments')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('rollout_id', '=', rolloutId)
+    .where('is_rollback', '=', 0);
+  const open = await ofRollout.where(IS_IN_FLIGHT).executeTakeFirstOrThrow();
+  const begun = await ofRollout
+    .where('offered_at_ms', '>', nowMs - 60_000)
+    .where('offered_at_ms', '<=', nowMs)
+    .executeTakeFirstOrThrow();
+  return { inFlight: open.count, offersInLastMinute: begun.count };
+}
+
+/** Ends every open assignment of a rollout; devices in the middle of one still report and are still seen. */
+export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number): Promise<number> {
+  await addAssignmentEvents(trx, { atMs: nowMs, state: 'superseded' }, (ended) =>
+    ended
+      .where('assignments.rollout_id', '=', rolloutId)
+      .where('assignments.state', 'in', ['offered', 'downloading', 'downloaded', 'installing', 'trial']),
+  );
+  const { numUpdatedRows } = await trx
+    .updateTable('assignments')
+    .set((e) => ({
+      state: 'superseded',
+      updated_at_ms: nowMs,
+      // What the engine says of one that is superseded and neither lost nor failed.
+      outcome: e
+        .case()
+        .when('outcome', 'in', ['updating', 'on_trial'])
+        .then('waiting' as const)
+        .else(e.ref('outcome'))
+        .end(),
+    }))
+    .where('rollout_id', '=', rolloutId)
+    .where('state', 'in', OPEN)
+    .executeTakeFirstOrThrow();
+  return Number(numUpdatedRows);
+}
+
+export async function listAssignments(
+  db: Reader,
+  filter: {
+    readonly rollout?: string | undefined;
+    readonly mac?: string | undefined;
+    readonly state?: AssignmentState | undefined;
+  },
+  page: Page,
+): Promise<Paged<AssignmentView>> {
+  let query = db
+    .selectFrom('assignments')
+    .innerJoin('devices', 'devices.id', 'assignments.device_id')
+    .innerJoin('rollouts', 'rollouts.id', 'assignments.rollout_id')
+    .innerJoin('stages', 'stages.id', 'assignments.stage_id')
+    .innerJoin('firmware', 'firmware.id', 'assignments.firmware_id')
+    .selectAll('assignments')
+    .select([
+      'devices.mac',
+      'rollouts.name as rollout',
+      'stages.name as stage',
+      'firmware.product',
+      'firmware.version',
+    ]);
+  if (filter.rollout !== undefined) query = query.where('rollouts.name', '=', filter.rollout);
+  if (filter.mac !== undefined) query = query.where('devices.mac', '=', filter.mac);
+  if (filter.state !== undefined) query = query.where('assignments.state', '=', filter.state);
+  return runPage(query, page, { id: 'assignments.id' });
+}
+
+/** Boards that confirmed the build in this stage and run it, with how they fared before the offer. */
+export async function listCompared(
+  db: Reader,
+  { rolloutId, stageId }: { readonly rolloutId: number; readonly stageId: number },
+  limit: number,
+): Promise<readonly { readonly device_id: number; readonly baseline: string; readonly confirmed_at_ms: number }[]> {
+  return (
+    db
+      .selectFrom('assignments')
+      .select((e) => ['device_id', 'baseline', e.fn.coalesce('confirmed_at_ms', 'updated_at_ms').as('confirmed_at_ms')])
+      .where('rollout_id', '=', rolloutId)
+      .where('stage_id', '=', stageId)
+      // In the words of the index.
+      .where('is_rollback', '=', sql.lit(0))
+      .where('is_latest', '=', sql.lit(1))
+      .where('state', '=', 'confirmed')
+      .where('moved_on_at_ms', 'is', null)
+      .where('baseline', 'is not', null)
+      .$narrowType<{ baseline: string }>()
+      .limit(limit)
+      .execute()
+  );
+}
+
+export async function findLatestAssignmentId(db: Reader, deviceId: number): Promise<number | undefined> {
+  const { id } = await db
+    .selectFrom('assignments')
+    .select((e) => e.fn.max('id').as('id'))
+    .where('device_id', '=', deviceId)
+    .executeTakeFirstOrThrow();
+  return id ?? undefined;
+}

@@ -1,0 +1,158 @@
+// Everything of one device that a decision needs, in one statement, compiled once: this is the query that every poll of
+// every device runs.
+
+import { CompiledQuery, type Selectable } from 'kysely';
+import type { Dialect } from '#server/db/database.ts';
+import type { AssignmentsTable, DevicesTable, PresenceTable, Reader, Trx } from '#server/db/schema.ts';
+
+export type DeviceRow = Selectable<DevicesTable>;
+export type AttemptRow = Pick<Selectable<AssignmentsTable>, (typeof ATTEMPT_COLUMNS)[number]>;
+
+/** What is kept of the check before. */
+export type PresenceRow = Pick<Selectable<PresenceTable>, (typeof PRESENCE_COLUMNS)[number]>;
+
+export interface CheckInFacts {
+  readonly revision: number;
+  /** Undefined: never seen before. */
+  readonly device: DeviceRow | undefined;
+  readonly presence: PresenceRow | undefined;
+  readonly labels: readonly { readonly name: string; readonly putAtMs: number }[];
+  /**
+   * Assignments that are open or ended badly and were not forgiven, and the one that brought the build which the device
+   * confirmed last; the oldest first.
+   */
+  readonly attempts: readonly AttemptRow[];
+}
+
+interface Row extends Partial<DeviceRow>, Partial<PresenceRow> {
+  readonly revision: number;
+  readonly labels_json: string;
+  readonly attempts_json: string;
+  readonly taken_json: string | null;
+}
+
+/** Reads the facts of the device with this MAC as they are committed. */
+export async function findCheckInFacts(db: Reader, dialect: Dialect, mac: string): Promise<CheckInFacts> {
+  const { rows } = await db.executeQuery<Row>(CompiledQuery.raw(STATEMENTS[dialect], [mac]));
+  const row = rows[0];
+  if (row === undefined) throw new Error('the catalog row is missing');
+  return {
+    revision: row.revision,
+    device: isDevice(row) ? row : undefined,
+    presence: hasPresence(row) ? row : undefined,
+    labels: row.labels_json === NOTHING ? [] : readLabels(row.labels_json),
+    attempts: readAttempts(row.attempts_json, row.taken_json),
+  };
+}
+
+/** The same, with the device held until the end of the transaction: two check-ins of one device follow one another. */
+export async function lockCheckInFacts(trx: Trx, dialect: Dialect, mac: string): Promise<CheckInFacts> {
+  // SQLite has one writer at a time, so there the transaction itself is the lock.
+  if (dialect === 'postgres') await trx.selectFrom('devices').select('id').where('mac', '=', mac).forUpdate().execute();
+  return findCheckInFacts(trx, dialect, mac);
+}
+
+const ATTEMPT_COLUMNS = [
+  'id',
+  'rollout_id',
+  'stage_id',
+  'firmware_id',
+  'image_id',
+  'is_rollback',
+  'attempt',
+  'state',
+  'ran_build',
+  'confirm_claimed',
+  'left_before',
+  'said_it_left',
+  'seen_back',
+  'pardoned',
+  'error_code',
+  'boot_cause',
+  'detail',
+  'excused',
+  'updated_at_ms',
+  'counted',
+  'mark',
+  'from_version',
+  'exposed_at_ms',
+  'confirmed_at_ms',
+  'healthy_at_ms',
+  'crashed_at_ms',
+  'crashes',
+  'suspect',
+  'lost_at_ms',
+  'moved_on_at_ms',
+  'downloads',
+  'fault',
+  'has_left',
+  'acknowledged',
+  'baseline',
+] as const satisfies readonly (keyof AssignmentsTable)[];
+
+const PRESENCE_COLUMNS = [
+  'last_seen_at_ms',
+  'gaps',
+  'uptime_s',
+  'boot_cause',
+  'limit_s',
+  'interval_s',
+  'back_at_ms',
+] as const satisfies readonly (keyof PresenceTable)[];
+
+/** What both statements give where there is no row. */
+const NOTHING = '[]';
+
+const STATEMENTS: Readonly<Record<Dialect, string>> = {
+  sqlite: statementFor({
+    parameter: '?',
+    list: (item) => `json_group_array(${item})`,
+    object: 'json_object',
+    text: '',
+  }),
+  postgres: statementFor({
+    parameter: '$1',
+    list: (item) => `coalesce(json_agg(${item})::text, '${NOTHING}')`,
+    object: 'json_build_object',
+    text: '::text',
+  }),
+};
+
+function statementFor(sql: {
+  readonly parameter: string;
+  readonly list: (item: string) => string;
+  readonly object: string;
+  readonly text: string;
+}): string {
+  const fields = ATTEMPT_COLUMNS.map((column) => `'${column}', a.${column}`).join(', ');
+  const presence = PRESENCE_COLUMNS.map((column) => `p.${column}`).join(', ');
+  return `select c.revision, d.*, ${presence},
+    (select ${sql.list(`${sql.object}('name', l.name, 'putAtMs', dl.put_at_ms)`)}
+       from device_labels dl join labels l on l.id = dl.label_id where dl.device_id = d.id) as labels_json,
+    (select ${sql.list(`${sql.object}(${fields})`)}
+       from assignments a where a.device_id = d.id and a.state not in ('confirmed', 'superseded') and a.forgiven = 0) as attempts_json,
+    (select ${sql.object}(${fields})${sql.text}
+       from assignments a where a.id = d.taken_assignment_id and a.state = 'confirmed') as taken_json
+    from catalog c left join devices d on d.mac = ${sql.parameter} left join presence p on p.device_id = d.id`;
+}
+
+function isDevice(row: Row): row is Row & DeviceRow {
+  return typeof row.id === 'number';
+}
+
+function hasPresence(row: Row): row is Row & PresenceRow {
+  return typeof row.last_seen_at_ms === 'number';
+}
+
+// The two readers trust their text: it was made by the statement above from typed columns.
+function readLabels(json: string): CheckInFacts['labels'] {
+  const labels: CheckInFacts['labels'] = JSON.parse(json);
+  return labels;
+}
+
+function readAttempts(json: string, takenJson: string | null): readonly AttemptRow[] {
+  if (json === NOTHING && takenJson === null) return [];
+  const attempts: AttemptRow[] = JSON.parse(json);
+  const taken: AttemptRow | null = takenJson === null ? null : JSON.parse(takenJson);
+  return (taken === null ? attempts : [...attempts, taken]).toSorted((left, right) => left.id - right.id);
+}

@@ -1,0 +1,114 @@
+// Attempts that ended badly: which of them count against a build on a device, and how an operator forgives them.
+
+import { sql } from 'kysely';
+import type { AssignmentState } from '#engine/facts/model.ts';
+import type { Assignment } from './assignments.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+
+/** States of attempts that ended badly. */
+export const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] as const satisfies readonly AssignmentState[];
+
+/** What the history of a build on a device goes by (`engine/assignment/assignment.ts`, `historyOf`). */
+export const AS_FAILED = [
+  'id',
+  'device_id',
+  'firmware_id',
+  'state',
+  'said_it_left',
+  'error_code',
+  'boot_cause',
+  'excused',
+  'updated_at_ms',
+] as const satisfies readonly (keyof Assignment)[];
+export type FailedAttempt = Pick<Assignment, (typeof AS_FAILED)[number]>;
+
+/** Every board of a rollout that has failed, crashes or is lost so far: its gates count only those that do from now on. */
+export async function acknowledgeFailed(trx: Trx, rolloutId: number): Promise<void> {
+  await trx
+    .updateTable('assignments')
+    .set({ acknowledged: 1 })
+    .where('rollout_id', '=', rolloutId)
+    .where('is_latest', '=', 1)
+    .where((e) => e.or([e('fault', 'is not', null), e('outcome', 'in', ['crashing', 'lost'])]))
+    .execute();
+}
+
+/** The number of attempts so far of this build on this device, and whether the last of them left it a pardon. */
+export async function countAttempts(
+  trx: Trx,
+  deviceId: number,
+  firmwareId: number,
+): Promise<{ readonly count: number; readonly pardoned: boolean }> {
+  const ofBuild = trx.selectFrom('assignments').where('device_id', '=', deviceId).where('firmware_id', '=', firmwareId);
+  const { count, pardoned } = await ofBuild
+    .select((e) => [
+      e.fn.countAll<number>().as('count'),
+      ofBuild.select('pardoned').orderBy('id', 'desc').limit(1).as('pardoned'),
+    ])
+    .executeTakeFirstOrThrow();
+  return { count, pardoned: pardoned === 1 };
+}
+
+/** Ended-badly assignments of a device that still count, of one firmware where it is named. */
+export async function listFailed(db: Reader, deviceId: number, firmwareId?: number): Promise<readonly Assignment[]> {
+  const query = db
+    .selectFrom('assignments')
+    .selectAll()
+    .where('device_id', '=', deviceId)
+    .where('forgiven', '=', 0)
+    .where('state', 'in', FAILED);
+  return (firmwareId === undefined ? query : query.where('firmware_id', '=', firmwareId)).orderBy('id').execute();
+}
+
+/** The builds of which an operator has forgiven a failure on this device. */
+export async function listForgivenBuilds(db: Reader, deviceId: number): Promise<ReadonlySet<number>> {
+  const rows = await db
+    .selectFrom('assignments')
+    .select('firmware_id')
+    .distinct()
+    .where('device_id', '=', deviceId)
+    .where('forgiven', '=', 1)
+    .execute();
+  return new Set(rows.map(({ firmware_id }) => firmware_id));
+}
+
+/**
+ * These attempts do not count any more against their builds on their devices, and the next offer of such a build, or the one
+ * that is open, says so to the device.
+ */
+export async function forgive(trx: Trx, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) return;
+  const forgiven = [...ids];
+  await trx.updateTable('assignments').set({ forgiven: 1 }).where('id', 'in', forgiven).execute();
+  await trx
+    .updateTable('assignments')
+    .set({ pardoned: 1 })
+    .where('id', 'in', (latest) =>
+      latest
+        .selectFrom('assignments as past')
+        .innerJoin('assignments as any', (join) =>
+          join.onRef('any.device_id', '=', 'past.device_id').onRef('any.firmware_id', '=', 'past.firmware_id'),
+        )
+        .select((e) => e.fn.max('any.id').as('id'))
+        .where('past.id', 'in', forgiven)
+        .groupBy(['past.device_id', 'past.firmware_id']),
+    )
+    .execute();
+}
+
+/** Attempts of each of these devices that ended badly and still count. */
+export async function listFailedAttempts(
+  db: Reader,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, readonly FailedAttempt[]>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('assignments')
+    .select(AS_FAILED)
+    .where('device_id', 'in', [...deviceIds])
+    // In the words of the index `assignments_attempts`, which has few of the attempts of a device.
+    .where(sql<boolean>`state not in ('confirmed', 'superseded') and forgiven = 0`)
+    .where('state', 'in', FAILED)
+    .execute();
+  return Map.groupBy(rows, ({ device_id }) => device_id);
+}

@@ -1,0 +1,40 @@
+// What people and schedules did: append-only, written in the transaction of the change itself.
+
+import type { Selectable } from 'kysely';
+import { type Page, type Paged, runPage } from '#server/db/paging.ts';
+import type { AuditTable, Reader, Trx } from '#server/db/schema.ts';
+
+export interface NewAudit {
+  readonly atMs: number;
+  /** `admin` (the token), `schedule:<name>`, `file` (a changed configuration file). */
+  readonly actor: string;
+  /** What was done, as `rollout.start`. */
+  readonly action: string;
+  /** What it was done to. */
+  readonly subject: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export async function addAudit(trx: Trx, entry: NewAudit): Promise<void> {
+  await trx
+    .insertInto('audit')
+    .values({
+      at_ms: entry.atMs,
+      actor: entry.actor,
+      action: entry.action,
+      subject: entry.subject,
+      details: JSON.stringify(entry.details ?? {}),
+    })
+    .execute();
+}
+
+export async function listAudit(
+  db: Reader,
+  filter: { readonly action: string | undefined; readonly subject: string | undefined },
+  page: Page,
+): Promise<Paged<Selectable<AuditTable>>> {
+  let query = db.selectFrom('audit').selectAll('audit');
+  if (filter.action !== undefined) query = query.where('action', '=', filter.action);
+  if (filter.subject !== undefined) query = query.where('subject', '=', filter.subject);
+  return runPage(query, page, { id: 'audit.id' });
+}

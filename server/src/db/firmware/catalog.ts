@@ -1,0 +1,194 @@
+// What decisions read beside the device itself: firmware with images, open and completed rollouts, windows. Small, read
+// often and changed seldom, so each server process keeps a copy under its revision; every transaction that changes any of
+// it raises the revision first, which also makes such transactions wait for each other.
+
+import { type Selectable, sql } from 'kysely';
+import { Value } from 'typebox/value';
+import { Gate, PlanWindow } from '#protocol/admin/plan.ts';
+import type { FirmwareFacts, ImageFacts, OpenedStage, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
+import { digestsOf } from './firmware.ts';
+import { listCovered, listRevertedImages } from '#server/db/rollouts/images.ts';
+import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, StagesTable, Trx } from '#server/db/schema.ts';
+
+export interface CatalogRows {
+  readonly revision: number;
+  readonly firmware: readonly StoredFirmware[];
+  /** Running, paused, halted, complete or regressed, each at its open (or last) stage; the one started latest first. */
+  readonly rollouts: readonly RolloutFacts[];
+  readonly windows: readonly Selectable<SchedulesTable>[];
+  /** Time zones of the labels that have one. */
+  readonly zones: readonly { readonly label: string; readonly timezone: string }[];
+}
+
+export interface StoredFirmware extends FirmwareFacts {
+  readonly channel: string;
+  readonly releaseNotes: string;
+  readonly createdAtMs: number;
+  readonly images: readonly StoredImage[];
+}
+
+export interface StoredImage extends ImageFacts {
+  /** The rollout that released it was reverted. */
+  readonly reverted: boolean;
+  readonly path: string;
+  readonly blockSha256: readonly string[];
+  readonly createdAtMs: number;
+}
+
+/** To be called first in every transaction that changes firmware, images, rollouts, stages or schedules. */
+export async function raiseRevision(trx: Trx): Promise<void> {
+  await trx
+    .updateTable('catalog')
+    .set({ revision: sql`revision + 1` })
+    .where('id', '=', 1)
+    .execute();
+}
+
+export async function getRevision(db: Reader): Promise<number> {
+  const { revision } = await db.selectFrom('catalog').select('revision').where('id', '=', 1).executeTakeFirstOrThrow();
+  return revision;
+}
+
+/** Reads the whole catalog; call it in a transaction so that its parts belong together. */
+export async function loadCatalog(db: Reader): Promise<CatalogRows> {
+  const revision = await getRevision(db);
+  const images = await db.selectFrom('images').selectAll().orderBy('id').execute();
+  const imagesOf = Map.groupBy(images, ({ firmware_id }) => firmware_id);
+  const reverted = { firmware: await listReverted(db), images: await listRevertedImages(db) };
+  const firmware = (await db.selectFrom('firmware').selectAll().orderBy('id').execute()).map((row) =>
+    toFirmware(row, imagesOf.get(row.id) ?? [], reverted),
+  );
+  const windows = await db
+    .selectFrom('schedules')
+    .selectAll()
+    .where('action', '=', 'window')
+    .where('enabled', '=', 1)
+    .execute();
+  return {
+    revision,
+    firmware,
+    rollouts: await loadRollouts(db, new Map(firmware.map((item) => [item.id, item]))),
+    windows,
+    zones: await listZones(db),
+  };
+}
+
+/** Firmware whose rollout was reverted; none that has completed another one, for then it is the way home itself. */
+async function listReverted(db: Reader): Promise<ReadonlySet<number>> {
+  const rows = await db
+    .selectFrom('rollouts')
+    .select('firmware_id')
+    .where('reverted_at_ms', 'is not', null)
+    .where('firmware_id', 'not in', (nested) =>
+      nested.selectFrom('rollouts as done').select('done.firmware_id').where('done.status', '=', 'complete'),
+    )
+    .execute();
+  return new Set(rows.map(({ firmware_id }) => firmware_id));
+}
+
+async function listZones(db: Reader): Promise<CatalogRows['zones']> {
+  const rows = await db.selectFrom('labels').select(['name', 'timezone']).orderBy('name').execute();
+  return rows.flatMap(({ name, timezone }) => (timezone === null ? [] : [{ label: name, timezone }]));
+}
+
+/** Regressed ones are neither open nor stable; boards that run their build are watched. */
+const LOADED = ['running', 'paused', 'halted', 'complete', 'regressed'] satisfies readonly RolloutStatus[];
+
+async function loadRollouts(
+  db: Reader,
+  firmware: ReadonlyMap<number, StoredFirmware>,
+): Promise<readonly RolloutFacts[]> {
+  const rows = await db
+    .selectFrom('rollouts')
+    .select(['id', 'name', 'status', 'firmware_id', 'seed', 'counts_before_ms', 'counts_simulated'])
+    .where('status', 'in', LOADED)
+    .orderBy('started_at_ms', 'desc')
+    .orderBy('id', 'desc')
+    .execute();
+  const stages = await db
+    .selectFrom('stages')
+    .innerJoin('rollouts', 'rollouts.id', 'stages.rollout_id')
+    .selectAll('stages')
+    .where('rollouts.status', 'in', LOADED)
+    .orderBy('stages.position')
+    .execute();
+  const covered = await listCovered(db);
+  const stagesOf = Map.groupBy(stages, ({ rollout_id }) => rollout_id);
+  return rows.flatMap((row) => {
+    const build = firmware.get(row.firmware_id);
+    const planned = stagesOf.get(row.id) ?? [];
+    const opened = planned.filter(({ opened_at_ms }) => opened_at_ms !== null);
+    const latest = opened.at(-1);
+    if (build === undefined || latest === undefined) return [];
+    return [
+      {
+        id: row.id,
+        name: row.name,
+        status: row.status,
+        stageId: latest.id,
+        stage: latest.name,
+        // A stage that is open has the instant of its opening; without one nobody is a member.
+        stageOpenedAtMs: latest.opened_at_ms ?? Number.NEGATIVE_INFINITY,
+        opened: opened.map(toOpenedStage),
+        planned: planned.map(({ label, percentage }) => ({ label, percentage })),
+        pace: {
+          maxInFlight: latest.max_in_flight ?? undefined,
+          maxOffersPerMinute: latest.max_offers_per_minute ?? undefined,
+        },
+        seed: row.seed,
+        votes: { countsBeforeMs: row.counts_before_ms ?? undefined, countsSimulated: row.counts_simulated === 1 },
+        firmware: build,
+        imageIds: covered.get(row.id) ?? [],
+      },
+    ];
+  });
+}
+
+function toOpenedStage({ id, label, percentage, gate, window }: Selectable<StagesTable>): OpenedStage {
+  return {
+    id,
+    label,
+    percentage,
+    soakMs: gate === null ? 0 : (Value.Parse(Gate, JSON.parse(gate)).soak_s ?? 0) * 1000,
+    window: window === null ? undefined : Value.Parse(PlanWindow, JSON.parse(window)),
+  };
+}
+
+function toFirmware(
+  row: Selectable<FirmwareTable>,
+  images: readonly Selectable<ImagesTable>[],
+  reverted: { readonly firmware: ReadonlySet<number>; readonly images: ReadonlySet<number> },
+): StoredFirmware {
+  return {
+    id: row.id,
+    product: row.product,
+    version: row.version,
+    channel: row.channel,
+    releaseNotes: row.release_notes,
+    securityVersion: row.security_version,
+    pilotReady: row.pilot_ready === 1,
+    blocked: row.blocked === 1,
+    reverted: reverted.firmware.has(row.id),
+    mustPass: row.must_pass === 1,
+    createdAtMs: row.created_at_ms,
+    images: images.map((image) => toImage(image, reverted.images.has(image.id))),
+  };
+}
+
+function toImage(row: Selectable<ImagesTable>, reverted: boolean): StoredImage {
+  return {
+    id: row.id,
+    chip: row.chip,
+    path: row.path,
+    sizeBytes: row.size_bytes,
+    ...digestsOf(row),
+    reverted,
+    blockSha256: readTexts(row.block_sha256),
+    createdAtMs: row.created_at_ms,
+  };
+}
+
+function readTexts(json: string): readonly string[] {
+  const parsed: unknown = JSON.parse(json);
+  return Array.isArray(parsed) ? parsed.filter((item) => typeof item === 'string') : [];
+}

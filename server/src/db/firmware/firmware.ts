@@ -1,0 +1,108 @@
+// Firmware and its images. Rows are only ever added; a firmware's flags change, an image never does.
+
+import type { Insertable, Selectable } from 'kysely';
+import type { Digests } from '#engine/facts/build.ts';
+import { type Page, type Paged, runPage } from '#server/db/paging.ts';
+import type { FirmwareTable, ImagesTable, Reader, Trx } from '#server/db/schema.ts';
+
+export type Firmware = Selectable<FirmwareTable>;
+export type Image = Selectable<ImagesTable>;
+
+/** Every firmware with this version; of one product where it is named. */
+export async function listFirmwareByVersion(
+  db: Reader,
+  version: string,
+  product: string | undefined,
+): Promise<readonly Firmware[]> {
+  const query = db.selectFrom('firmware').selectAll().where('version', '=', version);
+  return (product === undefined ? query : query.where('product', '=', product)).orderBy('product').execute();
+}
+
+export async function listVersions(
+  db: Reader,
+  product: string,
+): Promise<readonly Pick<Firmware, 'id' | 'version' | 'security_version'>[]> {
+  return db
+    .selectFrom('firmware')
+    .select(['id', 'version', 'security_version'])
+    .where('product', '=', product)
+    .execute();
+}
+
+export async function listFirmware(
+  db: Reader,
+  filter: { readonly product: string | undefined; readonly channel: string | undefined },
+  page: Page,
+): Promise<Paged<Firmware>> {
+  let query = db.selectFrom('firmware').selectAll('firmware');
+  if (filter.product !== undefined) query = query.where('product', '=', filter.product);
+  if (filter.channel !== undefined) query = query.where('channel', '=', filter.channel);
+  return runPage(query, page, { id: 'firmware.id' });
+}
+
+export async function listImages(db: Reader, firmwareIds: readonly number[]): Promise<readonly Image[]> {
+  if (firmwareIds.length === 0) return [];
+  return db
+    .selectFrom('images')
+    .selectAll()
+    .where('firmware_id', 'in', [...firmwareIds])
+    .orderBy('chip')
+    .execute();
+}
+
+/** By which a board may name it. */
+export function digestsOf({ sha256, elf_sha256, appended_sha256 }: Image): Digests {
+  return { sha256, elfSha256: elf_sha256 ?? undefined, appendedSha256: appended_sha256 ?? undefined };
+}
+
+export async function addFirmware(trx: Trx, firmware: Insertable<FirmwareTable>): Promise<Firmware> {
+  return trx.insertInto('firmware').values(firmware).returningAll().executeTakeFirstOrThrow();
+}
+
+export async function addImage(trx: Trx, image: Insertable<ImagesTable>): Promise<Image> {
+  return trx.insertInto('images').values(image).returningAll().executeTakeFirstOrThrow();
+}
+
+/** Images of which nobody has read yet which digest they carry, with what a reader of their files needs. */
+export async function listWithoutAppended(db: Reader) {
+  return db
+    .selectFrom('images')
+    .innerJoin('firmware', 'firmware.id', 'images.firmware_id')
+    .select(['images.id', 'firmware.product', 'firmware.version', 'images.chip'])
+    .select(['images.size_bytes', 'images.block_sha256'])
+    .where('images.appended_sha256', 'is', null)
+    .orderBy('images.id')
+    .execute();
+}
+
+export async function saveAppended(trx: Trx, id: number, sha256: string): Promise<void> {
+  await trx.updateTable('images').set({ appended_sha256: sha256 }).where('id', '=', id).execute();
+}
+
+export async function setPilotReady(trx: Trx, id: number, ready: boolean): Promise<void> {
+  await trx
+    .updateTable('firmware')
+    .set({ pilot_ready: ready ? 1 : 0 })
+    .where('id', '=', id)
+    .execute();
+}
+
+export async function saveMustPass(trx: Trx, id: number, mustPass: boolean): Promise<void> {
+  await trx
+    .updateTable('firmware')
+    .set({ must_pass: mustPass ? 1 : 0 })
+    .where('id', '=', id)
+    .execute();
+}
+
+export async function setBlocked(
+  trx: Trx,
+  id: number,
+  blocked: { readonly reason: string } | undefined,
+): Promise<void> {
+  await trx
+    .updateTable('firmware')
+    .set({ blocked: blocked === undefined ? 0 : 1, blocked_reason: blocked?.reason ?? null })
+    .where('id', '=', id)
+    .execute();
+}

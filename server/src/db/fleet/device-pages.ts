@@ -1,0 +1,126 @@
+// Many devices, page by page, with what decisions read of them: one statement for a page, and one each for their labels,
+// their failed and their open attempts. For questions about a whole product; a check-in has a statement of its own.
+
+import type { AssignmentState } from '#engine/facts/model.ts';
+import type { Device } from './devices.ts';
+import type { Reader } from '#server/db/schema.ts';
+
+const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
+
+export type PagedDevice = Pick<
+  Device,
+  | 'id'
+  | 'mac'
+  | 'product'
+  | 'current_version'
+  | 'image_sha256'
+  | 'chip'
+  | 'other_chip'
+  | 'slot_bytes'
+  | 'said_chip'
+  | 'said_slot_bytes'
+  | 'on_trial'
+  | 'first_seen_at_ms'
+  | 'is_simulated'
+  | 'shared_mac_at_ms'
+  | 'counted'
+  | 'last_seen_at_ms'
+  | 'limit_s'
+>;
+
+/** Which devices are meant; all of these that are named must hold. */
+export interface Which {
+  readonly product?: string;
+  /** As devices say them. */
+  readonly versions?: readonly string[];
+  readonly ids?: readonly number[];
+  readonly labelId?: number;
+  /** Without those that hold an assignment of this rollout, whatever became of it. */
+  readonly withoutRolloutId?: number;
+}
+
+/** The devices behind `afterId`, in the order of their keys; fewer than `limit` are the last. */
+export async function listDevicePage(
+  db: Reader,
+  which: Which,
+  page: { readonly afterId: number; readonly limit: number },
+): Promise<readonly PagedDevice[]> {
+  const { product, versions, ids, labelId, withoutRolloutId } = which;
+  let query = db
+    .selectFrom('devices')
+    .innerJoin('presence', 'presence.device_id', 'devices.id')
+    .select([
+      'devices.id',
+      'devices.mac',
+      'devices.product',
+      'devices.current_version',
+      'devices.image_sha256',
+      'devices.chip',
+      'devices.other_chip',
+      'devices.slot_bytes',
+      'devices.said_chip',
+      'devices.said_slot_bytes',
+      'devices.on_trial',
+      'devices.first_seen_at_ms',
+      'devices.is_simulated',
+      'devices.shared_mac_at_ms',
+      'devices.counted',
+      'presence.last_seen_at_ms',
+      'presence.limit_s',
+    ])
+    .where('devices.id', '>', page.afterId);
+  if (product !== undefined) query = query.where('devices.product', '=', product);
+  if (versions !== undefined) query = query.where('devices.current_version', 'in', [...versions]);
+  if (ids !== undefined) query = query.where('devices.id', 'in', [...ids]);
+  if (labelId !== undefined)
+    query = query.where('devices.id', 'in', (nested) =>
+      nested.selectFrom('device_labels').select('device_id').where('label_id', '=', labelId),
+    );
+  if (withoutRolloutId !== undefined)
+    query = query.where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('assignments')
+            .select('assignments.id')
+            .whereRef('assignments.device_id', '=', 'devices.id')
+            .where('assignments.rollout_id', '=', withoutRolloutId)
+            .where('assignments.is_rollback', '=', 0)
+            .where('assignments.is_latest', '=', 1),
+        ),
+      ),
+    );
+  return query.orderBy('devices.id').limit(page.limit).execute();
+}
+
+/** The labels of each of these devices, with the time each was put on. */
+export async function listLabelTimes(
+  db: Reader,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, readonly { readonly name: string; readonly putAtMs: number }[]>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('device_labels')
+    .innerJoin('labels', 'labels.id', 'device_labels.label_id')
+    .select(['device_labels.device_id', 'labels.name', 'device_labels.put_at_ms as putAtMs'])
+    .where('device_labels.device_id', 'in', [...deviceIds])
+    .execute();
+  return Map.groupBy(rows, ({ device_id }) => device_id);
+}
+
+/** How far those of these devices are that hold an open assignment of the rollout. */
+export async function listOpenStates(
+  db: Reader,
+  rolloutId: number,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, AssignmentState>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('assignments')
+    .select(['device_id', 'state'])
+    .where('rollout_id', '=', rolloutId)
+    .where('device_id', 'in', [...deviceIds])
+    .where('state', 'in', OPEN)
+    .execute();
+  return new Map(rows.map(({ device_id, state }) => [device_id, state]));
+}

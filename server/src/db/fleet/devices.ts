@@ -1,0 +1,276 @@
+// The table of devices: who they are, what they run, when they were last seen.
+
+import { type Insertable, type Selectable, sql } from 'kysely';
+import type { Dialect } from '#server/db/database.ts';
+import { type Page, type Paged, runPage } from '#server/db/paging.ts';
+import { isSilentAt, type SilenceRule } from '#server/db/device/presence-sql.ts';
+import type { DevicesTable, PresenceTable, Reader, Trx } from '#server/db/schema.ts';
+
+export type Device = Selectable<DevicesTable> & Omit<Selectable<PresenceTable>, 'device_id'>;
+export type NewDevice = Insertable<DevicesTable>;
+
+/** One poll: when, what differs every time, and the rhythm that it leaves. */
+export type Sighting = Selectable<PresenceTable>;
+
+/** What a device says of itself; seldom another than last time. */
+export type SelfDescription = Pick<
+  Selectable<DevicesTable>,
+  | 'id'
+  | 'product'
+  | 'ip'
+  | 'current_version'
+  | 'chip'
+  | 'other_chip'
+  | 'slot_bytes'
+  | 'said_chip'
+  | 'said_slot_bytes'
+  | 'image_sha256'
+  | 'on_trial'
+  | 'attributes'
+  | 'is_simulated'
+>;
+
+const withPresence = (db: Reader) =>
+  db
+    .selectFrom('devices')
+    .innerJoin('presence', 'presence.device_id', 'devices.id')
+    .selectAll('devices')
+    .select([
+      'presence.last_seen_at_ms',
+      'presence.free_heap_bytes',
+      'presence.rssi_dbm',
+      'presence.interval_s',
+      'presence.gaps',
+      'presence.uptime_s',
+      'presence.boot_cause',
+      'presence.largest_block_bytes',
+      'presence.limit_s',
+      'presence.back_at_ms',
+    ]);
+
+export async function findDevice(db: Reader, mac: string): Promise<Device | undefined> {
+  return withPresence(db).where('devices.mac', '=', mac).executeTakeFirst();
+}
+
+/**
+ * Finds these devices and holds them until the end of the transaction; one that is not there is left out. The rows are
+ * written, though nothing in them changes: a transaction that read the device before, without what this one adds, then
+ * runs again. To lock them would make it wait, and go on with what it had read.
+ */
+export async function holdDevices(
+  trx: Trx,
+  macs: readonly string[],
+): Promise<readonly { readonly id: number; readonly mac: string }[]> {
+  return trx
+    .updateTable('devices')
+    .set((e) => ({ status: e.ref('status') }))
+    .where('mac', 'in', [...macs])
+    .returning(['id', 'mac'])
+    .execute();
+}
+
+/** Throws the database's error where the MAC is there already; the caller has looked, in the same transaction. */
+export async function addDevice(trx: Trx, device: NewDevice, nowMs: number): Promise<number> {
+  const { id } = await trx.insertInto('devices').values(device).returning('id').executeTakeFirstOrThrow();
+  const telemetry = { free_heap_bytes: null, rssi_dbm: null };
+  await trx
+    .insertInto('presence')
+    .values({ device_id: id, last_seen_at_ms: nowMs, ...telemetry })
+    .execute();
+  return id;
+}
+
+export async function setDeviceStatus(trx: Trx, id: number, status: Device['status']): Promise<void> {
+  await trx.updateTable('devices').set({ status }).where('id', '=', id).where('status', '<>', status).execute();
+}
+
+/** The columns of a poll, in the order of its values in a batch, with their types on PostgreSQL. */
+const SIGHTING = [
+  ['device_id', 'bigint'],
+  ['last_seen_at_ms', 'bigint'],
+  ['free_heap_bytes', 'bigint'],
+  ['largest_block_bytes', 'bigint'],
+  ['rssi_dbm', 'integer'],
+  ['uptime_s', 'bigint'],
+  ['boot_cause', 'text'],
+  ['interval_s', 'integer'],
+  ['gaps', 'text'],
+  ['limit_s', 'bigint'],
+  ['back_at_ms', 'bigint'],
+] as const satisfies readonly (readonly [keyof Sighting, string])[];
+
+const INTO = sql.raw(SIGHTING.map(([column]) => column).join(', '));
+const CHANGES = sql.raw(SIGHTING.map(([column]) => `${column} = excluded.${column}`).join(', '));
+const VALUES = {
+  sqlite: sql.raw(SIGHTING.map((_, index) => `value->>${index}`).join(', ')),
+  postgres: sql.raw(SIGHTING.map(([, type], index) => `(v->>${index})::${type}`).join(', ')),
+} as const satisfies Readonly<Record<Dialect, unknown>>;
+
+/** One statement for many polls, in the order of the keys so that neighbours share pages. The newest sighting stays. */
+export async function saveSightings(trx: Trx, dialect: Dialect, sightings: readonly Sighting[]): Promise<void> {
+  const rows = sightings
+    .toSorted((left, right) => left.device_id - right.device_id)
+    .map((row) => SIGHTING.map(([column]) => row[column]));
+  const batch = JSON.stringify(rows);
+  const source =
+    dialect === 'postgres' ? sql`json_array_elements(${batch}::json) as rows(v)` : sql`json_each(${batch})`;
+  await sql`insert into presence (${INTO}) select * from (select ${VALUES[dialect]} from ${source}) as v where true
+    on conflict (device_id) do update set ${CHANGES}
+    where presence.last_seen_at_ms <= excluded.last_seen_at_ms`.execute(trx);
+}
+
+export async function saveSelfDescription(trx: Trx, { id, ...description }: SelfDescription): Promise<void> {
+  await trx.updateTable('devices').set(description).where('id', '=', id).execute();
+}
+
+export interface DeviceFilter {
+  readonly product: string | undefined;
+  readonly label: string | undefined;
+  readonly version: string | undefined;
+  readonly status: Device['status'] | 'silent' | undefined;
+  readonly macPrefix: string | undefined;
+  readonly silence: SilenceRule;
+}
+
+export async function listDevices(db: Reader, filter: DeviceFilter, page: Page): Promise<Paged<Device>> {
+  let query = withPresence(db);
+  if (filter.product !== undefined) query = query.where('devices.product', '=', filter.product);
+  if (filter.version !== undefined) query = query.where('devices.current_version', '=', filter.version);
+  const isSilent = isSilentAt(filter.silence);
+  if (filter.status === 'silent') query = query.where(isSilent);
+  else if (filter.status !== undefined)
+    query = query.where('devices.status', '=', filter.status).where(sql<boolean>`not (${isSilent})`);
+  if (filter.macPrefix !== undefined)
+    // `g` follows every hex digit and the colon in whatever order of letters the database has.
+    query = query.where('devices.mac', '>=', filter.macPrefix).where('devices.mac', '<', `${filter.macPrefix}g`);
+  const { label } = filter;
+  if (label !== undefined) {
+    query = query.where('devices.id', 'in', (nested) =>
+      nested
+        .selectFrom('device_labels')
+        .innerJoin('labels', 'labels.id', 'device_labels.label_id')
+        .select('device_labels.device_id')
+        .where('labels.name', '=', label),
+    );
+  }
+  return runPage(query, page, { id: 'devices.id' });
+}
+
+/** A device that is silent is counted as that, whatever it was doing when it was last seen. */
+export interface FleetCounts {
+  readonly total: number;
+  readonly silent: number;
+  readonly updating: number;
+  readonly failed: number;
+}
+
+export async function countFleet(db: Reader, silence: SilenceRule): Promise<FleetCounts> {
+  const { total } = await db
+    .selectFrom('devices')
+    .select((e) => e.fn.countAll<number>().as('total'))
+    .executeTakeFirstOrThrow();
+  const { silent } = await db
+    .selectFrom('presence')
+    .select((e) => e.fn.countAll<number>().as('silent'))
+    .where(isSilentAt(silence))
+    .executeTakeFirstOrThrow();
+  const byStatus = await db
+    .selectFrom('devices')
+    .innerJoin('presence', 'presence.device_id', 'devices.id')
+    .select((e) => ['devices.status', e.fn.countAll<number>().as('count')])
+    .where('devices.status', '<>', sql.lit('ok'))
+    .where(sql<boolean>`not (${isSilentAt(silence)})`)
+    .groupBy('devices.status')
+    .execute();
+  const count = (...wanted: readonly Device['status'][]): number =>
+    byStatus.filter(({ status }) => wanted.includes(status)).reduce((sum, row) => sum + row.count, 0);
+  return { total, silent, updating: count('updating', 'trial'), failed: count('failed') };
+}
+
+export async function countVersions(
+  db: Reader,
+): Promise<readonly { readonly product: string; readonly version: string; readonly devices: number }[]> {
+  return db
+    .selectFrom('devices')
+    .select((e) => ['product', 'current_version as version', e.fn.countAll<number>().as('devices')])
+    .groupBy(['product', 'current_version'])
+    .orderBy('product')
+    .orderBy('devices', 'desc')
+    .limit(200)
+    .execute();
+}
+
+/** Of each product: devices first seen since then, and those known before. */
+export async function countNewcomers(
+  db: Reader,
+  sinceMs: number,
+): Promise<readonly { readonly product: string; readonly newcomers: number; readonly known: number }[]> {
+  const rows = await db
+    .selectFrom('devices')
+    .select((e) => [
+      'product',
+      e.fn.countAll<number>().as('total'),
+      sql<number>`sum(case when first_seen_at_ms > ${sinceMs} then 1 else 0 end)`.as('newcomers'),
+    ])
+    .groupBy('product')
+    .execute();
+  return rows.map(({ product, total, newcomers }) => ({
+    product,
+    newcomers,
+    known: total - newcomers,
+  }));
+}
+
+export async function saveOverride(
+  trx: Trx,
+  id: number,
+  change: Pick<Device, 'counted' | 'counted_reason'>,
+): Promise<void> {
+  await trx.updateTable('devices').set(change).where('id', '=', id).execute();
+}
+
+export async function saveContradictions(
+  trx: Trx,
+  id: number,
+  change: Pick<Device, 'contradictions' | 'shared_mac_at_ms'>,
+): Promise<void> {
+  await trx.updateTable('devices').set(change).where('id', '=', id).execute();
+}
+
+/** When the first board of the product was seen, and whether any of them is a real one. */
+export async function findVoters(
+  db: Reader,
+  product: string,
+): Promise<{ readonly firstSeenAtMs: number | undefined; readonly hasReal: boolean }> {
+  const ofProduct = db.selectFrom('devices').where('product', '=', product);
+  const { first } = await ofProduct.select((e) => e.fn.min('first_seen_at_ms').as('first')).executeTakeFirstOrThrow();
+  const real = await ofProduct.select('id').where('is_simulated', '=', 0).limit(1).executeTakeFirst();
+  return { firstSeenAtMs: first ?? undefined, hasReal: real !== undefined };
+}
+
+/** Every version that a device of the product runs, as it says it. */
+export async function listRunVersions(db: Reader, product: string): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('devices')
+    .select('current_version')
+    .distinct()
+    .where('product', '=', product)
+    .execute();
+  return rows.map(({ current_version }) => current_version);
+}
+
+/** Devices of the product that say one of these versions, counted by version and digest as they say them. */
+export async function countBuilds(
+  db: Reader,
+  product: string,
+  versions: readonly string[],
+): Promise<readonly { readonly version: string; readonly image_sha256: string | null; readonly devices: number }[]> {
+  if (versions.length === 0) return [];
+  return db
+    .selectFrom('devices')
+    .select((e) => ['current_version as version', 'image_sha256', e.fn.countAll<number>().as('devices')])
+    .where('product', '=', product)
+    .where('current_version', 'in', [...versions])
+    .groupBy(['current_version', 'image_sha256'])
+    .execute();
+}

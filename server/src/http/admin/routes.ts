@@ -1,0 +1,223 @@
+// The admin API: the table of `protocol/admin/routes.ts`, each route tied to one service. A route without a service, or a
+// service whose answer does not fit, does not compile.
+
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import {
+  adminRoutes,
+  type AdminRoute,
+  type AdminRouteName,
+  type AnswerOf,
+  type BodyOf,
+  type ParamsOf,
+  type QueryOf,
+} from '#protocol/admin/routes.ts';
+import { ErrorAnswer } from '#protocol/device/api.ts';
+import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
+import { listAssignments } from '#server/service/fleet/assignments.ts';
+import { clearKnownBad } from '#server/service/fleet/clear-known-bad.ts';
+import { createRollout } from '#server/service/rollouts/create.ts';
+import { setCounted } from '#server/service/fleet/counted.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { explainDevice, getDevice, listDevices } from '#server/service/fleet/devices.ts';
+import { listEvents } from '#server/service/events/events.ts';
+import {
+  blockFirmware,
+  getFirmware,
+  listFirmware,
+  previewBlock,
+  setMustPass,
+  setPilotReady,
+  unblockFirmware,
+} from '#server/service/firmware/firmware.ts';
+import { getTelemetry } from '#server/service/gates/health.ts';
+import {
+  createLabel,
+  deleteLabel,
+  labelDevice,
+  labelDevices,
+  listLabels,
+  unlabelDevice,
+  updateLabel,
+} from '#server/service/fleet/labels.ts';
+import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/rollouts/plans.ts';
+import { getPreviewDevices, previewRollout } from '#server/service/rollouts/preview.ts';
+import { promoteRollout } from '#server/service/rollouts/promote.ts';
+import { retryRollout } from '#server/service/fleet/retry.ts';
+import { commandRollout, getRollout, listRollouts, previewRevert } from '#server/service/rollouts/rollouts.ts';
+import { runSchedule } from '#server/service/schedules/runs.ts';
+import {
+  createSchedule,
+  deleteSchedule,
+  listSchedules,
+  setScheduleEnabled,
+} from '#server/service/schedules/schedules.ts';
+import { getStatus, listAudit, type ServerFacts } from '#server/service/fleet/status.ts';
+import { getWaiting } from '#server/service/rollouts/waiting-list.ts';
+import { uploadFirmware } from '#server/service/firmware/upload.ts';
+import { readUpload } from '#server/http/request/read-body.ts';
+
+interface Call<Name extends AdminRouteName> {
+  readonly params: ParamsOf<(typeof adminRoutes)[Name]>;
+  readonly query: QueryOf<(typeof adminRoutes)[Name]>;
+  readonly body: BodyOf<(typeof adminRoutes)[Name]>;
+  /** The body of an upload, as it comes. */
+  readonly raw: IncomingMessage;
+  readonly header: (name: string) => string | undefined;
+  readonly nowMs: number;
+}
+
+type Handlers = {
+  readonly [Name in AdminRouteName]: (call: Call<Name>) => Promise<AnswerOf<(typeof adminRoutes)[Name]>>;
+};
+
+export function addAdminRoutes(app: FastifyInstance, deps: Deps, server: () => ServerFacts, clock: () => number): void {
+  const handlers = handlersFor(deps, server);
+  for (const name of Object.keys(adminRoutes)) if (isRouteName(name)) addRoute(app, name, handlers, clock);
+}
+
+function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
+  const named = (call: {
+    readonly params: { readonly version: string };
+    readonly query: { readonly product?: string };
+  }) => ({ version: call.params.version, product: call.query.product });
+  const yes = (query: { readonly confirm?: 'true' | 'false' }) => ({ isConfirmed: query.confirm === 'true' });
+  return {
+    getStatus: async ({ nowMs }) => getStatus(deps, server(), nowMs),
+
+    listDevices: async ({ query, nowMs }) => listDevices(deps, query, nowMs),
+    getDevice: async ({ params, nowMs }) => getDevice(deps, params.mac, nowMs),
+    explainDevice: async ({ params, nowMs }) => explainDevice(deps, params.mac, nowMs),
+    getTelemetry: async ({ params, nowMs }) => getTelemetry(deps, params.mac, nowMs),
+    labelDevice: async ({ params, query, nowMs }) => labelDevice(deps, { ...params, ...yes(query) }, nowMs),
+    unlabelDevice: async ({ params, query, nowMs }) => unlabelDevice(deps, { ...params, ...yes(query) }, nowMs),
+    setCounted: async ({ params, body, nowMs }) => setCounted(deps, params.mac, body, nowMs),
+    clearKnownBad: async ({ params, query, nowMs }) => clearKnownBad(deps, params.mac, query, nowMs),
+
+    listLabels: async ({ query }) => listLabels(deps, query),
+    createLabel: async ({ body, nowMs }) => createLabel(deps, body, nowMs),
+    updateLabel: async ({ params, body, nowMs }) => updateLabel(deps, params.name, body, nowMs),
+    deleteLabel: async ({ params, query, nowMs }) => deleteLabel(deps, params.name, yes(query).isConfirmed, nowMs),
+    labelDevices: async ({ params, body, nowMs }) =>
+      labelDevices(deps, params.name, { macs: body.macs, isConfirmed: body.confirm ?? false }, nowMs),
+
+    listFirmware: async ({ query }) => listFirmware(deps, query),
+    getFirmware: async (call) => getFirmware(deps, named(call)),
+    uploadFirmware: async ({ query, raw, header, nowMs }) =>
+      uploadFirmware(
+        deps,
+        {
+          product: query.product,
+          version: query.version,
+          chip: query.chip,
+          channel: query.channel,
+          notes: query.notes,
+          pilotReady: query.pilot_ready === 'true',
+          sha256: query.sha256 ?? header('x-sha256')?.toLowerCase(),
+          forceProduct: query.force_product === 'true',
+          forceVersion: query.force_version === 'true',
+          forceProject: query.force_project === 'true',
+          source: readUpload(raw),
+        },
+        nowMs,
+      ),
+    setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.nowMs),
+    setMustPass: async (call) => setMustPass(deps, named(call), call.body.must_pass ?? true, call.nowMs),
+    blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.nowMs),
+    previewBlock: async (call) => previewBlock(deps, named(call)),
+    unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.nowMs),
+
+    getPlans: async () => listPlans(deps),
+    getPlan: async ({ params }) => getPlan(deps, params.name),
+    setPlan: async ({ params, body, nowMs }) => setPlan(deps, params.name, body, nowMs),
+    deletePlan: async ({ params, nowMs }) => deletePlan(deps, params.name, nowMs),
+
+    ...rolloutHandlers(deps),
+
+    listAssignments: async ({ query }) => listAssignments(deps, query),
+
+    listSchedules: async ({ query, nowMs }) => listSchedules(deps, query, nowMs),
+    createSchedule: async ({ body, nowMs }) => createSchedule(deps, body, nowMs),
+    setScheduleEnabled: async ({ params, body, nowMs }) => setScheduleEnabled(deps, params.name, body.enabled, nowMs),
+    deleteSchedule: async ({ params, nowMs }) => deleteSchedule(deps, params.name, nowMs),
+    runSchedule: async ({ params, nowMs }) => runSchedule(deps, params.name, nowMs),
+
+    listAudit: async ({ query }) => listAudit(deps, query),
+    listEvents: async ({ query }) => listEvents(deps, query),
+  };
+}
+
+function rolloutHandlers(deps: Deps) {
+  const move =
+    (command: Parameters<typeof commandRollout>[2]['command']) =>
+    async (call: {
+      readonly params: { readonly name: string };
+      readonly body: { readonly reason?: string; readonly supersede?: boolean; readonly revert?: boolean };
+      readonly nowMs: number;
+    }) =>
+      commandRollout(deps, call.params.name, { command, actor: 'admin', ...call.body }, call.nowMs);
+  return {
+    listRollouts: async ({ query, nowMs }) => listRollouts(deps, query, nowMs),
+    createRollout: async ({ body, nowMs }) => createRollout(deps, body, nowMs),
+    getRollout: async ({ params, nowMs }) => getRollout(deps, params.name, nowMs),
+    previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
+    getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
+    startRollout: move('start'),
+    promoteRollout: async ({ params, body, nowMs }) =>
+      promoteRollout(deps, params.name, { actor: 'admin', ...body }, nowMs),
+    pauseRollout: move('pause'),
+    resumeRollout: move('resume'),
+    abortRollout: move('abort'),
+    keepRollout: move('keep'),
+    getWaiting: async ({ params, query, nowMs }) => getWaiting(deps, params.name, query, nowMs),
+    previewRevert: async ({ params }) => previewRevert(deps, params.name),
+    retryRollout: async ({ params, body, nowMs }) => retryRollout(deps, params.name, body.reason, nowMs),
+  } satisfies Partial<Handlers>;
+}
+
+function addRoute(app: FastifyInstance, name: AdminRouteName, handlers: Handlers, clock: () => number): void {
+  const route: AdminRoute = adminRoutes[name];
+  // Params, query and body reach the handler only after Fastify has checked them against the schemas of this very route.
+  const handle = handlers[name] as (call: CheckedCall) => Promise<object>;
+  app.route({
+    method: route.method,
+    url: route.path,
+    config: { scope: 'admin', maxBodyBytes: route.rawBody ? 0 : MAX_ADMIN_BODY_BYTES, requiresBody: route.rawBody },
+    schema: {
+      operationId: name,
+      tags: [route.tag],
+      summary: route.summary,
+      security: [{ adminToken: [] }],
+      params: route.params,
+      querystring: route.query,
+      ...(route.body === undefined ? {} : { body: route.body }),
+      ...(route.rawBody ? { consumes: ['application/octet-stream'] } : {}),
+      response: { 200: route.answer, [route.status]: route.answer, '4xx': ErrorAnswer, '5xx': ErrorAnswer },
+    },
+    handler: async (request, reply) => {
+      const { params, query, body, raw, headers } = request;
+      const answer = await handle({
+        params,
+        query,
+        body,
+        raw,
+        header: (wanted) => [headers[wanted]].flat()[0],
+        nowMs: clock(),
+      });
+      request.outcome = { action: name };
+      const isRepeat = 'already_there' in answer && answer.already_there === true;
+      return reply.code(isRepeat ? 200 : route.status).send(answer);
+    },
+  });
+}
+
+/** A call whose parts have passed their schemas, whichever route it is. */
+interface CheckedCall extends Pick<Call<AdminRouteName>, 'raw' | 'header' | 'nowMs'> {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+}
+
+function isRouteName(name: string): name is AdminRouteName {
+  return Object.hasOwn(adminRoutes, name);
+}

@@ -1,0 +1,111 @@
+// The HTTPS server: limits, parsers, hooks, routes. It knows HTTP and nothing of rollouts.
+
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { ADMIN_SCHEMAS } from '#protocol/admin/api.ts';
+import {
+  CheckUpdateAnswer,
+  CheckUpdateRequest,
+  ErrorAnswer,
+  ReportStatusAnswer,
+  ReportStatusRequest,
+} from '#protocol/device/api.ts';
+import { MAX_HEADER_BYTES, MAX_HEADER_LINES } from '#protocol/limits.ts';
+import { Manifest } from '#protocol/device/manifest.ts';
+import type { Deps } from '#server/service/deps.ts';
+import type { ServerFacts } from '#server/service/fleet/status.ts';
+import { addAdminRoutes } from '#server/http/admin/routes.ts';
+import { collectMethods } from '#server/http/request/allowed-methods.ts';
+import { addAuth, digestToken } from './auth.ts';
+import { addDeviceRoutes } from '#server/http/device/routes.ts';
+import { addDocRoutes, addOpenApi } from './docs.ts';
+import { addDownloadRoutes } from '#server/http/download/routes.ts';
+import { answerBrokenRequest } from '#server/http/request/broken-request.ts';
+import { addEventRoutes } from '#server/http/events/routes.ts';
+import { addErrorAnswers, answerFrameworkError } from '#server/http/answer/error-answer.ts';
+import { addLargeAnswers } from '#server/http/answer/large-answers.ts';
+import { addPublicRoutes } from './public-routes.ts';
+import { addBodyParsers } from '#server/http/request/read-body.ts';
+import { addRequestForm } from '#server/http/request/request-form.ts';
+import { addRequestLog, nextRequestId } from './request-log.ts';
+
+export interface AppOptions {
+  readonly deps: Deps;
+  readonly tls: { readonly cert: string; readonly key: string };
+  readonly tokens: { readonly fleet: string; readonly admin: string };
+  readonly trustProxy: readonly string[];
+  readonly maxConnections: number;
+  readonly server: () => ServerFacts;
+  /** UTC milliseconds. */
+  readonly clock: () => number;
+}
+
+/** Times in milliseconds; Node's own defaults leave some of them at "none". */
+const HEADERS_TIMEOUT_MS = 10_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 5_000;
+const IDLE_SOCKET_MS = 90_000;
+const CONNECTION_CHECK_MS = 5_000;
+const MAX_REQUESTS_PER_SOCKET = 1_000;
+
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { deps } = options;
+  const loggerInstance: FastifyBaseLogger = deps.log;
+  const app = Fastify({
+    https: {
+      ...options.tls,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      // Refused in `request-form.ts`, in the words of this API.
+      requireHostHeader: false,
+      // Bodies have deadlines of their own (`read-body.ts`): an upload over a slow line may take long.
+      requestTimeout: 0,
+      connectionsCheckingInterval: CONNECTION_CHECK_MS,
+    },
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionTimeout: IDLE_SOCKET_MS,
+    maxRequestsPerSocket: MAX_REQUESTS_PER_SOCKET,
+    forceCloseConnections: 'idle',
+    trustProxy: options.trustProxy.length === 0 ? false : [...options.trustProxy],
+    loggerInstance,
+    // One line per request comes from `request-log.ts`; a child logger for each would only cost time.
+    logController: new Fastify.LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (logger) => logger,
+    requestIdHeader: false,
+    genReqId: nextRequestId,
+    routerOptions: { maxParamLength: 120 },
+    frameworkErrors: answerFrameworkError,
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
+    clientErrorHandler: (error, socket) => answerBrokenRequest(loggerInstance, error, socket),
+  });
+  // Answers are built field by field from typed values. To compile a serializer for each route would be most of a start.
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.server.maxConnections = options.maxConnections;
+  app.server.maxHeadersCount = MAX_HEADER_LINES + 1;
+  const methodsOf = collectMethods(app);
+  await addOpenApi(app);
+  addRequestLog(app);
+  addErrorAnswers(app, methodsOf);
+  addRequestForm(app);
+  addBodyParsers(app);
+  addLargeAnswers(app, deps.random);
+  addAuth(app, { device: digestToken(options.tokens.fleet), admin: digestToken(options.tokens.admin) });
+  for (const schema of [
+    Manifest,
+    CheckUpdateRequest,
+    CheckUpdateAnswer,
+    ReportStatusRequest,
+    ReportStatusAnswer,
+    ErrorAnswer,
+    ...ADMIN_SCHEMAS,
+  ])
+    app.addSchema(schema);
+  addPublicRoutes(app, deps);
+  addDocRoutes(app);
+  addDeviceRoutes(app, deps, options.clock);
+  addDownloadRoutes(app, deps, options.clock);
+  addAdminRoutes(app, deps, options.server, options.clock);
+  addEventRoutes(app, deps);
+  return app;
+}

@@ -1,0 +1,133 @@
+// The three addresses that boards use. Each reads what came, hands plain values to one service, and answers.
+
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { canonicalChip } from '#protocol/device/chips.ts';
+import {
+  CheckUpdateAnswer,
+  CheckUpdateRequest,
+  ErrorAnswer,
+  ReportStatusAnswer,
+  ReportStatusRequest,
+} from '#protocol/device/api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { MAX_DEVICE_BODY_BYTES } from '#protocol/limits.ts';
+import { DEFAULT_PRODUCT, MAC_PATTERN, NAME_PATTERN } from '#protocol/words.ts';
+import { checkIn } from '#server/service/device/check-in.ts';
+import type { CheckIn } from '#server/service/device/known.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { report } from '#server/service/device/report.ts';
+import { dropUnreadable } from './optional-members.ts';
+import { readTelemetry } from './telemetry.ts';
+
+const shared = { scope: 'device', requiresBody: true, maxBodyBytes: MAX_DEVICE_BODY_BYTES } as const;
+const security = [{ fleetToken: [] }];
+const name = new RegExp(NAME_PATTERN);
+const CANONICAL = new RegExp(MAC_PATTERN);
+const NO_BOARD = '00:00:00:00:00:00';
+const ALL_BOARDS = 'ff:ff:ff:ff:ff:ff';
+
+export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => number): void {
+  app.post<{ Body: CheckUpdateRequest }>(
+    '/api/v1/check-update',
+    {
+      config: shared,
+      preValidation: dropUnreadable,
+      schema: {
+        summary: 'Ask for an update',
+        tags: ['device'],
+        security,
+        body: CheckUpdateRequest,
+        response: { 200: CheckUpdateAnswer, '4xx': ErrorAnswer, 503: ErrorAnswer },
+      },
+    },
+    async (request) => {
+      const checked = readCheckIn(request);
+      const answer = await checkIn(deps, checked, clock());
+      request.outcome = {
+        device: checked.mac,
+        decision: answer.update_available ? (answer.rollback ? 'rollback' : 'install') : 'hold',
+        reason: answer.reason,
+      };
+      return answer;
+    },
+  );
+
+  app.post<{ Body: ReportStatusRequest }>(
+    '/api/v1/report-status',
+    {
+      config: shared,
+      schema: {
+        summary: 'Report how far an assignment is',
+        tags: ['device'],
+        security,
+        body: ReportStatusRequest,
+        response: { 200: ReportStatusAnswer, '4xx': ErrorAnswer, 503: ErrorAnswer },
+      },
+    },
+    async (request) => {
+      const { body } = request;
+      const mac = canonicalMac(body.mac);
+      const answer = await report(
+        deps,
+        {
+          mac,
+          assignmentId: body.assignment_id,
+          sequence: body.sequence,
+          status: body.status,
+          errorCode: body.error_code,
+          detail: printable(body.detail),
+        },
+        clock(),
+      );
+      request.outcome = { device: mac, decision: answer.state, reason: answer.duplicate ? 'duplicate' : body.status };
+      return answer;
+    },
+  );
+}
+
+function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): CheckIn {
+  const { body } = request;
+  const hints = body.labels ?? [];
+  const labelHints = hints.filter((hint) => name.test(hint));
+  const telemetry = readTelemetry(body);
+  const dropped = new Set(request.warnings);
+  for (const member of telemetry.dropped) dropped.add(member);
+  if (labelHints.length < hints.length) dropped.add('labels');
+  if (dropped.size > 0) request.warnings = [...dropped];
+  return {
+    mac: canonicalMac(body.mac),
+    ip: request.ip,
+    product: body.product ?? DEFAULT_PRODUCT,
+    chip: body.chip === undefined ? undefined : canonicalChip(body.chip),
+    slotBytes: body.slot_bytes,
+    sighting: {
+      version: body.current_version,
+      imageSha256: body.image_sha256,
+      onTrial: body.boot?.state === 'trial',
+      rolledBackFrom: body.boot?.rolled_back_from,
+      bootReason: body.boot?.reason,
+    },
+    labelHints,
+    telemetry: telemetry.measures,
+    attributes: { ...telemetry.attributes, ...(labelHints.length > 0 ? { label_hints: labelHints } : {}) },
+  };
+}
+
+/** Throws `mac_reserved` for the address of no board and that of all boards. */
+function canonicalMac(spelled: string): string {
+  // Nearly every board spells it the canonical way already.
+  if (CANONICAL.test(spelled) && spelled !== NO_BOARD && spelled !== ALL_BOARDS) return spelled;
+  const digits = spelled.replaceAll(/[:-]/g, '').toLowerCase();
+  const mac = digits.replaceAll(/(..)(?=.)/g, '$1:');
+  if (mac !== NO_BOARD && mac !== ALL_BOARDS) return mac;
+  throw new OtterError(
+    'mac_reserved',
+    `mac: ${spelled} belongs to no board`,
+    'read the MAC after Wi-Fi has started (esp_read_mac), not before',
+  );
+}
+
+/** Device text is attacker text: what no terminal should see is left out. */
+function printable(text: string | undefined): string | undefined {
+  return text?.replaceAll(/[\p{Cc}\p{Cf}]/gu, '');
+}

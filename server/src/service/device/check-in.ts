@@ -1,0 +1,270 @@
+// A device asks whether there is something for it. Load the facts, decide, save what changed, answer: a poll that changes
+// nothing is one read and no write (two reads where only the pace of a stage stands in the way).
+
+import type { CheckUpdateAnswer } from '#protocol/device/api.ts';
+import { MAX_DEVICE_LABELS } from '#protocol/limits.ts';
+import {
+  addAssignment,
+  countLoad,
+  findLatestOf,
+  overtakeLatest,
+  saveProgress,
+  saveTaken,
+  waitForTurn,
+} from '#server/db/device/assignments.ts';
+import { addLog } from '#server/db/device/download-log.ts';
+import { countAttempts } from '#server/db/device/failed-attempts.ts';
+import {
+  type CheckInFacts,
+  type DeviceRow,
+  findCheckInFacts,
+  lockCheckInFacts,
+  type PresenceRow,
+} from '#server/db/device/check-in-facts.ts';
+import { addDevice, holdDevices, setDeviceStatus } from '#server/db/fleet/devices.ts';
+import { addLabel, putLabel } from '#server/db/fleet/labels.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
+import { absentMs } from '#engine/facts/absence.ts';
+import { hardwareOf } from '#engine/facts/hardware.ts';
+import { notCountedOf } from '#engine/outcome/vote.ts';
+import { hasSign, type Signs } from '#engine/outcome/shared-mac.ts';
+import { isBad, startWatch } from '#engine/outcome/watch.ts';
+import type { DeviceFacts, Pace } from '#engine/facts/model.ts';
+import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
+import type { CatalogView } from '#server/service/firmware/catalog.ts';
+import { answer, type Offered, offeredBy } from './check-in-answer.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { attemptsOf, factsOf, progressColumns, voterOf, watchColumns, watchOf } from './facts.ts';
+import { noteContradiction } from '#server/service/fleet/counted.ts';
+import { haltIfFailed } from '#server/service/gates/act.ts';
+import { baselineOf } from '#server/service/gates/health.ts';
+import { type CheckIn, DESCRIBED, describe, type KnownCheckIn, merge } from './known.ts';
+import { type Note, noteOf, type Observation, observe } from './observation.ts';
+
+/** The answer for the device, and the decision for the log line. Throws `unavailable`, `storage_full`. */
+export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Promise<CheckUpdateAnswer> {
+  const { database, catalog } = deps;
+  const facts = await findCheckInFacts(database.read, database.dialect, request.mac);
+  const known = merge(request, facts);
+  const observation = observationOf(deps, known, facts, nowMs);
+  const view = await catalog.at(facts.revision);
+  const plan = await planFor(database.read, { request: known, observation }, facts, view, nowMs);
+  const isStrange = hasSign(signsOf(request, facts, plan, observation));
+  if (facts.device !== undefined && !isStrange && isQuiet(facts, plan, newLabels(deps, known, facts))) {
+    const { product } = known;
+    const told = answer(deps, { product, plan, view, labels: facts.labels, offered: offeredBy(plan), nowMs });
+    notePresence(deps, facts.device, known, noteOf(facts.device.id, known, observation, told, deps.settings, nowMs));
+    return told;
+  }
+  const isPaced = view.openRolloutsOf(known.product).some(({ pace }) => hasLimit(pace));
+  const saved = await database.write(async (trx) => {
+    if (isPaced) await waitForTurn(trx, database.dialect);
+    return saveCheckIn(deps, trx, request, nowMs);
+  });
+  // Only now: a device whose transaction was rolled back is not there, and its key may become that of another.
+  deps.presence.note(saved.noted, saved.description);
+  return saved.answer;
+}
+
+interface SavedCheckIn {
+  readonly answer: CheckUpdateAnswer;
+  readonly noted: Note;
+  readonly description: ReturnType<typeof describe>;
+}
+
+/** The same once more on locked facts, since they may have changed between the read and the lock. */
+async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number): Promise<SavedCheckIn> {
+  const { dialect } = deps.database;
+  const before = await lockCheckInFacts(trx, dialect, request.mac);
+  const known = merge(request, before);
+  const observation = observationOf(deps, known, before, nowMs);
+  const deviceId = before.device?.id ?? (await register(trx, known, nowMs));
+  const hinted = newLabels(deps, known, before);
+  if (hinted.length > 0) await holdDevices(trx, [request.mac]);
+  for (const name of hinted) {
+    const { id } = await addLabel(trx, { name, description: 'from a label hint', nowMs });
+    await putLabel(trx, id, [deviceId], nowMs);
+  }
+  const facts =
+    hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.mac) : before;
+  const view = await deps.catalog.within(trx);
+  const plan = await planFor(trx, { request: known, observation }, facts, view, nowMs);
+  const offered = await savePlan(trx, { id: deviceId, row: facts.device }, plan, known, nowMs);
+  for (const { watch, rolloutId } of plan.changed) if (isBad(watch)) await haltIfFailed(deps, trx, rolloutId, nowMs);
+  await setDeviceStatus(trx, deviceId, plan.status);
+  if (before.device !== undefined && hasSign(signsOf(request, before, plan, observation)))
+    await noteContradiction(trx, before.device, nowMs);
+  const told = answer(deps, { product: known.product, plan, view, labels: facts.labels, offered, nowMs });
+  return {
+    answer: told,
+    noted: noteOf(deviceId, known, observation, told, deps.settings, nowMs),
+    description: describe(deviceId, known),
+  };
+}
+
+async function savePlan(
+  trx: Trx,
+  device: { readonly id: number; readonly row: DeviceRow | undefined },
+  plan: CheckInPlan,
+  { mac, sighting }: CheckIn,
+  nowMs: number,
+): Promise<Offered | undefined> {
+  for (const attempt of plan.changed) {
+    const { id, progress, watch } = attempt;
+    await saveProgress(
+      trx,
+      id,
+      { ...progressColumns(progress, attempt.updatedAtMs), ...watchColumns(watch, progress) },
+      nowMs,
+    );
+    await addLog(trx, logEntry(device.id, attempt.firmwareId, id, progress.state, nowMs));
+    if (watch.confirmedAtMs === nowMs) await saveTaken(trx, device.id, id);
+  }
+  const { decision } = plan;
+  if (decision.outcome === 'hold' || plan.offered !== undefined) return offeredBy(plan);
+  return offer(trx, { ...device, mac, sighting }, decision, nowMs);
+}
+
+interface OfferedTo {
+  readonly id: number;
+  readonly row: DeviceRow | undefined;
+  readonly mac: string;
+  readonly sighting: Sighting;
+}
+
+async function offer(
+  trx: Trx,
+  device: OfferedTo,
+  decision: Extract<CheckInPlan['decision'], { readonly outcome: 'install' | 'rollback' }>,
+  nowMs: number,
+): Promise<Offered> {
+  const { rollout, firmware, stage } = decision;
+  const isRollback = decision.outcome === 'rollback';
+  const before = isRollback ? undefined : await findLatestOf(trx, device.id, rollout.id);
+  if (before !== undefined) await overtakeLatest(trx, { deviceId: device.id, rolloutId: rollout.id, isRollback });
+  const start = {
+    fromVersion: device.sighting.version,
+    notCounted: device.row === undefined ? undefined : notCountedOf(voterOf(device.row), rollout.votes),
+    isOnTheWay: firmware.id !== rollout.firmware.id,
+  };
+  const watch = startWatch(start, before === undefined ? undefined : watchOf(before));
+  const past = await countAttempts(trx, device.id, firmware.id);
+  const progress = startOf({ leftBefore: false, pardoned: past.pardoned });
+  const id = await addAssignment(trx, {
+    ...progressColumns(progress, nowMs),
+    ...watchColumns(watch, progress),
+    device_id: device.id,
+    rollout_id: rollout.id,
+    stage_id: stage?.id ?? rollout.stageId,
+    firmware_id: firmware.id,
+    image_id: decision.image.id,
+    is_rollback: isRollback ? 1 : 0,
+    attempt: past.count + 1,
+    left_before: hasLeft(device.sighting, firmware.version) ? 1 : 0,
+    forgiven: 0,
+    baseline: await baselineOf(trx, device.id, nowMs),
+    offered_at_ms: nowMs,
+  });
+  await addLog(trx, logEntry(device.id, firmware.id, id, 'offered', nowMs));
+  return { assignmentId: id, isForgiven: past.pardoned };
+}
+
+async function planFor(
+  db: Reader,
+  { request, observation }: { readonly request: KnownCheckIn; readonly observation: Observation },
+  facts: CheckInFacts,
+  view: CatalogView,
+  nowMs: number,
+): Promise<CheckInPlan> {
+  const device: DeviceFacts = {
+    mac: request.mac,
+    product: request.product,
+    currentVersion: request.sighting.version,
+    imageSha256: request.sighting.imageSha256,
+    ...hardwareOf(request.memory, request),
+    onTrial: request.sighting.onTrial,
+    labels: facts.labels,
+  };
+  const ofDevice = factsOf(device, view, nowMs);
+  const attempts = attemptsOf(facts.attempts, view);
+  const { crashed, suspect: isSuspect } = observation.restart;
+  const { seenBeforeMs: sinceMs } = observation;
+  const seen = { sighting: request.sighting, observation: { crashed, isSuspect, sinceMs } };
+  const plan = planCheckIn(ofDevice, attempts, seen, nowMs);
+  if (ofDevice.rollout === undefined || !isHeldByPace(plan)) return plan;
+  const load = await countLoad(db, ofDevice.rollout.id, nowMs);
+  return planCheckIn({ ...ofDevice, load }, attempts, seen, nowMs);
+}
+
+/** What is not counted holds, so everything else speaks for an offer: now it is worth counting. */
+function isHeldByPace({ decision }: CheckInPlan): boolean {
+  return decision.reason === 'in_flight_limit' || decision.reason === 'offers_per_minute';
+}
+
+function hasLimit({ maxInFlight, maxOffersPerMinute }: Pace): boolean {
+  return maxInFlight !== undefined || maxOffersPerMinute !== undefined;
+}
+
+function isQuiet(facts: CheckInFacts, plan: CheckInPlan, hinted: readonly string[]): boolean {
+  const needsAssignment = plan.decision.outcome !== 'hold' && plan.offered === undefined;
+  return plan.changed.length === 0 && !needsAssignment && hinted.length === 0 && facts.device?.status === plan.status;
+}
+
+/** A hint too many is ignored, as one that the configuration does not name: an update never waits for a label. */
+function newLabels(deps: Deps, request: CheckIn, facts: CheckInFacts): readonly string[] {
+  const allowed = deps.settings.labelsFromHints;
+  if (allowed.length === 0 || request.labelHints.length === 0) return [];
+  const isNew = (hint: string): boolean => allowed.includes(hint) && !facts.labels.some(({ name }) => name === hint);
+  const free = Math.max(0, MAX_DEVICE_LABELS - facts.labels.length);
+  return [...new Set(request.labelHints.filter(isNew))].slice(0, free);
+}
+
+async function register(trx: Trx, request: KnownCheckIn, nowMs: number): Promise<number> {
+  const { id: _, ...description } = describe(0, request);
+  return addDevice(trx, { ...description, mac: request.mac, status: 'ok', first_seen_at_ms: nowMs }, nowMs);
+}
+
+/** Most polls say of the device what the last one said; then only the sighting is noted. */
+function notePresence(deps: Deps, device: DeviceRow, request: KnownCheckIn, noted: Note): void {
+  const described = describe(device.id, request);
+  const isSame = DESCRIBED.every((name) => device[name] === described[name]);
+  deps.presence.note(noted, isSame ? undefined : described);
+}
+
+/** What this check shows beside the one before, which may be too fresh to be in the database. */
+function signsOf(
+  request: CheckIn,
+  { device }: CheckInFacts,
+  { runsWhatItLeft }: CheckInPlan,
+  observation: Observation,
+): Signs {
+  const isKnown = device !== undefined && device.chip !== null && request.chip !== undefined;
+  return {
+    uptimeGoesBack: observation.contradicts,
+    isOtherChip: isKnown && device.chip !== request.chip,
+    runsWhatItLeft,
+  };
+}
+
+function observationOf(deps: Deps, request: CheckIn, { device, presence }: CheckInFacts, nowMs: number): Observation {
+  const noted: PresenceRow | undefined = device === undefined ? undefined : deps.presence.peek(device.id);
+  const isNewer = noted !== undefined && noted.last_seen_at_ms >= (presence?.last_seen_at_ms ?? 0);
+  const { telemetry, sighting } = request;
+  const before = isNewer ? noted : presence;
+  const absent = before === undefined ? 0 : absentMs(deps.absences.recent(), before.last_seen_at_ms, nowMs);
+  return observe(before, { telemetry, bootReason: sighting.bootReason }, deps.settings, nowMs, absent);
+}
+
+function logEntry(deviceId: number, firmwareId: number, assignmentId: number, status: string, nowMs: number) {
+  return {
+    at_ms: nowMs,
+    device_id: deviceId,
+    firmware_id: firmwareId,
+    assignment_id: assignmentId,
+    sequence: null,
+    status,
+    error: null,
+    detail: null,
+  };
+}

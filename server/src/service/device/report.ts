@@ -1,0 +1,76 @@
+// A device reports how far it is. Idempotent by (assignment, sequence): a repeat is answered like the first, and late or
+// reordered reports end in the same state.
+
+import type { ReportStatus, ReportStatusAnswer } from '#protocol/device/api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { findLatestAssignmentId, lockAssignment, saveProgress, saveTaken } from '#server/db/device/assignments.ts';
+import { addReport } from '#server/db/device/download-log.ts';
+import { setDeviceStatus } from '#server/db/fleet/devices.ts';
+import { watchProgress } from '#engine/outcome/watch.ts';
+import { afterReport, excuse, isOpenState } from '#engine/assignment/assignment.ts';
+import type { AssignmentState } from '#engine/facts/model.ts';
+import type { DeviceStatus } from '#engine/decision/plan-check-in.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { progressColumns, progressOf, watchColumns, watchOf } from './facts.ts';
+import { haltIfFailed } from '#server/service/gates/act.ts';
+
+export interface Report {
+  readonly mac: string;
+  readonly assignmentId: number;
+  readonly sequence: number;
+  readonly status: ReportStatus;
+  readonly errorCode: string | undefined;
+  readonly detail: string | undefined;
+}
+
+/** Durable when it resolves. Throws `assignment_unknown` also for an assignment of another device. */
+export async function report(deps: Deps, request: Report, nowMs: number): Promise<ReportStatusAnswer> {
+  return deps.database.write(async (trx) => {
+    const assignment = await lockAssignment(trx, deps.database.dialect, request.assignmentId);
+    if (assignment === undefined || assignment.mac !== request.mac) {
+      throw new OtterError(
+        'assignment_unknown',
+        `assignment_id: device ${request.mac} has no assignment ${request.assignmentId}`,
+        'drop this report and check for an update',
+      );
+    }
+    const isNew = await addReport(trx, {
+      at_ms: nowMs,
+      device_id: assignment.device_id,
+      firmware_id: assignment.firmware_id,
+      assignment_id: assignment.id,
+      sequence: request.sequence,
+      status: request.status,
+      error: request.errorCode ?? null,
+      detail: request.detail ?? null,
+    });
+    if (!isNew) return { state: assignment.state, duplicate: true };
+    const before = progressOf(assignment);
+    const progress = excuse(afterReport(before, request), assignment.updated_at_ms, deps.absences.recent(), nowMs);
+    const watch = watchProgress(
+      watchOf(assignment),
+      { before, after: progress, downloads: assignment.downloads, said: request.status },
+      nowMs,
+    );
+    const updatedAtMs = progress.state === assignment.state ? assignment.updated_at_ms : nowMs;
+    await saveProgress(
+      trx,
+      assignment.id,
+      { ...progressColumns(progress, updatedAtMs), ...watchColumns(watch, progress) },
+      nowMs,
+    );
+    if (progress.state === 'confirmed' && assignment.state !== 'confirmed')
+      await saveTaken(trx, assignment.device_id, assignment.id);
+    const isLatest = (await findLatestAssignmentId(trx, assignment.device_id)) === assignment.id;
+    if (isLatest) await setDeviceStatus(trx, assignment.device_id, statusAfter(progress.state));
+    if (watch.fault !== undefined && (progress.state !== assignment.state || watch.fault !== assignment.fault))
+      await haltIfFailed(deps, trx, assignment.rollout_id, nowMs);
+    return { state: progress.state, duplicate: false };
+  });
+}
+
+function statusAfter(state: AssignmentState): DeviceStatus {
+  if (state === 'trial') return 'trial';
+  if (isOpenState(state)) return 'updating';
+  return state === 'confirmed' || state === 'superseded' ? 'ok' : 'failed';
+}

@@ -1,0 +1,49 @@
+// Reads from their files the digests that images carry of themselves, of images that were stored before the database kept them:
+// once, at the first start after an upgrade. A file that cannot be read is left for the next start; it stops nothing.
+
+import { raiseRevision } from '#server/db/firmware/catalog.ts';
+import { listWithoutAppended, saveAppended } from '#server/db/firmware/firmware.ts';
+import { readLayout } from '#server/esp-image/image-layout.ts';
+import { readAppendedSha256 } from '#server/esp-image/image-seal.ts';
+import type { RecordedImage } from '#server/storage/stored-image.ts';
+import type { Deps } from '#server/service/deps.ts';
+
+/** Resolves with how many were read. Several servers may do it at once: each writes the same. */
+export async function readAppendedDigests({
+  database,
+  store,
+  log,
+}: Pick<Deps, 'database' | 'store' | 'log'>): Promise<number> {
+  const missing = await listWithoutAppended(database.read);
+  const found: { readonly id: number; readonly sha256: string }[] = [];
+  for (const { id, size_bytes: sizeBytes, block_sha256, ...place } of missing) {
+    try {
+      const chunkSha256: RecordedImage['chunkSha256'] = JSON.parse(block_sha256);
+      const file = await readImage(store, place, { sizeBytes, chunkSha256 });
+      found.push({ id, sha256: readAppendedSha256(file, readLayout(file)) });
+    } catch (error) {
+      log.warn({ err: error, image: place }, 'the digest of an image could not be read; the next start tries again');
+    }
+  }
+  if (found.length === 0) return 0;
+  await database.write(async (trx) => {
+    await raiseRevision(trx);
+    for (const { id, sha256 } of found) await saveAppended(trx, id, sha256);
+  });
+  return found.length;
+}
+
+async function readImage(
+  store: Deps['store'],
+  place: Parameters<Deps['store']['open']>[0],
+  recorded: RecordedImage,
+): Promise<Buffer> {
+  const image = await store.open(place, recorded);
+  try {
+    const blocks: Buffer[] = [];
+    for (const index of recorded.chunkSha256.keys()) blocks.push(await image.readBlock(index));
+    return Buffer.concat(blocks);
+  } finally {
+    await image.close();
+  }
+}

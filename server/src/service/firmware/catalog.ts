@@ -1,0 +1,169 @@
+// The catalog of the database kept in memory under its revision. Correct with any number of server processes: whoever
+// uses it first reads the revision from the database, together with the facts of the device, and gets exactly that one.
+
+import type { Database } from '#server/db/database.ts';
+import {
+  type CatalogRows,
+  getRevision,
+  loadCatalog,
+  type StoredFirmware,
+  type StoredImage,
+} from '#server/db/firmware/catalog.ts';
+import type { Trx } from '#server/db/schema.ts';
+import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
+import { isOpen } from '#engine/stage/advance.ts';
+import { acceptsSecurity, isForEveryone } from '#engine/decision/target.ts';
+import { matchBuild, runningOf } from '#engine/facts/build.ts';
+import { likelyChip } from '#engine/facts/hardware.ts';
+import { compareVersions, versionKey } from '#engine/facts/version.ts';
+import { WindowClock } from '#server/service/schedules/windows.ts';
+
+type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha256' | 'chip' | 'rememberedChips'>;
+
+export interface CatalogView {
+  readonly revision: number;
+  /** The firmware of this version; a leading `v` and build metadata do not count. */
+  readonly findFirmware: (product: string, version: string) => StoredFirmware | undefined;
+  /** Throws where there is none with this key. */
+  readonly getFirmware: (id: number) => StoredFirmware;
+  /** The firmware that the device runs; undefined also where it runs another build of that version. */
+  readonly findRunning: (device: RunningDevice) => StoredFirmware | undefined;
+  /** Every firmware with this version, of any product. */
+  readonly listByVersion: (version: string) => readonly StoredFirmware[];
+  readonly findBuild: (
+    firmwareId: number,
+    imageId: number,
+  ) => { readonly firmware: StoredFirmware; readonly image: StoredImage } | undefined;
+  /** The one started latest first. */
+  readonly openRolloutsOf: (product: string) => readonly RolloutFacts[];
+  readonly steppingStonesOf: (product: string) => readonly StoredFirmware[];
+  /** Completed rollouts whose firmware is neither blocked nor reverted, the newest firmware first. */
+  readonly completedOf: (product: string) => readonly RolloutFacts[];
+  /** Of those, the first that is for every device, which is what people mean by the stable build. */
+  readonly stableOf: (product: string) => RolloutFacts | undefined;
+  /** How long a device of this stage runs the build before it is healthy. */
+  readonly soakMsOf: (stageId: number) => number;
+  /** The same, seen from devices that leave this firmware: another one, whose security version they accept. */
+  readonly priorStableOf: (firmware: StoredFirmware) => RolloutFacts | undefined;
+  readonly windows: WindowClock;
+}
+
+export class Catalog {
+  readonly #database: Database;
+  #view: CatalogView | undefined;
+  #loading: Promise<CatalogView> | undefined;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** The view of this revision or of a newer one. */
+  async at(revision: number): Promise<CatalogView> {
+    if (this.#view !== undefined && this.#view.revision >= revision) return this.#view;
+    this.#loading ??= this.#database
+      .snapshot(loadCatalog)
+      .then((rows) => this.#keep(rows))
+      .finally(() => {
+        this.#loading = undefined;
+      });
+    const loaded = await this.#loading;
+    return loaded.revision >= revision ? loaded : this.at(revision);
+  }
+
+  /** The view that belongs to this transaction, with what the transaction itself changed. */
+  async within(trx: Trx): Promise<CatalogView> {
+    const revision = await getRevision(trx);
+    // Rows of a transaction may yet be rolled back, so they are never kept.
+    return this.#view?.revision === revision ? this.#view : viewOf(await loadCatalog(trx));
+  }
+
+  /** The view of what is committed now. */
+  async current(): Promise<CatalogView> {
+    return this.at(await getRevision(this.#database.read));
+  }
+
+  #keep(rows: CatalogRows): CatalogView {
+    const view = viewOf(rows);
+    if (this.#view === undefined || view.revision > this.#view.revision) this.#view = view;
+    return this.#view;
+  }
+}
+
+function viewOf(rows: CatalogRows): CatalogView {
+  const firmware = new Map(rows.firmware.map((item) => [item.id, item]));
+  const byName = new Map(rows.firmware.map((item) => [nameOf(item.product, item.version), item]));
+  const findFirmware: CatalogView['findFirmware'] = (product, version) => byName.get(nameOf(product, version));
+  const byVersion = Map.groupBy(rows.firmware, ({ version }) => version);
+  const soaks = new Map(rows.rollouts.flatMap(({ opened }) => opened.map(({ id, soakMs }) => [id, soakMs] as const)));
+  const open = Map.groupBy(
+    rows.rollouts.filter(({ status }) => isOpen(status)),
+    (rollout) => rollout.firmware.product,
+  );
+  const stones = Map.groupBy(
+    rows.firmware.filter(({ mustPass }) => mustPass),
+    ({ product }) => product,
+  );
+  const completed = new Map(
+    [...Map.groupBy(rows.rollouts, ({ firmware: { product } }) => product)].map(([product, rollouts]) => [
+      product,
+      newestFirst(rollouts),
+    ]),
+  );
+  return {
+    revision: rows.revision,
+    findFirmware,
+    getFirmware: (id) => {
+      const found = firmware.get(id);
+      if (found === undefined) throw new Error(`there is no firmware ${id}`);
+      return found;
+    },
+    findRunning: (device) => {
+      const named = findFirmware(device.product, device.currentVersion);
+      return named !== undefined && matchBuild(named, runningOf(device)) === 'runs_it'
+        ? asRunOn(named, device)
+        : undefined;
+    },
+    listByVersion: (version) => byVersion.get(version) ?? [],
+    findBuild: (firmwareId, imageId) => {
+      const build = firmware.get(firmwareId);
+      const image = build?.images.find(({ id }) => id === imageId);
+      return build === undefined || image === undefined ? undefined : { firmware: build, image };
+    },
+    openRolloutsOf: (product) => open.get(product) ?? [],
+    steppingStonesOf: (product) => stones.get(product) ?? [],
+    completedOf: (product) => completed.get(product) ?? [],
+    stableOf: (product) => completed.get(product)?.find(isForEveryone),
+    soakMsOf: (stageId) => soaks.get(stageId) ?? 0,
+    priorStableOf: (left) =>
+      completed
+        .get(left.product)
+        ?.find(
+          (rollout) =>
+            rollout.firmware.id !== left.id && isForEveryone(rollout) && acceptsSecurity(rollout.firmware, left),
+        ),
+    windows: new WindowClock(rows),
+  };
+}
+
+/** The firmware as this device runs it: reverted where its image is, as far as its digest or its chip says which. */
+export function asRunOn(firmware: StoredFirmware, device: RunningDevice): StoredFirmware {
+  const { images, version } = firmware;
+  const named = images.filter((image) => matchBuild({ version, images: [image] }, runningOf(device)) === 'runs_it');
+  const image = named.length === 1 ? named[0] : images.find(({ chip }) => chip === likelyChip(device));
+  return image === undefined || image.reverted === firmware.reverted
+    ? firmware
+    : { ...firmware, reverted: image.reverted };
+}
+
+/** Of a product no two versions differ in build metadata alone, so this names one firmware. */
+function nameOf(product: string, version: string): string {
+  return `${product} ${versionKey(version)}`;
+}
+
+function newestFirst(rollouts: readonly RolloutFacts[]): readonly RolloutFacts[] {
+  return rollouts
+    .filter(({ status, firmware }) => status === 'complete' && !firmware.blocked && !firmware.reverted)
+    .toSorted(
+      (left, right) => (compareVersions(right.firmware.version, left.firmware.version) ?? 0) || right.id - left.id,
+    );
+}

@@ -1,0 +1,267 @@
+// Firmware for operators: list, mark as ready for the pilot, block and unblock. Uploading is in `upload.ts`.
+
+import type { BlockAnswer, Firmware, WayBack } from '#protocol/admin/api.ts';
+import { imagePath } from '#protocol/device/api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { supersedeOpen } from '#server/db/device/assignments.ts';
+import { addAudit } from '#server/db/events/audit.ts';
+import { raiseRevision } from '#server/db/firmware/catalog.ts';
+import { countBuilds, listRunVersions } from '#server/db/fleet/devices.ts';
+import {
+  type Firmware as FirmwareRow,
+  type Image as ImageRow,
+  listFirmware as listRows,
+  listFirmwareByVersion,
+  listImages,
+  digestsOf,
+  setBlocked,
+  saveMustPass,
+  setPilotReady as savePilotReady,
+} from '#server/db/firmware/firmware.ts';
+import { endWatchesOf } from '#server/db/rollouts/open.ts';
+import { closeOpenStages, listUnended, saveRollout } from '#server/db/rollouts/rollouts.ts';
+import { coverStone } from '#server/db/rollouts/images.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import { matchBuild } from '#engine/facts/build.ts';
+import { versionKey } from '#engine/facts/version.ts';
+import type { CatalogView } from './catalog.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { toInstant } from '#server/time/instant.ts';
+import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
+import { wayBackOfBlock } from '#server/service/rollouts/way-back.ts';
+
+/** A version, and the product where several have it. */
+export interface FirmwareName {
+  readonly version: string;
+  readonly product?: string | undefined;
+}
+
+export async function listFirmware(
+  deps: Deps,
+  query: ListQuery & { readonly product?: string | undefined; readonly channel?: string | undefined },
+): Promise<Listed<Firmware>> {
+  const { read } = deps.database;
+  const page = await listRows(
+    read,
+    { product: query.product, channel: query.channel },
+    readPage(query, { created_at: 'firmware.created_at_ms' }, '-created_at'),
+  );
+  return toListed(page, await viewFirmware(read, await deps.catalog.current(), page.rows));
+}
+
+/** Throws `firmware_unknown`, `version_ambiguous`. */
+export async function getFirmware(deps: Deps, name: FirmwareName): Promise<Firmware> {
+  const { read } = deps.database;
+  return viewOne(read, await deps.catalog.current(), await getRow(read, name));
+}
+
+export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boolean, nowMs: number): Promise<Firmware> {
+  return deps.database.write(async (trx) => {
+    await raiseRevision(trx);
+    const row = await getRow(trx, name);
+    if (ready) refuseBlocked(row);
+    await savePilotReady(trx, row.id, ready);
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: 'admin',
+      action: ready ? 'firmware.ready' : 'firmware.not_ready',
+      subject: subjectOf(row),
+    });
+    return viewFresh(deps, trx, name);
+  });
+}
+
+/**
+ * Makes it a stepping stone, which older devices do not skip, or lifts that. Rollouts under way lead over the images that it has
+ * now; marked once more, over those that were added since.
+ */
+export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: boolean, nowMs: number): Promise<Firmware> {
+  return deps.database.write(async (trx) => {
+    await raiseRevision(trx);
+    const row = await getRow(trx, name);
+    await saveMustPass(trx, row.id, mustPass);
+    if (mustPass) await coverStone(trx, row);
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: 'admin',
+      action: mustPass ? 'firmware.must_pass' : 'firmware.may_skip',
+      subject: subjectOf(row),
+    });
+    return viewFresh(deps, trx, name);
+  });
+}
+
+/**
+ * No offer of this firmware from the next check on: its rollouts are aborted, and devices that run it are offered the
+ * prior stable one, which the answer names. Blocking twice changes nothing but the reason.
+ */
+export async function blockFirmware(
+  deps: Deps,
+  name: FirmwareName,
+  reason: string | undefined,
+  nowMs: number,
+): Promise<BlockAnswer> {
+  // Asked before, so that the write is short: the rules about every device that runs it.
+  const { goes_to, stays, other_builds, devices_running } = await previewBlock(deps, name);
+  return deps.database.write(async (trx) => {
+    await raiseRevision(trx);
+    const row = await getRow(trx, name);
+    await setBlocked(trx, row.id, { reason: reason ?? 'blocked by an operator' });
+    const rollouts = await listUnended(trx, row.id);
+    for (const rollout of rollouts) {
+      const why = 'its firmware was blocked';
+      await saveRollout(
+        trx,
+        rollout.id,
+        { status: 'aborted', ended_at_ms: nowMs, ended_reason: why },
+        { actor: 'admin', reason: why, nowMs },
+      );
+      await closeOpenStages(trx, rollout.id, nowMs);
+      await supersedeOpen(trx, rollout.id, nowMs);
+    }
+    await endWatchesOf(trx, row.id);
+    const firmware = await viewFresh(deps, trx, name);
+    const view = await deps.catalog.within(trx);
+    const answer = {
+      firmware,
+      aborted_rollouts: rollouts.map((rollout) => rollout.name),
+      devices_running,
+      other_builds,
+      prior_stable: view.priorStableOf(view.getFirmware(row.id))?.firmware.version ?? null,
+      goes_to,
+      stays,
+    };
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: 'admin',
+      action: 'firmware.block',
+      subject: subjectOf(row),
+      details: { reason, aborted: answer.aborted_rollouts, prior_stable: answer.prior_stable },
+    });
+    return answer;
+  });
+}
+
+/** What `blockFirmware` would do to the devices that run it. Throws `firmware_unknown`, `version_ambiguous`. */
+export async function previewBlock(deps: Deps, name: FirmwareName): Promise<WayBack> {
+  return wayBackOfBlock(deps, await getRow(deps.database.read, name));
+}
+
+export async function unblockFirmware(deps: Deps, name: FirmwareName, nowMs: number): Promise<Firmware> {
+  return deps.database.write(async (trx) => {
+    await raiseRevision(trx);
+    const row = await getRow(trx, name);
+    await setBlocked(trx, row.id, undefined);
+    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'firmware.unblock', subject: subjectOf(row) });
+    return viewFresh(deps, trx, name);
+  });
+}
+
+/** The one firmware that the name means. Throws `firmware_unknown`, or `version_ambiguous` with the products. */
+export async function getRow(db: Reader, name: FirmwareName): Promise<FirmwareRow> {
+  const [row, ...others] = await listFirmwareByVersion(db, name.version, name.product);
+  if (row === undefined) {
+    throw new OtterError(
+      'firmware_unknown',
+      `there is no firmware ${name.product === undefined ? '' : `${name.product} `}${name.version}`,
+      'look at the list of firmware; upload it first',
+    );
+  }
+  if (others.length > 0) {
+    throw new OtterError(
+      'version_ambiguous',
+      `several products have version ${name.version}: ${[row, ...others].map(({ product }) => product).join(', ')}`,
+      'say which product',
+    );
+  }
+  return row;
+}
+
+export function refuseBlocked(row: FirmwareRow): void {
+  if (row.blocked === 1)
+    throw new OtterError(
+      'firmware_blocked',
+      `firmware ${subjectOf(row)} is blocked: ${row.blocked_reason ?? ''}`,
+      'unblock it first, or upload a newer version',
+    );
+}
+
+export function subjectOf(row: { readonly product: string; readonly version: string }): string {
+  return `${row.product} ${row.version}`;
+}
+
+export function viewImage(
+  firmware: { readonly product: string; readonly version: string },
+  row: ImageRow,
+): Firmware['images'][number] {
+  return {
+    chip: row.chip,
+    size_bytes: row.size_bytes,
+    sha256: row.sha256,
+    url: imagePath({ ...firmware, chip: row.chip }),
+    created_at: toInstant(row.created_at_ms),
+  };
+}
+
+/** One firmware as the transaction sees it, with its own changes. */
+export async function viewFresh(deps: Deps, trx: Trx, name: FirmwareName): Promise<Firmware> {
+  return viewOne(trx, await deps.catalog.within(trx), await getRow(trx, name));
+}
+
+async function viewOne(db: Reader, view: CatalogView, row: FirmwareRow): Promise<Firmware> {
+  const [firmware] = await viewFirmware(db, view, [row]);
+  if (firmware === undefined) throw new Error('a firmware without a view');
+  return firmware;
+}
+
+async function viewFirmware(db: Reader, view: CatalogView, rows: readonly FirmwareRow[]): Promise<Firmware[]> {
+  const images = Map.groupBy(
+    await listImages(
+      db,
+      rows.map(({ id }) => id),
+    ),
+    ({ firmware_id }) => firmware_id,
+  );
+  const running = await countRunning(db, rows, images);
+  return rows.map((row) => ({
+    product: row.product,
+    version: row.version,
+    channel: row.channel,
+    release_notes: row.release_notes,
+    security_version: row.security_version,
+    pilot_ready: row.pilot_ready === 1,
+    must_pass: row.must_pass === 1,
+    blocked: row.blocked === 1,
+    blocked_reason: row.blocked_reason,
+    stable: view.stableOf(row.product)?.firmware.id === row.id,
+    created_at: toInstant(row.created_at_ms),
+    images: (images.get(row.id) ?? []).map((image) => viewImage(row, image)),
+    devices: running.get(row.id) ?? 0,
+  }));
+}
+
+/** How many devices run each of these. */
+async function countRunning(
+  db: Reader,
+  rows: readonly FirmwareRow[],
+  images: ReadonlyMap<number, readonly ImageRow[]>,
+): Promise<ReadonlyMap<number, number>> {
+  const counts = new Map<number, number>();
+  for (const [product, firmware] of Map.groupBy(rows, (row) => row.product)) {
+    const keys = new Set(firmware.map(({ version }) => versionKey(version)));
+    const said = (await listRunVersions(db, product)).filter((version) => keys.has(versionKey(version)));
+    const builds = await countBuilds(db, product, said);
+    for (const { id, version } of firmware) {
+      const build = { version, images: (images.get(id) ?? []).map(digestsOf) };
+      const running = builds.filter(
+        (seen) =>
+          matchBuild(build, { version: seen.version, imageSha256: seen.image_sha256 ?? undefined }) === 'runs_it',
+      );
+      counts.set(
+        id,
+        running.reduce((sum, { devices }) => sum + devices, 0),
+      );
+    }
+  }
+  return counts;
+}

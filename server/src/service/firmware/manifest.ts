@@ -1,0 +1,48 @@
+// The manifest of an image: the same fields in the store, in every offer and at its own address. Only an offer has its
+// release notes cut, because a board reads the whole answer into a fixed buffer.
+
+import { MAX_OFFER_NOTES_CHARS } from '#protocol/limits.ts';
+import { MANIFEST_FORMAT, type Manifest } from '#protocol/device/manifest.ts';
+
+export interface ManifestFacts {
+  readonly product: string;
+  readonly version: string;
+  readonly releaseNotes: string;
+  readonly securityVersion: number;
+  readonly image: {
+    readonly chip: string;
+    readonly sizeBytes: number;
+    readonly sha256: string;
+    readonly elfSha256: string | undefined;
+    readonly createdAtMs: number;
+  };
+}
+
+export function manifestOf(facts: ManifestFacts): Manifest {
+  const { image } = facts;
+  return {
+    format: MANIFEST_FORMAT,
+    product: facts.product,
+    version: facts.version,
+    chip: image.chip,
+    size_bytes: image.sizeBytes,
+    sha256: image.sha256,
+    security_version: facts.securityVersion,
+    created_at: `${new Date(image.createdAtMs).toISOString().slice(0, 19)}Z`,
+    ...(image.elfSha256 === undefined ? {} : { elf_sha256: image.elfSha256 }),
+    release_notes: facts.releaseNotes,
+  };
+}
+
+export function offeredManifestOf(facts: ManifestFacts): Manifest {
+  return manifestOf({ ...facts, releaseNotes: firstCodePoints(facts.releaseNotes, MAX_OFFER_NOTES_CHARS) });
+}
+
+/** Never ends in half a surrogate pair. */
+function firstCodePoints(text: string, count: number): string {
+  if (text.length <= count) return text;
+  // A code point has at most two units, so the first ones are all in here, and the split looks at no more than that.
+  return Array.from(text.slice(0, 2 * count))
+    .slice(0, count)
+    .join('');
+}

@@ -1,0 +1,231 @@
+// An image arrives: receive, parse, name, check against what is there, publish, record. A failure at any point leaves
+// neither row nor file; the same bytes once more are "already there".
+
+import type { UploadAnswer } from '#protocol/admin/api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { DEFAULT_CHANNEL, DEFAULT_PRODUCT } from '#protocol/words.ts';
+import { addAudit } from '#server/db/events/audit.ts';
+import { raiseRevision } from '#server/db/firmware/catalog.ts';
+import {
+  addFirmware,
+  addImage,
+  type Firmware as FirmwareRow,
+  type Image as ImageRow,
+  listFirmwareByVersion,
+  listImages,
+  listVersions,
+} from '#server/db/firmware/firmware.ts';
+import { findReleases, isStoneCovered } from '#server/db/rollouts/images.ts';
+import type { Trx } from '#server/db/schema.ts';
+import { type EspImage, parseEspImage } from '#server/esp-image/esp-image.ts';
+import { nameBuild, projectOf, type UploadClaims } from '#server/esp-image/build-name.ts';
+import { compareVersions } from '#engine/facts/version.ts';
+import type { ReceivedImage } from '#server/storage/receive-image.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { refuseBlocked, subjectOf, viewFresh, viewImage } from './firmware.ts';
+import { manifestOf } from './manifest.ts';
+
+export interface Upload extends UploadClaims {
+  readonly channel: string | undefined;
+  readonly notes: string | undefined;
+  readonly pilotReady: boolean;
+  readonly sha256: string | undefined;
+  readonly chip: string | undefined;
+  /** Take it although its siblings say that they are another program. */
+  readonly forceProject: boolean;
+  readonly source: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Stores one image. Durable when it resolves. Throws what `parseEspImage` and `nameBuild` throw, and `sha_mismatch`,
+ * `chip_mismatch`, `project_mismatch`, `version_exists`, `security_version_lower`, `firmware_blocked`, `storage_full`, `image_too_large`.
+ */
+export async function uploadFirmware(deps: Deps, upload: Upload, nowMs: number): Promise<UploadAnswer> {
+  const received = await deps.store.receive(upload.source, { maxBytes: deps.settings.maxImageBytes });
+  try {
+    if (upload.sha256 !== undefined && upload.sha256 !== received.sha256) {
+      throw new OtterError(
+        'sha_mismatch',
+        `the bytes that arrived have SHA-256 ${received.sha256}, announced was ${upload.sha256}`,
+        'send the file again',
+      );
+    }
+    const image = parseEspImage(received.bytes);
+    if (upload.chip !== undefined && upload.chip !== image.chip) {
+      throw new OtterError(
+        'chip_mismatch',
+        `the image is for ${image.chip}, announced was ${upload.chip}`,
+        'check which build this is, or leave out the chip',
+      );
+    }
+    const build = nameBuild(image, upload, DEFAULT_PRODUCT);
+    return await deps.database.write(async (trx) => record(deps, trx, { upload, received, image, ...build, nowMs }));
+  } finally {
+    await received.discard();
+  }
+}
+
+interface Candidate {
+  readonly upload: Upload;
+  readonly received: ReceivedImage;
+  readonly image: EspImage;
+  readonly product: string;
+  readonly version: string;
+  readonly warnings: readonly string[];
+  readonly nowMs: number;
+}
+
+async function record(deps: Deps, trx: Trx, candidate: Candidate): Promise<UploadAnswer> {
+  // Raised first: uploads of all servers go through here one after the other, so that check and publish belong together.
+  await raiseRevision(trx);
+  const { product, version, image, received, nowMs } = candidate;
+  const known = (await listFirmwareByVersion(trx, version, product))[0];
+  const siblings = known === undefined ? [] : await listImages(trx, [known.id]);
+  const same = siblings.find(({ chip }) => chip === image.chip);
+  if (known !== undefined && same !== undefined) {
+    if (same.sha256 !== received.sha256) throw versionExists(known, same, received.sha256);
+    return answer(deps, trx, { firmware: known, image: same, alreadyThere: true, warnings: candidate.warnings });
+  }
+  if (known !== undefined) refuseBlocked(known);
+  const otherProject = known === undefined ? undefined : findOtherProject(image, known, siblings);
+  if (otherProject !== undefined && !candidate.upload.forceProject) throw projectMismatch(otherProject);
+  await refuseSamePrecedence(trx, product, version);
+  await refuseLowerSecurity(trx, candidate);
+  const firmware = known ?? (await addRow(trx, candidate));
+  const row = await addImage(trx, imageColumns(firmware, candidate));
+  const manifest = manifestOf({
+    product,
+    version,
+    releaseNotes: firmware.release_notes,
+    securityVersion: firmware.security_version,
+    image: {
+      chip: row.chip,
+      sizeBytes: row.size_bytes,
+      sha256: row.sha256,
+      elfSha256: row.elf_sha256 ?? undefined,
+      createdAtMs: row.created_at_ms,
+    },
+  });
+  // Files before the commit, rows with it: a crash in between leaves a file that no row names, and the next upload replaces it.
+  await deps.store.publish(received, { product, version, chip: image.chip }, manifest);
+  await addAudit(trx, {
+    atMs: nowMs,
+    actor: 'admin',
+    action: 'firmware.add',
+    subject: subjectOf(firmware),
+    details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },
+  });
+  const warnings = [...candidate.warnings, ...(otherProject === undefined ? [] : [`it was forced: ${otherProject}`])];
+  return answer(deps, trx, { firmware, image: row, alreadyThere: false, warnings });
+}
+
+async function addRow(trx: Trx, { upload, product, version, image, nowMs }: Candidate): Promise<FirmwareRow> {
+  return addFirmware(trx, {
+    product,
+    version,
+    channel: upload.channel ?? DEFAULT_CHANNEL,
+    release_notes: upload.notes ?? '',
+    security_version: image.descriptor?.secureVersion ?? 0,
+    pilot_ready: upload.pilotReady ? 1 : 0,
+    must_pass: 0,
+    blocked: 0,
+    blocked_reason: null,
+    created_at_ms: nowMs,
+  });
+}
+
+function imageColumns(firmware: FirmwareRow, { received, image, product, version, nowMs }: Candidate) {
+  return {
+    firmware_id: firmware.id,
+    chip: image.chip,
+    path: `${product}/${version}/${image.chip}/image.bin`,
+    size_bytes: received.sizeBytes,
+    sha256: received.sha256,
+    elf_sha256: image.descriptor?.elfSha256 ?? null,
+    appended_sha256: image.appendedSha256,
+    project: projectOf(image) ?? null,
+    block_sha256: JSON.stringify(received.chunkSha256),
+    created_at_ms: nowMs,
+  };
+}
+
+/** One version is one program: an image of another project, or of another product, would go out under its name. */
+function findOtherProject(image: EspImage, firmware: FirmwareRow, siblings: readonly ImageRow[]): string | undefined {
+  const project = projectOf(image);
+  const other = siblings.find(
+    (sibling) => sibling.project !== null && project !== undefined && sibling.project !== project,
+  );
+  return other === undefined
+    ? undefined
+    : `the image for ${image.chip} is of project ${project ?? ''}, that of ${subjectOf(firmware)} for ${other.chip} of project ${other.project ?? ''}`;
+}
+
+function projectMismatch(fault: string): OtterError {
+  return new OtterError('project_mismatch', fault, 'check which build this is; --force-project if you are sure');
+}
+
+/** Who is not offered the image that was added, and what changes that. */
+async function releaseWarnings(trx: Trx, firmware: FirmwareRow, image: ImageRow): Promise<readonly string[]> {
+  const { rollouts, isCovered } = await findReleases(trx, image);
+  const name = `${firmware.version}${firmware.product === DEFAULT_PRODUCT ? '' : ` --product ${firmware.product}`}`;
+  const what = `the image for ${image.chip}`;
+  if (rollouts.length > 0 && !isCovered)
+    return [
+      `${what} is offered to nobody yet: ${rollouts.join(', ')} started before it was there; roll it out: npx otter rollout create --firmware ${name}`,
+    ];
+  if (firmware.must_pass === 1 && !(await isStoneCovered(trx, image)))
+    return [
+      `${what} is not yet offered to devices on their way to a newer version: npx otter firmware must-pass ${name}`,
+    ];
+  return [];
+}
+
+/** Two versions that differ in build metadata alone have no order: a device could not tell which is newer. */
+async function refuseSamePrecedence(trx: Trx, product: string, version: string): Promise<void> {
+  const twin = (await listVersions(trx, product)).find(
+    (other) => other.version !== version && compareVersions(other.version, version) === 0,
+  );
+  if (twin === undefined) return;
+  throw new OtterError(
+    'version_exists',
+    `version ${version} has the same precedence as ${twin.version}, which is there (SemVer does not order build metadata)`,
+    'raise the version',
+  );
+}
+
+async function refuseLowerSecurity(trx: Trx, { product, image }: Candidate): Promise<void> {
+  const secureVersion = image.descriptor?.secureVersion ?? 0;
+  const highest = Math.max(0, ...(await listVersions(trx, product)).map(({ security_version }) => security_version));
+  if (!(secureVersion < highest)) return;
+  throw new OtterError(
+    'security_version_lower',
+    `the image has security version ${secureVersion}, product ${product} is at ${highest}`,
+    'boards that burned the higher one would not boot it; raise secure_version',
+  );
+}
+
+function versionExists(firmware: FirmwareRow, image: ImageRow, sha256: string): OtterError {
+  return new OtterError(
+    'version_exists',
+    `${subjectOf(firmware)} for ${image.chip} is there with other bytes: stored SHA-256 ${image.sha256}, sent ${sha256}`,
+    'a version never changes its bytes; raise the version',
+  );
+}
+
+async function answer(
+  deps: Deps,
+  trx: Trx,
+  stored: {
+    readonly firmware: FirmwareRow;
+    readonly image: ImageRow;
+    readonly alreadyThere: boolean;
+    readonly warnings: readonly string[];
+  },
+): Promise<UploadAnswer> {
+  return {
+    firmware: await viewFresh(deps, trx, stored.firmware),
+    image: viewImage(stored.firmware, stored.image),
+    already_there: stored.alreadyThere,
+    warnings: [...stored.warnings, ...(await releaseWarnings(trx, stored.firmware, stored.image))],
+  };
+}

@@ -1,0 +1,219 @@
+// Devices for operators: who is there, why a device gets an update or not, its labels, its failed builds.
+
+import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin/api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { type AssignmentView, countLoad, listAssignments } from '#server/db/device/assignments.ts';
+import { findCheckInFacts } from '#server/db/device/check-in-facts.ts';
+import { type Device as DeviceRow, findDevice, listDevices as listDeviceRows } from '#server/db/fleet/devices.ts';
+import { listLabelsOf } from '#server/db/fleet/labels.ts';
+import type { Reader } from '#server/db/schema.ts';
+import { type Outcome, OUTCOME_TABLE } from '#engine/outcome/outcome.ts';
+import { notCountedOf, type VoteRules } from '#engine/outcome/vote.ts';
+import { nextOfferAtMs } from '#engine/decision/back-off.ts';
+import { explain } from '#engine/decision/decide.ts';
+import { type Attempt, attemptFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
+import type { CatalogView } from '#server/service/firmware/catalog.ts';
+import { deviceFactsOf } from '#server/service/rollouts/forecast.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { attemptsOf, factsOf, voterOf } from '#server/service/device/facts.ts';
+import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
+import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
+import { isSilent, silenceAt } from '#server/service/device/observation.ts';
+
+export interface DeviceQuery extends ListQuery {
+  readonly product?: string | undefined;
+  readonly label?: string | undefined;
+  readonly version?: string | undefined;
+  readonly status?: Device['status'] | undefined;
+  readonly mac?: string | undefined;
+}
+
+/** What speaks against counting the board in any rollout; when it was first seen matters in each alone. */
+const ANY_ROLLOUT: VoteRules = { countsBeforeMs: undefined, countsSimulated: false };
+
+const ORDER = {
+  mac: 'devices.mac',
+  last_seen_at: 'presence.last_seen_at_ms',
+  first_seen_at: 'devices.first_seen_at_ms',
+  current_version: 'devices.current_version',
+} as const;
+
+export async function listDevices(deps: Deps, query: DeviceQuery, nowMs: number): Promise<Listed<Device>> {
+  await deps.presence.flush();
+  const { read } = deps.database;
+  const filter = {
+    product: query.product,
+    label: query.label,
+    version: query.version,
+    status: query.status,
+    macPrefix: query.mac?.toLowerCase(),
+    silence: silenceAt(deps, nowMs),
+  };
+  const page = await listDeviceRows(read, filter, readPage(query, ORDER, 'mac'));
+  return toListed(page, await viewDevices(deps, read, page.rows, nowMs));
+}
+
+/** Throws `device_unknown`. */
+export async function getDevice(deps: Deps, mac: string, nowMs: number): Promise<DeviceDetail> {
+  await deps.presence.flush();
+  const { read } = deps.database;
+  const row = await getRow(read, mac);
+  const [device] = await viewDevices(deps, read, [row], nowMs);
+  if (device === undefined) throw new Error('a device without a view');
+  const facts = await findCheckInFacts(read, deps.database.dialect, mac);
+  const view = await deps.catalog.at(facts.revision);
+  const page = await listAssignments(read, { mac }, readPage({ limit: '20' }, { id: 'assignments.id' }, '-id'));
+  return {
+    device,
+    builds: viewBuilds(attemptsOf(facts.attempts, view), view, nowMs),
+    assignments: page.rows.map(viewAssignment),
+  };
+}
+
+/** The rule table with what each rule sees of this device, from what it said last. Throws `device_unknown`. */
+export async function explainDevice(deps: Deps, mac: string, nowMs: number): Promise<Explanation> {
+  await deps.presence.flush();
+  const { decision, trace } = await decideFor(deps, mac, nowMs);
+  const decided = trace.find(({ matched }) => matched === true);
+  return {
+    mac,
+    outcome: decision.outcome,
+    reason: decision.reason,
+    text: textOfRule(decided),
+    to_change: decided?.change ?? null,
+    version: decision.outcome === 'hold' ? null : decision.firmware.version,
+    rules: trace.map(({ rule, matched, saw }) => ({ rule, matched: matched ?? null, facts: saw })),
+    board: await boardOf(deps, mac),
+  };
+}
+
+/** What the device would be told now, and by which rule. Throws `device_unknown`. */
+export async function decideFor(deps: Deps, mac: string, nowMs: number): Promise<ReturnType<typeof explain>> {
+  const { read, dialect } = deps.database;
+  const rows = await findCheckInFacts(read, dialect, mac);
+  if (rows.device === undefined) throw unknownDevice(mac);
+  const view = await deps.catalog.at(rows.revision);
+  const attempts = attemptsOf(rows.attempts, view);
+  const device = deviceFactsOf(rows.device, rows.labels);
+  const ofDevice = factsOf(device, view, nowMs);
+  const load = ofDevice.rollout === undefined ? undefined : await countLoad(read, ofDevice.rollout.id, nowMs);
+  return explain({ ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout, nowMs) }, nowMs);
+}
+
+/** A rule that decided, as a sentence. */
+export function textOfRule(decided: { readonly when: string; readonly saw: string } | undefined): string {
+  if (decided === undefined) return 'no rule matched';
+  return decided.saw === '' ? decided.when : `${decided.when} (${decided.saw})`;
+}
+
+/** What became of the device under the build that it was offered last, the way back apart. */
+async function boardOf({ database: { read } }: Deps, mac: string): Promise<Explanation['board']> {
+  const page = await listAssignments(read, { mac }, readPage({ limit: '10' }, { id: 'assignments.id' }, '-id'));
+  const latest = page.rows.find((row) => row.is_rollback === 0);
+  if (latest === undefined) return null;
+  const { rollout, version, outcome, counted } = latest;
+  return { rollout, version, outcome, text: textOfOutcome(outcome), not_counted: counted };
+}
+
+export function textOfOutcome(outcome: Outcome): string {
+  return OUTCOME_TABLE.find(({ id }) => id === outcome)?.when ?? outcome;
+}
+
+export function viewAssignment(row: AssignmentView): Assignment {
+  return {
+    id: row.id,
+    mac: row.mac,
+    rollout: row.rollout,
+    stage: row.stage,
+    product: row.product,
+    version: row.version,
+    rollback: row.is_rollback === 1,
+    state: row.state,
+    attempt: row.attempt,
+    error_code: row.error_code ?? row.boot_cause,
+    detail: row.detail,
+    outcome: row.is_rollback === 1 ? null : row.outcome,
+    not_counted: row.counted,
+    offered_at: toInstant(row.offered_at_ms),
+    updated_at: toInstant(row.updated_at_ms),
+  };
+}
+
+async function viewDevices(deps: Deps, db: Reader, rows: readonly DeviceRow[], nowMs: number): Promise<Device[]> {
+  const labels = await listLabelsOf(
+    db,
+    rows.map(({ id }) => id),
+  );
+  const silence = silenceAt(deps, nowMs);
+  return rows.map((row) => ({
+    mac: row.mac,
+    product: row.product,
+    ip: row.ip,
+    current_version: row.current_version,
+    chip: row.chip,
+    status: isSilent(row, silence) ? 'silent' : row.status,
+    labels: [...(labels.get(row.id) ?? [])],
+    first_seen_at: toInstant(row.first_seen_at_ms),
+    last_seen_at: toInstant(row.last_seen_at_ms),
+    attributes: readAttributes(row),
+    counted: row.counted ?? 'auto',
+    counted_reason: row.counted_reason,
+    not_counted: notCountedOf(voterOf(row), ANY_ROLLOUT) ?? null,
+  }));
+}
+
+export async function viewOne(deps: Deps, db: Reader, mac: string, nowMs: number): Promise<Device> {
+  const [device] = await viewDevices(deps, db, [await getRow(db, mac)], nowMs);
+  if (device === undefined) throw unknownDevice(mac);
+  return device;
+}
+
+export async function getRow(db: Reader, mac: string): Promise<DeviceRow> {
+  const row = await findDevice(db, mac);
+  if (row === undefined) throw unknownDevice(mac);
+  return row;
+}
+
+export function unknownDevice(mac: string): OtterError {
+  return new OtterError(
+    'device_unknown',
+    `no device ${mac} has checked in yet`,
+    'look at the list of devices; a device is known from its first check-in on',
+  );
+}
+
+function viewBuilds(attempts: readonly Attempt[], view: CatalogView, nowMs: number): DeviceDetail['builds'] {
+  return [...Map.groupBy(attempts, ({ firmwareId }) => firmwareId)].flatMap(([firmwareId, ofBuild]) => {
+    const history = historyOfBuild(attempts, firmwareId, nowMs);
+    const [first] = ofBuild;
+    const firmware = first === undefined ? undefined : view.findBuild(firmwareId, first.image.id)?.firmware;
+    if (firmware === undefined || history.lastFailedAtMs === undefined) return [];
+    return [
+      {
+        product: firmware.product,
+        version: firmware.version,
+        failures: history.failedAttempts,
+        known_bad: history.knownBad,
+        last_error: history.lastError ?? null,
+        last_failed_at: toInstant(history.lastFailedAtMs),
+        next_offer_at: history.knownBad ? null : toInstantOrNull(nextOfferAtMs(history)),
+      },
+    ];
+  });
+}
+
+function readAttributes(row: DeviceRow): Device['attributes'] {
+  const attributes: Device['attributes'] = JSON.parse(row.attributes);
+  const slotBytes = row.said_slot_bytes ?? row.slot_bytes;
+  return {
+    ...attributes,
+    ...(row.free_heap_bytes === null ? {} : { free_heap_bytes: row.free_heap_bytes }),
+    ...(row.largest_block_bytes === null ? {} : { largest_block_bytes: row.largest_block_bytes }),
+    ...(row.rssi_dbm === null ? {} : { rssi_dbm: row.rssi_dbm }),
+    ...(row.uptime_s === null ? {} : { uptime_s: row.uptime_s }),
+    ...(slotBytes === null ? {} : { slot_bytes: slotBytes }),
+    ...(row.other_chip === null ? {} : { other_chip: row.other_chip }),
+    ...(row.image_sha256 === null ? {} : { image_sha256: row.image_sha256 }),
+    boot_state: row.on_trial === 1 ? 'trial' : 'confirmed',
+  };
+}

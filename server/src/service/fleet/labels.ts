@@ -1,0 +1,230 @@
+// Labels: what an operator puts on devices. A label that is put on while a rollout's stage for it is open counts from the
+// next stage on; taken off, it counts at once. Where that touches a rollout under way, the operator hears of it first.
+
+import type { Device, Label } from '#protocol/admin/api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { MAX_DEVICE_LABELS } from '#protocol/limits.ts';
+import { GENERAL_LABEL } from '#protocol/words.ts';
+import { findTimezoneFault } from '#server/time/cron.ts';
+import { addAudit } from '#server/db/events/audit.ts';
+import { raiseRevision } from '#server/db/firmware/catalog.ts';
+import { holdDevices } from '#server/db/fleet/devices.ts';
+import {
+  addLabel,
+  deleteLabel as deleteRow,
+  findLabel,
+  findOverLabelled,
+  getLabelWithCount,
+  type LabelWithCount,
+  listLabels as listRows,
+  putLabel,
+  saveLabel,
+  takeLabelOff,
+  waitForLabelling,
+} from '#server/db/fleet/labels.ts';
+import type { Reader } from '#server/db/schema.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { getRow, unknownDevice, viewOne } from './devices.ts';
+import { toInstant } from '#server/time/instant.ts';
+import { refuseUnconfirmed } from './label-impact.ts';
+import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
+
+export async function listLabels(deps: Deps, query: ListQuery): Promise<Listed<Label>> {
+  const page = await listRows(deps.database.read, readPage(query, { name: 'labels.name' }, 'name'));
+  return toListed(page, page.rows.map(viewLabel));
+}
+
+/** Throws `name_taken`, `name_reserved`, `timezone_unknown`. */
+export async function createLabel(
+  deps: Deps,
+  label: {
+    readonly name: string;
+    readonly description?: string | undefined;
+    readonly timezone?: string | undefined;
+  },
+  nowMs: number,
+): Promise<Label> {
+  refuseGeneral(label.name);
+  const { name, description = '', timezone } = label;
+  refuseTimezone(timezone);
+  return deps.database.write(async (trx) => {
+    if (timezone !== undefined) await raiseRevision(trx);
+    const { id, isNew } = await addLabel(trx, { name, description, timezone, nowMs });
+    if (!isNew) throw new OtterError('name_taken', `label ${label.name} exists`, 'use it, or choose another name');
+    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.create', subject: label.name });
+    return viewLabel(await getLabelWithCount(trx, id));
+  });
+}
+
+/** Changes what is given; a time zone of null takes it away. Throws `label_unknown`, `timezone_unknown`. */
+export async function updateLabel(
+  deps: Deps,
+  name: string,
+  change: { readonly description?: string | undefined; readonly timezone?: string | null | undefined },
+  nowMs: number,
+): Promise<Label> {
+  const { description, timezone } = change;
+  refuseTimezone(timezone);
+  return deps.database.write(async (trx) => {
+    await raiseRevision(trx);
+    const { id } = await getLabel(trx, name);
+    const given = {
+      ...(description === undefined ? {} : { description }),
+      ...(timezone === undefined ? {} : { timezone }),
+    };
+    if (Object.keys(given).length > 0) {
+      await saveLabel(trx, id, given);
+      await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.update', subject: name, details: given });
+    }
+    return viewLabel(await getLabelWithCount(trx, id));
+  });
+}
+
+/**
+ * Takes the label off every device. Throws `label_unknown`, `confirmation_needed` while a rollout that has not ended aims
+ * at it.
+ */
+export async function deleteLabel(
+  deps: Deps,
+  name: string,
+  isConfirmed: boolean,
+  nowMs: number,
+): Promise<{ devices: number }> {
+  return deps.database.write(async (trx) => {
+    const label = await getLabel(trx, name);
+    if (!isConfirmed)
+      await refuseUnconfirmed(deps, trx, {
+        label: name,
+        change: 'take_off',
+        which: { labelId: label.id },
+        includesDrafts: true,
+      });
+    if (label.timezone !== null) await raiseRevision(trx);
+    const devices = await deleteRow(trx, label.id);
+    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.delete', subject: name, details: { devices } });
+    return { devices };
+  });
+}
+
+/**
+ * Puts a label on these devices, all or none; the label is made if it is new. Throws `device_unknown`, `name_reserved`,
+ * `label_limit` where one of them has as many as it may, `confirmation_needed` where a rollout under way aims at it.
+ */
+export async function labelDevices(
+  deps: Deps,
+  name: string,
+  { macs, isConfirmed }: { readonly macs: readonly string[]; readonly isConfirmed: boolean },
+  nowMs: number,
+): Promise<{ changed: number }> {
+  refuseGeneral(name);
+  return deps.database.write(async (trx) => {
+    await waitForLabelling(trx, deps.database.dialect);
+    const devices = await holdDevices(trx, macs);
+    const missing = macs.find((mac) => !devices.some((device) => device.mac === mac));
+    if (missing !== undefined) throw unknownDevice(missing);
+    const { id } = await addLabel(trx, { name, description: '', nowMs });
+    const labelled = await putLabel(
+      trx,
+      id,
+      devices.map((device) => device.id),
+      nowMs,
+    );
+    const full = await findOverLabelled(trx, labelled, MAX_DEVICE_LABELS);
+    if (full !== undefined) throw labelLimit(full);
+    if (!isConfirmed && labelled.length > 0)
+      await refuseUnconfirmed(deps, trx, {
+        label: name,
+        change: 'put_on',
+        which: { ids: labelled },
+        includesDrafts: false,
+      });
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: 'admin',
+      action: 'device.label',
+      subject: name,
+      details: { macs: macs.slice(0, 100), devices: macs.length },
+    });
+    return { changed: labelled.length };
+  });
+}
+
+/** What a device has or not, and whether the operator knows what that does to rollouts under way. */
+export interface Worn {
+  readonly mac: string;
+  readonly name: string;
+  readonly isConfirmed: boolean;
+}
+
+export async function labelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, nowMs: number): Promise<Device> {
+  await labelDevices(deps, name, { macs: [mac], isConfirmed }, nowMs);
+  return viewOne(deps, deps.database.read, mac, nowMs);
+}
+
+/**
+ * A label that the device does not have is no error. Throws `device_unknown`, `label_unknown`, `confirmation_needed` where
+ * a rollout under way aims at it.
+ */
+export async function unlabelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, nowMs: number): Promise<Device> {
+  return deps.database.write(async (trx) => {
+    const device = await getRow(trx, mac);
+    const label = await getLabel(trx, name);
+    if (!isConfirmed)
+      await refuseUnconfirmed(deps, trx, {
+        label: name,
+        change: 'take_off',
+        which: { ids: [device.id], labelId: label.id },
+        includesDrafts: false,
+      });
+    const wasOn = await takeLabelOff(trx, label.id, device.id);
+    if (wasOn)
+      await addAudit(trx, {
+        atMs: nowMs,
+        actor: 'admin',
+        action: 'device.unlabel',
+        subject: name,
+        details: { macs: [mac] },
+      });
+    return viewOne(deps, trx, mac, nowMs);
+  });
+}
+
+async function getLabel(db: Reader, name: string) {
+  const label = await findLabel(db, name);
+  if (label === undefined)
+    throw new OtterError('label_unknown', `there is no label ${name}`, 'look at the list of labels');
+  return label;
+}
+
+function refuseGeneral(name: string): void {
+  if (name === GENERAL_LABEL)
+    throw new OtterError(
+      'name_reserved',
+      `the label ${GENERAL_LABEL} means every device`,
+      'it is never put on a device; choose another name',
+    );
+}
+
+function refuseTimezone(timezone: string | null | undefined): void {
+  const fault = typeof timezone === 'string' ? findTimezoneFault(timezone) : undefined;
+  if (fault !== undefined)
+    throw new OtterError('timezone_unknown', `timezone: ${timezone} ${fault.message}`, fault.hint);
+}
+
+function labelLimit(mac: string): OtterError {
+  return new OtterError(
+    'label_limit',
+    `device ${mac} has ${MAX_DEVICE_LABELS} labels already, the most that one may have`,
+    'take a label off it first',
+  );
+}
+
+function viewLabel(row: LabelWithCount): Label {
+  return {
+    name: row.name,
+    description: row.description,
+    timezone: row.timezone,
+    devices: row.devices,
+    created_at: toInstant(row.created_at_ms),
+  };
+}

@@ -1,0 +1,74 @@
+// The fleet at a glance, and the audit.
+
+import type { AuditEntry, ServerStatus } from '#protocol/admin/api.ts';
+import { listAudit as listRows } from '#server/db/events/audit.ts';
+import { countFleet, countVersions } from '#server/db/fleet/devices.ts';
+import { countOpenRollouts, listAfterwards, listOpenRollouts } from '#server/db/rollouts/open.ts';
+import { listCalls } from './calls.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { toInstant } from '#server/time/instant.ts';
+import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
+import { silenceAt } from '#server/service/device/observation.ts';
+import { warnOfPending } from '#server/service/rollouts/pending-promotions.ts';
+import { viewRollouts } from '#server/service/rollouts/view.ts';
+import { warnOfWebhooks } from '#server/service/events/webhooks.ts';
+
+/** What does not come from the database. */
+export interface ServerFacts {
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly warnings: readonly string[];
+}
+
+export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number): Promise<ServerStatus> {
+  await deps.presence.flush();
+  const { read, dialect } = deps.database;
+  const open = await listOpenRollouts(read);
+  const rollouts = await viewRollouts(deps, read, [...open, ...(await listAfterwards(read, nowMs))], nowMs);
+  return {
+    version: server.version,
+    database: dialect,
+    started_at: toInstant(server.startedAtMs),
+    poll_interval_s: deps.settings.pollIntervalS,
+    devices: await countFleet(read, silenceAt(deps, nowMs)),
+    versions: [...(await countVersions(read))],
+    rollouts,
+    calls: await listCalls(deps, rollouts, nowMs),
+    warnings: [
+      ...server.warnings,
+      ...(await warnOfWebhooks(deps, nowMs)),
+      ...warnOfLeftOut(open.length, await countOpenRollouts(read)),
+      ...(await warnOfPending(deps, nowMs)),
+    ],
+  };
+}
+
+function warnOfLeftOut(shown: number, open: number): readonly string[] {
+  if (open <= shown) return [];
+  return [
+    `${open} rollouts are open, the oldest ${shown} are shown here: otter rollout list --status running shows more`,
+  ];
+}
+
+export async function listAudit(
+  deps: Deps,
+  query: ListQuery & { readonly action?: string | undefined; readonly subject?: string | undefined },
+): Promise<Listed<AuditEntry>> {
+  const page = await listRows(
+    deps.database.read,
+    { action: query.action, subject: query.subject },
+    readPage(query, { id: 'audit.id' }, '-id'),
+  );
+  const items = page.rows.map((row) => {
+    const details: AuditEntry['details'] = JSON.parse(row.details);
+    return {
+      id: row.id,
+      at: toInstant(row.at_ms),
+      actor: row.actor,
+      action: row.action,
+      subject: row.subject,
+      details,
+    };
+  });
+  return toListed(page, items);
+}

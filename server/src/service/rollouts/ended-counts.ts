@@ -1,0 +1,21 @@
+// What became of the boards of rollouts at which nobody looks any more. A list shows many of them, and each is counted over every
+// board that took part, so of a large fleet a count is kept for a minute. It only reads.
+
+import { countBoards, findLastDeviceId, type StageGroup } from '#server/db/rollouts/board-counts.ts';
+import type { Reader } from '#server/db/schema.ts';
+import { SMALL_FLEET } from '#server/service/gates/keep.ts';
+
+const KEPT_MS = 60_000;
+
+export class EndedCounts {
+  readonly #found = new Map<number, { readonly groups: readonly StageGroup[]; readonly untilMs: number }>();
+
+  async count(db: Reader, rolloutId: number): Promise<readonly StageGroup[]> {
+    const nowMs = performance.now();
+    const known = this.#found.get(rolloutId);
+    if (known !== undefined && nowMs < known.untilMs) return known.groups;
+    const groups = await countBoards(db, rolloutId);
+    if ((await findLastDeviceId(db)) > SMALL_FLEET) this.#found.set(rolloutId, { groups, untilMs: nowMs + KEPT_MS });
+    return groups;
+  }
+}

@@ -1,0 +1,271 @@
+// What a rollout would do to the fleet, before it is started or before its next stage opens: how many devices each stage
+// takes, and who is left out and why. It asks the rules about every device of the product, page by page, and changes nothing.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { RolloutPreview } from '#protocol/admin/api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { GENERAL_LABEL } from '#protocol/words.ts';
+import { listDevicePage, listLabelTimes, type PagedDevice, type Which } from '#server/db/fleet/device-pages.ts';
+import { type FailedAttempt, listFailedAttempts } from '#server/db/device/failed-attempts.ts';
+import type { StoredFirmware } from '#server/db/firmware/catalog.ts';
+import { findRollout, listStages, type Rollout, type Stage } from '#server/db/rollouts/rollouts.ts';
+import { historyOf } from '#engine/assignment/assignment.ts';
+import type { Course } from '#engine/decision/course.ts';
+import type { BuildHistory, DeviceFacts } from '#engine/facts/model.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import { type Preview, previewOf } from '#engine/decision/preview.ts';
+import { RULES } from '#engine/decision/rules.ts';
+import { stableFor } from '#engine/decision/target.ts';
+import type { CatalogView } from '#server/service/firmware/catalog.ts';
+import { courseOf, deviceFactsOf } from './forecast.ts';
+import { attemptEndOf } from '#server/service/device/facts.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { type Listed, type ListQuery, readPage } from '#server/service/list.ts';
+import { isSilent, silenceAt } from '#server/service/device/observation.ts';
+import { findOverlaps } from './overlap.ts';
+
+/** Devices judged at a stretch: a few milliseconds, so that check-ins in between hardly wait. */
+const PAGE = 250;
+const MAX_EXAMPLES = 10;
+
+/** Throws `rollout_unknown`, `invalid_transition` for one that has ended. */
+export async function previewRollout(deps: Deps, name: string, nowMs: number): Promise<RolloutPreview> {
+  const subject = await findSubject(deps, name);
+  const { row, course } = subject;
+  const silence = silenceAt(deps, nowMs);
+  const stages = course.stages.map((stage) => ({ ...stage, labelled: 0, silent: 0, taken: newCount() }));
+  const leftOut = new Map<string, Count>();
+  let total = 0;
+  let outside = 0;
+  for await (const page of walkDevices(deps.database.read, subject, 0)) {
+    for (const { device, labels, preview } of page) {
+      total += 1;
+      for (const stage of stages)
+        if (stage.label === GENERAL_LABEL || labels.includes(stage.label)) stage.labelled += 1;
+      if (preview.kind === 'in_no_stage') outside += 1;
+      if (preview.kind === 'left_out') {
+        const count = leftOut.get(preview.reason) ?? newCount();
+        leftOut.set(preview.reason, count);
+        add(count, device.mac);
+      }
+      const stage = preview.kind === 'taken' ? stages[preview.stage] : undefined;
+      if (stage === undefined) continue;
+      add(stage.taken, device.mac);
+      if (isSilent(device, silence)) stage.silent += 1;
+    }
+  }
+  return {
+    rollout: row.name,
+    product: row.product,
+    version: row.version,
+    status: row.status,
+    stages: stages.map(({ name: stage, label, percentage, silent, taken }, position) => ({
+      stage,
+      label,
+      percentage,
+      opened: position < course.openedCount,
+      devices: taken.devices,
+      silent,
+      examples: taken.examples,
+    })),
+    left_out: [...leftOut]
+      .map(([reason, { devices, examples }]) => ({ reason, text: textOf(reason), devices, examples }))
+      .toSorted((left, right) => right.devices - left.devices || (left.reason < right.reason ? -1 : 1)),
+    not_in_any_stage: outside,
+    total,
+    warnings: [...(await startWarnings(deps, subject)), ...stageWarnings(subject, stages, total)],
+  };
+}
+
+/**
+ * The devices that one stage would take, in the order in which they came to know the server. Throws `rollout_unknown`,
+ * `invalid_transition`, `field_invalid` for a stage that the rollout does not have, `limit_invalid`, `cursor_invalid`.
+ */
+export async function getPreviewDevices(
+  deps: Deps,
+  name: string,
+  query: Pick<ListQuery, 'limit' | 'cursor'> & { readonly stage: string },
+): Promise<Listed<string>> {
+  const { limit } = readPage({ limit: query.limit }, { mac: 'devices.mac' }, 'mac');
+  const afterId = readCursor(query.cursor);
+  const subject = await findSubject(deps, name);
+  const wanted = subject.course.stages.findIndex((stage) => stage.name === query.stage);
+  if (wanted === -1)
+    throw new OtterError(
+      'field_invalid',
+      `stage: rollout ${name} has no stage ${query.stage}`,
+      `its stages are ${subject.course.stages.map((stage) => stage.name).join(', ')}`,
+    );
+  const items: string[] = [];
+  let last = afterId;
+  for await (const page of walkDevices(deps.database.read, subject, afterId)) {
+    for (const { device, preview } of page) {
+      if (preview.kind !== 'taken' || preview.stage !== wanted) continue;
+      if (items.length === limit) return { items, next_cursor: String(last) };
+      items.push(device.mac);
+      last = device.id;
+    }
+  }
+  return { items, next_cursor: null };
+}
+
+export interface Subject {
+  readonly row: Rollout;
+  readonly stages: readonly Stage[];
+  readonly course: Course;
+  readonly view: CatalogView;
+}
+
+async function findSubject(deps: Deps, name: string): Promise<Subject> {
+  await deps.presence.flush();
+  const { read } = deps.database;
+  const row = await findRollout(read, name);
+  if (row === undefined)
+    throw new OtterError('rollout_unknown', `there is no rollout ${name}`, 'look at the list of rollouts');
+  if (row.status === 'complete' || row.status === 'aborted')
+    throw new OtterError(
+      'invalid_transition',
+      `rollout ${name} is ${row.status}: nothing is to come of it`,
+      `see what became of it: otter rollout show ${name}`,
+    );
+  return subjectOf(deps, read, row);
+}
+
+/** The rollout with what the rules are asked with. */
+export async function subjectOf(deps: Pick<Deps, 'catalog'>, db: Reader, row: Rollout): Promise<Subject> {
+  const view = isTrx(db) ? await deps.catalog.within(db) : await deps.catalog.current();
+  const firmware = view.findFirmware(row.product, row.version);
+  if (firmware === undefined) throw new Error('a rollout without firmware');
+  // A draft is started only when its firmware is ready for the pilot, and its start ends a way back from that firmware.
+  const isDraft = row.status === 'draft';
+  const assumed = isDraft ? { ...firmware, pilotReady: true, reverted: false } : firmware;
+  const stages = await listStages(db, [row.id]);
+  const imageIds = isDraft
+    ? coveredByStart(view, firmware)
+    : view.openRolloutsOf(row.product).find(({ id }) => id === row.id)?.imageIds;
+  return { row, stages, course: courseOf(row, stages, { firmware: assumed, imageIds: imageIds ?? [] }), view };
+}
+
+/** What it would cover if it started now: as `coverImages` of `db/` stores it. */
+function coveredByStart(view: CatalogView, firmware: StoredFirmware): readonly number[] {
+  return [firmware, ...view.steppingStonesOf(firmware.product)].flatMap(({ images }) => images.map(({ id }) => id));
+}
+
+function isTrx(db: Reader): db is Trx {
+  return db.isTransaction;
+}
+
+export interface Judged {
+  readonly device: PagedDevice;
+  readonly facts: DeviceFacts;
+  readonly labels: readonly string[];
+  readonly preview: Preview;
+}
+
+/** Every device of the product behind that key, a page at a time; other requests have their turn in between. */
+export async function* walkDevices(
+  read: Reader,
+  { row, course, view }: Subject,
+  behindId: number,
+  which: Pick<Which, 'withoutRolloutId'> = {},
+): AsyncGenerator<readonly Judged[]> {
+  for (let afterId = behindId; ; await nextTurn()) {
+    const page = await listDevicePage(read, { ...which, product: row.product }, { afterId, limit: PAGE });
+    const ids = page.map(({ id }) => id);
+    const labels = await listLabelTimes(read, ids);
+    const failed = await listFailedAttempts(read, ids);
+    yield page.map((device) => {
+      const current = labels.get(device.id) ?? [];
+      const known = deviceFactsOf(device, current);
+      const running = view.findRunning(known);
+      const facts = {
+        device: known,
+        // Its start ends a way back from its own firmware.
+        running:
+          row.status === 'draft' && running?.id === course.rollout.firmware.id ? course.rollout.firmware : running,
+        open: view.openRolloutsOf(device.product),
+        stable: stableFor(view.completedOf(device.product), known, running),
+        steppingStones: view.steppingStonesOf(device.product),
+        historyOf: (firmwareId: number) => historyOn(failed.get(device.id) ?? [], firmwareId),
+      };
+      return { device, facts: known, labels: current.map((label) => label.name), preview: previewOf(course, facts) };
+    });
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    afterId = last.id;
+  }
+}
+
+/** From its attempts that failed and still count; judged when every rest is over. */
+export function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildHistory {
+  const attempts = failed.filter((attempt) => attempt.firmware_id === firmwareId).map(attemptEndOf);
+  return historyOf(attempts, Number.POSITIVE_INFINITY);
+}
+
+/** What a start would be refused for. */
+async function startWarnings({ database }: Deps, { row, stages, view }: Subject): Promise<readonly string[]> {
+  if (row.status !== 'draft') return [];
+  const firmware = view.findFirmware(row.product, row.version);
+  const overlaps = await findOverlaps(database.read, row, stages);
+  return [
+    ...(firmware?.blocked === true ? [`firmware ${row.product} ${row.version} is blocked: it is not offered`] : []),
+    ...(firmware?.pilotReady === false
+      ? [`firmware ${row.product} ${row.version} is not marked pilot ready: otter firmware ready ${row.version}`]
+      : []),
+    ...overlaps.map(
+      ({ rollout: { name, version, status }, devices }) =>
+        `rollout ${name} (${version}) is ${status} and wants the same devices (${devices} now): complete or abort it before this one starts, or start with --supersede`,
+    ),
+  ];
+}
+
+/** Stages that are still to open and would take nobody. */
+function stageWarnings(
+  { row, course }: Subject,
+  stages: readonly {
+    readonly name: string;
+    readonly label: string;
+    readonly labelled: number;
+    readonly taken: Count;
+  }[],
+  total: number,
+): readonly string[] {
+  if (total === 0) return [`no device of product ${row.product} has checked in yet`];
+  return stages.flatMap(({ name, label, labelled, taken }, position) => {
+    if (position < course.openedCount || taken.devices > 0) return [];
+    return labelled === 0
+      ? [`stage ${name} takes nobody: no device of ${row.product} has label ${label}: otter device label MAC ${label}`]
+      : [`stage ${name} takes nobody: its devices are in an earlier stage, above its percentage, or left out`];
+  });
+}
+
+interface Count {
+  devices: number;
+  readonly examples: string[];
+}
+
+function newCount(): Count {
+  return { devices: 0, examples: [] };
+}
+
+function add(count: Count, mac: string): void {
+  count.devices += 1;
+  if (count.examples.length < MAX_EXAMPLES) count.examples.push(mac);
+}
+
+/** A rule that leaves a device out, as a sentence. */
+export function textOf(reason: string): string {
+  if (reason === 'other_rollout') return 'another open rollout, which was started later, has the device in its plan';
+  return RULES.find(({ id }) => id === reason)?.when ?? reason;
+}
+
+export function readCursor(cursor: string | undefined): number {
+  if (cursor === undefined) return 0;
+  const id = /^[0-9]{1,15}$/.test(cursor) ? Number(cursor) : Number.NaN;
+  if (Number.isSafeInteger(id)) return id;
+  throw new OtterError(
+    'cursor_invalid',
+    'cursor: this is not the next_cursor of a page',
+    'start again without a cursor',
+  );
+}

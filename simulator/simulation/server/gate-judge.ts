@@ -1,0 +1,65 @@
+// What the gates of a simulated rollout say: asks of each stage what the engine wants to know of it, and lets the engine judge,
+// as `service/gates/judge.ts` does for a server.
+
+import { countsOf } from '#engine/stage/counts.ts';
+import type { Tally } from '#engine/stage/gate.ts';
+import { judgeRollout, type Judgement, mayFail, WATCH_LIMITS } from '#engine/stage/judge.ts';
+import { failureTallyOf, missingOf, NO_ANSWERS, questionsOf, tallyOf } from '#engine/stage/questions.ts';
+import { type BoardHealth, isHealthAsked } from '#simulator/simulation/boards/health.ts';
+import type { RolloutLife, StageState } from './rollout-life.ts';
+import { answersTo, countReachable, type Known } from './stage-answers.ts';
+
+export interface Judged {
+  readonly judgement: Judgement;
+  /** Of the opened stages, in their order. */
+  readonly tallies: readonly Tally[];
+  /** It says the same until a board changes something. */
+  readonly isTimeless: boolean;
+}
+
+export function judgeNow(life: RolloutLife, known: Known, health: BoardHealth | undefined, nowMs: number): Judged {
+  const asked = life.opened.map((stage, at) => askOf(life, stage, at));
+  const tallies = asked.map(({ stage, questions }) => {
+    const { gate } = stage.plan;
+    const asking = { gate, boards: stage.boards, openedAtMs: stage.openedAtMs ?? nowMs };
+    const fares = isHealthAsked(gate) ? health?.of(stage.boards, nowMs) : undefined;
+    return { ...tallyOf(questions, answersTo(questions, asking, known, nowMs)), ...fares };
+  });
+  const judgement = judgeRollout(life.status, facts(life, tallies), nowMs);
+  return { judgement, tallies, isTimeless: asked.every(isTimeless) };
+}
+
+/** The same at once after a failure; undefined where it cannot be one too many. */
+export function judgeFailure(life: RolloutLife, known: Known, nowMs: number): Judged | undefined {
+  const counted = life.opened.map(({ plan, boards }) => ({
+    gate: plan.gate,
+    counts: countsOf(plan.gate ?? WATCH_LIMITS, boards.groups),
+  }));
+  const isPossible = ({ gate, counts }: (typeof counted)[number]): boolean =>
+    gate !== undefined && mayFail(gate, tallyOf({ counts, anyLeft: false }, NO_ANSWERS), nowMs);
+  if (!counted.some(isPossible)) return undefined;
+  const tallies = counted.map(({ gate, counts }, at) => {
+    const missing = at === counted.length - 1 && gate !== undefined ? missingOf(gate, counts) : 0;
+    return failureTallyOf(counts, missing > 0 ? countReachable(known, missing, nowMs) : 0);
+  });
+  return { judgement: judgeRollout(life.status, facts(life, tallies), nowMs), tallies, isTimeless: false };
+}
+
+function facts(life: RolloutLife, tallies: readonly Tally[]) {
+  return life.opened.flatMap(({ plan: { name, promotion, gate } }, at) => {
+    const tally = tallies[at];
+    return tally === undefined ? [] : [{ name, promotion, gate, tally }];
+  });
+}
+
+function askOf(life: RolloutLife, stage: StageState, at: number) {
+  const { gate } = stage.plan;
+  const { groups } = stage.boards;
+  const isOpen = at === life.opened.length - 1;
+  return { stage, questions: questionsOf(life.status, { gate, groups, isOpen, isFirst: at === 0 }) };
+}
+
+function isTimeless({ stage, questions }: ReturnType<typeof askOf>): boolean {
+  const { undecided, silence, reachable, anyLeft } = questions;
+  return !isHealthAsked(stage.plan.gate) && !undecided && !silence && reachable === 0 && !anyLeft;
+}

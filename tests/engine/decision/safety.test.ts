@@ -1,0 +1,283 @@
+// Whatever the facts are, an offer is only ever made when everything speaks for it. Facts are made at random, with numbers
+// that are none and members that are missing.
+
+import fc from 'fast-check';
+import semver from 'semver';
+import { expect, test } from 'vitest';
+import { bucketOf } from '#engine/facts/bucket.ts';
+import { type Decision, decide, explain } from '#engine/decision/decide.ts';
+import type { BuildHistory, DeviceFacts, Facts, FirmwareFacts, ImageFacts, RolloutFacts } from '#engine/facts/model.ts';
+import { NO_HISTORY } from '#engine/facts/model.ts';
+import { NOW_MS, STAGE_OPENED_MS } from '../sample-facts.ts';
+
+const RUNS = { numRuns: 3_000 };
+
+const optional = <T>(some: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(some, { nil: undefined });
+const instant = fc.constantFrom(STAGE_OPENED_MS - 1, STAGE_OPENED_MS, STAGE_OPENED_MS + 1, NOW_MS, Number.NaN);
+const mostly = (value: boolean): fc.Arbitrary<boolean> => fc.constantFrom(value, value, value, !value);
+const version = fc.constantFrom('1.0.0', '1.1.0', '1.2.0', '1.3.0-rc.1', '1.3.0');
+const reported = fc.oneof(
+  { weight: 12, arbitrary: fc.oneof(fc.constant('1.0.0'), version) },
+  fc.constantFrom('v1.0.0', 'local build', 'NaN', ''),
+);
+const percentage = fc.constantFrom(100, 100, 100, 50, 1, Number.NaN);
+const chip = fc.constantFrom('esp32', 'esp32', 'esp32', 'esp32s3');
+
+const EVERY_IMAGE = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const image: fc.Arbitrary<ImageFacts> = fc.record({
+  id: fc.nat(9),
+  chip,
+  sizeBytes: fc.constantFrom(1_000, 1_000, 1_000, 2_000, Number.NaN),
+  sha256: fc.constant('a'.repeat(64)),
+  elfSha256: fc.constant(undefined),
+  appendedSha256: fc.constant(undefined),
+});
+const firmware: fc.Arbitrary<FirmwareFacts> = fc.record({
+  id: fc.nat(3),
+  product: fc.constant('thermostat'),
+  version,
+  securityVersion: fc.constantFrom(0, 0, 0, 1, Number.NaN),
+  pilotReady: mostly(true),
+  blocked: mostly(false),
+  reverted: mostly(false),
+  mustPass: fc.constant(false),
+  images: fc.array(image, { minLength: 1, maxLength: 3 }),
+});
+const rolloutIn = (...statuses: readonly RolloutFacts['status'][]): fc.Arbitrary<RolloutFacts> =>
+  fc.record({
+    id: fc.nat(9),
+    name: fc.constant('some'),
+    status: fc.constantFrom(...statuses),
+    stageId: fc.nat(9),
+    stage: fc.constantFrom('pilot', 'expand'),
+    stageOpenedAtMs: instant,
+    opened: fc.array(
+      fc.record({
+        id: fc.nat(9),
+        soakMs: fc.constant(0),
+        label: fc.constantFrom('general', 'general', 'pilot'),
+        percentage,
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    votes: fc.constant({ countsBeforeMs: undefined, countsSimulated: true }),
+    planned: fc.constant([]),
+    pace: fc.record({
+      maxInFlight: optional(fc.constantFrom(1, 2)),
+      maxOffersPerMinute: optional(fc.constantFrom(1, 2)),
+    }),
+    seed: fc.nat(9),
+    firmware,
+    imageIds: fc.constantFrom(...Array.from({ length: 14 }, () => EVERY_IMAGE), [0, 1, 2, 3, 4], []),
+  });
+const history: fc.Arbitrary<BuildHistory> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant(NO_HISTORY) },
+  fc.record({
+    failedAttempts: fc.constantFrom(0, 1, 5, 1_000, Number.NaN),
+    lastFailedAtMs: optional(fc.constantFrom(NOW_MS, NOW_MS - 60_000, NOW_MS - 86_400_000, Number.NaN)),
+    lastError: fc.constant(undefined),
+    knownBad: mostly(false),
+  }),
+);
+type Parts = Omit<Facts, 'historyOf'> & { readonly history: BuildHistory };
+const anyParts: fc.Arbitrary<Parts> = fc.record({
+  device: fc.record({
+    mac: fc.constant('24:6f:28:00:00:01'),
+    product: fc.constant('thermostat'),
+    currentVersion: reported,
+    imageSha256: fc.constantFrom(
+      undefined,
+      undefined,
+      undefined,
+      'a'.repeat(64),
+      'b'.repeat(64),
+      '0'.repeat(64),
+      undefined,
+    ),
+    chip: optional(chip),
+    rememberedChips: fc.constantFrom([], [], [], [], ['esp32'], ['esp32s3'], ['esp32', 'esp32s3']),
+    slotBytes: optional(fc.constantFrom(999, 1_000, 1_000, 2_000, 2_000, Number.NaN)),
+    onTrial: mostly(false),
+    labels: fc.array(fc.record({ name: fc.constantFrom('pilot', 'shop'), putAtMs: instant }), { maxLength: 2 }),
+  }),
+  running: optional(firmware),
+  rollout: optional(rolloutIn('running', 'running', 'running', 'running', 'paused', 'halted', 'draft', 'aborted')),
+  stable: optional(rolloutIn('complete')),
+  steppingStones: fc.array(
+    firmware.map((stone) => Object.assign(stone, { mustPass: true })),
+    { maxLength: 1 },
+  ),
+  window: optional(
+    fc.record({
+      open: mostly(true),
+      name: fc.constant('night'),
+      opensAtMs: optional(instant),
+      install: fc.constant(undefined),
+    }),
+  ),
+  holdsOffer: mostly(false),
+  load: optional(
+    fc.record({ inFlight: fc.constantFrom(0, 1, Number.NaN), offersInLastMinute: fc.constantFrom(0, 1, Number.NaN) }),
+  ),
+  history,
+});
+const anyFacts = anyParts.map(withHistory);
+
+/** Members that a decision reads; each is taken away once in a while. */
+const HOLES = [
+  [],
+  ['device', 'currentVersion'],
+  ['running', 'blocked'],
+  ['rollout', 'status'],
+  ['rollout', 'opened', '0', 'label'],
+  ['rollout', 'opened', '0', 'percentage'],
+  ['rollout', 'seed'],
+  ['rollout', 'stageOpenedAtMs'],
+  ['rollout', 'firmware', 'blocked'],
+  ['rollout', 'firmware', 'pilotReady'],
+  ['rollout', 'firmware', 'version'],
+  ['stable', 'status'],
+  ['stable', 'firmware', 'blocked'],
+  ['window', 'open'],
+  ['load', 'inFlight'],
+  ['load', 'offersInLastMinute'],
+  ['rollout', 'firmware', 'reverted'],
+] as const;
+
+const damagedFacts = fc
+  .tuple(anyParts, fc.constantFrom(...HOLES), history, fc.constantFrom('none', 'knownBad', 'failedAttempts'))
+  .map(([whole, path, ofBuild, historyHole]) =>
+    withHistory({ ...without(whole, path), history: without(ofBuild, [historyHole]) }),
+  );
+
+function withHistory({ history: ofBuild, ...rest }: Parts): Facts {
+  return { ...rest, historyOf: () => ofBuild };
+}
+
+test('an offer is only made when everything speaks for it', () => {
+  const offers = { install: 0, rollback: 0 };
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const decision = decide(facts, NOW_MS);
+      if (decision.outcome !== 'hold') offers[decision.outcome] += 1;
+      expect(brokenPromises(facts, decision)).toEqual([]);
+    }),
+    RUNS,
+  );
+  // Otherwise this test proves nothing.
+  expect(offers.install).toBeGreaterThan(RUNS.numRuns / 200);
+  expect(offers.rollback).toBeGreaterThan(0);
+});
+
+test('a missing fact never makes an offer', () => {
+  fc.assert(
+    fc.property(damagedFacts, (facts) => {
+      expect(brokenPromises(facts, decide(facts, NOW_MS))).toEqual([]);
+    }),
+    RUNS,
+  );
+});
+
+test('an instant that is none never ends a back-off', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const decision = decide(facts, Number.NaN);
+      const offered = decision.outcome === 'hold' ? undefined : facts.historyOf(decision.firmware.id);
+      expect(offered?.lastFailedAtMs === undefined || offered.failedAttempts < 1).toBe(true);
+    }),
+    RUNS,
+  );
+});
+
+test('explain makes the decision that the device gets', () => {
+  fc.assert(
+    fc.property(fc.oneof(anyFacts, damagedFacts), (facts) => {
+      const { decision, trace } = explain(facts, NOW_MS);
+      expect(decision).toEqual(decide(facts, NOW_MS));
+      expect(trace.filter(({ matched }) => matched === true)).toHaveLength(1);
+    }),
+    RUNS,
+  );
+});
+
+test('the last rule is never needed where no fact is missing', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      expect(decide(facts, NOW_MS).reason).not.toBe('unknown');
+    }),
+    RUNS,
+  );
+});
+
+/** The promises of an offer, written without the rules: those that this one breaks. */
+function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
+  if (decision.outcome === 'hold') return [];
+  const { device, running, window, stable } = facts;
+  const { outcome, rollout, image: offered } = decision;
+  const { firmware: target } = decision;
+  const covered = target.images.filter(({ id }) => rollout.imageIds.includes(id));
+  const isTakenBack = running?.blocked === true || running?.reverted === true;
+  const known = device.chip ?? (device.rememberedChips.length === 1 ? device.rememberedChips[0] : undefined);
+  const isWayHome =
+    isTakenBack &&
+    stable !== undefined &&
+    stable.firmware.id !== running.id &&
+    stable.firmware.securityVersion >= running.securityVersion &&
+    (known === undefined ||
+      stable.firmware.images.some((one) => one.chip === known && stable.imageIds.includes(one.id)));
+  const { maxInFlight = Infinity, maxOffersPerMinute = Infinity } = rollout.pace;
+  const isPaced = rollout === facts.rollout && !facts.holdsOffer;
+  const skipped = facts.steppingStones.filter(
+    ({ version: stone }) => semver.lt(device.currentVersion, stone) && semver.lt(stone, target.version),
+  );
+  const past = facts.historyOf(target.id);
+  const hasFailed = past.lastFailedAtMs !== undefined && !(past.failedAttempts < 1);
+  const promises = {
+    'not on trial': !device.onTrial,
+    'a rollout that runs or has completed': rollout.status === 'running' || rollout.status === 'complete',
+    'a build that is ready and not blocked': target.pilotReady && !target.blocked,
+    'not known bad here': !past.knownBad && past.knownBad !== undefined,
+    'after the back-off': !hasFailed || (past.lastFailedAtMs ?? Number.NaN) + 60_000 <= NOW_MS,
+    'inside of a window': window === undefined || isWayHome || window.open,
+    'for the chip': device.chip === undefined ? covered.length === 1 : offered.chip === device.chip,
+    'not below the security version of what it runs':
+      running === undefined || target.securityVersion >= running.securityVersion,
+    'against no chip that it named before':
+      device.chip !== undefined || device.rememberedChips.every((remembered) => remembered === offered.chip),
+    'that the rollout covers': covered.includes(offered),
+    'an image of this build': target.images.includes(offered),
+    'that fits the slot': device.slotBytes === undefined || offered.sizeBytes <= device.slotBytes,
+    'up or back as it says': semver.compare(device.currentVersion, target.version) === (outcome === 'install' ? -1 : 1),
+    'within the devices in flight': !isPaced || maxInFlight === Infinity || Number(facts.load?.inFlight) < maxInFlight,
+    'within the offers of a minute':
+      !isPaced || maxOffersPerMinute === Infinity || Number(facts.load?.offersInLastMinute) < maxOffersPerMinute,
+    'no stepping stone skipped': outcome === 'rollback' || skipped.length === 0,
+    'back only from a build that was taken back': outcome === 'install' || isWayHome,
+    'from a build that was taken back to the prior stable one': !isWayHome || rollout === stable,
+    'only to a member of an opened stage': rollout !== facts.rollout || isMember(device, rollout),
+  };
+  return Object.entries(promises).flatMap(([promise, isKept]) => (isKept ? [] : [promise]));
+}
+
+function isMember({ mac, labels }: DeviceFacts, { opened, seed, stageOpenedAtMs }: RolloutFacts): boolean {
+  return opened.some(({ label, percentage: share }) => {
+    const worn = labels.find(({ name }) => name === label);
+    const isLabelled = label === 'general' || (worn !== undefined && worn.putAtMs <= stageOpenedAtMs);
+    return isLabelled && (share >= 100 || bucketOf(seed, mac) / 100 < share);
+  });
+}
+
+/** A copy in which the member at `path` is missing; the whole where there is no such member. */
+function without<T extends object>(whole: T, path: readonly string[]): T {
+  const copy = structuredClone(whole);
+  const owner: unknown = path
+    .slice(0, -1)
+    .reduce<unknown>((at, key) => (isObject(at) ? Reflect.get(at, key) : at), copy);
+  const member = path.at(-1);
+  if (isObject(owner) && member !== undefined) Reflect.deleteProperty(owner, member);
+  return copy;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

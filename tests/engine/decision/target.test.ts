@@ -1,0 +1,131 @@
+// Which firmware a board should run, and whether it belongs to the open stage.
+
+import { describe, expect, test } from 'vitest';
+import { bucketOf } from '#engine/facts/bucket.ts';
+import { imageFor, membership, targetOf } from '#engine/decision/target.ts';
+import {
+  device,
+  facts,
+  firmware,
+  imageFor as image,
+  label,
+  pilotRollout,
+  rollout,
+  stable,
+  STAGE_OPENED_MS,
+  stage,
+} from '../sample-facts.ts';
+
+describe('membership', () => {
+  test.each([
+    { labels: [], says: 'label_missing' },
+    { labels: [label('shop')], says: 'label_missing' },
+    { labels: [label('pilot', STAGE_OPENED_MS - 1)], says: 'member' },
+    { labels: [label('pilot', STAGE_OPENED_MS)], says: 'member' },
+    { labels: [label('pilot', STAGE_OPENED_MS + 1)], says: 'label_too_new' },
+    { labels: [label('pilot', Number.NaN)], says: 'label_too_new' },
+    { labels: [label('shop'), label('pilot')], says: 'member' },
+  ])('of a board with labels $labels: $says', ({ labels, says }) => {
+    expect(membership(pilotRollout('1.1.0'), { ...device, labels })).toBe(says);
+  });
+
+  test('of every board once the stage is for general', () => {
+    expect(membership(rollout('1.1.0'), device)).toBe('member');
+    expect(membership(rollout('1.1.0', { stageOpenedAtMs: Number.NaN }), device)).toBe('member');
+  });
+
+  test('of nobody while the stage has no instant of opening', () => {
+    const unopened = pilotRollout('1.1.0', { stageOpenedAtMs: Number.NEGATIVE_INFINITY });
+    expect(membership(unopened, { ...device, labels: [label('pilot', 0)] })).toBe('label_too_new');
+  });
+
+  test('counts a late label from the next stage on, when that stage opens after it', () => {
+    const late = { ...device, labels: [label('pilot', STAGE_OPENED_MS + 1)] };
+    expect(membership(pilotRollout('1.1.0', { stageOpenedAtMs: STAGE_OPENED_MS + 1 }), late)).toBe('member');
+  });
+});
+
+describe('membership of a rollout with several stages', () => {
+  const bucket = bucketOf(0, device.mac);
+  const below = Math.floor(bucket / 100);
+  const opened = (...stages: readonly (readonly [string, number])[]) =>
+    rollout('1.1.0', { opened: stages.map(([name, percentage]) => stage(name, percentage)) });
+
+  test.each([
+    { of: opened(['pilot', 100], ['general', below]), labels: [], says: 'bucket_later' },
+    { of: opened(['pilot', 100], ['general', below + 1]), labels: [], says: 'member' },
+    { of: opened(['pilot', 100], ['general', below]), labels: [label('pilot')], says: 'member' },
+    { of: opened(['pilot', below], ['shop', 100]), labels: [label('pilot')], says: 'bucket_later' },
+    { of: opened(['pilot', 100], ['shop', 100]), labels: [label('pilot', STAGE_OPENED_MS + 1)], says: 'label_too_new' },
+    { of: opened(['pilot', 100], ['shop', 100]), labels: [label('lab')], says: 'label_missing' },
+    { of: opened(['pilot', Number.NaN]), labels: [label('pilot')], says: 'bucket_later' },
+    { of: opened(), labels: [label('pilot')], says: 'label_missing' },
+  ])('$of.opened for labels $labels: $says', ({ of, labels, says }) => {
+    expect(membership(of, { ...device, labels })).toBe(says);
+  });
+});
+
+describe('the target', () => {
+  const blocked = firmware('1.2.0', { blocked: true });
+
+  test.each([
+    { who: 'a member of the open stage', of: facts({ stable: stable('1.0.0') }), source: 'rollout', version: '1.1.0' },
+    {
+      who: 'a board outside of the open stage',
+      of: facts({ rollout: pilotRollout('1.1.0'), stable: stable('1.0.0') }),
+      source: 'stable',
+      version: '1.0.0',
+    },
+    {
+      who: 'a board without an open rollout',
+      of: facts({ rollout: undefined, stable: stable('1.0.0') }),
+      source: 'stable',
+      version: '1.0.0',
+    },
+    {
+      who: 'a board on a blocked build, member or not',
+      of: facts({ running: blocked, stable: stable('1.0.0') }),
+      source: 'prior_stable',
+      version: '1.0.0',
+    },
+    { who: 'a member while nothing is stable', of: facts(), source: 'rollout', version: '1.1.0' },
+  ])('of $who is $version', ({ of, source, version }) => {
+    expect(targetOf(of)).toMatchObject({ source, rollout: { firmware: { version } } });
+  });
+
+  test('of a board on a blocked build without a prior stable one is the rollout that includes it, or none', () => {
+    expect(targetOf(facts({ running: blocked }))).toMatchObject({ source: 'rollout' });
+    expect(targetOf(facts({ running: blocked, rollout: pilotRollout('1.3.0') }))).toBeUndefined();
+  });
+});
+
+test('the way back to a stable build that the board refuses leads over no required version either', () => {
+  const running = firmware('1.0.0', { reverted: true, securityVersion: 1 });
+  const required = firmware('1.2.0', { mustPass: true, securityVersion: 1 });
+  const target = targetOf(facts({ running, rollout: undefined, stable: stable('1.3.0'), steppingStones: [required] }));
+  expect(target).toMatchObject({ source: 'prior_stable', firmware: { version: '1.3.0' } });
+});
+
+describe('the image', () => {
+  const both = [image('esp32', { id: 1 }), image('esp32s3', { id: 2 })];
+  const says = (chip: string | undefined, ...rememberedChips: readonly string[]) => ({ chip, rememberedChips });
+
+  test('is the one for the chip that the check-in names, whatever it named before', () => {
+    expect(imageFor(both, says('esp32s3', 'esp32s3'))?.id).toBe(2);
+    expect(imageFor(both, says('esp32s3', 'esp32s3', 'esp32'))?.id).toBe(2);
+    expect(imageFor(both, says('esp32c3', 'esp32c3'))).toBeUndefined();
+  });
+
+  test('is the only one where the board does not name its chip, and none where there is a choice', () => {
+    expect(imageFor([image('esp32')], says(undefined))?.chip).toBe('esp32');
+    expect(imageFor(both, says(undefined))).toBeUndefined();
+    expect(imageFor([], says(undefined))).toBeUndefined();
+  });
+
+  test('is none where a remembered chip speaks against it, and is never chosen by one', () => {
+    expect(imageFor([image('esp32')], says(undefined, 'esp32'))?.chip).toBe('esp32');
+    expect(imageFor([image('esp32')], says(undefined, 'esp32s3'))).toBeUndefined();
+    expect(imageFor([image('esp32')], says(undefined, 'esp32', 'esp32s3'))).toBeUndefined();
+    expect(imageFor(both, says(undefined, 'esp32'))).toBeUndefined();
+  });
+});

@@ -1,0 +1,157 @@
+// What devices and operators do to a server that is about to be killed, and the ledger of what it acknowledged: the promise
+// is that every line of the ledger is still true afterwards.
+
+import { hash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AdminRouteName } from '#protocol/admin/routes.ts';
+import type { ReportStatus } from '#protocol/device/api.ts';
+import type { Random } from '#simulator/random.ts';
+import { addFirmware, rollOut } from '../../support/fleet.ts';
+import type { ServerProcess } from '../../support/server/process.ts';
+import type { AdminCall } from '../../support/server/client.ts';
+import { largeImage } from './large-image.ts';
+
+/** Longest time from the first answered upload, when all connections are up, to the kill: some uploads, some hundred reports. */
+const LONGEST_RUN_MS = 250;
+const DEVICES_PER_ROUND = 8;
+const IMAGE_BYTES = [20_000, 400_000] as const;
+const OTHER_ROLLOUT = 'other-1';
+
+const REPORTS: readonly ReportStatus[] = ['downloading', 'downloaded', 'installing', 'trial'];
+
+interface ReportLine {
+  readonly mac: string;
+  readonly assignmentId: number;
+  readonly sequence: number;
+  readonly state: string;
+}
+
+export class Ledger {
+  /** SHA-256 of every image that was ever sent, by version. */
+  readonly sent = new Map<string, string>();
+  /** Versions whose upload was answered 201. */
+  readonly uploaded = new Set<string>();
+  /** The last answered report of each assignment. */
+  readonly reports = new Map<number, ReportLine>();
+  answeredReports = 0;
+  readonly labels = new Set<string>();
+  /** Names of the operator's actions on the other rollout, in order; `open` was sent and not answered. */
+  readonly actions: string[] = [];
+  openAction: string | undefined;
+}
+
+/** The fleet that every round adds to: one rollout that offers, one that an operator pauses and resumes. */
+export async function prepare(server: ServerProcess): Promise<void> {
+  await addFirmware(server, '2.0.0');
+  await rollOut(server, '2.0.0', 'expand');
+  await server.admin('uploadFirmware', {
+    query: { pilot_ready: 'true' },
+    body: largeImage('1.0.0', 1_000, 'other'),
+  });
+  await server.admin('createRollout', { body: { product: 'other', version: '1.0.0', name: OTHER_ROLLOUT } });
+  await server.admin('startRollout', { params: { name: OTHER_ROLLOUT }, body: {} });
+}
+
+/** Uploads, reports and actions all at once, until the server is killed at a moment that `random` chooses. */
+export async function workUntilKilled(
+  server: ServerProcess,
+  ledger: Ledger,
+  { round, random }: { readonly round: number; readonly random: Random },
+): Promise<void> {
+  const devices = await Promise.all(
+    Array.from({ length: DEVICES_PER_ROUND }, async (_, index) => {
+      const mac = `24:6f:28:01:${hex(round)}:${hex(index)}`;
+      const { assignment_id } = await server.checkIn(mac, '1.0.0');
+      if (assignment_id === undefined) throw new Error(`device ${mac} got no offer`);
+      return { mac, assignmentId: assignment_id, sequence: 0, state: 'offered' };
+    }),
+  );
+  for (const device of devices) ledger.reports.set(device.assignmentId, device);
+  const target = new Target(server);
+  const runMs = random.between(0, LONGEST_RUN_MS);
+  await Promise.all([
+    target.warm.then(async () => delay(runMs)).then(async () => target.kill()),
+    ...[1, 2].map(async (uploader) => uploadAll(target, ledger, `0.${round}.${uploader}`, random)),
+    ...devices.map(async (device) => reportAll(target, ledger, device)),
+    operate(target, ledger, round),
+  ]);
+}
+
+/** A server that may be killed under a request: what is answered counts, what breaks afterwards does not. */
+class Target {
+  readonly server: ServerProcess;
+  /** Resolves with the first answered upload. */
+  readonly warm: Promise<void>;
+  readonly #isWarm: () => void;
+  #isKilled = false;
+
+  constructor(server: ServerProcess) {
+    this.server = server;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.warm = promise;
+    this.#isWarm = resolve;
+  }
+
+  async kill(): Promise<void> {
+    this.#isKilled = true;
+    await this.server.kill9();
+  }
+
+  /** Undefined where the server was gone before it answered. Rejects where it refused. */
+  async send(name: AdminRouteName, call: AdminCall): Promise<'done' | undefined> {
+    const done = await this.answered(async () => this.server.admin(name, call));
+    if (name === 'uploadFirmware') this.#isWarm();
+    return done === undefined ? undefined : 'done';
+  }
+
+  async answered<T>(request: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await request();
+    } catch (error) {
+      if (this.#isKilled) return undefined;
+      throw error;
+    }
+  }
+}
+
+async function uploadAll(target: Target, ledger: Ledger, prefix: string, random: Random): Promise<void> {
+  for (let count = 1; ; count += 1) {
+    const version = `${prefix}-build.${count}`;
+    const body = largeImage(version, random.between(...IMAGE_BYTES));
+    ledger.sent.set(version, hash('sha256', body));
+    if ((await target.send('uploadFirmware', { body })) === undefined) return;
+    ledger.uploaded.add(version);
+  }
+}
+
+async function reportAll(target: Target, ledger: Ledger, device: ReportLine): Promise<void> {
+  const { mac, assignmentId } = device;
+  for (let sequence = 1; ; sequence += 1) {
+    const status = REPORTS[Math.min(sequence, REPORTS.length) - 1];
+    const answer = await target.answered(async () =>
+      target.server.device('report-status', { mac, assignment_id: assignmentId, sequence, status }),
+    );
+    if (answer === undefined) return;
+    if (answer.status !== 200) throw new Error(`report-status answered ${answer.status}`);
+    ledger.answeredReports += 1;
+    ledger.reports.set(assignmentId, { mac, assignmentId, sequence, state: String(answer.body['state']) });
+  }
+}
+
+async function operate(target: Target, ledger: Ledger, round: number): Promise<void> {
+  for (let count = 1; ; count += 1) {
+    const label = `round-${round}-${count}`;
+    if ((await target.send('createLabel', { body: { name: label } })) === undefined) return;
+    ledger.labels.add(label);
+    const action = ledger.actions.at(-1) === 'pause' ? 'resume' : 'pause';
+    ledger.openAction = action;
+    const call = { params: { name: OTHER_ROLLOUT }, body: {} };
+    if ((await target.send(action === 'pause' ? 'pauseRollout' : 'resumeRollout', call)) === undefined) return;
+    ledger.actions.push(action);
+    ledger.openAction = undefined;
+  }
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(2, '0');
+}

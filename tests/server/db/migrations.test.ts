@@ -1,0 +1,329 @@
+// The database from empty to the present schema, whole or not at all, and what is refused. On both databases.
+
+import { hash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Kysely, PostgresDialect, sql, SqliteDialect } from 'kysely';
+import pg from 'pg';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { migrate } from '#server/db/migrate.ts';
+import { type Migration, MIGRATIONS } from '#server/db/migrations/migrations.ts';
+import { openPostgres } from '#server/db/postgres.ts';
+import type { Schema } from '#server/db/schema.ts';
+import { openSqlite } from '#server/db/sqlite.ts';
+import { DIALECTS, type Dialect, newPostgresDatabase, startTestServer } from '../../support/server/server.ts';
+
+interface EmptyDatabase {
+  readonly db: Kysely<Schema>;
+  /** Opens it as a server does. */
+  readonly open: () => ReturnType<typeof openSqlite>;
+  /** Everything that is in it, as one text. */
+  readonly content: () => Promise<string>;
+}
+
+const TABLES = [
+  'absences',
+  'assignments',
+  'audit',
+  'catalog',
+  'device_labels',
+  'devices',
+  'download_log',
+  'events',
+  'firmware',
+  'heartbeat',
+  'images',
+  'labels',
+  'plans',
+  'presence',
+  'rollout_images',
+  'rollouts',
+  'schedules',
+  'schema_version',
+  'stages',
+  'telemetry',
+  'webhooks',
+];
+
+const broken: Migration = {
+  name: 'broken',
+  up: async (db) => {
+    await db.schema.createTable('half').addColumn('id', 'integer').execute();
+    await sql`insert into labels (name, description, created_at_ms) values ('half', '', 0)`.execute(db);
+    throw new Error('the disk is full');
+  },
+};
+
+describe.each(DIALECTS)('the schema on %s', (dialect) => {
+  test('is made from an empty database, once', async () => {
+    const { db, open } = await emptyDatabase(dialect);
+    const first = await open();
+    await first.close();
+    expect(await tables(db, dialect)).toEqual(TABLES);
+    expect(await migrate(db, dialect)).toBe(0);
+    expect(await versions(db)).toEqual(MIGRATIONS.map(({ name }, index) => ({ version: index + 1, name })));
+    const second = await open();
+    expect(await second.read.selectFrom('catalog').select('revision').execute()).toEqual([{ revision: 1 }]);
+    await second.close();
+  });
+
+  test('goes on from any step that an older program left', async () => {
+    for (let steps = 0; steps < MIGRATIONS.length; steps += 1) {
+      const { db } = await emptyDatabase(dialect);
+      expect(await migrate(db, dialect, MIGRATIONS.slice(0, steps))).toBe(steps);
+      expect(await migrate(db, dialect)).toBe(MIGRATIONS.length - steps);
+      expect(await tables(db, dialect)).toEqual(TABLES);
+    }
+  });
+
+  test('gives promotions that are scheduled the stage that is open, of a draft the first', async () => {
+    const { db } = await emptyDatabase(dialect);
+    const step = MIGRATIONS.findIndex(({ name }) => name === 'stages of schedules');
+    await migrate(db, dialect, MIGRATIONS.slice(0, step));
+    await addOldRollout(db, 'at-some', 'running', 'some');
+    await addOldRollout(db, 'not-begun', 'draft', null);
+    for (const rollout of ['at-some', 'not-begun', 'to-come']) await addOldSchedule(db, rollout, 'promote');
+    await addOldSchedule(db, 'at-some', 'pause');
+    await migrate(db, dialect);
+    const rows = await db.selectFrom('schedules').selectAll().orderBy('id').execute();
+    expect(rows.map(({ name, from_stage }) => `${name} ${from_stage}`)).toEqual([
+      'promote at-some some',
+      'promote not-begun pilot',
+      'promote to-come null',
+      'pause at-some null',
+    ]);
+    expect(rows[0]).toMatchObject({ at: null, pending_since_ms: null, done_at_ms: null });
+  });
+
+  test('is left as it was when a step fails half-way', async () => {
+    const { db, content } = await emptyDatabase(dialect);
+    await migrate(db, dialect);
+    const before = await content();
+    await expect(migrate(db, dialect, [...MIGRATIONS, broken])).rejects.toThrow('the disk is full');
+    expect(await content()).toBe(before);
+    expect(await migrate(db, dialect), 'and the program that made it still runs').toBe(0);
+  });
+
+  test('is not there at all when a step of the first start fails', async () => {
+    const { db, open } = await emptyDatabase(dialect);
+    await expect(migrate(db, dialect, [...MIGRATIONS, broken])).rejects.toThrow('the disk is full');
+    expect(await tables(db, dialect)).toEqual([]);
+    const opened = await open();
+    expect(await tables(db, dialect)).toEqual(TABLES);
+    await opened.close();
+  });
+
+  test('of a newer program is refused, and nothing is changed', async () => {
+    const { db, open, content } = await emptyDatabase(dialect);
+    await migrate(db, dialect);
+    await sql`insert into schema_version (version, name) values (${MIGRATIONS.length + 1}, 'of next year')`.execute(db);
+    const before = await content();
+    await expect(open()).rejects.toMatchObject({
+      code: 'start_refused',
+      message: `the database has schema ${MIGRATIONS.length + 1}, this program knows schema ${MIGRATIONS.length}`,
+    });
+    expect(await content()).toBe(before);
+  });
+
+  test('is made once by several servers that start at the same time', async () => {
+    const databases = dialect === 'postgres' ? 4 : 1;
+    const { db, open } = await emptyDatabase(dialect);
+    const opened = await Promise.all(Array.from({ length: databases }, open));
+    expect(await versions(db)).toHaveLength(MIGRATIONS.length);
+    for (const database of opened) await database.close();
+  });
+
+  test('holds its references', async () => {
+    const { open } = await emptyDatabase(dialect);
+    const database = await open();
+    const orphan = { device_id: 404, label_id: 404, put_at_ms: 0 };
+    await expect(
+      database.write(async (trx) => trx.insertInto('device_labels').values(orphan).execute()),
+    ).rejects.toThrow(/foreign key/i);
+    await database.close();
+  });
+});
+
+describe('SQLite', () => {
+  test('runs with the settings that keep what was acknowledged', async () => {
+    const { open } = await emptyDatabase('sqlite');
+    const database = await open();
+    const pragma = async (name: string): Promise<unknown> =>
+      database.write(
+        async (trx) => Object.values((await sql<object>`pragma ${sql.raw(name)}`.execute(trx)).rows[0] ?? {})[0],
+      );
+    expect({
+      journal_mode: await pragma('journal_mode'),
+      synchronous: await pragma('synchronous'),
+      foreign_keys: await pragma('foreign_keys'),
+    }).toEqual({ journal_mode: 'wal', synchronous: 2, foreign_keys: 1 });
+    await database.close();
+  });
+
+  test('of a newer program is refused with every byte of its file as it was', async () => {
+    const folder = await newFolder();
+    const file = join(folder, 'otter.db');
+    const first = await openSqlite(file);
+    await first.read.selectFrom('catalog').select('revision').execute();
+    await first.close();
+    const direct = new DatabaseSync(file);
+    direct.exec("insert into schema_version (version, name) values (99, 'of next year')");
+    direct.close();
+    const digests = async () =>
+      Promise.all(
+        (await readdir(folder))
+          .filter((name) => !/-shm$|\.lock/.test(name))
+          .map(async (name) => `${name} ${hash('sha256', await readFile(join(folder, name)))}`),
+      );
+    const before = await digests();
+    await expect(openSqlite(file)).rejects.toMatchObject({ code: 'start_refused' });
+    expect(await digests()).toEqual(before);
+  });
+
+  test('belongs to one server at a time', async () => {
+    const first = await startTestServer({ dialect: 'sqlite' });
+    await expect(startTestServer({ like: first })).rejects.toMatchObject({
+      code: 'start_refused',
+      message: expect.stringContaining('another Otter uses this database'),
+    });
+    expect((await first.json('GET', '/healthz')).status, 'the first one goes on').toBe(200);
+    await first.checkIn('24:6f:28:00:00:01', '1.0.0');
+    await first.stop();
+    const second = await startTestServer({ like: first });
+    expect((await second.admin('listDevices')).items).toHaveLength(1);
+    await second.end();
+  });
+});
+
+async function emptyDatabase(dialect: Dialect): Promise<EmptyDatabase> {
+  if (dialect === 'postgres') {
+    const url = await newPostgresDatabase();
+    const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) });
+    onTestFinished(async () => db.destroy());
+    return { db, open: async () => openPostgres(url), content: async () => contentOf(db, 'postgres') };
+  }
+  const file = join(await newFolder(), 'otter.db');
+  const connection = new DatabaseSync(file, { timeout: 1_000 });
+  const db = new Kysely<Schema>({
+    dialect: new SqliteDialect({
+      database: {
+        close: () => connection.close(),
+        prepare: (text) => {
+          const statement = connection.prepare(text);
+          const values = (parameters: readonly unknown[]) =>
+            parameters.map((value) => (typeof value === 'number' || typeof value === 'string' ? value : null));
+          return {
+            reader: statement.columns().length > 0,
+            all: (parameters) => statement.all(...values(parameters)),
+            run: (parameters) => statement.run(...values(parameters)),
+            iterate: (parameters) => statement.iterate(...values(parameters)),
+          };
+        },
+      },
+    }),
+  });
+  onTestFinished(async () => db.destroy());
+  return { db, open: async () => openSqlite(file), content: async () => contentOf(db, 'sqlite') };
+}
+
+async function addOldRollout(
+  db: Kysely<Schema>,
+  name: string,
+  status: 'draft' | 'running',
+  stage: string | null,
+): Promise<void> {
+  const at = { created_at_ms: 1, started_at_ms: null, ended_at_ms: null, ended_reason: null };
+  const halt = { halted_at_ms: null, halted_reason: null, reverted_at_ms: null, resumed_at_ms: null };
+  const firmware = await db
+    .insertInto('firmware')
+    .values({
+      product: 'default',
+      version: `1.0.0-${name}`,
+      channel: 'stable',
+      release_notes: '',
+      security_version: 0,
+      pilot_ready: 1,
+      must_pass: 0,
+      blocked: 0,
+      blocked_reason: null,
+      created_at_ms: 1,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  const target = { pilot_label: 'pilot', target_label: 'pilot', plan: 'default', seed: 1 };
+  const rollout = await db
+    .insertInto('rollouts')
+    .values({ ...at, ...halt, ...target, name, firmware_id: firmware.id, product: 'default', status, stage })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  const limits = { gate: null, window: null, max_in_flight: null, max_offers_per_minute: null };
+  const times = { sample_reached_at_ms: null, opened_at_ms: null, closed_at_ms: null };
+  // The first stage is the one that comes first, not the one that was stored first.
+  for (const [position, stageName] of [...['pilot', 'some', 'all'].entries()].toReversed())
+    await db
+      .insertInto('stages')
+      .values({
+        ...limits,
+        ...times,
+        rollout_id: rollout.id,
+        position: position + 1,
+        name: stageName,
+        label: 'pilot',
+        percentage: 100,
+        promotion: 'manual',
+      })
+      .execute();
+}
+
+async function addOldSchedule(db: Kysely<Schema>, rollout: string, action: 'promote' | 'pause'): Promise<void> {
+  await db
+    .insertInto('schedules')
+    .values({
+      name: `${action} ${rollout}`,
+      cron: '0 2 * * *',
+      timezone: 'UTC',
+      action,
+      rollout,
+      label: null,
+      enabled: 1,
+      missed: 'skip',
+      grace_ms: 0,
+      duration_ms: null,
+      device_local: 0,
+      source: 'api',
+      next_run_at_ms: 1,
+      last_run_at_ms: null,
+      last_result: null,
+    })
+    .execute();
+}
+
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'otter-migrations-'));
+  onTestFinished(async () => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function tables(db: Kysely<Schema>, dialect: Dialect): Promise<readonly string[]> {
+  const names =
+    dialect === 'postgres'
+      ? sql<{
+          name: string;
+        }>`select table_name as name from information_schema.tables where table_schema = current_schema()`
+      : sql<{ name: string }>`select name from sqlite_master where type = 'table' and name not like 'sqlite_%'`;
+  return (await names.execute(db)).rows.map(({ name }) => name).toSorted();
+}
+
+async function versions(db: Kysely<Schema>) {
+  return (await sql`select version, name from schema_version order by version`.execute(db)).rows;
+}
+
+async function contentOf(db: Kysely<Schema>, dialect: Dialect): Promise<string> {
+  const names = await tables(db, dialect);
+  const rows = await Promise.all(
+    names.map(async (name) => (await sql`select * from ${sql.table(name)}`.execute(db)).rows),
+  );
+  return JSON.stringify(names.map((name, index) => [name, rows[index]]));
+}

@@ -1,0 +1,101 @@
+// Many bad readers at once (rows B25 and B26 of tests/data/bad-inputs.tsv), against a server process of its own whose memory
+// and open files can be counted.
+
+import { readdir, readFile } from 'node:fs/promises';
+import fc from 'fast-check';
+import { describe, expect, test, vi } from 'vitest';
+import { buildEspImage } from '../../support/esp-image-builder.ts';
+import { head, RawClient } from '../../support/server/raw-client.ts';
+import { newHome, type ServerProcess, startServerProcess } from '../../support/server/process.ts';
+
+const PATH = '/firmware/default/1.0.0/esp32s3/image.bin';
+const MIB = 1_048_576;
+
+/** Small: a thousand unread copies of it wait in the buffers of the kernel. */
+const image = buildEspImage({ segments: [{ loadAddress: 0x42000020, data: Buffer.alloc(256 * 1024, 0x5a) }] });
+
+describe.skipIf(process.platform !== 'linux')('a server with many bad readers', () => {
+  test('B26: 200 clients that vanish at a random byte leave no file or socket open', async () => {
+    const server = await startWithImage();
+    // Before the first download, so that a file which any of them leaves open counts.
+    const atStart = await countOpenFiles(server);
+    const places = fc.sample(fc.nat({ max: image.length }), { numRuns: 200, seed: 26 });
+    for (let index = 0; index < places.length; index += 10) {
+      await Promise.all(places.slice(index, index + 10).map(async (bytes) => vanishAfter(server, bytes)));
+    }
+    await vi.waitFor(async () => expect(await countOpenFiles(server)).toBeLessThanOrEqual(atStart), 10_000);
+    await expectServed(server);
+  });
+
+  test('B25: 1,000 readers that stand still leave room for the others and cost less than 100 MiB', async () => {
+    const server = await startWithImage();
+    // As many that read and leave: what a server holds after its first rush is not held for those that stand still.
+    for (let served = 0; served < 1_000; served += 20) {
+      await Promise.all(Array.from({ length: 20 }, async () => vanishAfter(server, image.length)));
+    }
+    const memoryBefore = await readMemoryBytes(server);
+    const readers: RawClient[] = [];
+    try {
+      for (let opened = 0; opened < 1_000; opened += 20) {
+        readers.push(...(await Promise.all(Array.from({ length: 20 }, async () => standStill(server)))));
+      }
+      await expectServed(server);
+      expect((await server.json('GET', '/readyz')).status).toBe(200);
+      expect((await readMemoryBytes(server)) - memoryBefore).toBeLessThan(100 * MIB);
+    } finally {
+      for (const reader of readers) reader.close();
+    }
+    await expectServed(server);
+  }, 120_000);
+});
+
+async function startWithImage(): Promise<ServerProcess> {
+  const server = await startServerProcess(await newHome());
+  await server.admin('uploadFirmware', { query: { version: '1.0.0' }, body: image });
+  return server;
+}
+
+async function expectServed(server: ServerProcess): Promise<void> {
+  const { status, body } = await server.fetch('GET', PATH, { token: server.fleetToken });
+  expect({ status, whole: body.equals(image) }).toEqual({ status: 200, whole: true });
+}
+
+async function vanishAfter(server: ServerProcess, bytes: number): Promise<void> {
+  const client = await RawClient.open(server.url);
+  let left = bytes;
+  const gone = new Promise<void>((resolve) => {
+    client.socket.on('data', (piece: Buffer) => {
+      left -= piece.length;
+      if (left > 0) return;
+      client.close();
+      resolve();
+    });
+  });
+  client.send(requestOf(server));
+  await gone;
+}
+
+/** Reads the beginning of the answer, then nothing more. */
+async function standStill(server: ServerProcess): Promise<RawClient> {
+  const client = await RawClient.open(server.url);
+  client.socket.once('data', () => client.socket.pause());
+  client.send(requestOf(server));
+  expect((await client.head()).status).toBe(200);
+  return client;
+}
+
+function requestOf(server: ServerProcess): string {
+  return head(`GET ${PATH} HTTP/1.1`, 'Host: otter', `Authorization: Bearer ${server.fleetToken}`);
+}
+
+async function countOpenFiles(server: ServerProcess): Promise<number> {
+  return (await readdir(`/proc/${server.process.child.pid}/fd`)).length;
+}
+
+/** Resident memory. */
+async function readMemoryBytes(server: ServerProcess): Promise<number> {
+  const status = await readFile(`/proc/${server.process.child.pid}/status`, 'utf8');
+  const memoryKiB = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]);
+  expect(memoryKiB).toBeGreaterThan(0);
+  return memoryKiB * 1024;
+}

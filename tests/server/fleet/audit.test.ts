@@ -1,0 +1,215 @@
+// Every change that an operator makes leaves exactly one row in the audit, over real HTTPS on both databases.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type AdminRouteName, adminRoutes } from '#protocol/admin/routes.ts';
+import { CAME_BACK, ProductLine } from '../../support/product-line.ts';
+import type { AdminCall } from '../../support/server/client.ts';
+import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { buildEspImage } from '../../support/esp-image-builder.ts';
+
+interface Change {
+  readonly route: AdminRouteName;
+  readonly call: AdminCall;
+  readonly action: string;
+  readonly subject: string;
+  /** What has to happen before. */
+  readonly prepare?: () => Promise<void>;
+}
+
+const PLAN = { stages: [{ name: 'everyone', label: 'general', percentage: 100, promotion: 'manual' }] };
+
+const CHANGES = Object.entries(adminRoutes).flatMap(([name, { method }]) => (method === 'GET' ? [] : [name]));
+
+describe.each(DIALECTS)('the audit on %s', (dialect) => {
+  let server: TestServer;
+  let line: ProductLine;
+  let mac: string;
+  beforeAll(async () => {
+    server = await startTestServer({ dialect });
+    line = new ProductLine(server);
+    mac = await line.newDevice('1.0.0');
+  });
+  afterAll(async () => server.end());
+
+  const rows = async () => (await server.admin('listAudit', { query: { limit: '500' } })).items;
+
+  /** Every changing route once, in an order in which each succeeds. */
+  function changes(): readonly Change[] {
+    const { product } = line;
+    const firmware = `${product} 1.1.0`;
+    const version = { params: { version: '1.1.0' }, query: { product } };
+    const rollout = { params: { name: 'spring' }, body: { reason: 'as planned' } };
+    const schedule = { params: { name: 'go-on' } };
+    const image = imageOf(product);
+    return [
+      { route: 'setPlan', call: { params: { name: 'mine' }, body: PLAN }, action: 'plan.set', subject: 'mine' },
+      { route: 'deletePlan', call: { params: { name: 'mine' } }, action: 'plan.delete', subject: 'mine' },
+      { route: 'createLabel', call: { body: { name: 'lab' } }, action: 'label.create', subject: 'lab' },
+      { route: 'labelDevice', call: { params: { mac, name: 'lab' } }, action: 'device.label', subject: 'lab' },
+      {
+        route: 'labelDevices',
+        call: { params: { name: 'shop' }, body: { macs: [mac] } },
+        action: 'device.label',
+        subject: 'shop',
+      },
+      { route: 'unlabelDevice', call: { params: { mac, name: 'lab' } }, action: 'device.unlabel', subject: 'lab' },
+      { route: 'deleteLabel', call: { params: { name: 'lab' } }, action: 'label.delete', subject: 'lab' },
+      {
+        route: 'uploadFirmware',
+        call: { query: { product, version: '1.1.0' }, body: image },
+        action: 'firmware.add',
+        subject: firmware,
+      },
+      { route: 'setPilotReady', call: { ...version, body: {} }, action: 'firmware.ready', subject: firmware },
+      {
+        route: 'createRollout',
+        call: { body: { version: '1.1.0', product, name: 'spring' } },
+        action: 'rollout.create',
+        subject: 'spring',
+      },
+      {
+        route: 'updateLabel',
+        call: { params: { name: 'shop' }, body: { timezone: 'Europe/Berlin' } },
+        action: 'label.update',
+        subject: 'shop',
+      },
+      { route: 'startRollout', call: rollout, action: 'rollout.start', subject: 'spring' },
+      { route: 'pauseRollout', call: rollout, action: 'rollout.pause', subject: 'spring' },
+      { route: 'resumeRollout', call: rollout, action: 'rollout.resume', subject: 'spring' },
+      { route: 'retryRollout', call: rollout, action: 'rollout.retry', subject: 'spring' },
+      {
+        route: 'createSchedule',
+        call: { body: { name: 'go-on', cron: '0 2 * * *', action: 'promote', rollout: 'spring', enabled: false } },
+        action: 'schedule.create',
+        subject: 'go-on',
+      },
+      {
+        route: 'setScheduleEnabled',
+        call: { ...schedule, body: { enabled: true } },
+        action: 'schedule.enable',
+        subject: 'go-on',
+      },
+      { route: 'runSchedule', call: schedule, action: 'rollout.promote', subject: 'spring' },
+      { route: 'deleteSchedule', call: schedule, action: 'schedule.delete', subject: 'go-on' },
+      { route: 'promoteRollout', call: rollout, action: 'rollout.promote', subject: 'spring' },
+      {
+        route: 'setMustPass',
+        call: { ...version, body: { must_pass: true } },
+        action: 'firmware.must_pass',
+        subject: firmware,
+      },
+      { route: 'blockFirmware', call: { ...version, body: {} }, action: 'firmware.block', subject: firmware },
+      { route: 'unblockFirmware', call: version, action: 'firmware.unblock', subject: firmware },
+      {
+        route: 'createRollout',
+        call: { body: { version: '1.1.0', product, name: 'autumn' } },
+        action: 'rollout.create',
+        subject: 'autumn',
+      },
+      {
+        route: 'abortRollout',
+        call: { params: { name: 'autumn' }, body: {} },
+        action: 'rollout.abort',
+        subject: 'autumn',
+      },
+      {
+        route: 'keepRollout',
+        call: { params: { name: 'winter' }, body: { reason: 'that board has a bad supply' } },
+        action: 'rollout.keep',
+        subject: 'winter',
+        prepare: regress,
+      },
+      {
+        route: 'setCounted',
+        call: { params: { mac }, body: { counted: 'no', reason: 'the bench' } },
+        action: 'device.counted',
+        subject: mac,
+      },
+      { route: 'clearKnownBad', call: { params: { mac } }, action: 'device.clear_known_bad', subject: mac },
+    ];
+  }
+
+  /** A rollout that completes, and whose board comes back on the old build afterwards. */
+  async function regress(): Promise<void> {
+    const gate = { min_confirmed: 1, max_failed: 0 };
+    const stages = [{ name: 'everyone', label: 'general', percentage: 100, promotion: 'auto', gate }];
+    await server.admin('setPlan', { params: { name: 'watched' }, body: { stages } });
+    await line.add('1.2.0');
+    await server.admin('createRollout', {
+      body: { version: '1.2.0', product: line.product, plan: 'watched', name: 'winter' },
+    });
+    await server.admin('startRollout', { params: { name: 'winter' }, body: {} });
+    // Where it may not skip the version before.
+    await line.take(mac, '1.1.0');
+    await line.checkIn(mac, '1.2.0');
+    await server.tick();
+    await line.checkIn(mac, '1.1.0', CAME_BACK);
+    expect(await server.admin('getRollout', { params: { name: 'winter' } })).toMatchObject({ status: 'regressed' });
+  }
+
+  test('has one new row after each changing route, by the operator, with the instant', async () => {
+    expect(new Set(changes().map(({ route }) => route))).toEqual(new Set(CHANGES));
+    for (const { route, call, action, subject, prepare } of changes()) {
+      await prepare?.();
+      server.clock.advance(1);
+      const before = (await rows()).length;
+      await server.admin(route, call);
+      const after = await rows();
+      expect({ route, added: after.length - before }).toEqual({ route, added: 1 });
+      expect(after[0]).toMatchObject({
+        actor: 'admin',
+        action,
+        subject,
+        at: new Date(server.clock.nowMs).toISOString(),
+      });
+    }
+  });
+
+  test('says from which state to which, and why', async () => {
+    const { items } = await server.admin('listAudit', { query: { subject: 'spring', sort: 'id' } });
+    expect(items).toMatchObject([
+      { action: 'rollout.create', details: { firmware: `${line.product} 1.1.0`, pilot_label: 'pilot' } },
+      { action: 'rollout.start', details: { from: { status: 'draft' }, to: { status: 'running', stage: 'pilot' } } },
+      { action: 'rollout.pause', details: { to: { status: 'paused', stage: 'pilot' }, reason: 'as planned' } },
+      { action: 'rollout.resume', details: { to: { status: 'running', stage: 'pilot' } } },
+      { action: 'rollout.retry', details: { devices: 0, reason: 'as planned' } },
+      { action: 'rollout.promote', details: { to: { stage: 'expand' }, reason: 'schedule go-on, run by hand' } },
+      { action: 'rollout.promote', details: { to: { status: 'complete' } } },
+    ]);
+  });
+
+  test('has no row for what was refused, repeated in vain or only read', async () => {
+    const before = await rows();
+    const { product } = line;
+    const version = { params: { version: '1.1.0' }, query: { product } };
+    const vain: readonly (readonly [AdminRouteName, AdminCall])[] = [
+      ['setPlan', { params: { name: 'careful' }, body: PLAN }],
+      ['deletePlan', { params: { name: 'mine' } }],
+      ['retryRollout', { params: { name: 'autumn' }, body: {} }],
+      ['createLabel', { body: { name: 'general' } }],
+      ['createLabel', { body: { name: 'shop' } }],
+      ['deleteLabel', { params: { name: 'lab' } }],
+      ['labelDevice', { params: { mac: line.newMac(), name: 'lab' } }],
+      ['unlabelDevice', { params: { mac, name: 'pilot' } }],
+      ['startRollout', { params: { name: 'spring' }, body: {} }],
+      ['createRollout', { body: { version: '9.9.9' } }],
+      ['deleteSchedule', { params: { name: 'go-on' } }],
+      ['blockFirmware', { params: { version: '9.9.9' }, body: {} }],
+      ['uploadFirmware', { query: { product, version: '1.1.0' }, body: Buffer.from('no image') }],
+      ['uploadFirmware', { query: { product, version: '1.1.0' }, body: imageOf(product) }],
+      ['getStatus', {}],
+      ['listDevices', {}],
+      ['getDevice', { params: { mac } }],
+      ['explainDevice', { params: { mac } }],
+      ['getFirmware', version],
+      ['getRollout', { params: { name: 'spring' } }],
+    ];
+    for (const [route, call] of vain) await server.tryAdmin(route, call);
+    await line.checkIn(mac, '1.0.0');
+    expect(await rows()).toEqual(before);
+  });
+});
+
+function imageOf(product: string): Buffer {
+  return buildEspImage({ chipId: 0, descriptor: { version: '1.1.0', projectName: product } });
+}

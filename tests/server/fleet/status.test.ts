@@ -1,0 +1,73 @@
+// The fleet at a glance, over real HTTPS on both databases.
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
+import { DIALECTS, START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
+
+describe.each(DIALECTS)('the status on %s', (dialect) => {
+  let server: TestServer;
+  let line: ProductLine;
+  beforeEach(async () => {
+    server = await startTestServer({ dialect });
+    line = new ProductLine(server);
+  });
+  afterEach(async () => server.end());
+
+  test('of an empty server says so', async () => {
+    server.clock.advance(90);
+    expect(await server.admin('getStatus')).toEqual({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      database: dialect,
+      started_at: new Date(START_MS).toISOString(),
+      poll_interval_s: 600,
+      devices: { total: 0, silent: 0, updating: 0, failed: 0 },
+      versions: [],
+      rollouts: [],
+      calls: [],
+      warnings: [],
+    });
+  });
+
+  test('counts every device once by what it is doing, and silent ones as silent only', async () => {
+    await line.add('1.1.0');
+    await line.rollOut('1.1.0', 'expand');
+    const [offered, trial, back, confirmed] = [line.newMac(), line.newMac(), line.newMac(), line.newMac()];
+    for (const mac of [offered, trial, back, confirmed]) await line.offer(mac, '1.0.0');
+    await line.checkIn(trial, '1.1.0', ON_TRIAL);
+    await line.checkIn(back, '1.1.0', ON_TRIAL);
+    await line.checkIn(back, '1.0.0', CAME_BACK);
+    await line.checkIn(confirmed, '1.1.0');
+    const { devices, versions, rollouts } = await server.admin('getStatus');
+    expect(devices).toEqual({ total: 4, silent: 0, updating: 2, failed: 1 });
+    expect(versions).toEqual(
+      expect.arrayContaining([
+        { product: line.product, version: '1.0.0', devices: 2 },
+        { product: line.product, version: '1.1.0', devices: 2 },
+      ]),
+    );
+    expect(rollouts).toMatchObject([{ name: line.rolloutName('1.1.0'), status: 'running', stage: 'expand' }]);
+
+    server.clock.advance(3 * 1_200 + 1);
+    await line.checkIn(trial, '1.1.0', ON_TRIAL);
+    expect((await server.admin('getStatus')).devices).toEqual({ total: 4, silent: 3, updating: 1, failed: 0 });
+    const { items } = await server.admin('listDevices', { query: { status: 'failed' } });
+    expect(items, 'the list counts as the status does').toEqual([]);
+    const { items: silent } = await server.admin('listDevices', { query: { status: 'silent' } });
+    expect(silent.map(({ mac }) => mac)).toEqual([offered, back, confirmed]);
+  });
+
+  test('shows open rollouts of every product, and no others', async () => {
+    const other = new ProductLine(server);
+    await line.add('1.0.0');
+    await other.add('1.0.0');
+    await line.rollOut('1.0.0', 'pilot');
+    await other.rollOut('1.0.0', 'draft');
+    const names = async () => (await server.admin('getStatus')).rollouts.map(({ name }) => name);
+    expect(await names()).toEqual([line.rolloutName('1.0.0')]);
+    await other.move('1.0.0', 'start');
+    await line.move('1.0.0', 'pause');
+    expect(await names()).toEqual([line.rolloutName('1.0.0'), other.rolloutName('1.0.0')]);
+    await line.move('1.0.0', 'abort');
+    expect(await names()).toEqual([other.rolloutName('1.0.0')]);
+  });
+});

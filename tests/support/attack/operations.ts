@@ -1,0 +1,243 @@
+// What a random attack does, each with a weight: what boards do, what operators do, and time that passes.
+
+import type { AttackBoard } from './board.ts';
+import { type AttackWorld, type Build, CHIPS } from './world.ts';
+import type { ProductLine } from '../product-line.ts';
+
+export interface Attack {
+  readonly world: AttackWorld;
+  readonly boards: readonly AttackBoard[];
+}
+
+export interface Operation {
+  readonly says: string;
+  readonly weight: number;
+  readonly run: (attack: Attack) => Promise<unknown>;
+}
+
+/** It halts at the first failure of a pilot, takes the build back, and passes soon. */
+export const ATTACK_PLAN = {
+  description: 'two stages that go on and stop by themselves',
+  watch_s: 21_600,
+  stages: [
+    {
+      name: 'pilot',
+      label: 'pilot',
+      percentage: 100,
+      promotion: 'auto',
+      gate: { min_confirmed: 2, max_failed: 1, soak_s: 300, on_halt: 'revert' },
+    },
+    {
+      name: 'everyone',
+      label: 'general',
+      percentage: 100,
+      promotion: 'auto',
+      gate: { min_confirmed: 3, max_failed_pct: 20, soak_s: 300 },
+    },
+  ],
+};
+const PLANS = ['attack', 'attack', 'attack', 'default', 'urgent', 'careful'] as const;
+
+/** Shares of the trials of a build that fail; the first build of a product is good. */
+const BADNESS = [0, 0, 0.1, 0.3, 0.9] as const;
+
+const OPERATIONS: readonly Operation[] = [
+  { says: 'a board in the middle of an update goes on', weight: 400, run: async (attack) => busyBoard(attack)?.goOn() },
+  { says: 'a board checks in', weight: 250, run: async (attack) => liveBoard(attack)?.checkIn() },
+  { says: 'a board goes wrong', weight: 35, run: async (attack) => liveBoard(attack)?.goWrong() },
+  { says: 'a late report arrives', weight: 50, run: async (attack) => liveBoard(attack)?.sendLate() },
+  { says: 'a dead board comes back', weight: 12, run: revive },
+  { says: 'time passes', weight: 110, run: async ({ world }) => pass(world, world.random.between(20, 400)) },
+  { says: 'an hour passes', weight: 3, run: async ({ world }) => pass(world, 3_600) },
+  { says: 'a version is uploaded', weight: 24, run: async ({ world }) => upload(world, anyLine(world)) },
+  { says: 'an image for a further chip is uploaded', weight: 8, run: uploadFurther },
+  { says: 'a rollout is created and started', weight: 36, run: createRollout },
+  { says: 'a rollout is paused', weight: 8, run: async (attack) => command(attack, 'pauseRollout', 'running') },
+  {
+    says: 'a paused rollout is resumed',
+    weight: 10,
+    run: async (attack) => command(attack, 'resumeRollout', 'paused'),
+  },
+  { says: 'a halted rollout is resumed', weight: 5, run: async (attack) => command(attack, 'resumeRollout', 'halted') },
+  { says: 'a rollout is promoted', weight: 24, run: promote },
+  { says: 'a rollout is aborted', weight: 6, run: abort },
+  {
+    says: 'a regressed rollout is kept',
+    weight: 6,
+    run: async (attack) => command(attack, 'keepRollout', 'regressed'),
+  },
+  { says: 'a build is blocked', weight: 4, run: block },
+  { says: 'a build is unblocked', weight: 5, run: unblock },
+  { says: 'a board is labelled', weight: 8, run: async (attack) => label(attack, 'labelDevice') },
+  { says: 'a board is unlabelled', weight: 5, run: async (attack) => label(attack, 'unlabelDevice') },
+  { says: 'known bad builds of a board are cleared', weight: 8, run: clear },
+  { says: 'an operator looks', weight: 12, run: look },
+];
+
+const WEIGHT = OPERATIONS.reduce((sum, { weight }) => sum + weight, 0);
+
+export function drawOperation({ random }: AttackWorld): Operation {
+  let left = random.between(0, WEIGHT);
+  for (const operation of OPERATIONS) {
+    left -= operation.weight;
+    if (left < 0) return operation;
+  }
+  throw new Error('no operation was drawn');
+}
+
+/** A new version of a product for some of the chips, the next one above all others. */
+export async function upload(world: AttackWorld, line: ProductLine, badness = world.random.pick(BADNESS)) {
+  const { random } = world;
+  const version = `1.${world.builds.filter((build) => build.line === line).length}.0`;
+  const chips = CHIPS.filter((_, index) => index === 0 || badness === 0 || random.chance(0.7));
+  const build: Build = { line, version, chips: new Set(chips), badness, isBlocked: false };
+  for (const chip of chips) await send(world, build, line.image(version, { chip }), random.chance(0.95));
+  world.builds.push(build);
+}
+
+export async function pass({ server }: AttackWorld, seconds: number): Promise<void> {
+  server.clock.advance(Math.round(seconds));
+  await server.tick();
+}
+
+async function send(world: AttackWorld, { line: { product }, version }: Build, body: Buffer, ready: boolean) {
+  return world.ask('uploadFirmware', { query: { product, version, pilot_ready: String(ready) }, body });
+}
+
+async function uploadFurther({ world }: Attack): Promise<void> {
+  const build = some(
+    world,
+    world.builds.filter(({ chips }) => chips.size < CHIPS.length),
+  );
+  const chip = CHIPS.find((one) => build?.chips.has(one) === false);
+  if (build === undefined || chip === undefined) return;
+  const { status } = await send(world, build, build.line.image(build.version, { chip }), true);
+  if (status < 300) build.chips.add(chip);
+}
+
+async function createRollout({ world }: Attack): Promise<void> {
+  const { random } = world;
+  const line = anyLine(world);
+  const builds = world.builds.filter((build) => build.line === line);
+  const build = some(world, random.chance(0.85) ? builds.slice(-2) : builds);
+  if (build === undefined) return;
+  const name = `r${world.rollouts.size}-${random.integer(1_000_000)}`;
+  const body = { name, version: build.version, product: line.product, plan: random.pick(PLANS) };
+  await world.ask('createRollout', { body });
+  if (random.chance(0.95))
+    await world.ask('startRollout', { params: { name }, body: random.chance(0.4) ? { supersede: true } : {} });
+}
+
+async function command(
+  { world }: Attack,
+  route: 'pauseRollout' | 'resumeRollout' | 'keepRollout',
+  status: string,
+): Promise<void> {
+  const name = rolloutThat(world, (one) => one === status);
+  if (name !== undefined) await world.ask(route, { params: { name }, body: { reason: 'it looks well enough' } });
+}
+
+async function promote({ world }: Attack): Promise<void> {
+  const name = rolloutThat(world, (status) => status === 'running');
+  const from = world.rollouts.get(name ?? '')?.stage;
+  if (name === undefined || typeof from !== 'string') return;
+  const force = world.random.chance(0.5) ? { override: true, reason: 'in a hurry' } : {};
+  await world.ask('promoteRollout', { params: { name }, body: { from, ...force } });
+}
+
+async function abort({ world }: Attack): Promise<void> {
+  const name = rolloutThat(world, (status) => status !== 'complete' && status !== 'aborted');
+  const revert = world.random.chance(0.5) ? { revert: true } : {};
+  if (name !== undefined) await world.ask('abortRollout', { params: { name }, body: { reason: 'no more', ...revert } });
+}
+
+/** Not the first build of a product, or nothing is left to go back to. */
+async function block({ world }: Attack): Promise<void> {
+  const build = some(
+    world,
+    world.builds.filter(({ version, isBlocked }) => version !== '1.0.0' && !isBlocked),
+  );
+  if (build === undefined) return;
+  const { status } = await world.ask('blockFirmware', { ...named(build), body: { reason: 'heater stays on' } });
+  if (status < 300) build.isBlocked = true;
+}
+
+async function unblock({ world }: Attack): Promise<void> {
+  const build = some(
+    world,
+    world.builds.filter(({ isBlocked }) => isBlocked),
+  );
+  if (build === undefined) return;
+  const { status } = await world.ask('unblockFirmware', named(build));
+  if (status < 300) build.isBlocked = false;
+}
+
+async function label({ world, boards }: Attack, route: 'labelDevice' | 'unlabelDevice'): Promise<void> {
+  const board = some(world, boards);
+  const confirm = { confirm: String(world.random.chance(0.7)) };
+  if (board !== undefined) await world.ask(route, { params: { mac: board.mac, name: 'pilot' }, query: confirm });
+}
+
+async function clear({ world, boards }: Attack): Promise<void> {
+  const suspects = boards.filter(({ mac }) =>
+    [...world.assignments.values()].some((one) => one.mac === mac && one.left !== 'no'),
+  );
+  const board = some(world, suspects);
+  if (board === undefined) return;
+  await world.follow();
+  const { status } = await world.ask('clearKnownBad', { params: { mac: board.mac }, query: {} });
+  if (status < 300) world.forgive(board.mac);
+}
+
+async function look({ world, boards }: Attack): Promise<void> {
+  const board = some(world, boards);
+  const name = rolloutThat(world, () => true);
+  const build = some(world, world.builds);
+  await world.ask('getStatus');
+  if (board !== undefined) await world.ask('explainDevice', { params: { mac: board.mac } });
+  if (build !== undefined) await world.ask('previewBlock', named(build));
+  if (name === undefined) return;
+  for (const route of ['getRollout', 'getWaiting', 'previewRollout', 'previewRevert'] as const)
+    await world.ask(route, { params: { name } });
+}
+
+async function revive({ world, boards }: Attack): Promise<void> {
+  const board = some(
+    world,
+    boards.filter(({ isDead }) => isDead),
+  );
+  if (board === undefined) return;
+  board.isDead = false;
+  await board.checkIn();
+}
+
+function busyBoard(attack: Attack): AttackBoard | undefined {
+  const busy = attack.boards.filter(({ isDead, phase }) => !isDead && phase !== 'idle');
+  return some(attack.world, busy) ?? liveBoard(attack);
+}
+
+function liveBoard({ world, boards }: Attack): AttackBoard | undefined {
+  return some(
+    world,
+    boards.filter(({ isDead }) => !isDead),
+  );
+}
+
+function rolloutThat(world: AttackWorld, is: (status: string) => boolean): string | undefined {
+  return some(
+    world,
+    [...world.rollouts].filter(([, { status }]) => is(status)),
+  )?.[0];
+}
+
+function anyLine({ random, lines }: AttackWorld): ProductLine {
+  return random.pick([...lines]);
+}
+
+function named({ version, line: { product } }: Build) {
+  return { params: { version }, query: { product } };
+}
+
+function some<T>({ random }: AttackWorld, items: readonly T[]): T | undefined {
+  return items[random.integer(items.length)];
+}

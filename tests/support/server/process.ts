@@ -1,0 +1,136 @@
+// The server as people run it: `otter start` as a child process with the real clock, in a home of its own, on a free port.
+// For tests of what only a process has: signals, exit codes, kill -9, memory, a second one on the same home.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+import { readCertificate } from '#server/certs/certificate.ts';
+import { initHome } from '#server/home/init.ts';
+import { OTTER } from '../otter-command.ts';
+import { type ServerAccess, ServerClient } from './client.ts';
+
+const START_TIMEOUT_MS = 20_000;
+
+export interface ProcessOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: `start` with the port chosen by the system. */
+  readonly args?: readonly string[];
+  /** A program that starts it, with its arguments, such as one that mounts something first. */
+  readonly through?: readonly string[];
+}
+
+export interface Exit {
+  /** Null where a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A running `otter`, ready or not. */
+export class OtterProcess {
+  readonly child: ChildProcess;
+  readonly exited: Promise<Exit>;
+  stdout = '';
+  stderr = '';
+
+  constructor(home: string, options: ProcessOptions) {
+    const [program = '', ...before] = [...(options.through ?? []), ...OTTER];
+    const args = options.args ?? ['start', '--port', '0', '--no-pretty'];
+    this.child = spawn(program, [...before, ...args, '--home', home], {
+      env: { PATH: process.env['PATH'] ?? '', HOME: home, OTTER_HOST: '127.0.0.1', ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
+    this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
+    this.exited = once(this.child, 'close').then(() => ({
+      code: this.child.exitCode,
+      stdout: this.stdout,
+      stderr: this.stderr,
+    }));
+  }
+
+  /** Sends the signal and waits for the end. */
+  async end(signal: NodeJS.Signals): Promise<Exit> {
+    this.child.kill(signal);
+    return this.exited;
+  }
+
+  /** Files and sockets that the process holds open (Linux). */
+  async countOpenFiles(): Promise<number> {
+    return (await readdir(`/proc/${this.child.pid}/fd`)).length;
+  }
+
+  /** Resident memory of the process (Linux). */
+  async readMemoryBytes(): Promise<number> {
+    const status = await readFile(`/proc/${this.child.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  }
+}
+
+export class ServerProcess extends ServerClient {
+  readonly home: string;
+  readonly process: OtterProcess;
+
+  constructor(home: string, running: OtterProcess, access: ServerAccess) {
+    super(access);
+    this.home = home;
+    this.process = running;
+  }
+
+  async kill9(): Promise<void> {
+    await this.process.end('SIGKILL');
+    this.agent.destroy();
+  }
+
+  async stop(signal: 'SIGINT' | 'SIGTERM' = 'SIGTERM'): Promise<Exit> {
+    this.agent.destroy();
+    return this.process.end(signal);
+  }
+}
+
+/** A home that is removed when the test ends. */
+export async function newHome(): Promise<string> {
+  const home = await mkdtemp(join(tmpdir(), 'otter-process-'));
+  onTestFinished(async () => rm(home, { recursive: true, force: true }));
+  await initHome(home, { nowMs: Date.now() });
+  return home;
+}
+
+/** Starts `otter` in this home and does not wait; killed at the end of the test if it is still there. */
+export function runOtterProcess(home: string, options: ProcessOptions = {}): OtterProcess {
+  const running = new OtterProcess(home, options);
+  onTestFinished(async () => void (await running.end('SIGKILL')));
+  return running;
+}
+
+/** Resolves when the server says that it is ready. Rejects with what it said where it ends instead. */
+export async function startServerProcess(home: string, options: ProcessOptions = {}): Promise<ServerProcess> {
+  const running = runOtterProcess(home, options);
+  const read = async (path: string): Promise<string> => (await readFile(join(home, 'data', path), 'utf8')).trim();
+  const port = await announcedPort(running);
+  const server = new ServerProcess(home, running, {
+    url: new URL(`https://127.0.0.1:${port}`),
+    pin: { kind: 'spki', sha256: readCertificate(await read('certs/server.crt')).spkiPin },
+    fleetToken: await read('tokens/fleet.token'),
+    adminToken: await read('tokens/admin.token'),
+  });
+  const { status } = await server.json('GET', '/readyz');
+  if (status !== 200) throw new Error(`/readyz answered ${status}`);
+  return server;
+}
+
+/** From what it prints for people: the port file may be that of a process that was killed. */
+async function announcedPort(running: OtterProcess): Promise<string> {
+  const giveUpAt = performance.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const port = /ready at https:\/\/localhost:(\d+)/.exec(running.stderr)?.[1];
+    if (port !== undefined) return port;
+    if (running.child.exitCode !== null || performance.now() > giveUpAt)
+      throw new Error(`the server did not start (exit code ${running.child.exitCode}):\n${running.stderr}`);
+    await delay(20);
+  }
+}
