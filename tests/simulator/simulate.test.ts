@@ -8,11 +8,12 @@ let server: ScriptedServer | undefined;
 
 afterEach(() => server?.close());
 
-/** A server that offers 1.1.0 to everyone on 1.0.0, and the options of a fleet of 40 for it. */
+/** A server that offers 1.1.0 to everyone on 1.0.0 who did not leave it, and the options of a fleet of 40 for it. */
 async function prepare(change: Partial<SimulateOptions>): Promise<SimulateOptions> {
   server = await startScriptedServer({
     image: IMAGE,
-    checkIn: (body) => (body.current_version === '1.0.0' ? offerOf(IMAGE) : NOTHING_NEW),
+    checkIn: ({ current_version, boot }) =>
+      current_version === '1.0.0' && boot?.rolled_back_from === undefined ? offerOf(IMAGE) : NOTHING_NEW,
   });
   return {
     server: server.url,
@@ -48,8 +49,10 @@ describe('a simulated fleet', () => {
     });
     const last = await simulate(options);
     expect(last).toMatchObject({ total: 40, byVersion: { '1.1.0': 40 }, errors: 0, lastError: undefined });
-    const polls = server?.checkIns.length;
+    // What was on its way when it ended still arrives.
     await new Promise((later) => setTimeout(later, 300));
+    const polls = server?.checkIns.length;
+    await new Promise((later) => setTimeout(later, 600));
     expect(server?.checkIns).toHaveLength(polls ?? -1);
   });
 

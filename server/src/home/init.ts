@@ -86,5 +86,5 @@ function makeFolders(root: string): void {
 }
 
 function readTemplate(name: string): string {
-  return readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
+  return readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8');
 }
