@@ -125,8 +125,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
         by,
         nowMs,
       ),
-    setPilotReady: async (call) =>
-      setPilotReady(deps, named(call), call.body.ready ?? true, call.by, call.nowMs),
+    setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.by, call.nowMs),
     setMustPass: async (call) => setMustPass(deps, named(call), call.body.must_pass ?? true, call.by, call.nowMs),
     blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.by, call.nowMs),
     previewBlock: async (call) => previewBlock(deps, named(call)),

@@ -60,7 +60,9 @@ export async function uploadFirmware(deps: Deps, upload: Upload, by: Principal, 
       );
     }
     const build = nameBuild(image, upload, DEFAULT_PRODUCT);
-    return await deps.database.write(async (trx) => record(deps, trx, { upload, received, image, ...build, by, nowMs }));
+    return await deps.database.write(async (trx) =>
+      record(deps, trx, { upload, received, image, ...build, by, nowMs }),
+    );
   } finally {
     await received.discard();
   }
