@@ -332,7 +332,7 @@ export const Rollout = Type.Object(
     watched_until: Nullable(Instant, { description: 'complete, and watched until then' }),
     regressed_at: Nullable(Instant, { description: 'since then the build is offered to nobody' }),
     regressed_reason: Nullable(Type.String()),
-    reverted_at: Nullable(Instant, { description: 'since then devices that run its build are sent home' }),
+    reverted_at: Nullable(Instant, { description: 'since then devices that run its build are rolled back' }),
     reverts_to: Nullable(Type.String(), { description: 'version that they are offered; null: there is none' }),
     left_out: Type.Array(LeftOut, {
       description: 'boards of the opened stages that the rules leave out: nobody waits for them',

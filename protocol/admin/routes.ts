@@ -77,7 +77,7 @@ const paging = {
   limit: Type.Optional(Type.String({ description: '1 to 500, default 50', maxLength: 20 })),
   cursor: Type.Optional(Type.String({ description: '`next_cursor` of the page before', maxLength: 500 })),
   sort: Type.Optional(
-    Type.String({ description: 'a field of the allow-list; a leading `-` turns the order round', maxLength: 40 }),
+    Type.String({ description: 'a field of the allow-list; a leading `-` sorts in the other order', maxLength: 40 }),
   ),
 };
 const page = <T extends TSchema>(item: T) =>
@@ -391,7 +391,7 @@ export const adminRoutes = {
     ),
     status: 201,
   }),
-  getRollout: route('GET', '/rollouts/:name', 'One rollout with the adoption of each stage', ref(Rollout), {
+  getRollout: route('GET', '/rollouts/:name', 'One rollout with the outcomes of each stage', ref(Rollout), {
     params: rolloutName,
   }),
   previewRollout: route(

@@ -36,7 +36,7 @@ export async function listOpenRolloutsOf(db: Reader, product: string): Promise<r
     .execute();
 }
 
-/** A build that goes out again is not sent home any more. */
+/** A build that goes out again is not rolled back any more. */
 export async function forgetReverts(trx: Trx, firmwareId: number): Promise<void> {
   await trx.updateTable('rollouts').set({ reverted_at_ms: null }).where('firmware_id', '=', firmwareId).execute();
 }
@@ -186,7 +186,7 @@ export async function listStages(db: Reader, rolloutIds: readonly number[]): Pro
     .execute();
 }
 
-/** Labels that were put on before count for it, also those that a clock which has gone back since dated later. */
+/** Labels that were added before count for it, also those that a clock which has gone back since dated later. */
 export async function openStage(trx: Trx, rolloutId: number, name: Stage['name'], nowMs: number): Promise<void> {
   const opened = await trx
     .updateTable('stages')

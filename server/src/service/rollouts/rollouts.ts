@@ -269,7 +269,7 @@ async function refuseRevert(db: Reader, row: RolloutRow): Promise<void> {
   if (completed !== undefined)
     throw new OtterError(
       'invalid_transition',
-      `rollout ${row.name} cannot be reverted: rollout ${completed} of ${row.version} completed, so it is itself what devices go home to`,
+      `rollout ${row.name} cannot be reverted: rollout ${completed} of ${row.version} completed, so it is itself what devices roll back to`,
       `abort it without the way back, or take the build back: otter firmware block ${row.version}`,
     );
 }

@@ -149,7 +149,7 @@ function warnOfEmptyStage(
   ];
 }
 
-/** The version that devices on the build of this rollout go home to. */
+/** The version that devices on the build of this rollout roll back to. */
 async function priorStableOf(deps: Deps, db: Reader, row: RolloutRow): Promise<string | null> {
   const view = isTrx(db) ? await deps.catalog.within(db) : await deps.catalog.current();
   const firmware = view.findFirmware(row.product, row.version);
