@@ -8,7 +8,7 @@ import { GENERAL_LABEL } from '#protocol/words.ts';
 import { listDevicePage, listLabelTimes, type PagedDevice, type Which } from '#server/db/fleet/device-pages.ts';
 import { type FailedAttempt, listFailedAttempts } from '#server/db/device/failed-attempts.ts';
 import type { StoredFirmware } from '#server/db/firmware/catalog.ts';
-import { findRollout, listStages, type Rollout, type Stage } from '#server/db/rollouts/rollouts.ts';
+import { findRollout, type Rollout, type StagedRollout, withStages } from '#server/db/rollouts/rollouts.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';
 import type { Course } from '#engine/decision/course.ts';
 import type { BuildHistory, DeviceFacts } from '#engine/facts/model.ts';
@@ -110,8 +110,7 @@ export async function getPreviewDevices(
 }
 
 export interface Subject {
-  readonly row: Rollout;
-  readonly stages: readonly Stage[];
+  readonly row: StagedRollout;
   readonly course: Course;
   readonly view: CatalogView;
 }
@@ -128,22 +127,28 @@ async function findSubject(deps: Deps, name: string): Promise<Subject> {
       `rollout ${name} is ${row.status}: nothing is to come of it`,
       `see what became of it: otter rollout show ${name}`,
     );
-  return subjectOf(deps, read, row);
+  return getSubject(deps, read, row);
 }
 
 /** The rollout with what the rules are asked with. */
-export async function subjectOf(deps: Pick<Deps, 'catalog'>, db: Reader, row: Rollout): Promise<Subject> {
+export async function getSubject(deps: Pick<Deps, 'catalog'>, db: Reader, row: Rollout): Promise<Subject> {
+  const [staged] = await withStages(db, [row]);
+  if (staged === undefined) throw new Error('a rollout that was read is not there');
+  return subjectOf(deps, db, staged);
+}
+
+/** The same of a rollout that was read with its stages. */
+export async function subjectOf(deps: Pick<Deps, 'catalog'>, db: Reader, row: StagedRollout): Promise<Subject> {
   const view = isTrx(db) ? await deps.catalog.within(db) : await deps.catalog.current();
   const firmware = view.findFirmware(row.product, row.version);
   if (firmware === undefined) throw new Error('a rollout without firmware');
   // A draft is started only when its firmware is ready for the pilot, and its start ends a way back from that firmware.
   const isDraft = row.status === 'draft';
   const assumed = isDraft ? { ...firmware, pilotReady: true, reverted: false } : firmware;
-  const stages = await listStages(db, [row.id]);
   const imageIds = isDraft
     ? coveredByStart(view, firmware)
     : view.openRolloutsOf(row.product).find(({ id }) => id === row.id)?.imageIds;
-  return { row, stages, course: courseOf(row, stages, { firmware: assumed, imageIds: imageIds ?? [] }), view };
+  return { row, course: courseOf(row, row.stages, { firmware: assumed, imageIds: imageIds ?? [] }), view };
 }
 
 /** What it would cover if it started now: as `coverImages` of `db/` stores it. */
@@ -203,10 +208,10 @@ export function historyOn(failed: readonly FailedAttempt[], firmwareId: number):
 }
 
 /** What a start would be refused for. */
-async function startWarnings({ database }: Deps, { row, stages, view }: Subject): Promise<readonly string[]> {
+async function startWarnings({ database }: Deps, { row, view }: Subject): Promise<readonly string[]> {
   if (row.status !== 'draft') return [];
   const firmware = view.findFirmware(row.product, row.version);
-  const overlaps = await findOverlaps(database.read, row, stages);
+  const overlaps = await findOverlaps(database.read, row, row.stages);
   return [
     ...(firmware?.blocked === true ? [`firmware ${row.product} ${row.version} is blocked: it is not offered`] : []),
     ...(firmware?.pilotReady === false
