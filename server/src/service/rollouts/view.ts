@@ -17,7 +17,7 @@ import {
 import type { Deps } from '#server/service/deps.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { gateOf, judge, type JudgedRollout } from '#server/service/gates/judge.ts';
-import { textOf } from './preview.ts';
+import { textOf } from './walk.ts';
 import type { Waiting } from '#server/service/gates/waiting-boards.ts';
 
 /** For the status: who waits is left open where a large fleet was not looked at yet, so that nobody waits for that. */
