@@ -21,6 +21,7 @@ import {
   Notes,
   ROLLOUT_STATUSES,
   Rollout,
+  RolloutSummary,
   RolloutPreview,
   Schedule,
   ServerStatus,
@@ -375,7 +376,7 @@ export const adminRoutes = {
     { params: named },
   ),
 
-  listRollouts: route('GET', '/rollouts', 'Rollouts; sort by created_at, name', page(ref(Rollout)), {
+  listRollouts: route('GET', '/rollouts', 'Rollouts in short; sort by created_at, name', page(ref(RolloutSummary)), {
     query: Type.Object({ ...paging, ...product, status: Type.Optional(oneOf(ROLLOUT_STATUSES)) }, strict),
   }),
   createRollout: route('POST', '/rollouts', 'Create a rollout as a draft', ref(Rollout), {

@@ -38,7 +38,7 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
   const columnsAddUp = ({ stages }: Rollout): void => {
     for (const { outcomes: found } of stages) {
       const { targeted, uncounted: _u, asleep: _a, ...columns } = found;
-      expect(Object.values(columns).reduce((sum, boards) => sum + boards, 0)).toBe(targeted);
+      expect(Object.values(columns).reduce<number>((sum, boards) => sum + (boards ?? 0), 0)).toBe(targeted);
     }
   };
   /** So many pilots and others, all with this fate. */
