@@ -133,7 +133,7 @@ export interface ImagesTable {
   readonly id: Generated<number>;
   readonly firmware_id: number;
   readonly chip: string;
-  /** Place in the store, relative to its root. */
+  /** Where people see it in the store, relative to its root. */
   readonly path: string;
   readonly size_bytes: number;
   readonly sha256: string;
@@ -145,6 +145,10 @@ export interface ImagesTable {
   /** SHA-256 of each 64 KiB block, as a JSON array of hex texts. */
   readonly block_sha256: string;
   readonly created_at_ms: number;
+  /** When its stored bytes were read and compared last; null: not since the store was left without a stop. */
+  readonly checked_at_ms: Generated<number | null>;
+  /** What was wrong with them then; null: nothing. */
+  readonly damage: Generated<string | null>;
 }
 
 /** Plans that were made by the API. */

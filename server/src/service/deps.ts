@@ -3,9 +3,11 @@
 import type { Logger } from 'pino';
 import type { Plan } from '#protocol/admin/plan.ts';
 import type { Database } from '#server/db/database.ts';
-import type { DiskStore } from '#server/storage/disk-store.ts';
+import type { BlobStore } from '#server/storage/blob-store.ts';
+import type { StoreFolders } from '#server/storage/store-folders.ts';
 import type { Absences } from '#server/service/time/absences.ts';
 import type { Catalog } from '#server/service/firmware/catalog.ts';
+import type { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import type { LostBoards } from '#server/service/gates/lost-boards.ts';
 import type { OtherBoards } from '#server/service/gates/other-boards.ts';
@@ -35,7 +37,11 @@ export interface Deps {
   readonly catalog: Catalog;
   readonly presence: PresenceBuffer;
   readonly absences: Absences;
-  readonly store: DiskStore;
+  /** Images by their content. */
+  readonly store: BlobStore;
+  /** Where the store is, for what people see of it. */
+  readonly folders: StoreFolders;
+  readonly images: ImageUpkeep;
   readonly waiting: WaitingBoards;
   readonly lost: LostBoards;
   readonly others: OtherBoards;

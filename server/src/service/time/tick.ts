@@ -1,4 +1,4 @@
-// Says that a server is here, runs the schedules that are due, then lets gates act and forgets old events. Every server process ticks; whoever claims a run first does it, once.
+// Says that a server is here, runs the schedules that are due, then lets gates act, looks after the stored images and forgets old events. Every server process ticks; whoever claims a run first does it, once.
 
 import { endOverdue } from '#server/service/gates/deadlines.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -20,6 +20,7 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
   await deps.lost.look(nowMs);
   await judgeRollouts(deps, nowMs);
   await promotePending(deps, nowMs);
+  await deps.images.tick(nowMs);
   if (deps.absences.isClockTrusted) await forgetOldEvents(deps, nowMs);
   return done;
 }
