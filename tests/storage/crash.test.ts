@@ -37,12 +37,13 @@ test('a process killed at any moment of taking over an old store has lost no ima
     const { root, store, folders } = await newStore();
     const images = Array.from({ length: 40 }, (_, index) => {
       const bytes = Buffer.alloc(10_000, `image ${index}`);
-      return { bytes, ...shownOf(bytes, { product: 'thermostat', version: `1.0.${index}`, chip: 'esp32' }) };
+      return { bytes, image: shownOf(bytes, { product: 'thermostat', version: `1.0.${index}`, chip: 'esp32' }) };
     });
-    for (const { bytes, place } of images) await layOldImage(root, bytes, place);
-    const shown = images.map(({ bytes: _, ...image }) => image);
+    for (const { bytes, image } of images) await layOldImage(root, bytes, image.place);
+    const shown = images.map(({ image }) => image);
     await killLater('adopt-once.ts', [root, JSON.stringify(shown)], round * 2);
-    for (const { bytes, sha256, sizeBytes, place } of images) {
+    for (const { bytes, image } of images) {
+      const { sha256, sizeBytes, place } = image;
       const old = await readFile(join(root, place.product, place.version, place.chip, 'image.bin'));
       expect(old.equals(bytes)).toBe(true);
       expect([undefined, 'the file is missing']).toContain(await store.check(sha256, sizeBytes));
@@ -50,7 +51,8 @@ test('a process killed at any moment of taking over an old store has lost no ima
     expect((await adoptImages(folders, shown)).failed).toEqual([]);
     for (const image of shown) await showImage(folders, image);
     expect(await adoptImages(folders, shown)).toEqual({ adopted: 0, failed: [] });
-    for (const { bytes, sha256, sizeBytes, place } of images) {
+    for (const { bytes, image } of images) {
+      const { sha256, sizeBytes, place } = image;
       expect(await store.check(sha256, sizeBytes)).toBeUndefined();
       const path = join(root, place.product, place.version, place.chip, 'image.bin');
       expect((await lstat(path)).isSymbolicLink()).toBe(true);

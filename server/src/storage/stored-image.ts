@@ -20,7 +20,7 @@ export type RecordedImage = {
 };
 
 /** Offsets of the first and the last byte. */
-export type ByteRange = { readonly start: number; readonly end: number };
+type ByteRange = { readonly start: number; readonly end: number };
 
 export type StoredImage = {
   /**

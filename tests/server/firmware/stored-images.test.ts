@@ -244,7 +244,7 @@ describe('two servers on one PostgreSQL and one store', () => {
     for (let round = 0; round < 5; round += 1) {
       const body = largeImage(`3.0.${round}`, 200_000);
       const answers = await Promise.all([upload(first, body), upload(second, body)]);
-      expect(answers.map(({ already_there }) => already_there).toSorted()).toEqual([false, true]);
+      expect(answers.filter(({ already_there }) => already_there)).toHaveLength(1);
       const got = await download(second, `/firmware/default/3.0.${round}/esp32/image.bin`);
       expect(got.body.equals(body)).toBe(true);
     }

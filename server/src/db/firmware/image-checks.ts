@@ -26,12 +26,12 @@ export interface DueBy {
 /** At most `limit` whose check is due. */
 export async function listDueChecks(db: Reader, due: DueBy, limit: number): Promise<readonly ImageToCheck[]> {
   return select(db)
-    .where(({ or, and, eb }) =>
-      or([
-        eb('images.checked_at_ms', 'is', null),
-        eb('images.checked_at_ms', '<', due.beforeMs),
-        eb('images.checked_at_ms', '>', due.aheadMs),
-        and([eb('images.damage', 'is not', null), eb('images.checked_at_ms', '<', due.damagedBeforeMs)]),
+    .where((where) =>
+      where.or([
+        where('images.checked_at_ms', 'is', null),
+        where('images.checked_at_ms', '<', due.beforeMs),
+        where('images.checked_at_ms', '>', due.aheadMs),
+        where.and([where('images.damage', 'is not', null), where('images.checked_at_ms', '<', due.damagedBeforeMs)]),
       ]),
     )
     .orderBy('images.id')

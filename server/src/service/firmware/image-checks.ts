@@ -10,10 +10,9 @@ import {
   listDueChecks,
   saveCheck,
 } from '#server/db/firmware/image-checks.ts';
-import type { Deps } from '#server/service/deps.ts';
-import { subjectOf } from './firmware.ts';
+import type { ImageDeps } from './image-deps.ts';
 
-type CheckDeps = Pick<Deps, 'database' | 'store' | 'log'>;
+type CheckDeps = Pick<ImageDeps, 'database' | 'store' | 'log'>;
 
 /** Images of one statement; a tick reads as many as its bytes allow. */
 const CHECKS_AT_ONCE = 50;
@@ -60,7 +59,9 @@ export interface ImageFault {
 }
 
 /** Images that are not there now, and those of which a check said that they are damaged. */
-export async function listFaults(deps: Pick<Deps, 'database' | 'catalog' | 'store'>): Promise<readonly ImageFault[]> {
+export async function listFaults(
+  deps: Pick<ImageDeps, 'database' | 'catalog' | 'store'>,
+): Promise<readonly ImageFault[]> {
   const missing = await listMissing(deps);
   const known = new Set(missing.map(nameOf));
   const damaged = (await listDamaged(deps.database.read)).filter((image) => !known.has(nameOf(image)));
@@ -75,7 +76,7 @@ export async function listFaults(deps: Pick<Deps, 'database' | 'catalog' | 'stor
  * are there. Those of blocked firmware are given to nobody. Throws what the database throws.
  */
 export async function findStoreProblem(
-  deps: Pick<Deps, 'database' | 'catalog' | 'store'>,
+  deps: Pick<ImageDeps, 'database' | 'catalog' | 'store'>,
 ): Promise<OtterError | undefined> {
   const missing = (await listMissing(deps)).filter(({ isBlocked }) => !isBlocked);
   if (missing.length === 0) return undefined;
@@ -89,7 +90,7 @@ export async function findStoreProblem(
 }
 
 /** Looks at names and sizes, and reads nothing. */
-async function listMissing({ catalog, store }: Pick<Deps, 'catalog' | 'store'>) {
+async function listMissing({ catalog, store }: Pick<ImageDeps, 'catalog' | 'store'>) {
   const missing: (ImageFault & { readonly isBlocked: boolean })[] = [];
   for (const { firmware, image } of (await catalog.current()).listImages()) {
     const isThere = await store.has(image.sha256, image.sizeBytes).catch(() => false);
@@ -107,5 +108,5 @@ async function listMissing({ catalog, store }: Pick<Deps, 'catalog' | 'store'>) 
 }
 
 function nameOf(image: Pick<ImageFault, 'product' | 'version' | 'chip'>): string {
-  return `${subjectOf(image)} ${image.chip}`;
+  return `${image.product} ${image.version} ${image.chip}`;
 }

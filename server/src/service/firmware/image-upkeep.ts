@@ -6,12 +6,12 @@ import { forgetChecks } from '#server/db/firmware/image-checks.ts';
 import { adoptImages } from '#server/storage/adopt-images.ts';
 import { leaveStopMark, takeStopMark } from '#server/storage/clean-stop.ts';
 import { removeStaleUploads } from '#server/storage/store-folders.ts';
-import type { Deps } from '#server/service/deps.ts';
+import type { ImageDeps } from './image-deps.ts';
 import { checkDue } from './image-checks.ts';
 import { showAll, toShown } from './shown-firmware.ts';
 import { UnnamedBlobs } from './unnamed-blobs.ts';
 
-export type UpkeepDeps = Pick<Deps, 'database' | 'catalog' | 'store' | 'folders' | 'log'> & {
+export type UpkeepDeps = ImageDeps & {
   /** Milliseconds since any instant; nobody sets it. */
   readonly steadyClock: () => number;
 };

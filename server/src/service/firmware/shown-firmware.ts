@@ -4,10 +4,10 @@
 import type { StoredFirmware, StoredImage } from '#server/db/firmware/catalog.ts';
 import type { ShownImage } from '#server/storage/shown-images.ts';
 import { hideImage, listShown, showImage } from '#server/storage/shown-images.ts';
-import type { Deps } from '#server/service/deps.ts';
+import type { ImageDeps } from './image-deps.ts';
 import { manifestOf } from './manifest.ts';
 
-type ShowDeps = Pick<Deps, 'catalog' | 'folders' | 'log'>;
+type ShowDeps = Pick<ImageDeps, 'catalog' | 'folders' | 'log'>;
 
 /** Shows the image that was uploaded just now. Never throws. */
 export async function showUploaded(deps: ShowDeps, product: string, version: string, chip: string): Promise<void> {

@@ -5,14 +5,14 @@
 import { UNNAMED_BLOB_MS, UNNAMED_BLOBS_AT_ONCE } from '#protocol/limits.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import { isBlobNamed } from '#server/db/firmware/image-checks.ts';
-import type { Deps } from '#server/service/deps.ts';
+import type { ImageDeps } from './image-deps.ts';
 
 export class UnnamedBlobs {
-  readonly #deps: Pick<Deps, 'database' | 'catalog' | 'store' | 'log'>;
+  readonly #deps: Pick<ImageDeps, 'database' | 'catalog' | 'store' | 'log'>;
   /** Since when (steady) this process has found no image with these bytes. A start begins anew: nothing goes too early. */
   #sinceMs: ReadonlyMap<string, number> = new Map();
 
-  constructor(deps: Pick<Deps, 'database' | 'catalog' | 'store' | 'log'>) {
+  constructor(deps: Pick<ImageDeps, 'database' | 'catalog' | 'store' | 'log'>) {
     this.#deps = deps;
   }
 

@@ -47,9 +47,9 @@ export async function uploadFirmware(deps: Deps, upload: Upload, nowMs: number):
   // Asked before anything is written, and once more under the lock: only an upload that another one overtakes leaves its bytes.
   await compare(deps.database.read, candidate);
   const put = await deps.store.put(received.bytes, received.sha256);
-  const answer = await deps.database.write(async (trx) => record(deps, trx, candidate, put));
+  const stored = await deps.database.write(async (trx) => record(deps, trx, candidate, put));
   await showUploaded(deps, product, version, image.chip);
-  return answer;
+  return stored;
 }
 
 interface Candidate {
