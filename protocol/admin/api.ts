@@ -536,6 +536,7 @@ const CALL_KINDS = [
   'crashing',
   'failed',
   'lost',
+  'damaged_image',
   'gate_waits',
   'empty_stage',
   'nobody_counts',
@@ -550,7 +551,7 @@ export const Call = Type.Object(
     rollout: Nullable(Type.String()),
     text: Type.String(),
     commands: Type.Array(Type.String(), {
-      description: 'the commands that fit, to be filled in where they say TEXT or MAC',
+      description: 'the commands that fit, to be filled in where they say TEXT, MAC or FILE',
     }),
   },
   { $id: 'Call' },
