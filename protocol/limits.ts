@@ -91,6 +91,9 @@ export const MAX_DETAIL_CHARS = 200;
 /** Largest report sequence number (uint32). */
 export const MAX_SEQUENCE = 4_294_967_295;
 
+/** Reports of one assignment that are known when they are repeated: five times as many as a board has to send. */
+export const MAX_KEPT_SEQUENCES = 32;
+
 /** Poll interval in seconds: shortest and longest that the server may send. */
 export const MIN_POLL_INTERVAL_S = 30;
 export const MAX_POLL_INTERVAL_S = 86_400;

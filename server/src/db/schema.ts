@@ -21,7 +21,6 @@ export interface Schema {
   readonly rollouts: RolloutsTable;
   readonly stages: StagesTable;
   readonly assignments: AssignmentsTable;
-  readonly download_log: DownloadLogTable;
   readonly schedules: SchedulesTable;
   readonly audit: AuditTable;
   readonly events: EventsTable;
@@ -271,6 +270,8 @@ export interface AssignmentsTable {
   /** What `outcomeOf` and `markOf` say of all this, for those who count. */
   readonly outcome: Generated<Outcome>;
   readonly mark: Generated<Mark>;
+  /** Sequence numbers of the last reports that were taken, as they came, with commas between them. */
+  readonly reported: Generated<string>;
   readonly offered_at_ms: number;
   readonly updated_at_ms: number;
 }
@@ -315,20 +316,6 @@ export interface TelemetryTable {
   readonly crashes: number;
   readonly boot_sum_s: number;
   readonly boot_count: number;
-}
-
-/** Append-only: every report and every change that a check-in caused. */
-export interface DownloadLogTable {
-  readonly id: Generated<number>;
-  readonly at_ms: number;
-  readonly device_id: number;
-  readonly firmware_id: number;
-  readonly assignment_id: number;
-  /** Of a report; null for what a check-in showed. */
-  readonly sequence: number | null;
-  readonly status: string;
-  readonly error: string | null;
-  readonly detail: string | null;
 }
 
 export interface SchedulesTable {
