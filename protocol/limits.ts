@@ -116,6 +116,9 @@ export const MAX_PLANS = 100;
 /** Longest time that a stage soaks, in seconds: 30 days. */
 export const MAX_SOAK_S = 2_592_000;
 
+/** Faults of the audit that one answer names: each is a short line, and the first say where to look. */
+export const MAX_AUDIT_FAULTS = 100;
+
 /** Longest cron line and longest name of a time zone. */
 export const MAX_CRON_CHARS = 100;
 export const MAX_TIMEZONE_CHARS = 64;

@@ -6,6 +6,7 @@ import {
   ASSIGNMENT_STATES,
   Assignment,
   AuditEntry,
+  AuditVerification,
   BlockAnswer,
   ClearedBuild,
   DEVICE_STATUSES,
@@ -553,6 +554,13 @@ export const adminRoutes = {
       strict,
     ),
   }),
+
+  verifyAudit: route(
+    'GET',
+    '/audit/verify',
+    'Whether every entry of the audit is there, as it was written; names those that are not',
+    ref(AuditVerification),
+  ),
 
   listEvents: route(
     'GET',

@@ -23,6 +23,7 @@ export interface Schema {
   readonly assignments: AssignmentsTable;
   readonly schedules: SchedulesTable;
   readonly audit: AuditTable;
+  readonly audit_chain: AuditChainTable;
   readonly events: EventsTable;
   readonly webhooks: WebhooksTable;
   readonly rollout_images: RolloutImagesTable;
@@ -354,6 +355,22 @@ export interface AuditTable {
   readonly action: string;
   readonly subject: string;
   readonly details: string;
+  /** Its place in the chain: one more than that of the entry before. */
+  readonly number: number;
+  /** Over the hash of the entry before and all of the above but the id. */
+  readonly hash: string;
+}
+
+/** One row: the end of the chain, and where it begins since older entries were removed. */
+export interface AuditChainTable {
+  readonly id: number;
+  /** How many entries there ever were. */
+  readonly last_number: number;
+  readonly last_hash: string;
+  /** Of the last entry that was removed; 0: none was. */
+  readonly checkpoint_number: number;
+  readonly checkpoint_hash: string;
+  readonly checkpoint_at_ms: number | null;
 }
 
 /** Append-only, as a reader gets it: names instead of keys, so that an event says the same for ever. */

@@ -9,6 +9,7 @@ import { Kysely, PostgresDialect, sql, SqliteDialect } from 'kysely';
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { MAX_KEPT_SEQUENCES } from '#protocol/limits.ts';
+import { hashOfEntry, NO_ENTRY_HASH } from '#server/db/events/audit-chain.ts';
 import { migrate } from '#server/db/migrate.ts';
 import { type Migration, MIGRATIONS } from '#server/db/migrations/migrations.ts';
 import { openPostgres } from '#server/db/postgres.ts';
@@ -28,6 +29,7 @@ const TABLES = [
   'absences',
   'assignments',
   'audit',
+  'audit_chain',
   'catalog',
   'device_labels',
   'devices',
@@ -117,6 +119,26 @@ describe.each(DIALECTS)('the schema on %s', (dialect) => {
       Array.from({ length: MAX_KEPT_SEQUENCES }, (_, index) => index + 6).join(','),
       '',
     ]);
+  });
+
+  test('chains the entries of the audit that are there', async () => {
+    const { db } = await emptyDatabase(dialect);
+    const step = MIGRATIONS.findIndex(({ name }) => name === 'audit chain');
+    await migrate(db, dialect, MIGRATIONS.slice(0, step));
+    const entry = { at_ms: 1_795_000_000_000, actor: 'admin', action: 'label.create', details: '{"a":"ü"}' };
+    for (let index = 1; index <= 1_003; index += 1)
+      await sql`insert into audit (at_ms, actor, action, subject, details)
+        values (${entry.at_ms}, ${entry.actor}, ${entry.action}, ${`shop-${index}`}, ${entry.details})`.execute(db);
+    await migrate(db, dialect);
+    let hash = NO_ENTRY_HASH;
+    const rows = await db.selectFrom('audit').selectAll().orderBy('id').execute();
+    for (const [index, row] of rows.entries()) {
+      const number = index + 1;
+      hash = hashOfEntry(hash, { ...entry, number, subject: `shop-${number}` });
+      expect([Number(row.number), row.hash]).toEqual([number, hash]);
+    }
+    const { last_number, last_hash } = await db.selectFrom('audit_chain').selectAll().executeTakeFirstOrThrow();
+    expect([Number(last_number), last_hash]).toEqual([1_003, hash]);
   });
 
   test('is left as it was when a step fails half-way', async () => {

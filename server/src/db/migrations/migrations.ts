@@ -27,7 +27,7 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
-import { replaceDownloadLog } from './retention-steps.ts';
+import { chainAudit, replaceDownloadLog } from './retention-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -60,4 +60,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'said hardware', up: addSaidHardware },
   { name: 'holders', up: addHolderIndex },
   { name: 'reports of assignments', up: replaceDownloadLog },
+  { name: 'audit chain', up: chainAudit },
 ];

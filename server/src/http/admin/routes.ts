@@ -20,6 +20,7 @@ import { createRollout } from '#server/service/rollouts/create.ts';
 import { setCounted } from '#server/service/fleet/counted.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { explainDevice, getDevice, listDevices } from '#server/service/fleet/devices.ts';
+import { verifyAudit } from '#server/service/events/audit-chain.ts';
 import { listEvents } from '#server/service/events/events.ts';
 import {
   blockFirmware,
@@ -143,6 +144,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     runSchedule: async ({ params, nowMs }) => runSchedule(deps, params.name, nowMs),
 
     listAudit: async ({ query }) => listAudit(deps, query),
+    verifyAudit: async () => verifyAudit(deps),
     listEvents: async ({ query }) => listEvents(deps, query),
   };
 }
