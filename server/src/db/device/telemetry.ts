@@ -81,6 +81,13 @@ export async function listHours(
   );
 }
 
+export async function removeHours(trx: Trx, deviceIds: readonly number[]): Promise<void> {
+  await trx
+    .deleteFrom('telemetry')
+    .where('device_id', 'in', [...deviceIds])
+    .execute();
+}
+
 function valueOf(name: (typeof COLUMNS)[number][1], deviceId: number, hour: HealthHour): number | null {
   if (name === 'deviceId') return deviceId;
   return name === 'slot' ? slotOf(hour.hour) : hour[name];

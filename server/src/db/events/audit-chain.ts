@@ -4,7 +4,8 @@
 
 import { createHash } from 'node:crypto';
 import { type Selectable, sql } from 'kysely';
-import type { AuditChainTable, AuditTable, Reader, Trx } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import type { AuditChainTable, AuditTable } from './tables.ts';
 
 export type AuditRow = Selectable<AuditTable>;
 export type AuditChain = Omit<Selectable<AuditChainTable>, 'id'>;
@@ -50,12 +51,17 @@ export async function listEntriesAfter(db: Reader, number: number, limit: number
   return db.selectFrom('audit').selectAll().where('number', '>', number).orderBy('number').limit(limit).execute();
 }
 
-/** Removes every entry up to this one, and notes where the chain begins from now on. To be called with an entry that is there. */
+/**
+ * Removes every entry up to this one, and notes where the chain begins from now on. Does nothing where another server was further
+ * already.
+ */
 export async function pruneEntries(trx: Trx, last: Pick<AuditRow, 'number' | 'hash'>, nowMs: number): Promise<void> {
-  await trx
+  const { numUpdatedRows } = await trx
     .updateTable('audit_chain')
     .set({ checkpoint_number: last.number, checkpoint_hash: last.hash, checkpoint_at_ms: nowMs })
     .where('id', '=', 1)
-    .execute();
+    .where('checkpoint_number', '<', last.number)
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows === 0n) return;
   await trx.deleteFrom('audit').where('number', '<=', last.number).execute();
 }

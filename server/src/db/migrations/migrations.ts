@@ -27,7 +27,7 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
-import { chainAudit, replaceDownloadLog } from './retention-steps.ts';
+import { chainAudit, createPastBoards, replaceDownloadLog } from './retention-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -61,4 +61,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'holders', up: addHolderIndex },
   { name: 'reports of assignments', up: replaceDownloadLog },
   { name: 'audit chain', up: chainAudit },
+  { name: 'past boards', up: createPastBoards },
 ];

@@ -65,7 +65,7 @@ async function chainAll(db: Trx, dialect: Dialect): Promise<{ readonly number: n
     const chained: (readonly [id: number, number: number, hash: string])[] = [];
     for (const { id, ...entry } of page) {
       const number = last.number + 1;
-      last = { number, hash: hashOfEntry(last.hash, { ...entry, at_ms: Number(entry.at_ms), number }) };
+      last = { number, hash: hashOfEntry(last.hash, { ...entry, number }) };
       chained.push([id, number, last.hash]);
     }
     const end = page.at(-1);
@@ -82,4 +82,28 @@ async function saveChained(db: Trx, dialect: Dialect, rows: string): Promise<voi
       : sql`(select value->>0 as id, value->>1 as number, value->>2 as hash from json_each(${rows}))`;
   await sql`update audit set number = chained.number, hash = chained.hash from ${source} as chained
     where audit.id = chained.id`.execute(db);
+}
+
+/** Of attempts that are not kept any more: how many boards they spoke for, by what became of them. */
+export async function createPastBoards(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('past_boards')
+    .addColumn('rollout_id', 'bigint', (c) => c.notNull().references('rollouts.id'))
+    .addColumn('stage_id', 'bigint', (c) => c.notNull().references('stages.id'))
+    .addColumn('outcome', 'text', required)
+    .addColumn('mark', 'text', required)
+    .addColumn('counted', 'text', required)
+    .addColumn('fault', 'text', required)
+    .addColumn('acknowledged', 'integer', required)
+    .addColumn('boards', 'bigint', required)
+    .addPrimaryKeyConstraint('past_boards_key', [
+      'rollout_id',
+      'stage_id',
+      'outcome',
+      'mark',
+      'counted',
+      'fault',
+      'acknowledged',
+    ])
+    .execute();
 }

@@ -12,7 +12,7 @@ import {
   saveTaken,
   waitForTurn,
 } from '#server/db/device/assignments.ts';
-import { countAttempts } from '#server/db/device/failed-attempts.ts';
+import { findLastAttempt } from '#server/db/device/failed-attempts.ts';
 import {
   type CheckInFacts,
   type DeviceRow,
@@ -147,7 +147,7 @@ async function offer(
     isOnTheWay: firmware.id !== rollout.firmware.id,
   };
   const watch = startWatch(start, before === undefined ? undefined : watchOf(before));
-  const past = await countAttempts(trx, device.id, firmware.id);
+  const past = await findLastAttempt(trx, device.id, firmware.id);
   const progress = startOf({ leftBefore: false, pardoned: past.pardoned });
   const id = await addAssignment(trx, {
     ...progressColumns(progress, nowMs),
@@ -158,7 +158,7 @@ async function offer(
     firmware_id: firmware.id,
     image_id: decision.image.id,
     is_rollback: isRollback ? 1 : 0,
-    attempt: past.count + 1,
+    attempt: past.attempt + 1,
     left_before: hasLeft(device.sighting, firmware.version) ? 1 : 0,
     forgiven: 0,
     baseline: await baselineOf(trx, device.id, nowMs),

@@ -1,8 +1,7 @@
-// Says that a server is here, runs the schedules that are due, then lets gates act and forgets old events. Every server process ticks; whoever claims a run first does it, once.
+// Says that a server is here, runs the schedules that are due, then lets gates act and forgets what is too old. Every server process ticks; whoever claims a run first does it, once.
 
 import { endOverdue } from '#server/service/gates/deadlines.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { forgetOldEvents } from '#server/service/events/events.ts';
 import { setFutureTimesRight } from './future-times.ts';
 import { judgeRollouts } from '#server/service/gates/act.ts';
 import { promotePending } from '#server/service/rollouts/pending-promotions.ts';
@@ -20,6 +19,6 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
   await deps.lost.look(nowMs);
   await judgeRollouts(deps, nowMs);
   await promotePending(deps, nowMs);
-  if (deps.absences.isClockTrusted) await forgetOldEvents(deps, nowMs);
+  await deps.retention.prune(nowMs);
   return done;
 }
