@@ -26,6 +26,7 @@ import { matchBuild } from '#engine/facts/build.ts';
 import { versionKey } from '#engine/facts/version.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { wayBackOfBlock } from '#server/service/rollouts/way-back.ts';
@@ -55,7 +56,13 @@ export async function getFirmware(deps: Deps, name: FirmwareName): Promise<Firmw
   return viewOne(read, await deps.catalog.current(), await getRow(read, name));
 }
 
-export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boolean, nowMs: number): Promise<Firmware> {
+export async function setPilotReady(
+  deps: Deps,
+  name: FirmwareName,
+  ready: boolean,
+  by: Principal,
+  nowMs: number,
+): Promise<Firmware> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
@@ -63,7 +70,7 @@ export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boole
     await savePilotReady(trx, row.id, ready);
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: ready ? 'firmware.ready' : 'firmware.not_ready',
       subject: subjectOf(row),
     });
@@ -75,7 +82,13 @@ export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boole
  * Makes it a stepping stone, which older devices do not skip, or lifts that. Rollouts under way lead over the images that it has
  * now; marked once more, over those that were added since.
  */
-export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: boolean, nowMs: number): Promise<Firmware> {
+export async function setMustPass(
+  deps: Deps,
+  name: FirmwareName,
+  mustPass: boolean,
+  by: Principal,
+  nowMs: number,
+): Promise<Firmware> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
@@ -83,7 +96,7 @@ export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: bool
     if (mustPass) await coverStone(trx, row);
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: mustPass ? 'firmware.must_pass' : 'firmware.may_skip',
       subject: subjectOf(row),
     });
@@ -99,6 +112,7 @@ export async function blockFirmware(
   deps: Deps,
   name: FirmwareName,
   reason: string | undefined,
+  by: Principal,
   nowMs: number,
 ): Promise<BlockAnswer> {
   // Asked before, so that the write is short: the rules about every device that runs it.
@@ -114,7 +128,7 @@ export async function blockFirmware(
         trx,
         rollout.id,
         { status: 'aborted', ended_at_ms: nowMs, ended_reason: why },
-        { actor: 'admin', reason: why, nowMs },
+        { actor: actorOf(by), reason: why, nowMs },
       );
       await closeOpenStages(trx, rollout.id, nowMs);
       await supersedeOpen(trx, rollout.id, nowMs);
@@ -133,7 +147,7 @@ export async function blockFirmware(
     };
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'firmware.block',
       subject: subjectOf(row),
       details: { reason, aborted: answer.aborted_rollouts, prior_stable: answer.prior_stable },
@@ -147,12 +161,12 @@ export async function previewBlock(deps: Deps, name: FirmwareName): Promise<WayB
   return wayBackOfBlock(deps, await getRow(deps.database.read, name));
 }
 
-export async function unblockFirmware(deps: Deps, name: FirmwareName, nowMs: number): Promise<Firmware> {
+export async function unblockFirmware(deps: Deps, name: FirmwareName, by: Principal, nowMs: number): Promise<Firmware> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await setBlocked(trx, row.id, undefined);
-    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'firmware.unblock', subject: subjectOf(row) });
+    await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'firmware.unblock', subject: subjectOf(row) });
     return viewFresh(deps, trx, name);
   });
 }

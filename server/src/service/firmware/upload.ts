@@ -22,6 +22,7 @@ import { nameBuild, projectOf, type UploadClaims } from '#server/esp-image/build
 import { compareVersions } from '#engine/facts/version.ts';
 import type { ReceivedImage } from '#server/storage/receive-image.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { refuseBlocked, subjectOf, viewFresh, viewImage } from './firmware.ts';
 import { manifestOf } from './manifest.ts';
 
@@ -40,7 +41,7 @@ export interface Upload extends UploadClaims {
  * Stores one image. Durable when it resolves. Throws what `parseEspImage` and `nameBuild` throw, and `sha_mismatch`,
  * `chip_mismatch`, `project_mismatch`, `version_exists`, `security_version_lower`, `firmware_blocked`, `storage_full`, `image_too_large`.
  */
-export async function uploadFirmware(deps: Deps, upload: Upload, nowMs: number): Promise<UploadAnswer> {
+export async function uploadFirmware(deps: Deps, upload: Upload, by: Principal, nowMs: number): Promise<UploadAnswer> {
   const received = await deps.store.receive(upload.source, { maxBytes: deps.settings.maxImageBytes });
   try {
     if (upload.sha256 !== undefined && upload.sha256 !== received.sha256) {
@@ -59,7 +60,9 @@ export async function uploadFirmware(deps: Deps, upload: Upload, nowMs: number):
       );
     }
     const build = nameBuild(image, upload, DEFAULT_PRODUCT);
-    return await deps.database.write(async (trx) => record(deps, trx, { upload, received, image, ...build, nowMs }));
+    return await deps.database.write(async (trx) =>
+      record(deps, trx, { upload, received, image, ...build, by, nowMs }),
+    );
   } finally {
     await received.discard();
   }
@@ -72,6 +75,7 @@ interface Candidate {
   readonly product: string;
   readonly version: string;
   readonly warnings: readonly string[];
+  readonly by: Principal;
   readonly nowMs: number;
 }
 
@@ -110,7 +114,7 @@ async function record(deps: Deps, trx: Trx, candidate: Candidate): Promise<Uploa
   await deps.store.publish(received, { product, version, chip: image.chip }, manifest);
   await addAudit(trx, {
     atMs: nowMs,
-    actor: 'admin',
+    actor: actorOf(candidate.by),
     action: 'firmware.add',
     subject: subjectOf(firmware),
     details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },

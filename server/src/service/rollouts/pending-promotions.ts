@@ -12,6 +12,7 @@ import {
 } from '#server/db/schedules/schedules.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
+import type { Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { gateVerdict, promote } from './promote.ts';
 
@@ -70,7 +71,7 @@ async function act(deps: Deps, trx: Trx, name: string, nowMs: number): Promise<v
   await raiseRevision(trx);
   const row = await findSchedule(trx, name);
   if (row === undefined || row.enabled !== 1 || row.pending_since_ms === null || row.rollout === null) return;
-  const request = { actor: `schedule:${name}`, from: row.from_stage ?? '' };
+  const request = { by: { kind: 'schedule', name } as const, from: row.from_stage ?? '' };
   const promoted = await tryPromote(deps, trx, row.rollout, request, nowMs);
   // The promotion itself has ended every schedule that means its stage.
   if (promoted) await saveSchedule(trx, row.id, { last_run_at_ms: nowMs });
@@ -81,7 +82,7 @@ async function tryPromote(
   deps: Deps,
   trx: Trx,
   rollout: string,
-  request: { readonly actor: string; readonly from: string },
+  request: { readonly by: Principal; readonly from: string },
   nowMs: number,
 ): Promise<boolean> {
   try {

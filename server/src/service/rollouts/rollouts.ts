@@ -27,6 +27,7 @@ import { coverImages, findCompletedFor } from '#server/db/rollouts/images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { advance, type RolloutCommand, type RolloutState } from '#engine/stage/advance.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from '#server/service/firmware/firmware.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { findOverlaps, type Overlap } from './overlap.ts';
@@ -38,7 +39,7 @@ import { wayBackOfRevert } from './way-back.ts';
 /** Who asks, and why, for the audit. */
 export interface Command {
   readonly command: RolloutCommand;
-  readonly actor: string;
+  readonly by: Principal;
   readonly reason?: string | undefined;
   /** Starts with this pilot label instead of the rollout's own. */
   readonly pilotLabel?: string | undefined;
@@ -121,12 +122,7 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
   if (request.command === 'keep') refuseWithoutReason(row, row.regressed_reason, request);
   if (request.revert && request.command !== 'halt') await refuseRevert(trx, row);
   for (const { rollout } of overlaps.filter(({ isWhole }) => isWhole))
-    await moveRollout(
-      trx,
-      rollout.name,
-      { command: 'abort', actor: request.actor, reason: `superseded by ${name}` },
-      nowMs,
-    );
+    await moveRollout(trx, rollout.name, { command: 'abort', by: request.by, reason: `superseded by ${name}` }, nowMs);
   if (request.command === 'start') {
     await forgetReverts(trx, row.firmware_id);
     await coverImages(trx, row);
@@ -139,7 +135,7 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
   await endSchedules(trx, row, moved.next, nowMs);
   await addAudit(trx, {
     atMs: nowMs,
-    actor: request.actor,
+    actor: actorOf(request.by),
     action: `rollout.${request.command}`,
     subject: name,
     details: {
@@ -176,7 +172,7 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     ...(request.command === 'start' ? await votesOf(trx, row, nowMs) : {}),
     ...(request.revert ? { reverted_at_ms: nowMs } : {}),
   };
-  await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
+  await saveRollout(trx, row.id, change, { actor: actorOf(request.by), reason: request.reason, nowMs });
 }
 
 /** A schedule that promotes means one stage, and is over with it. */

@@ -16,6 +16,7 @@ import type { Trx } from '#server/db/schema.ts';
 import { nextScheduledMs } from '#server/time/schedule-time.ts';
 import { judgeDueRun } from '#engine/schedule/due-run.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { type GateVerdict, promote, refuseGate } from '#server/service/rollouts/promote.ts';
 import { moveRollout } from '#server/service/rollouts/rollouts.ts';
@@ -41,12 +42,12 @@ export async function runDue(deps: Deps, nowMs: number): Promise<readonly string
  * Carries out the action now, whatever the time of the schedule. Throws what the action throws, `gate_not_passed` for a
  * promotion, and `field_invalid` for a window.
  */
-export async function runSchedule(deps: Deps, name: string, nowMs: number): Promise<Schedule> {
+export async function runSchedule(deps: Deps, name: string, by: Principal, nowMs: number): Promise<Schedule> {
   await deps.presence.flush();
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
-    const held = await runAction(deps, trx, row, { actor: 'admin', reason: `schedule ${name}, run by hand` }, nowMs);
+    const held = await runAction(deps, trx, row, { by, reason: `schedule ${name}, run by hand` }, nowMs);
     if (held !== undefined) throw refuseGate(row.rollout ?? '', held);
     await saveSchedule(trx, row.id, { last_run_at_ms: nowMs, last_result: 'done by hand' });
     return viewSchedule(await getRow(trx, name));
@@ -124,7 +125,7 @@ async function tryRun(
   nowMs: number,
 ): Promise<{ readonly result: string; readonly isPending: boolean }> {
   try {
-    const held = await runAction(deps, trx, schedule, { actor: `schedule:${schedule.name}` }, nowMs);
+    const held = await runAction(deps, trx, schedule, { by: { kind: 'schedule', name: schedule.name } }, nowMs);
     if (held === undefined) return { result: doneText(schedule), isPending: false };
     if (schedule.pending_since_ms === null) await auditRun(trx, schedule, 'pending', { gate: held }, nowMs);
     return { result: `pending: ${held.text}`, isPending: true };
@@ -149,7 +150,7 @@ async function auditRun(
 ): Promise<void> {
   await addAudit(trx, {
     atMs: nowMs,
-    actor: `schedule:${name}`,
+    actor: actorOf({ kind: 'schedule', name }),
     action: `schedule.${what}`,
     subject: name,
     details,
@@ -161,7 +162,7 @@ async function runAction(
   deps: Deps,
   trx: Trx,
   schedule: ScheduleRow,
-  who: { readonly actor: string; readonly reason?: string },
+  who: { readonly by: Principal; readonly reason?: string },
   nowMs: number,
 ): Promise<GateVerdict | undefined> {
   const { action, rollout, label, from_stage } = schedule;
