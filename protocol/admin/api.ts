@@ -494,6 +494,31 @@ export const AuditEntry = Type.Object(
 );
 export type AuditEntry = Static<typeof AuditEntry>;
 
+/** What was known of a device that was removed. */
+export const RemovedDevice = Type.Object(
+  {
+    mac: Type.String(),
+    product: Type.String(),
+    current_version: Type.String(),
+    labels: Type.Array(Type.String()),
+    assignments: Type.Integer({ description: 'how many went with it' }),
+  },
+  { $id: 'RemovedDevice' },
+);
+export type RemovedDevice = Static<typeof RemovedDevice>;
+
+export const RemovedFirmware = Type.Object(
+  {
+    product: Type.String(),
+    version: Type.String(),
+    images: Type.Array(Type.Object({ chip: Type.String(), size_bytes: Type.Integer(), sha256: Type.String() })),
+    rollouts: Type.Array(Type.String(), { description: 'those of this firmware, which went with it' }),
+    assignments: Type.Integer({ description: 'how many went with it' }),
+  },
+  { $id: 'RemovedFirmware' },
+);
+export type RemovedFirmware = Static<typeof RemovedFirmware>;
+
 export const AUDIT_FAULT_KINDS = ['removed', 'changed', 'moved', 'added'] as const;
 
 const AuditFault = Type.Object({
@@ -592,6 +617,8 @@ export const ADMIN_SCHEMAS = [
   Schedule,
   AuditEntry,
   AuditVerification,
+  RemovedDevice,
+  RemovedFirmware,
   Event,
   Call,
   ServerStatus,

@@ -7,6 +7,8 @@ import {
   Assignment,
   AuditEntry,
   AuditVerification,
+  RemovedDevice,
+  RemovedFirmware,
   BlockAnswer,
   ClearedBuild,
   DEVICE_STATUSES,
@@ -118,6 +120,18 @@ const confirm = Type.Object(
   strict,
 );
 
+const confirmRemoval = Type.Object(
+  {
+    confirm: Type.Optional(
+      Type.Unsafe<'true' | 'false'>({
+        ...oneOf(['true', 'false']),
+        description: 'do it; without it the answer says what would go',
+      }),
+    ),
+  },
+  strict,
+);
+
 interface RouteExtras<P extends TObject, Q extends TObject, B extends TSchema> {
   /** Left out: `admin`. */
   readonly role?: Role;
@@ -204,6 +218,13 @@ export const adminRoutes = {
     params: Type.Object({ mac: Mac, name: Name }),
     query: confirm,
   }),
+  removeDevice: route(
+    'DELETE',
+    '/devices/:mac',
+    'Forget a device with everything that is known of it; it is a new one with its next check',
+    ref(RemovedDevice),
+    { params: mac, query: confirmRemoval },
+  ),
   setCounted: route('PUT', '/devices/:mac/counted', 'Say whether a device counts in gates', ref(Device), {
     params: mac,
     body: Type.Object({ counted: oneOf(COUNTED), reason: Type.Optional(Line) }, strict),
@@ -353,6 +374,17 @@ export const adminRoutes = {
     params: firmwareVersion,
     query: Type.Object(product, strict),
   }),
+
+  removeFirmware: route(
+    'DELETE',
+    '/firmware/:version',
+    'Remove a firmware that nothing needs, with its images and its rollouts',
+    ref(RemovedFirmware),
+    {
+      params: firmwareVersion,
+      query: Type.Object({ ...product, ...confirmRemoval.properties }, strict),
+    },
+  ),
 
   getPlans: route(
     'GET',

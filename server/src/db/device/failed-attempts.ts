@@ -31,6 +31,17 @@ export async function acknowledgeFailed(trx: Trx, rolloutId: number): Promise<vo
     .where('is_latest', '=', 1)
     .where((e) => e.or([e('fault', 'is not', null), e('outcome', 'in', ['crashing', 'lost'])]))
     .execute();
+  await acknowledgePast(trx, rolloutId);
+}
+
+/** Of boards that were removed since: counted with those that are acknowledged already. */
+async function acknowledgePast(trx: Trx, rolloutId: number): Promise<void> {
+  const isMeant = sql`rollout_id = ${rolloutId} and acknowledged = 0 and (fault <> '' or outcome in ('crashing', 'lost'))`;
+  await sql`insert into past_boards (rollout_id, stage_id, outcome, mark, counted, fault, acknowledged, boards)
+    select rollout_id, stage_id, outcome, mark, counted, fault, 1, boards from past_boards where ${isMeant}
+    on conflict (rollout_id, stage_id, outcome, mark, counted, fault, acknowledged)
+    do update set boards = past_boards.boards + excluded.boards`.execute(trx);
+  await sql`delete from past_boards where ${isMeant}`.execute(trx);
 }
 
 /** The number of the last attempt of this build on this device (0: none is known), and whether it left the build a pardon. */
