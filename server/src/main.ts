@@ -125,7 +125,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await webhooks.run();
     },
     close: async (graceMs) => {
-      removePort(config.home, port);
+      forgetPort(config.home, port, log);
       await close(graceMs);
     },
   };
@@ -142,6 +142,15 @@ function leavePort(home: string, port: number, log: Logger): void {
     writePort(home, port);
   } catch (error) {
     log.warn({ err: error }, 'the port could not be left for the command line; give it --server');
+  }
+}
+
+/** What is left behind leads to a refused connection at worst, so a disk that takes no changes keeps no server from stopping. */
+function forgetPort(home: string, port: number, log: Logger): void {
+  try {
+    removePort(home, port);
+  } catch (error) {
+    log.warn({ err: error }, 'the port file could not be removed');
   }
 }
 
