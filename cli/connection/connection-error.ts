@@ -1,11 +1,22 @@
 // A connection that failed, in words: who was asked, what happened, what to do. Nothing here decides to try again.
 
-import type { Connection } from './connection.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { formatPin, PinMismatchError } from '#protocol/pinned-https.ts';
 
+/** Where a pin comes from, and how one would replace it. */
+export interface PinSource {
+  readonly is: string;
+  readonly toChange: string;
+}
+
+/** Who was asked. */
+interface Asked {
+  readonly url: URL;
+  readonly pinSource: PinSource;
+}
+
 /** What a request threw (`node:https`, the pin check, Ctrl-C), as the failure that is shown. */
-export function asConnectionError(error: unknown, connection: Connection, signal: AbortSignal): CommandError {
+export function asConnectionError(error: unknown, connection: Asked, signal: AbortSignal): CommandError {
   if (error instanceof CommandError) return error;
   if (error instanceof PinMismatchError) return identityChanged(error, connection);
   if (!signal.aborted) return unreachable(error, connection.url);
@@ -28,7 +39,7 @@ export function hostAndPort(url: URL): string {
   return `${url.hostname}:${url.port === '' ? '443' : url.port}`;
 }
 
-function identityChanged(error: PinMismatchError, connection: Connection): CommandError {
+function identityChanged(error: PinMismatchError, connection: Asked): CommandError {
   const found = formatPin({ kind: error.expected.kind, sha256: error.found[error.expected.kind] });
   return CommandError.own(
     'server_identity_changed',

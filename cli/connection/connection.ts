@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { readPin, readServerUrl } from '#cli/arguments.ts';
-import { hostAndPort, unreachable } from './connection-error.ts';
+import { hostAndPort, type PinSource, unreachable } from './connection-error.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { readInputFile } from '#cli/input-file.ts';
 import { findKnownPin, knownServersFile, rememberPin } from './known-servers.ts';
@@ -21,12 +21,6 @@ export interface Connection {
   readonly token: string;
   readonly pin: Pin;
   readonly pinSource: PinSource;
-}
-
-/** Where a pin comes from, and how one would replace it. */
-interface PinSource {
-  readonly is: string;
-  readonly toChange: string;
 }
 
 export interface ServerIdentity {

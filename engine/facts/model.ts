@@ -2,7 +2,6 @@
 // nothing of where the facts come from.
 
 import type { ASSIGNMENT_STATES, MISSED_POLICIES, ROLLOUT_STATUSES, SCHEDULE_ACTIONS } from '#protocol/admin/api.ts';
-import type { VoteRules } from '#engine/outcome/vote.ts';
 import type { PlanWindow, PROMOTIONS } from '#protocol/admin/plan.ts';
 
 export type RolloutStatus = (typeof ROLLOUT_STATUSES)[number];
@@ -83,6 +82,13 @@ export interface Pace {
 export interface Load {
   readonly inFlight: number;
   readonly offersInLastMinute: number;
+}
+
+/** Whose boards count in the gates of a rollout, stored when it started (`engine/outcome/vote.ts`). */
+export interface VoteRules {
+  /** Undefined: a rollout that started before this was kept; all boards count. */
+  readonly countsBeforeMs: number | undefined;
+  readonly countsSimulated: boolean;
 }
 
 /** A rollout that is open (running, paused or halted), at its open stage; or a completed one that late devices still follow. */

@@ -4,7 +4,6 @@
 import type { OUTCOMES } from '#protocol/admin/api.ts';
 import { isNotNow } from '#engine/assignment/weight.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
-import type { Mark } from '#engine/stage/counts.ts';
 import { speaksAgainst, type Watch } from './watch.ts';
 
 export type Outcome = (typeof OUTCOMES)[number];
@@ -78,6 +77,13 @@ export function outcomeOf(facts: OutcomeFacts): Outcome {
 export function isUndecided(outcome: Outcome, isExposed: boolean): boolean {
   return outcome === 'on_trial' || outcome === 'soaking' || (outcome === 'updating' && isExposed);
 }
+
+/**
+ * What the gate has to know of a board beside its outcome. `given`: it has the build already; `later`: lost after it had been
+ * healthy; `suspect`: it names a fault of the firmware as its reset reason, and cannot say how often; `silent`: nothing was
+ * heard of it until the deadline of its offer; `required`: its assignment is of a required version on the way.
+ */
+export type Mark = '' | 'given' | 'later' | 'suspect' | 'silent' | 'required';
 
 /** What a gate has to know of the board beside its outcome (`engine/stage/counts.ts`). */
 export function markOf(facts: OutcomeFacts): Mark {

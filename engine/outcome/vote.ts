@@ -2,6 +2,7 @@
 // not counted gets the build all the same; it only proves nothing. Pure.
 
 import { NEWCOMER_MS } from '#protocol/limits.ts';
+import type { VoteRules } from '#engine/facts/model.ts';
 import type { NotCounted } from './watch.ts';
 
 export interface VoterFacts {
@@ -11,13 +12,6 @@ export interface VoterFacts {
   readonly isShared: boolean;
   /** What an operator said; undefined: the rules decide. */
   readonly override: 'yes' | 'no' | undefined;
-}
-
-/** What was stored when the rollout started. */
-export interface VoteRules {
-  /** Undefined: a rollout that started before this was kept; all boards count. */
-  readonly countsBeforeMs: number | undefined;
-  readonly countsSimulated: boolean;
 }
 
 /** Why the board does not count; undefined: it does. */

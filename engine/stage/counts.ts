@@ -2,7 +2,7 @@
 
 import type { Fault } from '#protocol/device/errors.ts';
 import type { Gate } from '#protocol/admin/plan.ts';
-import { isUndecided, type Outcome } from '#engine/outcome/outcome.ts';
+import { isUndecided, type Mark, type Outcome } from '#engine/outcome/outcome.ts';
 
 /** Boards of one stage that are alike, each by its latest assignment there. */
 export interface BoardGroup {
@@ -15,13 +15,6 @@ export interface BoardGroup {
   readonly isAcknowledged: boolean;
   readonly boards: number;
 }
-
-/**
- * What the gate has to know of a board beside its outcome. `given`: it has the build already; `later`: lost after it had been
- * healthy; `suspect`: it names a fault of the firmware as its reset reason, and cannot say how often; `silent`: nothing was
- * heard of it until the deadline of its offer; `required`: its assignment is of a required version on the way.
- */
-export type Mark = '' | 'given' | 'later' | 'suspect' | 'silent' | 'required';
 
 /** The columns of a stage, as `rollout show` has them: they add up to `targeted`, and `uncounted` stands beside them. */
 export type Columns = Readonly<Record<Outcome, number>> & { readonly targeted: number; readonly uncounted: number };

@@ -2,7 +2,7 @@
 
 import { assertNever } from '#protocol/errors.ts';
 import type { Columns } from '#engine/stage/counts.ts';
-import type { Boards } from '#simulator/simulation/boards/boards.ts';
+import type { Fleet } from '#simulator/simulation/boards/fleet.ts';
 import type { TimelineEntry } from './messages.ts';
 import type { RolloutServer } from '#simulator/simulation/server/rollout-server.ts';
 
@@ -73,7 +73,7 @@ interface StageResult {
 interface Run {
   readonly options: { readonly devices: number };
   readonly server: RolloutServer;
-  readonly boards: Boards;
+  readonly boards: Fleet;
   readonly outcome: Outcome;
   readonly nowMs: number;
 }

@@ -8,7 +8,7 @@ import { GENERAL_LABEL } from '#protocol/words.ts';
 import { fleetMacs } from '#simulator/macs.ts';
 import { Random } from '#simulator/random.ts';
 import type { BoardChances } from '#simulator/simulation/boards/board.ts';
-import { Boards } from '#simulator/simulation/boards/boards.ts';
+import { Fleet } from '#simulator/simulation/boards/fleet.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Outcome, type SimulationResult, resultOf } from './result.ts';
 import { isHealthAsked } from '#simulator/simulation/boards/health.ts';
@@ -54,7 +54,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
 /** A run that is taken a piece at a time, so that others get a turn in between. */
 export class Simulation {
   readonly #options: SimulationOptions;
-  readonly #boards: Boards;
+  readonly #boards: Fleet;
   readonly #server: RolloutServer;
   readonly #queue = new EventQueue();
   readonly #limitMs: number;
@@ -68,7 +68,7 @@ export class Simulation {
     const random = new Random(options.seed);
     const asksHealth = options.plan.stages.some(({ gate }) => isHealthAsked(gate));
     this.#options = options;
-    this.#boards = new Boards({
+    this.#boards = new Fleet({
       ...options,
       macs,
       oldVersion: LOWEST_VERSION,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findNearest } from '#server/config/yaml/nearest.ts';
+import { findNearest } from '#protocol/nearest.ts';
 import {
   parseDurationS,
   parsePercent,

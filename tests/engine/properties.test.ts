@@ -11,7 +11,7 @@ import { bucketOf } from '#engine/facts/bucket.ts';
 import type { Decision } from '#engine/decision/decide.ts';
 import { membership } from '#engine/decision/target.ts';
 import type { Attempt } from '#engine/decision/plan-check-in.ts';
-import { LASTING } from '#simulator/simulation/boards/boards.ts';
+import { LASTING } from '#simulator/simulation/boards/fleet.ts';
 import type { CheckInAnswer } from '#simulator/simulation/messages.ts';
 import type { StageState } from '#simulator/simulation/server/rollout-life.ts';
 import { RolloutServer } from '#simulator/simulation/server/rollout-server.ts';

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { findNearest } from '#server/config/yaml/nearest.ts';
+import { findNearest } from '#protocol/nearest.ts';
 import { errorAt, type Place, type Problem, warningAt } from '#server/config/yaml/problem.ts';
 import { isOpenToOthers, readSmallFile } from '#server/config/yaml/read-file.ts';
 import { type KeyPath, type Source } from '#server/config/yaml/yaml-document.ts';

@@ -15,7 +15,7 @@ import {
 } from '#protocol/limits.ts';
 import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/admin/plan.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
-import { findPlanFaults } from './plan-faults.ts';
+import { findPlanFaults } from '#server/values/plan-faults.ts';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import { CronLine, Timezone } from '#server/config/yaml/cron-shape.ts';
 import { errorAt, type Problem } from '#server/config/yaml/problem.ts';

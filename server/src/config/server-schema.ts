@@ -51,7 +51,6 @@ function tokenSection(scope: string) {
 
 export const FleetTokenSection = tokenSection('fleet');
 export const AdminTokenSection = tokenSection('admin');
-export type TokenSection = Static<typeof FleetTokenSection>;
 
 const TokensSection = Type.Object(
   { fleet: FleetTokenSection, admin: AdminTokenSection },

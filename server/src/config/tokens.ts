@@ -5,8 +5,13 @@ import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { type Checked, errorAt, type Place } from '#server/config/yaml/problem.ts';
 import { isOpenToOthers, readSmallFile } from '#server/config/yaml/read-file.ts';
-import { type TokenSection } from './server-schema.ts';
 import { type Source } from '#server/config/yaml/yaml-document.ts';
+
+/** A section of a token, as `server-schema.ts` lets it pass: one of both. */
+export interface TokenSection {
+  readonly file?: string;
+  readonly value?: string;
+}
 
 type TokenScope = 'fleet' | 'admin';
 export type Tokens = { readonly fleet: string; readonly admin: string };

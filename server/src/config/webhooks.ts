@@ -5,7 +5,7 @@ import { type Static, Type } from 'typebox';
 import { EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/admin/events.ts';
 import { MAX_WEBHOOKS } from '#protocol/limits.ts';
 import { NAME_PATTERN } from '#protocol/words.ts';
-import { isPrivateAddress } from '#server/service/events/private-address.ts';
+import { isPrivateAddress } from '#server/values/private-address.ts';
 import { type Checked, errorAt, type Problem } from '#server/config/yaml/problem.ts';
 import { createToken, findTokenWeakness, readSecret } from './tokens.ts';
 import type { Source } from '#server/config/yaml/yaml-document.ts';

@@ -3,7 +3,7 @@
 
 import type { Generated, Kysely, Transaction } from 'kysely';
 import type { NotCounted } from '#engine/outcome/watch.ts';
-import type { Mark } from '#engine/stage/counts.ts';
+import type { Mark } from '#engine/outcome/outcome.ts';
 import type { Outcome } from '#engine/outcome/outcome.ts';
 import type { Fault } from '#protocol/device/errors.ts';
 import type { EventType } from '#protocol/admin/events.ts';

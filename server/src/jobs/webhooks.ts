@@ -2,7 +2,8 @@
 // waiting. It decides nothing; a round that fails is logged and the next one tries again.
 
 import type { Deps } from '#server/service/deps.ts';
-import { deliverNext, type Webhook } from '#server/service/events/webhooks.ts';
+import { deliverNext } from '#server/service/events/webhooks.ts';
+import type { Webhook } from '#server/service/settings.ts';
 
 /** How soon after its event a webhook is told. */
 const ROUND_MS = 1_000;

@@ -2,7 +2,7 @@
 // to the five classic fields, because a sixth (seconds) would silently shift the meaning of all others.
 
 import { Cron } from 'croner';
-import { findNearest } from '#server/config/yaml/nearest.ts';
+import { findNearest } from '#protocol/nearest.ts';
 import { firstInstantMs, wallClockMs } from './wall-clock.ts';
 
 /** A schedule that runs more often than this is a mistake: a rollout needs polls between two steps. */

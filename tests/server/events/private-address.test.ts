@@ -1,7 +1,7 @@
 // Which addresses a webhook may reach: those of the internet, and no others.
 
 import { expect, test } from 'vitest';
-import { isPrivateAddress } from '#server/service/events/private-address.ts';
+import { isPrivateAddress } from '#server/values/private-address.ts';
 
 test.each([
   '0.0.0.0',

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import type { Plan } from '#protocol/admin/plan.ts';
 import type { BuildFault } from '#simulator/device/faults.ts';
 import { Random } from '#simulator/random.ts';
-import { Boards } from '#simulator/simulation/boards/boards.ts';
+import { Boards } from '#simulator/simulation/boards/fleet.ts';
 import { EventQueue } from '#simulator/simulation/event-queue.ts';
 import { NO_SURROUNDINGS, type Surroundings } from '#simulator/simulation/boards/fate.ts';
 import type { CheckIn, CheckInAnswer, Report } from '#simulator/simulation/messages.ts';

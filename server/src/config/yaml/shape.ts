@@ -7,7 +7,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { Settings } from 'typebox/system';
 import { Pointer, Value } from 'typebox/value';
-import { findNearest } from './nearest.ts';
+import { findNearest } from '#protocol/nearest.ts';
 import { errorAt, type Problem } from './problem.ts';
 import { type KeyPath, keyText, type Source } from './yaml-document.ts';
 

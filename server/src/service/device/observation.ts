@@ -14,7 +14,8 @@ import {
   presenceAfter,
 } from '#engine/outcome/presence.ts';
 import { elapsedMs } from '#engine/facts/absence.ts';
-import type { Deps, Settings } from '#server/service/deps.ts';
+import type { Settings } from '#server/service/settings.ts';
+import type { WatchDeps } from '#server/service/watch-deps.ts';
 
 /** What a board measures, and what differs with every check; undefined: it did not say, or not so that it makes sense. */
 export interface Measures {
@@ -96,7 +97,10 @@ function sightingOf(
 }
 
 /** By what silence is measured now; of devices of which no limit is kept, by the longest interval that they are told. */
-export function silenceAt({ settings, absences }: Pick<Deps, 'settings' | 'absences'>, nowMs: number): SilenceRule {
+export function silenceAt(
+  { settings, absences }: Pick<WatchDeps, 'settings' | 'absences'>,
+  nowMs: number,
+): SilenceRule {
   return { nowMs, defaultLimitS: defaultLimitS(settings), absences: absences.recent() };
 }
 

@@ -7,7 +7,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { WEBHOOK_TIMEOUT_MS } from '#protocol/limits.ts';
-import { isPrivateAddress } from './private-address.ts';
+import { isPrivateAddress } from '#server/values/private-address.ts';
 
 /** Longest text of why it failed. */
 const MAX_WHY_CHARS = 200;

@@ -2,7 +2,7 @@
 // receiver said 2xx; until then the same events are tried again, for ever, later each time.
 
 import { createHmac, randomUUID } from 'node:crypto';
-import type { Event, EventFilterType } from '#protocol/admin/events.ts';
+import type { Event } from '#protocol/admin/events.ts';
 import {
   EVENT_BATCH,
   FIRST_WEBHOOK_BACK_OFF_MS,
@@ -22,18 +22,8 @@ import { SERVER_VERSION } from '#server/version.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { expandTypes, selectEvents } from './events.ts';
 import { toInstant } from '#server/time/instant.ts';
+import type { Webhook } from '#server/service/settings.ts';
 import { post } from './post.ts';
-
-export interface Webhook {
-  readonly name: string;
-  readonly url: URL;
-  /** Signs what is sent: never log it. */
-  readonly secret: string;
-  /** Undefined: every event. */
-  readonly types: readonly EventFilterType[] | undefined;
-  /** Its receiver may be in a network of one's own. */
-  readonly allowPrivate: boolean;
-}
 
 /** How long a process may take over one delivery before another one does it: longer than the receiver may. */
 const LEASE_MS = 3 * WEBHOOK_TIMEOUT_MS;

@@ -8,7 +8,8 @@ import { type Device as DeviceRow, findDevice, listDevices as listDeviceRows } f
 import { listLabelsOf } from '#server/db/fleet/labels.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { type Outcome, OUTCOME_TABLE } from '#engine/outcome/outcome.ts';
-import { notCountedOf, type VoteRules } from '#engine/outcome/vote.ts';
+import { notCountedOf } from '#engine/outcome/vote.ts';
+import type { VoteRules } from '#engine/facts/model.ts';
 import { nextOfferAtMs } from '#engine/decision/back-off.ts';
 import { explain } from '#engine/decision/decide.ts';
 import { type Attempt, attemptFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';

@@ -7,7 +7,7 @@ import { findLastDeviceId, listNewlyLost } from '#server/db/rollouts/board-count
 import { findAssignment, saveProgress } from '#server/db/device/assignments.ts';
 import { listWatchedIds } from '#server/db/rollouts/open.ts';
 import type { Trx } from '#server/db/schema.ts';
-import type { WatchDeps } from '#server/service/deps.ts';
+import type { WatchDeps } from '#server/service/watch-deps.ts';
 import { progressColumns, progressOf, watchColumns, watchOf } from '#server/service/device/facts.ts';
 import { KEEP_FACTOR, SMALL_FLEET } from './keep.ts';
 import { silenceAt } from '#server/service/device/observation.ts';

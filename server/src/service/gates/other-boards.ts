@@ -13,7 +13,7 @@ import {
 } from '#server/db/rollouts/board-counts.ts';
 import type { Rollout } from '#server/db/rollouts/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
-import type { WatchDeps } from '#server/service/deps.ts';
+import type { WatchDeps } from '#server/service/watch-deps.ts';
 import { KEEP_FACTOR, SMALL_FLEET } from './keep.ts';
 import { silenceAt } from '#server/service/device/observation.ts';
 

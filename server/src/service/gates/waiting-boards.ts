@@ -10,11 +10,11 @@ import { findLastDeviceId } from '#server/db/rollouts/board-counts.ts';
 import { getRevision } from '#server/db/firmware/catalog.ts';
 import type { Rollout } from '#server/db/rollouts/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
-import type { WatchDeps } from '#server/service/deps.ts';
+import type { WatchDeps } from '#server/service/watch-deps.ts';
 import { voterOf } from '#server/service/device/facts.ts';
 import { KEEP_FACTOR, SMALL_FLEET } from './keep.ts';
 import { isSilent, silenceAt } from '#server/service/device/observation.ts';
-import { type Judged, subjectOf, walkDevices } from '#server/service/rollouts/preview.ts';
+import { type Judged, subjectOf, walkDevices } from '#server/service/rollouts/walk.ts';
 
 interface LeftOut {
   readonly reason: string;

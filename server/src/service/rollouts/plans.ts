@@ -15,9 +15,10 @@ import {
   type StoredPlan,
 } from '#server/db/rollouts/plans.ts';
 import type { Reader } from '#server/db/schema.ts';
-import { findPlanFaults } from '#server/config/plan-faults.ts';
+import { findPlanFaults } from '#server/values/plan-faults.ts';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
-import type { Deps, Settings } from '#server/service/deps.ts';
+import type { Deps } from '#server/service/deps.ts';
+import type { Settings } from '#server/service/settings.ts';
 
 export async function listPlans(deps: Deps): Promise<{ items: ListedPlan[] }> {
   return { items: await listAll(deps, deps.database.read) };

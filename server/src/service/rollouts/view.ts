@@ -13,7 +13,7 @@ import type { Reader, Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { gateOf, judge, type JudgedRollout } from '#server/service/gates/judge.ts';
-import { textOf } from './preview.ts';
+import { textOf } from './walk.ts';
 import type { Waiting } from '#server/service/gates/waiting-boards.ts';
 
 export async function viewRollouts(

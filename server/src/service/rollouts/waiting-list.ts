@@ -12,7 +12,8 @@ import { voterOf } from '#server/service/device/facts.ts';
 import { decideFor, textOfOutcome, textOfRule } from '#server/service/fleet/devices.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage } from '#server/service/list.ts';
-import { type Judged, readCursor, subjectOf, walkDevices } from './preview.ts';
+import { readCursor } from './preview.ts';
+import { type Judged, subjectOf, walkDevices } from './walk.ts';
 
 /**
  * In the order in which the boards came to know the server. Throws `rollout_unknown`, `invalid_transition` for a draft,

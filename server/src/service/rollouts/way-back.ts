@@ -18,7 +18,7 @@ import { versionKey } from '#engine/facts/version.ts';
 import { asRunOn, type CatalogView } from '#server/service/firmware/catalog.ts';
 import { deviceFactsOf } from './forecast.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { historyOn } from './preview.ts';
+import { historyOn } from './walk.ts';
 
 /** Devices judged at a stretch, so that check-ins in between hardly wait. */
 const PAGE = 250;

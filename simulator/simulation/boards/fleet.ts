@@ -52,7 +52,7 @@ export const LASTING: ReadonlySet<Reason> = new Set([
   'blocked_without_prior_stable',
 ]);
 
-export class Boards {
+export class Fleet {
   readonly #options: BoardsOptions;
   readonly #boards: readonly Board[];
   readonly #network: Network;

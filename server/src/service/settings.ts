@@ -1,0 +1,29 @@
+// What a server is set to, as the use cases read it: `main.ts` makes it of the configuration.
+
+import type { EventFilterType } from '#protocol/admin/events.ts';
+import type { Plan } from '#protocol/admin/plan.ts';
+
+export interface Settings {
+  readonly pollIntervalS: number;
+  /** The interval sent to a device varies by this share, 0 to 0.5, so that a fleet does not poll in step. */
+  readonly pollJitter: number;
+  /** Label hints that become labels by themselves. */
+  readonly labelsFromHints: readonly string[];
+  /** Plans of the configuration, beside those that are built in. */
+  readonly plans: readonly Plan[];
+  /** Whom to tell of events. */
+  readonly webhooks: readonly Webhook[];
+  readonly maxImageBytes: number;
+  readonly maxDownloads: number;
+}
+
+export interface Webhook {
+  readonly name: string;
+  readonly url: URL;
+  /** Signs what is sent: never log it. */
+  readonly secret: string;
+  /** Undefined: every event. */
+  readonly types: readonly EventFilterType[] | undefined;
+  /** Its receiver may be in a network of one's own. */
+  readonly allowPrivate: boolean;
+}

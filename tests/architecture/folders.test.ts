@@ -1,0 +1,43 @@
+// Rooms stay small and say what they are for.
+
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '../..');
+const MOST_FILES = 15;
+const folders = ['protocol', 'engine', 'server/src', 'cli', 'simulator'].flatMap((top) => [top, ...foldersIn(top)]);
+
+function foldersIn(top: string): readonly string[] {
+  return readdirSync(join(ROOT, top), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length + 1))
+    .filter((folder) => folder !== 'protocol/vectors' && hasModules(folder));
+}
+
+function hasModules(folder: string): boolean {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).some((name) => name.endsWith('.ts'));
+}
+
+function filesOf(folder: string): readonly string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map(({ name }) => name);
+}
+
+test('every folder begins with what lives here', () => {
+  expect(folders.length).toBeGreaterThan(40);
+  expect(folders.filter((folder) => !existsSync(join(ROOT, folder, 'README.md')))).toEqual([]);
+});
+
+test(`no folder has more than ${MOST_FILES} files`, () => {
+  expect(folders.filter((folder) => filesOf(folder).length > MOST_FILES)).toEqual([]);
+});
+
+test('no folder has two files of one stem: gate.ts beside gates.ts is one too many', () => {
+  const doubled = folders.flatMap((folder) => {
+    const stems = filesOf(folder).map((name) => basename(name, '.ts').replace(/s$/, ''));
+    return stems.filter((stem, index) => stems.indexOf(stem) !== index).map((stem) => `${folder}/${stem}`);
+  });
+  expect(doubled).toEqual([]);
+});

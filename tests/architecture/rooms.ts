@@ -1,0 +1,76 @@
+// Who may import whom: the table of ARCHITECTURE.md, as the tests check it. A room is a folder with everything below it that is
+// no room of its own, or one file. A module is known by its resolved path, whatever its specifier looks like.
+
+export interface Room {
+  readonly room: string;
+  /** Rooms of ours, beside itself. */
+  readonly may: readonly string[];
+  readonly packages: readonly string[];
+  /** Whether it may use `node:` modules. */
+  readonly node: boolean;
+  /** No clock, time zone, randomness, timer or process, by any name. */
+  readonly pure?: true;
+}
+
+const SERVER = ['http', 'jobs', 'service', 'db', 'storage', 'esp-image', 'time', 'values', 'home', 'config', 'certs'];
+
+export const ROOMS: readonly Room[] = [
+  { room: 'protocol', may: [], packages: ['typebox'], node: true },
+  { room: 'engine', may: ['protocol'], packages: ['semver'], node: false, pure: true },
+  { room: 'server/src/time', may: ['protocol'], packages: ['croner'], node: false },
+  { room: 'server/src/values', may: ['protocol', 'server/src/time'], packages: [], node: true },
+  { room: 'server/src/certs', may: ['protocol'], packages: ['@peculiar/x509', 'reflect-metadata'], node: true },
+  { room: 'server/src/esp-image', may: ['protocol', 'engine'], packages: [], node: true },
+  { room: 'server/src/storage', may: ['protocol'], packages: [], node: true },
+  { room: 'server/src/db', may: ['protocol', 'engine'], packages: ['kysely', 'pg', 'typebox'], node: true },
+  {
+    room: 'server/src/service',
+    may: [
+      'protocol',
+      'engine',
+      ...['db', 'storage', 'esp-image', 'certs', 'time', 'values', 'version.ts'].map((name) => `server/src/${name}`),
+    ],
+    packages: ['pino', 'typebox'],
+    node: true,
+  },
+  {
+    room: 'server/src/http',
+    may: ['protocol', 'server/src/service', 'server/src/version.ts'],
+    packages: ['fastify', '@fastify/swagger', '@scalar/fastify-api-reference', 'typebox'],
+    node: true,
+  },
+  { room: 'server/src/jobs', may: ['protocol', 'server/src/service'], packages: ['pino'], node: true },
+  {
+    room: 'server/src/config',
+    may: ['protocol', 'engine', 'server/src/certs', 'server/src/time', 'server/src/values'],
+    packages: ['typebox', 'yaml'],
+    node: true,
+  },
+  { room: 'server/src/home', may: ['protocol', 'server/src/certs', 'server/src/config'], packages: [], node: true },
+  { room: 'server/src/version.ts', may: [], packages: [], node: true },
+  {
+    room: 'server/src',
+    may: ['protocol', 'server/src/version.ts', ...SERVER.map((name) => `server/src/${name}`)],
+    packages: ['pino', 'pino-pretty'],
+    node: true,
+  },
+  {
+    room: 'cli',
+    may: [
+      'protocol',
+      'simulator',
+      'simulator/simulation',
+      ...['serve.ts', 'home', 'config', 'certs'].map((name) => `server/src/${name}`),
+    ],
+    packages: ['@commander-js/extra-typings', 'cli-table3', 'picocolors', 'typebox'],
+    node: true,
+  },
+  { room: 'simulator', may: ['protocol'], packages: ['picocolors', 'semver', 'typebox'], node: true },
+  {
+    room: 'simulator/simulation',
+    may: ['protocol', 'engine', 'simulator'],
+    packages: [],
+    node: false,
+    pure: true,
+  },
+];
