@@ -25,6 +25,7 @@ import { OtherBoards } from '#server/service/gates/other-boards.ts';
 import { PresenceBuffer } from '#server/service/device/presence.ts';
 import type { ScheduleSpec } from '#server/service/schedules/spec.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
+import { type DataLock, lockStorage } from '#server/locks/data-locks.ts';
 import { removePort, writePort } from '#server/home/port-file.ts';
 import { openDiskStore } from '#server/storage/disk-store.ts';
 import { SERVER_VERSION } from './version.ts';
@@ -67,6 +68,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const log = options.log(config.logLevel);
   const store = await openDiskStore(config.storageRoot);
   const database = await openDatabase(config, log);
+  const storageLock = await lockImages(config, database, log);
   const settings = settingsOf(config);
   const catalog = new Catalog(database);
   const absences = new Absences({ database, log, clock, steadyClock });
@@ -108,6 +110,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await deps.presence.close();
     await deps.absences.stop();
     await database.close();
+    storageLock.release();
   };
   try {
     await app.listen({ host: config.host, port: config.port });
@@ -132,9 +135,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-async function openDatabase({ database }: Config, log: Logger): Promise<Database> {
-  if (database.kind === 'sqlite') return openSqlite(database.file);
+async function openDatabase({ database, home }: Config, log: Logger): Promise<Database> {
+  if (database.kind === 'sqlite') return openSqlite(database.file, { home });
   return openPostgres(database.url, { onWait: (message) => log.warn(message) });
+}
+
+async function lockImages({ storageRoot, home }: Config, database: Database, log: Logger): Promise<DataLock> {
+  const { identity: owner, dialect } = database;
+  try {
+    return lockStorage(storageRoot, {
+      home,
+      owner,
+      isShared: dialect === 'postgres',
+      onNote: (note) => log.warn(note),
+    });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }
 
 /** The command line does without the file: it then asks at the configured port. */

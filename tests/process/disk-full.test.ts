@@ -28,7 +28,7 @@ test.skipIf(!CAN_MOUNT)(`a full disk of images refuses uploads and serves what i
   expect(status).toBe(507);
   expect(refusal).toMatchObject({ error: { code: 'storage_full', hint: expect.stringContaining('Free some space') } });
   expect(await server.tryAdmin('getFirmware', { params: { version: '1.2.0' } })).toMatchObject({ status: 404 });
-  expect(disk.list()).toEqual(['.incoming', 'ballast', 'default', 'default/1.1.0']);
+  expect(disk.list()).toEqual(['.incoming', '.lock', 'ballast', 'default', 'default/1.1.0']);
   await expectServed(server, device);
   disk.free();
   expect(await server.admin('uploadFirmware', { body })).toMatchObject({ already_there: false });

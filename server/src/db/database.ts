@@ -7,6 +7,8 @@ export type Dialect = 'sqlite' | 'postgres';
 
 export interface Database {
   readonly dialect: Dialect;
+  /** The same for every server that uses it, and for no other database. */
+  readonly identity: string;
   /** Sees what is committed. Never use it to write. */
   readonly read: Reader;
   /**

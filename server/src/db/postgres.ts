@@ -68,17 +68,20 @@ export async function openPostgres(url: string, options: OpenOptions = {}): Prom
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: explaining(pool) }) });
+  let identity: string;
   try {
     await waitForServer(pool, url, options);
     await assertNotNewer(db, 'postgres');
     await migrate(db, 'postgres');
     await db.transaction().execute(adoptForeignEvents);
+    identity = await identityOf(pool, url);
   } catch (error) {
     await db.destroy();
     throw error;
   }
   return {
     dialect: 'postgres',
+    identity,
     read: db,
     write: async (job) => writeWithRetry(db, job),
     writeSoft: async (job) =>
@@ -90,6 +93,20 @@ export async function openPostgres(url: string, options: OpenOptions = {}): Prom
     check: async () => void (await db.selectFrom('catalog').select('revision').execute()),
     close: async () => db.destroy(),
   };
+}
+
+/** By whichever address it is reached. Where PostgreSQL keeps the number of its cluster to itself, the address has to do. */
+async function identityOf(pool: pg.Pool, url: string): Promise<string> {
+  try {
+    const { rows } = await pool.query<{ readonly cluster: string; readonly oid: number }>(
+      'select system_identifier::text as cluster, oid from pg_control_system(), pg_database where datname = current_database()',
+    );
+    const [row] = rows;
+    if (row !== undefined) return `postgres:${row.cluster}:${row.oid}`;
+  } catch (error) {
+    if (isGone(error)) throw explain(error);
+  }
+  return `postgres:${addressOf(url)}`;
 }
 
 async function writeWithRetry<T>(db: Kysely<Schema>, job: (trx: Trx) => Promise<T>): Promise<T> {

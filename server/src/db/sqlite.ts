@@ -9,6 +9,7 @@ import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from
 import { OtterError } from '#protocol/errors.ts';
 import type { Database } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
+import { type DataLock, lockDatabaseFile } from '#server/locks/data-locks.ts';
 import { assertNotNewer, migrate } from './migrate.ts';
 import type { Schema } from './schema.ts';
 
@@ -28,14 +29,19 @@ const SQLITE_BUSY = 5;
 const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
 
+export interface SqliteOptions {
+  /** Of the server, for those who are refused because of it. */
+  readonly home?: string;
+}
+
 /** Opens (and makes, and migrates) the database file. Throws `start_refused` where that is not safe. */
-export async function openSqlite(file: string): Promise<Database> {
+export async function openSqlite(file: string, { home = dirname(file) }: SqliteOptions = {}): Promise<Database> {
   mkdirSync(dirname(file), { recursive: true });
-  const lock = takeLock(`${file}.lock`);
+  const lock = lockDatabaseFile(file, home);
   try {
     return await openLocked(file, lock);
   } catch (error) {
-    lock.close();
+    lock.release();
     if (resultCodeOf(error) === undefined) throw error;
     throw new OtterError(
       'start_refused',
@@ -46,7 +52,7 @@ export async function openSqlite(file: string): Promise<Database> {
   }
 }
 
-async function openLocked(file: string, lock: DatabaseSync): Promise<Database> {
+async function openLocked(file: string, lock: DataLock): Promise<Database> {
   const writer = connect(file, { readOnly: false });
   try {
     const writerStatements = adapt(writer, { begin: 'begin immediate' });
@@ -58,7 +64,7 @@ async function openLocked(file: string, lock: DatabaseSync): Promise<Database> {
     const reading = new Kysely<Schema>({
       dialect: new SqliteDialect({ database: readBeside(writer, writerStatements, connect(file, { readOnly: true })) }),
     });
-    return describe({ writer, writing, reading, lock });
+    return describe({ file, writer, writing, reading, lock });
   } catch (error) {
     writer.close();
     throw error;
@@ -66,10 +72,11 @@ async function openLocked(file: string, lock: DatabaseSync): Promise<Database> {
 }
 
 function describe(open: {
+  readonly file: string;
   readonly writer: DatabaseSync;
   readonly writing: Kysely<Schema>;
   readonly reading: Kysely<Schema>;
-  readonly lock: DatabaseSync;
+  readonly lock: DataLock;
 }): Database {
   const commits = new GroupCommit({
     kysely: open.writing,
@@ -79,6 +86,7 @@ function describe(open: {
   });
   return {
     dialect: 'sqlite',
+    identity: `sqlite:${open.file}`,
     read: open.reading,
     write: async (job) => commits.write(job, { isSoft: false }),
     writeSoft: async (job) => commits.write(job, { isSoft: true }),
@@ -91,7 +99,7 @@ function describe(open: {
       await commits.idle();
       await open.reading.destroy();
       await open.writing.destroy();
-      open.lock.close();
+      open.lock.release();
     },
   };
 }
@@ -118,28 +126,6 @@ function setPragmas(connection: DatabaseSync): void {
         'put the database on a local disk that supports it',
       );
     }
-  }
-}
-
-/** Holds an exclusive transaction on a small database of its own for as long as the process lives. */
-function takeLock(file: string): DatabaseSync {
-  const lock = new DatabaseSync(file, { timeout: 0 });
-  try {
-    lock.exec('begin exclusive');
-    return lock;
-  } catch (error) {
-    lock.close();
-    const isHeld = resultCodeOf(error) === SQLITE_BUSY;
-    throw new OtterError(
-      'start_refused',
-      isHeld
-        ? `another Otter uses this database (${file} is locked)`
-        : `cannot lock ${file}: ${error instanceof Error ? error.message : String(error)}`,
-      isHeld
-        ? 'stop the other one, or give this one its own --home; several processes need PostgreSQL'
-        : 'let the user that runs Otter write to its folder',
-      { cause: error },
-    );
   }
 }
 
