@@ -19,15 +19,17 @@ import { readAppendedDigests } from '#server/service/firmware/appended-digests.t
 import { Catalog } from '#server/service/firmware/catalog.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
+import { Readiness, type ReadinessOptions } from '#server/service/fleet/readiness.ts';
 import { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import { LostBoards } from '#server/service/gates/lost-boards.ts';
 import { OtherBoards } from '#server/service/gates/other-boards.ts';
 import { PresenceBuffer } from '#server/service/device/presence.ts';
 import type { ScheduleSpec } from '#server/service/schedules/spec.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
-import { type DataLock, lockStorage } from '#server/locks/data-locks.ts';
+import { type DataLock, lockStorage } from '#server/disk/data-locks.ts';
+import { explainDiskError, findWriteFault } from '#server/disk/write-proof.ts';
 import { removePort, writePort } from '#server/home/port-file.ts';
-import { openDiskStore } from '#server/storage/disk-store.ts';
+import { type DiskStore, openDiskStore } from '#server/storage/disk-store.ts';
 import { SERVER_VERSION } from './version.ts';
 
 export interface ServerOptions {
@@ -66,7 +68,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const clock = options.clock ?? Date.now;
   const steadyClock = options.steadyClock ?? options.clock ?? (() => performance.now());
   const log = options.log(config.logLevel);
-  const store = await openDiskStore(config.storageRoot);
+  const store = await openImages(config.storageRoot);
   const database = await openDatabase(config, log);
   const storageLock = await lockImages(config, database, log);
   const settings = settingsOf(config);
@@ -83,6 +85,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lost: new LostBoards(watching),
     others: new OtherBoards(watching),
     ended: new EndedCounts(),
+    readiness: new Readiness({ checks: checksOf(database, config), log, steadyClock: () => performance.now() }),
   };
   // Boards report as soon as somebody listens: by then it is known for how long nobody did.
   await deps.absences.start();
@@ -135,8 +138,29 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
+/** Throws `start_refused` where the folder cannot be used as it is. */
+async function openImages(root: string): Promise<DiskStore> {
+  try {
+    return await openDiskStore(root);
+  } catch (error) {
+    const fault = explainDiskError(error, `the folder of images ${root}`);
+    throw fault === undefined ? error : new OtterError('start_refused', fault.message, fault.hint, { cause: error });
+  }
+}
+
+/** What /readyz proves. Whatever else a server needs to do its work is one more line here. */
+function checksOf(database: Database, { storageRoot }: Config): ReadinessOptions['checks'] {
+  return {
+    database: async () => {
+      await database.check();
+      return undefined;
+    },
+    images: async () => findWriteFault(storageRoot, 'the disk of the images'),
+  };
+}
+
 async function openDatabase({ database, home }: Config, log: Logger): Promise<Database> {
-  if (database.kind === 'sqlite') return openSqlite(database.file, { home });
+  if (database.kind === 'sqlite') return openSqlite(database.file, { home, onNote: (note) => log.warn(note) });
   return openPostgres(database.url, { onWait: (message) => log.warn(message) });
 }
 

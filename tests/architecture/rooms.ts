@@ -35,10 +35,10 @@ export const ROOMS: readonly Room[] = [
   { room: 'server/src/certs', may: ['protocol'], packages: ['@peculiar/x509', 'reflect-metadata'], node: true },
   { room: 'server/src/esp-image', may: ['protocol', 'engine'], packages: [], node: true },
   { room: 'server/src/storage', may: ['protocol'], packages: [], node: true },
-  { room: 'server/src/locks', may: ['protocol'], packages: [], node: true },
+  { room: 'server/src/disk', may: ['protocol'], packages: [], node: true },
   {
     room: 'server/src/db',
-    may: ['protocol', 'engine', 'server/src/locks'],
+    may: ['protocol', 'engine', 'server/src/disk'],
     packages: ['kysely', 'pg', 'typebox'],
     node: true,
   },

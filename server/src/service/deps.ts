@@ -2,6 +2,7 @@
 
 import type { Logger } from 'pino';
 import type { DiskStore } from '#server/storage/disk-store.ts';
+import type { Readiness } from '#server/service/fleet/readiness.ts';
 import type { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import type { LostBoards } from '#server/service/gates/lost-boards.ts';
 import type { OtherBoards } from '#server/service/gates/other-boards.ts';
@@ -16,6 +17,7 @@ export interface Deps extends WatchDeps {
   readonly lost: LostBoards;
   readonly others: OtherBoards;
   readonly ended: EndedCounts;
+  readonly readiness: Readiness;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */
   readonly random: () => number;

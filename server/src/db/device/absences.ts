@@ -1,14 +1,19 @@
 // When a server was last there (one row that all of them share), and the times in which none was.
 
-import type { Insertable, Selectable } from 'kysely';
+import { type Insertable, type Selectable, sql } from 'kysely';
 import type { AbsencesTable, Reader, Trx } from '#server/db/schema.ts';
 
 export type AbsenceRow = Selectable<AbsencesTable>;
 
-/** Undefined before the first server has ticked. */
-export async function findAliveAtMs(db: Reader): Promise<number | undefined> {
-  const row = await db.selectFrom('heartbeat').select('alive_at_ms').where('id', '=', 1).executeTakeFirst();
-  return row?.alive_at_ms;
+/** With the number of steps of the schema, so that a server that runs hears of a newer one. Undefined before the first tick. */
+export async function findHeartbeat(
+  db: Reader,
+): Promise<{ readonly aliveAtMs: number; readonly schema: number } | undefined> {
+  return db
+    .selectFrom('heartbeat')
+    .select(['alive_at_ms as aliveAtMs', sql<number>`(select max(version) from schema_version)`.as('schema')])
+    .where('id', '=', 1)
+    .executeTakeFirst();
 }
 
 export async function saveAliveAt(trx: Trx, atMs: number): Promise<void> {

@@ -16,7 +16,7 @@ import {
 import {
   type AbsenceRow,
   addAbsence,
-  findAliveAtMs,
+  findHeartbeat,
   keepLatestAbsences,
   listLatestAbsences,
   removeAbsencesAfter,
@@ -24,6 +24,7 @@ import {
   saveAliveAt,
 } from '#server/db/device/absences.ts';
 import type { Database } from '#server/db/database.ts';
+import { outdatedAt } from '#server/db/migrate.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Absence } from '#engine/facts/absence.ts';
 import { toInstant } from '#server/time/instant.ts';
@@ -170,7 +171,12 @@ export class Absences {
   /** May have waited for the database, and may run again after a conflict: it changes nothing else. */
   async #store(trx: Trx): Promise<Stored> {
     const nowMs = this.#options.clock();
-    const aliveAtMs = await findAliveAtMs(trx);
+    const { aliveAtMs, schema } = (await findHeartbeat(trx)) ?? {};
+    const outdated = schema === undefined ? undefined : outdatedAt(schema);
+    if (outdated !== undefined) {
+      this.#options.database.retire(outdated);
+      throw outdated;
+    }
     const ahead = aliveAtMs === undefined ? undefined : this.#aheadOf(aliveAtMs, nowMs);
     const added = ahead === undefined ? this.#gaps.flatMap((gap) => absenceOf(gap, aliveAtMs, nowMs)) : [];
     for (const absence of added) await addAbsence(trx, absence);

@@ -85,7 +85,8 @@ function sayWho(connection: DatabaseSync, { home, owner }: LockRequest): void {
 }
 
 function share({ file, owner }: LockRequest): Locked {
-  const connection = new DatabaseSync(file, { timeout: SHARE_TIMEOUT_MS });
+  // To read is enough, and lets an operator remount the disk.
+  const connection = new DatabaseSync(file, { readOnly: true, timeout: SHARE_TIMEOUT_MS });
   try {
     connection.exec('begin');
     const holder = holderIn(connection);

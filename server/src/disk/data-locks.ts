@@ -13,15 +13,15 @@ export interface DataLock {
   readonly release: () => void;
 }
 
-/** The lock of a SQLite database, whose folder is there. Throws `start_refused`. */
-export function lockDatabaseFile(file: string, home: string): DataLock {
+/** The lock of a SQLite database, whose folder is there, with the file that its name leads to. Throws `start_refused`. */
+export function lockDatabaseFile(file: string, home: string): DataLock & { readonly target: string } {
   const target = targetOf(file);
   refuseManyNames(target);
   const lock = `${target}.lock`;
   const locked = takeFileLock({ file: lock, home, owner: target, isShared: false });
   switch (locked.kind) {
     case 'taken':
-      return locked;
+      return { release: locked.release, target };
     case 'held':
       throw new OtterError(
         'start_refused',
