@@ -14,8 +14,8 @@ import { newPostgresDatabase } from '../support/server/server.ts';
 // Every test starts a process or two, and the machine may be busy with other tests.
 vi.setConfig({ testTimeout: 90_000 });
 
-/** What changes while a server runs: the database and its lock, the port, the mark of the last stop. */
-const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.stopped)$/;
+/** What changes while a server runs: the database and its lock, the port, the folder of uploads under way, the mark of the last stop. */
+const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.(incoming|lock|stopped))$/;
 
 test('a second start changes no file and knows everything of the first', async () => {
   const home = await newHome();
@@ -35,7 +35,8 @@ test('a second server on one SQLite home is refused, and the first goes on unhar
   const home = await newHome();
   const first = await startServerProcess(home);
   const second = await runOtterProcess(home).exited;
-  expectRefusal(second, `another Otter uses this database (${join(home, 'data/otter.db.lock')} is locked)`);
+  expectRefusal(second, `uses this database (${join(home, 'data/otter.db.lock')} is locked)`);
+  expect(second.stderr).toContain(`another Otter (process ${first.process.child.pid} on `);
   expect(second.stderr).toContain('stop the other one, or give this one its own --home');
   expect(await readFile(join(home, 'data/server.port'), 'utf8')).toBe(`${first.url.port}\n`);
   await first.checkIn('24:6f:28:00:00:01', '1.0.0');

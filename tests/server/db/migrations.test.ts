@@ -45,9 +45,11 @@ const TABLES = [
   'rollouts',
   'schedules',
   'schema_version',
+  'shared_files',
   'stages',
   'telemetry',
   'webhooks',
+  'write_proof',
 ];
 
 /** `pg.types.builtins.INT8`, as a number. */
@@ -234,7 +236,7 @@ describe('SQLite', () => {
     const first = await startTestServer({ dialect: 'sqlite' });
     await expect(startTestServer({ like: first })).rejects.toMatchObject({
       code: 'start_refused',
-      message: expect.stringContaining('another Otter uses this database'),
+      message: expect.stringMatching(/^another Otter \(process \d+ on .*\) uses this database/),
     });
     expect((await first.json('GET', '/healthz')).status, 'the first one goes on').toBe(200);
     await first.checkIn('24:6f:28:00:00:01', '1.0.0');
