@@ -12,7 +12,8 @@ import { EventQueue } from '#simulator/simulation/event-queue.ts';
 import { NO_SURROUNDINGS, type Surroundings } from '#simulator/simulation/boards/fate.ts';
 import type { CheckIn, CheckInAnswer, Report } from '#simulator/simulation/messages.ts';
 import { RolloutServer } from '#simulator/simulation/server/rollout-server.ts';
-import { type Dialect, START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { type Dialect, DIALECTS } from '../../support/scope.ts';
+import { START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
 import { ProductLine } from '../../support/product-line.ts';
 
 const OLD = '1.0.0';
@@ -49,6 +50,9 @@ interface Game {
   readonly ends: string;
 }
 
+/** PostgreSQL at night. */
+const OTHER = DIALECTS.at(-1) ?? 'sqlite';
+
 const GAMES: readonly Game[] = [
   {
     name: 'a good build, boards that sleep, an outage of a site, and a network that breaks',
@@ -75,14 +79,14 @@ const GAMES: readonly Game[] = [
   },
   {
     name: 'a build that dies on half of the boards',
-    dialect: 'postgres',
+    dialect: OTHER,
     seed: 4,
     faults: [{ kind: 'dies', share: 0.5, delayMs: 300_000 }],
     ends: 'halted',
   },
   {
     name: 'a build of every kind of bad at once',
-    dialect: 'postgres',
+    dialect: OTHER,
     seed: 5,
     faults: [
       { kind: 'fails_trial', share: 0.1 },
