@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Rollout } from '#protocol/admin/api.ts';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
-import { BOTH } from '../../support/scope.ts';
+import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const PLANS = `plans:
@@ -26,7 +26,7 @@ const PLANS = `plans:
       - {name: pilot, label: pilot, gate: {min_confirmed: 3, max_silent_pct: 50%}}
 `;
 
-describe.each(BOTH)('a gate on %s', (dialect) => {
+describe.each(DIALECTS)('a gate on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let pilots: readonly string[];
@@ -300,7 +300,7 @@ test('two servers that tick at once open each stage once', async () => {
   await left.end();
 });
 
-describe.each(BOTH)('a stage that takes nobody new on %s', (dialect) => {
+describe.each(DIALECTS)('a stage that takes nobody new on %s', (dialect) => {
   test('passes where an earlier one has shown the build, and never where none has', async () => {
     const first = await startTestServer({ dialect });
     await first.stop();

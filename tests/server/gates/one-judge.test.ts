@@ -50,9 +50,6 @@ interface Game {
   readonly ends: string;
 }
 
-/** PostgreSQL at night. */
-const OTHER = DIALECTS.at(-1) ?? 'sqlite';
-
 const GAMES: readonly Game[] = [
   {
     name: 'a good build, boards that sleep, an outage of a site, and a network that breaks',
@@ -79,14 +76,14 @@ const GAMES: readonly Game[] = [
   },
   {
     name: 'a build that dies on half of the boards',
-    dialect: OTHER,
+    dialect: 'postgres',
     seed: 4,
     faults: [{ kind: 'dies', share: 0.5, delayMs: 300_000 }],
     ends: 'halted',
   },
   {
     name: 'a build of every kind of bad at once',
-    dialect: OTHER,
+    dialect: 'postgres',
     seed: 5,
     faults: [
       { kind: 'fails_trial', share: 0.1 },
@@ -97,17 +94,21 @@ const GAMES: readonly Game[] = [
   },
 ];
 
-test.each(GAMES)('server and simulation say the same of $name ($dialect)', { timeout: 240_000 }, async (game) => {
-  const server = await startWithoutJitter(game.dialect);
-  const played = new PlayedTwice(server, game);
-  await played.begin();
-  for (let steps = 0; !played.isOver; steps += 1) {
-    expect(steps, 'it does not end').toBeLessThan(5_000);
-    await played.step();
-  }
-  expect(played.ending).toBe(game.ends);
-  await server.end();
-});
+test.each(GAMES.filter(({ dialect }) => DIALECTS.includes(dialect)))(
+  'server and simulation say the same of $name ($dialect)',
+  { timeout: 240_000 },
+  async (game) => {
+    const server = await startWithoutJitter(game.dialect);
+    const played = new PlayedTwice(server, game);
+    await played.begin();
+    for (let steps = 0; !played.isOver; steps += 1) {
+      expect(steps, 'it does not end').toBeLessThan(5_000);
+      await played.step();
+    }
+    expect(played.ending).toBe(game.ends);
+    await server.end();
+  },
+);
 
 async function startWithoutJitter(dialect: Dialect): Promise<TestServer> {
   const first = await startTestServer({ dialect });
