@@ -5,10 +5,11 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { expect, inject, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { openPostgres } from '#server/db/postgres.ts';
 import { addFirmware, rollOut } from '../support/fleet.ts';
 import { type Exit, newHome, runOtterProcess, startServerProcess } from '../support/server/process.ts';
+import { postgresUrl } from '../support/server/postgres-url.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 
 // Every test starts a process or two, and the machine may be busy with other tests.
@@ -110,7 +111,7 @@ test('a wrong PostgreSQL password is refused at once, and neither password is sh
 });
 
 test('PostgreSQL without a password in the address is refused at once', async () => {
-  const url = new URL(inject('postgresUrl'));
+  const url = new URL(await postgresUrl());
   url.password = '';
   const refused = await runOtterProcess(await newHome(), { env: { OTTER_DATABASE: url.href } }).exited;
   expectRefusal(refused, `cannot use PostgreSQL at ${url.host}`);

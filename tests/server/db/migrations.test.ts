@@ -15,7 +15,8 @@ import { type Migration, MIGRATIONS } from '#server/db/migrations/migrations.ts'
 import { openPostgres } from '#server/db/postgres.ts';
 import type { Schema } from '#server/db/schema.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
-import { DIALECTS, type Dialect, newPostgresDatabase, startTestServer } from '../../support/server/server.ts';
+import { BOTH, type Dialect } from '../../support/scope.ts';
+import { newPostgresDatabase, startTestServer } from '../../support/server/server.ts';
 
 interface EmptyDatabase {
   readonly db: Kysely<Schema>;
@@ -64,7 +65,7 @@ const broken: Migration = {
   },
 };
 
-describe.each(DIALECTS)('the schema on %s', (dialect) => {
+describe.each(BOTH)('the schema on %s', (dialect) => {
   test('is made from an empty database, once', async () => {
     const { db, open } = await emptyDatabase(dialect);
     const first = await open();
