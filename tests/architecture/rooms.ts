@@ -24,7 +24,7 @@ const SERVER = [
   'home',
   'config',
   'certs',
-  'locks',
+  'disk',
 ];
 
 export const ROOMS: readonly Room[] = [

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import type { Plan } from '#protocol/admin/plan.ts';
 import type { BuildFault } from '#simulator/device/faults.ts';
 import { Random } from '#simulator/random.ts';
-import { Boards } from '#simulator/simulation/boards/fleet.ts';
+import { Fleet } from '#simulator/simulation/boards/fleet.ts';
 import { EventQueue } from '#simulator/simulation/event-queue.ts';
 import { NO_SURROUNDINGS, type Surroundings } from '#simulator/simulation/boards/fate.ts';
 import type { CheckIn, CheckInAnswer, Report } from '#simulator/simulation/messages.ts';
@@ -136,7 +136,7 @@ class PlayedTwice {
   readonly #server: TestServer;
   readonly #line: ProductLine;
   readonly #macs: readonly string[];
-  readonly #boards: Boards;
+  readonly #boards: Fleet;
   readonly #simulated: RecordingServer;
   readonly #queue = new EventQueue();
   /** By the assignment of the simulation: whose it is, that of the server, and how much was reported of it. */
@@ -147,7 +147,7 @@ class PlayedTwice {
     this.#server = server;
     this.#line = new ProductLine(server);
     this.#macs = Array.from({ length: BOARDS }, () => this.#line.newMac());
-    this.#boards = new Boards({
+    this.#boards = new Fleet({
       macs: this.#macs,
       version: BUILD,
       oldVersion: OLD,

@@ -28,6 +28,7 @@ import {
   createTelemetry,
 } from './watch-steps.ts';
 import { createSharedFiles, createWriteProof } from './trouble-steps.ts';
+import { addImageChecks } from './image-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -59,6 +60,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'returns of devices', up: addReturnsOfDevices },
   { name: 'said hardware', up: addSaidHardware },
   { name: 'holders', up: addHolderIndex },
+  { name: 'image checks', up: addImageChecks },
   { name: 'write proof', up: createWriteProof },
   { name: 'shared files', up: createSharedFiles },
 ];

@@ -1,4 +1,4 @@
-// Schedules for operators, and the file of schedules taken in. Running them is in `schedule-runs.ts`.
+// Schedules for operators, and the file of schedules taken in. Running them is in `runs.ts`.
 
 import type { NewSchedule, Schedule } from '#protocol/admin/api.ts';
 import { OtterError } from '#protocol/errors.ts';
@@ -20,9 +20,11 @@ import { wallClockMs } from '#server/time/wall-clock.ts';
 import type { ScheduleAction } from '#engine/facts/model.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, FILE, type Principal } from '#server/service/principal.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { describePending } from '#server/service/rollouts/pending-promotions.ts';
+import { versionOf } from './shared-files.ts';
 import { columnsOf, isSame, readSpec, refuseGeneral, type ScheduleSpec } from './spec.ts';
 
 /** Of one that is pending, the result is what its gate says now. */
@@ -30,14 +32,19 @@ export async function listSchedules(deps: Deps, query: ListQuery, nowMs: number)
   const { read } = deps.database;
   const page = await listRows(read, readPage(query, { name: 'schedules.name' }, 'name'));
   const views = page.rows.map(async (row) => {
-    const pending = await describePending(deps, read, row, nowMs);
+    const pending = await describePending(deps, row, nowMs);
     return { ...viewSchedule(row), ...(pending === undefined ? {} : { last_result: `pending: ${pending.text}` }) };
   });
   return toListed(page, await Promise.all(views));
 }
 
 /** Throws `cron_invalid`, `cron_too_often`, `timezone_unknown`, `field_invalid`, `name_reserved`, `name_taken`. */
-export async function createSchedule(deps: Deps, request: NewSchedule, nowMs: number): Promise<Schedule> {
+export async function createSchedule(
+  deps: Deps,
+  request: NewSchedule,
+  by: Principal,
+  nowMs: number,
+): Promise<Schedule> {
   const spec = readSpec(request);
   if (isOver(spec, nowMs)) throw new OtterError('field_invalid', `at: ${overText(spec, nowMs)}`, 'name a time to come');
   return deps.database.write(async (trx) => {
@@ -52,7 +59,7 @@ export async function createSchedule(deps: Deps, request: NewSchedule, nowMs: nu
     });
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'schedule.create',
       subject: spec.name,
       details: { ...spec },
@@ -62,7 +69,13 @@ export async function createSchedule(deps: Deps, request: NewSchedule, nowMs: nu
 }
 
 /** A schedule that is enabled again does not catch up on what it missed. Throws `schedule_unknown`, `schedule_from_file`, `invalid_transition`. */
-export async function setScheduleEnabled(deps: Deps, name: string, enabled: boolean, nowMs: number): Promise<Schedule> {
+export async function setScheduleEnabled(
+  deps: Deps,
+  name: string,
+  enabled: boolean,
+  by: Principal,
+  nowMs: number,
+): Promise<Schedule> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getOwnRow(trx, name);
@@ -74,7 +87,7 @@ export async function setScheduleEnabled(deps: Deps, name: string, enabled: bool
     });
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: enabled ? 'schedule.enable' : 'schedule.disable',
       subject: name,
     });
@@ -82,12 +95,17 @@ export async function setScheduleEnabled(deps: Deps, name: string, enabled: bool
   });
 }
 
-export async function deleteSchedule(deps: Deps, name: string, nowMs: number): Promise<{ name: string }> {
+export async function deleteSchedule(
+  deps: Deps,
+  name: string,
+  by: Principal,
+  nowMs: number,
+): Promise<{ name: string }> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getOwnRow(trx, name);
     await deleteRow(trx, row.id);
-    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'schedule.delete', subject: name });
+    await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'schedule.delete', subject: name });
     return { name };
   });
 }
@@ -96,14 +114,17 @@ export async function deleteSchedule(deps: Deps, name: string, nowMs: number): P
  * Makes the schedules of the file those that are stored: new ones added, changed ones replaced, gone ones removed;
  * unchanged ones keep their next run, so that a run missed while the server was down is noticed. All or nothing.
  * One whose time was over before it was known does not run, and says so. Throws `name_taken` where one made through the API
- * has the same name, `name_reserved` for the label `general`, `field_invalid` for a stage that its rollout does not have.
+ * has the same name, `name_reserved` for the label `general`, `field_invalid` for a stage that its rollout does not have, and
+ * `file_differs` where the servers of this database have another file in common.
  */
 export async function syncScheduleFile(deps: Deps, specs: readonly ScheduleSpec[], nowMs: number): Promise<void> {
   for (const spec of specs) refuseGeneral(spec.label);
+  const version = versionOf('config/schedules.yaml', specs);
   await deps.database.write(async (trx) => {
     const stored = new Map((await listSchedulesFrom(trx, 'file')).map((row) => [row.name, row]));
     const gone = [...stored.values()].filter((row) => !specs.some(({ name }) => name === row.name));
     const changed = specs.filter((spec) => !isSame(spec, stored.get(spec.name)));
+    await deps.sharedFiles.take(trx, version, { drops: gone.length > 0 }, nowMs);
     if (gone.length === 0 && changed.length === 0) return;
     await raiseRevision(trx);
     for (const row of gone) await deleteRow(trx, row.id);
@@ -125,12 +146,13 @@ export async function syncScheduleFile(deps: Deps, specs: readonly ScheduleSpec[
     }
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'file',
+      actor: actorOf(FILE),
       action: 'schedule.sync',
       subject: 'config/schedules.yaml',
       details: { changed: changed.map(({ name }) => name), removed: gone.map(({ name }) => name) },
     });
   });
+  deps.sharedFiles.taken(version);
 }
 
 export async function getRow(db: Reader, name: string): Promise<ScheduleRow> {
