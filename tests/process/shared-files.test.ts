@@ -13,7 +13,7 @@ import { newPostgresDatabase } from '../support/server/server.ts';
 vi.setConfig({ testTimeout: 120_000 });
 
 const WINDOW = `schedules:
-  - {name: nights, cron: "0 2 * * *", timezone: UTC, action: {window: {duration: 2h}}}
+  - {name: nights, cron: "0 2 * * *", timezone: UTC, action: window, duration: 2h}
 `;
 const OTHER_WINDOW = WINDOW.replace('0 2', '0 3');
 const PLAN = `plans:
@@ -60,9 +60,10 @@ describe('PostgreSQL', () => {
     expect(await windowsOf(first)).toEqual(['0 3 * * *']);
     const { warnings } = await first.admin('getStatus');
     expect(warnings).toContainEqual(expect.stringContaining(`${hostname()}:${two} brought 1 entry`));
-    for (const server of [first, second]) await server.stop();
-    // The first has the version of before.
+    await first.stop();
+    // It has the version of before.
     expect(await refusalOf(one, env)).toContain(`${hostname()}:${two} brought 1 entry`);
+    await second.stop();
   });
 
   test('a file that is changed under a running server is the new common one, and the others say that theirs is not', async () => {
@@ -84,8 +85,11 @@ describe('PostgreSQL', () => {
   });
 
   test('another file of plans is refused; with a stale one no rollout is made', async () => {
-    const env = { OTTER_DATABASE: await newPostgresDatabase({ hasSchema: true }) };
     const [one, two] = [await newHome(), await newHome()];
+    const env = {
+      OTTER_DATABASE: await newPostgresDatabase({ hasSchema: true }),
+      OTTER_STORAGE_ROOT: join(one, 'data/firmware'),
+    };
     for (const home of [one, two]) write(home, 'plans', PLAN);
     const first = await startServerProcess(one, { env });
     await addFirmware(first, '1.0.0');
