@@ -57,7 +57,7 @@ export async function getFirmware(deps: Deps, name: FirmwareName): Promise<Firmw
 }
 
 export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boolean, nowMs: number): Promise<Firmware> {
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     if (ready) refuseBlocked(row);
@@ -68,8 +68,8 @@ export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boole
       action: ready ? 'firmware.ready' : 'firmware.not_ready',
       subject: subjectOf(row),
     });
-    return viewFresh(deps, trx, name);
   });
+  return getFirmware(deps, name);
 }
 
 /**
@@ -77,7 +77,7 @@ export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boole
  * now; marked once more, over those that were added since.
  */
 export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: boolean, nowMs: number): Promise<Firmware> {
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await saveMustPass(trx, row.id, mustPass);
@@ -88,8 +88,8 @@ export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: bool
       action: mustPass ? 'firmware.must_pass' : 'firmware.may_skip',
       subject: subjectOf(row),
     });
-    return viewFresh(deps, trx, name);
   });
+  return getFirmware(deps, name);
 }
 
 /**
@@ -103,8 +103,8 @@ export async function blockFirmware(
   nowMs: number,
 ): Promise<BlockAnswer> {
   // Asked before, so that the write is short: the rules about every device that runs it.
-  const { goes_to, stays, other_builds, devices_running } = await previewBlock(deps, name);
-  return deps.database.write(async (trx) => {
+  const { goes_to, stays, other_builds, devices_running, prior_stable } = await previewBlock(deps, name);
+  const aborted_rollouts = await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await setBlocked(trx, row.id, { reason: reason ?? 'blocked by an operator' });
@@ -117,26 +117,18 @@ export async function blockFirmware(
       await supersedeOpen(trx, rollout.id, nowMs);
     }
     await endWatchesOf(trx, row.id);
-    const firmware = await viewFresh(deps, trx, name);
-    const view = await deps.catalog.within(trx);
-    const answer = {
-      firmware,
-      aborted_rollouts: rollouts.map((rollout) => rollout.name),
-      devices_running,
-      other_builds,
-      prior_stable: view.priorStableOf(view.getFirmware(row.id))?.firmware.version ?? null,
-      goes_to,
-      stays,
-    };
+    const aborted = rollouts.map((rollout) => rollout.name);
     await addAudit(trx, {
       atMs: nowMs,
       actor: 'admin',
       action: 'firmware.block',
       subject: subjectOf(row),
-      details: { reason, aborted: answer.aborted_rollouts, prior_stable: answer.prior_stable },
+      details: { reason, aborted, prior_stable },
     });
-    return answer;
+    return aborted;
   });
+  const firmware = await getFirmware(deps, name);
+  return { firmware, aborted_rollouts, devices_running, other_builds, prior_stable, goes_to, stays };
 }
 
 /** What `blockFirmware` would do to the devices that run it. Throws `firmware_unknown`, `version_ambiguous`. */
@@ -145,13 +137,13 @@ export async function previewBlock(deps: Deps, name: FirmwareName): Promise<WayB
 }
 
 export async function unblockFirmware(deps: Deps, name: FirmwareName, nowMs: number): Promise<Firmware> {
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await setBlocked(trx, row.id, undefined);
     await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'firmware.unblock', subject: subjectOf(row) });
-    return viewFresh(deps, trx, name);
   });
+  return getFirmware(deps, name);
 }
 
 /** The one firmware that the name means. Throws `firmware_unknown`, or `version_ambiguous` with the products. */

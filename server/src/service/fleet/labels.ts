@@ -47,13 +47,14 @@ export async function createLabel(
   refuseGeneral(label.name);
   const { name, description = '', timezone } = label;
   refuseTimezone(timezone);
-  return deps.database.write(async (trx) => {
+  const created = await deps.database.write(async (trx) => {
     if (timezone !== undefined) await raiseRevision(trx);
     const { id, isNew } = await addLabel(trx, { name, description, timezone, nowMs });
     if (!isNew) throw new OtterError('name_taken', `label ${label.name} exists`, 'use it, or choose another name');
     await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.create', subject: label.name });
-    return viewLabel(await getLabelWithCount(trx, id));
+    return id;
   });
+  return viewLabel(await getLabelWithCount(deps.database.read, created));
 }
 
 /** Changes what is given; a time zone of null takes it away. Throws `label_unknown`, `timezone_unknown`. */
@@ -65,7 +66,7 @@ export async function updateLabel(
 ): Promise<Label> {
   const { description, timezone } = change;
   refuseTimezone(timezone);
-  return deps.database.write(async (trx) => {
+  const updated = await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const { id } = await getLabel(trx, name);
     const given = {
@@ -76,8 +77,9 @@ export async function updateLabel(
       await saveLabel(trx, id, given);
       await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.update', subject: name, details: given });
     }
-    return viewLabel(await getLabelWithCount(trx, id));
+    return id;
   });
+  return viewLabel(await getLabelWithCount(deps.database.read, updated));
 }
 
 /**
@@ -158,7 +160,7 @@ export interface Worn {
 
 export async function labelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, nowMs: number): Promise<Device> {
   await labelDevices(deps, name, { macs: [mac], isConfirmed }, nowMs);
-  return viewOne(deps, deps.database.read, mac, nowMs);
+  return viewOne(deps, mac, nowMs);
 }
 
 /**
@@ -166,7 +168,7 @@ export async function labelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, 
  * a rollout under way aims at it.
  */
 export async function unlabelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, nowMs: number): Promise<Device> {
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     const device = await getRow(trx, mac);
     const label = await getLabel(trx, name);
     if (!isConfirmed)
@@ -185,8 +187,8 @@ export async function unlabelDevice(deps: Deps, { mac, name, isConfirmed }: Worn
         subject: name,
         details: { macs: [mac] },
       });
-    return viewOne(deps, trx, mac, nowMs);
   });
+  return viewOne(deps, mac, nowMs);
 }
 
 async function getLabel(db: Reader, name: string) {

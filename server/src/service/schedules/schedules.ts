@@ -40,7 +40,7 @@ export async function listSchedules(deps: Deps, query: ListQuery, nowMs: number)
 export async function createSchedule(deps: Deps, request: NewSchedule, nowMs: number): Promise<Schedule> {
   const spec = readSpec(request);
   if (isOver(spec, nowMs)) throw new OtterError('field_invalid', `at: ${overText(spec, nowMs)}`, 'name a time to come');
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     if ((await findSchedule(trx, spec.name)) !== undefined)
       throw new OtterError('name_taken', `schedule ${spec.name} exists`, 'choose another name, or remove it first');
@@ -57,13 +57,13 @@ export async function createSchedule(deps: Deps, request: NewSchedule, nowMs: nu
       subject: spec.name,
       details: { ...spec },
     });
-    return viewSchedule(await getRow(trx, spec.name));
   });
+  return viewSchedule(await getRow(deps.database.read, spec.name));
 }
 
 /** A schedule that is enabled again does not catch up on what it missed. Throws `schedule_unknown`, `schedule_from_file`, `invalid_transition`. */
 export async function setScheduleEnabled(deps: Deps, name: string, enabled: boolean, nowMs: number): Promise<Schedule> {
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getOwnRow(trx, name);
     if (enabled) refuseOver(row, nowMs);
@@ -78,8 +78,8 @@ export async function setScheduleEnabled(deps: Deps, name: string, enabled: bool
       action: enabled ? 'schedule.enable' : 'schedule.disable',
       subject: name,
     });
-    return viewSchedule(await getRow(trx, name));
   });
+  return viewSchedule(await getRow(deps.database.read, name));
 }
 
 export async function deleteSchedule(deps: Deps, name: string, nowMs: number): Promise<{ name: string }> {
