@@ -339,7 +339,7 @@ const rolloutHead = {
   watched_until: Nullable(Instant, { description: 'complete, and watched until then' }),
   regressed_at: Nullable(Instant, { description: 'since then the build is offered to nobody' }),
   regressed_reason: Nullable(Type.String()),
-  reverted_at: Nullable(Instant, { description: 'since then devices that run its build are sent home' }),
+  reverted_at: Nullable(Instant, { description: 'since then devices that run its build are rolled back' }),
   reverts_to: Nullable(Type.String(), { description: 'version that they are offered; null: there is none' }),
 };
 
@@ -536,6 +536,7 @@ const CALL_KINDS = [
   'crashing',
   'failed',
   'lost',
+  'damaged_image',
   'gate_waits',
   'empty_stage',
   'nobody_counts',
@@ -550,7 +551,7 @@ export const Call = Type.Object(
     rollout: Nullable(Type.String()),
     text: Type.String(),
     commands: Type.Array(Type.String(), {
-      description: 'the commands that fit, to be filled in where they say TEXT or MAC',
+      description: 'the commands that fit, to be filled in where they say TEXT, MAC or FILE',
     }),
   },
   { $id: 'Call' },

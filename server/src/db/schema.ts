@@ -3,8 +3,7 @@
 
 import type { Generated, Kysely, Transaction } from 'kysely';
 import type { NotCounted } from '#engine/outcome/watch.ts';
-import type { Mark } from '#engine/outcome/outcome.ts';
-import type { Outcome } from '#engine/outcome/outcome.ts';
+import type { Mark, Outcome } from '#engine/outcome/outcome.ts';
 import type { Fault } from '#protocol/device/errors.ts';
 import type { EventType } from '#protocol/admin/events.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
@@ -133,7 +132,7 @@ export interface ImagesTable {
   readonly id: Generated<number>;
   readonly firmware_id: number;
   readonly chip: string;
-  /** Place in the store, relative to its root. */
+  /** Where people see it in the store, relative to its root. */
   readonly path: string;
   readonly size_bytes: number;
   readonly sha256: string;
@@ -145,6 +144,10 @@ export interface ImagesTable {
   /** SHA-256 of each 64 KiB block, as a JSON array of hex texts. */
   readonly block_sha256: string;
   readonly created_at_ms: number;
+  /** When its stored bytes were read and compared last; null: not since the store was left without a stop. */
+  readonly checked_at_ms: Generated<number | null>;
+  /** What was wrong with them then; null: nothing. */
+  readonly damage: Generated<string | null>;
 }
 
 /** Plans that were made by the API. */
@@ -172,7 +175,7 @@ export interface RolloutsTable {
   /** Null unless the gate of its stage has halted it. */
   readonly halted_at_ms: number | null;
   readonly halted_reason: string | null;
-  /** Null unless devices that run its build are sent home. */
+  /** Null unless devices that run its build are rolled back. */
   readonly reverted_at_ms: number | null;
   /** Deadlines run from here at the earliest: nothing went on before. */
   readonly resumed_at_ms: number | null;

@@ -288,7 +288,7 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
   test('calls when its first stage is empty', async () => {
     await fleet.add(3);
     await begin('careful');
-    // A label that is put on after the stage opened would count from the next stage on.
+    // A label that is added after the stage opened would count from the next stage on.
     expect(await calls()).toMatchObject([
       {
         kind: 'empty_stage',

@@ -27,6 +27,7 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
+import { addImageChecks } from './image-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -58,4 +59,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'returns of devices', up: addReturnsOfDevices },
   { name: 'said hardware', up: addSaidHardware },
   { name: 'holders', up: addHolderIndex },
+  { name: 'image checks', up: addImageChecks },
 ];

@@ -35,7 +35,7 @@ export async function listOpenRolloutsOf(db: Reader, product: string): Promise<r
     .execute();
 }
 
-/** A build that goes out again is not sent home any more. */
+/** A build that goes out again is not rolled back any more. */
 export async function forgetReverts(trx: Trx, firmwareId: number): Promise<void> {
   await trx.updateTable('rollouts').set({ reverted_at_ms: null }).where('firmware_id', '=', firmwareId).execute();
 }
@@ -143,7 +143,7 @@ export async function listStages(db: Reader, rolloutIds: readonly number[]): Pro
 }
 
 /**
- * Closes stages and opens one. Labels that were put on before count for that one, also those that a clock which has gone back
+ * Closes stages and opens one. Labels that were added before count for that one, also those that a clock which has gone back
  * since dated later.
  */
 export async function saveStages(

@@ -21,11 +21,12 @@ import {
 import { endWatchesOf } from '#server/db/rollouts/open.ts';
 import { listUnended, withStages } from '#server/db/rollouts/rollouts.ts';
 import { coverStone } from '#server/db/rollouts/images.ts';
-import type { Reader, Trx } from '#server/db/schema.ts';
+import type { Reader } from '#server/db/schema.ts';
 import { matchBuild } from '#engine/facts/build.ts';
 import { versionKey } from '#engine/facts/version.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { openStagesOf, storeMove } from '#server/service/rollouts/store-move.ts';
@@ -56,7 +57,13 @@ export async function getFirmware(deps: Deps, name: FirmwareName): Promise<Firmw
   return viewOne(read, await deps.catalog.current(), await getRow(read, name));
 }
 
-export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boolean, nowMs: number): Promise<Firmware> {
+export async function setPilotReady(
+  deps: Deps,
+  name: FirmwareName,
+  ready: boolean,
+  by: Principal,
+  nowMs: number,
+): Promise<Firmware> {
   await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
@@ -64,7 +71,7 @@ export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boole
     await savePilotReady(trx, row.id, ready);
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: ready ? 'firmware.ready' : 'firmware.not_ready',
       subject: subjectOf(row),
     });
@@ -76,7 +83,13 @@ export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boole
  * Makes it a stepping stone, which older devices do not skip, or lifts that. Rollouts under way lead over the images that it has
  * now; marked once more, over those that were added since.
  */
-export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: boolean, nowMs: number): Promise<Firmware> {
+export async function setMustPass(
+  deps: Deps,
+  name: FirmwareName,
+  mustPass: boolean,
+  by: Principal,
+  nowMs: number,
+): Promise<Firmware> {
   await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
@@ -84,7 +97,7 @@ export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: bool
     if (mustPass) await coverStone(trx, row);
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: mustPass ? 'firmware.must_pass' : 'firmware.may_skip',
       subject: subjectOf(row),
     });
@@ -100,6 +113,7 @@ export async function blockFirmware(
   deps: Deps,
   name: FirmwareName,
   reason: string | undefined,
+  by: Principal,
   nowMs: number,
 ): Promise<BlockAnswer> {
   // Asked before, so that the write is short: the rules about every device that runs it.
@@ -113,14 +127,14 @@ export async function blockFirmware(
       const why = 'its firmware was blocked';
       const change = { status: 'aborted' as const, ended_at_ms: nowMs, ended_reason: why };
       const move = { change, closes: openStagesOf(rollout), opens: undefined };
-      await storeMove(trx, rollout, move, { actor: 'admin', reason: why, nowMs });
+      await storeMove(trx, rollout, move, { actor: actorOf(by), reason: why, nowMs });
       await supersedeOpen(trx, rollout.id, nowMs);
     }
     await endWatchesOf(trx, row.id);
     const aborted = rollouts.map((rollout) => rollout.name);
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'firmware.block',
       subject: subjectOf(row),
       details: { reason, aborted, prior_stable },
@@ -136,12 +150,12 @@ export async function previewBlock(deps: Deps, name: FirmwareName): Promise<WayB
   return wayBackOfBlock(deps, await getRow(deps.database.read, name));
 }
 
-export async function unblockFirmware(deps: Deps, name: FirmwareName, nowMs: number): Promise<Firmware> {
+export async function unblockFirmware(deps: Deps, name: FirmwareName, by: Principal, nowMs: number): Promise<Firmware> {
   await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await setBlocked(trx, row.id, undefined);
-    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'firmware.unblock', subject: subjectOf(row) });
+    await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'firmware.unblock', subject: subjectOf(row) });
   });
   return getFirmware(deps, name);
 }
@@ -190,11 +204,6 @@ export function viewImage(
     url: imagePath({ ...firmware, chip: row.chip }),
     created_at: toInstant(row.created_at_ms),
   };
-}
-
-/** One firmware as the transaction sees it, with its own changes. */
-export async function viewFresh(deps: Deps, trx: Trx, name: FirmwareName): Promise<Firmware> {
-  return viewOne(trx, await deps.catalog.within(trx), await getRow(trx, name));
 }
 
 async function viewOne(db: Reader, view: CatalogView, row: FirmwareRow): Promise<Firmware> {

@@ -10,10 +10,9 @@ import { endWatch, listToEndWatch, listWatched } from '#server/db/rollouts/open.
 import { findRolloutById, type Rollout, type StagedRollout, withStages } from '#server/db/rollouts/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { GATE } from '#server/service/principal.ts';
 import { judge, judgeFailure } from './judge.ts';
 import { moveLocked } from '#server/service/rollouts/rollouts.ts';
-
-const GATE = 'gate';
 
 /** Lets the gates of every rollout that runs, or is watched after it completed, act. */
 export async function judgeRollouts(deps: Deps, nowMs: number): Promise<void> {
@@ -58,7 +57,7 @@ async function act(trx: Trx, judged: Rollout, step: Step, nowMs: number): Promis
   await raiseRevision(trx);
   const row = await findStaged(trx, judged.id);
   if (row?.status !== judged.status || row.stage !== judged.stage || row.resumed_at_ms !== judged.resumed_at_ms) return;
-  const by = { actor: GATE };
+  const by = { by: GATE };
   switch (step.do) {
     case 'stay':
       return;

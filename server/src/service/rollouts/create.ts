@@ -12,6 +12,7 @@ import { addRollout, findRollout, type NewStage } from '#server/db/rollouts/roll
 import { nameStage } from '#server/db/schedules/schedules.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from '#server/service/firmware/firmware.ts';
 import { withPilotLabel } from './pilot-label.ts';
 import { getPlan } from './plans.ts';
@@ -29,7 +30,7 @@ export interface NewRollout {
  * A draft with the stages of its plan. Labels of stages are made if they are new. Throws `plan_unknown`,
  * `firmware_unknown`, `firmware_blocked`, `name_taken`, `name_reserved`, `field_invalid`.
  */
-export async function createRollout(deps: Deps, request: NewRollout, nowMs: number): Promise<Rollout> {
+export async function createRollout(deps: Deps, request: NewRollout, by: Principal, nowMs: number): Promise<Rollout> {
   const plan = await getPlan(deps, request.plan ?? DEFAULT_PLAN);
   const stages: Plan['stages'] =
     request.pilot_label === undefined ? plan.stages : withPilotLabel(plan.stages, request.pilot_label);
@@ -82,7 +83,7 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
     await nameStage(trx, name, stages[0]?.name ?? '');
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'rollout.create',
       subject: name,
       details: { firmware: subjectOf(firmware), plan: plan.name, pilot_label: pilotLabel },

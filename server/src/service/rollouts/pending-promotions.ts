@@ -76,7 +76,7 @@ async function act(
   const row = await findSchedule(trx, name);
   if (row === undefined || row.enabled !== 1 || row.pending_since_ms === null) return;
   if (row.rollout === null || row.rollout !== rollout) return;
-  const request = { actor: `schedule:${name}`, from: row.from_stage ?? '', asked };
+  const request = { by: { kind: 'schedule', name } as const, from: row.from_stage ?? '', asked };
   const promoted = await tryPromote(trx, row.rollout, request, nowMs);
   // The promotion itself has ended every schedule that means its stage.
   if (promoted) await saveSchedule(trx, row.id, { last_run_at_ms: nowMs });

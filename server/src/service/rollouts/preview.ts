@@ -103,7 +103,7 @@ async function findSubject(deps: Deps, name: string): Promise<Subject> {
   if (row.status === 'complete' || row.status === 'aborted')
     throw new OtterError(
       'invalid_transition',
-      `rollout ${name} is ${row.status}: nothing is to come of it`,
+      `rollout ${name} is ${row.status}: it has ended`,
       `see what became of it: otter rollout show ${name}`,
     );
   return getSubject(deps, read, row);

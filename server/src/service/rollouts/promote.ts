@@ -7,6 +7,7 @@ import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import { findRollout, type StagedRollout, withStages } from '#server/db/rollouts/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
+import type { Principal } from '#server/service/principal.ts';
 import { getRollout, getStaged, moveLocked } from './rollouts.ts';
 import { judge } from '#server/service/gates/judge.ts';
 
@@ -19,7 +20,7 @@ export interface GateVerdict {
 }
 
 export interface Promotion {
-  readonly actor: string;
+  readonly by: Principal;
   readonly reason?: string | undefined;
   /** The stage that is meant; undefined means the one that is open. */
   readonly from?: string | undefined;

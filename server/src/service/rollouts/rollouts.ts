@@ -24,6 +24,7 @@ import { coverImages, findCompletedFor } from '#server/db/rollouts/images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { advance, type RolloutCommand, type RolloutState } from '#engine/stage/advance.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from '#server/service/firmware/firmware.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { findOverlaps, type Overlap } from './overlap.ts';
@@ -36,7 +37,7 @@ import { wayBackOfRevert } from './way-back.ts';
 /** Who asks, and why, for the audit. */
 export interface Command {
   readonly command: RolloutCommand;
-  readonly actor: string;
+  readonly by: Principal;
   readonly reason?: string | undefined;
   /** Starts with this pilot label instead of the rollout's own. */
   readonly pilotLabel?: string | undefined;
@@ -125,7 +126,7 @@ export async function moveLocked(trx: Trx, row: StagedRollout, asked: Command, n
     await moveLocked(
       trx,
       await getStaged(trx, rollout.name),
-      { command: 'abort', actor: request.actor, reason: `superseded by ${name}` },
+      { command: 'abort', by: request.by, reason: `superseded by ${name}` },
       nowMs,
     );
   if (request.command === 'start') {
@@ -140,7 +141,7 @@ export async function moveLocked(trx: Trx, row: StagedRollout, asked: Command, n
   await endSchedules(trx, row, moved.next, nowMs);
   await addAudit(trx, {
     atMs: nowMs,
-    actor: request.actor,
+    actor: actorOf(request.by),
     action: `rollout.${request.command}`,
     subject: name,
     details: {
@@ -188,7 +189,7 @@ async function saveMove(
   };
   const closes = changesStage || ends ? openStagesOf(row) : [];
   const opens = changesStage ? open : undefined;
-  await storeMove(trx, row, { change, closes, opens }, { actor: request.actor, reason: request.reason, nowMs });
+  await storeMove(trx, row, { change, closes, opens }, { actor: actorOf(request.by), reason: request.reason, nowMs });
 }
 
 /** A schedule that promotes means one stage, and is over with it. */
@@ -280,7 +281,7 @@ async function refuseRevert(db: Reader, row: RolloutRow): Promise<void> {
   if (completed !== undefined)
     throw new OtterError(
       'invalid_transition',
-      `rollout ${row.name} cannot be reverted: rollout ${completed} of ${row.version} completed, so it is itself what devices go home to`,
+      `rollout ${row.name} cannot be reverted: rollout ${completed} of ${row.version} completed, so it is itself what devices roll back to`,
       `abort it without the way back, or take the build back: otter firmware block ${row.version}`,
     );
 }

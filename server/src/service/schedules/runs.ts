@@ -16,6 +16,7 @@ import type { Trx } from '#server/db/schema.ts';
 import { nextScheduledMs } from '#server/time/schedule-time.ts';
 import { judgeDueRun } from '#engine/schedule/due-run.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { type AskedGate, type GateVerdict, promote, refuseGate, withGate } from '#server/service/rollouts/promote.ts';
 import { moveRollout } from '#server/service/rollouts/rollouts.ts';
@@ -46,13 +47,13 @@ export async function runDue(deps: Deps, nowMs: number): Promise<readonly string
  * Carries out the action now, whatever the time of the schedule. Throws what the action throws, `gate_not_passed` for a
  * promotion, and `field_invalid` for a window.
  */
-export async function runSchedule(deps: Deps, name: string, nowMs: number): Promise<Schedule> {
+export async function runSchedule(deps: Deps, name: string, by: Principal, nowMs: number): Promise<Schedule> {
   await deps.presence.flush();
   const { action, rollout } = await getRow(deps.database.read, name);
   await withGate(deps, gatedBy({ action, rollout }), nowMs, async (trx, asked) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
-    const who = { actor: 'admin', reason: `schedule ${name}, run by hand`, asked };
+    const who = { by, reason: `schedule ${name}, run by hand`, asked };
     const held = await runAction(trx, row, who, nowMs);
     if (held !== undefined) throw refuseGate(row.rollout ?? '', held);
     await saveSchedule(trx, row.id, { last_run_at_ms: nowMs, last_result: 'done by hand' });
@@ -141,7 +142,12 @@ async function tryRun(
   nowMs: number,
 ): Promise<{ readonly result: string; readonly isPending: boolean }> {
   try {
-    const held = await runAction(trx, schedule, { actor: `schedule:${schedule.name}`, asked }, nowMs);
+    const held = await runAction(
+      trx,
+      schedule,
+      { by: { kind: 'schedule' as const, name: schedule.name }, asked },
+      nowMs,
+    );
     if (held === undefined) return { result: doneText(schedule), isPending: false };
     if (schedule.pending_since_ms === null) await auditRun(trx, schedule, 'pending', { gate: held }, nowMs);
     return { result: `pending: ${held.text}`, isPending: true };
@@ -166,7 +172,7 @@ async function auditRun(
 ): Promise<void> {
   await addAudit(trx, {
     atMs: nowMs,
-    actor: `schedule:${name}`,
+    actor: actorOf({ kind: 'schedule', name }),
     action: `schedule.${what}`,
     subject: name,
     details,
@@ -177,7 +183,7 @@ async function auditRun(
 async function runAction(
   trx: Trx,
   schedule: ScheduleRow,
-  { asked, ...who }: { readonly actor: string; readonly reason?: string; readonly asked: AskedGate | undefined },
+  { asked, ...who }: { readonly by: Principal; readonly reason?: string; readonly asked: AskedGate | undefined },
   nowMs: number,
 ): Promise<GateVerdict | undefined> {
   const { action, rollout, label, from_stage } = schedule;

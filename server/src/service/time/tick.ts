@@ -1,5 +1,5 @@
-// Says that a server is here, runs the schedules that are due, then lets gates act and forgets old events. Every server process
-// ticks; whoever claims a run first does it, once. Where nothing is due, it asks nothing further.
+// Says that a server is here, runs the schedules that are due, then lets gates act, looks after the stored images and forgets old
+// events. Every server process ticks; whoever claims a run first does it, once. Where nothing is due, it asks nothing further.
 
 import { EVENT_RETENTION_MS } from '#protocol/limits.ts';
 import { type Due, findDue } from '#server/db/time/due.ts';
@@ -32,6 +32,7 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
     await judgeRollouts(deps, nowMs);
   }
   if (due.hasPending) await promotePending(deps, nowMs);
+  await deps.images.tick(nowMs);
   if (due.hasOldEvent && absences.isClockTrusted) await forgetOldEvents(deps, nowMs);
   return done;
 }
