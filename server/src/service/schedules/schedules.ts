@@ -24,7 +24,8 @@ import { actorOf, FILE, type Principal } from '#server/service/principal.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { describePending } from '#server/service/rollouts/pending-promotions.ts';
-import { columnsOf, isSame, readSpec, refuseGeneral, type ScheduleSpec } from './spec.ts';
+import type { ScheduleSpec } from '#server/values/schedule-spec.ts';
+import { columnsOf, isSame, readSpec, refuseGeneral } from './spec.ts';
 
 /** Of one that is pending, the result is what its gate says now. */
 export async function listSchedules(deps: Deps, query: ListQuery, nowMs: number): Promise<Listed<Schedule>> {
