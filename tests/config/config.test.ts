@@ -41,7 +41,7 @@ test('the schedule template is valid with its examples switched on', async () =>
   const text = readFileSync(join(home, 'config/schedules.yaml'), 'utf8');
   const [explanation, examples = ''] = text.split('\nschedules:\n');
   put(home, 'config/schedules.yaml', `${explanation}\nschedules:\n${examples.replaceAll(/^#/gm, '')}`);
-  expect(load(home).config.schedules.map(({ name, action }) => [name, action.kind])).toEqual([
+  expect(load(home).config.schedules.map(({ name, action }) => [name, action])).toEqual([
     ['night-window', 'window'],
     ['start-on-monday', 'start'],
     ['everybody-on-christmas-eve', 'promote'],
