@@ -16,8 +16,29 @@ export const CHUNK_BYTES = 65_536;
  */
 export const BLOCK_CACHE_BYTES = 16 * 1_048_576;
 
-/** A temporary upload folder lives for seconds, from the last byte to publication; one this old was left by a crash. */
+/** A file that is being written lives for seconds; one this old was left by a crash. */
 export const STALE_UPLOAD_MS = 3_600_000;
+
+/**
+ * A stored image that no firmware has had for this long is removed: uploads that were refused late, or never answered, may come
+ * again. So many are removed at a time, each in a transaction that holds uploads up for a moment.
+ */
+export const UNNAMED_BLOB_MS = 3_600_000;
+export const UNNAMED_BLOBS_AT_ONCE = 20;
+
+/** How often the store is looked through for such images, and for what people should see there. */
+export const STORE_SWEEP_MS = 600_000;
+
+/**
+ * Every stored image is read and compared again after this time, and after a stop that was none: so many bytes with each tick,
+ * some 20 ms of reading and hashing. One that was damaged is looked at again sooner, somebody may have put it right.
+ */
+export const IMAGE_CHECK_MS = 7 * 86_400_000;
+export const IMAGE_CHECK_BYTES = 8 * 1_048_576;
+export const DAMAGED_CHECK_MS = 600_000;
+
+/** Most damaged images that `otter status` names one by one. */
+export const MAX_NAMED_IMAGES = 20;
 
 /** Largest body of a device request, in bytes: a full check-in with eight labels stays under 1 KiB. */
 export const MAX_DEVICE_BODY_BYTES = 8_192;

@@ -24,6 +24,7 @@ import {
   Notes,
   ROLLOUT_STATUSES,
   Rollout,
+  RolloutSummary,
   RolloutPreview,
   Schedule,
   ServerStatus,
@@ -80,7 +81,7 @@ const paging = {
   limit: Type.Optional(Type.String({ description: '1 to 500, default 50', maxLength: 20 })),
   cursor: Type.Optional(Type.String({ description: '`next_cursor` of the page before', maxLength: 500 })),
   sort: Type.Optional(
-    Type.String({ description: 'a field of the allow-list; a leading `-` turns the order round', maxLength: 40 }),
+    Type.String({ description: 'a field of the allow-list; a leading `-` sorts in the other order', maxLength: 40 }),
   ),
 };
 const page = <T extends TSchema>(item: T) =>
@@ -408,7 +409,7 @@ export const adminRoutes = {
     { params: named },
   ),
 
-  listRollouts: route('GET', '/rollouts', 'Rollouts; sort by created_at, name', page(ref(Rollout)), {
+  listRollouts: route('GET', '/rollouts', 'Rollouts in short; sort by created_at, name', page(ref(RolloutSummary)), {
     query: Type.Object({ ...paging, ...product, status: Type.Optional(oneOf(ROLLOUT_STATUSES)) }, strict),
   }),
   createRollout: route('POST', '/rollouts', 'Create a rollout as a draft', ref(Rollout), {
@@ -424,7 +425,7 @@ export const adminRoutes = {
     ),
     status: 201,
   }),
-  getRollout: route('GET', '/rollouts/:name', 'One rollout with the adoption of each stage', ref(Rollout), {
+  getRollout: route('GET', '/rollouts/:name', 'One rollout with the outcomes of each stage', ref(Rollout), {
     params: rolloutName,
   }),
   previewRollout: route(

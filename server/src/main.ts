@@ -17,6 +17,7 @@ import { startWebhooks } from '#server/jobs/webhooks.ts';
 import { Absences } from '#server/service/time/absences.ts';
 import { readAppendedDigests } from '#server/service/firmware/appended-digests.ts';
 import { Catalog } from '#server/service/firmware/catalog.ts';
+import { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
 import { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
@@ -27,7 +28,8 @@ import type { ScheduleSpec } from '#server/service/schedules/spec.ts';
 import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
 import { removePort, writePort } from '#server/home/port-file.ts';
-import { openDiskStore } from '#server/storage/disk-store.ts';
+import { openBlobStore } from '#server/storage/blob-store.ts';
+import { openStoreFolders } from '#server/storage/store-folders.ts';
 import { SERVER_VERSION } from './version.ts';
 
 export interface ServerOptions {
@@ -66,7 +68,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const clock = options.clock ?? Date.now;
   const steadyClock = options.steadyClock ?? options.clock ?? (() => performance.now());
   const log = options.log(config.logLevel);
-  const store = await openDiskStore(config.storageRoot);
+  const folders = await openStoreFolders(config.storageRoot);
+  const store = openBlobStore(folders);
   const database = await openDatabase(config, log);
   const settings = settingsOf(config);
   const catalog = new Catalog(database);
@@ -76,6 +79,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...watching,
     presence: new PresenceBuffer(database, log),
     store,
+    folders,
+    images: new ImageUpkeep({ database, catalog, store, folders, log, steadyClock }),
     log,
     random: Math.random,
     waiting: new WaitingBoards(watching),
@@ -86,6 +91,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   // Boards report as soon as somebody listens: by then it is known for how long nobody did.
   await deps.absences.start();
+  await deps.images.start();
   await readAppendedDigests(deps);
   const scheduler = await startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
   const webhooks = startWebhooks(deps, clock);
@@ -109,6 +115,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await Promise.all([scheduler.stop(), webhooks.stop()]);
     await deps.presence.close();
     await deps.absences.stop();
+    await deps.images.stop();
     await database.close();
   };
   try {

@@ -2,6 +2,7 @@
 // everything goes on. The disk is a real one, a small tmpfs in a mount namespace of the server's own, which goes with it.
 
 import { spawnSync } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { appendFileSync, copyFileSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -28,7 +29,8 @@ test.skipIf(!CAN_MOUNT)(`a full disk of images refuses uploads and serves what i
   expect(status).toBe(507);
   expect(refusal).toMatchObject({ error: { code: 'storage_full', hint: expect.stringContaining('Free some space') } });
   expect(await server.tryAdmin('getFirmware', { params: { version: '1.2.0' } })).toMatchObject({ status: 404 });
-  expect(disk.list()).toEqual(['.incoming', 'ballast', 'default', 'default/1.1.0']);
+  const kept = hash('sha256', imageOf('1.1.0'));
+  expect(disk.list()).toEqual(['.blobs', `.blobs/${kept}`, '.incoming', 'ballast', 'default', 'default/1.1.0']);
   await expectServed(server, device);
   disk.free();
   expect(await server.admin('uploadFirmware', { body })).toMatchObject({ already_there: false });

@@ -3,8 +3,7 @@
 
 import type { Generated, Kysely, Transaction } from 'kysely';
 import type { NotCounted } from '#engine/outcome/watch.ts';
-import type { Mark } from '#engine/outcome/outcome.ts';
-import type { Outcome } from '#engine/outcome/outcome.ts';
+import type { Mark, Outcome } from '#engine/outcome/outcome.ts';
 import type { Fault } from '#protocol/device/errors.ts';
 import type { AuditChainTable, AuditTable, EventsTable, WebhooksTable } from './events/tables.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
@@ -17,6 +16,7 @@ export interface Schema {
   readonly device_labels: DeviceLabelsTable;
   readonly firmware: FirmwareTable;
   readonly images: ImagesTable;
+  readonly removed_images: RemovedImagesTable;
   readonly plans: PlansTable;
   readonly rollouts: RolloutsTable;
   readonly stages: StagesTable;
@@ -134,7 +134,7 @@ export interface ImagesTable {
   readonly id: Generated<number>;
   readonly firmware_id: number;
   readonly chip: string;
-  /** Place in the store, relative to its root. */
+  /** Where people see it in the store, relative to its root. */
   readonly path: string;
   readonly size_bytes: number;
   readonly sha256: string;
@@ -146,6 +146,18 @@ export interface ImagesTable {
   /** SHA-256 of each 64 KiB block, as a JSON array of hex texts. */
   readonly block_sha256: string;
   readonly created_at_ms: number;
+  /** When its stored bytes were read and compared last; null: not since the store was left without a stop. */
+  readonly checked_at_ms: Generated<number | null>;
+  /** What was wrong with them then; null: nothing. */
+  readonly damage: Generated<string | null>;
+}
+
+/** What an address gave, before its firmware was removed: it gives nothing else after an upload of that version. */
+interface RemovedImagesTable {
+  readonly product: string;
+  readonly version: string;
+  readonly chip: string;
+  readonly sha256: string;
 }
 
 /** Plans that were made by the API. */
@@ -173,7 +185,7 @@ export interface RolloutsTable {
   /** Null unless the gate of its stage has halted it. */
   readonly halted_at_ms: number | null;
   readonly halted_reason: string | null;
-  /** Null unless devices that run its build are sent home. */
+  /** Null unless devices that run its build are rolled back. */
   readonly reverted_at_ms: number | null;
   /** Deadlines run from here at the earliest: nothing went on before. */
   readonly resumed_at_ms: number | null;

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { ErrorAnswer } from '#protocol/device/api.ts';
 import { OtterError } from '#protocol/errors.ts';
+import { findStoreProblem } from '#server/service/firmware/image-checks.ts';
 import type { Deps } from '#server/service/deps.ts';
 
 const Health = Type.Object({ status: Type.Literal('ok') });
@@ -25,6 +26,8 @@ export function addPublicRoutes(app: FastifyInstance, deps: Deps): void {
         { retryAfterS: 5, cause: error },
       );
     }
+    const problem = await findStoreProblem(deps);
+    if (problem !== undefined) throw problem;
     return { status: 'ok' as const };
   });
 }

@@ -1,7 +1,8 @@
 // What every use case needs, built once by `main.ts` and passed as first argument.
 
 import type { Logger } from 'pino';
-import type { DiskStore } from '#server/storage/disk-store.ts';
+import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
+import type { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import type { LostBoards } from '#server/service/gates/lost-boards.ts';
 import type { OtherBoards } from '#server/service/gates/other-boards.ts';
@@ -10,9 +11,9 @@ import type { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
 import type { Retention } from '#server/service/retention/retention.ts';
 import type { WatchDeps } from './watch-deps.ts';
 
-export interface Deps extends WatchDeps {
+export interface Deps extends WatchDeps, ImageDeps {
   readonly presence: PresenceBuffer;
-  readonly store: DiskStore;
+  readonly images: ImageUpkeep;
   readonly waiting: WaitingBoards;
   readonly lost: LostBoards;
   readonly others: OtherBoards;

@@ -36,6 +36,7 @@ export interface CatalogView {
     firmwareId: number,
     imageId: number,
   ) => { readonly firmware: StoredFirmware; readonly image: StoredImage } | undefined;
+  readonly listImages: () => readonly { readonly firmware: StoredFirmware; readonly image: StoredImage }[];
   /** The one started latest first. */
   readonly openRolloutsOf: (product: string) => readonly RolloutFacts[];
   readonly steppingStonesOf: (product: string) => readonly StoredFirmware[];
@@ -132,6 +133,7 @@ function viewOf(rows: CatalogRows): CatalogView {
       const image = build?.images.find(({ id }) => id === imageId);
       return build === undefined || image === undefined ? undefined : { firmware: build, image };
     },
+    listImages: () => rows.firmware.flatMap((build) => build.images.map((image) => ({ firmware: build, image }))),
     openRolloutsOf: (product) => open.get(product) ?? [],
     steppingStonesOf: (product) => stones.get(product) ?? [],
     completedOf: (product) => completed.get(product) ?? [],

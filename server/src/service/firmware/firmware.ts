@@ -19,7 +19,7 @@ import {
   setPilotReady as savePilotReady,
 } from '#server/db/firmware/firmware.ts';
 import { endWatchesOf } from '#server/db/rollouts/open.ts';
-import { closeOpenStages, listUnended, saveRollout } from '#server/db/rollouts/rollouts.ts';
+import { listUnended, withStages } from '#server/db/rollouts/rollouts.ts';
 import { coverStone } from '#server/db/rollouts/images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { matchBuild } from '#engine/facts/build.ts';
@@ -29,6 +29,7 @@ import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
+import { openStagesOf, storeMove } from '#server/service/rollouts/store-move.ts';
 import { wayBackOfBlock } from '#server/service/rollouts/way-back.ts';
 
 /** A version, and the product where several have it. */
@@ -121,16 +122,12 @@ export async function blockFirmware(
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await setBlocked(trx, row.id, { reason: reason ?? 'blocked by an operator' });
-    const rollouts = await listUnended(trx, row.id);
+    const rollouts = await withStages(trx, await listUnended(trx, row.id));
     for (const rollout of rollouts) {
       const why = 'its firmware was blocked';
-      await saveRollout(
-        trx,
-        rollout.id,
-        { status: 'aborted', ended_at_ms: nowMs, ended_reason: why },
-        { actor: actorOf(by), reason: why, nowMs },
-      );
-      await closeOpenStages(trx, rollout.id, nowMs);
+      const change = { status: 'aborted' as const, ended_at_ms: nowMs, ended_reason: why };
+      const move = { change, closes: openStagesOf(rollout), opens: undefined };
+      await storeMove(trx, rollout, move, { actor: actorOf(by), reason: why, nowMs });
       await supersedeOpen(trx, rollout.id, nowMs);
     }
     await endWatchesOf(trx, row.id);

@@ -1,5 +1,5 @@
-// Labels: what an operator puts on devices. A label that is put on while a rollout's stage for it is open counts from the
-// next stage on; taken off, it counts at once. Where that touches a rollout under way, the operator hears of it first.
+// Labels: what an operator adds to devices. A label that is added while a rollout's stage for it is open counts from the
+// next stage on; removed, it counts at once. Where that touches a rollout under way, the operator hears of it first.
 
 import type { Device, Label } from '#protocol/admin/api.ts';
 import { OtterError } from '#protocol/errors.ts';
@@ -161,7 +161,7 @@ export async function labelDevices(
 }
 
 /** What a device has or not, and whether the operator knows what that does to rollouts under way. */
-export interface Worn {
+export interface LabelOf {
   readonly mac: string;
   readonly name: string;
   readonly isConfirmed: boolean;
@@ -169,7 +169,7 @@ export interface Worn {
 
 export async function labelDevice(
   deps: Deps,
-  { mac, name, isConfirmed }: Worn,
+  { mac, name, isConfirmed }: LabelOf,
   by: Principal,
   nowMs: number,
 ): Promise<Device> {
@@ -183,7 +183,7 @@ export async function labelDevice(
  */
 export async function unlabelDevice(
   deps: Deps,
-  { mac, name, isConfirmed }: Worn,
+  { mac, name, isConfirmed }: LabelOf,
   by: Principal,
   nowMs: number,
 ): Promise<Device> {
@@ -222,7 +222,7 @@ function refuseGeneral(name: string): void {
     throw new OtterError(
       'name_reserved',
       `the label ${GENERAL_LABEL} means every device`,
-      'it is never put on a device; choose another name',
+      'it is never added to a device; choose another name',
     );
 }
 

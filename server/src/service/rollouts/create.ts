@@ -5,6 +5,7 @@ import { OtterError } from '#protocol/errors.ts';
 import { DEFAULT_PLAN, type Plan } from '#protocol/admin/plan.ts';
 import { DEFAULT_PRODUCT, GENERAL_LABEL } from '#protocol/words.ts';
 import { addAudit } from '#server/db/events/audit.ts';
+import { addEvents } from '#server/db/events/events.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import { addLabel } from '#server/db/fleet/labels.ts';
 import { addRollout, findRollout, type NewStage } from '#server/db/rollouts/rollouts.ts';
@@ -66,8 +67,19 @@ export async function createRollout(deps: Deps, request: NewRollout, by: Princip
         resumed_at_ms: null,
       },
       stages.map(toColumns),
-      actorOf(by),
     );
+    await addEvents(trx, [
+      {
+        type: 'rollout.created',
+        at_ms: nowMs,
+        product: firmware.product,
+        rollout: name,
+        version: firmware.version,
+        stage: null,
+        from_state: null,
+        data: { actor: 'admin', plan: plan.name },
+      },
+    ]);
     await nameStage(trx, name, stages[0]?.name ?? '');
     await addAudit(trx, {
       atMs: nowMs,
@@ -79,7 +91,7 @@ export async function createRollout(deps: Deps, request: NewRollout, by: Princip
     return name;
   });
   // Behind the transaction: to look at every board would keep all check-ins waiting.
-  return viewOne(deps, deps.database.read, created, nowMs);
+  return viewOne(deps, created, nowMs);
 }
 
 function toColumns(stage: Plan['stages'][number], index: number): NewStage {

@@ -31,7 +31,7 @@ export async function listSchedules(deps: Deps, query: ListQuery, nowMs: number)
   const { read } = deps.database;
   const page = await listRows(read, readPage(query, { name: 'schedules.name' }, 'name'));
   const views = page.rows.map(async (row) => {
-    const pending = await describePending(deps, read, row, nowMs);
+    const pending = await describePending(deps, row, nowMs);
     return { ...viewSchedule(row), ...(pending === undefined ? {} : { last_result: `pending: ${pending.text}` }) };
   });
   return toListed(page, await Promise.all(views));
