@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import type { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
+import type { Readiness } from '#server/service/fleet/readiness.ts';
 import type { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import type { LostBoards } from '#server/service/gates/lost-boards.ts';
 import type { OtherBoards } from '#server/service/gates/other-boards.ts';
@@ -19,6 +20,7 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly others: OtherBoards;
   readonly ended: EndedCounts;
   readonly retention: Retention;
+  readonly readiness: Readiness;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */
   readonly random: () => number;
