@@ -209,7 +209,7 @@ test('two servers that forget at the same moment count nothing twice', async () 
     }
   }
   const before = (await line.rollout('1.1.0')).stages.map(({ outcomes }) => outcomes);
-  expect(before).toContainEqual(expect.objectContaining({ healthy: macs.length }));
+  expect(before.flatMap((outcomes) => Object.values(outcomes))).toContain(macs.length);
   for (const server of [one, other]) server.clock.advance(366 * DAY_S);
   for (let count = 0; count < 3; count += 1) await Promise.all([one.tick(), other.tick()]);
   expect((await line.assignments(macs[0] ?? '')).map(({ version }) => version)).toEqual(['1.3.0', '1.2.0']);
