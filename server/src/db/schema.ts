@@ -16,6 +16,7 @@ export interface Schema {
   readonly device_labels: DeviceLabelsTable;
   readonly firmware: FirmwareTable;
   readonly images: ImagesTable;
+  readonly removed_images: RemovedImagesTable;
   readonly plans: PlansTable;
   readonly rollouts: RolloutsTable;
   readonly stages: StagesTable;
@@ -151,6 +152,14 @@ export interface ImagesTable {
   readonly checked_at_ms: Generated<number | null>;
   /** What was wrong with them then; null: nothing. */
   readonly damage: Generated<string | null>;
+}
+
+/** What an address gave, before its firmware was removed: it gives nothing else after an upload of that version. */
+interface RemovedImagesTable {
+  readonly product: string;
+  readonly version: string;
+  readonly chip: string;
+  readonly sha256: string;
 }
 
 /** Plans that were made by the API. */

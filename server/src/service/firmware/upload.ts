@@ -23,6 +23,7 @@ import { nameBuild, projectOf, type UploadClaims } from '#server/esp-image/build
 import { compareVersions } from '#engine/facts/version.ts';
 import { type ReceivedImage, receiveImage } from '#server/storage/receive-image.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { findRemovedSha256 } from '#server/db/firmware/firmware-removal.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getFirmware, refuseBlocked, subjectOf, viewImage } from './firmware.ts';
 import { showUploaded } from './shown-firmware.ts';
@@ -107,6 +108,7 @@ async function compare(db: Reader, candidate: Candidate): Promise<Compared> {
     return { kind: 'already_there', firmware: known, image: same };
   }
   if (known !== undefined) refuseBlocked(known);
+  await refuseOtherBytes(db, { product, version, chip: image.chip }, received.sha256);
   const otherProject = known === undefined ? undefined : findOtherProject(image, known, siblings);
   if (otherProject !== undefined && !candidate.upload.forceProject) throw projectMismatch(otherProject);
   await refuseSamePrecedence(db, product, version);
@@ -248,6 +250,21 @@ async function refuseLowerSecurity(db: Reader, { product, image }: Candidate): P
     'security_version_lower',
     `the image has security version ${secureVersion}, product ${product} is at ${highest}`,
     'boards that burned the higher one would not boot it; raise secure_version',
+  );
+}
+
+/** An address never gives other bytes, also where its firmware was removed meanwhile. */
+async function refuseOtherBytes(
+  db: Reader,
+  of: { readonly product: string; readonly version: string; readonly chip: string },
+  sha256: string,
+): Promise<void> {
+  const removed = await findRemovedSha256(db, of);
+  if (removed === undefined || removed === sha256) return;
+  throw new OtterError(
+    'version_exists',
+    `${subjectOf(of)} for ${of.chip} was removed, and had other bytes: SHA-256 ${removed}, sent ${sha256}`,
+    'a version never changes its bytes; raise the version',
   );
 }
 
