@@ -293,10 +293,7 @@ const LeftOut = Type.Object({
   examples: Examples,
 });
 
-/** The boards of a stage. The columns of outcomes add up to `targeted`; `uncounted` stands beside them. */
-const Outcomes = Type.Object({
-  targeted: Type.Integer({ minimum: 0, description: 'boards of the stage that are to get the build, or got it' }),
-  waiting: Count,
+const COLUMNS = {
   updating: Count,
   on_trial: Count,
   soaking: Count,
@@ -306,6 +303,17 @@ const Outcomes = Type.Object({
   lost: Count,
   not_now: Count,
   other: Count,
+};
+
+const NOT_COUNTED_YET = 'null: the server has started, and is still counting who waits';
+
+/** The boards of a stage. The columns of outcomes add up to `targeted`; `uncounted` stands beside them. */
+const Outcomes = Type.Object({
+  targeted: Nullable(Count, {
+    description: `boards of the stage that are to get the build, or got it; ${NOT_COUNTED_YET}, in /status alone`,
+  }),
+  waiting: Nullable(Count, { description: `${NOT_COUNTED_YET}, in /status alone` }),
+  ...COLUMNS,
   uncounted: Type.Integer({ minimum: 0, description: 'boards that get the build and do not count in its gates' }),
   asleep: Type.Integer({
     minimum: 0,
@@ -313,36 +321,67 @@ const Outcomes = Type.Object({
   }),
 });
 
+const rolloutHead = {
+  name: RolloutName,
+  product: Name,
+  version: Version,
+  status: oneOf(ROLLOUT_STATUSES),
+  plan: Name,
+  stage: Nullable(Name),
+  target_label: Name,
+  pilot_label: Name,
+  created_at: Instant,
+  started_at: Nullable(Instant),
+  ended_at: Nullable(Instant),
+  ended_reason: Nullable(Type.String()),
+  halted_at: Nullable(Instant),
+  halted_reason: Nullable(Type.String()),
+  watched_until: Nullable(Instant, { description: 'complete, and watched until then' }),
+  regressed_at: Nullable(Instant, { description: 'since then the build is offered to nobody' }),
+  regressed_reason: Nullable(Type.String()),
+  reverted_at: Nullable(Instant, { description: 'since then devices that run its build are rolled back' }),
+  reverts_to: Nullable(Type.String(), { description: 'version that they are offered; null: there is none' }),
+};
+
+const stageHead = {
+  stage: Name,
+  label: Name,
+  percentage: Type.Integer({ minimum: 1, maximum: 100 }),
+  promotion: oneOf(PROMOTIONS),
+  opened_at: Nullable(Instant),
+  closed_at: Nullable(Instant),
+};
+
+/** A rollout in a list. What a member says it says in `Rollout` too; who still waits is counted there alone. */
+export const RolloutSummary = Type.Object(
+  {
+    ...rolloutHead,
+    stages: Type.Array(
+      Type.Object({
+        ...stageHead,
+        outcomes: Type.Object({
+          offered: Type.Integer({
+            minimum: 0,
+            description: 'boards that were offered the build in this stage, and count in its gate',
+          }),
+          ...COLUMNS,
+        }),
+      }),
+    ),
+  },
+  { $id: 'RolloutSummary' },
+);
+export type RolloutSummary = Static<typeof RolloutSummary>;
+
 export const Rollout = Type.Object(
   {
-    name: RolloutName,
-    product: Name,
-    version: Version,
-    status: oneOf(ROLLOUT_STATUSES),
-    plan: Name,
-    stage: Nullable(Name),
-    target_label: Name,
-    pilot_label: Name,
-    created_at: Instant,
-    started_at: Nullable(Instant),
-    ended_at: Nullable(Instant),
-    ended_reason: Nullable(Type.String()),
-    halted_at: Nullable(Instant),
-    halted_reason: Nullable(Type.String()),
-    watched_until: Nullable(Instant, { description: 'complete, and watched until then' }),
-    regressed_at: Nullable(Instant, { description: 'since then the build is offered to nobody' }),
-    regressed_reason: Nullable(Type.String()),
-    reverted_at: Nullable(Instant, { description: 'since then devices that run its build are sent home' }),
-    reverts_to: Nullable(Type.String(), { description: 'version that they are offered; null: there is none' }),
+    ...rolloutHead,
     left_out: Type.Array(LeftOut, {
       description: 'boards of the opened stages that the rules leave out: nobody waits for them',
     }),
     stages: Type.Array(
       Type.Object({
-        stage: Name,
-        label: Name,
-        percentage: Type.Integer({ minimum: 1, maximum: 100 }),
-        promotion: oneOf(PROMOTIONS),
+        ...stageHead,
         gate: Nullable(Gate),
         window: Nullable(PlanWindow),
         max_in_flight: Nullable(Count),
@@ -354,8 +393,6 @@ export const Rollout = Type.Object(
           }),
           { description: 'of its gate, while the rollout runs or is watched' },
         ),
-        opened_at: Nullable(Instant),
-        closed_at: Nullable(Instant),
         outcomes: Outcomes,
         health: Type.Optional(StageHealth),
       }),
@@ -555,6 +592,7 @@ export const ADMIN_SCHEMAS = [
   BlockAnswer,
   WayBack,
   ListedPlan,
+  RolloutSummary,
   Rollout,
   WaitingBoard,
   RolloutPreview,

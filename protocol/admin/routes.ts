@@ -21,6 +21,7 @@ import {
   Notes,
   ROLLOUT_STATUSES,
   Rollout,
+  RolloutSummary,
   RolloutPreview,
   Schedule,
   ServerStatus,
@@ -36,6 +37,9 @@ import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.t
 
 const ADMIN_PREFIX = '/api/v1/admin';
 
+/** Today there is one: whoever holds the admin token. */
+export type Role = 'admin';
+
 export interface AdminRoute<
   P extends TObject = TObject,
   Q extends TObject = TObject,
@@ -43,6 +47,8 @@ export interface AdminRoute<
   A extends TSchema = TSchema,
 > {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** What who calls it must be. */
+  readonly role: Role;
   readonly path: string;
   readonly tag: string;
   readonly summary: string;
@@ -72,7 +78,7 @@ const paging = {
   limit: Type.Optional(Type.String({ description: '1 to 500, default 50', maxLength: 20 })),
   cursor: Type.Optional(Type.String({ description: '`next_cursor` of the page before', maxLength: 500 })),
   sort: Type.Optional(
-    Type.String({ description: 'a field of the allow-list; a leading `-` turns the order round', maxLength: 40 }),
+    Type.String({ description: 'a field of the allow-list; a leading `-` sorts in the other order', maxLength: 40 }),
   ),
 };
 const page = <T extends TSchema>(item: T) =>
@@ -113,6 +119,8 @@ const confirm = Type.Object(
 );
 
 interface RouteExtras<P extends TObject, Q extends TObject, B extends TSchema> {
+  /** Left out: `admin`. */
+  readonly role?: Role;
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
@@ -134,6 +142,7 @@ function route<
 ): AdminRoute<P, Q, B, A> {
   return {
     method,
+    role: extras.role ?? 'admin',
     path: ADMIN_PREFIX + path,
     tag: path.split('/')[1] ?? '',
     summary,
@@ -367,7 +376,7 @@ export const adminRoutes = {
     { params: named },
   ),
 
-  listRollouts: route('GET', '/rollouts', 'Rollouts; sort by created_at, name', page(ref(Rollout)), {
+  listRollouts: route('GET', '/rollouts', 'Rollouts in short; sort by created_at, name', page(ref(RolloutSummary)), {
     query: Type.Object({ ...paging, ...product, status: Type.Optional(oneOf(ROLLOUT_STATUSES)) }, strict),
   }),
   createRollout: route('POST', '/rollouts', 'Create a rollout as a draft', ref(Rollout), {
@@ -383,7 +392,7 @@ export const adminRoutes = {
     ),
     status: 201,
   }),
-  getRollout: route('GET', '/rollouts/:name', 'One rollout with the adoption of each stage', ref(Rollout), {
+  getRollout: route('GET', '/rollouts/:name', 'One rollout with the outcomes of each stage', ref(Rollout), {
     params: rolloutName,
   }),
   previewRollout: route(

@@ -105,7 +105,7 @@ const MaxImage = Type.Refine(
 const HintName = Type.Refine(
   Type.String({ pattern: NAME_PATTERN, description: 'the name of a label, in lower case', examples: ['[pilot, lab]'] }),
   (name) => name !== GENERAL_LABEL,
-  () => `${GENERAL_LABEL} means every device and is never put on one; leave it out`,
+  () => `${GENERAL_LABEL} means every device and is never added to one; leave it out`,
 );
 
 const ProxyAddress = Type.Refine(

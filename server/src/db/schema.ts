@@ -175,7 +175,7 @@ export interface RolloutsTable {
   /** Null unless the gate of its stage has halted it. */
   readonly halted_at_ms: number | null;
   readonly halted_reason: string | null;
-  /** Null unless devices that run its build are sent home. */
+  /** Null unless devices that run its build are rolled back. */
   readonly reverted_at_ms: number | null;
   /** Deadlines run from here at the earliest: nothing went on before. */
   readonly resumed_at_ms: number | null;

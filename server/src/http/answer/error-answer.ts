@@ -56,7 +56,7 @@ function toOtterError(error: unknown): OtterError {
     case 'FST_ERR_CTP_INVALID_CONTENT_TYPE':
       return new OtterError(
         'content_type',
-        'this content type is not taken',
+        'the content type is not supported',
         'send application/json; an image as application/octet-stream (curl: --data-binary @file)',
         { cause: error },
       );
@@ -92,7 +92,7 @@ function unforeseen(error: unknown): OtterError {
         retryAfterS: BROKEN_IO_RETRY_S,
         cause: error,
       })
-    : new OtterError('internal', 'the server made a mistake', hint, { cause: error });
+    : new OtterError('internal', 'internal error', hint, { cause: error });
 }
 
 function sendError(request: FastifyRequest, reply: FastifyReply, error: OtterError): FastifyReply {

@@ -23,6 +23,7 @@ import { nameBuild, projectOf, type UploadClaims } from '#server/esp-image/build
 import { compareVersions } from '#engine/facts/version.ts';
 import { type ReceivedImage, receiveImage } from '#server/storage/receive-image.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { refuseBlocked, subjectOf, viewFresh, viewImage } from './firmware.ts';
 import { showUploaded } from './shown-firmware.ts';
 
@@ -41,8 +42,8 @@ export interface Upload extends UploadClaims {
  * Stores one image. Durable when it resolves. Throws what `parseEspImage` and `nameBuild` throw, and `sha_mismatch`,
  * `chip_mismatch`, `project_mismatch`, `version_exists`, `security_version_lower`, `firmware_blocked`, `storage_full`, `image_too_large`.
  */
-export async function uploadFirmware(deps: Deps, upload: Upload, nowMs: number): Promise<UploadAnswer> {
-  const candidate = await receiveCandidate(deps, upload, nowMs);
+export async function uploadFirmware(deps: Deps, upload: Upload, by: Principal, nowMs: number): Promise<UploadAnswer> {
+  const candidate = await receiveCandidate(deps, upload, by, nowMs);
   const { product, version, image, received } = candidate;
   // Asked before anything is written, and once more under the lock: only an upload that another one overtakes leaves its bytes.
   await compare(deps.database.read, candidate);
@@ -59,10 +60,11 @@ interface Candidate {
   readonly product: string;
   readonly version: string;
   readonly warnings: readonly string[];
+  readonly by: Principal;
   readonly nowMs: number;
 }
 
-async function receiveCandidate(deps: Deps, upload: Upload, nowMs: number): Promise<Candidate> {
+async function receiveCandidate(deps: Deps, upload: Upload, by: Principal, nowMs: number): Promise<Candidate> {
   const received = await receiveImage(upload.source, { maxBytes: deps.settings.maxImageBytes });
   if (upload.sha256 !== undefined && upload.sha256 !== received.sha256) {
     throw new OtterError(
@@ -79,7 +81,7 @@ async function receiveCandidate(deps: Deps, upload: Upload, nowMs: number): Prom
       'check which build this is, or leave out the chip',
     );
   }
-  return { upload, received, image, ...nameBuild(image, upload, DEFAULT_PRODUCT), nowMs };
+  return { upload, received, image, ...nameBuild(image, upload, DEFAULT_PRODUCT), by, nowMs };
 }
 
 /** What is there beside the candidate, and what it had to be forced past. */
@@ -128,14 +130,14 @@ async function record(
 async function recordRepair(
   deps: Deps,
   trx: Trx,
-  { received, warnings, nowMs }: Candidate,
+  { received, warnings, by, nowMs }: Candidate,
   { firmware, image }: Extract<Compared, { readonly kind: 'already_there' }>,
   put: 'written' | 'already_there',
 ): Promise<UploadAnswer> {
   if (put === 'already_there') return answer(deps, trx, { firmware, image, alreadyThere: true, warnings });
   await addAudit(trx, {
     atMs: nowMs,
-    actor: 'admin',
+    actor: actorOf(by),
     action: 'firmware.repair',
     subject: subjectOf(firmware),
     details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },
@@ -155,7 +157,7 @@ async function recordNew(
   const row = await addImage(trx, imageColumns(firmware, candidate));
   await addAudit(trx, {
     atMs: nowMs,
-    actor: 'admin',
+    actor: actorOf(candidate.by),
     action: 'firmware.add',
     subject: subjectOf(firmware),
     details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },

@@ -132,7 +132,7 @@ function callsOfStage(rollout: Rollout, call: MakeCall, waiting: string, nowMs: 
   ];
 }
 
-/** A label that is put on now counts from the next stage on, so the rollout has to begin anew. */
+/** A label that is added now counts from the next stage on, so the rollout has to begin anew. */
 function callOfEmptyStage(
   { name, version, product, plan }: Rollout,
   { stage, label }: Rollout['stages'][number],

@@ -1,5 +1,8 @@
-// Says that a server is here, runs the schedules that are due, then lets gates act, looks after the stored images and forgets old events. Every server process ticks; whoever claims a run first does it, once.
+// Says that a server is here, runs the schedules that are due, then lets gates act, forgets old events and looks after the stored
+// images. Every server process ticks; whoever claims a run first does it, once. Where nothing is due, it asks nothing further.
 
+import { EVENT_RETENTION_MS } from '#protocol/limits.ts';
+import { type Due, findDue } from '#server/db/time/due.ts';
 import { endOverdue } from '#server/service/gates/deadlines.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { forgetOldEvents } from '#server/service/events/events.ts';
@@ -10,17 +13,26 @@ import { runDue } from '#server/service/schedules/runs.ts';
 
 /** Resolves with the names of the schedules whose due run this process dealt with. */
 export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]> {
-  if (await deps.absences.beat()) {
+  const { absences } = deps;
+  const look = async (): Promise<Due> =>
+    findDue(deps.database.read, { nowMs, eventsBeforeMs: nowMs - EVENT_RETENTION_MS });
+  let due = await absences.beat(look);
+  if (absences.isClockBack) {
     await setFutureTimesRight(deps, nowMs);
-    await deps.absences.acceptClock();
+    await absences.acceptClock();
+    due = await look();
   }
-  const done = await runDue(deps, nowMs);
-  await endOverdue(deps, nowMs);
+  const done = due.hasRun || absences.isSetBack ? await runDue(deps, nowMs) : [];
+  // What they started has its gates asked with this tick.
+  if (done.length > 0) due = await look();
+  if (due.hasInFlight) await endOverdue(deps, nowMs);
   await deps.presence.flush();
-  await deps.lost.look(nowMs);
-  await judgeRollouts(deps, nowMs);
-  await promotePending(deps, nowMs);
+  if (due.hasWatched) {
+    await deps.lost.look(nowMs);
+    await judgeRollouts(deps, nowMs);
+  }
+  if (due.hasPending) await promotePending(deps, nowMs);
+  if (due.hasOldEvent && absences.isClockTrusted) await forgetOldEvents(deps, nowMs);
   await deps.images.tick(nowMs);
-  if (deps.absences.isClockTrusted) await forgetOldEvents(deps, nowMs);
   return done;
 }
