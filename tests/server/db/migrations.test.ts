@@ -27,6 +27,7 @@ const TABLES = [
   'absences',
   'assignments',
   'audit',
+  'blobs',
   'catalog',
   'device_labels',
   'devices',

@@ -9,7 +9,7 @@ import type { Call } from '#protocol/admin/api.ts';
 import { IMAGE_CHECK_BYTES, IMAGE_CHECK_MS, STORE_SWEEP_MS, UNNAMED_BLOB_MS } from '#protocol/limits.ts';
 import { largeImage } from '../../process/support/large-image.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS, newPostgresDatabase, startTestServer, type TestServer } from '../../support/server/server.ts';
 
 /** More than a busy machine needs. */
 const READY_WITHIN = { timeout: 30_000, interval: 200 };
@@ -112,17 +112,38 @@ describe.each(DIALECTS)('a stored image on %s', (dialect) => {
     expect(await damaged(server)).toHaveLength(1);
   });
 
-  test('that no firmware has goes after an hour; those that one has stay', async () => {
+  test('that no firmware has goes after an hour; those that one has, or that another database put, stay', async () => {
     await upload(server);
-    const unnamed = Buffer.from('of an upload that was never answered');
-    const path = blobOf(server, hash('sha256', unnamed));
-    await writeFile(path, unnamed);
+    const removed = largeImage('0.9.0', 50_000);
+    await upload(server, removed);
+    const foreign = 'f'.repeat(64);
+    await writeFile(blobOf(server, foreign), 'of a server with another database');
+    await forget(server, removed);
+    const stored = async () => (await readdir(join(storeOf(server), '.blobs'))).toSorted();
     await pass(server, STORE_SWEEP_MS);
     await pass(server, UNNAMED_BLOB_MS - 1_000);
-    expect((await readdir(join(storeOf(server), '.blobs'))).toSorted()).toHaveLength(2);
+    expect(await stored()).toHaveLength(3);
     await pass(server, STORE_SWEEP_MS);
-    expect(await readdir(join(storeOf(server), '.blobs'))).toEqual([SHA256]);
+    expect(await stored()).toEqual([SHA256, foreign].toSorted());
     expect((await download(server)).body.equals(image)).toBe(true);
+    expect(await readdir(join(storeOf(server), 'default')), 'people see it no more').toEqual([VERSION]);
+  });
+
+  test('survives a start on an empty database, with its link, and is there when it is uploaded from there', async () => {
+    await upload(server);
+    await server.stop();
+    const empty = await startTestServer({
+      like: server,
+      databaseUrl: dialect === 'postgres' ? await newPostgresDatabase() : 'sqlite:data/empty.db',
+    });
+    await pass(empty, STORE_SWEEP_MS);
+    await pass(empty, 2 * UNNAMED_BLOB_MS);
+    const shown = join(storeOf(empty), 'default', VERSION, 'esp32/image.bin');
+    expect(await upload(empty, await readFile(shown))).toMatchObject({ already_there: false, warnings: [] });
+    expect((await download(empty)).body.equals(image)).toBe(true);
+    await empty.stop();
+    server = await startTestServer({ like: server });
+    await readiness(server, 200);
   });
 
   test('of two products is stored once, and stays until neither has it', async () => {
@@ -238,6 +259,14 @@ describe('a stored image', () => {
   });
 });
 
+/** Takes the image out of the database, as a removal of its firmware does. */
+async function forget(server: TestServer, body: Buffer): Promise<void> {
+  const raw = await openRaw(server, { writes: true });
+  await raw.query(`delete from images where sha256 = '${hash('sha256', body)}'`);
+  await raw.query('update catalog set revision = revision + 1');
+  await raw.close();
+}
+
 /** Makes the home of a stopped server what version 0.1 left: files at their places, and a schema without this step. */
 async function makeOld(server: TestServer): Promise<void> {
   const store = storeOf(server);
@@ -255,6 +284,7 @@ async function makeOld(server: TestServer): Promise<void> {
   const raw = await openRaw(server, { writes: true });
   await raw.query('alter table images drop column checked_at_ms');
   await raw.query('alter table images drop column damage');
+  await raw.query('drop table blobs');
   await raw.query(`delete from schema_version where name = 'image checks'`);
   await raw.close();
 }
@@ -280,7 +310,8 @@ describe('two servers on one PostgreSQL and one store', () => {
     const second = await startTestServer({ like: first });
     for (let round = 0; round < 12; round += 1) {
       const body = largeImage(`3.1.${round}`, 200_000);
-      await writeFile(blobOf(first, hash('sha256', body)), body);
+      await upload(first, body);
+      await forget(first, body);
       await pass(first, STORE_SWEEP_MS);
       first.clock.advance(UNNAMED_BLOB_MS / 1000);
       const uploads = async (): Promise<void> => {
