@@ -25,6 +25,7 @@ import { LostBoards } from '#server/service/gates/lost-boards.ts';
 import { OtherBoards } from '#server/service/gates/other-boards.ts';
 import { PresenceBuffer } from '#server/service/device/presence.ts';
 import type { ScheduleSpec } from '#server/service/schedules/spec.ts';
+import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
 import { removePort, writePort } from '#server/home/port-file.ts';
 import { openBlobStore } from '#server/storage/blob-store.ts';
@@ -86,6 +87,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lost: new LostBoards(watching),
     others: new OtherBoards(watching),
     ended: new EndedCounts(),
+    retention: new Retention(watching),
   };
   // Boards report as soon as somebody listens: by then it is known for how long nobody did.
   await deps.absences.start();
@@ -162,6 +164,7 @@ function settingsOf(config: Config): Settings {
     webhooks: config.webhooks,
     maxImageBytes: config.limits.maxImageBytes,
     maxDownloads: config.limits.maxDownloads,
+    retention: config.retention,
   };
 }
 

@@ -30,7 +30,7 @@ const RETIRED: readonly (readonly [RegExp, string])[] = [
   [/\bmishap/i, 'fault'],
   [/\brehears/i, 'simulation'],
   [/say it again with --yes/i, 'repeat the command with --yes'],
-  [/it has ended/i, 'it has ended'],
+  [/nothing is to come of it/i, 'it has ended'],
   [/\bcannot be one\b(?! too many)/i, 'is invalid'],
   [/turns? (it|the order) round/i, 'sorts in the other order'],
   [/in words that this otter/i, 'in a way that this version of otter does not know'],

@@ -33,6 +33,8 @@ const SILENCE_MS = WAIT_MS + 500;
 
 /** Conflicts with another server process (serialization, deadlock, unique index): run again this often. */
 const MAX_ATTEMPTS = 8;
+/** From this attempt on, those that had conflicts follow one another: many that write one row would else beat each other for ever. */
+const FIRST_QUEUED_ATTEMPT = 3;
 const CONFLICTS = new Set(['40001', '40P01', '23505']);
 
 const DISK_FULL = '53100';
@@ -95,7 +97,15 @@ export async function openPostgres(url: string, options: OpenOptions = {}): Prom
 async function writeWithRetry<T>(db: Kysely<Schema>, job: (trx: Trx) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await db.transaction().setIsolationLevel('repeatable read').execute(job);
+      return await db
+        .transaction()
+        .setIsolationLevel('repeatable read')
+        .execute(async (trx) => {
+          // To lock a table is no query yet: what is read after it is what was committed meanwhile. Nobody else locks or writes it.
+          if (attempt >= FIRST_QUEUED_ATTEMPT)
+            await sql`lock table schema_version in share update exclusive mode`.execute(trx);
+          return job(trx);
+        });
     } catch (error) {
       if (!CONFLICTS.has(codeOf(error))) throw error;
       if (attempt >= MAX_ATTEMPTS) throw unavailable('too many writers are at work at once', error);

@@ -8,6 +8,7 @@ import type { LostBoards } from '#server/service/gates/lost-boards.ts';
 import type { OtherBoards } from '#server/service/gates/other-boards.ts';
 import type { PresenceBuffer } from '#server/service/device/presence.ts';
 import type { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
+import type { Retention } from '#server/service/retention/retention.ts';
 import type { WatchDeps } from './watch-deps.ts';
 
 export interface Deps extends WatchDeps, ImageDeps {
@@ -17,6 +18,7 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly lost: LostBoards;
   readonly others: OtherBoards;
   readonly ended: EndedCounts;
+  readonly retention: Retention;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */
   readonly random: () => number;

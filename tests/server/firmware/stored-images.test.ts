@@ -118,7 +118,7 @@ describe.each(DIALECTS)('a stored image on %s', (dialect) => {
     await upload(server, removed);
     const foreign = 'f'.repeat(64);
     await writeFile(blobOf(server, foreign), 'of a server with another database');
-    await forget(server, removed);
+    await server.admin('removeFirmware', { params: { version: '0.9.0' }, query: { confirm: 'true' } });
     const stored = async () => (await readdir(join(storeOf(server), '.blobs'))).toSorted();
     await pass(server, STORE_SWEEP_MS);
     await pass(server, UNNAMED_BLOB_MS - 1_000);
@@ -259,15 +259,7 @@ describe('a stored image', () => {
   });
 });
 
-/** Takes the image out of the database, as a removal of its firmware does. */
-async function forget(server: TestServer, body: Buffer): Promise<void> {
-  const raw = await openRaw(server, { writes: true });
-  await raw.query(`delete from images where sha256 = '${hash('sha256', body)}'`);
-  await raw.query('update catalog set revision = revision + 1');
-  await raw.close();
-}
-
-/** Makes the home of a stopped server what version 0.1 left: files at their places, and a schema without this step. */
+/** Makes the store of a stopped server what version 0.1 left: files at their places, and nothing else. */
 async function makeOld(server: TestServer): Promise<void> {
   const store = storeOf(server);
   for (const product of await readdir(store)) {
@@ -281,12 +273,6 @@ async function makeOld(server: TestServer): Promise<void> {
   }
   await rm(join(store, '.blobs'), { recursive: true });
   await rm(join(store, '.stopped'));
-  const raw = await openRaw(server, { writes: true });
-  await raw.query('alter table images drop column checked_at_ms');
-  await raw.query('alter table images drop column damage');
-  await raw.query('drop table blobs');
-  await raw.query(`delete from schema_version where name = 'image checks'`);
-  await raw.close();
 }
 
 describe('two servers on one PostgreSQL and one store', () => {
@@ -311,7 +297,7 @@ describe('two servers on one PostgreSQL and one store', () => {
     for (let round = 0; round < 12; round += 1) {
       const body = largeImage(`3.1.${round}`, 200_000);
       await upload(first, body);
-      await forget(first, body);
+      await first.admin('removeFirmware', { params: { version: `3.1.${round}` }, query: { confirm: 'true' } });
       await pass(first, STORE_SWEEP_MS);
       first.clock.advance(UNNAMED_BLOB_MS / 1000);
       const uploads = async (): Promise<void> => {

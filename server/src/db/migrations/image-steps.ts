@@ -4,10 +4,14 @@ import { sql } from 'kysely';
 import type { Trx } from '#server/db/schema.ts';
 import { required } from './columns.ts';
 
-/** Images that are there are checked for the first time after this start, and are this database's own. */
+/** Images that are there are checked for the first time after this start. */
 export async function addImageChecks(db: Trx): Promise<void> {
   await db.schema.alterTable('images').addColumn('checked_at_ms', 'bigint').execute();
   await db.schema.alterTable('images').addColumn('damage', 'text').execute();
+}
+
+/** Images that are there are this database's own. */
+export async function createBlobs(db: Trx): Promise<void> {
   await db.schema
     .createTable('blobs')
     .addColumn('sha256', 'text', (column) => column.primaryKey())

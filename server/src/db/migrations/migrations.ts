@@ -27,7 +27,8 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
-import { addImageChecks } from './image-steps.ts';
+import { addImageChecks, createBlobs } from './image-steps.ts';
+import { chainAudit, createPastBoards, replaceDownloadLog } from './retention-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -60,4 +61,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'said hardware', up: addSaidHardware },
   { name: 'holders', up: addHolderIndex },
   { name: 'image checks', up: addImageChecks },
+  { name: 'reports of assignments', up: replaceDownloadLog },
+  { name: 'audit chain', up: chainAudit },
+  { name: 'past boards', up: createPastBoards },
+  { name: 'blobs', up: createBlobs },
 ];
