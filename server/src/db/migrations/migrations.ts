@@ -27,7 +27,7 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
-import { addImageChecks } from './image-steps.ts';
+import { addImageChecks, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
 import { createSharedFiles, createWriteProof } from './trouble-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
@@ -68,4 +68,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'write proof', up: createWriteProof },
   { name: 'shared files', up: createSharedFiles },
   { name: 'removed images', up: createRemovedImages },
+  { name: 'blobs', up: createBlobs },
 ];

@@ -5,6 +5,7 @@ import type { UploadAnswer } from '#protocol/admin/api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { DEFAULT_CHANNEL, DEFAULT_PRODUCT } from '#protocol/words.ts';
 import { addAudit } from '#server/db/events/audit.ts';
+import { addBlob } from '#server/db/firmware/blobs.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import {
   addFirmware,
@@ -48,6 +49,7 @@ export async function uploadFirmware(deps: Deps, upload: Upload, by: Principal, 
   const { product, version, image, received } = candidate;
   // Asked before anything is written, and once more under the lock: only an upload that another one overtakes leaves its bytes.
   await compare(deps.database.read, candidate);
+  await deps.database.write(async (trx) => addBlob(trx, received.sha256, nowMs));
   const put = await deps.store.put(received.bytes, received.sha256);
   const stored = await deps.database.write(async (trx) => record(deps, trx, candidate, put));
   await showUploaded(deps, product, version, image.chip);
@@ -122,7 +124,8 @@ async function record(deps: Deps, trx: Trx, candidate: Candidate, put: 'written'
   await raiseRevision(trx);
   const { received, nowMs } = candidate;
   const compared = await compare(trx, candidate);
-  // Removed after it was put, which takes an upload that waited for an hour: put once more, where nobody can remove it.
+  // Removed after they were put, if nobody had them for an hour: put once more, where nobody can remove them.
+  await addBlob(trx, received.sha256, nowMs);
   if (!(await deps.store.has(received.sha256, received.sizeBytes)))
     await deps.store.put(received.bytes, received.sha256);
   await saveCheck(trx, received.sha256, { atMs: nowMs, damage: null });
