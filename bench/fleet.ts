@@ -53,9 +53,9 @@ function addBuild(db: DatabaseSync, home: string, id: number, version: string, s
   const blocks = Array.from({ length: IMAGE_BYTES / CHUNK_BYTES }, (_, index) =>
     hash('sha256', bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)),
   );
-  const folder = join(home, 'data/firmware/default', version, 'esp32');
+  const folder = join(home, 'data/firmware/.blobs');
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'image.bin'), bytes);
+  writeFileSync(join(folder, hash('sha256', bytes)), bytes);
   const run = (sql: string, ...values: readonly (string | number | null)[]): void =>
     void db.prepare(sql).run(...values);
   run(

@@ -9,7 +9,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import pg from 'pg';
@@ -20,6 +20,7 @@ import { openSqlite } from '#server/db/sqlite.ts';
 import { initHome } from '#server/home/init.ts';
 import { type RunningServer, startServer } from '#server/main.ts';
 import { ServerClient } from '../tests/support/server/client.ts';
+import { countStatements, type Statements } from '../tests/support/server/statements.ts';
 import { fillFleet, REPORTING, type Run } from './judge-fleet.ts';
 
 const TICKS = 3;
@@ -108,10 +109,13 @@ async function print({ devices, database, running, client, statements, reporting
     const { status } = await client.fetch('GET', path, { token: client.adminToken });
     if (status !== 200) throw new Error(`${path} answered ${status}`);
   };
+  // Before anybody has looked at a rollout, beside the first tick of the server.
+  add('GET rollouts, first after the start', await repeat(1, get('/api/v1/admin/rollouts?limit=100')));
+  add('GET status, first after the start', await repeat(1, get('/api/v1/admin/status')));
   // The first tick of a server, which it begins by itself, is among the first.
   add('tick', await repeat(TICKS, async () => running.tick()));
-  // Until every rollout has been looked at, which begins with the first tick.
-  add('GET rollouts, first after the start', await repeat(1, patiently(get('/api/v1/admin/rollouts?limit=100'))));
+  // Until the boards of this one have been looked at.
+  add('GET rollouts/2.0.0, first after the start', await repeat(1, patiently(get('/api/v1/admin/rollouts/2.0.0'))));
   add('GET rollouts', await repeat(ROUNDS, get('/api/v1/admin/rollouts?limit=100')));
   add('GET rollouts/2.0.0 (everyone)', await repeat(ROUNDS, get('/api/v1/admin/rollouts/2.0.0')));
   add('GET rollouts/2.1.0 (outage)', await repeat(ROUNDS, get('/api/v1/admin/rollouts/2.1.0')));
@@ -143,8 +147,8 @@ async function checkLine(client: ServerClient, statements: Statements): Promise<
   await sleep(3_000);
   statements.reset();
   await repeat(CHECKS, check);
-  const { reads, writes, batches } = statements;
-  return `a check that changes nothing: ${(reads / CHECKS).toFixed(2)} statements that read, ${(writes / CHECKS).toFixed(2)} that write (presence batches apart: ${batches} in all)\n`;
+  const { reads, writes, soft } = statements;
+  return `a check that changes nothing: ${(reads / CHECKS).toFixed(2)} statements that read, ${(writes / CHECKS).toFixed(2)} that write (presence batches apart: ${soft} in all)\n`;
 }
 
 /** Again and again until it is answered in time. */
@@ -201,49 +205,6 @@ function watchTurns(): () => number {
 function cpuMs(): number {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
-}
-
-/** Statements of either database, as they are run. */
-class Statements {
-  reads = 0;
-  writes = 0;
-  batches = 0;
-
-  note(sql: string): void {
-    if (/^\s*(begin|start|commit|rollback|set|pragma|savepoint)/i.test(sql)) return;
-    if (/presence|telemetry|heartbeat/.test(sql) && !/^\s*select/i.test(sql)) this.batches += 1;
-    else if (/^\s*(insert|update|delete)/i.test(sql)) this.writes += 1;
-    else this.reads += 1;
-  }
-
-  reset(): void {
-    this.reads = 0;
-    this.writes = 0;
-    this.batches = 0;
-  }
-}
-
-function countStatements(): Statements {
-  const statements = new Statements();
-  for (const name of ['all', 'run'] as const) {
-    const real: unknown = Reflect.get(StatementSync.prototype, name);
-    if (typeof real !== 'function') continue;
-    Object.defineProperty(StatementSync.prototype, name, {
-      value(this: StatementSync, ...values: unknown[]): unknown {
-        statements.note(this.sourceSQL);
-        return Reflect.apply(real, this, values);
-      },
-    });
-  }
-  const query: unknown = Reflect.get(pg.Client.prototype, 'query');
-  if (typeof query !== 'function') return statements;
-  Object.defineProperty(pg.Client.prototype, 'query', {
-    value(this: pg.Client, ...values: unknown[]): unknown {
-      if (typeof values[0] === 'string') statements.note(values[0]);
-      return Reflect.apply(query, this, values);
-    },
-  });
-  return statements;
 }
 
 async function openBesideSqlite(home: string): Promise<Beside> {

@@ -44,7 +44,7 @@ export function addListCommand(
     .description(list.description)
     .addOption(new Option('--limit <count>', `how many to show (${DEFAULT_PAGE} if not said)`).argParser(readCount))
     .addOption(new Option('--all', 'show all of them').conflicts('limit'))
-    .option('--sort <field>', `${list.sortFields}; --sort=-FIELD turns the order round`);
+    .option('--sort <field>', `${list.sortFields}; --sort=-FIELD sorts in the other order`);
 }
 
 /** Reads pages until `--limit` or, with `--all`, the end is reached, and shows them. */

@@ -65,12 +65,14 @@ export class Terminal {
     if (this.showsProgress) this.#streams.stderr.write(`\r\u001B[K${text}`);
   }
 
-  /** Resolves when everything written has left the process: whoever ends it after that cuts nothing off. */
+  /**
+   * Resolves when everything written has left the process: whoever ends it after that cuts nothing off. Where nothing waits,
+   * nothing is tried: the log of a server may go to a disk that is full.
+   */
   async flush(): Promise<void> {
+    const waiting = [this.#streams.stdout, this.#streams.stderr].filter(({ writableLength }) => writableLength > 0);
     await Promise.all(
-      [this.#streams.stdout, this.#streams.stderr].map(
-        async (stream) => new Promise<void>((resolve) => void stream.write('', () => resolve())),
-      ),
+      waiting.map(async (stream) => new Promise<void>((resolve) => void stream.write('', () => resolve()))),
     );
   }
 

@@ -26,7 +26,7 @@ export const DEFAULT_PRODUCT = 'default';
 export const DEFAULT_CHANNEL = 'stable';
 export const DEFAULT_PILOT_LABEL = 'pilot';
 
-/** The label that means every device. It is never put on a device. */
+/** The label that means every device. It is never added to a device. */
 export const GENERAL_LABEL = 'general';
 
 export const Mac = Type.String({

@@ -13,7 +13,7 @@ import type { Chances } from '#simulator/device/chances.ts';
 import type { Pace } from '#simulator/device/pace.ts';
 import { Random } from './random.ts';
 import { fileSlot, hashOnlySlot } from '#simulator/device/slot.ts';
-import { Turnstile } from './semaphore.ts';
+import { Semaphore } from './semaphore.ts';
 
 export interface FleetOptions {
   readonly server: URL;
@@ -67,7 +67,7 @@ export class Fleet {
       server: options.server,
       agent: this.#agent,
       fleetToken: options.fleetToken,
-      turnstile: new Turnstile(MAX_OPENING),
+      semaphore: new Semaphore(MAX_OPENING),
     });
     const random = new Random(options.seed);
     this.devices = fleetMacs(options.seed, options.devices).map((mac, index) => {

@@ -1,4 +1,4 @@
-// Seeded randomness: the same seed gives the same fleet and the same mishaps. It never reads the clock or the machine's
+// Seeded randomness: the same seed gives the same fleet and the same faults. It never reads the clock or the machine's
 // entropy, and it is not for keys. Algorithms: mulberry32 (Tommy Ettinger, public domain) for the stream, FNV-1a with the
 // MurmurHash3 finaliser (Austin Appleby, public domain) for the seeds of forks.
 

@@ -1,7 +1,7 @@
 // Lets only so many tasks run at the same time, in the order they came: a fleet of thousands shares one machine's sockets
 // and processor time for handshakes. It never drops or repeats a task.
 
-export class Turnstile {
+export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 

@@ -17,7 +17,7 @@ export interface SimulateOptions {
   readonly product: string;
   readonly version: string;
   readonly chip: string;
-  /** Probabilities in [0, 1], see `mishaps.ts`. */
+  /** Probabilities in [0, 1], see `chances.ts`. */
   readonly failTrial: number;
   readonly silent: number;
   readonly slow: number;

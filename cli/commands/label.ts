@@ -69,7 +69,7 @@ export function addLabelCommands(program: OtterProgram, shell: Shell): void {
         const answer = await callConfirmed(shell, options, async (confirmed) =>
           client.call('deleteLabel', { params: { name }, query: { confirm: confirmed } }),
         );
-        show(answer, () => `label ${name} deleted and taken off ${answer.devices} devices`);
+        show(answer, () => `label ${name} deleted and removed from ${answer.devices} devices`);
       });
     });
 }

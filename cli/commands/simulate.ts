@@ -1,5 +1,5 @@
 // `otter simulate`: a fleet of simulated devices against a server. The devices speak the device API with the fleet token;
-// the labels are put on through the admin API, as an operator would.
+// the labels are added through the admin API, as an operator would.
 
 import path from 'node:path';
 import { Option } from '@commander-js/extra-typings';

@@ -97,7 +97,10 @@ export class AdminClient {
         }
         const event = parseJson(Buffer.from(data));
         if (!Value.Check(Event, event))
-          throw unexpectedAnswer(this.#connection, 'told of an event in words that this otter does not know');
+          throw unexpectedAnswer(
+            this.#connection,
+            'told of an event in a way that this version of otter does not know: its server may be newer',
+          );
         yield { id, event };
       }
     } catch (error) {
@@ -129,7 +132,10 @@ export class AdminClient {
     const value = parseJson(answer.body);
     if (answer.status !== route.status && answer.status !== 200) throw refusal(answer, value, this.#connection);
     if (isAnswer(name, value)) return value;
-    throw unexpectedAnswer(this.#connection, `answered ${name} in words that this otter does not know`);
+    throw unexpectedAnswer(
+      this.#connection,
+      `answered ${name} in a way that this version of otter does not know: its server may be newer`,
+    );
   }
 }
 
@@ -183,7 +189,7 @@ function pathOf(route: Pick<AdminRoute, 'path' | 'params'>, input: LooseInput): 
     const wanted = 'description' in schema ? `: ${String(schema.description)}` : '';
     throw CommandError.own(
       'argument_invalid',
-      `${key} ${JSON.stringify(params[key])} cannot be one${wanted}`,
+      `${key} ${JSON.stringify(params[key])} is invalid${wanted}`,
       'correct it',
     );
   }

@@ -12,6 +12,8 @@ const BAR_CELLS = 16;
 const NARROW_BAR_CELLS = 8;
 /** Columns that the whole table takes; a narrower terminal is spared what is 0 everywhere. */
 const WIDE_COLUMNS = 108;
+/** A server that has just started may not know yet who waits. */
+const NOT_COUNTED_YET = '?';
 
 export function formatProgress(rollout: Rollout, nowMs: number, terminal: Terminal): string {
   const { colors, columns } = terminal;
@@ -21,7 +23,7 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
     (count) =>
       (columns >= WIDE_COLUMNS && ALWAYS.has(count)) ||
       count === 'targeted' ||
-      stages.some(({ outcomes }) => outcomes[count] > 0),
+      stages.some(({ outcomes }) => (outcomes[count] ?? 0) > 0),
   );
   const barCells = columns >= WIDE_COLUMNS ? BAR_CELLS : NARROW_BAR_CELLS;
   const rows = stages.map(({ stage, label, percentage, opened_at, outcomes }) => {
@@ -31,7 +33,7 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
       percentage < 100 ? `${percentage} % of ${label}` : label,
       bar,
     ];
-    return first.concat(shown.map((count) => String(outcomes[count])));
+    return first.concat(shown.map((count) => String(outcomes[count] ?? NOT_COUNTED_YET)));
   });
   const table = formatTable(['stage', 'label', 'healthy', ...shown.map((count) => TITLES[count])], rows, colors);
   const gates = stages.flatMap(({ stage, promotion, verdict }) => {
@@ -83,7 +85,7 @@ export function formatProgressLine(rollout: Rollout): string {
   const stages = rollout.stages
     .filter((one) => one.opened_at !== null)
     .map(({ stage, outcomes }) => {
-      const counts = ALL_COUNTS.filter((count) => outcomes[count] > 0).map(
+      const counts = ALL_COUNTS.filter((count) => (outcomes[count] ?? 0) > 0).map(
         (count) => `${outcomes[count]} ${TITLES[count]}`,
       );
       return `${stage}: ${counts.length === 0 ? 'nobody yet' : counts.join(', ')}`;
@@ -187,6 +189,7 @@ const ALL_COUNTS = ['targeted', 'healthy', ...COUNTS.slice(1)] as const;
 type Outcomes = Rollout['stages'][number]['outcomes'];
 
 function healthyBar(outcomes: Outcomes, cells: number, colors: Colors): string {
+  if (outcomes.targeted === null) return `${colors.dim(formatBar(0, cells))} ${outcomes.healthy}`;
   if (outcomes.targeted === 0) return `${colors.dim(formatBar(0, cells))} 0`;
   const share = outcomes.healthy / outcomes.targeted;
   const isBad = outcomes.failed + outcomes.crashing + outcomes.lost > 0;

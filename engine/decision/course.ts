@@ -14,7 +14,7 @@ export interface Course {
 
 /**
  * The position of the first stage that includes the device; undefined: none of them does. To a stage that is still to open
- * every label counts that the device has now, whenever it was put on.
+ * every label counts that the device has now, whenever it was added.
  */
 export function firstStageOf({ rollout, stages, openedCount }: Course, device: DeviceFacts): number | undefined {
   const first = stages.findIndex((_, position) => {

@@ -59,7 +59,7 @@ export const RULES = [
   {
     id: 'label_after_stage_opened',
     outcome: 'hold',
-    when: 'the label of the open stage was put on the device after the stage had opened, and no stable build is newer than what it runs',
+    when: 'the label of the open stage was added to the device after the stage had opened, and no stable build is newer than what it runs',
     matches: (c) => isOutside(c, 'label_too_new'),
     saw: stageFacts,
     change: (c) => `the next stage of ${openRollout(c)} opens`,
@@ -118,7 +118,7 @@ export const RULES = [
   {
     id: 'newer_than_target',
     outcome: 'hold',
-    when: 'the device runs a newer version than the target, and the target is not its way home from a build that was taken back',
+    when: 'the device runs a newer version than the target, and the target is not its way back from a build that was taken back',
     matches: (c) => c.target?.source !== 'prior_stable' && !(c.order !== undefined && c.order < 0),
     saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
     change: (c) => `a version above ${runs(c)} is rolled out, or firmware ${runs(c)} is blocked, which takes it back`,
@@ -154,7 +154,7 @@ export const RULES = [
   {
     id: 'window_closed',
     outcome: 'hold',
-    when: 'a window applies and is closed (the way home from a build that was taken back needs no window)',
+    when: 'a window applies and is closed (the way back from a build that was taken back needs no window)',
     matches: (c) => c.target?.source !== 'prior_stable' && c.facts.window !== undefined && !c.facts.window.open,
     saw: windowFacts,
     change: (c) => `window ${c.facts.window?.name ?? ''} opens${waitText(c.facts.window?.opensAtMs, c.nowMs)}`,

@@ -123,8 +123,8 @@ function membershipOf(stage: StageShare, rollout: RolloutFacts, device: DeviceFa
 }
 
 function isOfShare({ label, percentage }: StageShare, { seed }: RolloutFacts, { mac, labels }: DeviceFacts): boolean {
-  const wearsIt = label === GENERAL_LABEL || labels.some(({ name }) => name === label);
-  return wearsIt && isWithinPercentage(seed, mac, percentage);
+  const hasLabel = label === GENERAL_LABEL || labels.some(({ name }) => name === label);
+  return hasLabel && isWithinPercentage(seed, mac, percentage);
 }
 
 function toTarget(source: TargetSource, rollout: RolloutFacts, facts: TargetFacts): Target {

@@ -10,7 +10,7 @@ export type ScheduleAction = (typeof SCHEDULE_ACTIONS)[number];
 export type Promotion = (typeof PROMOTIONS)[number];
 export type MissedPolicy = (typeof MISSED_POLICIES)[number];
 
-/** What a device says of itself, and what the operator put on it. */
+/** What a device says of itself, and what the operator added to it. */
 export interface DeviceFacts {
   readonly mac: string;
   readonly product: string;

@@ -14,7 +14,7 @@ export const BUILT_IN_PLANS: readonly Plan[] = [
   },
   {
     name: 'careful',
-    // A bad build is taken back from the first few by itself; to send home a quarter of a fleet is for a person to say.
+    // A bad build is taken back from the first few by itself; to roll back a quarter of a fleet is for a person to say.
     description: 'the pilot, then 5 %, 25 % and all devices; goes on by itself, stops by itself',
     stages: [
       {

@@ -9,6 +9,7 @@ import {
   MAX_NOTES_CHARS,
   MAX_TIMEZONE_CHARS,
   MAX_WINDOW_S,
+  MAX_AUDIT_FAULTS,
 } from '#protocol/limits.ts';
 import { StageHealth, Telemetry } from './health.ts';
 import { Gate, Plan, PlanWindow, PROMOTIONS } from './plan.ts';
@@ -293,10 +294,7 @@ const LeftOut = Type.Object({
   examples: Examples,
 });
 
-/** The boards of a stage. The columns of outcomes add up to `targeted`; `uncounted` stands beside them. */
-const Outcomes = Type.Object({
-  targeted: Type.Integer({ minimum: 0, description: 'boards of the stage that are to get the build, or got it' }),
-  waiting: Count,
+const COLUMNS = {
   updating: Count,
   on_trial: Count,
   soaking: Count,
@@ -306,6 +304,17 @@ const Outcomes = Type.Object({
   lost: Count,
   not_now: Count,
   other: Count,
+};
+
+const NOT_COUNTED_YET = 'null: the server has started, and is still counting who waits';
+
+/** The boards of a stage. The columns of outcomes add up to `targeted`; `uncounted` stands beside them. */
+const Outcomes = Type.Object({
+  targeted: Nullable(Count, {
+    description: `boards of the stage that are to get the build, or got it; ${NOT_COUNTED_YET}, in /status alone`,
+  }),
+  waiting: Nullable(Count, { description: `${NOT_COUNTED_YET}, in /status alone` }),
+  ...COLUMNS,
   uncounted: Type.Integer({ minimum: 0, description: 'boards that get the build and do not count in its gates' }),
   asleep: Type.Integer({
     minimum: 0,
@@ -313,36 +322,67 @@ const Outcomes = Type.Object({
   }),
 });
 
+const rolloutHead = {
+  name: RolloutName,
+  product: Name,
+  version: Version,
+  status: oneOf(ROLLOUT_STATUSES),
+  plan: Name,
+  stage: Nullable(Name),
+  target_label: Name,
+  pilot_label: Name,
+  created_at: Instant,
+  started_at: Nullable(Instant),
+  ended_at: Nullable(Instant),
+  ended_reason: Nullable(Type.String()),
+  halted_at: Nullable(Instant),
+  halted_reason: Nullable(Type.String()),
+  watched_until: Nullable(Instant, { description: 'complete, and watched until then' }),
+  regressed_at: Nullable(Instant, { description: 'since then the build is offered to nobody' }),
+  regressed_reason: Nullable(Type.String()),
+  reverted_at: Nullable(Instant, { description: 'since then devices that run its build are rolled back' }),
+  reverts_to: Nullable(Type.String(), { description: 'version that they are offered; null: there is none' }),
+};
+
+const stageHead = {
+  stage: Name,
+  label: Name,
+  percentage: Type.Integer({ minimum: 1, maximum: 100 }),
+  promotion: oneOf(PROMOTIONS),
+  opened_at: Nullable(Instant),
+  closed_at: Nullable(Instant),
+};
+
+/** A rollout in a list. What a member says it says in `Rollout` too; who still waits is counted there alone. */
+export const RolloutSummary = Type.Object(
+  {
+    ...rolloutHead,
+    stages: Type.Array(
+      Type.Object({
+        ...stageHead,
+        outcomes: Type.Object({
+          offered: Type.Integer({
+            minimum: 0,
+            description: 'boards that were offered the build in this stage, and count in its gate',
+          }),
+          ...COLUMNS,
+        }),
+      }),
+    ),
+  },
+  { $id: 'RolloutSummary' },
+);
+export type RolloutSummary = Static<typeof RolloutSummary>;
+
 export const Rollout = Type.Object(
   {
-    name: RolloutName,
-    product: Name,
-    version: Version,
-    status: oneOf(ROLLOUT_STATUSES),
-    plan: Name,
-    stage: Nullable(Name),
-    target_label: Name,
-    pilot_label: Name,
-    created_at: Instant,
-    started_at: Nullable(Instant),
-    ended_at: Nullable(Instant),
-    ended_reason: Nullable(Type.String()),
-    halted_at: Nullable(Instant),
-    halted_reason: Nullable(Type.String()),
-    watched_until: Nullable(Instant, { description: 'complete, and watched until then' }),
-    regressed_at: Nullable(Instant, { description: 'since then the build is offered to nobody' }),
-    regressed_reason: Nullable(Type.String()),
-    reverted_at: Nullable(Instant, { description: 'since then devices that run its build are sent home' }),
-    reverts_to: Nullable(Type.String(), { description: 'version that they are offered; null: there is none' }),
+    ...rolloutHead,
     left_out: Type.Array(LeftOut, {
       description: 'boards of the opened stages that the rules leave out: nobody waits for them',
     }),
     stages: Type.Array(
       Type.Object({
-        stage: Name,
-        label: Name,
-        percentage: Type.Integer({ minimum: 1, maximum: 100 }),
-        promotion: oneOf(PROMOTIONS),
+        ...stageHead,
         gate: Nullable(Gate),
         window: Nullable(PlanWindow),
         max_in_flight: Nullable(Count),
@@ -354,8 +394,6 @@ export const Rollout = Type.Object(
           }),
           { description: 'of its gate, while the rollout runs or is watched' },
         ),
-        opened_at: Nullable(Instant),
-        closed_at: Nullable(Instant),
         outcomes: Outcomes,
         health: Type.Optional(StageHealth),
       }),
@@ -493,12 +531,69 @@ export const AuditEntry = Type.Object(
 );
 export type AuditEntry = Static<typeof AuditEntry>;
 
+/** What was known of a device that was removed. */
+export const RemovedDevice = Type.Object(
+  {
+    mac: Type.String(),
+    product: Type.String(),
+    current_version: Type.String(),
+    labels: Type.Array(Type.String()),
+    assignments: Type.Integer({ description: 'how many went with it' }),
+  },
+  { $id: 'RemovedDevice' },
+);
+export type RemovedDevice = Static<typeof RemovedDevice>;
+
+export const RemovedFirmware = Type.Object(
+  {
+    product: Type.String(),
+    version: Type.String(),
+    images: Type.Array(Type.Object({ chip: Type.String(), size_bytes: Type.Integer(), sha256: Type.String() })),
+    rollouts: Type.Array(Type.String(), { description: 'those of this firmware, which went with it' }),
+    assignments: Type.Integer({ description: 'how many went with it' }),
+  },
+  { $id: 'RemovedFirmware' },
+);
+export type RemovedFirmware = Static<typeof RemovedFirmware>;
+
+export const AUDIT_FAULT_KINDS = ['removed', 'changed', 'moved', 'added'] as const;
+
+const AuditFault = Type.Object({
+  kind: Type.Unsafe<(typeof AUDIT_FAULT_KINDS)[number]>({ type: 'string', enum: [...AUDIT_FAULT_KINDS] }),
+  number: Type.Integer({ description: 'of the entry in the chain; of several that are gone, of the first' }),
+  id: Type.Union([Type.Integer(), Type.Null()], { description: 'of the entry in the list; null: it is gone' }),
+  text: Type.String(),
+});
+export type AuditFault = Static<typeof AuditFault>;
+
+export const AuditVerification = Type.Object(
+  {
+    intact: Type.Boolean({ description: 'every entry since the checkpoint is there, as it was written' }),
+    entries: Type.Integer({ description: 'that are there' }),
+    last_number: Type.Integer({ description: 'how many entries there ever were' }),
+    last_hash: Type.String({ description: 'of the last entry, SHA-256 in hex: note it elsewhere' }),
+    checkpoint: Type.Object(
+      {
+        entries: Type.Integer({ description: 'how many were removed because they were old; 0: none' }),
+        hash: Type.String({ description: 'of the last of those' }),
+        at: Type.Union([Instant, Type.Null()]),
+      },
+      { description: 'where the chain begins' },
+    ),
+    faults: Type.Array(AuditFault, { description: `the first ${MAX_AUDIT_FAULTS}` }),
+    fault_count: Type.Integer(),
+  },
+  { $id: 'AuditVerification' },
+);
+export type AuditVerification = Static<typeof AuditVerification>;
+
 const CALL_KINDS = [
   'halted',
   'regressed',
   'crashing',
   'failed',
   'lost',
+  'damaged_image',
   'gate_waits',
   'empty_stage',
   'nobody_counts',
@@ -513,7 +608,7 @@ export const Call = Type.Object(
     rollout: Nullable(Type.String()),
     text: Type.String(),
     commands: Type.Array(Type.String(), {
-      description: 'the commands that fit, to be filled in where they say TEXT or MAC',
+      description: 'the commands that fit, to be filled in where they say TEXT, MAC or FILE',
     }),
   },
   { $id: 'Call' },
@@ -554,11 +649,15 @@ export const ADMIN_SCHEMAS = [
   BlockAnswer,
   WayBack,
   ListedPlan,
+  RolloutSummary,
   Rollout,
   WaitingBoard,
   RolloutPreview,
   Schedule,
   AuditEntry,
+  AuditVerification,
+  RemovedDevice,
+  RemovedFirmware,
   Event,
   Call,
   ServerStatus,

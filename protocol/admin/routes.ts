@@ -6,6 +6,9 @@ import {
   ASSIGNMENT_STATES,
   Assignment,
   AuditEntry,
+  AuditVerification,
+  RemovedDevice,
+  RemovedFirmware,
   BlockAnswer,
   ClearedBuild,
   DEVICE_STATUSES,
@@ -21,6 +24,7 @@ import {
   Notes,
   ROLLOUT_STATUSES,
   Rollout,
+  RolloutSummary,
   RolloutPreview,
   Schedule,
   ServerStatus,
@@ -36,6 +40,9 @@ import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.t
 
 const ADMIN_PREFIX = '/api/v1/admin';
 
+/** Today there is one: whoever holds the admin token. */
+export type Role = 'admin';
+
 export interface AdminRoute<
   P extends TObject = TObject,
   Q extends TObject = TObject,
@@ -43,6 +50,8 @@ export interface AdminRoute<
   A extends TSchema = TSchema,
 > {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** What who calls it must be. */
+  readonly role: Role;
   readonly path: string;
   readonly tag: string;
   readonly summary: string;
@@ -72,7 +81,7 @@ const paging = {
   limit: Type.Optional(Type.String({ description: '1 to 500, default 50', maxLength: 20 })),
   cursor: Type.Optional(Type.String({ description: '`next_cursor` of the page before', maxLength: 500 })),
   sort: Type.Optional(
-    Type.String({ description: 'a field of the allow-list; a leading `-` turns the order round', maxLength: 40 }),
+    Type.String({ description: 'a field of the allow-list; a leading `-` sorts in the other order', maxLength: 40 }),
   ),
 };
 const page = <T extends TSchema>(item: T) =>
@@ -112,7 +121,21 @@ const confirm = Type.Object(
   strict,
 );
 
+const confirmRemoval = Type.Object(
+  {
+    confirm: Type.Optional(
+      Type.Unsafe<'true' | 'false'>({
+        ...oneOf(['true', 'false']),
+        description: 'do it; without it the answer says what would go',
+      }),
+    ),
+  },
+  strict,
+);
+
 interface RouteExtras<P extends TObject, Q extends TObject, B extends TSchema> {
+  /** Left out: `admin`. */
+  readonly role?: Role;
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
@@ -134,6 +157,7 @@ function route<
 ): AdminRoute<P, Q, B, A> {
   return {
     method,
+    role: extras.role ?? 'admin',
     path: ADMIN_PREFIX + path,
     tag: path.split('/')[1] ?? '',
     summary,
@@ -195,6 +219,13 @@ export const adminRoutes = {
     params: Type.Object({ mac: Mac, name: Name }),
     query: confirm,
   }),
+  removeDevice: route(
+    'DELETE',
+    '/devices/:mac',
+    'Forget a device with everything that is known of it; it is a new one with its next check',
+    ref(RemovedDevice),
+    { params: mac, query: confirmRemoval },
+  ),
   setCounted: route('PUT', '/devices/:mac/counted', 'Say whether a device counts in gates', ref(Device), {
     params: mac,
     body: Type.Object({ counted: oneOf(COUNTED), reason: Type.Optional(Line) }, strict),
@@ -345,6 +376,17 @@ export const adminRoutes = {
     query: Type.Object(product, strict),
   }),
 
+  removeFirmware: route(
+    'DELETE',
+    '/firmware/:version',
+    'Remove a firmware that nothing needs, with its images and its rollouts',
+    ref(RemovedFirmware),
+    {
+      params: firmwareVersion,
+      query: Type.Object({ ...product, ...confirmRemoval.properties }, strict),
+    },
+  ),
+
   getPlans: route(
     'GET',
     '/plans',
@@ -367,7 +409,7 @@ export const adminRoutes = {
     { params: named },
   ),
 
-  listRollouts: route('GET', '/rollouts', 'Rollouts; sort by created_at, name', page(ref(Rollout)), {
+  listRollouts: route('GET', '/rollouts', 'Rollouts in short; sort by created_at, name', page(ref(RolloutSummary)), {
     query: Type.Object({ ...paging, ...product, status: Type.Optional(oneOf(ROLLOUT_STATUSES)) }, strict),
   }),
   createRollout: route('POST', '/rollouts', 'Create a rollout as a draft', ref(Rollout), {
@@ -383,7 +425,7 @@ export const adminRoutes = {
     ),
     status: 201,
   }),
-  getRollout: route('GET', '/rollouts/:name', 'One rollout with the adoption of each stage', ref(Rollout), {
+  getRollout: route('GET', '/rollouts/:name', 'One rollout with the outcomes of each stage', ref(Rollout), {
     params: rolloutName,
   }),
   previewRollout: route(
@@ -553,6 +595,13 @@ export const adminRoutes = {
       strict,
     ),
   }),
+
+  verifyAudit: route(
+    'GET',
+    '/audit/verify',
+    'Whether every entry of the audit is there, as it was written; names those that are not',
+    ref(AuditVerification),
+  ),
 
   listEvents: route(
     'GET',

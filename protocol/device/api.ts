@@ -128,7 +128,7 @@ export const Offer = Type.Object({
   poll_interval_s: PollInterval,
   assignment_id: Type.Integer({ minimum: 1 }),
   rollback: Type.Boolean({ description: 'true: the version is lower on purpose' }),
-  labels: Type.Array(Type.String(), { description: 'labels that the operator put on this device' }),
+  labels: Type.Array(Type.String(), { description: 'labels that the operator added to this device' }),
   manifest: Type.Unsafe<Manifest>(Type.Ref('Manifest')),
   url: Type.String({
     description: 'path and query on the same server, to be asked for as it is: it names the assignment',

@@ -1,4 +1,4 @@
-// The label rule of a board: which offers it takes, by the labels that the operator put on it. Terms separated by commas,
+// The label rule of a board: which offers it takes, by the labels that the operator added to it. Terms separated by commas,
 // all must hold: `pilot` = has it, `!pilot` = does not. The client has the same in C++; both are checked against
 // protocol/vectors/label-rules.json.
 

@@ -30,7 +30,7 @@ import { DemoFailure, DemoServer, type Whereabouts } from './server.ts';
 import { exampleImage } from '#simulator/images/example-image.ts';
 import { Fleet } from '#simulator/fleet.ts';
 import { LibraryBoard } from './library-board.ts';
-import { NO_MISHAPS } from '#simulator/device/chances.ts';
+import { NO_CHANCES } from '#simulator/device/chances.ts';
 
 /** Its clock: 30 s, the shortest interval that the server asks for, pass in one. */
 const LIBRARY_SPEED = 30;
@@ -141,7 +141,7 @@ function newFleet(server: DemoServer, clock: () => number): Fleet {
     pace: PACE,
     // Slow links, so that a person sees the downloads; some break, some reports get lost, and nobody needs to care.
     chances: (index) => ({
-      ...NO_MISHAPS,
+      ...NO_CHANCES,
       slow: 1,
       brokenDownload: 0.1,
       lostReport: 0.05,

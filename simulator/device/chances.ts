@@ -16,7 +16,7 @@ export interface Chances {
   readonly lostReport: number;
 }
 
-export const NO_MISHAPS: Chances = { failTrial: 0, silent: 0, slow: 0, brokenDownload: 0, lostReport: 0 };
+export const NO_CHANCES: Chances = { failTrial: 0, silent: 0, slow: 0, brokenDownload: 0, lostReport: 0 };
 
 /** How a bad build dies: what the board reports, which reset reason it sees, and whether it got as far as a check-in. */
 export interface TrialFailure {

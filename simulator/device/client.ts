@@ -13,7 +13,7 @@ import {
 import type { DeviceErrorName } from '#protocol/device/errors.ts';
 import { Manifest } from '#protocol/device/manifest.ts';
 import { openPinned, type PinnedAgent, PinMismatchError, requestPinned } from '#protocol/pinned-https.ts';
-import type { Turnstile } from '#simulator/semaphore.ts';
+import type { Semaphore } from '#simulator/semaphore.ts';
 
 /** Answers to check-in and report are small; a board reads them into a fixed buffer. */
 const MAX_ANSWER_BYTES = 16_384;
@@ -48,7 +48,7 @@ export interface DeviceClientOptions {
   readonly agent: PinnedAgent;
   readonly fleetToken: string;
   /** Shared by a fleet: how many connections may be opening at the same time. */
-  readonly turnstile: Turnstile;
+  readonly semaphore: Semaphore;
 }
 
 export class DeviceClient {
@@ -80,7 +80,7 @@ export class DeviceClient {
   ): Promise<IncomingMessage> {
     // The token belongs to this server: an address of another one is never followed.
     if (!/^\/(?!\/)/.test(path)) throw new BoardError('manifest_syntax', `the url is not a path: ${path}`);
-    const response = await this.#options.turnstile.pass(() =>
+    const response = await this.#options.semaphore.pass(() =>
       openPinned({
         method: 'GET',
         url: new URL(path, this.#options.server),
@@ -100,7 +100,7 @@ export class DeviceClient {
       status,
       headers,
       body: answer,
-    } = await this.#options.turnstile.pass(() =>
+    } = await this.#options.semaphore.pass(() =>
       requestPinned({
         method: 'POST',
         url: new URL(path, this.#options.server),

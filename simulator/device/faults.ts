@@ -1,6 +1,6 @@
 // Fault injection: in which ways a build can be bad, and on which boards of a fleet it is. Pure: the same seed, board and
 // build give the same answer however often it is asked, so a board that is offered the build again meets the same fault. It
-// never acts: `device.ts` does what is drawn here. What goes wrong by chance with each offer is in `mishaps.ts`.
+// never acts: `device.ts` does what is drawn here. What goes wrong by chance with each offer is in `chances.ts`.
 
 import { assertNever } from '#protocol/errors.ts';
 import { TRIAL_FAILURES, type TrialFailure } from './chances.ts';

@@ -259,12 +259,7 @@ describe('a plan of a file', () => {
     ['is a list', '[]', 3, /is not a JSON object/],
     ['has no name', '{"stages": []}', 3, /has no name/],
     ['has a name of the server', JSON.stringify({ name: 'careful', stages: [stage] }), 6, /careful is built in/],
-    [
-      'has a name that cannot be one',
-      JSON.stringify({ name: 'Mine', stages: [stage] }),
-      3,
-      /name "Mine" cannot be one/,
-    ],
+    ['has an invalid name', JSON.stringify({ name: 'Mine', stages: [stage] }), 3, /name "Mine" is invalid/],
     ['has an unknown member', JSON.stringify({ name: 'mine', stages: [stage], gates: 1 }), 3, /no field "gates"/],
     [
       'has a wrong value',
@@ -310,7 +305,7 @@ test('a draft is previewed, and a label that touches the started rollout needs a
   expect((await otter('label', 'delete', 'desk')).exitCode).toBe(2);
   expect(await otter('label', 'delete', 'desk', '--yes')).toMatchObject({
     exitCode: 0,
-    stdout: 'label desk deleted and taken off 1 devices\n',
+    stdout: 'label desk deleted and removed from 1 devices\n',
   });
   expect(await otter('rollout', 'retry', 'spring')).toMatchObject({ exitCode: 2 });
   expect((await otter('rollout', 'retry', 'spring', '--yes')).stdout).toMatch(/nothing to forgive/);

@@ -15,7 +15,7 @@ afterEach(async () => rm(home, { recursive: true, force: true }));
 
 const REMOTE = ['--server', 'https://127.0.0.1:9', '--pin', `spki:${'0'.repeat(64)}`];
 
-describe('an image that cannot be one is refused before anything is sent', () => {
+describe('an invalid image is refused before anything is sent', () => {
   const addFile = async (name: string) => runOtter(home, ['firmware', 'add', name, '--token', 'x', ...REMOTE]);
 
   test('D6: a file that is not there, with its path', async () => {

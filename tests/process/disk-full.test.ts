@@ -2,6 +2,7 @@
 // everything goes on. The disk is a real one, a small tmpfs in a mount namespace of the server's own, which goes with it.
 
 import { spawnSync } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { appendFileSync, copyFileSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -9,6 +10,7 @@ import { expect, test } from 'vitest';
 import { addDevices, addFirmware, imageOf, mac, rollOut } from '../support/fleet.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
 import { largeImage } from './support/large-image.ts';
+import { untilReadyz } from './support/readyz.ts';
 
 const MOUNT = 'mount -t tmpfs -o size=4m none "$0"';
 const CAN_MOUNT = spawnSync('unshare', ['-rm', 'sh', '-c', MOUNT, '/tmp']).status === 0;
@@ -20,12 +22,26 @@ test.skipIf(!CAN_MOUNT)(`a full disk of images refuses uploads and serves what i
   await addFirmware(server, '1.1.0');
   await rollOut(server, '1.1.0', 'expand');
   disk.fillUp({ leaveBytes: 100_000 });
+  disk.fillUp({ leaveBytes: 0 });
+  await untilReadyz(server, 503, 'storage_full');
+  disk.free();
+  await untilReadyz(server, 200);
+  disk.fillUp({ leaveBytes: 100_000 });
   const body = largeImage('1.2.0', 400_000);
   const { status, body: refusal } = await server.tryAdmin('uploadFirmware', { body });
   expect(status).toBe(507);
   expect(refusal).toMatchObject({ error: { code: 'storage_full', hint: expect.stringContaining('Free some space') } });
   expect(await server.tryAdmin('getFirmware', { params: { version: '1.2.0' } })).toMatchObject({ status: 404 });
-  expect(disk.list()).toEqual(['.incoming', 'ballast', 'default', 'default/1.1.0']);
+  const kept = hash('sha256', imageOf('1.1.0'));
+  expect(disk.list()).toEqual([
+    '.blobs',
+    `.blobs/${kept}`,
+    '.incoming',
+    '.lock',
+    'ballast',
+    'default',
+    'default/1.1.0',
+  ]);
   await expectServed(server, device);
   disk.free();
   expect(await server.admin('uploadFirmware', { body })).toMatchObject({ already_there: false });
@@ -47,7 +63,9 @@ test.skipIf(!CAN_MOUNT)(`a full disk of the database refuses what it cannot keep
   });
   expect(await server.tryAdmin('uploadFirmware', { body: imageOf('1.2.0') })).toMatchObject({ status: 507 });
   await expectServed(server, device);
+  await untilReadyz(server, 503, 'storage_full');
   disk.free();
+  await untilReadyz(server, 200);
   expect(await server.device('report-status', report)).toMatchObject({ status: 200, body: { duplicate: false } });
   expect(await server.admin('uploadFirmware', { body: imageOf('1.2.0') })).toMatchObject({ already_there: false });
   const { devices } = await server.admin('getStatus');

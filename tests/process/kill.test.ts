@@ -2,7 +2,7 @@
 // there, and nothing is half there. The seed stands in the name of each test; KILL_SEED repeats a run.
 
 import { hash } from 'node:crypto';
-import { readdir, utimes } from 'node:fs/promises';
+import { readdir, readFile, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
@@ -46,7 +46,7 @@ test.each(RUNS)(
 );
 
 async function expectKept(server: ServerProcess, ledger: Ledger, checked: Set<string>): Promise<void> {
-  await expectOrphansReplaceable(server, ledger);
+  await expectNothingHalfThere(server, ledger);
   await expectUploads(server, ledger, checked);
   await expectReports(server, ledger);
   await expectActions(server, ledger);
@@ -74,11 +74,18 @@ async function expectUploads(server: ServerProcess, ledger: Ledger, checked: Set
   }
 }
 
-/** A folder that no row names is what a kill between publication and commit leaves: the next upload takes its place. */
-async function expectOrphansReplaceable(server: ServerProcess, ledger: Ledger): Promise<void> {
+/**
+ * What people see is of firmware that is listed. A kill between the bytes and the row leaves bytes that no row names, whole; the
+ * version is free for any other upload.
+ */
+async function expectNothingHalfThere(server: ServerProcess, ledger: Ledger): Promise<void> {
+  const store = join(server.home, 'data/firmware');
   const listed = new Set((await listFirmware(server)).map(({ version }) => version));
-  const folders = await readdir(join(server.home, 'data/firmware/default'));
-  for (const version of folders.filter((folder) => !listed.has(folder))) {
+  const shown = await readdir(join(store, 'default'));
+  expect(shown.filter((version) => !listed.has(version))).toEqual([]);
+  for (const name of await readdir(join(store, '.blobs')))
+    expect(hash('sha256', await readFile(join(store, '.blobs', name)))).toBe(name);
+  for (const version of [...ledger.sent.keys()].filter((sent) => !listed.has(sent))) {
     expect(ledger.uploaded).not.toContain(version);
     const body = largeImage(version, 10_000);
     ledger.sent.set(version, hash('sha256', body));

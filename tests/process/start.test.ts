@@ -12,8 +12,8 @@ import { type Exit, newHome, runOtterProcess, startServerProcess } from '../supp
 import { postgresUrl } from '../support/server/postgres-url.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 
-/** What changes while a server runs: the database and its lock, the port, the folder of uploads under way. */
-const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.incoming)$/;
+/** What changes while a server runs: the database and its lock, the port, the folder of uploads under way, the mark of the last stop. */
+const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.(incoming|lock|stopped))$/;
 
 test('a second start changes no file and knows everything of the first', async () => {
   const home = await newHome();
@@ -33,7 +33,8 @@ test('a second server on one SQLite home is refused, and the first goes on unhar
   const home = await newHome();
   const first = await startServerProcess(home);
   const second = await runOtterProcess(home).exited;
-  expectRefusal(second, `another Otter uses this database (${join(home, 'data/otter.db.lock')} is locked)`);
+  expectRefusal(second, `uses this database (${join(home, 'data/otter.db.lock')} is locked)`);
+  expect(second.stderr).toContain(`another Otter (process ${first.process.child.pid} on `);
   expect(second.stderr).toContain('stop the other one, or give this one its own --home');
   expect(await readFile(join(home, 'data/server.port'), 'utf8')).toBe(`${first.url.port}\n`);
   await first.checkIn('24:6f:28:00:00:01', '1.0.0');

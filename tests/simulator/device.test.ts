@@ -10,10 +10,10 @@ import { type Board, newBoard, waitForWindowMs } from '#simulator/device/board.t
 import { DeviceClient } from '#simulator/device/client.ts';
 import type { PollOutcome } from '#simulator/device/life.ts';
 import { SimulatedDevice } from '#simulator/device/device.ts';
-import { type Chances, NO_MISHAPS } from '#simulator/device/chances.ts';
+import { type Chances, NO_CHANCES } from '#simulator/device/chances.ts';
 import { Random } from '#simulator/random.ts';
 import { fileSlot } from '#simulator/device/slot.ts';
-import { Turnstile } from '#simulator/semaphore.ts';
+import { Semaphore } from '#simulator/semaphore.ts';
 import {
   FLEET_TOKEN,
   makeCertificate,
@@ -65,10 +65,10 @@ function makeDevice(
   const made = { mac: MAC, product: 'thermostat', chip: 'esp32', slotBytes: 2_000_000, labels: [], version: '1.0.0' };
   const device = new SimulatedDevice({
     board: { ...newBoard(made), ...change.board },
-    client: new DeviceClient({ server: server.url, agent, fleetToken: FLEET_TOKEN, turnstile: new Turnstile(4) }),
+    client: new DeviceClient({ server: server.url, agent, fleetToken: FLEET_TOKEN, semaphore: new Semaphore(4) }),
     slot: fileSlot(path.join(folder, 'slot.bin')),
     random: new Random(change.seed ?? 1),
-    chances: { ...NO_MISHAPS, ...change.chances },
+    chances: { ...NO_CHANCES, ...change.chances },
     pace: { pollIntervalS: 0.02, scale: 0.0005 },
     ...(change.clock === undefined ? {} : { clock: change.clock }),
     ...(change.onPoll === undefined ? {} : { onPoll: change.onPoll }),

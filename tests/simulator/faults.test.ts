@@ -6,11 +6,11 @@ import { DeviceClient } from '#simulator/device/client.ts';
 import type { Habits } from '#simulator/device/life.ts';
 import { SimulatedDevice } from '#simulator/device/device.ts';
 import { type BuildFault, drawFault, FAULT_NAMES, heapLeft } from '#simulator/device/faults.ts';
-import { NO_MISHAPS } from '#simulator/device/chances.ts';
+import { NO_CHANCES } from '#simulator/device/chances.ts';
 import { Random } from '#simulator/random.ts';
 import { habitsOf } from '#simulator/simulate.ts';
 import { hashOnlySlot } from '#simulator/device/slot.ts';
-import { Turnstile } from '#simulator/semaphore.ts';
+import { Semaphore } from '#simulator/semaphore.ts';
 import { FLEET_TOKEN, NOTHING_NEW, offerOf, type ScriptedServer, startScriptedServer } from './scripted-server.ts';
 
 const IMAGE = Buffer.alloc(2_000, 7);
@@ -49,11 +49,11 @@ async function start(change: {
       server: server.url,
       agent: new PinnedAgent(server.pin, { keepAlive: false }),
       fleetToken: FLEET_TOKEN,
-      turnstile: new Turnstile(4),
+      semaphore: new Semaphore(4),
     }),
     slot: hashOnlySlot,
     random: new Random(1),
-    chances: NO_MISHAPS,
+    chances: NO_CHANCES,
     faults: change.faults ?? [],
     habits: change.habits ?? {},
     pace: { pollIntervalS: 0.02, scale: 0.0005 },

@@ -4,7 +4,7 @@ import { open, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CHUNK_BYTES } from '#protocol/limits.ts';
-import { newStore, PLACE, publishBytes } from '../support/image-store.ts';
+import { newStore, putBytes } from '../support/image-store.ts';
 
 const image = Buffer.alloc(3 * CHUNK_BYTES + 777);
 for (let at = 0; at < image.length; at += 1) image[at] = (at * 31 + (at >> 8)) & 0xff;
@@ -13,8 +13,8 @@ const corrupt = (message: RegExp) => ({ code: 'blob_corrupt', message: expect.st
 
 async function published() {
   const { root, store } = await newStore();
-  const received = await publishBytes(store, image);
-  return { store, received, path: join(root, 'thermostat', '1.4.0', 'esp32s3', 'image.bin') };
+  const recorded = await putBytes(store, image);
+  return { store, recorded, path: join(root, '.blobs', recorded.sha256) };
 }
 
 /** Changes one bit in place; the file keeps its inode and size. */
@@ -30,8 +30,8 @@ async function openDescriptors(): Promise<number> {
 
 describe('a stored image', () => {
   test('is read block by block, the last one shorter', async () => {
-    const { store, received } = await published();
-    const stored = await store.open(PLACE, received);
+    const { store, recorded } = await published();
+    const stored = await store.open(recorded);
     const blocks = await Promise.all(
       [3, 0, 2, 1].map(async (index) => ({ index, block: await stored.readBlock(index) })),
     );
@@ -42,28 +42,46 @@ describe('a stored image', () => {
     await stored.close();
   });
 
+  test('is read by ranges, each piece out of one block', async () => {
+    const { store, recorded } = await published();
+    const stored = await store.open(recorded);
+    for (const [start, end] of [
+      [0, image.length - 1],
+      [0, 0],
+      [CHUNK_BYTES - 1, CHUNK_BYTES],
+      [CHUNK_BYTES, 2 * CHUNK_BYTES - 1],
+      [image.length - 1, image.length - 1],
+    ] as const) {
+      const pieces: Buffer[] = [];
+      for await (const piece of stored.read({ start, end })) pieces.push(piece);
+      expect(Buffer.concat(pieces).equals(image.subarray(start, end + 1))).toBe(true);
+      expect(pieces).toHaveLength(Math.floor(end / CHUNK_BYTES) - Math.floor(start / CHUNK_BYTES) + 1);
+    }
+    await stored.close();
+  });
+
   test('that is missing, shorter or longer is refused before the first byte', async () => {
-    const { store, received, path } = await published();
+    const { store, recorded, path } = await published();
     await truncate(path, image.length - 1);
-    await expect(store.open(PLACE, received)).rejects.toMatchObject(corrupt(/has 197384 bytes, recorded are 197385/));
+    await expect(store.open(recorded)).rejects.toMatchObject(corrupt(/has 197384 bytes, recorded are 197385/));
     await writeFile(path, Buffer.concat([image, Buffer.alloc(1)]));
-    await expect(store.open(PLACE, received)).rejects.toMatchObject(corrupt(/has 197386 bytes/));
+    await expect(store.open(recorded)).rejects.toMatchObject(corrupt(/has 197386 bytes/));
     await rm(path);
-    await expect(store.open(PLACE, received)).rejects.toMatchObject(corrupt(/missing/));
+    await expect(store.open(recorded)).rejects.toMatchObject(corrupt(/missing/));
   });
 
   test('whose record has too few hashes is refused', async () => {
-    const { store, received } = await published();
-    const recorded = { sizeBytes: image.length, chunkSha256: received.chunkSha256.slice(1) };
-    await expect(store.open(PLACE, recorded)).rejects.toMatchObject(corrupt(/3 block hashes are recorded for 4/));
+    const { store, recorded } = await published();
+    const other = { ...recorded, chunkSha256: recorded.chunkSha256.slice(1) };
+    await expect(store.open(other)).rejects.toMatchObject(corrupt(/3 block hashes are recorded for 4/));
   });
 
   test.for([0, CHUNK_BYTES - 1, CHUNK_BYTES, image.length - 1])(
     'with bit flipped in byte %i loses only that block',
     async (at) => {
-      const { store, received, path } = await published();
+      const { store, recorded, path } = await published();
       await flipBit(path, at);
-      const stored = await store.open(PLACE, received);
+      const stored = await store.open(recorded);
       const bad = Math.floor(at / CHUNK_BYTES);
       await expect(stored.readBlock(bad)).rejects.toMatchObject(corrupt(new RegExp(`block ${bad} `)));
       for (const good of [0, 1, 2, 3].filter((index) => index !== bad)) {
@@ -74,8 +92,8 @@ describe('a stored image', () => {
   );
 
   test('that changes after a block was cached is read and verified again', async () => {
-    const { store, received, path } = await published();
-    const stored = await store.open(PLACE, received);
+    const { store, recorded, path } = await published();
+    const stored = await store.open(recorded);
     const first = await stored.readBlock(1);
     expect(await stored.readBlock(1)).toBe(first);
     await flipBit(path, CHUNK_BYTES + 5);
@@ -86,12 +104,12 @@ describe('a stored image', () => {
   });
 
   test('whose place is taken by another file is opened anew, and stays whole for those who read it', async () => {
-    const { store, received, path } = await published();
-    const before = await store.open(PLACE, received);
+    const { store, recorded, path } = await published();
+    const before = await store.open(recorded);
     await before.readBlock(0);
     await writeFile(`${path}.new`, Buffer.alloc(image.length, 1));
     await rename(`${path}.new`, path);
-    const after = await store.open(PLACE, received);
+    const after = await store.open(recorded);
     await expect(after.readBlock(0)).rejects.toMatchObject(corrupt(/block 0 /));
     expect(await before.readBlock(0)).toEqual(image.subarray(0, CHUNK_BYTES));
     expect(await before.readBlock(3)).toEqual(image.subarray(3 * CHUNK_BYTES));
@@ -99,11 +117,10 @@ describe('a stored image', () => {
   });
 
   test('that another record describes is not served from what was verified for the first', async () => {
-    const { store, received } = await published();
-    const stored = await store.open(PLACE, received);
+    const { store, recorded } = await published();
+    const stored = await store.open(recorded);
     await stored.readBlock(0);
-    const recorded = { sizeBytes: image.length, chunkSha256: received.chunkSha256.toReversed() };
-    const other = await store.open(PLACE, recorded);
+    const other = await store.open({ ...recorded, chunkSha256: recorded.chunkSha256.toReversed() });
     await expect(other.readBlock(0)).rejects.toMatchObject(corrupt(/block 0 /));
     await Promise.all([stored.close(), other.close()]);
   });
@@ -111,9 +128,9 @@ describe('a stored image', () => {
 
 describe('many readers', () => {
   test('of one image share one descriptor and one copy of each block', async () => {
-    const { store, received } = await published();
+    const { store, recorded } = await published();
     const before = await openDescriptors();
-    const readers = await Promise.all(Array.from({ length: 1_000 }, () => store.open(PLACE, received)));
+    const readers = await Promise.all(Array.from({ length: 1_000 }, () => store.open(recorded)));
     expect((await openDescriptors()) - before).toBe(1);
     const blocks = await Promise.all(readers.map((reader) => reader.readBlock(2)));
     expect(new Set(blocks).size).toBe(1);
@@ -125,23 +142,19 @@ describe('many readers', () => {
   });
 
   test('that are refused, fail or come and go leave no descriptor open', async () => {
-    const { store, received, path } = await published();
+    const { store, recorded, path } = await published();
     const before = await openDescriptors();
     for (let round = 0; round < 50; round += 1) {
-      const reader = await store.open(PLACE, received);
+      const reader = await store.open(recorded);
       const reading = reader.readBlock(round % 4);
-      await Promise.allSettled([
-        reading,
-        reader.close(),
-        store.open(PLACE, { ...received, sizeBytes: image.length - 1 }),
-      ]);
+      await Promise.allSettled([reading, reader.close(), store.open({ ...recorded, sizeBytes: image.length - 1 })]);
     }
     await flipBit(path, 0);
-    const reader = await store.open(PLACE, received);
+    const reader = await store.open(recorded);
     await expect(reader.readBlock(0)).rejects.toMatchObject({ code: 'blob_corrupt' });
     await reader.close();
     await rm(path);
-    await Promise.allSettled(Array.from({ length: 20 }, () => store.open(PLACE, received)));
+    await Promise.allSettled(Array.from({ length: 20 }, () => store.open(recorded)));
     expect(await openDescriptors()).toBe(before);
   });
 });

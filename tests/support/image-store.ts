@@ -1,25 +1,29 @@
 // A store in a new folder, and images in it, for tests of everything that reads or writes images.
 
 import { hash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { MAX_IMAGE_BYTES } from '#protocol/limits.ts';
 import { type Manifest, MANIFEST_FORMAT } from '#protocol/device/manifest.ts';
-import { type DiskStore, openDiskStore } from '#server/storage/disk-store.ts';
+import { type BlobStore, openBlobStore } from '#server/storage/blob-store.ts';
 import type { ImagePlace } from '#server/storage/image-place.ts';
-import type { ReceivedImage } from '#server/storage/receive-image.ts';
+import { receiveImage } from '#server/storage/receive-image.ts';
+import type { ShownImage } from '#server/storage/shown-images.ts';
+import { openStoreFolders, type StoreFolders } from '#server/storage/store-folders.ts';
+import type { RecordedImage } from '#server/storage/stored-image.ts';
 
 export const PLACE: ImagePlace = { product: 'thermostat', version: '1.4.0', chip: 'esp32s3' };
 
-export type TestStore = { readonly root: string; readonly store: DiskStore };
+export type TestStore = { readonly root: string; readonly store: BlobStore; readonly folders: StoreFolders };
 
 /** A store in a folder that is removed after the test. */
 export async function newStore(): Promise<TestStore> {
   const root = await mkdtemp(join(tmpdir(), 'otter-store-'));
   onTestFinished(() => rm(root, { recursive: true, force: true }));
-  return { root, store: await openDiskStore(root) };
+  const folders = await openStoreFolders(root);
+  return { root, store: openBlobStore(folders), folders };
 }
 
 /** The bytes as a request body brings them. */
@@ -39,13 +43,22 @@ export function manifestOf(bytes: Uint8Array, place: ImagePlace = PLACE): Manife
   };
 }
 
-/** Receives and publishes in one go. */
-export async function publishBytes(
-  store: DiskStore,
-  bytes: Uint8Array,
-  place: ImagePlace = PLACE,
-): Promise<ReceivedImage> {
-  const received = await store.receive(inPieces(bytes), { maxBytes: MAX_IMAGE_BYTES });
-  await store.publish(received, place, manifestOf(bytes, place));
-  return received;
+export function shownOf(bytes: Uint8Array, place: ImagePlace = PLACE): ShownImage {
+  return { place, sha256: hash('sha256', bytes), sizeBytes: bytes.length, manifest: manifestOf(bytes, place) };
+}
+
+/** Receives and puts in one go; resolves with what the database would record. */
+export async function putBytes(store: BlobStore, bytes: Uint8Array): Promise<RecordedImage> {
+  const { sha256, sizeBytes, chunkSha256 } = await receiveImage(inPieces(bytes), { maxBytes: MAX_IMAGE_BYTES });
+  await store.put(bytes, sha256);
+  return { name: 'thermostat 1.4.0 for esp32s3', sha256, sizeBytes, chunkSha256 };
+}
+
+/** Lays an image where version 0.1 kept it; resolves with its path. */
+export async function layOldImage(root: string, bytes: Uint8Array, place: ImagePlace = PLACE): Promise<string> {
+  const folder = join(root, place.product, place.version, place.chip);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'image.bin'), bytes);
+  await writeFile(join(folder, 'manifest.json'), `${JSON.stringify(manifestOf(bytes, place), undefined, 2)}\n`);
+  return join(folder, 'image.bin');
 }

@@ -17,7 +17,7 @@ import { colorStatus, formatProgress, formatProgressLine } from '#cli/views/roll
 import { confirm, type Session, withSession } from '#cli/session.ts';
 import { confirmWayBack, formatWayBack } from '#cli/views/way-back.ts';
 import type { Shell } from '#cli/shell.ts';
-import { ROLLOUT_STATUSES, type Rollout } from '#protocol/admin/api.ts';
+import { ROLLOUT_STATUSES, type Rollout, type RolloutSummary } from '#protocol/admin/api.ts';
 import { DEFAULT_PLAN } from '#protocol/admin/plan.ts';
 
 const WATCH_INTERVAL_MS = 1000;
@@ -197,7 +197,7 @@ async function watchRollout({ client, terminal, json, signal }: Session, name: s
   }
 }
 
-function healthyCount(rollout: Rollout): string {
+function healthyCount(rollout: RolloutSummary): string {
   const outcomes = rollout.stages.find((one) => one.stage === rollout.stage)?.outcomes;
-  return outcomes === undefined ? '' : `${outcomes.healthy} of ${outcomes.targeted}`;
+  return outcomes === undefined ? '' : `${outcomes.healthy} of ${outcomes.offered}`;
 }

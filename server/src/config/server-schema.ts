@@ -6,6 +6,7 @@ import { type Static, Type } from 'typebox';
 import { MAX_IMAGE_BYTES, MAX_POLL_INTERVAL_S, MIN_IMAGE_BYTES, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { GENERAL_LABEL, NAME_PATTERN } from '#protocol/words.ts';
 import { parseDatabase } from './database.ts';
+import { RETENTION_KEYS } from './retention.ts';
 import { WebhooksValue } from './webhooks.ts';
 import {
   parseDurationS,
@@ -105,7 +106,7 @@ const MaxImage = Type.Refine(
 const HintName = Type.Refine(
   Type.String({ pattern: NAME_PATTERN, description: 'the name of a label, in lower case', examples: ['[pilot, lab]'] }),
   (name) => name !== GENERAL_LABEL,
-  () => `${GENERAL_LABEL} means every device and is never put on one; leave it out`,
+  () => `${GENERAL_LABEL} means every device and is never added to one; leave it out`,
 );
 
 const ProxyAddress = Type.Refine(
@@ -163,6 +164,7 @@ export const ServerYml = Type.Object(
       },
       '{max_downloads: 1500}',
     ),
+    retention: section(RETENTION_KEYS, '{events: 90d, audit: forever}'),
     webhooks: Type.Optional(WebhooksValue),
     trust_proxy: Type.Optional(
       Type.Array(ProxyAddress, {

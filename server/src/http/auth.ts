@@ -3,13 +3,19 @@
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Role } from '#protocol/admin/routes.ts';
 import { OtterError } from '#protocol/errors.ts';
+import { type Principal, roleOf } from '#server/service/principal.ts';
 
-type Scope = 'device' | 'admin' | 'public';
+/** Who may use a route: a role of the admin API, boards, or everybody. */
+type Scope = Role | 'device' | 'public';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     scope?: Scope;
+  }
+  interface FastifyRequest {
+    principal: Principal;
   }
 }
 
@@ -27,14 +33,18 @@ export function addAuth(app: FastifyInstance, digests: TokenDigests): void {
     if (route.config?.scope === undefined)
       throw new Error(`${String(route.method)} ${route.url} does not say who may use it`);
   });
+  app.decorateRequest('principal');
   app.addHook('onRequest', (request, _reply, done) => {
     const scope = request.routeOptions.config.scope ?? 'public';
-    if (scope !== 'public') authenticate(request, scope, digests);
+    request.principal = scope === 'public' ? ANYONE : authenticate(request, digests);
+    if (scope !== 'public' && roleOf(request.principal) !== scope) throw wrongScope(scope);
     done();
   });
 }
 
-function authenticate(request: FastifyRequest, scope: 'device' | 'admin', digests: TokenDigests): void {
+const ANYONE: Principal = { kind: 'anyone' };
+
+function authenticate(request: FastifyRequest, digests: TokenDigests): Principal {
   if (TOKEN_IN_URL.test(request.url))
     throw new OtterError(
       'token_in_url',
@@ -52,20 +62,19 @@ function authenticate(request: FastifyRequest, scope: 'device' | 'admin', digest
   const digest = token === undefined ? undefined : digestToken(token);
   const isDevice = digest !== undefined && timingSafeEqual(digest, digests.device);
   const isAdmin = digest !== undefined && timingSafeEqual(digest, digests.admin);
-  if (!isDevice && !isAdmin)
-    throw new OtterError(
-      'token_invalid',
-      'the token is not known',
-      'check the token; on the server it stands in data/tokens/',
-    );
-  if (scope === 'device' && !isDevice)
-    throw new OtterError(
-      'wrong_scope',
-      'the admin token does not work on device addresses',
-      'give boards the fleet token',
-    );
-  if (scope === 'admin' && !isAdmin)
-    throw new OtterError('wrong_scope', 'the fleet token does not work on admin addresses', 'use the admin token');
+  if (isAdmin) return { kind: 'admin_token' };
+  if (isDevice) return { kind: 'fleet_token' };
+  throw new OtterError(
+    'token_invalid',
+    'the token is not known',
+    'check the token; on the server it stands in data/tokens/',
+  );
+}
+
+function wrongScope(scope: Scope): OtterError {
+  return scope === 'device'
+    ? new OtterError('wrong_scope', 'the admin token does not work on device addresses', 'give boards the fleet token')
+    : new OtterError('wrong_scope', 'the fleet token does not work on admin addresses', 'use the admin token');
 }
 
 const TOKEN_IN_URL = /[?&](access_)?token=/i;

@@ -35,7 +35,7 @@ export function readPage(query: ListQuery, columns: Readonly<Record<string, stri
     throw new OtterError(
       'sort_invalid',
       `sort: this list has no order by ${JSON.stringify(name)}`,
-      `use one of: ${Object.keys(columns).join(', ')}; a leading - turns it round`,
+      `use one of: ${Object.keys(columns).join(', ')}; a leading - sorts in the other order`,
     );
   }
   return { limit, cursor: query.cursor, sort: { column, descending: sort.startsWith('-') } };

@@ -7,7 +7,7 @@ import { errorCode } from './storage-error.ts';
 
 /** Only the server's own user may look into the store. */
 export const FOLDER_MODE = 0o700;
-const FILE_MODE = 0o600;
+export const FILE_MODE = 0o600;
 
 /** Writes a new file and syncs it; the caller syncs the folder. Throws when the file exists. */
 export async function writeFileDurably(path: string, content: Uint8Array | string): Promise<void> {

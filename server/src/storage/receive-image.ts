@@ -1,16 +1,11 @@
-// Takes an upload: the bytes into memory, then whole into a folder of its own in `.incoming`. Nothing is written before
-// the last byte has come, so an aborted upload leaves nothing. It does not know what an image is.
+// Takes an upload: the bytes into memory and their hashes. Nothing is written, so an upload that breaks off or is refused
+// leaves nothing. It does not know what an image is.
 
-import { hash, randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { hash } from 'node:crypto';
 import { OtterError } from '#protocol/errors.ts';
 import { CHUNK_BYTES } from '#protocol/limits.ts';
-import { FOLDER_MODE, writeFileDurably } from './durable.ts';
-import { IMAGE_FILE } from './image-place.ts';
-import { asStorageError } from './storage-error.ts';
 
-/** An upload that is on disk but has no place yet. */
+/** An upload that has come whole, and is not on disk yet. */
 export type ReceivedImage = {
   readonly bytes: Buffer;
   readonly sizeBytes: number;
@@ -18,39 +13,18 @@ export type ReceivedImage = {
   readonly sha256: string;
   /** SHA-256 of every block of `CHUNK_BYTES`, the last one shorter, hex. */
   readonly chunkSha256: readonly string[];
-  /** The temporary folder; `publish` moves it. */
-  readonly folder: string;
-  /** Removes what is left in `.incoming`. Does nothing after `publish` or a second time. */
-  readonly discard: () => Promise<void>;
 };
 
 /**
- * Reads `source` to its end. Throws `image_too_large` at the first byte above `maxBytes` (this ends the source),
- * `storage_full`, and what the source throws; nothing is left on disk then.
+ * Reads `source` to its end. Throws `image_too_large` at the first byte above `maxBytes` (this ends the source), and what the
+ * source throws.
  */
 export async function receiveImage(
-  incoming: string,
   source: AsyncIterable<Uint8Array>,
   { maxBytes }: { readonly maxBytes: number },
 ): Promise<ReceivedImage> {
   const bytes = await collect(source, maxBytes);
-  const folder = join(incoming, randomUUID());
-  const discard = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  try {
-    await mkdir(folder, { mode: FOLDER_MODE });
-    await writeFileDurably(join(folder, IMAGE_FILE), bytes);
-  } catch (error) {
-    await discard();
-    throw asStorageError(error, incoming);
-  }
-  return {
-    bytes,
-    sizeBytes: bytes.length,
-    sha256: hash('sha256', bytes),
-    chunkSha256: blockHashes(bytes),
-    folder,
-    discard,
-  };
+  return { bytes, sizeBytes: bytes.length, sha256: hash('sha256', bytes), chunkSha256: blockHashes(bytes) };
 }
 
 /** One buffer for the largest size, so that an upload in one-byte pieces costs no more memory than another. */

@@ -261,8 +261,8 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
 
 function isMember({ mac, labels }: DeviceFacts, { opened, seed, stageOpenedAtMs }: RolloutFacts): boolean {
   return opened.some(({ label, percentage: share }) => {
-    const worn = labels.find(({ name }) => name === label);
-    const isLabelled = label === 'general' || (worn !== undefined && worn.putAtMs <= stageOpenedAtMs);
+    const had = labels.find(({ name }) => name === label);
+    const isLabelled = label === 'general' || (had !== undefined && had.putAtMs <= stageOpenedAtMs);
     return isLabelled && (share >= 100 || bucketOf(seed, mac) / 100 < share);
   });
 }

@@ -1,6 +1,7 @@
 // A stored image that is damaged on disk (rows B29 to B31 of tests/data/bad-inputs.tsv): either a 503 before the first byte,
 // or a connection that breaks before the promised length; never a whole answer with wrong bytes.
 
+import { hash } from 'node:crypto';
 import { mkdir, open, rename, rm, symlink, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -21,7 +22,7 @@ let file: string;
 beforeEach(async () => {
   server = await startTestServer();
   await server.admin('uploadFirmware', { query: { version: '1.0.0', pilot_ready: 'true' }, body: image });
-  file = join(server.home, 'data/firmware/default/1.0.0/esp32s3/image.bin');
+  file = join(server.home, 'data/firmware/.blobs', hash('sha256', image));
 });
 afterEach(async () => server.end());
 

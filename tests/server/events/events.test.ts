@@ -157,7 +157,7 @@ describe.each(BOTH)('events on %s', (dialect) => {
     expect(await events({ type: 'rollout' })).toMatchObject([{}, {}, promoted]);
   });
 
-  test('say of a rollout that was taken back that its devices go home', async () => {
+  test('say of a rollout that was taken back that its devices roll back', async () => {
     await line.rollOut('1.1.0', 'expand');
     await server.admin('abortRollout', { params: { name: line.rolloutName('1.1.0') }, body: { revert: true } });
     expect(await events({ type: 'rollout.aborted' })).toMatchObject([{ from: 'running', data: { revert: true } }]);

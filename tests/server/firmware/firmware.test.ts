@@ -139,7 +139,7 @@ describe.each(BOTH)('firmware on %s', (dialect) => {
     expect(await line.checkIn(mac, '1.1.0')).toMatchObject({ rollback: true, manifest: { version: '1.0.0' } });
     expect(await unblock('1.1.0')).toMatchObject({ blocked: false, blocked_reason: null, stable: true });
     expect(await line.checkIn(mac, '1.1.0')).toMatchObject({ reason: 'up_to_date' });
-    expect(await line.assignments(mac), 'the way home is not offered any more').toMatchObject([
+    expect(await line.assignments(mac), 'the way back is not offered any more').toMatchObject([
       { state: 'superseded' },
     ]);
     await unblock('1.2.0');

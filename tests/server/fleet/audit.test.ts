@@ -127,6 +127,19 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
         subject: mac,
       },
       { route: 'clearKnownBad', call: { params: { mac } }, action: 'device.clear_known_bad', subject: mac },
+      {
+        route: 'removeFirmware',
+        call: { params: { version: '1.3.0' }, query: { product, confirm: 'true' } },
+        action: 'firmware.remove',
+        subject: `${product} 1.3.0`,
+        prepare: async () => void (await line.add('1.3.0')),
+      },
+      {
+        route: 'removeDevice',
+        call: { params: { mac }, query: { confirm: 'true' } },
+        action: 'device.remove',
+        subject: mac,
+      },
     ];
   }
 
@@ -196,6 +209,8 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
       ['createRollout', { body: { version: '9.9.9' } }],
       ['deleteSchedule', { params: { name: 'go-on' } }],
       ['blockFirmware', { params: { version: '9.9.9' }, body: {} }],
+      ['removeFirmware', { params: { version: '1.1.0' }, query: { product, confirm: 'true' } }],
+      ['removeDevice', { params: { mac: line.newMac() }, query: { confirm: 'true' } }],
       ['uploadFirmware', { query: { product, version: '1.1.0' }, body: Buffer.from('no image') }],
       ['uploadFirmware', { query: { product, version: '1.1.0' }, body: imageOf(product) }],
       ['getStatus', {}],

@@ -63,7 +63,7 @@ describe.each(DIALECTS)('a label of a rollout under way on %s', (dialect) => {
   const head = (label: string, stage: string, status = 'running') =>
     `label ${label} is stage ${stage} of rollout ${name} (${status}): `;
 
-  test('is put on only with a yes, which names the stage that takes the device', async () => {
+  test('is added only with a yes, which names the stage that takes the device', async () => {
     const mac = await line.newDevice('1.0.0');
     await open();
     expect(await put(mac, first)).toMatchObject(
@@ -102,7 +102,7 @@ describe.each(DIALECTS)('a label of a rollout under way on %s', (dialect) => {
     );
   });
 
-  test('is taken off only with a yes, which names the offer that ends', async () => {
+  test('is removed only with a yes, which names the offer that ends', async () => {
     const [idle = '', loading = '', trying = ''] = await Promise.all(
       [1, 2, 3].map(async () => line.newDevice('1.0.0')),
     );
@@ -131,7 +131,7 @@ describe.each(DIALECTS)('a label of a rollout under way on %s', (dialect) => {
     expect(await take(loading, first), 'it is off already').toMatchObject({ status: 200 });
   });
 
-  test('is taken off a device that would only join later with a yes too', async () => {
+  test('is removed from a device that would only join later with a yes too', async () => {
     const waiting = await line.newDevice('1.0.0', [second]);
     await open();
     expect(await take(waiting, second)).toMatchObject(
@@ -163,7 +163,7 @@ describe.each(DIALECTS)('a label of a rollout under way on %s', (dialect) => {
     await move('abort');
   });
 
-  test('is put on many devices with one answer for all, and on none of them without a yes', async () => {
+  test('is added to many devices with one answer for all, and on none of them without a yes', async () => {
     const macs: string[] = [];
     for (let index = 0; index < 4; index += 1) macs.push(await line.newDevice('1.0.0'));
     const [one = '', two = '', three = '', four = ''] = macs;

@@ -29,7 +29,7 @@ describe.each(BOTH)('a label on %s', (dialect) => {
     return items.find(({ name }) => name === label)?.devices;
   };
 
-  test('that is put on after a stage opened counts from the next stage on', async () => {
+  test('that is added after a stage opened counts from the next stage on', async () => {
     await line.add('1.1.0');
     await line.rollOut('1.1.0', 'pilot', label);
     server.clock.advance(1);
@@ -41,7 +41,7 @@ describe.each(BOTH)('a label on %s', (dialect) => {
     expect(await line.checkIn(mac, '1.0.0')).toMatchObject({ manifest: { version: '1.2.0' }, labels: [label] });
   });
 
-  test('that is put on once more keeps its time', async () => {
+  test('that is added once more keeps its time', async () => {
     await line.add('1.1.0');
     const mac = await line.newDevice('1.0.0', [label]);
     await line.rollOut('1.1.0', 'pilot', label);
@@ -51,7 +51,7 @@ describe.each(BOTH)('a label on %s', (dialect) => {
     expect(await line.checkIn(mac, '1.0.0')).toMatchObject({ update_available: true });
   });
 
-  test('that is taken off counts at once', async () => {
+  test('that is removed counts at once', async () => {
     await line.add('1.1.0');
     const mac = await line.newDevice('1.0.0', [label]);
     await line.rollOut('1.1.0', 'pilot', label);
@@ -63,7 +63,7 @@ describe.each(BOTH)('a label on %s', (dialect) => {
     expect(await server.admin('unlabelDevice', { params: { mac, name: label } })).toMatchObject({ labels: [] });
   });
 
-  test('is put on many devices, all or none', async () => {
+  test('is added to many devices, all or none', async () => {
     const macs = [await line.newDevice('1.0.0'), await line.newDevice('1.0.0'), await line.newDevice('1.0.0')];
     const stranger = line.newMac();
     expect(await putOn(...macs, stranger)).toMatchObject({
@@ -76,27 +76,27 @@ describe.each(BOTH)('a label on %s', (dialect) => {
     expect(await count()).toBe(3);
   });
 
-  test('is put on 1000 devices at once at most', async () => {
+  test('is added to 1000 devices at once at most', async () => {
     const macs = Array.from({ length: 1_001 }, () => line.newMac());
     expect(await putOn(...macs)).toMatchObject({ status: 400 });
     expect(await putOn()).toMatchObject({ status: 400 });
   });
 
-  test('is put on a device that has as many as it may only when another is taken off', async () => {
-    const worn = someLabels(MAX_DEVICE_LABELS);
-    const mac = await line.newDevice('1.0.0', worn);
+  test('is added to a device that has as many as it may only when another is removed', async () => {
+    const had = someLabels(MAX_DEVICE_LABELS);
+    const mac = await line.newDevice('1.0.0', had);
     const refusal = { ...FULL, body: { error: { code: 'label_limit', message: expect.stringContaining(mac) } } };
     expect(await server.tryAdmin('labelDevice', { params: { mac, name: label } })).toMatchObject(refusal);
-    expect((await line.detail(mac)).device.labels).toEqual(worn);
-    const [first = ''] = worn;
+    expect((await line.detail(mac)).device.labels).toEqual(had);
+    const [first = ''] = had;
     const again = await server.admin('labelDevice', { params: { mac, name: first } });
-    expect(again.labels, 'one that it has is none more').toEqual(worn);
+    expect(again.labels, 'one that it has is none more').toEqual(had);
     await server.admin('unlabelDevice', { params: { mac, name: first } });
     const device = await server.admin('labelDevice', { params: { mac, name: label } });
-    expect(device.labels).toEqual([label, ...worn.slice(1)].toSorted());
+    expect(device.labels).toEqual([label, ...had.slice(1)].toSorted());
   });
 
-  test('is put on none of many devices where one of them has as many as it may', async () => {
+  test('is added to none of many devices where one of them has as many as it may', async () => {
     const full = await line.newDevice('1.0.0', someLabels(MAX_DEVICE_LABELS));
     const macs = [await line.newDevice('1.0.0'), full, await line.newDevice('1.0.0')];
     expect(await putOn(...macs)).toMatchObject({
@@ -107,7 +107,7 @@ describe.each(BOTH)('a label on %s', (dialect) => {
     for (const mac of [macs[0] ?? '', macs[2] ?? '']) expect((await line.detail(mac)).device.labels).toEqual([]);
   });
 
-  test('that is put on together with many others is counted with them', async () => {
+  test('that is added together with many others is counted with them', async () => {
     const mac = await line.newDevice('1.0.0');
     const answers = await Promise.all(
       someLabels(MAX_DEVICE_LABELS + 8).map(async (name) => server.tryAdmin('labelDevice', { params: { mac, name } })),
@@ -163,10 +163,10 @@ describe.each(BOTH)('a label from a hint on %s', (dialect) => {
 
   test('is ignored where the device has as many as it may, and the device is updated all the same', async () => {
     await line.makeStable('1.1.0');
-    const worn = someLabels(MAX_DEVICE_LABELS - 2);
-    const mac = await line.newDevice('1.0.0', worn);
+    const had = someLabels(MAX_DEVICE_LABELS - 2);
+    const mac = await line.newDevice('1.0.0', had);
     const labels = ['hint-a', 'hint-a', 'hint-b', 'hint-c'];
-    const expected = ['hint-a', 'hint-b', ...worn].toSorted();
+    const expected = ['hint-a', 'hint-b', ...had].toSorted();
     for (let poll = 0; poll < 2; poll += 1) {
       const answer = await line.checkIn(mac, '1.0.0', { labels });
       expect(answer.update_available).toBe(true);
@@ -176,10 +176,10 @@ describe.each(BOTH)('a label from a hint on %s', (dialect) => {
   });
 
   test('and one from an operator at the same moment are counted together', async () => {
-    const worn = someLabels(MAX_DEVICE_LABELS - 1);
+    const had = someLabels(MAX_DEVICE_LABELS - 1);
     const macs = Array.from({ length: 12 }, () => line.newMac());
     for (const mac of macs) await line.checkIn(mac, '9.0.0');
-    for (const name of worn) await server.admin('labelDevices', { params: { name }, body: { macs } });
+    for (const name of had) await server.admin('labelDevices', { params: { name }, body: { macs } });
     const answers = await Promise.all(
       macs.map(async (mac) =>
         Promise.all([
@@ -199,5 +199,5 @@ describe.each(BOTH)('a label from a hint on %s', (dialect) => {
 const FULL = { status: 409, body: { error: { code: 'label_limit' } } };
 
 function someLabels(count: number): readonly string[] {
-  return Array.from({ length: count }, (_, index) => `worn-${String(index).padStart(2, '0')}`);
+  return Array.from({ length: count }, (_, index) => `had-${String(index).padStart(2, '0')}`);
 }

@@ -210,13 +210,13 @@ describe.each(DIALECTS)('on %s', (dialect) => {
         expect(await runsOf()).toBe(isNew ? 3 : jumpMs === START_MS - DAY_MS ? 1 : 2);
       });
 
-      test('a label that is put on after a stage has opened does not count for it', async () => {
+      test('a label that is added after a stage has opened does not count for it', async () => {
         server.clock.nowMs = jumpMs;
         const stranger = await line.newDevice('1.0.0', ['pilot']);
         expect(await line.checkIn(stranger, '1.0.0')).toMatchObject({ reason: 'label_after_stage_opened' });
       });
 
-      test('a label that was put on before a stage opens counts for it', async () => {
+      test('a label that was added before a stage opens counts for it', async () => {
         await server.admin('abortRollout', { params: { name }, body: {} });
         server.clock.nowMs = jumpMs;
         const body = { version: '1.1.0', product: line.product, plan: 'careful', name: 'again' };

@@ -97,7 +97,7 @@ const OF_THE_WHOLE: readonly WorldRule[] = [
 ];
 
 function addsUp({ targeted, uncounted: _u, asleep: _a, ...columns }: Rollout['stages'][number]['outcomes']): boolean {
-  return Object.values(columns).reduce((sum, boards) => sum + boards, 0) === targeted;
+  return Object.values(columns).reduce<number>((sum, boards) => sum + (boards ?? 0), 0) === targeted;
 }
 
 /** What must have happened, one of each line, or the attack has shown nothing. */
@@ -186,8 +186,11 @@ function checkOffer(world: AttackWorld, where: string): void {
 
 async function checkWhole(world: AttackWorld, where: string): Promise<void> {
   const { items } = await world.server.admin('listRollouts', { query: { limit: '500' } });
+  const rollouts = await Promise.all(
+    items.map(async ({ name }) => world.server.admin('getRollout', { params: { name } })),
+  );
   await world.follow();
   for (const { says, broken } of OF_THE_WHOLE)
-    expect(await broken(world, items), `${where}: not so: ${says}`).toEqual([]);
+    expect(await broken(world, rollouts), `${where}: not so: ${says}`).toEqual([]);
   expect(world.faults, where).toEqual([]);
 }

@@ -39,7 +39,7 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
   const columnsAddUp = ({ stages }: Rollout): void => {
     for (const { outcomes: found } of stages) {
       const { targeted, uncounted: _u, asleep: _a, ...columns } = found;
-      expect(Object.values(columns).reduce((sum, boards) => sum + boards, 0)).toBe(targeted);
+      expect(Object.values(columns).reduce<number>((sum, boards) => sum + (boards ?? 0), 0)).toBe(targeted);
     }
   };
   /** So many pilots and others, all with this fate. */
@@ -289,7 +289,7 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
   test('calls when its first stage is empty', async () => {
     await fleet.add(3);
     await begin('careful');
-    // A label that is put on after the stage opened would count from the next stage on.
+    // A label that is added after the stage opened would count from the next stage on.
     expect(await calls()).toMatchObject([
       {
         kind: 'empty_stage',

@@ -92,7 +92,7 @@ describe.each(DIALECTS)('the pace of a stage on %s', (dialect) => {
     expect(await reason(line.newMac())).toBe('update');
   });
 
-  test('never holds the way home', async () => {
+  test('never holds the way back', async () => {
     await line.makeStable('1.0.0');
     await begin('narrow');
     const macs = [line.newMac(), line.newMac(), line.newMac()];

@@ -43,7 +43,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     for (let index = 0; index < count; index += 1) macs.push(await device());
     return macs;
   };
-  const wear = async (...macs: readonly string[]) =>
+  const addLabel = async (...macs: readonly string[]) =>
     server.admin('labelDevices', { params: { name: label }, body: { macs, confirm: true } });
   const create = async (plan = 'by-halves') =>
     server.admin('createRollout', { body: { version: '1.1.0', product: line.product, plan, name } });
@@ -68,7 +68,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
   test('says of a draft which devices each stage takes, and so it comes', async () => {
     await line.add('1.1.0');
     const macs = await devices(40);
-    await wear(...macs.slice(0, 3));
+    await addLabel(...macs.slice(0, 3));
     await create();
     const { stages, total, left_out, not_in_any_stage, warnings } = await preview();
     expect({ total, left_out, not_in_any_stage, warnings }).toEqual({
@@ -139,11 +139,11 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
   test('of an open rollout tells what is open from what is to come, whatever holds it for now', async () => {
     await line.add('1.1.0');
     const [own = '', late = '', ...others] = await devices(12);
-    await wear(own);
+    await addLabel(own);
     await create();
     await move('start');
     server.clock.advance(1);
-    await wear(late);
+    await addLabel(late);
     await server.admin('createSchedule', {
       body: { name: `nights-${line.product}`, cron: '0 3 * * *', action: 'window', rollout: name, duration_s: 600 },
     });
@@ -160,7 +160,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
   test('counts the silent ones, and who is in no stage', async () => {
     await line.add('1.1.0');
     const macs = await devices(3);
-    await wear(...macs.slice(0, 2));
+    await addLabel(...macs.slice(0, 2));
     server.clock.advance(DAY_S);
     await line.checkIn(macs[1] ?? '', '1.0.0', chip);
     const stage = { name: 'own', label, percentage: 100, ...manual };
@@ -181,7 +181,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     await line.add('1.1.0');
     const macs = Array.from({ length: 520 }, () => line.newMac());
     await Promise.all(macs.map(async (mac) => line.checkIn(mac, '1.0.0', chip)));
-    await wear(...macs);
+    await addLabel(...macs);
     await create();
     expect(await preview()).toMatchObject({ total: 520, stages: [{ devices: 520 }, { devices: 0 }, { devices: 0 }] });
     expect((await list('own', 300)).toSorted()).toEqual(macs.toSorted());
@@ -191,7 +191,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     expect(counts.reduce((sum, text) => sum + 2 + Number(/\d+/.exec(text)), 0)).toBe(520);
   });
 
-  test('leaves out what runs a blocked build and goes home first', async () => {
+  test('leaves out what runs a blocked build and rolls back first', async () => {
     await line.makeStable('1.0.0');
     await line.makeStable('1.0.5');
     await line.block('1.0.5');
@@ -230,7 +230,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     const stage = (of: string) => ({ stages: [{ name: 'only', label: of, percentage: 100, ...manual }] });
     await server.admin('setPlan', { params: { name: 'one' }, body: stage(label) });
     await server.admin('setPlan', { params: { name: 'two' }, body: stage(`two-${label}`) });
-    await wear(shared, own);
+    await addLabel(shared, own);
     await create('one');
     await move('start');
     const other = { version: '1.2.0', product: line.product, plan: 'two', name: `other-${name}` };
@@ -255,7 +255,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     expect((await preview()).warnings).toContain(
       `stage own takes nobody: no device of ${line.product} has label ${label}: otter device label MAC ${label}`,
     );
-    await wear(...macs);
+    await addLabel(...macs);
     const { stages, warnings } = await preview();
     expect(
       stages.map((stage) => stage.devices),
@@ -291,7 +291,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     expect(await server.tryAdmin('previewRollout', nowhere)).toMatchObject({ status: 404 });
     await move('abort');
     expect(await server.tryAdmin('previewRollout', { params: { name } })).toMatchObject(
-      refused(409, 'invalid_transition', /is aborted: nothing is to come of it/),
+      refused(409, 'invalid_transition', /is aborted: it has ended/),
     );
   });
 });

@@ -69,7 +69,7 @@ describe.each(DIALECTS)('the way back on %s', (dialect) => {
       manifest: { version: '1.0.0' },
     });
     expect(await line.checkIn(crashed, '1.0.0')).toMatchObject({ reason: 'rollout_halted' });
-    // In the middle of it when the gate failed: it ends its update first, then it goes home, too.
+    // In the middle of it when the gate failed: it ends its update first, then it rolls back, too.
     expect(await line.checkIn(under, '1.1.0', ON_TRIAL)).toMatchObject({ reason: 'trial_running' });
     expect(await line.checkIn(under, '1.1.0')).toMatchObject({ rollback: true, manifest: { version: '1.0.0' } });
 
@@ -82,7 +82,7 @@ describe.each(DIALECTS)('the way back on %s', (dialect) => {
     expect(halt).toMatchObject({ actor: 'gate', action: 'rollout.halt', details: { revert: true } });
   });
 
-  test('explain says why a device goes home', async () => {
+  test('explain says why a device rolls back', async () => {
     await begin();
     const happy = await update();
     await crash();
@@ -117,7 +117,7 @@ describe.each(DIALECTS)('the way back on %s', (dialect) => {
     expect(await line.checkIn(happy, '1.1.0')).toMatchObject({ rollback: true, reason: 'reverted_go_back' });
   });
 
-  test('a build that goes out again is not sent home any more', async () => {
+  test('a build that goes out again is not rolled back any more', async () => {
     await begin();
     const happy = await update();
     await server.admin('abortRollout', { params: { name }, body: { revert: true } });
@@ -142,7 +142,7 @@ describe.each(DIALECTS)('the way back on %s', (dialect) => {
     expect(await fresh.checkIn(mac, '1.1.0')).toMatchObject({ reason: 'blocked_without_prior_stable' });
   });
 
-  test('a build that is itself what devices go home to cannot be reverted', async () => {
+  test('a build that is itself what devices roll back to cannot be reverted', async () => {
     await line.makeStable('1.2.0');
     const again = await server.admin('createRollout', { body: { version: '1.2.0', product: line.product } });
     await server.admin('startRollout', { params: { name: again.name }, body: {} });

@@ -173,7 +173,7 @@ describe.each(DIALECTS)('a window on %s', (dialect) => {
     expect(await line.offer(mac, '1.0.0')).toBe(assignment);
   });
 
-  test('never holds the way home from a blocked build', async () => {
+  test('never holds the way back from a blocked build', async () => {
     const mac = line.newMac();
     await line.offer(mac, '1.0.0');
     await line.checkIn(mac, '1.1.0');

@@ -8,7 +8,7 @@ type FileContent =
   | { readonly ok: true; readonly text: string; readonly mode: number }
   | { readonly ok: false; readonly missing: boolean; readonly message: string; readonly hint: string };
 
-/** The whole file as text: UTF-8, a byte order mark taken off. `mode` holds the permission bits. */
+/** The whole file as text: UTF-8, a byte order mark removed. `mode` holds the permission bits. */
 export function readSmallFile(file: string): FileContent {
   let descriptor: number | undefined;
   try {

@@ -1,14 +1,70 @@
 // When a server was last there (one row that all of them share), and the times in which none was.
 
-import type { Insertable, Selectable } from 'kysely';
-import type { AbsencesTable, Reader, Trx } from '#server/db/schema.ts';
+import { type ExpressionBuilder, type Insertable, type Selectable, sql } from 'kysely';
+import type { AbsencesTable, Reader, Schema, Trx } from '#server/db/schema.ts';
 
 export type AbsenceRow = Selectable<AbsencesTable>;
 
-/** Undefined before the first server has ticked. */
-export async function findAliveAtMs(db: Reader): Promise<number | undefined> {
-  const row = await db.selectFrom('heartbeat').select('alive_at_ms').where('id', '=', 1).executeTakeFirst();
-  return row?.alive_at_ms;
+/** With the number of steps of the schema, so that a server that runs hears of a newer one. Undefined before the first tick. */
+export async function findHeartbeat(
+  db: Reader,
+): Promise<{ readonly aliveAtMs: number; readonly schema: number } | undefined> {
+  return db
+    .selectFrom('heartbeat')
+    .select(['alive_at_ms as aliveAtMs', sql<number>`(select max(version) from schema_version)`.as('schema')])
+    .where('id', '=', 1)
+    .executeTakeFirst();
+}
+
+/** What a server looks at with each tick to see that nothing changed of all this. */
+export interface Pulse {
+  /** Undefined before the first server has ticked. */
+  readonly aliveAtMs: number | undefined;
+  /** Another text: the stored absences are others. */
+  readonly absences: string;
+  /** The number of steps of the schema, so that a server that runs hears of a newer one. */
+  readonly schema: number;
+}
+
+export async function findPulse(db: Reader): Promise<Pulse> {
+  return pulseOf(await db.selectNoFrom((e) => pulseColumns(e)).executeTakeFirstOrThrow());
+}
+
+/** To be selected together with what else is asked; `pulseOf` reads them. */
+export function pulseColumns(e: ExpressionBuilder<Schema, never>) {
+  const absences = e.selectFrom('absences');
+  return [
+    e.selectFrom('heartbeat').select('alive_at_ms').where('id', '=', 1).as('alive_at_ms'),
+    absences.select((of) => of.fn.countAll<number>().as('count')).as('absences'),
+    absences.select((of) => of.fn.max('id').as('id')).as('last_absence_id'),
+    absences.select((of) => of.fn.max('to_ms').as('to_ms')).as('last_absence_to_ms'),
+    sql<number>`(select max(version) from schema_version)`.as('schema_version'),
+  ] as const;
+}
+
+export function pulseOf(row: {
+  readonly alive_at_ms: number | null;
+  readonly absences: number | null;
+  readonly last_absence_id: number | null;
+  readonly last_absence_to_ms: number | null;
+  readonly schema_version: number;
+}): Pulse {
+  return {
+    aliveAtMs: row.alive_at_ms ?? undefined,
+    absences: `${row.absences ?? 0} ${row.last_absence_id ?? 0} ${row.last_absence_to_ms ?? 0}`,
+    schema: row.schema_version,
+  };
+}
+
+/** Resolves with false where the stored instant is later than `untilMs`, or there is none: then nothing is changed. */
+export async function renewAliveAt(trx: Trx, atMs: number, untilMs: number): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('heartbeat')
+    .set({ alive_at_ms: atMs })
+    .where('id', '=', sql.lit(1))
+    .where('alive_at_ms', '<=', untilMs)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
 }
 
 export async function saveAliveAt(trx: Trx, atMs: number): Promise<void> {

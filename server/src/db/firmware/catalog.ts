@@ -73,7 +73,7 @@ export async function loadCatalog(db: Reader): Promise<CatalogRows> {
   };
 }
 
-/** Firmware whose rollout was reverted; none that has completed another one, for then it is the way home itself. */
+/** Firmware whose rollout was reverted; none that has completed another one, for then it is the way back itself. */
 async function listReverted(db: Reader): Promise<ReadonlySet<number>> {
   const rows = await db
     .selectFrom('rollouts')

@@ -1,4 +1,4 @@
-// Firmware and its images. Rows are only ever added; a firmware's flags change, an image never does.
+// Firmware and its images. Rows are only ever added; a firmware's flags change, an image's bytes never do.
 
 import type { Insertable, Selectable } from 'kysely';
 import type { Digests } from '#engine/facts/build.ts';
@@ -69,7 +69,7 @@ export async function listWithoutAppended(db: Reader) {
     .selectFrom('images')
     .innerJoin('firmware', 'firmware.id', 'images.firmware_id')
     .select(['images.id', 'firmware.product', 'firmware.version', 'images.chip'])
-    .select(['images.size_bytes', 'images.block_sha256'])
+    .select(['images.size_bytes', 'images.sha256', 'images.block_sha256'])
     .where('images.appended_sha256', 'is', null)
     .orderBy('images.id')
     .execute();

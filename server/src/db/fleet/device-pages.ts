@@ -93,7 +93,7 @@ export async function listDevicePage(
   return query.orderBy('devices.id').limit(page.limit).execute();
 }
 
-/** The labels of each of these devices, with the time each was put on. */
+/** The labels of each of these devices, with the time each was added. */
 export async function listLabelTimes(
   db: Reader,
   deviceIds: readonly number[],

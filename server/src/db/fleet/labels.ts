@@ -1,4 +1,4 @@
-// Labels and who has them, with the time each was put on.
+// Labels and who has them, with the time each was added.
 
 import { type Selectable, sql } from 'kysely';
 import type { Dialect } from '#server/db/database.ts';

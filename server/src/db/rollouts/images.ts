@@ -62,7 +62,7 @@ export async function listCovered(db: Reader): Promise<ReadonlyMap<number, reado
   return new Map([...covered].map(([id, ofRollout]) => [id, ofRollout.map(({ image_id }) => image_id)]));
 }
 
-/** Images of reverted rollouts; none that a completed one covers, for then it is the way home itself. */
+/** Images of reverted rollouts; none that a completed one covers, for then it is the way back itself. */
 export async function listRevertedImages(db: Reader): Promise<ReadonlySet<number>> {
   const rows = await db
     .selectFrom('rollout_images')

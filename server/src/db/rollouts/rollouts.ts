@@ -1,15 +1,14 @@
 // Rollouts and their stages.
 
-import type { Insertable, Selectable } from 'kysely';
-import { assertNever } from '#protocol/errors.ts';
-import type { EventType } from '#protocol/admin/events.ts';
+import type { ExpressionBuilder, Insertable, Selectable } from 'kysely';
 import { IS_IN_FLIGHT } from '#server/db/device/assignments.ts';
-import { addEvents } from '#server/db/events/events.ts';
 import { type Page, type Paged, runPage } from '#server/db/paging.ts';
-import type { Reader, RolloutsTable, StagesTable, Trx } from '#server/db/schema.ts';
+import type { Reader, RolloutsTable, Schema, StagesTable, Trx } from '#server/db/schema.ts';
 
 export type Rollout = Selectable<RolloutsTable> & { readonly version: string };
 export type Stage = Selectable<StagesTable>;
+/** With its stages in their order, those still to open as well. */
+export type StagedRollout = Rollout & { readonly stages: readonly Stage[] };
 export type NewStage = Omit<Insertable<StagesTable>, 'rollout_id'>;
 
 export const withVersion = (db: Reader) =>
@@ -36,7 +35,7 @@ export async function listOpenRolloutsOf(db: Reader, product: string): Promise<r
     .execute();
 }
 
-/** A build that goes out again is not sent home any more. */
+/** A build that goes out again is not rolled back any more. */
 export async function forgetReverts(trx: Trx, firmwareId: number): Promise<void> {
   await trx.updateTable('rollouts').set({ reverted_at_ms: null }).where('firmware_id', '=', firmwareId).execute();
 }
@@ -81,98 +80,55 @@ export async function listRollouts(
   return runPage(query, page, { id: 'rollouts.id' });
 }
 
+/** Resolves with its key. */
 export async function addRollout(
   trx: Trx,
   rollout: Insertable<RolloutsTable>,
   stages: readonly NewStage[],
-  actor: string,
 ): Promise<number> {
   const { id } = await trx.insertInto('rollouts').values(rollout).returning('id').executeTakeFirstOrThrow();
   await trx
     .insertInto('stages')
     .values(stages.map((stage) => ({ ...stage, rollout_id: id })))
     .execute();
-  const added = await getRolloutById(trx, id);
-  const data = { actor, plan: added.plan };
-  await addEvents(trx, [
-    { ...namesOf(added), type: 'rollout.created', at_ms: added.created_at_ms, stage: null, from_state: null, data },
-  ]);
   return id;
 }
 
-/** Who changed a rollout and why, for its event. */
-export interface ChangedBy {
-  readonly actor: string;
-  readonly reason?: string | undefined;
-  readonly nowMs: number;
-}
+export type RolloutChange = Partial<
+  Pick<
+    Rollout,
+    | 'status'
+    | 'stage'
+    | 'target_label'
+    | 'started_at_ms'
+    | 'ended_at_ms'
+    | 'ended_reason'
+    | 'halted_at_ms'
+    | 'halted_reason'
+    | 'reverted_at_ms'
+    | 'resumed_at_ms'
+    | 'watch_until_ms'
+    | 'regressed_at_ms'
+    | 'regressed_reason'
+    | 'counts_before_ms'
+    | 'counts_simulated'
+  >
+>;
 
-export async function saveRollout(
-  trx: Trx,
-  id: number,
-  change: Partial<
-    Pick<
-      Rollout,
-      | 'status'
-      | 'stage'
-      | 'target_label'
-      | 'started_at_ms'
-      | 'ended_at_ms'
-      | 'ended_reason'
-      | 'halted_at_ms'
-      | 'halted_reason'
-      | 'reverted_at_ms'
-      | 'resumed_at_ms'
-      | 'watch_until_ms'
-      | 'regressed_at_ms'
-      | 'regressed_reason'
-      | 'counts_before_ms'
-      | 'counts_simulated'
-    >
-  >,
-  by: ChangedBy,
-): Promise<void> {
-  const before = await getRolloutById(trx, id);
+export async function saveRollout(trx: Trx, id: number, change: RolloutChange): Promise<void> {
   await trx.updateTable('rollouts').set(change).where('id', '=', id).execute();
-  const after = { ...before, ...change };
-  const type = moveOf(before, after);
-  if (type === undefined) return;
-  const data = {
-    status: after.status,
-    from_stage: before.stage,
-    actor: by.actor,
-    reason: by.reason,
-    revert: typeof change.reverted_at_ms === 'number' ? true : undefined,
-  };
-  await addEvents(trx, [
-    { ...namesOf(before), type, at_ms: by.nowMs, stage: after.stage, from_state: before.status, data },
-  ]);
 }
 
-/** The event that a change of status or stage is; undefined where neither changed. */
-function moveOf(
-  before: Pick<Rollout, 'status' | 'stage'>,
-  after: Pick<Rollout, 'status' | 'stage'>,
-): EventType | undefined {
-  if (after.status === before.status) return after.stage === before.stage ? undefined : 'rollout.promoted';
-  switch (after.status) {
-    case 'draft':
-      return undefined;
-    case 'running':
-      return before.status === 'draft' ? 'rollout.started' : 'rollout.resumed';
-    case 'regressed':
-      return 'rollout.regressed';
-    case 'paused':
-      return 'rollout.paused';
-    case 'halted':
-      return 'rollout.halted';
-    case 'complete':
-      return before.status === 'regressed' ? 'rollout.kept' : 'rollout.completed';
-    case 'aborted':
-      return 'rollout.aborted';
-    default:
-      return assertNever(after.status);
-  }
+/** Each rollout with its stages, in one statement for all of them. */
+export async function withStages(db: Reader, rollouts: readonly Rollout[]): Promise<readonly StagedRollout[]> {
+  const stages = Map.groupBy(
+    await listStages(
+      db,
+      rollouts.map(({ id }) => id),
+    ),
+    ({ rollout_id }) => rollout_id,
+  );
+  return rollouts.map((rollout) => ({ ...rollout, stages: stages.get(rollout.id) ?? [] }));
 }
 
 export async function listStages(db: Reader, rolloutIds: readonly number[]): Promise<readonly Stage[]> {
@@ -186,46 +142,44 @@ export async function listStages(db: Reader, rolloutIds: readonly number[]): Pro
     .execute();
 }
 
-/** Labels that were put on before count for it, also those that a clock which has gone back since dated later. */
-export async function openStage(trx: Trx, rolloutId: number, name: Stage['name'], nowMs: number): Promise<void> {
-  const opened = await trx
+/**
+ * Closes stages and opens one. Labels that were added before count for that one, also those that a clock which has gone back
+ * since dated later.
+ */
+export async function saveStages(
+  trx: Trx,
+  { closes, opens }: { readonly closes: readonly Stage[]; readonly opens: Stage | undefined },
+  nowMs: number,
+): Promise<void> {
+  const closed = closes.map(({ id }) => id);
+  const opened = opens === undefined ? [] : [opens.id];
+  if (closed.length + opened.length === 0) return;
+  await trx
     .updateTable('stages')
-    .set({ opened_at_ms: nowMs })
-    .where('rollout_id', '=', rolloutId)
-    .where('name', '=', name)
-    .returningAll()
+    .set((e) => ({
+      closed_at_ms: atIf(e, closed, nowMs, 'closed_at_ms'),
+      opened_at_ms: atIf(e, opened, nowMs, 'opened_at_ms'),
+    }))
+    .where('id', 'in', [...closed, ...opened])
     .execute();
-  await addStageEvents(trx, 'stage.opened', opened, nowMs);
-  await trx.updateTable('device_labels').set({ put_at_ms: nowMs }).where('put_at_ms', '>', nowMs).execute();
+  if (opened.length > 0)
+    await trx.updateTable('device_labels').set({ put_at_ms: nowMs }).where('put_at_ms', '>', nowMs).execute();
 }
 
-export async function closeOpenStages(trx: Trx, rolloutId: number, nowMs: number): Promise<void> {
-  const closed = await trx
-    .updateTable('stages')
-    .set({ closed_at_ms: nowMs })
-    .where('rollout_id', '=', rolloutId)
-    .where('opened_at_ms', 'is not', null)
-    .where('closed_at_ms', 'is', null)
-    .returningAll()
-    .execute();
-  await addStageEvents(trx, 'stage.closed', closed, nowMs);
-}
-
-async function addStageEvents(trx: Trx, type: EventType, stages: readonly Stage[], nowMs: number): Promise<void> {
-  for (const { rollout_id, name, label, percentage } of stages) {
-    const names = namesOf(await getRolloutById(trx, rollout_id));
-    await addEvents(trx, [
-      { ...names, type, at_ms: nowMs, stage: name, from_state: null, data: { label, percentage } },
-    ]);
-  }
-}
-
-function namesOf({ name, product, version }: Rollout) {
-  return { rollout: name, product, version };
-}
-
-async function getRolloutById(db: Reader, id: number): Promise<Rollout> {
-  return withVersion(db).where('rollouts.id', '=', id).executeTakeFirstOrThrow();
+/** This instant in the rows with these keys; in others the column stays as it is. */
+function atIf(
+  e: ExpressionBuilder<Schema, 'stages'>,
+  ids: readonly number[],
+  nowMs: number,
+  column: 'opened_at_ms' | 'closed_at_ms',
+) {
+  if (ids.length === 0) return e.ref(column);
+  return e
+    .case()
+    .when('id', 'in', [...ids])
+    .then(nowMs)
+    .else(e.ref(column))
+    .end();
 }
 
 /** Devices of the product that have the label of a stage; every device of the product where that is `general`. */

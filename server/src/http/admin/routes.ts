@@ -18,8 +18,12 @@ import { listAssignments } from '#server/service/fleet/assignments.ts';
 import { clearKnownBad } from '#server/service/fleet/clear-known-bad.ts';
 import { createRollout } from '#server/service/rollouts/create.ts';
 import { setCounted } from '#server/service/fleet/counted.ts';
+import { removeDevice } from '#server/service/fleet/device-removal.ts';
+import { removeFirmware } from '#server/service/firmware/firmware-removal.ts';
 import type { Deps } from '#server/service/deps.ts';
+import type { Principal } from '#server/service/principal.ts';
 import { explainDevice, getDevice, listDevices } from '#server/service/fleet/devices.ts';
+import { verifyAudit } from '#server/service/events/audit-chain.ts';
 import { listEvents } from '#server/service/events/events.ts';
 import {
   blockFirmware,
@@ -64,6 +68,7 @@ interface Call<Name extends AdminRouteName> {
   /** The body of an upload, as it comes. */
   readonly raw: IncomingMessage;
   readonly header: (name: string) => string | undefined;
+  readonly by: Principal;
   readonly nowMs: number;
 }
 
@@ -89,21 +94,23 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     getDevice: async ({ params, nowMs }) => getDevice(deps, params.mac, nowMs),
     explainDevice: async ({ params, nowMs }) => explainDevice(deps, params.mac, nowMs),
     getTelemetry: async ({ params, nowMs }) => getTelemetry(deps, params.mac, nowMs),
-    labelDevice: async ({ params, query, nowMs }) => labelDevice(deps, { ...params, ...yes(query) }, nowMs),
-    unlabelDevice: async ({ params, query, nowMs }) => unlabelDevice(deps, { ...params, ...yes(query) }, nowMs),
-    setCounted: async ({ params, body, nowMs }) => setCounted(deps, params.mac, body, nowMs),
-    clearKnownBad: async ({ params, query, nowMs }) => clearKnownBad(deps, params.mac, query, nowMs),
+    labelDevice: async ({ params, query, nowMs, by }) => labelDevice(deps, { ...params, ...yes(query) }, by, nowMs),
+    unlabelDevice: async ({ params, query, nowMs, by }) => unlabelDevice(deps, { ...params, ...yes(query) }, by, nowMs),
+    removeDevice: async ({ params, query, nowMs, by }) => removeDevice(deps, { ...params, ...yes(query) }, by, nowMs),
+    setCounted: async ({ params, body, nowMs, by }) => setCounted(deps, params.mac, body, by, nowMs),
+    clearKnownBad: async ({ params, query, nowMs, by }) => clearKnownBad(deps, params.mac, query, by, nowMs),
 
     listLabels: async ({ query }) => listLabels(deps, query),
-    createLabel: async ({ body, nowMs }) => createLabel(deps, body, nowMs),
-    updateLabel: async ({ params, body, nowMs }) => updateLabel(deps, params.name, body, nowMs),
-    deleteLabel: async ({ params, query, nowMs }) => deleteLabel(deps, params.name, yes(query).isConfirmed, nowMs),
-    labelDevices: async ({ params, body, nowMs }) =>
-      labelDevices(deps, params.name, { macs: body.macs, isConfirmed: body.confirm ?? false }, nowMs),
+    createLabel: async ({ body, nowMs, by }) => createLabel(deps, body, by, nowMs),
+    updateLabel: async ({ params, body, nowMs, by }) => updateLabel(deps, params.name, body, by, nowMs),
+    deleteLabel: async ({ params, query, nowMs, by }) =>
+      deleteLabel(deps, params.name, yes(query).isConfirmed, by, nowMs),
+    labelDevices: async ({ params, body, nowMs, by }) =>
+      labelDevices(deps, params.name, { macs: body.macs, isConfirmed: body.confirm ?? false }, by, nowMs),
 
     listFirmware: async ({ query }) => listFirmware(deps, query),
     getFirmware: async (call) => getFirmware(deps, named(call)),
-    uploadFirmware: async ({ query, raw, header, nowMs }) =>
+    uploadFirmware: async ({ query, raw, header, nowMs, by }) =>
       uploadFirmware(
         deps,
         {
@@ -119,30 +126,34 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
           forceProject: query.force_project === 'true',
           source: readUpload(raw),
         },
+        by,
         nowMs,
       ),
-    setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.nowMs),
-    setMustPass: async (call) => setMustPass(deps, named(call), call.body.must_pass ?? true, call.nowMs),
-    blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.nowMs),
+    setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.by, call.nowMs),
+    setMustPass: async (call) => setMustPass(deps, named(call), call.body.must_pass ?? true, call.by, call.nowMs),
+    blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.by, call.nowMs),
     previewBlock: async (call) => previewBlock(deps, named(call)),
-    unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.nowMs),
+    unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.by, call.nowMs),
+    removeFirmware: async (call) => removeFirmware(deps, { ...named(call), ...yes(call.query) }, call.by, call.nowMs),
 
     getPlans: async () => listPlans(deps),
     getPlan: async ({ params }) => getPlan(deps, params.name),
-    setPlan: async ({ params, body, nowMs }) => setPlan(deps, params.name, body, nowMs),
-    deletePlan: async ({ params, nowMs }) => deletePlan(deps, params.name, nowMs),
+    setPlan: async ({ params, body, nowMs, by }) => setPlan(deps, params.name, body, by, nowMs),
+    deletePlan: async ({ params, nowMs, by }) => deletePlan(deps, params.name, by, nowMs),
 
     ...rolloutHandlers(deps),
 
     listAssignments: async ({ query }) => listAssignments(deps, query),
 
     listSchedules: async ({ query, nowMs }) => listSchedules(deps, query, nowMs),
-    createSchedule: async ({ body, nowMs }) => createSchedule(deps, body, nowMs),
-    setScheduleEnabled: async ({ params, body, nowMs }) => setScheduleEnabled(deps, params.name, body.enabled, nowMs),
-    deleteSchedule: async ({ params, nowMs }) => deleteSchedule(deps, params.name, nowMs),
-    runSchedule: async ({ params, nowMs }) => runSchedule(deps, params.name, nowMs),
+    createSchedule: async ({ body, nowMs, by }) => createSchedule(deps, body, by, nowMs),
+    setScheduleEnabled: async ({ params, body, nowMs, by }) =>
+      setScheduleEnabled(deps, params.name, body.enabled, by, nowMs),
+    deleteSchedule: async ({ params, nowMs, by }) => deleteSchedule(deps, params.name, by, nowMs),
+    runSchedule: async ({ params, nowMs, by }) => runSchedule(deps, params.name, by, nowMs),
 
     listAudit: async ({ query }) => listAudit(deps, query),
+    verifyAudit: async () => verifyAudit(deps),
     listEvents: async ({ query }) => listEvents(deps, query),
   };
 }
@@ -153,25 +164,25 @@ function rolloutHandlers(deps: Deps) {
     async (call: {
       readonly params: { readonly name: string };
       readonly body: { readonly reason?: string; readonly supersede?: boolean; readonly revert?: boolean };
+      readonly by: Principal;
       readonly nowMs: number;
     }) =>
-      commandRollout(deps, call.params.name, { command, actor: 'admin', ...call.body }, call.nowMs);
+      commandRollout(deps, call.params.name, { command, by: call.by, ...call.body }, call.nowMs);
   return {
     listRollouts: async ({ query, nowMs }) => listRollouts(deps, query, nowMs),
-    createRollout: async ({ body, nowMs }) => createRollout(deps, body, nowMs),
+    createRollout: async ({ body, nowMs, by }) => createRollout(deps, body, by, nowMs),
     getRollout: async ({ params, nowMs }) => getRollout(deps, params.name, nowMs),
     previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
     getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
     startRollout: move('start'),
-    promoteRollout: async ({ params, body, nowMs }) =>
-      promoteRollout(deps, params.name, { actor: 'admin', ...body }, nowMs),
+    promoteRollout: async ({ params, body, by, nowMs }) => promoteRollout(deps, params.name, { by, ...body }, nowMs),
     pauseRollout: move('pause'),
     resumeRollout: move('resume'),
     abortRollout: move('abort'),
     keepRollout: move('keep'),
     getWaiting: async ({ params, query, nowMs }) => getWaiting(deps, params.name, query, nowMs),
     previewRevert: async ({ params }) => previewRevert(deps, params.name),
-    retryRollout: async ({ params, body, nowMs }) => retryRollout(deps, params.name, body.reason, nowMs),
+    retryRollout: async ({ params, body, nowMs, by }) => retryRollout(deps, params.name, body.reason, by, nowMs),
   } satisfies Partial<Handlers>;
 }
 
@@ -182,7 +193,7 @@ function addRoute(app: FastifyInstance, name: AdminRouteName, handlers: Handlers
   app.route({
     method: route.method,
     url: route.path,
-    config: { scope: 'admin', maxBodyBytes: route.rawBody ? 0 : MAX_ADMIN_BODY_BYTES, requiresBody: route.rawBody },
+    config: { scope: route.role, maxBodyBytes: route.rawBody ? 0 : MAX_ADMIN_BODY_BYTES, requiresBody: route.rawBody },
     schema: {
       operationId: name,
       tags: [route.tag],
@@ -202,6 +213,7 @@ function addRoute(app: FastifyInstance, name: AdminRouteName, handlers: Handlers
         body,
         raw,
         header: (wanted) => [headers[wanted]].flat()[0],
+        by: request.principal,
         nowMs: clock(),
       });
       request.outcome = { action: name };
@@ -212,7 +224,7 @@ function addRoute(app: FastifyInstance, name: AdminRouteName, handlers: Handlers
 }
 
 /** A call whose parts have passed their schemas, whichever route it is. */
-interface CheckedCall extends Pick<Call<AdminRouteName>, 'raw' | 'header' | 'nowMs'> {
+interface CheckedCall extends Pick<Call<AdminRouteName>, 'raw' | 'header' | 'by' | 'nowMs'> {
   readonly params: unknown;
   readonly query: unknown;
   readonly body: unknown;

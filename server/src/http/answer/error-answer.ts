@@ -56,7 +56,7 @@ function toOtterError(error: unknown): OtterError {
     case 'FST_ERR_CTP_INVALID_CONTENT_TYPE':
       return new OtterError(
         'content_type',
-        'this content type is not taken',
+        'the content type is not supported',
         'send application/json; an image as application/octet-stream (curl: --data-binary @file)',
         { cause: error },
       );
@@ -79,6 +79,15 @@ function toOtterError(error: unknown): OtterError {
     case 'ENOSPC':
     case 'EDQUOT':
       return new OtterError('storage_full', 'the disk is full', 'free some space on the server', { cause: error });
+    case 'EROFS':
+    case 'EACCES':
+    case 'EPERM':
+      return new OtterError(
+        'storage_read_only',
+        `the server cannot write to its disk (${code})`,
+        'look for this request_id in the log of the server, which names the file',
+        { retryAfterS: BROKEN_IO_RETRY_S, cause: error },
+      );
     default:
       return unforeseen(error);
   }
@@ -92,7 +101,7 @@ function unforeseen(error: unknown): OtterError {
         retryAfterS: BROKEN_IO_RETRY_S,
         cause: error,
       })
-    : new OtterError('internal', 'the server made a mistake', hint, { cause: error });
+    : new OtterError('internal', 'internal error', hint, { cause: error });
 }
 
 function sendError(request: FastifyRequest, reply: FastifyReply, error: OtterError): FastifyReply {

@@ -4,7 +4,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { ErrorAnswer } from '#protocol/device/api.ts';
-import { CHUNK_BYTES } from '#protocol/limits.ts';
 import { Manifest } from '#protocol/device/manifest.ts';
 import { Chip, Name, Version } from '#protocol/words.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -36,12 +35,12 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () =>
     const giveBack = places.take();
     try {
       const { product, version, chip } = address;
-      const download = await openDownload(deps, { product, version, chip });
+      const download = await openDownload(deps, { product, version, chip }, clock());
       try {
         const note = noterOf(deps, request, download, clock);
         await sendImage(request, reply, download, note);
       } finally {
-        await download.image.close();
+        await download.close();
       }
     } finally {
       giveBack();
@@ -93,7 +92,7 @@ function readAssignment(query: unknown): number | undefined {
 }
 
 async function sendImage(request: FastifyRequest, reply: FastifyReply, download: Download, note: Note): Promise<void> {
-  const { sizeBytes, sha256, image } = download;
+  const { sizeBytes, sha256 } = download;
   const etag = `"${sha256}"`;
   const headers = {
     etag,
@@ -109,7 +108,8 @@ async function sendImage(request: FastifyRequest, reply: FastifyReply, download:
   const range = rangeOf(request, etag, sizeBytes, reply);
   const { start, end } = range ?? { start: 0, end: sizeBytes - 1 };
   // The first block is read before the first byte is promised: a damaged image is a 503, not a broken 200.
-  const first = request.method === 'HEAD' ? undefined : await image.readBlock(Math.floor(start / CHUNK_BYTES));
+  const pieces = download.read({ start, end });
+  const first = request.method === 'HEAD' ? undefined : await pieces.next();
   await note('begun');
   reply.hijack();
   const { raw } = reply;
@@ -119,14 +119,12 @@ async function sendImage(request: FastifyRequest, reply: FastifyReply, download:
     'x-request-id': request.id,
     ...(range === undefined ? {} : { 'content-range': `bytes ${start}-${end}/${sizeBytes}` }),
   });
-  if (first === undefined) {
+  if (first?.done !== false) {
     raw.end();
     return;
   }
-  const readBlock = async (index: number): Promise<Buffer> =>
-    index === Math.floor(start / CHUNK_BYTES) ? first : image.readBlock(index);
   try {
-    const isSent = await sendSlices(request, raw, readParts({ start, end }, readBlock));
+    const isSent = await sendSlices(request, raw, joined(first.value, pieces));
     if (isSent && end === sizeBytes - 1) await note('whole');
   } catch (error) {
     request.log.error({ err: error, request_id: request.id }, 'a download was cut: the stored image cannot be read');
@@ -149,15 +147,9 @@ function rangeOf(request: FastifyRequest, etag: string, sizeBytes: number, reply
   }
 }
 
-/** What of each block belongs to the range; a block is read when the one before it has been sent. */
-async function* readParts(
-  { start, end }: ByteRange,
-  readBlock: (index: number) => Promise<Buffer>,
-): AsyncGenerator<Buffer> {
-  for (let index = Math.floor(start / CHUNK_BYTES); index * CHUNK_BYTES <= end; index += 1) {
-    const block = await readBlock(index);
-    yield block.subarray(Math.max(0, start - index * CHUNK_BYTES), end + 1 - index * CHUNK_BYTES);
-  }
+async function* joined(first: Buffer, others: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield first;
+  yield* others;
 }
 
 function listsTag(header: string | undefined, etag: string): boolean {

@@ -6,6 +6,7 @@ import type { Manifest } from '#protocol/device/manifest.ts';
 import type { StoredFirmware, StoredImage as ImageRecord } from '#server/db/firmware/catalog.ts';
 import type { StoredImage } from '#server/storage/stored-image.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { noteDamage } from '#server/service/firmware/image-checks.ts';
 import { manifestOf } from '#server/service/firmware/manifest.ts';
 
 export interface ImageAddress {
@@ -20,11 +21,16 @@ export interface Download {
   readonly sizeBytes: number;
   readonly sha256: string;
   readonly imageId: number;
-  readonly image: StoredImage;
+  /** See `StoredImage`. */
+  readonly read: StoredImage['read'];
+  readonly close: StoredImage['close'];
 }
 
-/** Opens the image; the caller closes it. Throws `image_unknown`, `version_ambiguous`, `firmware_blocked`, `blob_corrupt`. */
-export async function openDownload(deps: Deps, address: ImageAddress): Promise<Download> {
+/**
+ * Opens the image; the caller closes it. Damage that its readers meet is noted for `otter status`. Throws `image_unknown`,
+ * `version_ambiguous`, `firmware_blocked`, `blob_corrupt`.
+ */
+export async function openDownload(deps: Deps, address: ImageAddress, nowMs: number): Promise<Download> {
   const { firmware, image } = await getImage(deps, address);
   if (firmware.blocked)
     throw new OtterError(
@@ -32,17 +38,38 @@ export async function openDownload(deps: Deps, address: ImageAddress): Promise<D
       `firmware ${firmware.product} ${firmware.version} is blocked`,
       'check for an update: another one is offered',
     );
-  const stored = await deps.store.open(
-    { product: firmware.product, version: firmware.version, chip: image.chip },
-    { sizeBytes: image.sizeBytes, chunkSha256: image.blockSha256 },
+  const noting = async <T>(read: () => Promise<T>): Promise<T> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (error instanceof OtterError && error.code === 'blob_corrupt') await noteDamage(deps, image.id, nowMs);
+      throw error;
+    }
+  };
+  const { product, version } = firmware;
+  const { sha256, sizeBytes, blockSha256: chunkSha256 } = image;
+  const stored = await noting(async () =>
+    deps.store.open({ name: `${product} ${version} for ${image.chip}`, sha256, sizeBytes, chunkSha256 }),
   );
   return {
     firmware: `${firmware.product} ${firmware.version} ${image.chip}`,
     sizeBytes: image.sizeBytes,
     sha256: image.sha256,
     imageId: image.id,
-    image: stored,
+    read: (range) => notingPieces(stored.read(range), noting),
+    close: stored.close,
   };
+}
+
+async function* notingPieces(
+  pieces: AsyncGenerator<Buffer, void>,
+  noting: <T>(read: () => Promise<T>) => Promise<T>,
+): AsyncGenerator<Buffer, void> {
+  for (;;) {
+    const next = await noting(async () => pieces.next());
+    if (next.done === true) return;
+    yield next.value;
+  }
 }
 
 export async function getManifest(deps: Deps, address: ImageAddress): Promise<Manifest> {

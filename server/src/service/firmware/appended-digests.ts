@@ -16,13 +16,14 @@ export async function readAppendedDigests({
 }: Pick<Deps, 'database' | 'store' | 'log'>): Promise<number> {
   const missing = await listWithoutAppended(database.read);
   const found: { readonly id: number; readonly sha256: string }[] = [];
-  for (const { id, size_bytes: sizeBytes, block_sha256, ...place } of missing) {
+  for (const { id, size_bytes: sizeBytes, sha256, block_sha256, product, version, chip } of missing) {
+    const name = `${product} ${version} for ${chip}`;
     try {
       const chunkSha256: RecordedImage['chunkSha256'] = JSON.parse(block_sha256);
-      const file = await readImage(store, place, { sizeBytes, chunkSha256 });
+      const file = await readImage(store, { name, sha256, sizeBytes, chunkSha256 });
       found.push({ id, sha256: readAppendedSha256(file, readLayout(file)) });
     } catch (error) {
-      log.warn({ err: error, image: place }, 'the digest of an image could not be read; the next start tries again');
+      log.warn({ err: error, image: name }, 'the digest of an image could not be read; the next start tries again');
     }
   }
   if (found.length === 0) return 0;
@@ -33,15 +34,11 @@ export async function readAppendedDigests({
   return found.length;
 }
 
-async function readImage(
-  store: Deps['store'],
-  place: Parameters<Deps['store']['open']>[0],
-  recorded: RecordedImage,
-): Promise<Buffer> {
-  const image = await store.open(place, recorded);
+async function readImage(store: Deps['store'], recorded: RecordedImage): Promise<Buffer> {
+  const image = await store.open(recorded);
   try {
     const blocks: Buffer[] = [];
-    for (const index of recorded.chunkSha256.keys()) blocks.push(await image.readBlock(index));
+    for await (const block of image.read({ start: 0, end: recorded.sizeBytes - 1 })) blocks.push(block);
     return Buffer.concat(blocks);
   } finally {
     await image.close();

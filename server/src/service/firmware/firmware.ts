@@ -19,15 +19,17 @@ import {
   setPilotReady as savePilotReady,
 } from '#server/db/firmware/firmware.ts';
 import { endWatchesOf } from '#server/db/rollouts/open.ts';
-import { closeOpenStages, listUnended, saveRollout } from '#server/db/rollouts/rollouts.ts';
+import { listUnended, withStages } from '#server/db/rollouts/rollouts.ts';
 import { coverStone } from '#server/db/rollouts/images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { matchBuild } from '#engine/facts/build.ts';
 import { versionKey } from '#engine/facts/version.ts';
 import type { CatalogView } from './catalog.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
+import { openStagesOf, storeMove } from '#server/service/rollouts/store-move.ts';
 import { wayBackOfBlock } from '#server/service/rollouts/way-back.ts';
 
 /** A version, and the product where several have it. */
@@ -55,7 +57,13 @@ export async function getFirmware(deps: Deps, name: FirmwareName): Promise<Firmw
   return viewOne(read, await deps.catalog.current(), await getRow(read, name));
 }
 
-export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boolean, nowMs: number): Promise<Firmware> {
+export async function setPilotReady(
+  deps: Deps,
+  name: FirmwareName,
+  ready: boolean,
+  by: Principal,
+  nowMs: number,
+): Promise<Firmware> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
@@ -63,7 +71,7 @@ export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boole
     await savePilotReady(trx, row.id, ready);
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: ready ? 'firmware.ready' : 'firmware.not_ready',
       subject: subjectOf(row),
     });
@@ -75,7 +83,13 @@ export async function setPilotReady(deps: Deps, name: FirmwareName, ready: boole
  * Makes it a stepping stone, which older devices do not skip, or lifts that. Rollouts under way lead over the images that it has
  * now; marked once more, over those that were added since.
  */
-export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: boolean, nowMs: number): Promise<Firmware> {
+export async function setMustPass(
+  deps: Deps,
+  name: FirmwareName,
+  mustPass: boolean,
+  by: Principal,
+  nowMs: number,
+): Promise<Firmware> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
@@ -83,7 +97,7 @@ export async function setMustPass(deps: Deps, name: FirmwareName, mustPass: bool
     if (mustPass) await coverStone(trx, row);
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: mustPass ? 'firmware.must_pass' : 'firmware.may_skip',
       subject: subjectOf(row),
     });
@@ -99,6 +113,7 @@ export async function blockFirmware(
   deps: Deps,
   name: FirmwareName,
   reason: string | undefined,
+  by: Principal,
   nowMs: number,
 ): Promise<BlockAnswer> {
   // Asked before, so that the write is short: the rules about every device that runs it.
@@ -107,16 +122,12 @@ export async function blockFirmware(
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await setBlocked(trx, row.id, { reason: reason ?? 'blocked by an operator' });
-    const rollouts = await listUnended(trx, row.id);
+    const rollouts = await withStages(trx, await listUnended(trx, row.id));
     for (const rollout of rollouts) {
       const why = 'its firmware was blocked';
-      await saveRollout(
-        trx,
-        rollout.id,
-        { status: 'aborted', ended_at_ms: nowMs, ended_reason: why },
-        { actor: 'admin', reason: why, nowMs },
-      );
-      await closeOpenStages(trx, rollout.id, nowMs);
+      const change = { status: 'aborted' as const, ended_at_ms: nowMs, ended_reason: why };
+      const move = { change, closes: openStagesOf(rollout), opens: undefined };
+      await storeMove(trx, rollout, move, { actor: actorOf(by), reason: why, nowMs });
       await supersedeOpen(trx, rollout.id, nowMs);
     }
     await endWatchesOf(trx, row.id);
@@ -133,7 +144,7 @@ export async function blockFirmware(
     };
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'firmware.block',
       subject: subjectOf(row),
       details: { reason, aborted: answer.aborted_rollouts, prior_stable: answer.prior_stable },
@@ -147,12 +158,12 @@ export async function previewBlock(deps: Deps, name: FirmwareName): Promise<WayB
   return wayBackOfBlock(deps, await getRow(deps.database.read, name));
 }
 
-export async function unblockFirmware(deps: Deps, name: FirmwareName, nowMs: number): Promise<Firmware> {
+export async function unblockFirmware(deps: Deps, name: FirmwareName, by: Principal, nowMs: number): Promise<Firmware> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await setBlocked(trx, row.id, undefined);
-    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'firmware.unblock', subject: subjectOf(row) });
+    await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'firmware.unblock', subject: subjectOf(row) });
     return viewFresh(deps, trx, name);
   });
 }

@@ -1,5 +1,5 @@
-// An image arrives: receive, parse, name, check against what is there, publish, record. A failure at any point leaves
-// neither row nor file; the same bytes once more are "already there".
+// An image arrives: receive, parse, name, check against what is there, store the bytes, record. What is refused leaves neither
+// row nor file; the same bytes once more are "already there", and mend what is stored of them.
 
 import type { UploadAnswer } from '#protocol/admin/api.ts';
 import { OtterError } from '#protocol/errors.ts';
@@ -16,14 +16,16 @@ import {
   listVersions,
 } from '#server/db/firmware/firmware.ts';
 import { findReleases, isStoneCovered } from '#server/db/rollouts/images.ts';
-import type { Trx } from '#server/db/schema.ts';
+import { saveCheck } from '#server/db/firmware/image-checks.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
 import { type EspImage, parseEspImage } from '#server/esp-image/esp-image.ts';
 import { nameBuild, projectOf, type UploadClaims } from '#server/esp-image/build-name.ts';
 import { compareVersions } from '#engine/facts/version.ts';
-import type { ReceivedImage } from '#server/storage/receive-image.ts';
+import { type ReceivedImage, receiveImage } from '#server/storage/receive-image.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { refuseBlocked, subjectOf, viewFresh, viewImage } from './firmware.ts';
-import { manifestOf } from './manifest.ts';
+import { showUploaded } from './shown-firmware.ts';
 
 export interface Upload extends UploadClaims {
   readonly channel: string | undefined;
@@ -40,29 +42,15 @@ export interface Upload extends UploadClaims {
  * Stores one image. Durable when it resolves. Throws what `parseEspImage` and `nameBuild` throw, and `sha_mismatch`,
  * `chip_mismatch`, `project_mismatch`, `version_exists`, `security_version_lower`, `firmware_blocked`, `storage_full`, `image_too_large`.
  */
-export async function uploadFirmware(deps: Deps, upload: Upload, nowMs: number): Promise<UploadAnswer> {
-  const received = await deps.store.receive(upload.source, { maxBytes: deps.settings.maxImageBytes });
-  try {
-    if (upload.sha256 !== undefined && upload.sha256 !== received.sha256) {
-      throw new OtterError(
-        'sha_mismatch',
-        `the bytes that arrived have SHA-256 ${received.sha256}, announced was ${upload.sha256}`,
-        'send the file again',
-      );
-    }
-    const image = parseEspImage(received.bytes);
-    if (upload.chip !== undefined && upload.chip !== image.chip) {
-      throw new OtterError(
-        'chip_mismatch',
-        `the image is for ${image.chip}, announced was ${upload.chip}`,
-        'check which build this is, or leave out the chip',
-      );
-    }
-    const build = nameBuild(image, upload, DEFAULT_PRODUCT);
-    return await deps.database.write(async (trx) => record(deps, trx, { upload, received, image, ...build, nowMs }));
-  } finally {
-    await received.discard();
-  }
+export async function uploadFirmware(deps: Deps, upload: Upload, by: Principal, nowMs: number): Promise<UploadAnswer> {
+  const candidate = await receiveCandidate(deps, upload, by, nowMs);
+  const { product, version, image, received } = candidate;
+  // Asked before anything is written, and once more under the lock: only an upload that another one overtakes leaves its bytes.
+  await compare(deps.database.read, candidate);
+  const put = await deps.store.put(received.bytes, received.sha256);
+  const stored = await deps.database.write(async (trx) => record(deps, trx, candidate, put));
+  await showUploaded(deps, product, version, image.chip);
+  return stored;
 }
 
 interface Candidate {
@@ -72,51 +60,114 @@ interface Candidate {
   readonly product: string;
   readonly version: string;
   readonly warnings: readonly string[];
+  readonly by: Principal;
   readonly nowMs: number;
 }
 
-async function record(deps: Deps, trx: Trx, candidate: Candidate): Promise<UploadAnswer> {
-  // Raised first: uploads of all servers go through here one after the other, so that check and publish belong together.
-  await raiseRevision(trx);
-  const { product, version, image, received, nowMs } = candidate;
-  const known = (await listFirmwareByVersion(trx, version, product))[0];
-  const siblings = known === undefined ? [] : await listImages(trx, [known.id]);
+async function receiveCandidate(deps: Deps, upload: Upload, by: Principal, nowMs: number): Promise<Candidate> {
+  const received = await receiveImage(upload.source, { maxBytes: deps.settings.maxImageBytes });
+  if (upload.sha256 !== undefined && upload.sha256 !== received.sha256) {
+    throw new OtterError(
+      'sha_mismatch',
+      `the bytes that arrived have SHA-256 ${received.sha256}, announced was ${upload.sha256}`,
+      'send the file again',
+    );
+  }
+  const image = parseEspImage(received.bytes);
+  if (upload.chip !== undefined && upload.chip !== image.chip) {
+    throw new OtterError(
+      'chip_mismatch',
+      `the image is for ${image.chip}, announced was ${upload.chip}`,
+      'check which build this is, or leave out the chip',
+    );
+  }
+  return { upload, received, image, ...nameBuild(image, upload, DEFAULT_PRODUCT), by, nowMs };
+}
+
+/** What is there beside the candidate, and what it had to be forced past. */
+type Compared =
+  | { readonly kind: 'already_there'; readonly firmware: FirmwareRow; readonly image: ImageRow }
+  | { readonly kind: 'new'; readonly firmware: FirmwareRow | undefined; readonly forced: readonly string[] };
+
+/** Throws the refusal. */
+async function compare(db: Reader, candidate: Candidate): Promise<Compared> {
+  const { product, version, image, received } = candidate;
+  const known = (await listFirmwareByVersion(db, version, product))[0];
+  const siblings = known === undefined ? [] : await listImages(db, [known.id]);
   const same = siblings.find(({ chip }) => chip === image.chip);
   if (known !== undefined && same !== undefined) {
     if (same.sha256 !== received.sha256) throw versionExists(known, same, received.sha256);
-    return answer(deps, trx, { firmware: known, image: same, alreadyThere: true, warnings: candidate.warnings });
+    return { kind: 'already_there', firmware: known, image: same };
   }
   if (known !== undefined) refuseBlocked(known);
   const otherProject = known === undefined ? undefined : findOtherProject(image, known, siblings);
   if (otherProject !== undefined && !candidate.upload.forceProject) throw projectMismatch(otherProject);
-  await refuseSamePrecedence(trx, product, version);
-  await refuseLowerSecurity(trx, candidate);
-  const firmware = known ?? (await addRow(trx, candidate));
-  const row = await addImage(trx, imageColumns(firmware, candidate));
-  const manifest = manifestOf({
-    product,
-    version,
-    releaseNotes: firmware.release_notes,
-    securityVersion: firmware.security_version,
-    image: {
-      chip: row.chip,
-      sizeBytes: row.size_bytes,
-      sha256: row.sha256,
-      elfSha256: row.elf_sha256 ?? undefined,
-      createdAtMs: row.created_at_ms,
-    },
-  });
-  // Files before the commit, rows with it: a crash in between leaves a file that no row names, and the next upload replaces it.
-  await deps.store.publish(received, { product, version, chip: image.chip }, manifest);
+  await refuseSamePrecedence(db, product, version);
+  await refuseLowerSecurity(db, candidate);
+  const forced = otherProject === undefined ? [] : [`it was forced: ${otherProject}`];
+  return { kind: 'new', firmware: known, forced };
+}
+
+async function record(
+  deps: Deps,
+  trx: Trx,
+  candidate: Candidate,
+  put: 'written' | 'already_there',
+): Promise<UploadAnswer> {
+  // Raised first: uploads of all servers, and removals of what no image has, go through here one after the other.
+  await raiseRevision(trx);
+  const { received, nowMs } = candidate;
+  const compared = await compare(trx, candidate);
+  // Removed after it was put, which takes an upload that waited for an hour: put once more, where nobody can remove it.
+  if (!(await deps.store.has(received.sha256, received.sizeBytes)))
+    await deps.store.put(received.bytes, received.sha256);
+  await saveCheck(trx, received.sha256, { atMs: nowMs, damage: null });
+  return compared.kind === 'already_there'
+    ? recordRepair(deps, trx, candidate, compared, put)
+    : recordNew(deps, trx, candidate, compared);
+}
+
+async function recordRepair(
+  deps: Deps,
+  trx: Trx,
+  { received, warnings, by, nowMs }: Candidate,
+  { firmware, image }: Extract<Compared, { readonly kind: 'already_there' }>,
+  put: 'written' | 'already_there',
+): Promise<UploadAnswer> {
+  if (put === 'already_there') return answer(deps, trx, { firmware, image, alreadyThere: true, warnings });
   await addAudit(trx, {
     atMs: nowMs,
-    actor: 'admin',
+    actor: actorOf(by),
+    action: 'firmware.repair',
+    subject: subjectOf(firmware),
+    details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },
+  });
+  const repaired = 'the stored file was missing or damaged: it is whole again';
+  return answer(deps, trx, { firmware, image, alreadyThere: true, warnings: [...warnings, repaired] });
+}
+
+async function recordNew(
+  deps: Deps,
+  trx: Trx,
+  candidate: Candidate,
+  { firmware: known, forced }: Extract<Compared, { readonly kind: 'new' }>,
+): Promise<UploadAnswer> {
+  const { received, image, nowMs } = candidate;
+  const firmware = known ?? (await addRow(trx, candidate));
+  const row = await addImage(trx, imageColumns(firmware, candidate));
+  await addAudit(trx, {
+    atMs: nowMs,
+    actor: actorOf(candidate.by),
     action: 'firmware.add',
     subject: subjectOf(firmware),
     details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },
   });
-  const warnings = [...candidate.warnings, ...(otherProject === undefined ? [] : [`it was forced: ${otherProject}`])];
-  return answer(deps, trx, { firmware, image: row, alreadyThere: false, warnings });
+  return answer(deps, trx, {
+    firmware,
+    image: row,
+    alreadyThere: false,
+    warnings: [...candidate.warnings, ...forced],
+  });
 }
 
 async function addRow(trx: Trx, { upload, product, version, image, nowMs }: Candidate): Promise<FirmwareRow> {
@@ -145,6 +196,7 @@ function imageColumns(firmware: FirmwareRow, { received, image, product, version
     appended_sha256: image.appendedSha256,
     project: projectOf(image) ?? null,
     block_sha256: JSON.stringify(received.chunkSha256),
+    checked_at_ms: nowMs,
     created_at_ms: nowMs,
   };
 }
@@ -181,8 +233,8 @@ async function releaseWarnings(trx: Trx, firmware: FirmwareRow, image: ImageRow)
 }
 
 /** Two versions that differ in build metadata alone have no order: a device could not tell which is newer. */
-async function refuseSamePrecedence(trx: Trx, product: string, version: string): Promise<void> {
-  const twin = (await listVersions(trx, product)).find(
+async function refuseSamePrecedence(db: Reader, product: string, version: string): Promise<void> {
+  const twin = (await listVersions(db, product)).find(
     (other) => other.version !== version && compareVersions(other.version, version) === 0,
   );
   if (twin === undefined) return;
@@ -193,9 +245,9 @@ async function refuseSamePrecedence(trx: Trx, product: string, version: string):
   );
 }
 
-async function refuseLowerSecurity(trx: Trx, { product, image }: Candidate): Promise<void> {
+async function refuseLowerSecurity(db: Reader, { product, image }: Candidate): Promise<void> {
   const secureVersion = image.descriptor?.secureVersion ?? 0;
-  const highest = Math.max(0, ...(await listVersions(trx, product)).map(({ security_version }) => security_version));
+  const highest = Math.max(0, ...(await listVersions(db, product)).map(({ security_version }) => security_version));
   if (!(secureVersion < highest)) return;
   throw new OtterError(
     'security_version_lower',

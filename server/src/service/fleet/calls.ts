@@ -1,18 +1,30 @@
 // What needs a person: rollouts that stopped, gates that wait too long and for whom, boards that are lost or crash, schedules that
-// were refused or missed, boards that appear all at once. Each call comes with the commands that fit. It only reads.
+// were refused or missed, boards that appear all at once, stored images that are damaged. Each call comes with the commands that fit. It only reads.
 
 import type { Call, Rollout } from '#protocol/admin/api.ts';
-import { LONG_WAIT_MS, NEW_BOARDS_BURST, NEW_BOARDS_SHARE, NEW_BOARDS_SPAN_MS } from '#protocol/limits.ts';
+import {
+  LONG_WAIT_MS,
+  MAX_NAMED_IMAGES,
+  NEW_BOARDS_BURST,
+  NEW_BOARDS_SHARE,
+  NEW_BOARDS_SPAN_MS,
+} from '#protocol/limits.ts';
 import { DEFAULT_PRODUCT, GENERAL_LABEL } from '#protocol/words.ts';
 import { WATCH_LIMITS } from '#engine/stage/judge.ts';
 import { countNewcomers } from '#server/db/fleet/devices.ts';
 import { listTroubled } from '#server/db/schedules/schedules.ts';
+import { listFaults } from '#server/service/firmware/image-checks.ts';
 import type { Deps } from '#server/service/deps.ts';
 
 /** The most urgent first. `rollouts`: those that are open, regressed or watched. */
 export async function listCalls(deps: Deps, rollouts: readonly Rollout[], nowMs: number): Promise<Call[]> {
   const ofRollouts = rollouts.flatMap((rollout) => callsOf(rollout, nowMs));
-  const calls = [...ofRollouts, ...(await ofSchedules(deps)), ...(await ofNewcomers(deps, nowMs))];
+  const calls = [
+    ...ofRollouts,
+    ...(await ofImages(deps)),
+    ...(await ofSchedules(deps)),
+    ...(await ofNewcomers(deps, nowMs)),
+  ];
   return calls.toSorted((left, right) => URGENCY.indexOf(left.kind) - URGENCY.indexOf(right.kind));
 }
 
@@ -22,6 +34,7 @@ const URGENCY: readonly Call['kind'][] = [
   'crashing',
   'failed',
   'lost',
+  'damaged_image',
   'empty_stage',
   'nobody_counts',
   'gate_waits',
@@ -119,7 +132,7 @@ function callsOfStage(rollout: Rollout, call: MakeCall, waiting: string, nowMs: 
   ];
 }
 
-/** A label that is put on now counts from the next stage on, so the rollout has to begin anew. */
+/** A label that is added now counts from the next stage on, so the rollout has to begin anew. */
 function callOfEmptyStage(
   { name, version, product, plan }: Rollout,
   { stage, label }: Rollout['stages'][number],
@@ -134,6 +147,25 @@ function callOfEmptyStage(
     `device label MAC ${label}`,
     `rollout create --firmware ${version}${ofProduct} --plan ${plan}`,
   ]);
+}
+
+async function ofImages(deps: Deps): Promise<readonly Call[]> {
+  const faults = await listFaults(deps);
+  const call = (text: string, commands: readonly string[]): Call => ({
+    kind: 'damaged_image',
+    rollout: null,
+    text,
+    commands: [...commands],
+  });
+  const named = faults
+    .slice(0, MAX_NAMED_IMAGES)
+    .map(({ product, version, chip, fault }) =>
+      call(`the stored image of ${product} ${version} for ${chip} is damaged: ${fault}; boards cannot fetch it`, [
+        `otter firmware add FILE --product ${product} --version ${version}`,
+      ]),
+    );
+  const others = faults.length - named.length;
+  return others > 0 ? [...named, call(`${others} more stored images are damaged`, [])] : named;
 }
 
 async function ofSchedules({ database: { read } }: Deps): Promise<readonly Call[]> {

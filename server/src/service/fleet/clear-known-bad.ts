@@ -10,6 +10,7 @@ import { historyOf } from '#engine/assignment/assignment.ts';
 import { noteOfPardon } from '#engine/assignment/pardon.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { attemptEndOf } from '#server/service/device/facts.ts';
 import { getRow } from './devices.ts';
 
@@ -24,6 +25,7 @@ export async function clearKnownBad(
   deps: Deps,
   mac: string,
   which: { readonly product?: string | undefined; readonly version?: string | undefined },
+  by: Principal,
   nowMs: number,
 ): Promise<Cleared> {
   // What the device said last of its client may not be stored yet.
@@ -43,7 +45,7 @@ export async function clearKnownBad(
     const cleared = [...new Set(builds.map(({ version }) => version))];
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'device.clear_known_bad',
       subject: mac,
       details: { versions: cleared },

@@ -10,6 +10,7 @@ import type { DeviceRow } from '#server/db/device/check-in-facts.ts';
 import { saveContradictions, saveOverride } from '#server/db/fleet/devices.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { voterOf } from '#server/service/device/facts.ts';
 import { getRow, viewOne } from './devices.ts';
 
@@ -20,7 +21,13 @@ export interface CountedChange {
 }
 
 /** Throws `device_unknown`. */
-export async function setCounted(deps: Deps, mac: string, change: CountedChange, nowMs: number): Promise<Device> {
+export async function setCounted(
+  deps: Deps,
+  mac: string,
+  change: CountedChange,
+  by: Principal,
+  nowMs: number,
+): Promise<Device> {
   await deps.database.write(async (trx) => {
     const row = await getRow(trx, mac);
     const counted = change.counted === 'auto' ? null : change.counted;
@@ -28,7 +35,7 @@ export async function setCounted(deps: Deps, mac: string, change: CountedChange,
     await countAnew(trx, { ...row, counted });
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'device.counted',
       subject: mac,
       details: { ...change },

@@ -45,7 +45,7 @@ export async function refuseUnconfirmed(deps: Deps, trx: Trx, change: LabelChang
     if (impact !== undefined) said.push(impact);
   }
   if (said.length === 0) return;
-  throw new OtterError('confirmation_needed', said.join('; '), 'say it again with --yes (confirm=true)');
+  throw new OtterError('confirmation_needed', said.join('; '), 'repeat the command with --yes (confirm=true)');
 }
 
 /** Undefined where no device of its product changes. */

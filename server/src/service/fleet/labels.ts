@@ -1,5 +1,5 @@
-// Labels: what an operator puts on devices. A label that is put on while a rollout's stage for it is open counts from the
-// next stage on; taken off, it counts at once. Where that touches a rollout under way, the operator hears of it first.
+// Labels: what an operator adds to devices. A label that is added while a rollout's stage for it is open counts from the
+// next stage on; removed, it counts at once. Where that touches a rollout under way, the operator hears of it first.
 
 import type { Device, Label } from '#protocol/admin/api.ts';
 import { OtterError } from '#protocol/errors.ts';
@@ -24,6 +24,7 @@ import {
 } from '#server/db/fleet/labels.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getRow, unknownDevice, viewOne } from './devices.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { refuseUnconfirmed } from './label-impact.ts';
@@ -42,6 +43,7 @@ export async function createLabel(
     readonly description?: string | undefined;
     readonly timezone?: string | undefined;
   },
+  by: Principal,
   nowMs: number,
 ): Promise<Label> {
   refuseGeneral(label.name);
@@ -51,7 +53,7 @@ export async function createLabel(
     if (timezone !== undefined) await raiseRevision(trx);
     const { id, isNew } = await addLabel(trx, { name, description, timezone, nowMs });
     if (!isNew) throw new OtterError('name_taken', `label ${label.name} exists`, 'use it, or choose another name');
-    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.create', subject: label.name });
+    await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'label.create', subject: label.name });
     return viewLabel(await getLabelWithCount(trx, id));
   });
 }
@@ -61,6 +63,7 @@ export async function updateLabel(
   deps: Deps,
   name: string,
   change: { readonly description?: string | undefined; readonly timezone?: string | null | undefined },
+  by: Principal,
   nowMs: number,
 ): Promise<Label> {
   const { description, timezone } = change;
@@ -74,7 +77,7 @@ export async function updateLabel(
     };
     if (Object.keys(given).length > 0) {
       await saveLabel(trx, id, given);
-      await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.update', subject: name, details: given });
+      await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'label.update', subject: name, details: given });
     }
     return viewLabel(await getLabelWithCount(trx, id));
   });
@@ -88,6 +91,7 @@ export async function deleteLabel(
   deps: Deps,
   name: string,
   isConfirmed: boolean,
+  by: Principal,
   nowMs: number,
 ): Promise<{ devices: number }> {
   return deps.database.write(async (trx) => {
@@ -101,7 +105,13 @@ export async function deleteLabel(
       });
     if (label.timezone !== null) await raiseRevision(trx);
     const devices = await deleteRow(trx, label.id);
-    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'label.delete', subject: name, details: { devices } });
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: actorOf(by),
+      action: 'label.delete',
+      subject: name,
+      details: { devices },
+    });
     return { devices };
   });
 }
@@ -114,6 +124,7 @@ export async function labelDevices(
   deps: Deps,
   name: string,
   { macs, isConfirmed }: { readonly macs: readonly string[]; readonly isConfirmed: boolean },
+  by: Principal,
   nowMs: number,
 ): Promise<{ changed: number }> {
   refuseGeneral(name);
@@ -140,7 +151,7 @@ export async function labelDevices(
       });
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'device.label',
       subject: name,
       details: { macs: macs.slice(0, 100), devices: macs.length },
@@ -150,14 +161,19 @@ export async function labelDevices(
 }
 
 /** What a device has or not, and whether the operator knows what that does to rollouts under way. */
-export interface Worn {
+export interface LabelOf {
   readonly mac: string;
   readonly name: string;
   readonly isConfirmed: boolean;
 }
 
-export async function labelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, nowMs: number): Promise<Device> {
-  await labelDevices(deps, name, { macs: [mac], isConfirmed }, nowMs);
+export async function labelDevice(
+  deps: Deps,
+  { mac, name, isConfirmed }: LabelOf,
+  by: Principal,
+  nowMs: number,
+): Promise<Device> {
+  await labelDevices(deps, name, { macs: [mac], isConfirmed }, by, nowMs);
   return viewOne(deps, deps.database.read, mac, nowMs);
 }
 
@@ -165,7 +181,12 @@ export async function labelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, 
  * A label that the device does not have is no error. Throws `device_unknown`, `label_unknown`, `confirmation_needed` where
  * a rollout under way aims at it.
  */
-export async function unlabelDevice(deps: Deps, { mac, name, isConfirmed }: Worn, nowMs: number): Promise<Device> {
+export async function unlabelDevice(
+  deps: Deps,
+  { mac, name, isConfirmed }: LabelOf,
+  by: Principal,
+  nowMs: number,
+): Promise<Device> {
   return deps.database.write(async (trx) => {
     const device = await getRow(trx, mac);
     const label = await getLabel(trx, name);
@@ -180,7 +201,7 @@ export async function unlabelDevice(deps: Deps, { mac, name, isConfirmed }: Worn
     if (wasOn)
       await addAudit(trx, {
         atMs: nowMs,
-        actor: 'admin',
+        actor: actorOf(by),
         action: 'device.unlabel',
         subject: name,
         details: { macs: [mac] },
@@ -201,7 +222,7 @@ function refuseGeneral(name: string): void {
     throw new OtterError(
       'name_reserved',
       `the label ${GENERAL_LABEL} means every device`,
-      'it is never put on a device; choose another name',
+      'it is never added to a device; choose another name',
     );
 }
 

@@ -12,6 +12,7 @@ import type { Trx } from '#server/db/schema.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';
 import { causeOfKnownBad, forgivableOf } from '#engine/assignment/retry.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { attemptEndOf } from '#server/service/device/facts.ts';
 
 const PAGE = 250;
@@ -34,6 +35,7 @@ export async function retryRollout(
   deps: Deps,
   name: string,
   reason: string | undefined,
+  by: Principal,
   nowMs: number,
 ): Promise<Retried> {
   return deps.database.write(async (trx) => {
@@ -44,7 +46,7 @@ export async function retryRollout(
     const retried = await forgiveAll(trx, rollout, nowMs);
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'rollout.retry',
       subject: name,
       details: {

@@ -10,7 +10,7 @@ import { toInstant } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { silenceAt } from '#server/service/device/observation.ts';
 import { warnOfPending } from '#server/service/rollouts/pending-promotions.ts';
-import { viewRollouts } from '#server/service/rollouts/view.ts';
+import { viewKnown } from '#server/service/rollouts/view.ts';
 import { warnOfWebhooks } from '#server/service/events/webhooks.ts';
 
 /** What does not come from the database. */
@@ -24,7 +24,7 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
   await deps.presence.flush();
   const { read, dialect } = deps.database;
   const open = await listOpenRollouts(read);
-  const rollouts = await viewRollouts(deps, read, [...open, ...(await listAfterwards(read, nowMs))], nowMs);
+  const rollouts = await viewKnown(deps, [...open, ...(await listAfterwards(read, nowMs))], nowMs);
   return {
     version: server.version,
     database: dialect,
@@ -36,6 +36,7 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
     calls: await listCalls(deps, rollouts, nowMs),
     warnings: [
       ...server.warnings,
+      ...(await deps.readiness.problems()).map(({ message, hint }) => `${message}: ${hint}`),
       ...(await warnOfWebhooks(deps, nowMs)),
       ...warnOfLeftOut(open.length, await countOpenRollouts(read)),
       ...(await warnOfPending(deps, nowMs)),

@@ -7,13 +7,12 @@ import { assertNever } from '#protocol/errors.ts';
 import type { Step } from '#engine/stage/judge.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import { endWatch, listToEndWatch, listWatched } from '#server/db/rollouts/open.ts';
-import { findRolloutById, type Rollout } from '#server/db/rollouts/rollouts.ts';
+import { findRolloutById, type Rollout, type StagedRollout, withStages } from '#server/db/rollouts/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { GATE } from '#server/service/principal.ts';
 import { judge, judgeFailure } from './judge.ts';
-import { moveRollout } from '#server/service/rollouts/rollouts.ts';
-
-const GATE = 'gate';
+import { moveLocked } from '#server/service/rollouts/rollouts.ts';
 
 /** Lets the gates of every rollout that runs, or is watched after it completed, act. */
 export async function judgeRollouts(deps: Deps, nowMs: number): Promise<void> {
@@ -21,7 +20,7 @@ export async function judgeRollouts(deps: Deps, nowMs: number): Promise<void> {
   const { database } = deps;
   for (let afterId = 0; ;) {
     const page = await listWatched(database.read, nowMs, { afterId, limit: 100 });
-    for (const rollout of page) {
+    for (const rollout of await withStages(database.read, page)) {
       const { step } = await judge(deps, database.read, rollout, nowMs);
       if (step.do !== 'stay') await database.write(async (trx) => act(trx, rollout, step, nowMs));
       await deps.waiting.warm(rollout);
@@ -37,10 +36,15 @@ export async function judgeRollouts(deps: Deps, nowMs: number): Promise<void> {
 
 /** Halts the rollout in the transaction that stored a failure, where that failure was one too many. */
 export async function haltIfFailed(deps: Deps, trx: Trx, rolloutId: number, nowMs: number): Promise<void> {
-  const row = await findRolloutById(trx, rolloutId);
+  const row = await findStaged(trx, rolloutId);
   if (row === undefined || !isJudged(row, nowMs)) return;
   const judged = await judgeFailure(deps, trx, row, nowMs);
   if (judged?.step.do === 'halt' || judged?.step.do === 'regress') await act(trx, row, judged.step, nowMs);
+}
+
+async function findStaged(trx: Trx, id: number): Promise<StagedRollout | undefined> {
+  const row = await findRolloutById(trx, id);
+  return row && (await withStages(trx, [row]))[0];
 }
 
 /** It runs, or is complete and watched. */
@@ -51,18 +55,18 @@ function isJudged({ status, watch_until_ms }: Rollout, nowMs: number): boolean {
 /** Another process may have moved it since it was judged: then the next tick judges anew. */
 async function act(trx: Trx, judged: Rollout, step: Step, nowMs: number): Promise<void> {
   await raiseRevision(trx);
-  const row = await findRolloutById(trx, judged.id);
+  const row = await findStaged(trx, judged.id);
   if (row?.status !== judged.status || row.stage !== judged.stage || row.resumed_at_ms !== judged.resumed_at_ms) return;
-  const by = { actor: GATE };
+  const by = { by: GATE };
   switch (step.do) {
     case 'stay':
       return;
     case 'promote':
-      return moveRollout(trx, row.name, { ...by, command: 'promote', from: step.from, reason: step.reason }, nowMs);
+      return moveLocked(trx, row, { ...by, command: 'promote', from: step.from, reason: step.reason }, nowMs);
     case 'halt':
-      return moveRollout(trx, row.name, { ...by, command: 'halt', reason: step.reason, revert: step.revert }, nowMs);
+      return moveLocked(trx, row, { ...by, command: 'halt', reason: step.reason, revert: step.revert }, nowMs);
     case 'regress':
-      return moveRollout(trx, row.name, { ...by, command: 'regress', reason: step.reason }, nowMs);
+      return moveLocked(trx, row, { ...by, command: 'regress', reason: step.reason }, nowMs);
     default:
       return assertNever(step);
   }

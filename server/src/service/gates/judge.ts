@@ -16,7 +16,7 @@ import {
   listUndecided,
   type StageGroup,
 } from '#server/db/rollouts/board-counts.ts';
-import { listStages, type Rollout, type Stage } from '#server/db/rollouts/rollouts.ts';
+import type { Rollout, Stage, StagedRollout } from '#server/db/rollouts/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { stageHealth } from './health.ts';
@@ -40,7 +40,7 @@ export interface JudgedRollout extends Judgement {
 }
 
 /** Of a rollout that has opened a stage; one that is a draft has none. */
-export async function judge(deps: Deps, db: Reader, row: Rollout, nowMs: number): Promise<JudgedRollout> {
+export async function judge(deps: Deps, db: Reader, row: StagedRollout, nowMs: number): Promise<JudgedRollout> {
   const stages: JudgedStage[] = [];
   for (const at of await listStagesAt(db, row)) {
     const tally = await tallyStage(deps, db, row, at, nowMs);
@@ -58,7 +58,7 @@ export async function judge(deps: Deps, db: Reader, row: Rollout, nowMs: number)
 export async function judgeFailure(
   deps: Deps,
   db: Reader,
-  row: Rollout,
+  row: StagedRollout,
   nowMs: number,
 ): Promise<Judgement | undefined> {
   const stages = await listStagesAt(db, row);
@@ -87,8 +87,8 @@ interface StageRowAt extends StageAt {
 }
 
 /** Those that have opened, in their order. */
-async function listStagesAt(db: Reader, row: Rollout): Promise<readonly StageRowAt[]> {
-  const opened = (await listStages(db, [row.id])).filter((stage) => stage.opened_at_ms !== null);
+async function listStagesAt(db: Reader, row: StagedRollout): Promise<readonly StageRowAt[]> {
+  const opened = row.stages.filter((stage) => stage.opened_at_ms !== null);
   const groups = Map.groupBy(await countBoards(db, row.id), ({ stageId }) => stageId);
   return opened.map((stage, index) => ({
     row: stage,
@@ -99,7 +99,7 @@ async function listStagesAt(db: Reader, row: Rollout): Promise<readonly StageRow
   }));
 }
 
-async function tallyStage(deps: Deps, db: Reader, row: Rollout, at: StageRowAt, nowMs: number): Promise<Tally> {
+async function tallyStage(deps: Deps, db: Reader, row: StagedRollout, at: StageRowAt, nowMs: number): Promise<Tally> {
   const { row: stage, gate } = at;
   const asked = questionsOf(row.status, at);
   const reachable = asked.reachable === 0 ? 0 : await deps.waiting.countReachable(db, row, asked.reachable, nowMs);

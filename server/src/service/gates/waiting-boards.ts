@@ -8,7 +8,7 @@ import { notCountedOf } from '#engine/outcome/vote.ts';
 import { isReachable } from '#engine/stage/questions.ts';
 import { findLastDeviceId } from '#server/db/rollouts/board-counts.ts';
 import { getRevision } from '#server/db/firmware/catalog.ts';
-import type { Rollout } from '#server/db/rollouts/rollouts.ts';
+import type { StagedRollout } from '#server/db/rollouts/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
 import { voterOf } from '#server/service/device/facts.ts';
@@ -53,24 +53,28 @@ export class WaitingBoards {
    * Boards that are to get the build, and those that a rule leaves out. Of a large fleet it answers with what it knows, and looks
    * again meanwhile where that is old, or where a rollout has moved since.
    */
-  async count(row: Rollout): Promise<Waiting> {
+  async count(row: StagedRollout): Promise<Waiting> {
+    return (await this.known(row)) ?? this.#look(row);
+  }
+
+  /** The same where nobody may wait for it; undefined: no look at the boards of a large fleet has ended since the start. */
+  async known(row: StagedRollout): Promise<Waiting | undefined> {
     const { read } = this.#deps.database;
     if ((await findLastDeviceId(read)) <= SMALL_FLEET) return countAll(this.#deps, read, row);
     const known = this.#found.get(row.id);
-    if (known === undefined) return this.#look(row);
     // Whoever asks next is told of a failure, if it lasts.
-    if (performance.now() >= known.untilMs || known.revision !== (await getRevision(read)))
+    if (known === undefined || performance.now() >= known.untilMs || known.revision !== (await getRevision(read)))
       this.#look(row).catch(() => undefined);
-    return known.waiting;
+    return known?.waiting;
   }
 
   /** Of a large fleet it finds out before anybody asks; nobody waits for it. */
-  async warm(row: Rollout): Promise<void> {
+  async warm(row: StagedRollout): Promise<void> {
     if (this.#found.has(row.id) || (await findLastDeviceId(this.#deps.database.read)) <= SMALL_FLEET) return;
     this.#look(row).catch(() => undefined);
   }
 
-  async #look(row: Rollout): Promise<Waiting> {
+  async #look(row: StagedRollout): Promise<Waiting> {
     const running = this.#looking.get(row.id);
     if (running !== undefined) return running;
     const found = this.#last.then(async () => this.#find(row));
@@ -83,7 +87,7 @@ export class WaitingBoards {
     }
   }
 
-  async #find(row: Rollout): Promise<Waiting> {
+  async #find(row: StagedRollout): Promise<Waiting> {
     const { read } = this.#deps.database;
     const startMs = performance.now();
     const revision = await getRevision(read);
@@ -94,7 +98,7 @@ export class WaitingBoards {
   }
 
   /** How many that count, and were heard of, are to get the build; stops at `enough`. */
-  async countReachable(db: Reader, row: Rollout, enough: number, nowMs: number): Promise<number> {
+  async countReachable(db: Reader, row: StagedRollout, enough: number, nowMs: number): Promise<number> {
     let found = 0;
     for await (const { device, isCounted, isOpened } of waitingOf(this.#deps, db, row)) {
       if (!isOpened) continue;
@@ -110,7 +114,7 @@ export class WaitingBoards {
   }
 
   /** Whether any board that counts is to get the build in a stage that has opened, heard of or not. */
-  async isAnyLeft(db: Reader, row: Rollout): Promise<boolean> {
+  async isAnyLeft(db: Reader, row: StagedRollout): Promise<boolean> {
     for await (const { isCounted, isOpened } of waitingOf(this.#deps, db, row)) if (isCounted && isOpened) return true;
     return false;
   }
@@ -123,7 +127,7 @@ interface WaitingBoard {
   readonly isCounted: boolean;
 }
 
-async function* waitingOf(deps: WatchDeps, db: Reader, row: Rollout): AsyncGenerator<WaitingBoard> {
+async function* waitingOf(deps: WatchDeps, db: Reader, row: StagedRollout): AsyncGenerator<WaitingBoard> {
   for await (const item of memberOf(deps, db, row)) if (item.kind === 'waiting') yield item.board;
 }
 
@@ -138,7 +142,7 @@ type Member =
     };
 
 /** Of its stages, those that are still to open as well, without those that hold an assignment. */
-async function* memberOf(deps: WatchDeps, db: Reader, row: Rollout): AsyncGenerator<Member> {
+async function* memberOf(deps: WatchDeps, db: Reader, row: StagedRollout): AsyncGenerator<Member> {
   const subject = await subjectOf(deps, db, row);
   const { course } = subject;
   for await (const page of walkDevices(db, subject, 0, { withoutRolloutId: row.id })) {
@@ -160,7 +164,7 @@ async function* memberOf(deps: WatchDeps, db: Reader, row: Rollout): AsyncGenera
   }
 }
 
-async function countAll(deps: WatchDeps, db: Reader, row: Rollout): Promise<Waiting> {
+async function countAll(deps: WatchDeps, db: Reader, row: StagedRollout): Promise<Waiting> {
   const byStage = new Map<string, { counted: number; uncounted: number }>();
   const leftOut = new Map<string, { devices: number; examples: string[] }>();
   const included = new Set<string>();

@@ -5,12 +5,14 @@ import { OtterError } from '#protocol/errors.ts';
 import { DEFAULT_PLAN, type Plan } from '#protocol/admin/plan.ts';
 import { DEFAULT_PRODUCT, GENERAL_LABEL } from '#protocol/words.ts';
 import { addAudit } from '#server/db/events/audit.ts';
+import { addEvents } from '#server/db/events/events.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import { addLabel } from '#server/db/fleet/labels.ts';
 import { addRollout, findRollout, type NewStage } from '#server/db/rollouts/rollouts.ts';
 import { nameStage } from '#server/db/schedules/schedules.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from '#server/service/firmware/firmware.ts';
 import { withPilotLabel } from './pilot-label.ts';
 import { getPlan } from './plans.ts';
@@ -28,7 +30,7 @@ export interface NewRollout {
  * A draft with the stages of its plan. Labels of stages are made if they are new. Throws `plan_unknown`,
  * `firmware_unknown`, `firmware_blocked`, `name_taken`, `name_reserved`, `field_invalid`.
  */
-export async function createRollout(deps: Deps, request: NewRollout, nowMs: number): Promise<Rollout> {
+export async function createRollout(deps: Deps, request: NewRollout, by: Principal, nowMs: number): Promise<Rollout> {
   const plan = await getPlan(deps, request.plan ?? DEFAULT_PLAN);
   const stages: Plan['stages'] =
     request.pilot_label === undefined ? plan.stages : withPilotLabel(plan.stages, request.pilot_label);
@@ -65,12 +67,23 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
         resumed_at_ms: null,
       },
       stages.map(toColumns),
-      'admin',
     );
+    await addEvents(trx, [
+      {
+        type: 'rollout.created',
+        at_ms: nowMs,
+        product: firmware.product,
+        rollout: name,
+        version: firmware.version,
+        stage: null,
+        from_state: null,
+        data: { actor: actorOf(by), plan: plan.name },
+      },
+    ]);
     await nameStage(trx, name, stages[0]?.name ?? '');
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'rollout.create',
       subject: name,
       details: { firmware: subjectOf(firmware), plan: plan.name, pilot_label: pilotLabel },
@@ -78,7 +91,7 @@ export async function createRollout(deps: Deps, request: NewRollout, nowMs: numb
     return name;
   });
   // Behind the transaction: to look at every board would keep all check-ins waiting.
-  return viewOne(deps, deps.database.read, created, nowMs);
+  return viewOne(deps, created, nowMs);
 }
 
 function toColumns(stage: Plan['stages'][number], index: number): NewStage {

@@ -1,7 +1,7 @@
 // What became of the boards of rollouts at which nobody looks any more. A list shows many of them, and each is counted over every
-// board that took part, so of a large fleet a count is kept for a minute. It only reads.
+// board that took part, so a count of many boards is kept for a minute. It only reads.
 
-import { countBoards, findLastDeviceId, type StageGroup } from '#server/db/rollouts/board-counts.ts';
+import { countBoards, type StageGroup } from '#server/db/rollouts/board-counts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { SMALL_FLEET } from '#server/service/gates/keep.ts';
 
@@ -15,7 +15,8 @@ export class EndedCounts {
     const known = this.#found.get(rolloutId);
     if (known !== undefined && nowMs < known.untilMs) return known.groups;
     const groups = await countBoards(db, rolloutId);
-    if ((await findLastDeviceId(db)) > SMALL_FLEET) this.#found.set(rolloutId, { groups, untilMs: nowMs + KEPT_MS });
+    const boards = groups.reduce((sum, group) => sum + group.boards, 0);
+    if (boards > SMALL_FLEET) this.#found.set(rolloutId, { groups, untilMs: nowMs + KEPT_MS });
     return groups;
   }
 }

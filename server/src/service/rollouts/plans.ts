@@ -18,6 +18,7 @@ import type { Reader } from '#server/db/schema.ts';
 import { findPlanFaults } from '#server/values/plan-faults.ts';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import type { Settings } from '#server/service/settings.ts';
 
 export async function listPlans(deps: Deps): Promise<{ items: ListedPlan[] }> {
@@ -33,7 +34,13 @@ export async function getPlan(deps: Deps, name: string): Promise<ListedPlan> {
  * Makes the plan, or puts it in the place of that with its name. Throws `name_reserved` for one that is built in,
  * `plan_from_file`, `plan_limit`, and `field_invalid` where its stages cannot follow one another.
  */
-export async function setPlan(deps: Deps, name: string, request: NewPlan, nowMs: number): Promise<ListedPlan> {
+export async function setPlan(
+  deps: Deps,
+  name: string,
+  request: NewPlan,
+  by: Principal,
+  nowMs: number,
+): Promise<ListedPlan> {
   refuseFixed(deps.settings, name);
   refuseFaults(request);
   const { description = '', stages, watch_s } = request;
@@ -54,7 +61,7 @@ export async function setPlan(deps: Deps, name: string, request: NewPlan, nowMs:
     await savePlan(trx, row);
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'plan.set',
       subject: name,
       details: { new: before === undefined, stages: request.stages.map((stage) => stage.name) },
@@ -64,13 +71,13 @@ export async function setPlan(deps: Deps, name: string, request: NewPlan, nowMs:
 }
 
 /** Throws `plan_unknown`, `name_reserved` for one that is built in, `plan_from_file`. */
-export async function deletePlan(deps: Deps, name: string, nowMs: number): Promise<{ name: string }> {
+export async function deletePlan(deps: Deps, name: string, by: Principal, nowMs: number): Promise<{ name: string }> {
   refuseFixed(deps.settings, name);
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     getOne(await listAll(deps, trx), name);
     await deleteRow(trx, name);
-    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'plan.delete', subject: name });
+    await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'plan.delete', subject: name });
     return { name };
   });
 }

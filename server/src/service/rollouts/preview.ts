@@ -9,7 +9,7 @@ import type { Deps } from '#server/service/deps.ts';
 import { type Listed, type ListQuery, readPage } from '#server/service/list.ts';
 import { isSilent, silenceAt } from '#server/service/device/observation.ts';
 import { findOverlaps } from './overlap.ts';
-import { type Subject, subjectOf, textOf, walkDevices } from './walk.ts';
+import { getSubject, type Subject, textOf, walkDevices } from './walk.ts';
 
 const MAX_EXAMPLES = 10;
 
@@ -103,17 +103,17 @@ async function findSubject(deps: Deps, name: string): Promise<Subject> {
   if (row.status === 'complete' || row.status === 'aborted')
     throw new OtterError(
       'invalid_transition',
-      `rollout ${name} is ${row.status}: nothing is to come of it`,
+      `rollout ${name} is ${row.status}: it has ended`,
       `see what became of it: otter rollout show ${name}`,
     );
-  return subjectOf(deps, read, row);
+  return getSubject(deps, read, row);
 }
 
 /** What a start would be refused for. */
-async function startWarnings({ database }: Deps, { row, stages, view }: Subject): Promise<readonly string[]> {
+async function startWarnings({ database }: Deps, { row, view }: Subject): Promise<readonly string[]> {
   if (row.status !== 'draft') return [];
   const firmware = view.findFirmware(row.product, row.version);
-  const overlaps = await findOverlaps(database.read, row, stages);
+  const overlaps = await findOverlaps(database.read, row, row.stages);
   return [
     ...(firmware?.blocked === true ? [`firmware ${row.product} ${row.version} is blocked: it is not offered`] : []),
     ...(firmware?.pilotReady === false

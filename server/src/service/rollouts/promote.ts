@@ -4,10 +4,11 @@
 import type { Rollout } from '#protocol/admin/api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
-import { listStages, type Rollout as RolloutRow } from '#server/db/rollouts/rollouts.ts';
-import type { Reader, Trx } from '#server/db/schema.ts';
+import { findRollout, type StagedRollout, withStages } from '#server/db/rollouts/rollouts.ts';
+import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { getRollout, getRow, moveRollout } from './rollouts.ts';
+import type { Principal } from '#server/service/principal.ts';
+import { getRollout, getStaged, moveLocked } from './rollouts.ts';
 import { judge } from '#server/service/gates/judge.ts';
 
 /** What the gate of the open stage says, with the counts that it says it of. */
@@ -19,7 +20,7 @@ export interface GateVerdict {
 }
 
 export interface Promotion {
-  readonly actor: string;
+  readonly by: Principal;
   readonly reason?: string | undefined;
   /** The stage that is meant; undefined means the one that is open. */
   readonly from?: string | undefined;
@@ -38,7 +39,10 @@ export type Promoted =
  */
 export async function promoteRollout(deps: Deps, name: string, request: Promotion, nowMs: number): Promise<Rollout> {
   await deps.presence.flush();
-  const promoted = await deps.database.write(async (trx) => promote(deps, trx, name, request, nowMs));
+  const promoted = await withGate(deps, name, nowMs, async (trx, asked) => {
+    await raiseRevision(trx);
+    return promote(trx, name, { ...request, asked }, nowMs);
+  });
   if (!promoted.isDone) throw refuseGate(name, promoted.gate);
   const view = await getRollout(deps, name, nowMs);
   if (request.from !== undefined) return view;
@@ -46,45 +50,90 @@ export async function promoteRollout(deps: Deps, name: string, request: Promotio
   return { ...view, warnings: [...view.warnings, warning] };
 }
 
-/** The same in the transaction of a caller, without the view; a gate that has not passed is an answer here. */
-export async function promote(
+/** What the gate said before the transaction, and of which state of the rollout. */
+export interface AskedGate {
+  readonly at: Pick<StagedRollout, 'id' | 'status' | 'stage' | 'resumed_at_ms'>;
+  readonly gate: GateVerdict | undefined;
+}
+
+/** The rollout has moved since its gate was asked. */
+class RolloutMoved extends Error {}
+
+const MAX_TRIES = 5;
+
+/**
+ * Asks the gate of the rollout, which may look at every board, and then runs `job` in a transaction, where it promotes. Again
+ * where the rollout moved in between: a failure halts it in the transaction that stores it, so what the gate said holds otherwise.
+ */
+export async function withGate<T>(
   deps: Deps,
+  name: string | undefined,
+  nowMs: number,
+  job: (trx: Trx, asked: AskedGate | undefined) => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    const asked = name === undefined ? undefined : await askGate(deps, name, nowMs);
+    try {
+      return await deps.database.write(async (trx) => job(trx, asked));
+    } catch (error) {
+      if (!(error instanceof RolloutMoved)) throw error;
+      if (tries === MAX_TRIES)
+        throw new OtterError('unavailable', error.message, 'look where it stands, and try again', { retryAfterS: 5 });
+    }
+  }
+}
+
+/** Of a rollout that runs; any other has no gate to ask. */
+async function askGate(deps: Deps, name: string, nowMs: number): Promise<AskedGate | undefined> {
+  const { read } = deps.database;
+  const found = await findRollout(read, name);
+  if (found?.status !== 'running') return undefined;
+  const [row] = await withStages(read, [found]);
+  return row && { at: row, gate: await gateVerdict(deps, row, nowMs) };
+}
+
+/**
+ * The same in the transaction of a caller who has raised the revision, without the view; a gate that has not passed is an answer
+ * here.
+ */
+export async function promote(
   trx: Trx,
   name: string,
-  { from, override, ...who }: Promotion,
+  { from, override, asked, ...who }: Promotion & { readonly asked: AskedGate | undefined },
   nowMs: number,
 ): Promise<Promoted> {
-  await raiseRevision(trx);
-  const row = await getRow(trx, name);
-  // A rollout that is not running has no gate to ask: `moveRollout` refuses it.
+  const row = await getStaged(trx, name);
+  // A rollout that is not running has no gate to ask: `moveLocked` refuses it.
   const isRunning = row.status === 'running';
-  if (from !== undefined && isRunning) await refuseOtherStage(trx, row, from);
+  if (from !== undefined && isRunning) refuseOtherStage(row, from);
   if (override === true) refuseWithoutReason(row, who.reason);
-  const gate = isRunning ? await gateVerdict(deps, trx, row, nowMs) : undefined;
+  if (isRunning && !isAt(row, asked)) throw new RolloutMoved(`rollout ${name} moved while its gate was asked`);
+  const gate = isRunning ? asked?.gate : undefined;
   const isHeld = gate !== undefined && gate.state !== 'passed';
   if (isHeld && override !== true) return { isDone: false, gate };
   const details = { ...(gate === undefined ? {} : { gate }), ...(isHeld ? { override: true } : {}) };
-  await moveRollout(trx, name, { ...who, command: 'promote', details }, nowMs);
+  await moveLocked(trx, row, { ...who, command: 'promote', details }, nowMs);
   return { isDone: true, from: row.stage };
 }
 
+function isAt({ id, status, stage, resumed_at_ms }: StagedRollout, asked: AskedGate | undefined): boolean {
+  const at = asked?.at;
+  return at?.id === id && at.status === status && at.stage === stage && at.resumed_at_ms === resumed_at_ms;
+}
+
 /** Of the open stage; undefined where it has no gate. */
-export async function gateVerdict(
-  deps: Deps,
-  db: Reader,
-  row: RolloutRow,
-  nowMs: number,
-): Promise<GateVerdict | undefined> {
-  const { stages, verdicts } = await judge(deps, db, row, nowMs);
+export async function gateVerdict(deps: Deps, row: StagedRollout, nowMs: number): Promise<GateVerdict | undefined> {
+  if (row.stages.find(({ name }) => name === row.stage)?.gate === null) return undefined;
+  const { stages, verdicts } = await judge(deps, deps.database.read, row, nowMs);
   const open = stages.at(-1);
   const verdict = open === undefined ? undefined : verdicts.get(open.name);
   if (open === undefined || verdict === undefined) return undefined;
   return { stage: open.name, state: verdict.state, text: verdict.text, tally: { ...open.tally } };
 }
 
-async function refuseOtherStage(trx: Trx, { id, name, stage }: RolloutRow, from: string): Promise<void> {
+function refuseOtherStage({ name, stage, stages }: StagedRollout, from: string): void {
   if (from === stage) return;
-  const names = (await listStages(trx, [id])).map((one) => one.name);
+  const names = stages.map((one) => one.name);
   if (!names.includes(from))
     throw new OtterError(
       'field_invalid',
@@ -98,7 +147,7 @@ async function refuseOtherStage(trx: Trx, { id, name, stage }: RolloutRow, from:
   );
 }
 
-function refuseWithoutReason({ name, stage }: RolloutRow, reason: string | undefined): void {
+function refuseWithoutReason({ name, stage }: StagedRollout, reason: string | undefined): void {
   if (reason !== undefined && reason.trim() !== '') return;
   throw new OtterError(
     'reason_missing',

@@ -1,6 +1,6 @@
 // Rollouts for operators and schedules: list, and one door for every command that moves a rollout.
 
-import type { Rollout, WayBack } from '#protocol/admin/api.ts';
+import type { Rollout, RolloutSummary, WayBack } from '#protocol/admin/api.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
 import { supersedeOpen } from '#server/db/device/assignments.ts';
 import { acknowledgeFailed } from '#server/db/device/failed-attempts.ts';
@@ -8,16 +8,13 @@ import { addAudit } from '#server/db/events/audit.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import { addLabel } from '#server/db/fleet/labels.ts';
 import {
-  closeOpenStages,
   findRollout,
   forgetReverts,
   listRollouts as listRows,
-  listStages,
-  openStage,
-  setPilotLabel,
   type Rollout as RolloutRow,
-  saveRollout,
-  type Stage,
+  setPilotLabel,
+  type StagedRollout,
+  withStages,
 } from '#server/db/rollouts/rollouts.ts';
 import { findVoters } from '#server/db/fleet/devices.ts';
 import { countsBeforeMs } from '#engine/outcome/vote.ts';
@@ -27,18 +24,20 @@ import { coverImages, findCompletedFor } from '#server/db/rollouts/images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { advance, type RolloutCommand, type RolloutState } from '#engine/stage/advance.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getRow as getFirmwareRow, refuseBlocked, subjectOf } from '#server/service/firmware/firmware.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { findOverlaps, type Overlap } from './overlap.ts';
 import { refusePilotLabel, relabel } from './pilot-label.ts';
 import { stageHealth, viewHealth } from '#server/service/gates/health.ts';
-import { viewRollouts } from './view.ts';
+import { openStagesOf, storeMove } from './store-move.ts';
+import { summarize, viewRollout } from './view.ts';
 import { wayBackOfRevert } from './way-back.ts';
 
 /** Who asks, and why, for the audit. */
 export interface Command {
   readonly command: RolloutCommand;
-  readonly actor: string;
+  readonly by: Principal;
   readonly reason?: string | undefined;
   /** Starts with this pilot label instead of the rollout's own. */
   readonly pilotLabel?: string | undefined;
@@ -56,7 +55,7 @@ export async function listRollouts(
   deps: Deps,
   query: ListQuery & { readonly product?: string | undefined; readonly status?: Rollout['status'] | undefined },
   nowMs: number,
-): Promise<Listed<Rollout>> {
+): Promise<Listed<RolloutSummary>> {
   const { read } = deps.database;
   const columns = { created_at: 'rollouts.created_at_ms', name: 'rollouts.name' };
   const page = await listRows(
@@ -64,26 +63,25 @@ export async function listRollouts(
     { product: query.product, status: query.status },
     readPage(query, columns, '-created_at'),
   );
-  return toListed(page, await viewRollouts(deps, read, page.rows, nowMs));
+  return toListed(page, await summarize(deps, page.rows, nowMs));
 }
 
 /** Throws `rollout_unknown`. */
 export async function getRollout(deps: Deps, name: string, nowMs: number): Promise<Rollout> {
   await deps.presence.flush();
   const { read } = deps.database;
-  const rollout = await viewOne(deps, read, name, nowMs);
-  return { ...rollout, stages: await addHealth(read, name, rollout.stages, nowMs) };
+  const row = await getStaged(read, name);
+  const view = await viewRollout(deps, row, nowMs);
+  return { ...view, stages: await addHealth(read, row, view.stages, nowMs) };
 }
 
 /** What boards show against how they were before, for each stage that has opened. */
 async function addHealth(
   db: Reader,
-  name: string,
+  { id: rolloutId, stages }: StagedRollout,
   views: Rollout['stages'],
   nowMs: number,
 ): Promise<Rollout['stages']> {
-  const { id: rolloutId } = await getRow(db, name);
-  const stages = await listStages(db, [rolloutId]);
   return Promise.all(
     views.map(async (view) => {
       const stage = stages.find((one) => one.name === view.stage);
@@ -98,15 +96,19 @@ export async function commandRollout(deps: Deps, name: string, command: Command,
   await deps.presence.flush();
   await deps.database.write(async (trx) => moveRollout(trx, name, command, nowMs));
   // Behind the transaction: to look at every board would keep all check-ins waiting.
-  return viewOne(deps, deps.database.read, name, nowMs);
+  return viewOne(deps, name, nowMs);
 }
 
 /** The same inside the transaction of a caller (a scheduled run). */
 export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs: number): Promise<void> {
   await raiseRevision(trx);
-  const row = await getRow(trx, name);
+  await moveLocked(trx, await getStaged(trx, name), asked, nowMs);
+}
+
+/** The same of a rollout that was read after the revision was raised: nobody else moves it meanwhile. */
+export async function moveLocked(trx: Trx, row: StagedRollout, asked: Command, nowMs: number): Promise<void> {
+  const { name, stages } = row;
   const request = { ...asked, revert: await mayRevert(trx, row, asked) };
-  const stages = await listStages(trx, [row.id]);
   const names = stages.map((stage) => stage.name);
   const moved = advance({ status: row.status, stage: row.stage ?? undefined }, request.command, names);
   if (!moved.ok)
@@ -116,15 +118,15 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
       nextCommands(row),
     );
   if (request.pilotLabel !== undefined) refusePilotLabel(stages, request.pilotLabel);
-  const overlaps = request.command === 'start' ? await checkStart(trx, row, stages, request) : [];
+  const overlaps = request.command === 'start' ? await checkStart(trx, row, request) : [];
   if (row.status === 'halted' && request.command === 'resume') refuseWithoutReason(row, row.halted_reason, request);
   if (request.command === 'keep') refuseWithoutReason(row, row.regressed_reason, request);
   if (request.revert && request.command !== 'halt') await refuseRevert(trx, row);
   for (const { rollout } of overlaps.filter(({ isWhole }) => isWhole))
-    await moveRollout(
+    await moveLocked(
       trx,
-      rollout.name,
-      { command: 'abort', actor: request.actor, reason: `superseded by ${name}` },
+      await getStaged(trx, rollout.name),
+      { command: 'abort', by: request.by, reason: `superseded by ${name}` },
       nowMs,
     );
   if (request.command === 'start') {
@@ -135,11 +137,11 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
     await addLabel(trx, { name: request.pilotLabel, description: 'stage of a rollout', nowMs });
     await setPilotLabel(trx, row, request.pilotLabel);
   }
-  await saveMove(trx, row, request, moved.next, nowMs);
+  await saveMove(trx, relabelled(row, request), request, moved.next, nowMs);
   await endSchedules(trx, row, moved.next, nowMs);
   await addAudit(trx, {
     atMs: nowMs,
-    actor: request.actor,
+    actor: actorOf(request.by),
     action: `rollout.${request.command}`,
     subject: name,
     details: {
@@ -153,13 +155,22 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
   });
 }
 
-async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: RolloutState, nowMs: number): Promise<void> {
+/** As `setPilotLabel` stores it, before any stage has opened. */
+function relabelled(row: StagedRollout, { pilotLabel }: Command): StagedRollout {
+  return pilotLabel === undefined ? row : { ...row, stages: relabel(row.stages, pilotLabel) };
+}
+
+async function saveMove(
+  trx: Trx,
+  row: StagedRollout,
+  request: Command,
+  next: RolloutState,
+  nowMs: number,
+): Promise<void> {
   const { status, stage } = next;
   const changesStage = (stage ?? null) !== row.stage;
   const ends = status === 'complete' || status === 'aborted';
-  if (changesStage || ends) await closeOpenStages(trx, row.id, nowMs);
-  if (changesStage && stage !== undefined) await openStage(trx, row.id, stage, nowMs);
-  const open = (await listStages(trx, [row.id])).find(({ name }) => name === stage);
+  const open = row.stages.find(({ name }) => name === stage);
   if (status === 'aborted') await supersedeOpen(trx, row.id, nowMs);
   // Whoever resumes or keeps has seen the failures so far. Marked one by one: a time would be wrong when the clock is moved.
   if ((row.status === 'halted' && status === 'running') || request.command === 'keep')
@@ -176,7 +187,9 @@ async function saveMove(trx: Trx, row: RolloutRow, request: Command, next: Rollo
     ...(request.command === 'start' ? await votesOf(trx, row, nowMs) : {}),
     ...(request.revert ? { reverted_at_ms: nowMs } : {}),
   };
-  await saveRollout(trx, row.id, change, { actor: request.actor, reason: request.reason, nowMs });
+  const closes = changesStage || ends ? openStagesOf(row) : [];
+  const opens = changesStage ? open : undefined;
+  await storeMove(trx, row, { change, closes, opens }, { actor: actorOf(request.by), reason: request.reason, nowMs });
 }
 
 /** A schedule that promotes means one stage, and is over with it. */
@@ -234,12 +247,7 @@ function refuseWithoutReason(row: RolloutRow, why: string | null, request: Comma
 }
 
 /** Throws unless it may start; resolves with the rollouts that it supersedes. */
-async function checkStart(
-  trx: Trx,
-  row: RolloutRow,
-  stages: readonly Stage[],
-  { pilotLabel, supersede }: Command,
-): Promise<readonly Overlap[]> {
+async function checkStart(trx: Trx, row: StagedRollout, request: Command): Promise<readonly Overlap[]> {
   const firmware = await getFirmwareRow(trx, row);
   refuseBlocked(firmware);
   if (firmware.pilot_ready !== 1) {
@@ -249,9 +257,9 @@ async function checkStart(
       `try it on a board of your own, then: otter firmware ready ${firmware.version}`,
     );
   }
-  const overlaps = await findOverlaps(trx, row, pilotLabel === undefined ? stages : relabel(stages, pilotLabel));
+  const overlaps = await findOverlaps(trx, row, relabelled(row, request).stages);
   const [first] = overlaps;
-  if (first !== undefined && supersede !== true) {
+  if (first !== undefined && request.supersede !== true) {
     const { rollout, devices, example } = first;
     throw new OtterError(
       'rollout_conflict',
@@ -273,7 +281,7 @@ async function refuseRevert(db: Reader, row: RolloutRow): Promise<void> {
   if (completed !== undefined)
     throw new OtterError(
       'invalid_transition',
-      `rollout ${row.name} cannot be reverted: rollout ${completed} of ${row.version} completed, so it is itself what devices go home to`,
+      `rollout ${row.name} cannot be reverted: rollout ${completed} of ${row.version} completed, so it is itself what devices roll back to`,
       `abort it without the way back, or take the build back: otter firmware block ${row.version}`,
     );
 }
@@ -315,9 +323,14 @@ export async function getRow(db: Reader, name: string): Promise<RolloutRow> {
   return row;
 }
 
+/** The same with its stages. */
+export async function getStaged(db: Reader, name: string): Promise<StagedRollout> {
+  const [row] = await withStages(db, [await getRow(db, name)]);
+  if (row === undefined) throw new Error('a rollout that was read is not there');
+  return row;
+}
+
 /** Throws `rollout_unknown`. */
-export async function viewOne(deps: Deps, db: Reader, name: string, nowMs: number): Promise<Rollout> {
-  const [rollout] = await viewRollouts(deps, db, [await getRow(db, name)], nowMs);
-  if (rollout === undefined) throw new Error('a rollout without a view');
-  return rollout;
+export async function viewOne(deps: Deps, name: string, nowMs: number): Promise<Rollout> {
+  return viewRollout(deps, await getStaged(deps.database.read, name), nowMs);
 }

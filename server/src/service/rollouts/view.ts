@@ -2,54 +2,82 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Value } from 'typebox/value';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout, RolloutSummary } from '#protocol/admin/api.ts';
 import { PlanWindow } from '#protocol/admin/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import { columnsOf } from '#engine/stage/counts.ts';
 import { countBoards, type StageGroup } from '#server/db/rollouts/board-counts.ts';
-import { listStages, type Rollout as RolloutRow, type Stage } from '#server/db/rollouts/rollouts.ts';
-import type { Reader, Trx } from '#server/db/schema.ts';
+import {
+  type Rollout as RolloutRow,
+  type Stage,
+  type StagedRollout,
+  withStages,
+} from '#server/db/rollouts/rollouts.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { gateOf, judge, type JudgedRollout } from '#server/service/gates/judge.ts';
 import { textOf } from './walk.ts';
 import type { Waiting } from '#server/service/gates/waiting-boards.ts';
 
-export async function viewRollouts(
+/** For the status: who waits is left open where a large fleet was not looked at yet, so that nobody waits for that. */
+export async function viewKnown(deps: Deps, rows: readonly RolloutRow[], nowMs: number): Promise<Rollout[]> {
+  return oneByOne(deps, rows, async (row) => viewWith(deps, row, async () => deps.waiting.known(row), nowMs));
+}
+
+/** For a list: what became of the boards that were offered the build. Reads no device. */
+export async function summarize(deps: Deps, rows: readonly RolloutRow[], nowMs: number): Promise<RolloutSummary[]> {
+  return oneByOne(deps, rows, async (row) => {
+    const groups = await (isLive(row, nowMs) ? countBoards(deps.database.read, row.id) : countUnjudged(deps, row));
+    return { ...(await viewHead(deps, row, nowMs)), stages: row.stages.map((stage) => summarizeStage(stage, groups)) };
+  });
+}
+
+/** Each is some reading, and check-ins have their turn in between. */
+async function oneByOne<View>(
   deps: Deps,
-  db: Reader,
   rows: readonly RolloutRow[],
-  nowMs: number,
-): Promise<Rollout[]> {
-  const stages = Map.groupBy(
-    await listStages(
-      db,
-      rows.map(({ id }) => id),
-    ),
-    ({ rollout_id }) => rollout_id,
-  );
-  const views: Rollout[] = [];
-  // One after the other: each is some reading, and check-ins have their turn in between.
-  for (const row of rows) {
-    views.push(await viewRollout(deps, db, row, stages.get(row.id) ?? [], nowMs));
+  viewOne: (row: StagedRollout) => Promise<View>,
+): Promise<View[]> {
+  const views: View[] = [];
+  for (const row of await withStages(deps.database.read, rows)) {
+    views.push(await viewOne(row));
     await nextTurn();
   }
   return views;
 }
 
-async function viewRollout(
+/** Never inside a write: it may look at every board, and check-ins would wait for that. */
+export async function viewRollout(deps: Deps, row: StagedRollout, nowMs: number): Promise<Rollout> {
+  return viewWith(deps, row, async () => deps.waiting.count(row), nowMs);
+}
+
+async function viewWith(
   deps: Deps,
-  db: Reader,
-  row: RolloutRow,
-  stages: readonly Stage[],
+  row: StagedRollout,
+  countWaiting: () => Promise<Waiting | undefined>,
   nowMs: number,
 ): Promise<Rollout> {
-  const isLive = isOpen(row.status) || row.status === 'regressed' || isWatched(row, nowMs);
-  const judged = isLive ? await judge(deps, db, row, nowMs) : undefined;
-  const groups = judged?.stages.flatMap((stage) => stage.groups) ?? (await countUnjudged(deps, db, row));
-  const waiting = isLive || row.status === 'draft' ? await deps.waiting.count(row) : NOBODY_WAITS;
-  const views = stages.map((stage) => viewStage(stage, { judged, groups, waiting }));
+  const isJudged = isLive(row, nowMs);
+  const judged = isJudged ? await judge(deps, deps.database.read, row, nowMs) : undefined;
+  const groups = judged?.stages.flatMap((stage) => stage.groups) ?? (await countUnjudged(deps, row));
+  const waiting = isJudged || row.status === 'draft' ? await countWaiting() : NOBODY_WAITS;
+  const stages = row.stages.map((stage) => viewStage(stage, { judged, groups, waiting }));
+  const leftOut = waiting?.leftOut ?? [];
+  return {
+    ...(await viewHead(deps, row, nowMs)),
+    left_out: leftOut.map(({ reason, devices, examples }) => ({
+      reason,
+      text: textOf(reason),
+      devices,
+      examples: [...examples],
+    })),
+    stages,
+    warnings: waiting === undefined ? [] : warnOfEmptyStage(row, stages, waiting),
+  };
+}
+
+async function viewHead(deps: Deps, row: RolloutRow, nowMs: number) {
   return {
     name: row.name,
     product: row.product,
@@ -69,50 +97,66 @@ async function viewRollout(
     regressed_at: toInstantOrNull(row.regressed_at_ms),
     regressed_reason: row.regressed_reason,
     reverted_at: toInstantOrNull(row.reverted_at_ms),
-    reverts_to: row.reverted_at_ms === null ? null : await priorStableOf(deps, db, row),
-    left_out: waiting.leftOut.map(({ reason, devices, examples }) => ({
-      reason,
-      text: textOf(reason),
-      devices,
-      examples: [...examples],
-    })),
-    stages: views,
-    warnings: warnOfEmptyStage(row, views, waiting),
+    reverts_to: row.reverted_at_ms === null ? null : await priorStableOf(deps, row),
   };
 }
 
+/** Somebody may still act on what its boards do. */
+function isLive(row: RolloutRow, nowMs: number): boolean {
+  return isOpen(row.status) || row.status === 'regressed' || isWatched(row, nowMs);
+}
+
 /** A draft, or one that is over: what its last boards did is nobody's to act on. */
-async function countUnjudged(deps: Deps, db: Reader, { id, status }: RolloutRow): Promise<readonly StageGroup[]> {
-  return status === 'draft' ? countBoards(db, id) : deps.ended.count(db, id);
+async function countUnjudged(deps: Deps, { id, status }: RolloutRow): Promise<readonly StageGroup[]> {
+  const { read } = deps.database;
+  return status === 'draft' ? countBoards(read, id) : deps.ended.count(read, id);
 }
 
 interface Found {
   readonly judged: JudgedRollout | undefined;
   readonly groups: readonly StageGroup[];
-  readonly waiting: Waiting;
+  /** Undefined: nobody knows yet. */
+  readonly waiting: Waiting | undefined;
 }
 
 function viewStage(stage: Stage, { judged, groups, waiting }: Found): Rollout['stages'][number] {
   const verdict = judged?.verdicts.get(stage.name);
   const asleep = judged?.stages.find(({ name }) => name === stage.name)?.tally.asleep ?? 0;
-  const waits = waiting.byStage.get(stage.name) ?? { counted: 0, uncounted: 0 };
-  const columns = columnsOf(
-    groups.filter(({ stageId }) => stageId === stage.id),
-    waits.counted,
-  );
+  const waits = waiting?.byStage.get(stage.name) ?? { counted: 0, uncounted: 0 };
+  const columns = columnsOf(groupsOf(stage, groups), waits.counted);
   return {
-    stage: stage.name,
-    label: stage.label,
-    percentage: stage.percentage,
-    promotion: stage.promotion,
+    ...viewStageHead(stage),
     gate: gateOf(stage) ?? null,
     window: windowOf(stage) ?? null,
     max_in_flight: stage.max_in_flight,
     max_offers_per_minute: stage.max_offers_per_minute,
     verdict: verdict === undefined ? null : { state: verdict.state, text: verdict.text },
+    outcomes: {
+      ...columns,
+      ...(waiting === undefined ? { targeted: null, waiting: null } : {}),
+      uncounted: columns.uncounted + waits.uncounted,
+      asleep,
+    },
+  };
+}
+
+function summarizeStage(stage: Stage, groups: readonly StageGroup[]): RolloutSummary['stages'][number] {
+  const { targeted: offered, waiting: _, uncounted: _uncounted, ...columns } = columnsOf(groupsOf(stage, groups), 0);
+  return { ...viewStageHead(stage), outcomes: { offered, ...columns } };
+}
+
+function groupsOf({ id }: Stage, groups: readonly StageGroup[]): readonly StageGroup[] {
+  return groups.filter(({ stageId }) => stageId === id);
+}
+
+function viewStageHead(stage: Stage) {
+  return {
+    stage: stage.name,
+    label: stage.label,
+    percentage: stage.percentage,
+    promotion: stage.promotion,
     opened_at: toInstantOrNull(stage.opened_at_ms),
     closed_at: toInstantOrNull(stage.closed_at_ms),
-    outcomes: { ...columns, uncounted: columns.uncounted + waits.uncounted, asleep },
   };
 }
 
@@ -135,7 +179,7 @@ function warnOfEmptyStage(
 ): string[] {
   const [first] = stages;
   const isAhead = status === 'draft' || (isOpen(status) && stage === first?.stage);
-  if (first === undefined || !isAhead || first.outcomes.targeted + first.outcomes.uncounted > 0) return [];
+  if (first === undefined || !isAhead || (first.outcomes.targeted ?? 0) + first.outcomes.uncounted > 0) return [];
   if (included.has(first.stage)) return [];
   const { label, percentage } = first;
   if (label === GENERAL_LABEL || percentage < 100)
@@ -149,13 +193,9 @@ function warnOfEmptyStage(
   ];
 }
 
-/** The version that devices on the build of this rollout go home to. */
-async function priorStableOf(deps: Deps, db: Reader, row: RolloutRow): Promise<string | null> {
-  const view = isTrx(db) ? await deps.catalog.within(db) : await deps.catalog.current();
+/** The version that devices on the build of this rollout are offered instead. */
+async function priorStableOf(deps: Deps, row: RolloutRow): Promise<string | null> {
+  const view = await deps.catalog.current();
   const firmware = view.findFirmware(row.product, row.version);
   return (firmware === undefined ? undefined : view.priorStableOf(firmware)?.firmware.version) ?? null;
-}
-
-function isTrx(db: Reader): db is Trx {
-  return db.isTransaction;
 }

@@ -13,7 +13,7 @@ import { decideFor, textOfOutcome, textOfRule } from '#server/service/fleet/devi
 import { toInstant } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage } from '#server/service/list.ts';
 import { readCursor } from './preview.ts';
-import { type Judged, subjectOf, walkDevices } from './walk.ts';
+import { getSubject, type Judged, type Subject, walkDevices } from './walk.ts';
 
 /**
  * In the order in which the boards came to know the server. Throws `rollout_unknown`, `invalid_transition` for a draft,
@@ -29,7 +29,7 @@ export async function getWaiting(
   const { read } = deps.database;
   const { limit } = readPage({ limit: query.limit }, { mac: 'devices.mac' }, 'mac');
   const row = await getOpened(deps, name);
-  const subject = await subjectOf(deps, read, row);
+  const subject = await getSubject(deps, read, row);
   const items: WaitingBoard[] = [];
   let last = readCursor(query.cursor);
   for await (const page of walkDevices(read, subject, last)) {
@@ -52,7 +52,7 @@ export async function getWaiting(
 interface BoardAt {
   readonly board: Judged;
   readonly standing: StandingBoard | undefined;
-  readonly subject: Awaited<ReturnType<typeof subjectOf>>;
+  readonly subject: Subject;
 }
 
 /** Undefined: it is healthy, or belongs to no stage that has opened. */

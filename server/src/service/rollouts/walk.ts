@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { listDevicePage, listLabelTimes, type PagedDevice, type Which } from '#server/db/fleet/device-pages.ts';
 import { type FailedAttempt, listFailedAttempts } from '#server/db/device/failed-attempts.ts';
 import type { StoredFirmware } from '#server/db/firmware/catalog.ts';
-import { listStages, type Rollout, type Stage } from '#server/db/rollouts/rollouts.ts';
+import { type Rollout, type StagedRollout, withStages } from '#server/db/rollouts/rollouts.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';
 import type { Course } from '#engine/decision/course.ts';
 import type { BuildHistory, DeviceFacts } from '#engine/facts/model.ts';
@@ -22,25 +22,30 @@ import { courseOf, deviceFactsOf } from './forecast.ts';
 const PAGE = 250;
 
 export interface Subject {
-  readonly row: Rollout;
-  readonly stages: readonly Stage[];
+  readonly row: StagedRollout;
   readonly course: Course;
   readonly view: CatalogView;
 }
 
 /** The rollout with what the rules are asked with. */
-export async function subjectOf(deps: Pick<WatchDeps, 'catalog'>, db: Reader, row: Rollout): Promise<Subject> {
+export async function getSubject(deps: Pick<WatchDeps, 'catalog'>, db: Reader, row: Rollout): Promise<Subject> {
+  const [staged] = await withStages(db, [row]);
+  if (staged === undefined) throw new Error('a rollout that was read is not there');
+  return subjectOf(deps, db, staged);
+}
+
+/** The same of a rollout that was read with its stages. */
+export async function subjectOf(deps: Pick<WatchDeps, 'catalog'>, db: Reader, row: StagedRollout): Promise<Subject> {
   const view = isTrx(db) ? await deps.catalog.within(db) : await deps.catalog.current();
   const firmware = view.findFirmware(row.product, row.version);
   if (firmware === undefined) throw new Error('a rollout without firmware');
   // A draft is started only when its firmware is ready for the pilot, and its start ends a way back from that firmware.
   const isDraft = row.status === 'draft';
   const assumed = isDraft ? { ...firmware, pilotReady: true, reverted: false } : firmware;
-  const stages = await listStages(db, [row.id]);
   const imageIds = isDraft
     ? coveredByStart(view, firmware)
     : view.openRolloutsOf(row.product).find(({ id }) => id === row.id)?.imageIds;
-  return { row, stages, course: courseOf(row, stages, { firmware: assumed, imageIds: imageIds ?? [] }), view };
+  return { row, course: courseOf(row, row.stages, { firmware: assumed, imageIds: imageIds ?? [] }), view };
 }
 
 /** What it would cover if it started now: as `coverImages` of `db/` stores it. */

@@ -16,8 +16,9 @@ import type { Trx } from '#server/db/schema.ts';
 import { nextScheduledMs } from '#server/time/schedule-time.ts';
 import { judgeDueRun } from '#engine/schedule/due-run.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
-import { type GateVerdict, promote, refuseGate } from '#server/service/rollouts/promote.ts';
+import { type AskedGate, type GateVerdict, promote, refuseGate, withGate } from '#server/service/rollouts/promote.ts';
 import { moveRollout } from '#server/service/rollouts/rollouts.ts';
 import { getRow, viewSchedule } from './schedules.ts';
 
@@ -25,13 +26,18 @@ const DAY_MS = 86_400_000;
 
 /** Resolves with the names of the schedules whose due run this process dealt with. */
 export async function runDue(deps: Deps, nowMs: number): Promise<readonly string[]> {
-  await clampFutureRuns(deps, nowMs);
+  if (deps.absences.isSetBack) {
+    await clampFutureRuns(deps, nowMs);
+    deps.absences.acceptRuns();
+  }
   const due = await listDue(deps.database.read, nowMs);
   // A promotion asks the gate, which counts who was seen.
   if (due.length > 0) await deps.presence.flush();
   const done: string[] = [];
   for (const schedule of due) {
-    const isMine = await deps.database.write(async (trx) => processDue(deps, trx, schedule, nowMs));
+    const isMine = await withGate(deps, gatedBy(schedule), nowMs, async (trx, asked) =>
+      processDue(trx, schedule, asked, nowMs),
+    );
     if (isMine) done.push(schedule.name);
   }
   return done;
@@ -41,19 +47,31 @@ export async function runDue(deps: Deps, nowMs: number): Promise<readonly string
  * Carries out the action now, whatever the time of the schedule. Throws what the action throws, `gate_not_passed` for a
  * promotion, and `field_invalid` for a window.
  */
-export async function runSchedule(deps: Deps, name: string, nowMs: number): Promise<Schedule> {
+export async function runSchedule(deps: Deps, name: string, by: Principal, nowMs: number): Promise<Schedule> {
   await deps.presence.flush();
-  return deps.database.write(async (trx) => {
+  const { action, rollout } = await getRow(deps.database.read, name);
+  return withGate(deps, gatedBy({ action, rollout }), nowMs, async (trx, asked) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
-    const held = await runAction(deps, trx, row, { actor: 'admin', reason: `schedule ${name}, run by hand` }, nowMs);
+    const who = { by, reason: `schedule ${name}, run by hand`, asked };
+    const held = await runAction(trx, row, who, nowMs);
     if (held !== undefined) throw refuseGate(row.rollout ?? '', held);
     await saveSchedule(trx, row.id, { last_run_at_ms: nowMs, last_result: 'done by hand' });
     return viewSchedule(await getRow(trx, name));
   });
 }
 
-async function processDue(deps: Deps, trx: Trx, schedule: ScheduleRow, nowMs: number): Promise<boolean> {
+/** The rollout whose gate its run asks. */
+function gatedBy({ action, rollout }: Pick<ScheduleRow, 'action' | 'rollout'>): string | undefined {
+  return action === 'promote' ? (rollout ?? undefined) : undefined;
+}
+
+async function processDue(
+  trx: Trx,
+  schedule: ScheduleRow,
+  asked: AskedGate | undefined,
+  nowMs: number,
+): Promise<boolean> {
   // Before the row is claimed: everybody who moves a rollout takes these locks in this order.
   await raiseRevision(trx);
   const dueMs = latestDueMs(schedule, nowMs);
@@ -70,7 +88,7 @@ async function processDue(deps: Deps, trx: Trx, schedule: ScheduleRow, nowMs: nu
     await auditRun(trx, schedule, 'missed', { due: toInstant(dueMs) }, nowMs);
     return true;
   }
-  const { result, isPending } = await tryRun(deps, trx, schedule, nowMs);
+  const { result, isPending } = await tryRun(trx, schedule, asked, nowMs);
   const last_result = verdict === 'run' ? result : `${result} (late: was due ${toInstant(dueMs)})`;
   const pending_since_ms = isPending ? (schedule.pending_since_ms ?? nowMs) : null;
   await saveOutcome(trx, schedule, { last_run_at_ms: nowMs, last_result, pending_since_ms }, nowMs);
@@ -118,13 +136,18 @@ function latestDueMs(schedule: ScheduleRow, nowMs: number): number {
 
 /** A refusal is an outcome of the run, not a failure of the tick; `moveRollout` refuses before it writes anything. */
 async function tryRun(
-  deps: Deps,
   trx: Trx,
   schedule: ScheduleRow,
+  asked: AskedGate | undefined,
   nowMs: number,
 ): Promise<{ readonly result: string; readonly isPending: boolean }> {
   try {
-    const held = await runAction(deps, trx, schedule, { actor: `schedule:${schedule.name}` }, nowMs);
+    const held = await runAction(
+      trx,
+      schedule,
+      { by: { kind: 'schedule' as const, name: schedule.name }, asked },
+      nowMs,
+    );
     if (held === undefined) return { result: doneText(schedule), isPending: false };
     if (schedule.pending_since_ms === null) await auditRun(trx, schedule, 'pending', { gate: held }, nowMs);
     return { result: `pending: ${held.text}`, isPending: true };
@@ -149,7 +172,7 @@ async function auditRun(
 ): Promise<void> {
   await addAudit(trx, {
     atMs: nowMs,
-    actor: `schedule:${name}`,
+    actor: actorOf({ kind: 'schedule', name }),
     action: `schedule.${what}`,
     subject: name,
     details,
@@ -158,10 +181,9 @@ async function auditRun(
 
 /** Resolves with the gate that holds a promotion; undefined where the action was carried out. */
 async function runAction(
-  deps: Deps,
   trx: Trx,
   schedule: ScheduleRow,
-  who: { readonly actor: string; readonly reason?: string },
+  { asked, ...who }: { readonly by: Principal; readonly reason?: string; readonly asked: AskedGate | undefined },
   nowMs: number,
 ): Promise<GateVerdict | undefined> {
   const { action, rollout, label, from_stage } = schedule;
@@ -174,7 +196,7 @@ async function runAction(
   }
   if (action === 'promote') {
     // None is known only while there is no such rollout; then this names none that it could have.
-    const promoted = await promote(deps, trx, rollout, { ...who, from: from_stage ?? '' }, nowMs);
+    const promoted = await promote(trx, rollout, { ...who, from: from_stage ?? '', asked }, nowMs);
     return promoted.isDone ? undefined : promoted.gate;
   }
   const pilotLabel = action === 'start' ? (label ?? undefined) : undefined;

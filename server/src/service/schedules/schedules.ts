@@ -1,4 +1,4 @@
-// Schedules for operators, and the file of schedules taken in. Running them is in `schedule-runs.ts`.
+// Schedules for operators, and the file of schedules taken in. Running them is in `runs.ts`.
 
 import type { NewSchedule, Schedule } from '#protocol/admin/api.ts';
 import { OtterError } from '#protocol/errors.ts';
@@ -20,6 +20,7 @@ import { wallClockMs } from '#server/time/wall-clock.ts';
 import type { ScheduleAction } from '#engine/facts/model.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { actorOf, FILE, type Principal } from '#server/service/principal.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { describePending } from '#server/service/rollouts/pending-promotions.ts';
@@ -30,14 +31,19 @@ export async function listSchedules(deps: Deps, query: ListQuery, nowMs: number)
   const { read } = deps.database;
   const page = await listRows(read, readPage(query, { name: 'schedules.name' }, 'name'));
   const views = page.rows.map(async (row) => {
-    const pending = await describePending(deps, read, row, nowMs);
+    const pending = await describePending(deps, row, nowMs);
     return { ...viewSchedule(row), ...(pending === undefined ? {} : { last_result: `pending: ${pending.text}` }) };
   });
   return toListed(page, await Promise.all(views));
 }
 
 /** Throws `cron_invalid`, `cron_too_often`, `timezone_unknown`, `field_invalid`, `name_reserved`, `name_taken`. */
-export async function createSchedule(deps: Deps, request: NewSchedule, nowMs: number): Promise<Schedule> {
+export async function createSchedule(
+  deps: Deps,
+  request: NewSchedule,
+  by: Principal,
+  nowMs: number,
+): Promise<Schedule> {
   const spec = readSpec(request);
   if (isOver(spec, nowMs)) throw new OtterError('field_invalid', `at: ${overText(spec, nowMs)}`, 'name a time to come');
   return deps.database.write(async (trx) => {
@@ -52,7 +58,7 @@ export async function createSchedule(deps: Deps, request: NewSchedule, nowMs: nu
     });
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: 'schedule.create',
       subject: spec.name,
       details: { ...spec },
@@ -62,7 +68,13 @@ export async function createSchedule(deps: Deps, request: NewSchedule, nowMs: nu
 }
 
 /** A schedule that is enabled again does not catch up on what it missed. Throws `schedule_unknown`, `schedule_from_file`, `invalid_transition`. */
-export async function setScheduleEnabled(deps: Deps, name: string, enabled: boolean, nowMs: number): Promise<Schedule> {
+export async function setScheduleEnabled(
+  deps: Deps,
+  name: string,
+  enabled: boolean,
+  by: Principal,
+  nowMs: number,
+): Promise<Schedule> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getOwnRow(trx, name);
@@ -74,7 +86,7 @@ export async function setScheduleEnabled(deps: Deps, name: string, enabled: bool
     });
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'admin',
+      actor: actorOf(by),
       action: enabled ? 'schedule.enable' : 'schedule.disable',
       subject: name,
     });
@@ -82,12 +94,17 @@ export async function setScheduleEnabled(deps: Deps, name: string, enabled: bool
   });
 }
 
-export async function deleteSchedule(deps: Deps, name: string, nowMs: number): Promise<{ name: string }> {
+export async function deleteSchedule(
+  deps: Deps,
+  name: string,
+  by: Principal,
+  nowMs: number,
+): Promise<{ name: string }> {
   return deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getOwnRow(trx, name);
     await deleteRow(trx, row.id);
-    await addAudit(trx, { atMs: nowMs, actor: 'admin', action: 'schedule.delete', subject: name });
+    await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'schedule.delete', subject: name });
     return { name };
   });
 }
@@ -125,7 +142,7 @@ export async function syncScheduleFile(deps: Deps, specs: readonly ScheduleSpec[
     }
     await addAudit(trx, {
       atMs: nowMs,
-      actor: 'file',
+      actor: actorOf(FILE),
       action: 'schedule.sync',
       subject: 'config/schedules.yaml',
       details: { changed: changed.map(({ name }) => name), removed: gone.map(({ name }) => name) },

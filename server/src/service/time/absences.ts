@@ -16,14 +16,17 @@ import {
 import {
   type AbsenceRow,
   addAbsence,
-  findAliveAtMs,
+  findPulse,
   keepLatestAbsences,
   listLatestAbsences,
+  type Pulse,
   removeAbsencesAfter,
   removeAbsencesBefore,
+  renewAliveAt,
   saveAliveAt,
 } from '#server/db/device/absences.ts';
 import type { Database } from '#server/db/database.ts';
+import { outdatedAt } from '#server/db/migrate.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Absence } from '#engine/facts/absence.ts';
 import { toInstant } from '#server/time/instant.ts';
@@ -56,6 +59,7 @@ interface Stored {
   readonly recent: readonly AbsenceRow[];
   readonly added: readonly NewAbsence[];
   readonly ahead: Ahead | undefined;
+  readonly absences: Pulse['absences'];
 }
 
 export class Absences {
@@ -68,6 +72,9 @@ export class Absences {
   #gaps: readonly Gap[] = [];
   #stored: readonly Absence[] = [];
   #ahead: Ahead | undefined;
+  /** The pulse with which they were read. */
+  #absences: Pulse['absences'] | undefined;
+  #isSetBack = true;
 
   constructor(options: AbsencesOptions) {
     this.#options = options;
@@ -80,28 +87,39 @@ export class Absences {
   /** Before anybody can ask or report: notes for how long no server was there. Throws what the database throws. */
   async start(): Promise<void> {
     this.#gaps = [{ cause: 'stopped', sinceMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY }];
-    await this.beat();
+    await this.#beatOnce();
   }
 
   /**
-   * With each tick. Resolves with whether the clock has come back behind what was stored while it ran ahead, and stayed
-   * there: instants that are still to come are then wrong, and the caller sets them right and says so to `acceptClock`.
-   * Rejects where the database cannot be reached; the next call that succeeds stores for how long that was.
+   * With each tick: says that a server is here, and finds what `look` finds. Where nothing is new, that is one statement beside
+   * the one of `look`. Rejects where the database cannot be reached; the next call that succeeds stores for how long that was.
    */
-  async beat(): Promise<boolean> {
+  async beat<Found extends Pulse>(look: () => Promise<Found>): Promise<Found> {
     this.#noteJump();
-    try {
-      const stored = await this.#options.database.writeSoft(async (trx) => this.#store(trx));
-      this.#gaps = [];
-      this.#stored = stored.recent.map(toAbsence);
-      this.#ahead = stored.ahead;
-      for (const absence of stored.added) this.#tell(absence);
-    } catch (error) {
+    const found = await this.#store(look).catch((error: unknown) => {
       this.#noteFailure();
       throw error;
-    }
+    });
     await this.#prune();
+    return found;
+  }
+
+  /**
+   * The clock has come back behind what was stored while it ran ahead, and stayed there: instants that are still to come are
+   * wrong. The caller sets them right and says so to `acceptClock`.
+   */
+  get isClockBack(): boolean {
     return this.#ahead !== undefined && this.#options.steadyClock() - this.#ahead.sinceSteadyMs >= CLOCK_STEP_MS;
+  }
+
+  /** The clock went back by however little since `acceptRuns`, or may have: what is to come by it may be further away than it was. */
+  get isSetBack(): boolean {
+    return this.#isSetBack || this.#ahead !== undefined;
+  }
+
+  /** The runs to come were reckoned anew. */
+  acceptRuns(): void {
+    this.#isSetBack = false;
   }
 
   /** What was stored ahead of this instant is set right. */
@@ -112,11 +130,12 @@ export class Absences {
       await saveAliveAt(trx, nowMs);
     });
     this.#ahead = undefined;
+    this.#isSetBack = true;
   }
 
   /** The last heartbeat, when this process will not answer any more. What cannot be written is left out. */
   async stop(): Promise<void> {
-    await this.beat().catch((error: unknown) =>
+    await this.#beatOnce().catch((error: unknown) =>
       this.#options.log.warn({ err: error }, 'the last heartbeat could not be written'),
     );
   }
@@ -145,9 +164,42 @@ export class Absences {
     return nowMs - this.#last.wallMs - (this.#options.steadyClock() - this.#last.steadyMs);
   }
 
+  async #beatOnce(): Promise<void> {
+    await this.beat(async () => findPulse(this.#options.database.read));
+  }
+
+  /** Nothing is to be stored but that a server is here, and nobody else stored anything. */
+  #isUsual({ aliveAtMs, absences }: Pulse): boolean {
+    const isKnown = absences === this.#absences && this.#gaps.length === 0 && this.#ahead === undefined;
+    return isKnown && aliveAtMs !== undefined && isPast(aliveAtMs, this.#options.clock());
+  }
+
+  async #renew(): Promise<boolean> {
+    const nowMs = this.#options.clock();
+    return this.#options.database.writeSoft(async (trx) => renewAliveAt(trx, nowMs, nowMs + CLOCK_STEP_MS));
+  }
+
+  async #store<Found extends Pulse>(look: () => Promise<Found>): Promise<Found> {
+    const found = await look();
+    const outdated = outdatedAt(found.schema);
+    if (outdated !== undefined) {
+      this.#options.database.retire(outdated);
+      throw outdated;
+    }
+    if (this.#isUsual(found) && (await this.#renew())) return found;
+    const stored = await this.#options.database.writeSoft(async (trx) => this.#storeAll(trx));
+    this.#gaps = [];
+    this.#stored = stored.recent.map(toAbsence);
+    this.#ahead = stored.ahead;
+    this.#absences = stored.absences;
+    for (const absence of stored.added) this.#tell(absence);
+    return found;
+  }
+
   #noteJump(): void {
     const nowMs = this.#options.clock();
     const jumpMs = this.#jumpMs(nowMs);
+    if (nowMs < this.#last.wallMs) this.#isSetBack = true;
     this.#last = { wallMs: nowMs, steadyMs: this.#options.steadyClock() };
     if (Math.abs(jumpMs) <= CLOCK_STEP_MS) return;
     this.#pacedSinceMs = this.#last.steadyMs;
@@ -168,15 +220,16 @@ export class Absences {
   }
 
   /** May have waited for the database, and may run again after a conflict: it changes nothing else. */
-  async #store(trx: Trx): Promise<Stored> {
+  async #storeAll(trx: Trx): Promise<Stored> {
     const nowMs = this.#options.clock();
-    const aliveAtMs = await findAliveAtMs(trx);
+    const { aliveAtMs } = await findPulse(trx);
     const ahead = aliveAtMs === undefined ? undefined : this.#aheadOf(aliveAtMs, nowMs);
     const added = ahead === undefined ? this.#gaps.flatMap((gap) => absenceOf(gap, aliveAtMs, nowMs)) : [];
     for (const absence of added) await addAbsence(trx, absence);
     if (added.length > 0) await keepLatestAbsences(trx, MAX_ABSENCES);
     if (ahead === undefined) await saveAliveAt(trx, nowMs);
-    return { recent: await listLatestAbsences(trx, RECENT_ABSENCES), added, ahead };
+    const { absences } = await findPulse(trx);
+    return { recent: await listLatestAbsences(trx, RECENT_ABSENCES), added, ahead, absences };
   }
 
   /** A heartbeat to come is one of a clock that ran ahead. While it still moves, another server has that clock, and may be right. */

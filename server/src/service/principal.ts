@@ -1,0 +1,42 @@
+// Who does something: made once, at the edge (a token, a timer, a file), and carried to the audit and the events. What a
+// principal may do is its role; every admin route names the role that it needs.
+
+import { assertNever } from '#protocol/errors.ts';
+import type { Role } from '#protocol/admin/routes.ts';
+
+export type Principal =
+  | { readonly kind: 'anyone' }
+  /** The token that every board holds. */
+  | { readonly kind: 'fleet_token' }
+  | { readonly kind: 'admin_token' }
+  | { readonly kind: 'schedule'; readonly name: string }
+  /** What a stage has shown. */
+  | { readonly kind: 'gate' }
+  /** A changed file of the configuration. */
+  | { readonly kind: 'file' };
+
+export const GATE: Principal = { kind: 'gate' };
+export const FILE: Principal = { kind: 'file' };
+
+/** As audit and events name it: `admin`, `schedule:nightly`, `gate`. */
+export function actorOf(principal: Principal): string {
+  switch (principal.kind) {
+    case 'admin_token':
+      return 'admin';
+    case 'schedule':
+      return `schedule:${principal.name}`;
+    case 'anyone':
+    case 'fleet_token':
+    case 'gate':
+    case 'file':
+      return principal.kind;
+    default:
+      return assertNever(principal);
+  }
+}
+
+/** Undefined: none; it may use public addresses only. */
+export function roleOf(principal: Principal): Role | 'device' | undefined {
+  if (principal.kind === 'admin_token') return 'admin';
+  return principal.kind === 'fleet_token' ? 'device' : undefined;
+}
