@@ -20,7 +20,7 @@ const FINAL: ReadonlySet<unknown> = new Set(['confirmed', 'failed', 'rolled_back
 export const SPEED = 1;
 export const REST_SPEED = 90;
 /** For tests that wait for a time limit of the network. */
-export const HASTE = 10;
+export const HASTE = 4;
 
 // The trial is as long as the library lets it be: only a test of its end should see it.
 const ARGS: readonly string[] = ['--interval', '30', '--trial-timeout', '3600', '--rest-speed', String(REST_SPEED)];
