@@ -171,7 +171,7 @@ test('a whole rollout is typed, watched, explained and blocked', async () => {
   expect(blocked.stdout).toMatch(/1 device runs it and stays on it/);
   expect((await otter('audit')).stdout).toMatch(/firmware\.block/);
   expect(JSON.parse((await otter('status', '--json')).stdout)).toMatchObject({ devices: { total: 1 } });
-}, 90_000);
+});
 
 test('a build that failed on a board is cleared there, and both commands say what it takes', async () => {
   const device = mac(78);
@@ -208,7 +208,7 @@ test('a build that failed on a board is cleared there, and both commands say wha
     builds: [],
   });
   await otter('rollout', 'abort', '5.0.0', '--yes');
-}, 90_000);
+});
 
 test('a device and a firmware are removed when asked twice, and the audit is verified', async () => {
   const device = mac(79);
@@ -342,7 +342,7 @@ test('a draft is previewed, and a label that touches the started rollout needs a
   expect(await otter('rollout', 'retry', 'spring')).toMatchObject({ exitCode: 2 });
   expect((await otter('rollout', 'retry', 'spring', '--yes')).stdout).toMatch(/nothing to forgive/);
   await server.admin('abortRollout', { params: { name: 'spring' }, body: {} });
-}, 90_000);
+});
 
 test('a rollout that a gate halted says so, and is left with a reason', async () => {
   const device = mac(78);
@@ -363,7 +363,7 @@ test('a rollout that a gate halted says so, and is left with a reason', async ()
   expect((await otter('rollout', 'resume', '5.0.0-careful')).stderr).toMatch(/1 failed, at most 0 may/);
   expect(await otter('rollout', 'resume', '5.0.0-careful', '--reason', 'a bad board')).toMatchObject({ exitCode: 0 });
   await server.admin('abortRollout', { params: { name: '5.0.0-careful' }, body: {} });
-}, 60_000);
+});
 
 /** A flash image: bootloader in front, partition table at 0x8000. */
 function merged(): Buffer {
