@@ -69,6 +69,7 @@ export const HTTP_STATUS = {
   gate_not_passed: 409,
   rollout_conflict: 409,
   not_pilot_ready: 409,
+  firmware_needed: 409,
   firmware_blocked: 403,
   schedule_from_file: 409,
   plan_from_file: 409,

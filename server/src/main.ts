@@ -19,7 +19,6 @@ import { Absences } from '#server/service/time/absences.ts';
 import { readAppendedDigests } from '#server/service/firmware/appended-digests.ts';
 import { Catalog } from '#server/service/firmware/catalog.ts';
 import { findStoreProblem } from '#server/service/firmware/image-checks.ts';
-import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
@@ -31,12 +30,13 @@ import { LostBoards } from '#server/service/gates/lost-boards.ts';
 import { OtherBoards } from '#server/service/gates/other-boards.ts';
 import { PresenceBuffer } from '#server/service/device/presence.ts';
 import type { ScheduleSpec } from '#server/service/schedules/spec.ts';
+import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
 import { type DataLock, lockStorage } from '#server/disk/data-locks.ts';
 import { explainDiskError, findWriteFault } from '#server/disk/write-proof.ts';
 import { removePort, writePort } from '#server/home/port-file.ts';
-import { type StoreFolders, openStoreFolders } from '#server/storage/store-folders.ts';
 import { openBlobStore } from '#server/storage/blob-store.ts';
+import { openStoreFolders, type StoreFolders } from '#server/storage/store-folders.ts';
 import { SERVER_VERSION } from './version.ts';
 
 export interface ServerOptions {
@@ -96,6 +96,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lost: new LostBoards(watching),
     others: new OtherBoards(watching),
     ended: new EndedCounts(),
+    retention: new Retention(watching),
     sharedFiles: new SharedFiles({
       database,
       server: `${hostname()}:${config.home}`,
@@ -182,14 +183,17 @@ async function openFolders(root: string): Promise<StoreFolders> {
 }
 
 /** What /readyz proves. Whatever else a server needs to do its work is one more line here. */
-function checksOf(deps: ImageDeps, { storageRoot }: Config): ReadinessOptions['checks'] {
+function checksOf(
+  parts: Pick<Deps, 'database' | 'catalog' | 'store'>,
+  { storageRoot }: Config,
+): ReadinessOptions['checks'] {
   return {
     database: async () => {
-      await deps.database.check();
+      await parts.database.check();
       return undefined;
     },
-    'disk of the images': async () => findWriteFault(storageRoot, 'the disk of the images'),
-    images: async () => findStoreProblem(deps),
+    disk: async () => findWriteFault(storageRoot, 'the disk of the images'),
+    images: async () => findStoreProblem(parts),
   };
 }
 
@@ -240,6 +244,7 @@ function settingsOf(config: Config): Settings {
     webhooks: config.webhooks,
     maxImageBytes: config.limits.maxImageBytes,
     maxDownloads: config.limits.maxDownloads,
+    retention: config.retention,
   };
 }
 

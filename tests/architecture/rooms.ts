@@ -17,6 +17,7 @@ const SERVER = [
   'jobs',
   'service',
   'db',
+  'disk',
   'storage',
   'esp-image',
   'time',
@@ -24,7 +25,6 @@ const SERVER = [
   'home',
   'config',
   'certs',
-  'disk',
 ];
 
 export const ROOMS: readonly Room[] = [

@@ -8,7 +8,7 @@ import { newHome, runOtterProcess, type ServerProcess, startServerProcess } from
 import { newPostgresDatabase } from '../support/server/server.ts';
 
 // Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 /** How a running server is named to those who are refused because of it. */
 function nameOf({ process, home }: ServerProcess): RegExp {

@@ -11,7 +11,7 @@ import { newPostgresDatabase } from '../support/server/server.ts';
 import { untilReadyz } from './support/readyz.ts';
 
 // Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 function tomorrow(up: Migration['up']): readonly Migration[] {
   return [...MIGRATIONS, { name: 'of tomorrow', up }];

@@ -15,7 +15,7 @@ import { READ_ONLY, throughMount, turnReadOnly } from './support/read-only-folde
 import { untilReadyz } from './support/readyz.ts';
 
 // Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 const NEW_DEVICE = { mac: mac(900), current_version: '1.0.0' };
 

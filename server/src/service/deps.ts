@@ -1,15 +1,16 @@
 // What every use case needs, built once by `main.ts` and passed as first argument.
 
 import type { Logger } from 'pino';
-import type { Readiness } from '#server/service/fleet/readiness.ts';
 import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import type { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { SharedFiles } from '#server/service/schedules/shared-files.ts';
+import type { Readiness } from '#server/service/fleet/readiness.ts';
 import type { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import type { LostBoards } from '#server/service/gates/lost-boards.ts';
 import type { OtherBoards } from '#server/service/gates/other-boards.ts';
 import type { PresenceBuffer } from '#server/service/device/presence.ts';
 import type { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
+import type { Retention } from '#server/service/retention/retention.ts';
 import type { WatchDeps } from './watch-deps.ts';
 
 export interface Deps extends WatchDeps, ImageDeps {
@@ -19,6 +20,7 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly lost: LostBoards;
   readonly others: OtherBoards;
   readonly ended: EndedCounts;
+  readonly retention: Retention;
   readonly readiness: Readiness;
   readonly sharedFiles: SharedFiles;
   readonly log: Logger;

@@ -23,6 +23,8 @@ type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha2
 
 export interface CatalogView {
   readonly revision: number;
+  /** Those that have firmware. */
+  readonly products: readonly string[];
   /** The firmware of this version; a leading `v` and build metadata do not count. */
   readonly findFirmware: (product: string, version: string) => StoredFirmware | undefined;
   /** Throws where there is none with this key. */
@@ -121,6 +123,7 @@ function viewOf(rows: CatalogRows): CatalogView {
   );
   return {
     revision: rows.revision,
+    products: [...new Set(rows.firmware.map(({ product }) => product))],
     findFirmware,
     getFirmware: (id) => {
       const found = firmware.get(id);

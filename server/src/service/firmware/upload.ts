@@ -130,14 +130,14 @@ async function record(
 async function recordRepair(
   deps: Deps,
   trx: Trx,
-  { received, warnings, nowMs }: Candidate,
+  { received, warnings, by, nowMs }: Candidate,
   { firmware, image }: Extract<Compared, { readonly kind: 'already_there' }>,
   put: 'written' | 'already_there',
 ): Promise<UploadAnswer> {
   if (put === 'already_there') return answer(deps, trx, { firmware, image, alreadyThere: true, warnings });
   await addAudit(trx, {
     atMs: nowMs,
-    actor: 'admin',
+    actor: actorOf(by),
     action: 'firmware.repair',
     subject: subjectOf(firmware),
     details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { OtterError } from '#protocol/errors.ts';
 import { TICK_MS } from '#protocol/limits.ts';
 import type { Database } from '#server/db/database.ts';
-import { findAliveAtMs } from '#server/db/device/absences.ts';
+import { findPulse } from '#server/db/device/absences.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { findSharedFile, listSharedFiles, saveSharedFile, type SharedFile } from '#server/db/schedules/shared-files.ts';
@@ -57,8 +57,9 @@ export class SharedFiles {
   /** To be called before this server says for the first time that it is here. */
   async start(): Promise<void> {
     const { database, clock } = this.#options;
-    const aliveAtMs = database.dialect === 'sqlite' ? undefined : await findAliveAtMs(database.read);
-    this.#hasOthers = aliveAtMs !== undefined && Math.abs(clock() - aliveAtMs) < GONE_MS;
+    const { aliveAtMs } = await findPulse(database.read);
+    this.#hasOthers =
+      database.dialect === 'postgres' && aliveAtMs !== undefined && Math.abs(clock() - aliveAtMs) < GONE_MS;
   }
 
   /**

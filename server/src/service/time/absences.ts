@@ -16,7 +16,6 @@ import {
 import {
   type AbsenceRow,
   addAbsence,
-  findAliveAtMs,
   findPulse,
   keepLatestAbsences,
   listLatestAbsences,
@@ -223,7 +222,7 @@ export class Absences {
   /** May have waited for the database, and may run again after a conflict: it changes nothing else. */
   async #storeAll(trx: Trx): Promise<Stored> {
     const nowMs = this.#options.clock();
-    const aliveAtMs = await findAliveAtMs(trx);
+    const { aliveAtMs } = await findPulse(trx);
     const ahead = aliveAtMs === undefined ? undefined : this.#aheadOf(aliveAtMs, nowMs);
     const added = ahead === undefined ? this.#gaps.flatMap((gap) => absenceOf(gap, aliveAtMs, nowMs)) : [];
     for (const absence of added) await addAbsence(trx, absence);
