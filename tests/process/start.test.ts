@@ -15,8 +15,8 @@ import { newPostgresDatabase } from '../support/server/server.ts';
 // Every test starts a process or two, and the machine may be busy with other tests.
 vi.setConfig({ testTimeout: 90_000 });
 
-/** What changes while a server runs: the database and its lock, the port, the folder of uploads under way, the mark of the last stop. */
-const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.(incoming|lock|stopped))$/;
+/** What changes while a server runs: the database and its lock, the port, the mark of the last stop, the lock of the images. */
+const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.(stopped|lock))$/;
 
 test('a second start changes no file and knows everything of the first', async () => {
   const home = await newHome();
