@@ -69,10 +69,12 @@ export const HTTP_STATUS = {
   gate_not_passed: 409,
   rollout_conflict: 409,
   not_pilot_ready: 409,
+  firmware_needed: 409,
   firmware_blocked: 403,
   schedule_from_file: 409,
   plan_from_file: 409,
   plan_limit: 409,
+  file_differs: 409,
   confirmation_needed: 409,
   // images
   empty_image: 422,
@@ -104,6 +106,9 @@ export const HTTP_STATUS = {
   busy: 503,
   // the machine
   storage_full: 507,
+  storage_read_only: 503,
+  database_damaged: 503,
+  server_outdated: 503,
   unavailable: 503,
   internal: 500,
   // refusals to start (never on the wire)

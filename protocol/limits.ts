@@ -112,6 +112,9 @@ export const MAX_DETAIL_CHARS = 200;
 /** Largest report sequence number (uint32). */
 export const MAX_SEQUENCE = 4_294_967_295;
 
+/** Reports of one assignment that are known when they are repeated: five times as many as a board has to send. */
+export const MAX_KEPT_SEQUENCES = 32;
+
 /** Poll interval in seconds: shortest and longest that the server may send. */
 export const MIN_POLL_INTERVAL_S = 30;
 export const MAX_POLL_INTERVAL_S = 86_400;
@@ -133,6 +136,9 @@ export const MAX_PLANS = 100;
 
 /** Longest time that a stage soaks, in seconds: 30 days. */
 export const MAX_SOAK_S = 2_592_000;
+
+/** Faults of the audit that one answer names: each is a short line, and the first say where to look. */
+export const MAX_AUDIT_FAULTS = 100;
 
 /** Longest cron line and longest name of a time zone. */
 export const MAX_CRON_CHARS = 100;
@@ -194,6 +200,12 @@ export const MAX_NEXT_CHECK_S = 2_592_000;
 /** How often a server looks after schedules, deadlines and gates. Often enough that people do not notice how late a run is. */
 export const TICK_MS = 5_000;
 
+/** However often /readyz is asked, a server proves that it can write at most this often, in milliseconds. */
+export const PROOF_INTERVAL_MS = 1_000;
+
+/** A proof that takes longer is a problem, in milliseconds: a disk that hangs answers nothing. More than a database is waited for. */
+export const PROOF_DEADLINE_MS = 6_000;
+
 /** No server was there when none has ticked for this long: three ticks, so that a restart is none. */
 export const ABSENCE_MS = 15_000;
 
@@ -214,10 +226,19 @@ export const EXCUSE_MS = 60_000;
 /** Rows of one statement that sets instants right: some milliseconds of work. */
 export const SET_RIGHT_ROWS = 2_000;
 
-/** Events older than this are removed, this many in one transaction, and this many transactions with one tick. */
-export const EVENT_RETENTION_MS = 90 * 86_400_000;
-export const EVENT_PRUNE_ROWS = 1_000;
-export const EVENT_PRUNE_BATCHES = 10;
+/** What is old is looked for this often: limits are days, and a pass over a large fleet takes many ticks. */
+export const PRUNE_PASS_MS = 6 * 3_600_000;
+
+/** Steps of that with one tick, each some milliseconds of work. */
+export const PRUNE_STEPS = 10;
+
+/** Rows of events or of the audit that one step removes; keys that it looks through; boards of which it removes up to 72 hours. */
+export const PRUNE_ROWS = 1_000;
+export const PRUNE_RANGE = 2_000;
+export const PRUNE_BOARDS = 50;
+
+/** The shortest time that anything is kept, in seconds: a day, within which gates and people look back. */
+export const MIN_RETENTION_S = 86_400;
 
 /** Events that are read at once, and the most that one delivery to a webhook carries: some 30 KiB. */
 export const EVENT_BATCH = 100;

@@ -86,6 +86,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
     });
 
   addDeviceChanges(device, shell);
+  addDeviceRemoval(device, shell);
 }
 
 /** The commands that change what the server knows of a device. */
@@ -143,6 +144,22 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const answer = await client.call('clearKnownBad', { params: { mac }, query: { version, product } });
         show(answer, () => formatCleared(mac, answer.builds));
+      });
+    });
+}
+
+function addDeviceRemoval(device: CommandGroup, shell: Shell): void {
+  device
+    .command('remove')
+    .description('forget a device with everything that is known of it; with its next check it is a new one')
+    .addArgument(macArgument())
+    .option('--yes', 'do not ask')
+    .action(async (mac, options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const removed = await callConfirmed(shell, options, async (confirmed) =>
+          client.call('removeDevice', { params: { mac }, query: { confirm: confirmed } }),
+        );
+        show(removed, () => `device ${mac} is removed, with ${removed.assignments} assignments`);
       });
     });
 }

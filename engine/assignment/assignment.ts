@@ -100,7 +100,7 @@ export function afterReport(
   // Confirmed is a fact, not a claim: until the device was seen running the build, it is on trial.
   const state = report.status === 'confirmed' ? 'trial' : report.status;
   const raised = raise(progress, state);
-  // The words belong to the state that counts; those of an overtaken report stand in the log, not here.
+  // The words belong to the state that counts; those of an overtaken report are not kept.
   const speaks = RANK[state] >= RANK.rejected && raised.state === state;
   const before = progress.state === state ? progress : undefined;
   return spendPardon(

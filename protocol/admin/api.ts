@@ -9,6 +9,7 @@ import {
   MAX_NOTES_CHARS,
   MAX_TIMEZONE_CHARS,
   MAX_WINDOW_S,
+  MAX_AUDIT_FAULTS,
 } from '#protocol/limits.ts';
 import { StageHealth, Telemetry } from './health.ts';
 import { Gate, Plan, PlanWindow, PROMOTIONS } from './plan.ts';
@@ -530,6 +531,62 @@ export const AuditEntry = Type.Object(
 );
 export type AuditEntry = Static<typeof AuditEntry>;
 
+/** What was known of a device that was removed. */
+export const RemovedDevice = Type.Object(
+  {
+    mac: Type.String(),
+    product: Type.String(),
+    current_version: Type.String(),
+    labels: Type.Array(Type.String()),
+    assignments: Type.Integer({ description: 'how many went with it' }),
+  },
+  { $id: 'RemovedDevice' },
+);
+export type RemovedDevice = Static<typeof RemovedDevice>;
+
+export const RemovedFirmware = Type.Object(
+  {
+    product: Type.String(),
+    version: Type.String(),
+    images: Type.Array(Type.Object({ chip: Type.String(), size_bytes: Type.Integer(), sha256: Type.String() })),
+    rollouts: Type.Array(Type.String(), { description: 'those of this firmware, which went with it' }),
+    assignments: Type.Integer({ description: 'how many went with it' }),
+  },
+  { $id: 'RemovedFirmware' },
+);
+export type RemovedFirmware = Static<typeof RemovedFirmware>;
+
+export const AUDIT_FAULT_KINDS = ['removed', 'changed', 'moved', 'added'] as const;
+
+const AuditFault = Type.Object({
+  kind: Type.Unsafe<(typeof AUDIT_FAULT_KINDS)[number]>({ type: 'string', enum: [...AUDIT_FAULT_KINDS] }),
+  number: Type.Integer({ description: 'of the entry in the chain; of several that are gone, of the first' }),
+  id: Type.Union([Type.Integer(), Type.Null()], { description: 'of the entry in the list; null: it is gone' }),
+  text: Type.String(),
+});
+export type AuditFault = Static<typeof AuditFault>;
+
+export const AuditVerification = Type.Object(
+  {
+    intact: Type.Boolean({ description: 'every entry since the checkpoint is there, as it was written' }),
+    entries: Type.Integer({ description: 'that are there' }),
+    last_number: Type.Integer({ description: 'how many entries there ever were' }),
+    last_hash: Type.String({ description: 'of the last entry, SHA-256 in hex: note it elsewhere' }),
+    checkpoint: Type.Object(
+      {
+        entries: Type.Integer({ description: 'how many were removed because they were old; 0: none' }),
+        hash: Type.String({ description: 'of the last of those' }),
+        at: Type.Union([Instant, Type.Null()]),
+      },
+      { description: 'where the chain begins' },
+    ),
+    faults: Type.Array(AuditFault, { description: `the first ${MAX_AUDIT_FAULTS}` }),
+    fault_count: Type.Integer(),
+  },
+  { $id: 'AuditVerification' },
+);
+export type AuditVerification = Static<typeof AuditVerification>;
+
 const CALL_KINDS = [
   'halted',
   'regressed',
@@ -598,6 +655,9 @@ export const ADMIN_SCHEMAS = [
   RolloutPreview,
   Schedule,
   AuditEntry,
+  AuditVerification,
+  RemovedDevice,
+  RemovedFirmware,
   Event,
   Call,
   ServerStatus,

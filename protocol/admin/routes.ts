@@ -6,6 +6,9 @@ import {
   ASSIGNMENT_STATES,
   Assignment,
   AuditEntry,
+  AuditVerification,
+  RemovedDevice,
+  RemovedFirmware,
   BlockAnswer,
   ClearedBuild,
   DEVICE_STATUSES,
@@ -118,6 +121,18 @@ const confirm = Type.Object(
   strict,
 );
 
+const confirmRemoval = Type.Object(
+  {
+    confirm: Type.Optional(
+      Type.Unsafe<'true' | 'false'>({
+        ...oneOf(['true', 'false']),
+        description: 'do it; without it the answer says what would go',
+      }),
+    ),
+  },
+  strict,
+);
+
 interface RouteExtras<P extends TObject, Q extends TObject, B extends TSchema> {
   /** Left out: `admin`. */
   readonly role?: Role;
@@ -204,6 +219,13 @@ export const adminRoutes = {
     params: Type.Object({ mac: Mac, name: Name }),
     query: confirm,
   }),
+  removeDevice: route(
+    'DELETE',
+    '/devices/:mac',
+    'Forget a device with everything that is known of it; it is a new one with its next check',
+    ref(RemovedDevice),
+    { params: mac, query: confirmRemoval },
+  ),
   setCounted: route('PUT', '/devices/:mac/counted', 'Say whether a device counts in gates', ref(Device), {
     params: mac,
     body: Type.Object({ counted: oneOf(COUNTED), reason: Type.Optional(Line) }, strict),
@@ -353,6 +375,17 @@ export const adminRoutes = {
     params: firmwareVersion,
     query: Type.Object(product, strict),
   }),
+
+  removeFirmware: route(
+    'DELETE',
+    '/firmware/:version',
+    'Remove a firmware that nothing needs, with its images and its rollouts',
+    ref(RemovedFirmware),
+    {
+      params: firmwareVersion,
+      query: Type.Object({ ...product, ...confirmRemoval.properties }, strict),
+    },
+  ),
 
   getPlans: route(
     'GET',
@@ -562,6 +595,13 @@ export const adminRoutes = {
       strict,
     ),
   }),
+
+  verifyAudit: route(
+    'GET',
+    '/audit/verify',
+    'Whether every entry of the audit is there, as it was written; names those that are not',
+    ref(AuditVerification),
+  ),
 
   listEvents: route(
     'GET',

@@ -17,17 +17,22 @@ import { startWebhooks } from '#server/jobs/webhooks.ts';
 import { Absences } from '#server/service/time/absences.ts';
 import { readAppendedDigests } from '#server/service/firmware/appended-digests.ts';
 import { Catalog } from '#server/service/firmware/catalog.ts';
+import { findStoreProblem } from '#server/service/firmware/image-checks.ts';
 import { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
+import { Readiness, type ReadinessOptions } from '#server/service/fleet/readiness.ts';
 import { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import { LostBoards } from '#server/service/gates/lost-boards.ts';
 import { OtherBoards } from '#server/service/gates/other-boards.ts';
 import { PresenceBuffer } from '#server/service/device/presence.ts';
+import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
+import { type DataLock, lockStorage } from '#server/disk/data-locks.ts';
+import { explainDiskError, findWriteFault } from '#server/disk/write-proof.ts';
 import { removePort, writePort } from '#server/home/port-file.ts';
 import { openBlobStore } from '#server/storage/blob-store.ts';
-import { openStoreFolders } from '#server/storage/store-folders.ts';
+import { openStoreFolders, type StoreFolders } from '#server/storage/store-folders.ts';
 import { SERVER_VERSION } from './version.ts';
 
 export interface ServerOptions {
@@ -66,9 +71,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const clock = options.clock ?? Date.now;
   const steadyClock = options.steadyClock ?? options.clock ?? (() => performance.now());
   const log = options.log(config.logLevel);
-  const folders = await openStoreFolders(config.storageRoot);
+  const folders = await openFolders(config.storageRoot);
   const store = openBlobStore(folders);
   const database = await openDatabase(config, log);
+  const storageLock = await lockImages(config, database, log);
   const settings = settingsOf(config);
   const catalog = new Catalog(database);
   const absences = new Absences({ database, log, clock, steadyClock });
@@ -85,6 +91,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lost: new LostBoards(watching),
     others: new OtherBoards(watching),
     ended: new EndedCounts(),
+    retention: new Retention(watching),
+    readiness: new Readiness({
+      checks: checksOf({ database, catalog, store }, config),
+      log,
+      steadyClock: () => performance.now(),
+    }),
   };
   // Boards report as soon as somebody listens: by then it is known for how long nobody did.
   await deps.absences.start();
@@ -114,6 +126,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await deps.absences.stop();
     await deps.images.stop();
     await database.close();
+    storageLock.release();
   };
   try {
     await app.listen({ host: config.host, port: config.port });
@@ -132,15 +145,55 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await webhooks.run();
     },
     close: async (graceMs) => {
-      removePort(config.home, port);
+      forgetPort(config.home, port, log);
       await close(graceMs);
     },
   };
 }
 
-async function openDatabase({ database }: Config, log: Logger): Promise<Database> {
-  if (database.kind === 'sqlite') return openSqlite(database.file);
+/** Throws `start_refused` where the folder cannot be used as it is. */
+async function openFolders(root: string): Promise<StoreFolders> {
+  try {
+    return await openStoreFolders(root);
+  } catch (error) {
+    const fault = explainDiskError(error, `the folder of images ${root}`);
+    throw fault === undefined ? error : new OtterError('start_refused', fault.message, fault.hint, { cause: error });
+  }
+}
+
+/** What /readyz proves. Whatever else a server needs to do its work is one more line here. */
+function checksOf(
+  parts: Pick<Deps, 'database' | 'catalog' | 'store'>,
+  { storageRoot }: Config,
+): ReadinessOptions['checks'] {
+  return {
+    database: async () => {
+      await parts.database.check();
+      return undefined;
+    },
+    disk: async () => findWriteFault(storageRoot, 'the disk of the images'),
+    images: async () => findStoreProblem(parts),
+  };
+}
+
+async function openDatabase({ database, home }: Config, log: Logger): Promise<Database> {
+  if (database.kind === 'sqlite') return openSqlite(database.file, { home, onNote: (note) => log.warn(note) });
   return openPostgres(database.url, { onWait: (message) => log.warn(message) });
+}
+
+async function lockImages({ storageRoot, home }: Config, database: Database, log: Logger): Promise<DataLock> {
+  const { identity: owner, dialect } = database;
+  try {
+    return lockStorage(storageRoot, {
+      home,
+      owner,
+      isShared: dialect === 'postgres',
+      onNote: (note) => log.warn(note),
+    });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }
 
 /** The command line does without the file: it then asks at the configured port. */
@@ -149,6 +202,15 @@ function leavePort(home: string, port: number, log: Logger): void {
     writePort(home, port);
   } catch (error) {
     log.warn({ err: error }, 'the port could not be left for the command line; give it --server');
+  }
+}
+
+/** What is left behind leads to a refused connection at worst, so a disk that takes no changes keeps no server from stopping. */
+function forgetPort(home: string, port: number, log: Logger): void {
+  try {
+    removePort(home, port);
+  } catch (error) {
+    log.warn({ err: error }, 'the port file could not be removed');
   }
 }
 
@@ -161,6 +223,7 @@ function settingsOf(config: Config): Settings {
     webhooks: config.webhooks,
     maxImageBytes: config.limits.maxImageBytes,
     maxDownloads: config.limits.maxDownloads,
+    retention: config.retention,
   };
 }
 

@@ -6,6 +6,7 @@ import { formatFirmware, nextCommand, stateOf } from '#cli/views/firmware.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
+import { callConfirmed } from '#cli/confirmed-call.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { confirmWayBack, formatWayBack } from '#cli/views/way-back.ts';
@@ -57,6 +58,7 @@ export function addFirmwareCommands(program: OtterProgram, shell: Shell): void {
     });
 
   addFirmwareChanges(firmware, shell);
+  addFirmwareRemoval(firmware, shell);
 }
 
 /** The commands that decide whether a build may go out. */
@@ -139,6 +141,30 @@ function addFirmwareChanges(firmware: CommandGroup, shell: Shell): void {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const changed = await client.call('unblockFirmware', { params: { version }, query: { product } });
         show(changed, () => `${changed.product} ${changed.version} is allowed again; its rollouts stay aborted`);
+      });
+    });
+}
+
+function addFirmwareRemoval(firmware: CommandGroup, shell: Shell): void {
+  firmware
+    .command('remove <version>')
+    .description('remove a firmware that nothing needs, with its images and its rollouts')
+    .option('--product <product>', 'needed where several products have this version')
+    .option('--yes', 'do not ask')
+    .action(async (version, { product, ...options }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const removed = await callConfirmed(shell, options, async (confirmed) =>
+          client.call('removeFirmware', { params: { version }, query: { product, confirm: confirmed } }),
+        );
+        const { images, rollouts, assignments } = removed;
+        show(removed, () =>
+          [
+            `${removed.product} ${removed.version} is removed, with ${images.length} images and ${assignments} assignments`,
+            rollouts.length === 0 ? '' : `its rollouts went with it: ${rollouts.join(', ')}`,
+          ]
+            .filter((line) => line !== '')
+            .join('\n'),
+        );
       });
     });
 }

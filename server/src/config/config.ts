@@ -31,6 +31,7 @@ import {
 import { checkShape } from '#server/config/yaml/shape.ts';
 import { checkTokens, type Tokens } from './tokens.ts';
 import { parseDurationS, parsePercent, parseSizeBytes } from '#server/config/yaml/units.ts';
+import { readRetention, type RetentionConfig } from './retention.ts';
 import { checkWebhooks, type WebhookConfig, WebhooksValue } from './webhooks.ts';
 import { type KeyPath, readYamlDocument, type Source, type YamlDocument } from '#server/config/yaml/yaml-document.ts';
 
@@ -51,6 +52,7 @@ export type Config = {
   /** Names of hints that become labels by themselves. */
   readonly labelsFromHints: readonly string[];
   readonly limits: { readonly maxImageBytes: number; readonly maxConnections: number; readonly maxDownloads: number };
+  readonly retention: RetentionConfig;
   readonly webhooks: readonly WebhookConfig[];
   /** Addresses and networks whose `X-Forwarded-For` is believed. */
   readonly trustProxy: readonly string[];
@@ -185,6 +187,7 @@ function build(value: unknown, home: string, parts: Parts, port: number | undefi
       maxConnections: limits?.max_connections ?? DEFAULT.maxConnections,
       maxDownloads: limits?.max_downloads ?? DEFAULT.maxDownloads,
     },
+    retention: readRetention(value.retention),
     webhooks: webhooks.value,
     trustProxy: value.trust_proxy ?? [],
     logLevel: value.log?.level ?? DEFAULT.logLevel,

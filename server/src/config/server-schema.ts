@@ -6,6 +6,7 @@ import { type Static, Type } from 'typebox';
 import { MAX_IMAGE_BYTES, MAX_POLL_INTERVAL_S, MIN_IMAGE_BYTES, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { GENERAL_LABEL, NAME_PATTERN } from '#protocol/words.ts';
 import { parseDatabase } from './database.ts';
+import { RETENTION_KEYS } from './retention.ts';
 import { WebhooksValue } from './webhooks.ts';
 import {
   parseDurationS,
@@ -163,6 +164,7 @@ export const ServerYml = Type.Object(
       },
       '{max_downloads: 1500}',
     ),
+    retention: section(RETENTION_KEYS, '{events: 90d, audit: forever}'),
     webhooks: Type.Optional(WebhooksValue),
     trust_proxy: Type.Optional(
       Type.Array(ProxyAddress, {

@@ -5,7 +5,7 @@ import type { Generated, Kysely, Transaction } from 'kysely';
 import type { NotCounted } from '#engine/outcome/watch.ts';
 import type { Mark, Outcome } from '#engine/outcome/outcome.ts';
 import type { Fault } from '#protocol/device/errors.ts';
-import type { EventType } from '#protocol/admin/events.ts';
+import type { AuditChainTable, AuditTable, EventsTable, WebhooksTable } from './events/tables.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
 
 export interface Schema {
@@ -20,15 +20,18 @@ export interface Schema {
   readonly rollouts: RolloutsTable;
   readonly stages: StagesTable;
   readonly assignments: AssignmentsTable;
-  readonly download_log: DownloadLogTable;
+  readonly past_boards: PastBoardsTable;
   readonly schedules: SchedulesTable;
   readonly audit: AuditTable;
+  readonly audit_chain: AuditChainTable;
   readonly events: EventsTable;
   readonly webhooks: WebhooksTable;
   readonly rollout_images: RolloutImagesTable;
   readonly heartbeat: HeartbeatTable;
   readonly absences: AbsencesTable;
   readonly telemetry: TelemetryTable;
+  readonly write_proof: WriteProofTable;
+  readonly shared_files: SharedFilesTable;
 }
 
 /** Any connection: enough to read. */
@@ -274,6 +277,8 @@ export interface AssignmentsTable {
   /** What `outcomeOf` and `markOf` say of all this, for those who count. */
   readonly outcome: Generated<Outcome>;
   readonly mark: Generated<Mark>;
+  /** Sequence numbers of the last reports that were taken, as they came, with commas between them. */
+  readonly reported: Generated<string>;
   readonly offered_at_ms: number;
   readonly updated_at_ms: number;
 }
@@ -320,18 +325,16 @@ export interface TelemetryTable {
   readonly boot_count: number;
 }
 
-/** Append-only: every report and every change that a check-in caused. */
-export interface DownloadLogTable {
-  readonly id: Generated<number>;
-  readonly at_ms: number;
-  readonly device_id: number;
-  readonly firmware_id: number;
-  readonly assignment_id: number;
-  /** Of a report; null for what a check-in showed. */
-  readonly sequence: number | null;
-  readonly status: string;
-  readonly error: string | null;
-  readonly detail: string | null;
+/** Boards of rollouts whose attempts are not kept any more, counted by what became of them; '' for what was null. */
+interface PastBoardsTable {
+  readonly rollout_id: number;
+  readonly stage_id: number;
+  readonly outcome: Outcome;
+  readonly mark: Mark;
+  readonly counted: NotCounted | '';
+  readonly fault: Fault | '';
+  readonly acknowledged: Flag;
+  readonly boards: number;
 }
 
 export interface SchedulesTable {
@@ -363,45 +366,19 @@ export interface SchedulesTable {
   readonly done_at_ms: Generated<number | null>;
 }
 
-export interface AuditTable {
-  readonly id: Generated<number>;
-  readonly at_ms: number;
-  readonly actor: string;
-  readonly action: string;
-  readonly subject: string;
-  readonly details: string;
+/** One row, written to prove that rows can be. */
+interface WriteProofTable {
+  readonly id: number;
+  readonly proofs: number;
 }
 
-/** Append-only, as a reader gets it: names instead of keys, so that an event says the same for ever. */
-export interface EventsTable {
-  readonly id: Generated<number>;
-  /** The transaction that wrote it, on PostgreSQL; 0 on SQLite. Order and cursor are (tx, id). */
-  readonly tx: Generated<number>;
-  readonly at_ms: number;
-  readonly type: EventType;
-  readonly product: string;
-  readonly rollout: string;
-  readonly version: string;
-  readonly stage: string | null;
-  readonly mac: string | null;
-  readonly assignment_id: number | null;
-  /** Status of the rollout or state of the assignment before. */
-  readonly from_state: string | null;
-  /** JSON. */
-  readonly data: string;
-}
-
-/** How far each webhook of the configuration has been told, and which server process is at it. */
-export interface WebhooksTable {
+/** Files of the configuration that all servers of a database have in common: which version, and who brought it. */
+export interface SharedFilesTable {
   readonly name: string;
-  readonly after_tx: number;
-  readonly after_id: number;
-  /** Failures in a row. */
-  readonly failures: number;
-  readonly failing_since_ms: number | null;
-  readonly last_error: string | null;
-  readonly next_try_at_ms: number;
-  readonly leased_until_ms: number;
-  /** Which claim it is, so that one that took too long does not undo the next. */
-  readonly lease: string | null;
+  /** SHA-256 of what the file says, without its comments and layout. */
+  readonly digest: string;
+  readonly entries: number;
+  readonly stored_at_ms: number;
+  /** Host and home. */
+  readonly stored_by: string;
 }

@@ -3,11 +3,13 @@
 import type { Logger } from 'pino';
 import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import type { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
+import type { Readiness } from '#server/service/fleet/readiness.ts';
 import type { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import type { LostBoards } from '#server/service/gates/lost-boards.ts';
 import type { OtherBoards } from '#server/service/gates/other-boards.ts';
 import type { PresenceBuffer } from '#server/service/device/presence.ts';
 import type { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
+import type { Retention } from '#server/service/retention/retention.ts';
 import type { WatchDeps } from './watch-deps.ts';
 
 export interface Deps extends WatchDeps, ImageDeps {
@@ -17,6 +19,8 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly lost: LostBoards;
   readonly others: OtherBoards;
   readonly ended: EndedCounts;
+  readonly retention: Retention;
+  readonly readiness: Readiness;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */
   readonly random: () => number;

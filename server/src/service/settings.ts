@@ -15,6 +15,19 @@ export interface Settings {
   readonly webhooks: readonly Webhook[];
   readonly maxImageBytes: number;
   readonly maxDownloads: number;
+  readonly retention: RetentionLimits;
+}
+
+/** How long what is kept, in milliseconds; infinity: for ever. */
+export interface RetentionLimits {
+  readonly eventsMs: number;
+  readonly auditMs: number;
+  /** Ended ones, of rollouts that are over, since they changed last. */
+  readonly assignmentsMs: number;
+  /** Hours that a board measured, since it was seen last. */
+  readonly telemetryMs: number;
+  /** What a board measured at its last check, since then. */
+  readonly presenceMs: number;
 }
 
 export interface Webhook {

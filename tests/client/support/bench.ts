@@ -136,16 +136,33 @@ export class Bench {
   }
 }
 
+/** The sequence numbers of the library (`ReportStatus` of client/src/core/journal.h). */
+const REPORTED: readonly string[] = [
+  '',
+  'downloading',
+  'downloaded',
+  'installing',
+  'trial',
+  'confirmed',
+  'failed',
+  'rolled_back',
+  'rejected',
+];
+
 /** Every report of a board that the server took, in the order of its sequence numbers, by assignment. */
 export async function reportsOf(server: TestServer, mac: string): Promise<readonly (readonly string[])[]> {
   const raw = await openRaw(server);
   const rows = await raw.query(
-    `select l.assignment_id, l.status from download_log l join devices d on d.id = l.device_id
-      where d.mac = '${mac}' and l.sequence is not null order by l.assignment_id, l.sequence`,
+    `select a.reported from assignments a join devices d on d.id = a.device_id
+      where d.mac = '${mac}' and a.reported <> '' order by a.id`,
   );
   await raw.close();
-  return [...Map.groupBy(rows, (row) => row['assignment_id']).values()].map((group) =>
-    group.map((row) => String(row['status'])),
+  return rows.map((row) =>
+    String(row['reported'])
+      .split(',')
+      .map(Number)
+      .toSorted((left, right) => left - right)
+      .map((sequence) => REPORTED[sequence] ?? `report ${sequence}`),
   );
 }
 

@@ -8,12 +8,15 @@ import { DatabaseSync } from 'node:sqlite';
 import { Kysely, PostgresDialect, sql, SqliteDialect } from 'kysely';
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { MAX_KEPT_SEQUENCES } from '#protocol/limits.ts';
+import { hashOfEntry, NO_ENTRY_HASH } from '#server/db/events/audit-chain.ts';
 import { migrate } from '#server/db/migrate.ts';
 import { type Migration, MIGRATIONS } from '#server/db/migrations/migrations.ts';
 import { openPostgres } from '#server/db/postgres.ts';
 import type { Schema } from '#server/db/schema.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
-import { DIALECTS, type Dialect, newPostgresDatabase, startTestServer } from '../../support/server/server.ts';
+import { BOTH, type Dialect } from '../../support/scope.ts';
+import { newPostgresDatabase, startTestServer } from '../../support/server/server.ts';
 
 interface EmptyDatabase {
   readonly db: Kysely<Schema>;
@@ -27,25 +30,31 @@ const TABLES = [
   'absences',
   'assignments',
   'audit',
+  'audit_chain',
   'catalog',
   'device_labels',
   'devices',
-  'download_log',
   'events',
   'firmware',
   'heartbeat',
   'images',
   'labels',
+  'past_boards',
   'plans',
   'presence',
   'rollout_images',
   'rollouts',
   'schedules',
   'schema_version',
+  'shared_files',
   'stages',
   'telemetry',
   'webhooks',
+  'write_proof',
 ];
+
+/** `pg.types.builtins.INT8`, as a number. */
+const INT8 = 20;
 
 const broken: Migration = {
   name: 'broken',
@@ -56,7 +65,7 @@ const broken: Migration = {
   },
 };
 
-describe.each(DIALECTS)('the schema on %s', (dialect) => {
+describe.each(BOTH)('the schema on %s', (dialect) => {
   test('is made from an empty database, once', async () => {
     const { db, open } = await emptyDatabase(dialect);
     const first = await open();
@@ -95,6 +104,48 @@ describe.each(DIALECTS)('the schema on %s', (dialect) => {
       'pause at-some null',
     ]);
     expect(rows[0]).toMatchObject({ at: null, pending_since_ms: null, done_at_ms: null });
+  });
+
+  test('knows the reports that the log of downloads had, the latest of each assignment', async () => {
+    const { db } = await emptyDatabase(dialect);
+    const step = MIGRATIONS.findIndex(({ name }) => name === 'reports of assignments');
+    await migrate(db, dialect, MIGRATIONS.slice(0, step));
+    await addOldRollout(db, 'spring', 'running', 'pilot');
+    const ids = await addOldAssignments(db, 3);
+    const log = async (id: number | undefined, sequence: number | null): Promise<void> => {
+      await sql`insert into download_log (at_ms, device_id, firmware_id, assignment_id, sequence, status)
+        select 1, device_id, firmware_id, id, ${sequence}, 'downloading' from assignments where id = ${id}`.execute(db);
+    };
+    for (const sequence of [null, 7, 2, 4_294_967_295]) await log(ids[0], sequence);
+    for (let sequence = 1; sequence <= MAX_KEPT_SEQUENCES + 5; sequence += 1) await log(ids[1], sequence);
+    await log(ids[2], null);
+    await migrate(db, dialect);
+    const rows = await db.selectFrom('assignments').select('reported').orderBy('id').execute();
+    expect(rows.map(({ reported }) => reported)).toEqual([
+      '7,2,4294967295',
+      Array.from({ length: MAX_KEPT_SEQUENCES }, (_, index) => index + 6).join(','),
+      '',
+    ]);
+  });
+
+  test('chains the entries of the audit that are there', async () => {
+    const { db } = await emptyDatabase(dialect);
+    const step = MIGRATIONS.findIndex(({ name }) => name === 'audit chain');
+    await migrate(db, dialect, MIGRATIONS.slice(0, step));
+    const entry = { at_ms: 1_795_000_000_000, actor: 'admin', action: 'label.create', details: '{"a":"ü"}' };
+    for (let index = 1; index <= 1_003; index += 1)
+      await sql`insert into audit (at_ms, actor, action, subject, details)
+        values (${entry.at_ms}, ${entry.actor}, ${entry.action}, ${`shop-${index}`}, ${entry.details})`.execute(db);
+    await migrate(db, dialect);
+    let last = NO_ENTRY_HASH;
+    const rows = await db.selectFrom('audit').selectAll().orderBy('id').execute();
+    for (const [index, row] of rows.entries()) {
+      const number = index + 1;
+      last = hashOfEntry(last, { ...entry, number, subject: `shop-${number}` });
+      expect([row.number, row.hash]).toEqual([number, last]);
+    }
+    const { last_number, last_hash } = await db.selectFrom('audit_chain').selectAll().executeTakeFirstOrThrow();
+    expect([last_number, last_hash]).toEqual([1_003, last]);
   });
 
   test('is left as it was when a step fails half-way', async () => {
@@ -186,7 +237,7 @@ describe('SQLite', () => {
     const first = await startTestServer({ dialect: 'sqlite' });
     await expect(startTestServer({ like: first })).rejects.toMatchObject({
       code: 'start_refused',
-      message: expect.stringContaining('another Otter uses this database'),
+      message: expect.stringMatching(/^another Otter \(process \d+ on .*\) uses this database/),
     });
     expect((await first.json('GET', '/healthz')).status, 'the first one goes on').toBe(200);
     await first.checkIn('24:6f:28:00:00:01', '1.0.0');
@@ -200,7 +251,12 @@ describe('SQLite', () => {
 async function emptyDatabase(dialect: Dialect): Promise<EmptyDatabase> {
   if (dialect === 'postgres') {
     const url = await newPostgresDatabase();
-    const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) });
+    // Keys and instants as numbers, as the server reads them.
+    const types = {
+      getTypeParser: (oid: number) => (oid === INT8 ? Number : pg.types.getTypeParser(oid)),
+    };
+    const pool = new pg.Pool({ connectionString: url, types });
+    const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
     onTestFinished(async () => db.destroy());
     return { db, open: async () => openPostgres(url), content: async () => contentOf(db, 'postgres') };
   }
@@ -275,6 +331,24 @@ async function addOldRollout(
         promotion: 'manual',
       })
       .execute();
+}
+
+/** So many attempts on as many devices, ended, of the rollout that is there; in the columns that every schema had. */
+async function addOldAssignments(db: Kysely<Schema>, count: number): Promise<readonly number[]> {
+  await sql`insert into images (firmware_id, chip, path, size_bytes, sha256, block_sha256, created_at_ms)
+    select id, 'esp32', 'x', 1, 'x', '[]', 1 from firmware`.execute(db);
+  const ids: number[] = [];
+  for (let index = 1; index <= count; index += 1) {
+    await sql`insert into devices (mac, product, current_version, on_trial, status, attributes, first_seen_at_ms)
+      values (${`24:6f:28:00:00:0${index}`}, 'default', '1.0.0', 0, 'ok', '{}', 1)`.execute(db);
+    const { rows } = await sql<{ readonly id: number }>`insert into assignments (device_id, rollout_id, stage_id,
+        firmware_id, image_id, is_rollback, attempt, state, ran_build, confirm_claimed, left_before, forgiven,
+        offered_at_ms, updated_at_ms)
+      select max(devices.id), max(rollouts.id), max(stages.id), max(firmware.id), max(images.id),
+        0, 1, 'confirmed', 0, 0, 0, 0, 1, 1 from devices, rollouts, stages, firmware, images returning id`.execute(db);
+    ids.push(...rows.map(({ id }) => id));
+  }
+  return ids;
 }
 
 async function addOldSchedule(db: Kysely<Schema>, rollout: string, action: 'promote' | 'pause'): Promise<void> {

@@ -1,11 +1,13 @@
 // A device reports how far it is, over real HTTPS on both databases.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { MAX_KEPT_SEQUENCES } from '#protocol/limits.ts';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
-describe.each(DIALECTS)('a report on %s', (dialect) => {
+describe.each(BOTH)('a report on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let mac: string;
@@ -39,17 +41,31 @@ describe.each(DIALECTS)('a report on %s', (dialect) => {
     }
   });
 
-  test('that is repeated is answered as a duplicate and stored once', async () => {
+  test('that is repeated is answered as a duplicate and taken once', async () => {
     await line.report(mac, assignment, 1, 'downloading');
     for (const status of ['downloading', 'failed'] as const) {
       expect((await line.report(mac, assignment, 1, status)).body).toEqual({ state: 'downloading', duplicate: true });
     }
+  });
+
+  test('is known when it is repeated, whichever came in between, and what is kept of them is bounded', async () => {
+    const shuffled = Array.from({ length: MAX_KEPT_SEQUENCES }, (_, index) => (index * 7) % MAX_KEPT_SEQUENCES);
+    for (const sequence of shuffled) await line.report(mac, assignment, sequence, 'downloading');
+    for (const sequence of shuffled)
+      expect((await line.report(mac, assignment, sequence, 'failed')).body).toEqual({
+        state: 'downloading',
+        duplicate: true,
+      });
+    for (let sequence = 1_000; sequence < 1_000 + 2 * MAX_KEPT_SEQUENCES; sequence += 1)
+      await line.report(mac, assignment, sequence, 'downloaded');
+    const before = await line.assignments(mac);
+    const again = await line.report(mac, assignment, 0, 'downloading');
+    expect(again.body, 'one that is forgotten is taken once more').toEqual({ state: 'downloaded', duplicate: false });
+    expect(await line.assignments(mac), 'and changes nothing').toEqual(before);
     const raw = await openRaw(server);
-    const rows = await raw.query(
-      `select status from download_log where assignment_id = ${assignment} and sequence is not null`,
-    );
-    expect(rows.map((row) => row['status'])).toEqual(['downloading']);
+    const [row] = await raw.query(`select reported from assignments where id = ${assignment}`);
     await raw.close();
+    expect(String(row?.['reported']).split(',')).toHaveLength(MAX_KEPT_SEQUENCES);
   });
 
   test('that arrives late or out of order ends in the same state', async () => {

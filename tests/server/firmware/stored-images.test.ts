@@ -9,7 +9,8 @@ import type { Call } from '#protocol/admin/api.ts';
 import { IMAGE_CHECK_BYTES, IMAGE_CHECK_MS, STORE_SWEEP_MS, UNNAMED_BLOB_MS } from '#protocol/limits.ts';
 import { largeImage } from '../../process/support/large-image.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const VERSION = '1.0.0';
 const image = largeImage(VERSION, 200_000);
@@ -41,7 +42,7 @@ async function pass(server: TestServer, ms: number): Promise<void> {
   await server.tick();
 }
 
-describe.each(DIALECTS)('a stored image on %s', (dialect) => {
+describe.each(BOTH)('a stored image on %s', (dialect) => {
   let server: TestServer;
   beforeEach(async () => {
     server = await startTestServer({ dialect });

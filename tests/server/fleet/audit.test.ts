@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AdminRouteName, adminRoutes } from '#protocol/admin/routes.ts';
 import { CAME_BACK, ProductLine } from '../../support/product-line.ts';
 import type { AdminCall } from '../../support/server/client.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
 
 interface Change {
@@ -20,7 +21,7 @@ const PLAN = { stages: [{ name: 'everyone', label: 'general', percentage: 100, p
 
 const CHANGES = Object.entries(adminRoutes).flatMap(([name, { method }]) => (method === 'GET' ? [] : [name]));
 
-describe.each(DIALECTS)('the audit on %s', (dialect) => {
+describe.each(BOTH)('the audit on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let mac: string;
@@ -126,6 +127,19 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
         subject: mac,
       },
       { route: 'clearKnownBad', call: { params: { mac } }, action: 'device.clear_known_bad', subject: mac },
+      {
+        route: 'removeFirmware',
+        call: { params: { version: '1.3.0' }, query: { product, confirm: 'true' } },
+        action: 'firmware.remove',
+        subject: `${product} 1.3.0`,
+        prepare: async () => void (await line.add('1.3.0')),
+      },
+      {
+        route: 'removeDevice',
+        call: { params: { mac }, query: { confirm: 'true' } },
+        action: 'device.remove',
+        subject: mac,
+      },
     ];
   }
 
@@ -195,6 +209,8 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
       ['createRollout', { body: { version: '9.9.9' } }],
       ['deleteSchedule', { params: { name: 'go-on' } }],
       ['blockFirmware', { params: { version: '9.9.9' }, body: {} }],
+      ['removeFirmware', { params: { version: '1.1.0' }, query: { product, confirm: 'true' } }],
+      ['removeDevice', { params: { mac: line.newMac() }, query: { confirm: 'true' } }],
       ['uploadFirmware', { query: { product, version: '1.1.0' }, body: Buffer.from('no image') }],
       ['uploadFirmware', { query: { product, version: '1.1.0' }, body: imageOf(product) }],
       ['getStatus', {}],

@@ -31,22 +31,34 @@ export async function acknowledgeFailed(trx: Trx, rolloutId: number): Promise<vo
     .where('is_latest', '=', 1)
     .where((e) => e.or([e('fault', 'is not', null), e('outcome', 'in', ['crashing', 'lost'])]))
     .execute();
+  await acknowledgePast(trx, rolloutId);
 }
 
-/** The number of attempts so far of this build on this device, and whether the last of them left it a pardon. */
-export async function countAttempts(
+/** Of boards that were removed since: counted with those that are acknowledged already. */
+async function acknowledgePast(trx: Trx, rolloutId: number): Promise<void> {
+  const isMeant = sql`rollout_id = ${rolloutId} and acknowledged = 0 and (fault <> '' or outcome in ('crashing', 'lost'))`;
+  await sql`insert into past_boards (rollout_id, stage_id, outcome, mark, counted, fault, acknowledged, boards)
+    select rollout_id, stage_id, outcome, mark, counted, fault, 1, boards from past_boards where ${isMeant}
+    on conflict (rollout_id, stage_id, outcome, mark, counted, fault, acknowledged)
+    do update set boards = past_boards.boards + excluded.boards`.execute(trx);
+  await sql`delete from past_boards where ${isMeant}`.execute(trx);
+}
+
+/** The number of the last attempt of this build on this device (0: none is known), and whether it left the build a pardon. */
+export async function findLastAttempt(
   trx: Trx,
   deviceId: number,
   firmwareId: number,
-): Promise<{ readonly count: number; readonly pardoned: boolean }> {
-  const ofBuild = trx.selectFrom('assignments').where('device_id', '=', deviceId).where('firmware_id', '=', firmwareId);
-  const { count, pardoned } = await ofBuild
-    .select((e) => [
-      e.fn.countAll<number>().as('count'),
-      ofBuild.select('pardoned').orderBy('id', 'desc').limit(1).as('pardoned'),
-    ])
-    .executeTakeFirstOrThrow();
-  return { count, pardoned: pardoned === 1 };
+): Promise<{ readonly attempt: number; readonly pardoned: boolean }> {
+  const last = await trx
+    .selectFrom('assignments')
+    .select(['attempt', 'pardoned'])
+    .where('device_id', '=', deviceId)
+    .where('firmware_id', '=', firmwareId)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return { attempt: last?.attempt ?? 0, pardoned: last?.pardoned === 1 };
 }
 
 /** Ended-badly assignments of a device that still count, of one firmware where it is named. */

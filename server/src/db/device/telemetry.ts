@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { type HealthHour, slotOf } from '#engine/outcome/health.ts';
 import { TELEMETRY_HOURS } from '#protocol/limits.ts';
 import type { Dialect } from '#server/db/database.ts';
+import { isThere } from '#server/db/fleet/devices.ts';
 import type { Reader, TelemetryTable, Trx } from '#server/db/schema.ts';
 
 export interface DeviceHour {
@@ -43,7 +44,10 @@ const VALUES = {
 } as const;
 const CHANGES = { sqlite: sql.raw(changes('min')), postgres: sql.raw(changes('least')) } as const;
 
-/** One statement for the checks of many devices, added to what is there of the same hours; of one device no two for one slot. */
+/**
+ * One statement for the checks of many devices, added to what is there of the same hours; of one device no two for one slot. Those
+ * of a device that was removed meanwhile are left out.
+ */
 export async function saveHours(trx: Trx, dialect: Dialect, hours: readonly DeviceHour[]): Promise<void> {
   if (hours.length === 0) return;
   const rows = hours
@@ -52,7 +56,7 @@ export async function saveHours(trx: Trx, dialect: Dialect, hours: readonly Devi
   const batch = JSON.stringify(rows);
   const source =
     dialect === 'postgres' ? sql`json_array_elements(${batch}::json) as rows(v)` : sql`json_each(${batch})`;
-  await sql`insert into telemetry (${INTO}) select * from (select ${VALUES[dialect]} from ${source}) as v where true
+  await sql`insert into telemetry (${INTO}) select * from (select ${VALUES[dialect]} from ${source} where ${isThere(dialect)}) as v where true
     on conflict (device_id, slot) do update set ${CHANGES[dialect]}`.execute(trx);
 }
 
@@ -79,6 +83,13 @@ export async function listHours(
       ofDevice.map(toHealthHour),
     ]),
   );
+}
+
+export async function removeHours(trx: Trx, deviceIds: readonly number[]): Promise<void> {
+  await trx
+    .deleteFrom('telemetry')
+    .where('device_id', 'in', [...deviceIds])
+    .execute();
 }
 
 function valueOf(name: (typeof COLUMNS)[number][1], deviceId: number, hour: HealthHour): number | null {

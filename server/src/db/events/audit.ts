@@ -1,8 +1,8 @@
 // What people and schedules did: append-only, written in the transaction of the change itself.
 
-import type { Selectable } from 'kysely';
+import { type AuditRow, chainEntry } from './audit-chain.ts';
 import { type Page, type Paged, runPage } from '#server/db/paging.ts';
-import type { AuditTable, Reader, Trx } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
 
 export interface NewAudit {
   readonly atMs: number;
@@ -16,23 +16,20 @@ export interface NewAudit {
 }
 
 export async function addAudit(trx: Trx, entry: NewAudit): Promise<void> {
-  await trx
-    .insertInto('audit')
-    .values({
-      at_ms: entry.atMs,
-      actor: entry.actor,
-      action: entry.action,
-      subject: entry.subject,
-      details: JSON.stringify(entry.details ?? {}),
-    })
-    .execute();
+  await chainEntry(trx, {
+    at_ms: entry.atMs,
+    actor: entry.actor,
+    action: entry.action,
+    subject: entry.subject,
+    details: JSON.stringify(entry.details ?? {}),
+  });
 }
 
 export async function listAudit(
   db: Reader,
   filter: { readonly action: string | undefined; readonly subject: string | undefined },
   page: Page,
-): Promise<Paged<Selectable<AuditTable>>> {
+): Promise<Paged<AuditRow>> {
   let query = db.selectFrom('audit').selectAll('audit');
   if (filter.action !== undefined) query = query.where('action', '=', filter.action);
   if (filter.subject !== undefined) query = query.where('subject', '=', filter.subject);

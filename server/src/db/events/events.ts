@@ -7,7 +7,8 @@ import type { Outcome } from '#engine/outcome/outcome.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Dialect } from '#server/db/database.ts';
 import { type Page, type Paged, runPage } from '#server/db/paging.ts';
-import type { EventsTable, Reader, Trx } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import type { EventsTable } from './tables.ts';
 
 export type EventRow = Selectable<EventsTable>;
 

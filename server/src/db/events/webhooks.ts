@@ -3,7 +3,8 @@
 
 import type { Selectable } from 'kysely';
 import type { Position } from './events.ts';
-import type { Reader, Trx, WebhooksTable } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import type { WebhooksTable } from './tables.ts';
 
 export type WebhookRow = Selectable<WebhooksTable>;
 

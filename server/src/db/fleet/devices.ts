@@ -106,7 +106,10 @@ const VALUES = {
   postgres: sql.raw(SIGHTING.map(([, type], index) => `(v->>${index})::${type}`).join(', ')),
 } as const satisfies Readonly<Record<Dialect, unknown>>;
 
-/** One statement for many polls, in the order of the keys so that neighbours share pages. The newest sighting stays. */
+/**
+ * One statement for many polls, in the order of the keys so that neighbours share pages. The newest sighting stays. One of a
+ * device that was removed meanwhile is left out.
+ */
 export async function saveSightings(trx: Trx, dialect: Dialect, sightings: readonly Sighting[]): Promise<void> {
   const rows = sightings
     .toSorted((left, right) => left.device_id - right.device_id)
@@ -114,9 +117,15 @@ export async function saveSightings(trx: Trx, dialect: Dialect, sightings: reado
   const batch = JSON.stringify(rows);
   const source =
     dialect === 'postgres' ? sql`json_array_elements(${batch}::json) as rows(v)` : sql`json_each(${batch})`;
-  await sql`insert into presence (${INTO}) select * from (select ${VALUES[dialect]} from ${source}) as v where true
+  await sql`insert into presence (${INTO}) select * from (select ${VALUES[dialect]} from ${source} where ${isThere(dialect)}) as v where true
     on conflict (device_id) do update set ${CHANGES}
     where presence.last_seen_at_ms <= excluded.last_seen_at_ms`.execute(trx);
+}
+
+/** Of a row of such a batch, whose first value is the key of a device. */
+export function isThere(dialect: Dialect) {
+  const id = dialect === 'postgres' ? sql`(v->>0)::bigint` : sql`value->>0`;
+  return sql<boolean>`exists (select 1 from devices where devices.id = ${id})`;
 }
 
 export async function saveSelfDescription(trx: Trx, { id, ...description }: SelfDescription): Promise<void> {

@@ -28,6 +28,8 @@ import {
   createTelemetry,
 } from './watch-steps.ts';
 import { addImageChecks } from './image-steps.ts';
+import { chainAudit, createPastBoards, replaceDownloadLog } from './retention-steps.ts';
+import { createSharedFiles, createWriteProof } from './trouble-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -60,4 +62,9 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'said hardware', up: addSaidHardware },
   { name: 'holders', up: addHolderIndex },
   { name: 'image checks', up: addImageChecks },
+  { name: 'reports of assignments', up: replaceDownloadLog },
+  { name: 'audit chain', up: chainAudit },
+  { name: 'past boards', up: createPastBoards },
+  { name: 'write proof', up: createWriteProof },
+  { name: 'shared files', up: createSharedFiles },
 ];

@@ -3,7 +3,8 @@
 
 import { sql } from 'kysely';
 import { SILENT_POLLS } from '#protocol/limits.ts';
-import { LOSABLE_STATES } from '#engine/outcome/watch.ts';
+import type { Fault } from '#protocol/device/errors.ts';
+import { LOSABLE_STATES, type NotCounted } from '#engine/outcome/watch.ts';
 import { type Heard, LATE_FACTOR, LATE_GRACE_MS } from '#engine/stage/silence.ts';
 import type { BoardGroup } from '#engine/stage/counts.ts';
 import { absentMs, isSilentAt, silenceLimitMs, type SilenceRule } from '#server/db/device/presence-sql.ts';
@@ -11,7 +12,10 @@ import type { Reader } from '#server/db/schema.ts';
 
 export type StageGroup = BoardGroup & { readonly stageId: number };
 
-/** The latest assignment of each board in the rollout, the way back apart. One look at an index. */
+/**
+ * The latest assignment of each board in the rollout, the way back apart: one look at an index. With those of an old rollout that
+ * are not kept any more; a group may come twice.
+ */
 export async function countBoards(db: Reader, rolloutId: number): Promise<readonly StageGroup[]> {
   const rows = await db
     .selectFrom('assignments')
@@ -28,6 +32,20 @@ export async function countBoards(db: Reader, rolloutId: number): Promise<readon
     .where('is_latest', '=', sql.lit(1))
     .where('is_rollback', '=', sql.lit(0))
     .groupBy(['stage_id', 'outcome', 'mark', 'counted', 'fault', 'acknowledged'])
+    .unionAll(
+      db
+        .selectFrom('past_boards')
+        .select((e) => [
+          'stage_id',
+          'outcome',
+          'mark',
+          e.fn<NotCounted | null>('nullif', ['counted', sql.lit('')]).as('counted'),
+          e.fn<Fault | null>('nullif', ['fault', sql.lit('')]).as('fault'),
+          'acknowledged',
+          'boards',
+        ])
+        .where('rollout_id', '=', rolloutId),
+    )
     .execute();
   return rows.map(({ stage_id, outcome, mark, counted, fault, acknowledged, boards }) => ({
     stageId: stage_id,

@@ -9,8 +9,6 @@ export const UNCHANGED_PAGE = 1_000;
 
 export interface OpenAssignment {
   readonly id: number;
-  readonly device_id: number;
-  readonly firmware_id: number;
   readonly state: AssignmentState;
   readonly updated_at_ms: number;
   readonly size_bytes: number;
@@ -40,8 +38,6 @@ export async function listUnchanged(
     .innerJoin('presence', 'presence.device_id', 'assignments.device_id')
     .select([
       'assignments.id',
-      'assignments.device_id',
-      'assignments.firmware_id',
       'assignments.state',
       'assignments.updated_at_ms',
       'images.size_bytes',

@@ -31,6 +31,16 @@ export async function listAfterwards(db: Reader, nowMs: number): Promise<readonl
     .execute();
 }
 
+/** Complete rollouts of this firmware whose watch goes on. */
+export async function listAfterwardsOf(db: Reader, firmwareId: number, nowMs: number): Promise<readonly Rollout[]> {
+  return withVersion(db)
+    .where('rollouts.firmware_id', '=', firmwareId)
+    .where('rollouts.status', '=', 'complete')
+    .where('rollouts.watch_until_ms', '>', nowMs)
+    .orderBy('rollouts.id')
+    .execute();
+}
+
 /** Rollouts whose gates are judged: those that run, and complete ones until their watch ends. Behind `afterId`. */
 export async function listWatched(
   db: Reader,

@@ -15,14 +15,9 @@ export interface Due extends Pulse {
   readonly hasWatched: boolean;
   /** A promotion waits for its gate. */
   readonly hasPending: boolean;
-  /** An event is older than events are kept. */
-  readonly hasOldEvent: boolean;
 }
 
-export async function findDue(
-  db: Reader,
-  { nowMs, eventsBeforeMs }: { readonly nowMs: number; readonly eventsBeforeMs: number },
-): Promise<Due> {
+export async function findDue(db: Reader, nowMs: number): Promise<Due> {
   const row = await db
     .selectNoFrom((e) => {
       const has = (query: Parameters<typeof e.exists>[0]) =>
@@ -54,7 +49,6 @@ export async function findDue(
             ]),
           ),
         ).as('has_watched'),
-        has(e.selectFrom('events').select('id').where('at_ms', '<', eventsBeforeMs)).as('has_old_event'),
       ];
     })
     .executeTakeFirstOrThrow();
@@ -64,6 +58,5 @@ export async function findDue(
     hasInFlight: row.has_in_flight === 1,
     hasWatched: row.has_watched === 1,
     hasPending: row.has_pending === 1,
-    hasOldEvent: row.has_old_event === 1,
   };
 }

@@ -18,9 +18,12 @@ import { listAssignments } from '#server/service/fleet/assignments.ts';
 import { clearKnownBad } from '#server/service/fleet/clear-known-bad.ts';
 import { createRollout } from '#server/service/rollouts/create.ts';
 import { setCounted } from '#server/service/fleet/counted.ts';
+import { removeDevice } from '#server/service/fleet/device-removal.ts';
+import { removeFirmware } from '#server/service/firmware/firmware-removal.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Principal } from '#server/service/principal.ts';
 import { explainDevice, getDevice, listDevices } from '#server/service/fleet/devices.ts';
+import { verifyAudit } from '#server/service/events/audit-chain.ts';
 import { listEvents } from '#server/service/events/events.ts';
 import {
   blockFirmware,
@@ -93,6 +96,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     getTelemetry: async ({ params, nowMs }) => getTelemetry(deps, params.mac, nowMs),
     labelDevice: async ({ params, query, nowMs, by }) => labelDevice(deps, { ...params, ...yes(query) }, by, nowMs),
     unlabelDevice: async ({ params, query, nowMs, by }) => unlabelDevice(deps, { ...params, ...yes(query) }, by, nowMs),
+    removeDevice: async ({ params, query, nowMs, by }) => removeDevice(deps, { ...params, ...yes(query) }, by, nowMs),
     setCounted: async ({ params, body, nowMs, by }) => setCounted(deps, params.mac, body, by, nowMs),
     clearKnownBad: async ({ params, query, nowMs, by }) => clearKnownBad(deps, params.mac, query, by, nowMs),
 
@@ -130,6 +134,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.by, call.nowMs),
     previewBlock: async (call) => previewBlock(deps, named(call)),
     unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.by, call.nowMs),
+    removeFirmware: async (call) => removeFirmware(deps, { ...named(call), ...yes(call.query) }, call.by, call.nowMs),
 
     getPlans: async () => listPlans(deps),
     getPlan: async ({ params }) => getPlan(deps, params.name),
@@ -148,6 +153,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     runSchedule: async ({ params, nowMs, by }) => runSchedule(deps, params.name, by, nowMs),
 
     listAudit: async ({ query }) => listAudit(deps, query),
+    verifyAudit: async () => verifyAudit(deps),
     listEvents: async ({ query }) => listEvents(deps, query),
   };
 }

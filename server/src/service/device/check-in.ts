@@ -12,8 +12,7 @@ import {
   saveTaken,
   waitForTurn,
 } from '#server/db/device/assignments.ts';
-import { addLog } from '#server/db/device/download-log.ts';
-import { countAttempts } from '#server/db/device/failed-attempts.ts';
+import { findLastAttempt } from '#server/db/device/failed-attempts.ts';
 import {
   type CheckInFacts,
   type DeviceRow,
@@ -118,7 +117,6 @@ async function savePlan(
       { ...progressColumns(progress, attempt.updatedAtMs), ...watchColumns(watch, progress) },
       nowMs,
     );
-    await addLog(trx, logEntry(device.id, attempt.firmwareId, id, progress.state, nowMs));
     if (watch.confirmedAtMs === nowMs) await saveTaken(trx, device.id, id);
   }
   const { decision } = plan;
@@ -149,7 +147,7 @@ async function offer(
     isOnTheWay: firmware.id !== rollout.firmware.id,
   };
   const watch = startWatch(start, before === undefined ? undefined : watchOf(before));
-  const past = await countAttempts(trx, device.id, firmware.id);
+  const past = await findLastAttempt(trx, device.id, firmware.id);
   const progress = startOf({ leftBefore: false, pardoned: past.pardoned });
   const id = await addAssignment(trx, {
     ...progressColumns(progress, nowMs),
@@ -160,13 +158,12 @@ async function offer(
     firmware_id: firmware.id,
     image_id: decision.image.id,
     is_rollback: isRollback ? 1 : 0,
-    attempt: past.count + 1,
+    attempt: past.attempt + 1,
     left_before: hasLeft(device.sighting, firmware.version) ? 1 : 0,
     forgiven: 0,
     baseline: await baselineOf(trx, device.id, nowMs),
     offered_at_ms: nowMs,
   });
-  await addLog(trx, logEntry(device.id, firmware.id, id, 'offered', nowMs));
   return { assignmentId: id, isForgiven: past.pardoned };
 }
 
@@ -254,17 +251,4 @@ function observationOf(deps: Deps, request: CheckIn, { device, presence }: Check
   const before = isNewer ? noted : presence;
   const absent = before === undefined ? 0 : absentMs(deps.absences.recent(), before.last_seen_at_ms, nowMs);
   return observe(before, { telemetry, bootReason: sighting.bootReason }, deps.settings, nowMs, absent);
-}
-
-function logEntry(deviceId: number, firmwareId: number, assignmentId: number, status: string, nowMs: number) {
-  return {
-    at_ms: nowMs,
-    device_id: deviceId,
-    firmware_id: firmwareId,
-    assignment_id: assignmentId,
-    sequence: null,
-    status,
-    error: null,
-    detail: null,
-  };
 }

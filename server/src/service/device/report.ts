@@ -4,7 +4,7 @@
 import type { ReportStatus, ReportStatusAnswer } from '#protocol/device/api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { findLatestAssignmentId, lockAssignment, saveProgress, saveTaken } from '#server/db/device/assignments.ts';
-import { addReport } from '#server/db/device/download-log.ts';
+import { noteReport } from '#server/db/device/reports.ts';
 import { setDeviceStatus } from '#server/db/fleet/devices.ts';
 import { watchProgress } from '#engine/outcome/watch.ts';
 import { afterReport, excuse, isOpenState } from '#engine/assignment/assignment.ts';
@@ -34,17 +34,7 @@ export async function report(deps: Deps, request: Report, nowMs: number): Promis
         'drop this report and check for an update',
       );
     }
-    const isNew = await addReport(trx, {
-      at_ms: nowMs,
-      device_id: assignment.device_id,
-      firmware_id: assignment.firmware_id,
-      assignment_id: assignment.id,
-      sequence: request.sequence,
-      status: request.status,
-      error: request.errorCode ?? null,
-      detail: request.detail ?? null,
-    });
-    if (!isNew) return { state: assignment.state, duplicate: true };
+    if (!(await noteReport(trx, assignment, request.sequence))) return { state: assignment.state, duplicate: true };
     const before = progressOf(assignment);
     const progress = excuse(afterReport(before, request), assignment.updated_at_ms, deps.absences.recent(), nowMs);
     const watch = watchProgress(

@@ -11,23 +11,15 @@ import {
   type EventType,
   isEventType,
 } from '#protocol/admin/events.ts';
-import {
-  EVENT_BATCH,
-  EVENT_HEARTBEAT_MS,
-  EVENT_PRUNE_BATCHES,
-  EVENT_PRUNE_ROWS,
-  EVENT_RETENTION_MS,
-} from '#protocol/limits.ts';
+import { EVENT_BATCH, EVENT_HEARTBEAT_MS } from '#protocol/limits.ts';
 import {
   type EventFilter,
   type EventRow,
   findHead,
-  hasEventsBefore,
   isBefore,
   listEventsAfter,
   listEvents as listRows,
   type Position,
-  pruneEvents,
   START,
 } from '#server/db/events/events.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -120,19 +112,6 @@ export function expandTypes(names: readonly EventFilterType[]): readonly EventTy
 
 function eventIdOf({ tx, id }: Position): string {
   return `${tx}-${id}`;
-}
-
-/** Removes what is older than events are kept, a bounded number with each call. */
-export async function forgetOldEvents(deps: Deps, nowMs: number): Promise<void> {
-  const { database } = deps;
-  const beforeMs = nowMs - EVENT_RETENTION_MS;
-  if (!(await hasEventsBefore(database.read, beforeMs))) return;
-  const head = await findHead(database.read, database.dialect);
-  const prune = { beforeMs, head, limit: EVENT_PRUNE_ROWS };
-  for (let batch = 0; batch < EVENT_PRUNE_BATCHES; batch += 1) {
-    const removed = await database.write(async (trx) => pruneEvents(trx, prune));
-    if (removed < EVENT_PRUNE_ROWS) return;
-  }
 }
 
 function toFilter({ rollout, product, type }: EventQuery): EventFilter {

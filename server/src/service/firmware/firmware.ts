@@ -238,6 +238,12 @@ async function viewFirmware(db: Reader, view: CatalogView, rows: readonly Firmwa
   }));
 }
 
+/** How many devices run it, for who may not remove it then. */
+export async function countDevicesOn(db: Reader, row: FirmwareRow): Promise<number> {
+  const images = Map.groupBy(await listImages(db, [row.id]), ({ firmware_id }) => firmware_id);
+  return (await countRunning(db, [row], images)).get(row.id) ?? 0;
+}
+
 /** How many devices run each of these. */
 async function countRunning(
   db: Reader,

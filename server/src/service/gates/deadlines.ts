@@ -4,7 +4,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SILENT_POLLS } from '#protocol/limits.ts';
 import { findAssignment, saveProgress } from '#server/db/device/assignments.ts';
-import { addLog } from '#server/db/device/download-log.ts';
 import { listInFlight, listStages, type Rollout } from '#server/db/rollouts/rollouts.ts';
 import {
   clampFutureChanges,
@@ -72,8 +71,7 @@ function isLate(
 
 async function timeOutAll(deps: Deps, late: readonly OpenAssignment[], nowMs: number): Promise<void> {
   await deps.database.write(async (trx) => {
-    for (const assignment of late)
-      if (await timeOut(trx, assignment, nowMs)) await addLog(trx, entry(assignment, nowMs));
+    for (const assignment of late) await timeOut(trx, assignment, nowMs);
   });
 }
 
@@ -83,24 +81,10 @@ async function keepsOwnHours({ database, catalog }: Deps, rollout: Rollout): Pro
   return (await listStages(database.read, [rollout.id])).some((stage) => windowOf(stage)?.device_local === true);
 }
 
-/** Resolves with whether it was still as it was read. */
-async function timeOut(trx: Trx, { id, updated_at_ms }: OpenAssignment, nowMs: number): Promise<boolean> {
+/** Where it is still as it was read. */
+async function timeOut(trx: Trx, { id, updated_at_ms }: OpenAssignment, nowMs: number): Promise<void> {
   const row = await findAssignment(trx, id);
-  if (row === undefined || row.updated_at_ms !== updated_at_ms || !isOpenState(row.state)) return false;
+  if (row === undefined || row.updated_at_ms !== updated_at_ms || !isOpenState(row.state)) return;
   const progress = { ...progressOf(row), state: 'timed_out' as const };
   await saveProgress(trx, id, { ...progressColumns(progress, nowMs), ...watchColumns(watchOf(row), progress) }, nowMs);
-  return true;
-}
-
-function entry(assignment: OpenAssignment, nowMs: number) {
-  return {
-    at_ms: nowMs,
-    device_id: assignment.device_id,
-    firmware_id: assignment.firmware_id,
-    assignment_id: assignment.id,
-    sequence: null,
-    status: 'timed_out',
-    error: null,
-    detail: null,
-  };
 }

@@ -77,7 +77,7 @@ export async function createRollout(deps: Deps, request: NewRollout, by: Princip
         version: firmware.version,
         stage: null,
         from_state: null,
-        data: { actor: 'admin', plan: plan.name },
+        data: { actor: actorOf(by), plan: plan.name },
       },
     ]);
     await nameStage(trx, name, stages[0]?.name ?? '');

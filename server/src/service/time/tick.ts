@@ -1,11 +1,9 @@
-// Says that a server is here, runs the schedules that are due, then lets gates act, looks after the stored images and forgets old
-// events. Every server process ticks; whoever claims a run first does it, once. Where nothing is due, it asks nothing further.
+// Says that a server is here, runs the schedules that are due, then lets gates act, looks after the stored images and forgets what
+// is too old. Every server process ticks; whoever claims a run first does it, once. Where nothing is due, it asks nothing further.
 
-import { EVENT_RETENTION_MS } from '#protocol/limits.ts';
 import { type Due, findDue } from '#server/db/time/due.ts';
 import { endOverdue } from '#server/service/gates/deadlines.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { forgetOldEvents } from '#server/service/events/events.ts';
 import { setFutureTimesRight } from './future-times.ts';
 import { judgeRollouts } from '#server/service/gates/act.ts';
 import { promotePending } from '#server/service/rollouts/pending-promotions.ts';
@@ -14,8 +12,7 @@ import { runDue } from '#server/service/schedules/runs.ts';
 /** Resolves with the names of the schedules whose due run this process dealt with. */
 export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]> {
   const { absences } = deps;
-  const look = async (): Promise<Due> =>
-    findDue(deps.database.read, { nowMs, eventsBeforeMs: nowMs - EVENT_RETENTION_MS });
+  const look = async (): Promise<Due> => findDue(deps.database.read, nowMs);
   let due = await absences.beat(look);
   if (absences.isClockBack) {
     await setFutureTimesRight(deps, nowMs);
@@ -33,6 +30,6 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
   }
   if (due.hasPending) await promotePending(deps, nowMs);
   await deps.images.tick(nowMs);
-  if (due.hasOldEvent && absences.isClockTrusted) await forgetOldEvents(deps, nowMs);
+  await deps.retention.prune(nowMs);
   return done;
 }

@@ -1,0 +1,50 @@
+// A device goes with everything that is known of it: presence, hours, labels and attempts go with its row. What it showed in
+// rollouts stays counted in `past_boards`.
+
+import { sql } from 'kysely';
+import type { Outcome } from '#engine/outcome/outcome.ts';
+import { addAssignmentEvents } from '#server/db/events/events.ts';
+import { IS_IN_FLIGHT } from '#server/db/device/assignments.ts';
+import { addPastBoards } from '#server/db/device/ended-attempts.ts';
+import type { AssignmentsTable, Reader, Trx } from '#server/db/schema.ts';
+
+/** Outcomes that nothing is waited for: what the board has shown, it has shown. */
+const DECIDED = ['healthy', 'failed', 'crashing', 'lost'] as const satisfies readonly Outcome[];
+
+export interface OpenOffer {
+  readonly rollout: string;
+  readonly version: string;
+  readonly state: AssignmentsTable['state'];
+}
+
+/** The attempt that is not over yet; undefined: the device has none. */
+export async function findOpenOffer(db: Reader, deviceId: number): Promise<OpenOffer | undefined> {
+  return db
+    .selectFrom('assignments')
+    .innerJoin('rollouts', 'rollouts.id', 'assignments.rollout_id')
+    .innerJoin('firmware', 'firmware.id', 'assignments.firmware_id')
+    .select(['rollouts.name as rollout', 'firmware.version', 'assignments.state'])
+    .where('assignments.device_id', '=', deviceId)
+    .where(IS_IN_FLIGHT)
+    .executeTakeFirst();
+}
+
+export async function countAttempts(db: Reader, deviceId: number): Promise<number> {
+  const { count } = await db
+    .selectFrom('assignments')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('device_id', '=', deviceId)
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+export async function deleteDevice(trx: Trx, deviceId: number, nowMs: number): Promise<void> {
+  await addAssignmentEvents(trx, { atMs: nowMs, state: 'superseded', data: { removed: true } }, (open) =>
+    open.where('assignments.device_id', '=', deviceId).where(IS_IN_FLIGHT),
+  );
+  const isOver = sql`rollout_id in (select id from rollouts where status in ('complete', 'aborted')
+    and (watch_until_ms is null or watch_until_ms <= ${nowMs}))`;
+  const isDecided = sql`outcome in (${sql.join(DECIDED.map((outcome) => sql.lit(outcome)))})`;
+  await addPastBoards(trx, sql<boolean>`device_id = ${deviceId} and (${isDecided} or ${isOver})`);
+  await trx.deleteFrom('devices').where('id', '=', deviceId).execute();
+}

@@ -1,0 +1,61 @@
+// Takes a device away, with everything that is known of it. It is no ban: a board that goes on checking in is a new device with its
+// next check. What it showed in rollouts stays counted there.
+
+import type { RemovedDevice } from '#protocol/admin/api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { addAudit } from '#server/db/events/audit.ts';
+import { countAttempts, deleteDevice, findOpenOffer, type OpenOffer } from '#server/db/fleet/device-removal.ts';
+import { type Device, holdDevices } from '#server/db/fleet/devices.ts';
+import { listLabelsOf } from '#server/db/fleet/labels.ts';
+import type { Trx } from '#server/db/schema.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { actorOf, type Principal } from '#server/service/principal.ts';
+import { toInstant } from '#server/time/instant.ts';
+import { getRow } from './devices.ts';
+
+/** Throws `device_unknown`, and `confirmation_needed` with what goes, until it is confirmed. */
+export async function removeDevice(
+  deps: Deps,
+  { mac, isConfirmed }: { readonly mac: string; readonly isConfirmed: boolean },
+  by: Principal,
+  nowMs: number,
+): Promise<RemovedDevice> {
+  await deps.presence.flush();
+  return deps.database.write(async (trx) => {
+    await holdDevices(trx, [mac]);
+    const device = await getRow(trx, mac);
+    const removed = await describe(trx, device);
+    if (!isConfirmed) throw unconfirmed(removed, device, await findOpenOffer(trx, device.id));
+    await deleteDevice(trx, device.id, nowMs);
+    const { mac: subject, ...details } = removed;
+    await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'device.remove', subject, details });
+    return removed;
+  });
+}
+
+async function describe(trx: Trx, { id, mac, product, current_version }: Device): Promise<RemovedDevice> {
+  const labels = (await listLabelsOf(trx, [id])).get(id) ?? [];
+  return { mac, product, current_version, labels: [...labels], assignments: await countAttempts(trx, id) };
+}
+
+function unconfirmed(
+  { mac, product, current_version, labels, assignments }: RemovedDevice,
+  { last_seen_at_ms }: Device,
+  open: OpenOffer | undefined,
+): OtterError {
+  const said = [
+    `device ${mac} (${product} ${current_version}, last seen ${toInstant(last_seen_at_ms)}) would be forgotten`,
+    `with ${counted(assignments, 'assignment')} and ${labels.length === 0 ? 'no label' : `${labels.length === 1 ? 'label' : 'labels'} ${labels.join(', ')}`}`,
+    ...(open === undefined
+      ? []
+      : [
+          `it is in the middle of rollout ${open.rollout} (${open.version}, ${open.state}): how that ends is not known then`,
+        ]),
+    'what it showed in rollouts stays counted; with its next check it is a new device',
+  ];
+  return new OtterError('confirmation_needed', `${said[0]} ${said.slice(1).join('; ')}`, 'add --yes (confirm=true)');
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
