@@ -9,6 +9,9 @@ export default defineConfig({
     hookTimeout: 90_000,
     // Each worker is a process of its own, as servers and clients are.
     pool: 'forks',
+    // Files share a worker and what it has loaded: that is most of the cost of a small file. What a file changes in the process
+    // (environment, timers, folder), it gives back.
+    isolate: false,
     // Most tests wait for processes, sockets and disks, so more of them than cores run at once.
     maxWorkers: Math.max(4, availableParallelism()),
   },

@@ -3,24 +3,36 @@
 //
 //   node bin/client.mjs build            otter-device, with sanitizers, into node_modules/.cache/client
 //   node bin/client.mjs try-build        the same; where that is not possible it says so and ends well
+//   node bin/client.mjs prepare          builds what test and replay need
 //   node bin/client.mjs test             all host tests of the library, with sanitizers
+//   node bin/client.mjs replay           the kept inputs of the fuzzer through the readers, once
 //   node bin/client.mjs fuzz [SECONDS]   libFuzzer on the readers, this long in all
 //   node bin/client.mjs riscv            the core as 32-bit RISC-V, under QEMU
 //   node bin/client.mjs measure          code size, memory and speed, as docs/performance.md has them
+//
+// What was built of the same sources with the same compiler is not built again, in this clone or another: see
+// built-programs.mjs.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { bringPrograms } from './built-programs.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
 const SOURCE = join(ROOT, 'client/extras/test');
+const SOURCES = [join(ROOT, 'client/src'), SOURCE];
 const CACHE = join(ROOT, 'node_modules/.cache');
-const BUILD = join(CACHE, 'client');
+/** Where those who need a program find it. */
+const PROGRAMS = join(CACHE, 'client');
+const BUILD = join(CACHE, 'client-build');
+const ALL = ['otter-tests', 'otter-board-tests', 'otter-device'];
 /** Without sanitizers, for figures. */
 const PLAIN_BUILD = join(CACHE, 'client-plain');
-const FUZZ_BUILD = join(CACHE, 'client-fuzz');
+const FUZZ_BUILD = join(CACHE, 'client-fuzz-build');
+const FUZZERS = join(CACHE, 'client-fuzz');
+const FUZZ_LIMITS = ['-timeout=5', '-max_len=6144', '-malloc_limit_mb=1', '-verbosity=0'];
 const DEFAULT_FUZZ_S = 60;
 
 const COMPILER = ['g++', 'cmake', 'make', 'libmbedtls-dev', 'doctest-dev'];
@@ -42,9 +54,10 @@ const SIGN_OF = {
 const COMMANDS = {
   build: buildDevice,
   'try-build': tryBuildDevice,
-  test: () =>
-    installPackages(COMPILER) && make([]) && run('ctest', ['--test-dir', BUILD, '--output-on-failure', '-j2']),
-  fuzz: ([seconds = String(DEFAULT_FUZZ_S)]) => installFuzzer() && makeFuzzers() && fuzz(Number(seconds)),
+  prepare: () => installFuzzer() && make(ALL) && makeFuzzers(),
+  test: async () => installPackages(COMPILER) && make(ALL) && runTests(),
+  replay: async () => installFuzzer() && makeFuzzers() && replay(),
+  fuzz: async ([seconds = String(DEFAULT_FUZZ_S)]) => installFuzzer() && makeFuzzers() && fuzz(Number(seconds)),
   riscv: () =>
     installPackages([...COMPILER, ...RISCV]) &&
     run('bash', [join(SOURCE, 'riscv/run.sh'), join(CACHE, 'client-riscv')]),
@@ -122,9 +135,11 @@ function installFuzzer() {
   return installPackages([`libclang-rt-${/version (\d+)/.exec(ask('--version'))?.[1]}-dev`]);
 }
 
-/** No target: everything. */
-function make(targets) {
-  return cmake(BUILD, ['-DCMAKE_BUILD_TYPE=Debug', '-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1', '-DOTTER_SANITIZE=ON'], targets);
+/** Into PROGRAMS. */
+function make(programs) {
+  const options = ['-DCMAKE_BUILD_TYPE=Debug', '-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1', '-DOTTER_SANITIZE=ON'];
+  const made = { sources: SOURCES, compiler: 'g++', options, programs };
+  return bringPrograms(made, BUILD, PROGRAMS, () => cmake(BUILD, options, programs));
 }
 
 function makePlain() {
@@ -132,7 +147,58 @@ function makePlain() {
 }
 
 function makeFuzzers() {
-  return cmake(FUZZ_BUILD, ['-DCMAKE_CXX_COMPILER=clang++'], [], join(SOURCE, 'fuzz'));
+  const options = ['-DCMAKE_CXX_COMPILER=clang++'];
+  const programs = fuzzed().map((name) => `fuzz_${name}`);
+  const made = { sources: SOURCES, compiler: 'clang++', options, programs };
+  return bringPrograms(made, FUZZ_BUILD, FUZZERS, () => cmake(FUZZ_BUILD, options, [], join(SOURCE, 'fuzz')));
+}
+
+/** Two at a time: the power cuts take about as long as all the rest. */
+async function runTests() {
+  const env = { ...process.env, OTTER_VECTORS: join(ROOT, 'protocol/vectors') };
+  const slow = '*power*,*1*MiB*';
+  const started = performance.now();
+  const ended = await Promise.all([
+    runAside(join(PROGRAMS, 'otter-tests'), [`--test-case=${slow}`], env),
+    runAside(join(PROGRAMS, 'otter-tests'), [`--test-case-exclude=${slow}`], env).then(
+      async (isWell) => (await runAside(join(PROGRAMS, 'otter-board-tests'), [], env)) && isWell,
+    ),
+  ]);
+  process.stdout.write(`the Arduino library: tested in ${Math.round((performance.now() - started) / 1000)} s\n`);
+  return !ended.includes(false);
+}
+
+/** Says what the program said where it fails. */
+async function runAside(program, args, env) {
+  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const said = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => said.push(bytes));
+  const status = await new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('close', (code, signal) => resolve(code ?? signal));
+  });
+  if (status === 0) return true;
+  process.stdout.write(Buffer.concat(said));
+  process.stderr.write(`otter: ${[program, ...args].join(' ')} ended with ${status}\n`);
+  return false;
+}
+
+function fuzzed() {
+  return readdirSync(join(SOURCE, 'fuzz/corpus'));
+}
+
+/** Every input that was kept, through its reader, once. */
+async function replay() {
+  const ended = await Promise.all(
+    fuzzed().map(async (name) =>
+      runAside(
+        join(FUZZERS, `fuzz_${name}`),
+        ['-runs=0', ...FUZZ_LIMITS, join(SOURCE, 'fuzz/corpus', name)],
+        process.env,
+      ),
+    ),
+  );
+  return !ended.includes(false);
 }
 
 function cmake(folder, options, targets, source = SOURCE) {
@@ -147,7 +213,7 @@ function cmake(folder, options, targets, source = SOURCE) {
 /** Half of the targets at a time, so that this is also the time on a small computer. New inputs are not kept. */
 async function fuzz(seconds) {
   const corpus = join(SOURCE, 'fuzz/corpus');
-  const names = readdirSync(corpus);
+  const names = fuzzed();
   const rounds = Math.ceil(names.length / 2);
   const found = mkdtempSync(join(tmpdir(), 'otter-fuzz-'));
   try {
@@ -166,14 +232,8 @@ async function fuzz(seconds) {
 function fuzzOne(name, seeds, found, seconds) {
   const fresh = join(found, name);
   mkdirSync(fresh);
-  const limits = [
-    `-max_total_time=${Math.ceil(seconds)}`,
-    '-timeout=5',
-    '-max_len=6144',
-    '-malloc_limit_mb=1',
-    '-verbosity=0',
-  ];
-  const child = spawn(join(FUZZ_BUILD, `fuzz_${name}`), [...limits, `-artifact_prefix=${tmpdir()}/`, fresh, seeds]);
+  const limits = [`-max_total_time=${Math.ceil(seconds)}`, ...FUZZ_LIMITS];
+  const child = spawn(join(FUZZERS, `fuzz_${name}`), [...limits, `-artifact_prefix=${tmpdir()}/`, fresh, seeds]);
   let said = '';
   child.stderr.on('data', (text) => (said += String(text)));
   return new Promise((resolve) => {

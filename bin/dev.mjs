@@ -4,11 +4,18 @@
 
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 
 const OXLINT = ['oxlint', '--type-aware', 'protocol', 'engine', 'server', 'cli', 'simulator', 'tests', 'bench', 'bin'];
 
 const LINT = [['tsc', '-p', '.'], OXLINT, ['prettier', '--check', '--log-level', 'warn', '.'], ['knip']];
+
+/** Tests without a server, a process or a file to wait for: seconds in all. */
+const PURE = [
+  ...['engine', 'protocol', 'config', 'time', 'esp-image', 'storage/block-cache'].map((name) => `tests/${name}`),
+  ...['cli/arguments', 'simulator/simulation', 'simulator/seed'].map((name) => `tests/${name}`),
+];
 
 /**
  * Steps as [program, ...arguments]: a tool of node_modules, `node` (this one), or `npm` for a script as a user types it. Lists
@@ -18,27 +25,32 @@ export const TASKS = {
   lint: LINT,
   format: [['prettier', '--write', '--log-level', 'warn', '.']],
   unit: [['vitest', 'run']],
+  pure: [['vitest', 'run', ...PURE]],
   test: [
-    { beside: [[['node', 'bin/client.mjs', 'test']], LINT] },
-    // By itself: in the demo a clock runs fast, and with it the patience of a board.
-    ['npm', 'run', 'demo'],
+    // Nothing to do where this was built before.
+    ['node', 'bin/client.mjs', 'prepare'],
     {
       beside: [
-        [['vitest', 'run']],
+        // Waits most of its time, but a clock runs fast in it, and with it the patience of a board: the others give way.
+        [['npm', 'run', 'demo']],
         [
+          ...LINT,
+          ['node', 'bin/client.mjs', 'test'],
+          ['node', 'bin/client.mjs', 'replay'],
           ['npm', 'run', 'bench', '--', '--quick'],
-          ['node', 'bin/client.mjs', 'fuzz'],
         ],
       ],
     },
+    ['vitest', 'run'],
   ],
   nightly: [
-    ['vitest', 'run', '--config', 'tests/nightly/nightly.config.ts'],
     ['node', 'bin/client.mjs', 'test'],
+    // All tests in their whole size, on both databases.
+    ['vitest', 'run'],
+    ['vitest', 'run', '--config', 'tests/nightly/nightly.config.ts'],
     ['node', 'bin/client.mjs', 'riscv'],
     ['node', 'bin/client.mjs', 'fuzz', '900'],
     ['vitest', 'run', '--config', 'tests/simulator/grid.config.ts'],
-    ['vitest', 'run', 'tests/process/many-servers.test.ts'],
   ],
   client: [['node', 'bin/client.mjs']],
   demo: [
@@ -63,7 +75,10 @@ export async function runTask([name, ...rest], root) {
   return run.code;
 }
 
-/** Of lists beside each other the first has the terminal; what a step of the others says is printed when it ends. */
+/**
+ * Of lists beside each other the first has the terminal and goes before: what a step of the others says is printed when it ends,
+ * and they compute when the first does not.
+ */
 async function runSteps(steps, run, output) {
   for (const step of steps) {
     if (run.code !== 0) return;
@@ -97,6 +112,7 @@ function spawnStep([program, ...args], { root, children }, output) {
   process.on('SIGINT', ignore);
   process.on('SIGTERM', passOn);
   children.add(child);
+  if (output === 'kept' && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   return new Promise((resolve) => {
     child.once('close', (status, signal) => {
       process.off('SIGINT', ignore);

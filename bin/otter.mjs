@@ -49,8 +49,8 @@ function isNewEnough(version) {
 }
 
 /**
- * Installs what package-lock.json names, unless exactly that is there. `dev` includes what tests need and is kept by a
- * later production start. One process installs at a time; another waits for it.
+ * Installs what package-lock.json names, unless exactly that is there, whoever installed it. `dev` includes what tests need
+ * and is kept by a later production start. One process installs at a time; another waits for it.
  */
 function install(folder, kind) {
   const stamp = join(folder, 'node_modules', '.otter-installed');
@@ -58,17 +58,23 @@ function install(folder, kind) {
     .update(readFileSync(join(folder, 'package-lock.json')))
     .digest('hex');
   const found = () => (existsSync(stamp) ? readFileSync(stamp, 'utf8').trim() : '');
-  const isThere = () => found() === `${lock} dev` || (kind === 'production' && found() === `${lock} production`);
-  if (isThere()) return true;
+  const isStamped = () => found() === `${lock} dev` || (kind === 'production' && found() === `${lock} production`);
+  if (isStamped()) return true;
   return underLock(join(folder, '.otter-installing'), () => {
-    if (isThere()) return true;
+    if (isStamped()) return true;
+    // A person may have typed `npm ci`, which leaves no stamp.
+    const there = findInstalled(folder);
+    if (there.complete === 'dev' || there.complete === kind) {
+      writeFileSync(stamp, `${lock} ${there.complete}\n`);
+      return true;
+    }
     // Where somebody works on Otter, a plain start after a change of packages must not take their tools away.
-    const wanted = found().endsWith(' dev') ? 'dev' : kind;
+    const wanted = there.hasDev || found().endsWith(' dev') ? 'dev' : kind;
     process.stderr.write(
       `otter: installing ${folder === root ? 'packages' : 'Node 24'} with npm (once, about half a minute) ...\n`,
     );
     // A server may be running from what is there: what only lacks the tools for tests is added to, not made anew.
-    const command = found() === `${lock} production` ? ['install', '--no-save'] : ['ci'];
+    const command = there.complete === 'production' ? ['install', '--no-save'] : ['ci'];
     const omitted = wanted === 'production' ? ['--omit=dev'] : [];
     const npm = spawnSync('npm', [...command, ...omitted, '--no-audit', '--no-fund', '--loglevel=error'], {
       cwd: folder,
@@ -84,6 +90,30 @@ function install(folder, kind) {
     writeFileSync(stamp, `${lock} ${wanted}\n`);
     return true;
   });
+}
+
+/**
+ * What npm itself says that it installed, held against package-lock.json: `complete` where nothing is missing or of another
+ * version for that kind of use; optional packages may be missing, as they are for other machines.
+ */
+function findInstalled(folder) {
+  const record = join(folder, 'node_modules', '.package-lock.json');
+  if (!existsSync(record)) return { complete: undefined, hasDev: false };
+  const installed = readPackages(record);
+  const lacks = Object.entries(readPackages(join(folder, 'package-lock.json'))).filter(
+    ([path, { version, optional }]) => {
+      const isRight = installed[path]?.version === version && existsSync(join(folder, path));
+      return path !== '' && !isRight && (optional !== true || installed[path] !== undefined);
+    },
+  );
+  const isDev = ([, { dev }]) => dev === true;
+  const complete = lacks.length === 0 ? 'dev' : lacks.every(isDev) ? 'production' : undefined;
+  return { complete, hasDev: Object.entries(installed).some(isDev) };
+}
+
+/** By their folder. */
+function readPackages(file) {
+  return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
 }
 
 /** Settings that an outer `npm start` or `npx` exports would be taken for ours. */

@@ -21,13 +21,21 @@ import { createShell, exitQuietlyWhenOutputCloses, type Shell } from './shell.ts
 import { printable, type Terminal } from './terminal.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
-/** Runs `otter` with what was typed after its name and resolves with the exit code, all output written; never rejects. */
+/** The process `otter`: see `runCommand`. */
 export async function main(args: readonly string[]): Promise<number> {
+  exitQuietlyWhenOutputCloses();
+  return runCommand(args, createShell);
+}
+
+/** Runs one command in this shell and resolves with the exit code, all output written; never rejects. */
+export async function runCommand(
+  args: readonly string[],
+  shellFor: (finish: (exitCode: number) => void) => Shell,
+): Promise<number> {
   let exitCode: number = EXIT.ok;
-  const shell = createShell((code) => {
+  const shell = shellFor((code) => {
     exitCode = code;
   });
-  exitQuietlyWhenOutputCloses();
   try {
     await run(args, shell);
   } catch (thrown) {

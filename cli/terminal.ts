@@ -2,7 +2,7 @@
 // person looks on. Texts that came over the network never reach the terminal with control characters in them.
 
 import { createInterface } from 'node:readline/promises';
-import type { ReadStream, WriteStream } from 'node:tty';
+import type { Readable, Writable } from 'node:stream';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
@@ -10,10 +10,12 @@ export type Colors = ReturnType<typeof pc.createColors>;
 
 /** The standard streams, which are terminals, pipes or files. */
 export interface Streams {
-  readonly stdin: NodeJS.ReadStream | ReadStream;
-  readonly stdout: NodeJS.WriteStream | WriteStream;
-  readonly stderr: NodeJS.WriteStream | WriteStream;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
 }
+
+type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
 export class Terminal {
   /** Colours for stdout and for stderr: one may be a terminal while the other is a file. */
@@ -29,23 +31,23 @@ export class Terminal {
 
   /** A person looks at the results. */
   get isLive(): boolean {
-    return this.#streams.stdout.isTTY;
+    return this.#streams.stdout.isTTY === true;
   }
 
   /** Columns of the terminal; a file or pipe takes lines of any length. */
   get columns(): number {
-    const { isTTY, columns } = this.#streams.stdout;
-    return isTTY && columns > 0 ? columns : Number.POSITIVE_INFINITY;
+    const { isTTY, columns = 0 } = this.#streams.stdout;
+    return isTTY === true && columns > 0 ? columns : Number.POSITIVE_INFINITY;
   }
 
   /** A person looks at the messages. */
   get showsProgress(): boolean {
-    return this.#streams.stderr.isTTY;
+    return this.#streams.stderr.isTTY === true;
   }
 
   /** A person can be asked. */
   get canAsk(): boolean {
-    return this.#streams.stdin.isTTY && this.#streams.stderr.isTTY;
+    return this.#streams.stdin.isTTY === true && this.#streams.stderr.isTTY === true;
   }
 
   /** A part of the result. */
@@ -63,12 +65,14 @@ export class Terminal {
     if (this.showsProgress) this.#streams.stderr.write(`\r\u001B[K${text}`);
   }
 
-  /** Resolves when everything written has left the process: whoever ends it after that cuts nothing off. */
+  /**
+   * Resolves when everything written has left the process: whoever ends it after that cuts nothing off. Where nothing waits,
+   * nothing is tried: the log of a server may go to a disk that is full.
+   */
   async flush(): Promise<void> {
+    const waiting = [this.#streams.stdout, this.#streams.stderr].filter(({ writableLength }) => writableLength > 0);
     await Promise.all(
-      [this.#streams.stdout, this.#streams.stderr].map(
-        async (stream) => new Promise<void>((resolve) => void stream.write('', () => resolve())),
-      ),
+      waiting.map(async (stream) => new Promise<void>((resolve) => void stream.write('', () => resolve()))),
     );
   }
 
@@ -161,10 +165,10 @@ const NO_BORDERS = {
 } as const;
 
 /** https://no-color.org and the same idea for the other way round. */
-function wantsColor(stream: { readonly isTTY: boolean }, env: NodeJS.ProcessEnv): boolean {
+function wantsColor(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv): boolean {
   if ((env['NO_COLOR'] ?? '') !== '') return false;
   if ((env['FORCE_COLOR'] ?? '') !== '') return env['FORCE_COLOR'] !== '0';
-  return stream.isTTY && env['TERM'] !== 'dumb';
+  return stream.isTTY === true && env['TERM'] !== 'dumb';
 }
 
 /** Rows that a text takes on a terminal that wraps at `columns`. */

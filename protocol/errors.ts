@@ -74,6 +74,7 @@ export const HTTP_STATUS = {
   schedule_from_file: 409,
   plan_from_file: 409,
   plan_limit: 409,
+  file_differs: 409,
   confirmation_needed: 409,
   // images
   empty_image: 422,
@@ -105,6 +106,9 @@ export const HTTP_STATUS = {
   busy: 503,
   // the machine
   storage_full: 507,
+  storage_read_only: 503,
+  database_damaged: 503,
+  server_outdated: 503,
   unavailable: 503,
   internal: 500,
   // refusals to start (never on the wire)

@@ -200,6 +200,12 @@ export const MAX_NEXT_CHECK_S = 2_592_000;
 /** How often a server looks after schedules, deadlines and gates. Often enough that people do not notice how late a run is. */
 export const TICK_MS = 5_000;
 
+/** However often /readyz is asked, a server proves that it can write at most this often, in milliseconds. */
+export const PROOF_INTERVAL_MS = 1_000;
+
+/** A proof that takes longer is a problem, in milliseconds: a disk that hangs answers nothing. More than a database is waited for. */
+export const PROOF_DEADLINE_MS = 6_000;
+
 /** No server was there when none has ticked for this long: three ticks, so that a restart is none. */
 export const ABSENCE_MS = 15_000;
 

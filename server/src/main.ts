@@ -2,6 +2,7 @@
 // process needs around it.
 
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { OtterError } from '#protocol/errors.ts';
 import { buildApp } from '#server/http/app.ts';
@@ -12,14 +13,19 @@ import { loadScheduleFile, type ScheduleSpec as FileSchedule } from '#server/con
 import type { Database } from '#server/db/database.ts';
 import { openPostgres } from '#server/db/postgres.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
-import { type ScheduleSource, startScheduler } from '#server/jobs/scheduler.ts';
+import { type Scheduler, type ScheduleSource, startScheduler } from '#server/jobs/scheduler.ts';
 import { startWebhooks } from '#server/jobs/webhooks.ts';
 import { Absences } from '#server/service/time/absences.ts';
 import { readAppendedDigests } from '#server/service/firmware/appended-digests.ts';
 import { Catalog } from '#server/service/firmware/catalog.ts';
+import { findStoreProblem } from '#server/service/firmware/image-checks.ts';
+import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
+import { Readiness, type ReadinessOptions } from '#server/service/fleet/readiness.ts';
+import { sharePlanFile } from '#server/service/rollouts/plans.ts';
+import { SharedFiles } from '#server/service/schedules/shared-files.ts';
 import { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import { LostBoards } from '#server/service/gates/lost-boards.ts';
 import { OtherBoards } from '#server/service/gates/other-boards.ts';
@@ -27,15 +33,19 @@ import { PresenceBuffer } from '#server/service/device/presence.ts';
 import type { ScheduleSpec } from '#server/service/schedules/spec.ts';
 import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
+import { type DataLock, lockStorage } from '#server/disk/data-locks.ts';
+import { explainDiskError, findWriteFault } from '#server/disk/write-proof.ts';
 import { removePort, writePort } from '#server/home/port-file.ts';
 import { openBlobStore } from '#server/storage/blob-store.ts';
-import { openStoreFolders } from '#server/storage/store-folders.ts';
+import { openStoreFolders, type StoreFolders } from '#server/storage/store-folders.ts';
 import { SERVER_VERSION } from './version.ts';
 
 export interface ServerOptions {
   readonly home: string;
   readonly env: Environment;
   readonly port?: number;
+  /** Whether schedules.yaml and plans.yaml of this home replace those of the other servers of its database. */
+  readonly takesOverFiles?: boolean;
   /** Made from the configured level. */
   readonly log: (level: string) => Logger;
   /** UTC milliseconds; the clock of the machine unless a test brings its own. */
@@ -68,32 +78,39 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const clock = options.clock ?? Date.now;
   const steadyClock = options.steadyClock ?? options.clock ?? (() => performance.now());
   const log = options.log(config.logLevel);
-  const folders = await openStoreFolders(config.storageRoot);
+  const folders = await openFolders(config.storageRoot);
   const store = openBlobStore(folders);
   const database = await openDatabase(config, log);
+  const storageLock = await lockImages(config, database, log);
   const settings = settingsOf(config);
   const catalog = new Catalog(database);
   const absences = new Absences({ database, log, clock, steadyClock });
   const watching = { database, catalog, settings, absences };
+  const images = { database, catalog, store, folders, log };
   const deps: Deps = {
     ...watching,
+    ...images,
     presence: new PresenceBuffer(database, log),
-    store,
-    folders,
-    images: new ImageUpkeep({ database, catalog, store, folders, log, steadyClock }),
-    log,
+    images: new ImageUpkeep({ ...images, steadyClock }),
     random: Math.random,
     waiting: new WaitingBoards(watching),
     lost: new LostBoards(watching),
     others: new OtherBoards(watching),
     ended: new EndedCounts(),
     retention: new Retention(watching),
+    sharedFiles: new SharedFiles({
+      database,
+      server: `${hostname()}:${config.home}`,
+      takesOver: options.takesOverFiles ?? false,
+      clock,
+    }),
+    readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
   };
-  // Boards report as soon as somebody listens: by then it is known for how long nobody did.
-  await deps.absences.start();
-  await deps.images.start();
-  await readAppendedDigests(deps);
-  const scheduler = await startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
+  const scheduler = await prepare(deps, { config, clock, log }).catch(async (error: unknown) => {
+    await database.close();
+    storageLock.release();
+    throw error;
+  });
   const webhooks = startWebhooks(deps, clock);
   const startedAtMs = clock();
   const app = await buildApp({
@@ -117,6 +134,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await deps.absences.stop();
     await deps.images.stop();
     await database.close();
+    storageLock.release();
   };
   try {
     await app.listen({ host: config.host, port: config.port });
@@ -135,15 +153,66 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await webhooks.run();
     },
     close: async (graceMs) => {
-      removePort(config.home, port);
+      forgetPort(config.home, port, log);
       await close(graceMs);
     },
   };
 }
 
-async function openDatabase({ database }: Config, log: Logger): Promise<Database> {
-  if (database.kind === 'sqlite') return openSqlite(database.file);
+/** All that must be done before anybody may ask. */
+async function prepare(
+  deps: Deps,
+  { config, clock, log }: { readonly config: Config; readonly clock: () => number; readonly log: Logger },
+): Promise<Scheduler> {
+  await deps.sharedFiles.start();
+  await sharePlanFile(deps, clock());
+  // Boards report as soon as somebody listens: by then it is known for how long nobody did.
+  await deps.absences.start();
+  await deps.images.start();
+  await readAppendedDigests(deps);
+  return startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
+}
+
+/** Throws `start_refused` where the folder cannot be used as it is. */
+async function openFolders(root: string): Promise<StoreFolders> {
+  try {
+    return await openStoreFolders(root);
+  } catch (error) {
+    const fault = explainDiskError(error, `the folder of images ${root}`);
+    throw fault === undefined ? error : new OtterError('start_refused', fault.message, fault.hint, { cause: error });
+  }
+}
+
+/** What /readyz proves. Whatever else a server needs to do its work is one more line here. */
+function checksOf(deps: ImageDeps, { storageRoot }: Config): ReadinessOptions['checks'] {
+  return {
+    database: async () => {
+      await deps.database.check();
+      return undefined;
+    },
+    'disk of the images': async () => findWriteFault(storageRoot, 'the disk of the images'),
+    images: async () => findStoreProblem(deps),
+  };
+}
+
+async function openDatabase({ database, home }: Config, log: Logger): Promise<Database> {
+  if (database.kind === 'sqlite') return openSqlite(database.file, { home, onNote: (note) => log.warn(note) });
   return openPostgres(database.url, { onWait: (message) => log.warn(message) });
+}
+
+async function lockImages({ storageRoot, home }: Config, database: Database, log: Logger): Promise<DataLock> {
+  const { identity: owner, dialect } = database;
+  try {
+    return lockStorage(storageRoot, {
+      home,
+      owner,
+      isShared: dialect === 'postgres',
+      onNote: (note) => log.warn(note),
+    });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }
 
 /** The command line does without the file: it then asks at the configured port. */
@@ -152,6 +221,15 @@ function leavePort(home: string, port: number, log: Logger): void {
     writePort(home, port);
   } catch (error) {
     log.warn({ err: error }, 'the port could not be left for the command line; give it --server');
+  }
+}
+
+/** What is left behind leads to a refused connection at worst, so a disk that takes no changes keeps no server from stopping. */
+function forgetPort(home: string, port: number, log: Logger): void {
+  try {
+    removePort(home, port);
+  } catch (error) {
+    log.warn({ err: error }, 'the port file could not be removed');
   }
 }
 

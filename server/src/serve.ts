@@ -12,6 +12,8 @@ import { type RunningServer, startServer } from './main.ts';
 export interface ServeOptions {
   readonly home: string;
   readonly port?: number;
+  /** As `ServerOptions` has it. */
+  readonly takesOverFiles?: boolean;
   /** Log for people instead of JSON lines. */
   readonly pretty: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -26,13 +28,16 @@ const LOG_FLUSH_MS = 1_000;
 /** Log lines are written this many bytes at a time under load: each write wakes a thread. Below what pino writes at once (16 KiB). */
 const LOG_BUFFER_BYTES = 15_360;
 
+/** Log lines that cannot be written are kept up to this many bytes, then dropped: a full disk must not fill the memory too. */
+const LOG_BACKLOG_BYTES = 4 * 1024 * 1024;
+
 /** `EX_CONFIG` of sysexits.h: do not start me again before somebody changed something. */
 const EXIT_REFUSED = 78;
 
 /** What shells give a program that Ctrl-C ended. */
 const EXIT_INTERRUPTED = 130;
 
-/** Runs until SIGINT or SIGTERM; resolves with the exit code. */
+/** Runs until SIGINT, SIGTERM or SIGHUP; resolves with the exit code. */
 export async function serve(options: ServeOptions): Promise<number> {
   const output = options.pretty ? await prettyOutput() : lineOutput();
   let log: Logger | undefined;
@@ -41,6 +46,7 @@ export async function serve(options: ServeOptions): Promise<number> {
       home: options.home,
       env: options.env,
       ...(options.port === undefined ? {} : { port: options.port }),
+      takesOverFiles: options.takesOverFiles ?? false,
       log: (level) => (log = pino({ level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, output.stream)),
     });
     const stop = untilSignal();
@@ -55,20 +61,23 @@ export async function serve(options: ServeOptions): Promise<number> {
     process.stderr.write(error instanceof ConfigError ? `${error.message}\n` : `${error.message}\n  ${error.hint}\n`);
     return EXIT_REFUSED;
   } finally {
-    output.flush();
+    await output.flush();
   }
 }
 
-/** A second signal, the same or the other, ends the process at once. */
+/**
+ * A second SIGINT or SIGTERM ends the process at once. A hang-up is no sign of impatience: where a terminal is closed, its
+ * shell and the kernel both send one, and npm's end may add a SIGTERM.
+ */
 async function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    let isStopping = false;
+    let isAsked = false;
     const onSignal = (signal: NodeJS.Signals): void => {
-      if (isStopping) process.exit(EXIT_INTERRUPTED);
-      isStopping = true;
+      if (isAsked) process.exit(EXIT_INTERRUPTED);
+      isAsked = true;
       resolve(signal);
     };
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', resolve);
   });
 }
 
@@ -109,23 +118,35 @@ Next, in another terminal:
 
 interface LogOutput {
   readonly stream: DestinationStream;
-  readonly flush: () => void;
+  /** Never rejects: what cannot be written by now is lost. */
+  readonly flush: () => Promise<void>;
 }
 
 /** Buffered: a write per request would cost more than the request. Lost at most: the last second, and only on a crash. */
 function lineOutput(): LogOutput {
-  const stream = pino.destination({ sync: false, minLength: LOG_BUFFER_BYTES });
+  const stream = pino.destination({ sync: false, minLength: LOG_BUFFER_BYTES, maxLength: LOG_BACKLOG_BYTES });
+  // A disk that is full or a terminal that is gone is no reason to end; the lines are tried again.
+  stream.on('error', () => undefined);
   setInterval(() => stream.flush(), LOG_FLUSH_MS).unref();
-  return { stream, flush: () => stream.flushSync() };
+  return {
+    stream,
+    flush: async () => {
+      await new Promise<void>((resolve) => stream.flush(() => resolve()));
+      // pino calls it when the process ends, and it tries for ever where the output takes nothing.
+      stream.flushSync = () => undefined;
+    },
+  };
 }
 
 async function prettyOutput(): Promise<LogOutput> {
   const { default: pretty } = await import('pino-pretty');
+  const destination = pino.destination({ sync: true });
+  destination.on('error', () => undefined);
   const stream = pretty({
-    sync: true,
+    destination,
     ignore: 'request_id',
     translateTime: 'SYS:HH:MM:ss',
     colorize: process.stdout.isTTY,
   });
-  return { stream, flush: () => undefined };
+  return { stream, flush: async () => undefined };
 }

@@ -12,7 +12,20 @@ export interface Room {
   readonly pure?: true;
 }
 
-const SERVER = ['http', 'jobs', 'service', 'db', 'storage', 'esp-image', 'time', 'values', 'home', 'config', 'certs'];
+const SERVER = [
+  'http',
+  'jobs',
+  'service',
+  'db',
+  'disk',
+  'storage',
+  'esp-image',
+  'time',
+  'values',
+  'home',
+  'config',
+  'certs',
+];
 
 export const ROOMS: readonly Room[] = [
   { room: 'protocol', may: [], packages: ['typebox'], node: true },
@@ -22,7 +35,13 @@ export const ROOMS: readonly Room[] = [
   { room: 'server/src/certs', may: ['protocol'], packages: ['@peculiar/x509', 'reflect-metadata'], node: true },
   { room: 'server/src/esp-image', may: ['protocol', 'engine'], packages: [], node: true },
   { room: 'server/src/storage', may: ['protocol'], packages: [], node: true },
-  { room: 'server/src/db', may: ['protocol', 'engine'], packages: ['kysely', 'pg', 'typebox'], node: true },
+  { room: 'server/src/disk', may: ['protocol'], packages: [], node: true },
+  {
+    room: 'server/src/db',
+    may: ['protocol', 'engine', 'server/src/disk'],
+    packages: ['kysely', 'pg', 'typebox'],
+    node: true,
+  },
   {
     room: 'server/src/service',
     may: [

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildEspImage } from '../support/esp-image-builder.ts';
 import { imageOf, mac } from '../support/fleet.ts';
-import { type OtterRun, runOtter } from '../support/otter-command.ts';
+import { type OtterRun, runOtter, spawnOtter } from '../support/otter-command.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
 
 let server: TestServer;
@@ -95,7 +95,7 @@ describe('an upload', () => {
       segments: [{ loadAddress: 0x3f400020, data: Buffer.alloc(2_000_000, 7) }],
     });
     const path = await file('large.bin', large);
-    const run = await runOtter(
+    const run = await spawnOtter(
       folder,
       [
         'firmware',

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OUTCOMES } from '#protocol/admin/api.ts';
-import { type OtterOptions, runOtter } from '../support/otter-command.ts';
+import { runOtter, type SpawnOptions, spawnOtter } from '../support/otter-command.ts';
 import { answerJson, type SmallServer, startSmallServer } from '../support/server/small-admin.ts';
 import { hasScript, typeOnTerminal } from '../support/typed-command.ts';
 
@@ -192,7 +192,7 @@ test('D30: Ctrl-C in an upload ends with 130 and leaves the request unfinished',
     });
   });
   const options = ['--server', slow.url, '--pin', slow.pin, '--token', 'x'];
-  const running = runOtter(home, ['firmware', 'add', image, ...options], {
+  const running = spawnOtter(home, ['firmware', 'add', image, ...options], {
     onStart: (child) => void arrived.promise.then(() => child.kill('SIGINT')),
   });
   const run = await running;
@@ -217,8 +217,8 @@ describe('rollout show --watch', () => {
       );
     });
   }
-  const watch = async (on: SmallServer, options: OtterOptions, ...more: readonly string[]) =>
-    runOtter(
+  const watch = async (on: SmallServer, options: SpawnOptions, ...more: readonly string[]) =>
+    spawnOtter(
       home,
       ['rollout', 'show', 'r', '--watch', '--server', on.url, '--pin', on.pin, '--token', 'x', ...more],
       options,

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { type OtterRun, runOtter } from '../support/otter-command.ts';
+import { type OtterRun, runOtter, spawnOtter } from '../support/otter-command.ts';
 import { ProductLine } from '../support/product-line.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
 
@@ -32,7 +32,7 @@ const otter = async (...args: readonly string[]): Promise<OtterRun> =>
 function follow(...args: readonly string[]) {
   const seen = { stdout: '', stderr: '' };
   let interrupt = (): void => undefined;
-  const ended = runOtter(folder, ['events', '--follow', ...args, '--home', server.home], {
+  const ended = spawnOtter(folder, ['events', '--follow', ...args, '--home', server.home], {
     onStart: (child) => {
       child.stdout?.on('data', (chunk: Buffer) => (seen.stdout += chunk.toString()));
       child.stderr?.on('data', (chunk: Buffer) => (seen.stderr += chunk.toString()));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { addFirmware } from '../support/fleet.ts';
-import { type OtterRun, runOtter } from '../support/otter-command.ts';
+import { type OtterRun, runOtter, spawnOtter } from '../support/otter-command.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
 
 let server: TestServer;
@@ -70,7 +70,7 @@ describe('a rollout is simulated', () => {
   test('until Ctrl-C, which ends it without a result', async () => {
     server.logged.length = 0;
     const args = ['rollout', 'simulate', '1.5.0-urgent', '--devices', '20000', '--network-fail', '100%', '--json'];
-    const run = await runOtter(folder, [...args, '--home', server.home], {
+    const run = await spawnOtter(folder, [...args, '--home', server.home], {
       // The last thing that it asks for; from there on it is busy by itself, for minutes.
       onStart: (child) =>
         void vi

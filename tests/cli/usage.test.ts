@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runOtter } from '../support/otter-command.ts';
+import { runOtter, spawnOtter } from '../support/otter-command.ts';
 
 let home: string;
 beforeAll(async () => {
@@ -104,7 +104,7 @@ describe('a mistake in the command line ends with 2, says what is wrong and prin
 
 describe('help', () => {
   test('D1: without arguments the help goes to stderr and the exit code is 2', async () => {
-    const run = await runOtter(home, []);
+    const run = await spawnOtter(home, []);
     expect(run).toMatchObject({ exitCode: 2, stdout: '' });
     expect(run.stderr).toContain('Usage: otter COMMAND');
   });
@@ -123,7 +123,7 @@ describe('help', () => {
   });
 
   test('the version is the one of the package', async () => {
-    const { stdout, exitCode } = await runOtter(home, ['--version']);
+    const { stdout, exitCode } = await spawnOtter(home, ['--version']);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

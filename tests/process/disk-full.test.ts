@@ -10,6 +10,7 @@ import { expect, test, vi } from 'vitest';
 import { addDevices, addFirmware, imageOf, mac, rollOut } from '../support/fleet.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
 import { largeImage } from './support/large-image.ts';
+import { untilReadyz } from './support/readyz.ts';
 
 // Every test starts a process or two, and the machine may be busy with other tests.
 vi.setConfig({ testTimeout: 90_000 });
@@ -24,13 +25,19 @@ test.skipIf(!CAN_MOUNT)(`a full disk of images refuses uploads and serves what i
   await addFirmware(server, '1.1.0');
   await rollOut(server, '1.1.0', 'expand');
   disk.fillUp({ leaveBytes: 100_000 });
+  disk.fillUp({ leaveBytes: 0 });
+  await untilReadyz(server, 503, 'storage_full');
+  disk.free();
+  await untilReadyz(server, 200);
+  disk.fillUp({ leaveBytes: 100_000 });
   const body = largeImage('1.2.0', 400_000);
   const { status, body: refusal } = await server.tryAdmin('uploadFirmware', { body });
   expect(status).toBe(507);
   expect(refusal).toMatchObject({ error: { code: 'storage_full', hint: expect.stringContaining('Free some space') } });
   expect(await server.tryAdmin('getFirmware', { params: { version: '1.2.0' } })).toMatchObject({ status: 404 });
   const kept = hash('sha256', imageOf('1.1.0'));
-  expect(disk.list()).toEqual(['.blobs', `.blobs/${kept}`, '.incoming', 'ballast', 'default', 'default/1.1.0']);
+  const stored = ['.blobs', `.blobs/${kept}`, '.incoming', '.lock', 'ballast', 'default', 'default/1.1.0'];
+  expect(disk.list()).toEqual(stored);
   await expectServed(server, device);
   disk.free();
   expect(await server.admin('uploadFirmware', { body })).toMatchObject({ already_there: false });
@@ -52,7 +59,9 @@ test.skipIf(!CAN_MOUNT)(`a full disk of the database refuses what it cannot keep
   });
   expect(await server.tryAdmin('uploadFirmware', { body: imageOf('1.2.0') })).toMatchObject({ status: 507 });
   await expectServed(server, device);
+  await untilReadyz(server, 503, 'storage_full');
   disk.free();
+  await untilReadyz(server, 200);
   expect(await server.device('report-status', report)).toMatchObject({ status: 200, body: { duplicate: false } });
   expect(await server.admin('uploadFirmware', { body: imageOf('1.2.0') })).toMatchObject({ already_there: false });
   const { devices } = await server.admin('getStatus');

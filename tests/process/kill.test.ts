@@ -10,6 +10,7 @@ import type { Firmware } from '#protocol/admin/api.ts';
 import { ASSIGNMENT_STATES } from '#protocol/admin/api.ts';
 import { STALE_UPLOAD_MS } from '#protocol/limits.ts';
 import { Random } from '#simulator/random.ts';
+import { sizeOf } from '../support/scope.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 import { largeImage } from './support/large-image.ts';
@@ -18,8 +19,8 @@ import { Ledger, prepare, workUntilKilled } from './support/workload.ts';
 const SEED = Number(process.env['KILL_SEED'] ?? Date.now() % 1_000_000);
 
 const RUNS = [
-  { dialect: 'sqlite', rounds: 20 },
-  { dialect: 'postgres', rounds: 5 },
+  { dialect: 'sqlite', rounds: sizeOf({ push: 4, whole: 20 }) },
+  { dialect: 'postgres', rounds: sizeOf({ push: 1, whole: 5 }) },
 ] as const;
 
 test.each(RUNS)(

@@ -8,17 +8,17 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { ProductLine } from '../support/product-line.ts';
+import { sizeOf } from '../support/scope.ts';
 import { openRaw } from '../support/server/raw-database.ts';
 import { type CheckInAnswer, ServerClient } from '../support/server/client.ts';
 import { START_MS, startTestServer, type TestServer } from '../support/server/server.ts';
 import type { FromServer, ToServer } from './support/ticking-server.ts';
 
-/** The whole size takes minutes: `npm run test:nightly`. */
-const IS_NIGHTLY = process.env['OTTER_NIGHTLY'] === '1';
-const DEVICES = 400;
-const CHECKS = IS_NIGHTLY ? 5_000 : 1_500;
-const TICKS = IS_NIGHTLY ? 200 : 40;
-const KILLS = IS_NIGHTLY ? 50 : 10;
+const { PROCESSES, DEVICES, CHECKS, TICKS, KILLS, FEW_PCT } = sizeOf({
+  push: { PROCESSES: [2], DEVICES: 120, CHECKS: 400, TICKS: 12, KILLS: 4, FEW_PCT: 20 },
+  // Takes minutes.
+  whole: { PROCESSES: [2, 4], DEVICES: 400, CHECKS: 5_000, TICKS: 200, KILLS: 50, FEW_PCT: 5 },
+});
 const IN_FLIGHT = 12;
 const AT_ONCE = 16;
 const REST_MS = 60;
@@ -28,8 +28,8 @@ const TICK_S = 5;
 const PLAN = `plans:
   - name: guarded
     stages:
-      - {name: few, label: general, percentage: 5%, promotion: auto, max_in_flight: ${IN_FLIGHT}, gate: {min_confirmed: 5, max_failed: 0}}
-      - {name: some, label: general, percentage: 30%, promotion: auto, max_in_flight: ${IN_FLIGHT}, gate: {min_confirmed: 20, max_failed: 0}}
+      - {name: few, label: general, percentage: ${FEW_PCT}%, promotion: auto, max_in_flight: ${IN_FLIGHT}, gate: {min_confirmed: 5, max_failed: 0}}
+      - {name: some, label: general, percentage: ${FEW_PCT + 25}%, promotion: auto, max_in_flight: ${IN_FLIGHT}, gate: {min_confirmed: 20, max_failed: 0}}
       - {name: all, label: general, promotion: auto, max_in_flight: ${IN_FLIGHT}, gate: {min_confirmed: 40, max_failed: 0}}
 `;
 
@@ -102,7 +102,7 @@ interface Board {
   readonly offers: Set<number>;
 }
 
-test.each([2, 4])('%i processes, one of them killed %#', { timeout: 400_000 }, async (processes) => {
+test.each(PROCESSES)('%i processes, one of them killed %#', { timeout: 400_000 }, async (processes) => {
   const first = await startTestServer({ dialect: 'postgres' });
   await first.stop();
   writeFileSync(join(first.home, 'config/plans.yaml'), PLAN);

@@ -5,17 +5,18 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { expect, inject, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { openPostgres } from '#server/db/postgres.ts';
 import { addFirmware, rollOut } from '../support/fleet.ts';
 import { type Exit, newHome, runOtterProcess, startServerProcess } from '../support/server/process.ts';
+import { postgresUrl } from '../support/server/postgres-url.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 
 // Every test starts a process or two, and the machine may be busy with other tests.
 vi.setConfig({ testTimeout: 90_000 });
 
-/** What changes while a server runs: the database and its lock, the port, the mark of the last stop. */
-const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.stopped)$/;
+/** What changes while a server runs: the database and its lock, the port, the mark of the last stop, the lock of the images. */
+const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.(stopped|lock))$/;
 
 test('a second start changes no file and knows everything of the first', async () => {
   const home = await newHome();
@@ -35,7 +36,8 @@ test('a second server on one SQLite home is refused, and the first goes on unhar
   const home = await newHome();
   const first = await startServerProcess(home);
   const second = await runOtterProcess(home).exited;
-  expectRefusal(second, `another Otter uses this database (${join(home, 'data/otter.db.lock')} is locked)`);
+  expectRefusal(second, `uses this database (${join(home, 'data/otter.db.lock')} is locked)`);
+  expect(second.stderr).toContain(`another Otter (process ${first.process.child.pid} on `);
   expect(second.stderr).toContain('stop the other one, or give this one its own --home');
   expect(await readFile(join(home, 'data/server.port'), 'utf8')).toBe(`${first.url.port}\n`);
   await first.checkIn('24:6f:28:00:00:01', '1.0.0');
@@ -109,7 +111,7 @@ test('a wrong PostgreSQL password is refused at once, and neither password is sh
 });
 
 test('PostgreSQL without a password in the address is refused at once', async () => {
-  const url = new URL(inject('postgresUrl'));
+  const url = new URL(await postgresUrl());
   url.password = '';
   const refused = await runOtterProcess(await newHome(), { env: { OTTER_DATABASE: url.href } }).exited;
   expectRefusal(refused, `cannot use PostgreSQL at ${url.host}`);

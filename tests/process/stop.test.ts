@@ -11,6 +11,7 @@ import { newHome, type ServerProcess, startServerProcess } from '../support/serv
 import { head, RawClient } from '../support/server/raw-client.ts';
 import { largeImage } from './support/large-image.ts';
 import { holdLock } from './support/locked.ts';
+import { READ_ONLY, throughMount, turnReadOnly } from './support/read-only-folder.ts';
 
 // Every test starts a process or two, and the machine may be busy with other tests.
 vi.setConfig({ testTimeout: 90_000 });
@@ -19,7 +20,7 @@ vi.setConfig({ testTimeout: 90_000 });
 const IMAGE_BYTES = 4_000_000;
 const DOWNLOADS = 3;
 
-describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
+describe.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s', (signal) => {
   test('ends the server with exit code 0, soft state saved and the port file gone', async () => {
     const server = await startServerProcess(await newHome());
     expect(findPort(server.home)).toBe(Number(server.url.port));
@@ -37,6 +38,30 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
     expect(saved.prepare('select rssi_dbm from presence').get()).toEqual({ rssi_dbm: -61 });
     saved.close();
   });
+});
+
+test.skipIf(READ_ONLY.isMissing)(
+  `a home that has turned read-only keeps no server from stopping${READ_ONLY.skipped}`,
+  async () => {
+    const home = await newHome();
+    const elsewhere = await newHome();
+    const server = await startServerProcess(home, {
+      env: { OTTER_DATABASE: `sqlite:${elsewhere}/data/otter.db` },
+      through: throughMount(home),
+    });
+    turnReadOnly(server.process, home);
+    const exit = await server.stop();
+    expect(exit).toMatchObject({ code: 0 });
+    expect(exit.stdout).toContain('the port file could not be removed');
+    expect(exit.stdout).toContain('"msg":"stopped"');
+  },
+);
+
+test('a log that nothing can be written to neither ends the server nor keeps it from stopping', async () => {
+  const server = await startServerProcess(await newHome(), { through: ['sh', '-c', 'exec "$@" > /dev/full', 'sh'] });
+  await addDevices(server, 200, '1.0.0');
+  expect(await server.json('GET', '/healthz')).toMatchObject({ status: 200 });
+  expect(await server.stop()).toMatchObject({ code: 0 });
 });
 
 test('answers the requests that are under way, while their commit waits for another program', async () => {

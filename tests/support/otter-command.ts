@@ -1,8 +1,11 @@
-// Runs the real `otter` command as a child process: the one place that knows how it is started. Nothing of the caller's
-// environment reaches it except PATH, so a test means the same on every machine.
+// Runs the `otter` command, in this process or as a child process: the one place that knows how it is started. Nothing of the
+// caller's environment reaches it except PATH, so a test means the same on every machine.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { PassThrough, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { runCommand } from '#cli/main.ts';
+import { Terminal } from '#cli/terminal.ts';
 
 export interface OtterRun {
   readonly exitCode: number | null;
@@ -13,6 +16,9 @@ export interface OtterRun {
 export interface OtterOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+}
+
+export interface SpawnOptions extends OtterOptions {
   /** Called with the running process, for tests that send signals or close its output. */
   readonly onStart?: (child: ChildProcess) => void;
 }
@@ -22,8 +28,35 @@ const LAUNCHER = fileURLToPath(new URL('../../bin/otter.mjs', import.meta.url));
 /** The program and the arguments that stand for `otter`. */
 export const OTTER: readonly string[] = [process.execPath, LAUNCHER];
 
-/** Runs `otter` to its end. `home` is the folder of the person: known servers are kept there. */
+/** Runs one command in this process. `home` is the folder of the person: known servers are kept there. */
 export async function runOtter(home: string, args: readonly string[], options: OtterOptions = {}): Promise<OtterRun> {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: home, ...options.env };
+  const [stdout, stderr] = [new Collected(), new Collected()];
+  const exitCode = await runCommand(args, (finish) => ({
+    env,
+    folder: options.cwd ?? home,
+    terminal: new Terminal({ stdin: Readable.from([]), stdout: stdout.stream, stderr: stderr.stream }, env),
+    finish,
+    interrupted: () => new AbortController().signal,
+  }));
+  return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+class Collected {
+  readonly stream = new PassThrough();
+  readonly #chunks: Buffer[] = [];
+
+  constructor() {
+    this.stream.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
+  }
+
+  text(): string {
+    return Buffer.concat(this.#chunks).toString('utf8');
+  }
+}
+
+/** Runs `otter` as people do, as a process with signals, to its end. */
+export async function spawnOtter(home: string, args: readonly string[], options: SpawnOptions = {}): Promise<OtterRun> {
   const [program = '', ...before] = OTTER;
   const child = spawn(program, [...before, ...args], {
     cwd: options.cwd ?? home,

@@ -36,8 +36,13 @@ export class ProductLine {
   /** A MAC that no other device has. */
   newMac(): string {
     this.#devices += 1;
-    const byte = (value: number): string => value.toString(16).padStart(2, '0');
-    return `24:6f:28:${byte(this.#number)}:${byte(Math.floor(this.#devices / 256))}:${byte(this.#devices % 256)}`;
+    // Files share a process, so there are more lines than a byte counts.
+    const bytes = (value: number): string =>
+      value
+        .toString(16)
+        .padStart(4, '0')
+        .replace(/(?=..$)/, ':');
+    return `24:6f:${bytes(this.#number)}:${bytes(this.#devices)}`;
   }
 
   /** A device that has checked in once on this version, and has these labels, whatever rollout is under way. */

@@ -1,6 +1,7 @@
 // A fleet of boards on a moved clock that poll, update and go wrong in every way that a story needs, over the real wire. Each board
 // asks when it was told to ask; `run` moves the clock from one instant at which somebody asks to the next.
 
+import { sizeOf } from './scope.ts';
 import type { ProductLine } from './product-line.ts';
 import type { TestServer } from './server/server.ts';
 
@@ -30,6 +31,8 @@ interface Board {
 
 const GOOD: Fate = { kind: 'good' };
 const INSTALL_S = 30;
+/** How often the server ticks, each minute in the field. What it finds out with a tick may come so much later. */
+const TICK_MS = sizeOf({ push: 300_000, whole: 60_000 });
 
 export class WatchedFleet {
   readonly #server: TestServer;
@@ -84,12 +87,12 @@ export class WatchedFleet {
     for (const board of this.#boards) if (macs.includes(board.mac)) board.isDead = isCut;
   }
 
-  /** Lets time pass, or stops as soon as `until` says so; the server ticks every minute. */
+  /** Lets time pass, or stops as soon as `until` says so; the server ticks every `TICK_MS`. */
   async run(seconds: number, until: () => Promise<boolean> = async () => false): Promise<void> {
     const endMs = this.#server.clock.nowMs + seconds * 1000;
     let tickMs = this.#server.clock.nowMs;
     while (this.#server.clock.nowMs < endMs) {
-      tickMs += 60_000;
+      tickMs += TICK_MS;
       for (;;) {
         const due = this.#boards
           .filter(({ isDead, nextMs }) => !isDead && nextMs <= tickMs)

@@ -1,12 +1,15 @@
 // The database as the services see it: read anywhere, write in transactions. Knows nothing of SQL dialects beyond their
 // name and nothing of the tables.
 
+import type { OtterError } from '#protocol/errors.ts';
 import type { Reader, Trx } from './schema.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
 export interface Database {
   readonly dialect: Dialect;
+  /** The same for every server that uses it, and for no other database. */
+  readonly identity: string;
   /** Sees what is committed. Never use it to write. */
   readonly read: Reader;
   /**
@@ -19,7 +22,12 @@ export interface Database {
   readonly writeSoft: <T>(job: (trx: Trx) => Promise<T>) => Promise<T>;
   /** Runs several reads on one state of the database. */
   readonly snapshot: <T>(job: (reader: Reader) => Promise<T>) => Promise<T>;
-  /** Proves that a transaction can be made; for /readyz. */
+  /** Proves that rows can be written, by writing one; rejects with the reason why not. For /readyz, not for every request. */
   readonly check: () => Promise<void>;
+  /**
+   * From now on everything rejects with this error: the program must not go on with this database. Nobody else can change the
+   * schema of a SQLite database under a server, so there it is never asked.
+   */
+  readonly retire: (why: OtterError) => void;
   readonly close: () => Promise<void>;
 }

@@ -36,6 +36,7 @@ export class GroupCommit {
   readonly #connection: CommitConnection;
   #waiting: Waiting[] = [];
   #draining: Promise<void> | undefined;
+  #hasFailed = false;
 
   constructor(connection: CommitConnection) {
     this.#connection = connection;
@@ -60,6 +61,11 @@ export class GroupCommit {
     });
   }
 
+  /** Whether the last commit that waited for the disk failed; another program that holds the database is no failure. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
   /** Resolves when every job handed in so far is settled. */
   async idle(): Promise<void> {
     while (this.#draining !== undefined) await this.#draining;
@@ -74,7 +80,7 @@ export class GroupCommit {
         await this.#commit(batch);
       } catch (error) {
         if (this.#connection.isLocked(error)) await this.#waitForLock(batch, error);
-        else for (const job of batch) job.fail(error);
+        else this.#fail(batch, error);
         continue;
       }
       for (const job of batch) job.settle();
@@ -92,6 +98,12 @@ export class GroupCommit {
     } finally {
       if (isSoft) setDurable(true);
     }
+    if (!isSoft) this.#hasFailed = false;
+  }
+
+  #fail(batch: readonly Waiting[], error: unknown): void {
+    this.#hasFailed = true;
+    for (const job of batch) job.fail(error);
   }
 
   /** Puts the jobs back to the front, except those that have waited long enough. */

@@ -5,7 +5,8 @@ import { type Kysely, sql } from 'kysely';
 import { OtterError } from '#protocol/errors.ts';
 import type { Dialect } from './database.ts';
 import { MIGRATIONS, type Migration } from '#server/db/migrations/migrations.ts';
-import type { Schema } from './schema.ts';
+import type { Schema, Trx } from './schema.ts';
+import { outdated } from './trouble.ts';
 
 /** Any constant: server processes that start at the same time wait for each other on it. */
 const POSTGRES_LOCK = 0x07_7e_12;
@@ -25,24 +26,61 @@ export async function assertNotNewer(
   );
 }
 
+/**
+ * The number of steps of this database, in one statement, where the program's own steps are known to be done: for a server
+ * that runs. Undefined where it is as this program knows it, else why the program must not go on.
+ */
+export async function findOutdated(
+  db: Kysely<Schema>,
+  known: readonly Migration[] = MIGRATIONS,
+): Promise<OtterError | undefined> {
+  const { rows } = await sql<{
+    readonly version: number;
+  }>`select max(version) as version from schema_version`.execute(db);
+  return outdatedAt(rows[0]?.version ?? 0, known);
+}
+
+/** The same of a number of steps that is known. */
+export function outdatedAt(found: number, known: readonly Migration[] = MIGRATIONS): OtterError | undefined {
+  return found > known.length ? outdated(found, known.length) : undefined;
+}
+
 /** Runs the steps that are missing; resolves with how many those were. */
 export async function migrate(
   db: Kysely<Schema>,
   dialect: Dialect,
   known: readonly Migration[] = MIGRATIONS,
+  onNote: (note: string) => void = () => undefined,
 ): Promise<number> {
   return db.transaction().execute(async (trx) => {
-    if (dialect === 'postgres') await sql`select pg_advisory_xact_lock(${POSTGRES_LOCK})`.execute(trx);
+    if (dialect === 'postgres') await waitForTurn(trx, onNote);
     await sql`create table if not exists schema_version (version integer primary key, name text not null)`.execute(trx);
     await assertNotNewer(trx, dialect, known);
     const done = await schemaVersion(trx, dialect);
+    if (done > 0 && done < known.length) onNote(`the database is migrated from schema ${done} to ${known.length}`);
     for (const [index, migration] of known.entries()) {
       if (index < done) continue;
       await migration.up(trx, dialect);
       await sql`insert into schema_version (version, name) values (${index + 1}, ${migration.name})`.execute(trx);
     }
+    if (done > 0 && done < known.length) await tellRunningServers(trx);
     return known.length - done;
   });
+}
+
+/** Another server that migrates may take minutes; when it is done there is nothing left to do here. */
+async function waitForTurn(trx: Trx, onNote: (note: string) => void): Promise<void> {
+  const { rows } = await sql<{
+    readonly mine: boolean;
+  }>`select pg_try_advisory_xact_lock(${POSTGRES_LOCK}) as mine`.execute(trx);
+  if (rows[0]?.mine === true) return;
+  onNote('another server is migrating the database: this one waits for it, however long it takes');
+  await sql`select pg_advisory_xact_lock(${POSTGRES_LOCK})`.execute(trx);
+}
+
+/** Each of them loads the catalog of the new revision with its next request, and finds the newer schema. */
+async function tellRunningServers(trx: Trx): Promise<void> {
+  await sql`update catalog set revision = revision + 1`.execute(trx);
 }
 
 async function schemaVersion(db: Kysely<Schema>, dialect: Dialect): Promise<number> {

@@ -16,7 +16,10 @@ import { OtterError } from '#protocol/errors.ts';
 import type { Database } from './database.ts';
 import { adoptForeignEvents } from '#server/db/events/events.ts';
 import { assertNotNewer, migrate } from './migrate.ts';
+import { MIGRATIONS, type Migration } from './migrations/migrations.ts';
 import type { Schema, Trx } from './schema.ts';
+import { damaged, readOnly, unavailable } from './trouble.ts';
+import { proveWrite } from './write-proof.ts';
 
 /** Connections of one server process. A check-in holds one for a millisecond. */
 const POOL_SIZE = 10;
@@ -28,8 +31,8 @@ const CONNECT_RETRY_MS = 1_000;
 /** A request waits this long for a connection, and PostgreSQL works this long on a query, before it is answered 503. */
 const WAIT_MS = 4_000;
 
-/** The same for a PostgreSQL that does not even say that it gave up. */
-const SILENCE_MS = WAIT_MS + 500;
+/** So much longer is waited for a PostgreSQL that does not even say that it gave up. */
+const SILENCE_MARGIN_MS = 500;
 
 /** Conflicts with another server process (serialization, deadlock, unique index): run again this often. */
 const MAX_ATTEMPTS = 8;
@@ -38,14 +41,24 @@ const FIRST_QUEUED_ATTEMPT = 3;
 const CONFLICTS = new Set(['40001', '40P01', '23505']);
 
 const DISK_FULL = '53100';
+const READ_ONLY = '25006';
+const NO_RIGHT = '42501';
+
+/** A damaged page or index, and a file that is not there. */
+const DAMAGED = new Set(['XX001', 'XX002', '58P01']);
+
+const BUSY_RETRY_S = 5;
 
 /** A query that took too long (57014), or no connection left on the side of PostgreSQL (53300). */
 const BUSY = new Set(['57014', '53300']);
 
 export interface OpenOptions {
   readonly patienceMs?: number;
-  /** Told once where PostgreSQL is not up yet. */
+  /** Told where PostgreSQL is not up yet, where another server migrates, and what takes long. */
   readonly onWait?: (message: string) => void;
+  /** What a query may take, in milliseconds; a migration takes as long as it takes. */
+  readonly queryMs?: number;
+  readonly migrations?: readonly Migration[];
 }
 
 /**
@@ -53,45 +66,110 @@ export interface OpenOptions {
  * @param url `postgres://user:password@host:port/database`
  */
 export async function openPostgres(url: string, options: OpenOptions = {}): Promise<Database> {
-  const pool = new pg.Pool({
-    connectionString: url,
+  const { queryMs = WAIT_MS, migrations = MIGRATIONS, onWait = () => undefined } = options;
+  const pool = poolOf(url, {
     max: POOL_SIZE,
     connectionTimeoutMillis: WAIT_MS,
-    statement_timeout: WAIT_MS,
-    query_timeout: SILENCE_MS,
-    application_name: 'otter',
-    types: {
-      getTypeParser: (oid, format) =>
-        // Numbers of 64 bits (`count(*)`, keys, instants) fit a double here: all are below 2^53.
-        oid === pg.types.builtins.INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
-    },
+    statement_timeout: queryMs,
+    query_timeout: queryMs + SILENCE_MARGIN_MS,
   });
-  // A connection that breaks is replaced by the pool; without listeners, of idle and of busy ones, it would end the process.
-  pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: explaining(pool) }) });
+  let retired: OtterError | undefined;
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: explaining(pool, () => retired) }) });
+  let identity: string;
   try {
     await waitForServer(pool, url, options);
-    await assertNotNewer(db, 'postgres');
-    await migrate(db, 'postgres');
-    await db.transaction().execute(adoptForeignEvents);
+    await assertNotNewer(db, 'postgres', migrations);
+    await migrateUnhurried(url, migrations, onWait);
+    identity = await identityOf(pool, url);
   } catch (error) {
     await db.destroy();
     throw error;
   }
   return {
     dialect: 'postgres',
+    identity,
     read: db,
     write: async (job) => writeWithRetry(db, job),
-    writeSoft: async (job) =>
-      writeWithRetry(db, async (trx) => {
-        await sql`set local synchronous_commit = off`.execute(trx);
-        return job(trx);
-      }),
+    writeSoft: async (job) => writeWithRetry(db, async (trx) => asSoft(trx, job)),
     snapshot: async (job) => db.transaction().setIsolationLevel('repeatable read').execute(job),
-    check: async () => void (await db.selectFrom('catalog').select('revision').execute()),
+    check: async () => provePostgres(db),
+    retire: (why) => void (retired ??= why),
     close: async () => db.destroy(),
   };
+}
+
+function poolOf(url: string, config: pg.PoolConfig): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'otter',
+    types: {
+      getTypeParser: (oid, format) =>
+        // Numbers of 64 bits (`count(*)`, keys, instants) fit a double here: all are below 2^53.
+        oid === pg.types.builtins.INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
+    },
+    ...config,
+  });
+  // A connection that breaks is replaced by the pool; without listeners, of idle and of busy ones, it would end the process.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
+}
+
+/**
+ * On a connection of its own, without the limits of a request: a large table takes its time, and so does another server that
+ * is at it.
+ */
+async function migrateUnhurried(
+  url: string,
+  migrations: readonly Migration[],
+  onWait: (message: string) => void,
+): Promise<void> {
+  const pool = poolOf(url, { max: 1, connectionTimeoutMillis: WAIT_MS, statement_timeout: 0, keepAlive: true });
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: explaining(pool, () => undefined) }) });
+  try {
+    // The settings of a role or database must not cut it short either.
+    await sql`set statement_timeout = 0`.execute(db);
+    await sql`set lock_timeout = 0`.execute(db);
+    await sql`set idle_in_transaction_session_timeout = 0`.execute(db);
+    await migrate(db, 'postgres', migrations, onWait);
+    await db.transaction().execute(adoptForeignEvents);
+  } finally {
+    await db.destroy();
+  }
+}
+
+async function asSoft<T>(trx: Trx, job: (trx: Trx) => Promise<T>): Promise<T> {
+  await sql`set local synchronous_commit = off`.execute(trx);
+  return job(trx);
+}
+
+/** Servers that prove at the same time wait for each other's row; rights are asked of every table, since one may lack them. */
+async function provePostgres(db: Kysely<Schema>): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await asSoft(trx, proveWrite);
+    const { rows } = await UNWRITABLE.execute(trx);
+    if (rows[0] !== undefined) throw noRight(`no right to write table ${rows[0].name}`);
+  });
+}
+
+const UNWRITABLE = sql<{ readonly name: string }>`
+  select relname as name from pg_class
+  where relkind = 'r' and relnamespace = current_schema()::regnamespace and relname <> 'schema_version'
+    and not (has_table_privilege(oid, 'insert') and has_table_privilege(oid, 'update') and has_table_privilege(oid, 'delete'))
+  order by relname limit 1`;
+
+/** By whichever address it is reached. Where PostgreSQL keeps the number of its cluster to itself, the address has to do. */
+async function identityOf(pool: pg.Pool, url: string): Promise<string> {
+  try {
+    const { rows } = await pool.query<{ readonly cluster: string; readonly oid: number }>(
+      'select system_identifier::text as cluster, oid from pg_control_system(), pg_database where datname = current_database()',
+    );
+    const [row] = rows;
+    if (row !== undefined) return `postgres:${row.cluster}:${row.oid}`;
+  } catch (error) {
+    if (isGone(error)) throw explain(error);
+  }
+  return `postgres:${addressOf(url)}`;
 }
 
 async function writeWithRetry<T>(db: Kysely<Schema>, job: (trx: Trx) => Promise<T>): Promise<T> {
@@ -108,16 +186,18 @@ async function writeWithRetry<T>(db: Kysely<Schema>, job: (trx: Trx) => Promise<
         });
     } catch (error) {
       if (!CONFLICTS.has(codeOf(error))) throw error;
-      if (attempt >= MAX_ATTEMPTS) throw unavailable('too many writers are at work at once', error);
+      if (attempt >= MAX_ATTEMPTS) throw busy('too many writers are at work at once', error);
     }
   }
 }
 
 /** The pool as Kysely uses it, with every failure of a connection explained, of reads and of writes. */
-function explaining(pool: pg.Pool): PostgresPool {
+function explaining(pool: pg.Pool, retired: () => OtterError | undefined): PostgresPool {
   return {
     options: pool.options,
     connect: async () => {
+      const why = retired();
+      if (why !== undefined) throw why;
       try {
         return new ExplainingClient(await pool.connect());
       } catch (error) {
@@ -183,13 +263,23 @@ async function waitForServer(pool: pg.Pool, url: string, { patienceMs, onWait }:
 }
 
 function explain(error: unknown): unknown {
-  if (codeOf(error) === DISK_FULL)
+  const code = codeOf(error);
+  const why = error instanceof Error ? error.message : code;
+  if (code === DISK_FULL)
     return new OtterError('storage_full', 'the disk of the database is full', 'free some space', { cause: error });
-  return BUSY.has(codeOf(error)) || isGone(error) ? unavailable('the database does not answer', error) : error;
+  if (code === READ_ONLY)
+    return readOnly(why, 'let `database:` name the primary, or end default_transaction_read_only', error);
+  if (code === NO_RIGHT) return noRight(why, error);
+  if (DAMAGED.has(code)) return damaged(why, error, 'look into the log of PostgreSQL, and restore a backup');
+  return BUSY.has(code) || isGone(error) ? busy('the database does not answer', error) : error;
 }
 
-function unavailable(message: string, cause: unknown): OtterError {
-  return new OtterError('unavailable', message, 'try again in a few seconds', { retryAfterS: 5, cause });
+function noRight(why: string, cause?: unknown): OtterError {
+  return readOnly(why, 'grant the user in `database:` all on all tables, or make it their owner', cause);
+}
+
+function busy(message: string, cause: unknown): OtterError {
+  return unavailable(message, 'try again in a few seconds', BUSY_RETRY_S, cause);
 }
 
 /** The connection is lost or was never made: class 08, a shutdown (57P), an error of the socket, or silence. */

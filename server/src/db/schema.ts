@@ -34,6 +34,8 @@ export interface Schema {
   readonly heartbeat: HeartbeatTable;
   readonly absences: AbsencesTable;
   readonly telemetry: TelemetryTable;
+  readonly write_proof: WriteProofTable;
+  readonly shared_files: SharedFilesTable;
 }
 
 /** Any connection: enough to read. */
@@ -327,4 +329,21 @@ export interface SchedulesTable {
   readonly pending_since_ms: Generated<number | null>;
   /** Its one time, or its stage, is over: it never runs again. */
   readonly done_at_ms: Generated<number | null>;
+}
+
+/** One row, written to prove that rows can be. */
+interface WriteProofTable {
+  readonly id: number;
+  readonly proofs: number;
+}
+
+/** Files of the configuration that all servers of a database have in common: which version, and who brought it. */
+export interface SharedFilesTable {
+  readonly name: string;
+  /** SHA-256 of what the file says, without its comments and layout. */
+  readonly digest: string;
+  readonly entries: number;
+  readonly stored_at_ms: number;
+  /** Host and home. */
+  readonly stored_by: string;
 }

@@ -2,15 +2,20 @@
 // a commit (WAL). Durable on power loss: `synchronous=FULL`, read back and checked. One server process per database file, held by
 // a lock that the operating system releases even after kill -9.
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely';
 import { OtterError } from '#protocol/errors.ts';
 import type { Database } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
+import { lockDatabaseFile } from '#server/disk/data-locks.ts';
+import { findWriteFault } from '#server/disk/write-proof.ts';
 import { assertNotNewer, migrate } from './migrate.ts';
+import { isLocked, SqliteTrouble } from './sqlite-trouble.ts';
 import type { Schema } from './schema.ts';
+import { damaged } from './trouble.ts';
+import { proveWrite } from './write-proof.ts';
 
 /** At the start, a writer outside of this process (a backup, a shell) is waited for this long. */
 const BUSY_TIMEOUT_MS = 2_000;
@@ -24,53 +29,77 @@ const CACHE_KIB = 16_384;
 /** Distinct statements kept prepared; the code has fewer, so the bound is only a guard. */
 const MAX_PREPARED = 500;
 
-const SQLITE_BUSY = 5;
-const SQLITE_IOERR = 10;
-const SQLITE_FULL = 13;
+export interface SqliteOptions {
+  /** Of the server, for those who are refused because of it. */
+  readonly home?: string;
+  /** Told what takes long. */
+  readonly onNote?: (note: string) => void;
+}
 
-/** Opens (and makes, and migrates) the database file. Throws `start_refused` where that is not safe. */
-export async function openSqlite(file: string): Promise<Database> {
+/**
+ * Opens (and makes, and migrates) the database file; after an unclean stop it is checked first. Throws `start_refused`,
+ * `database_damaged`, `storage_read_only` or `storage_full` where that is not safe, with the file.
+ */
+export async function openSqlite(file: string, options: SqliteOptions = {}): Promise<Database> {
+  const { home = dirname(file), onNote = () => undefined } = options;
   mkdirSync(dirname(file), { recursive: true });
-  const lock = takeLock(`${file}.lock`);
+  const lock = lockDatabaseFile(file, home);
+  const trouble = new SqliteTrouble(file);
   try {
-    return await openLocked(file, lock);
+    return await openLocked({ file, lock, trouble }, { onNote });
   } catch (error) {
-    lock.close();
-    if (resultCodeOf(error) === undefined) throw error;
-    throw new OtterError(
-      'start_refused',
-      `cannot use the database ${file}: ${error instanceof Error ? error.message : String(error)}`,
-      'let the user that runs Otter write to it, or restore a backup; nothing was changed',
-      { cause: error },
-    );
+    lock.release();
+    const explained = trouble.explain(error);
+    if (!(explained instanceof OtterError) || explained.code === 'start_refused') throw explained;
+    throw new OtterError(explained.code, `cannot use the database ${file}: ${explained.message}`, explained.hint, {
+      cause: error,
+    });
   }
 }
 
-async function openLocked(file: string, lock: DatabaseSync): Promise<Database> {
+interface Opened {
+  readonly file: string;
+  readonly lock: ReturnType<typeof lockDatabaseFile>;
+  readonly trouble: SqliteTrouble;
+}
+
+async function openLocked(opened: Opened, { onNote }: { readonly onNote: (note: string) => void }): Promise<Database> {
+  const { file, lock, trouble } = opened;
+  // SQLite removes it when the last connection is closed: it is there where that did not happen.
+  const wasUnclean = (statSync(`${lock.target}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
   const writer = connect(file, { readOnly: false });
   try {
-    const writerStatements = adapt(writer, { begin: 'begin immediate' });
+    const writerStatements = adapt(writer, { begin: 'begin immediate', trouble });
     const writing = new Kysely<Schema>({ dialect: new SqliteDialect({ database: writerStatements }) });
     await assertNotNewer(writing, 'sqlite');
+    if (wasUnclean) quickCheck(writer, lock.target, onNote);
     setPragmas(writer);
     await migrate(writing, 'sqlite');
     writer.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_RUNNING_MS}`);
-    const reading = new Kysely<Schema>({
-      dialect: new SqliteDialect({ database: readBeside(writer, writerStatements, connect(file, { readOnly: true })) }),
-    });
-    return describe({ writer, writing, reading, lock });
+    const reader = readBeside(writer, writerStatements, connect(file, { readOnly: true }), trouble);
+    const reading = new Kysely<Schema>({ dialect: new SqliteDialect({ database: reader }) });
+    return describe({ ...opened, writer, writing, reading });
   } catch (error) {
     writer.close();
     throw error;
   }
 }
 
-function describe(open: {
-  readonly writer: DatabaseSync;
-  readonly writing: Kysely<Schema>;
-  readonly reading: Kysely<Schema>;
-  readonly lock: DatabaseSync;
-}): Database {
+/** Reads every page, as a power cut or a disk may have left them. Throws `database_damaged`. */
+function quickCheck(connection: DatabaseSync, file: string, onNote: (note: string) => void): void {
+  const mebibytes = Math.ceil(statSync(file).size / 1_048_576);
+  onNote(`the last stop was not a clean one: the database (${mebibytes} MiB) is checked`);
+  const [first = 'no answer'] = Object.values(connection.prepare('pragma quick_check(1)').get() ?? {});
+  if (first !== 'ok') throw damaged(String(first));
+}
+
+function describe(
+  open: Opened & {
+    readonly writer: DatabaseSync;
+    readonly writing: Kysely<Schema>;
+    readonly reading: Kysely<Schema>;
+  },
+): Database {
   const commits = new GroupCommit({
     kysely: open.writing,
     isLocked,
@@ -79,21 +108,33 @@ function describe(open: {
   });
   return {
     dialect: 'sqlite',
+    identity: `sqlite:${open.lock.target}`,
     read: open.reading,
     write: async (job) => commits.write(job, { isSoft: false }),
     writeSoft: async (job) => commits.write(job, { isSoft: true }),
+    retire: () => undefined,
     snapshot: async (job) => open.reading.transaction().execute(job),
-    check: async () =>
-      commits.write(async (trx) => void (await trx.selectFrom('catalog').select('revision').execute()), {
-        isSoft: true,
-      }),
+    check: async () => proveWrites(open, commits),
     close: async () => {
       await commits.idle();
       await open.reading.destroy();
       await open.writing.destroy();
-      open.lock.close();
+      open.lock.release();
     },
   };
+}
+
+/** Throws what keeps the database from taking a write. */
+async function proveWrites(
+  { file, trouble }: { readonly file: string; readonly trouble: SqliteTrouble },
+  commits: GroupCommit,
+): Promise<void> {
+  if (trouble.damage !== undefined) throw trouble.damage;
+  // Where the disk failed, only the disk can say that it works again.
+  await commits.write(proveWrite, { isSoft: !commits.hasFailed });
+  // The journal may have room for a row where the disk has none for the next page.
+  const fault = await findWriteFault(dirname(file), 'the disk of the database');
+  if (fault !== undefined) throw fault;
 }
 
 function connect(file: string, options: { readonly readOnly: boolean }): DatabaseSync {
@@ -121,30 +162,11 @@ function setPragmas(connection: DatabaseSync): void {
   }
 }
 
-/** Holds an exclusive transaction on a small database of its own for as long as the process lives. */
-function takeLock(file: string): DatabaseSync {
-  const lock = new DatabaseSync(file, { timeout: 0 });
-  try {
-    lock.exec('begin exclusive');
-    return lock;
-  } catch (error) {
-    lock.close();
-    const isHeld = resultCodeOf(error) === SQLITE_BUSY;
-    throw new OtterError(
-      'start_refused',
-      isHeld
-        ? `another Otter uses this database (${file} is locked)`
-        : `cannot lock ${file}: ${error instanceof Error ? error.message : String(error)}`,
-      isHeld
-        ? 'stop the other one, or give this one its own --home; several processes need PostgreSQL'
-        : 'let the user that runs Otter write to its folder',
-      { cause: error },
-    );
-  }
-}
-
 /** `node:sqlite` in the shape that Kysely expects, with every statement prepared once. */
-function adapt(connection: DatabaseSync, options: { readonly begin: string }): SqliteDatabase {
+function adapt(
+  connection: DatabaseSync,
+  { begin, trouble }: { readonly begin: string; readonly trouble: SqliteTrouble },
+): SqliteDatabase {
   const prepared = new Map<string, SqliteStatement>();
   return {
     close: () => connection.close(),
@@ -152,7 +174,7 @@ function adapt(connection: DatabaseSync, options: { readonly begin: string }): S
       const known = prepared.get(sql);
       if (known !== undefined) return known;
       // A transaction that will write takes the write lock at once: otherwise its first write could fail instead of wait.
-      const statement = toKysely(prepare(connection, sql === 'begin' ? options.begin : sql));
+      const statement = toKysely(prepare(connection, sql === 'begin' ? begin : sql, trouble), trouble);
       if (sql === 'rollback') return unlessRolledBack(connection, statement);
       if (prepared.size >= MAX_PREPARED) prepared.clear();
       prepared.set(sql, statement);
@@ -165,8 +187,13 @@ function adapt(connection: DatabaseSync, options: { readonly begin: string }): S
  * Reads what is committed, without waiting for a commit under way. Outside of transactions the writing connection answers:
  * its page cache stays warm, while SQLite empties that of every other connection at each commit.
  */
-function readBeside(writer: DatabaseSync, writerStatements: SqliteDatabase, reader: DatabaseSync): SqliteDatabase {
-  const own = adapt(reader, { begin: 'begin' });
+function readBeside(
+  writer: DatabaseSync,
+  writerStatements: SqliteDatabase,
+  reader: DatabaseSync,
+  trouble: SqliteTrouble,
+): SqliteDatabase {
+  const own = adapt(reader, { begin: 'begin', trouble });
   return {
     close: () => reader.close(),
     // Kysely runs a statement right after it prepared it, so what holds here holds there.
@@ -177,32 +204,32 @@ function readBeside(writer: DatabaseSync, writerStatements: SqliteDatabase, read
   };
 }
 
-function toKysely(statement: StatementSync): SqliteStatement {
+function toKysely(statement: StatementSync, trouble: SqliteTrouble): SqliteStatement {
   return {
     reader: statement.columns().length > 0,
     all: (parameters) => {
       try {
         return statement.all(...parameters.map(toSql));
       } catch (error) {
-        throw explain(error);
+        throw trouble.explain(error);
       }
     },
     run: (parameters) => {
       try {
         return statement.run(...parameters.map(toSql));
       } catch (error) {
-        throw explain(error);
+        throw trouble.explain(error);
       }
     },
     iterate: (parameters) => statement.iterate(...parameters.map(toSql)),
   };
 }
 
-function prepare(connection: DatabaseSync, sql: string): StatementSync {
+function prepare(connection: DatabaseSync, sql: string, trouble: SqliteTrouble): StatementSync {
   try {
     return connection.prepare(sql);
   } catch (error) {
-    throw explain(error);
+    throw trouble.explain(error);
   }
 }
 
@@ -226,31 +253,4 @@ function toSql(value: unknown): SQLInputValue {
   )
     return value;
   throw new TypeError(`a ${typeof value} cannot be stored; store instants as milliseconds and objects as JSON text`);
-}
-
-function explain(error: unknown): unknown {
-  const code = resultCodeOf(error);
-  if (code === SQLITE_BUSY)
-    return new OtterError('unavailable', 'the database is locked by another program', 'try again in a few seconds', {
-      retryAfterS: 5,
-      cause: error,
-    });
-  if (code === SQLITE_IOERR)
-    return new OtterError('unavailable', 'the disk of the database fails', 'look at the disk of the server', {
-      retryAfterS: 60,
-      cause: error,
-    });
-  if (code === SQLITE_FULL)
-    return new OtterError('storage_full', 'the disk of the database is full', 'free some space', { cause: error });
-  return error;
-}
-
-function isLocked(error: unknown): boolean {
-  return error instanceof OtterError && resultCodeOf(error.cause) === SQLITE_BUSY;
-}
-
-/** The primary result code; the bits above the lowest eight say more (sqlite.org/rescode.html). */
-function resultCodeOf(error: unknown): number | undefined {
-  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
-  return typeof code === 'number' ? code & 0xff : undefined;
 }

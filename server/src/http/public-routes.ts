@@ -4,8 +4,10 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { ErrorAnswer } from '#protocol/device/api.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { findStoreProblem } from '#server/service/firmware/image-checks.ts';
 import type { Deps } from '#server/service/deps.ts';
+
+/** Seconds after which whoever asks may ask again. */
+const RETRY_S = 5;
 
 const Health = Type.Object({ status: Type.Literal('ok') });
 
@@ -15,19 +17,14 @@ export function addPublicRoutes(app: FastifyInstance, deps: Deps): void {
     schema: { summary, tags: ['health'], response: { 200: Health, 503: ErrorAnswer } },
   });
   app.get('/healthz', options('The process is alive'), async () => ({ status: 'ok' as const }));
-  app.get('/readyz', options('The database takes transactions'), async () => {
-    try {
-      await deps.database.check();
-    } catch (error) {
-      throw new OtterError(
-        'unavailable',
-        'the database does not take transactions',
-        'look into the log of the server',
-        { retryAfterS: 5, cause: error },
-      );
-    }
-    const problem = await findStoreProblem(deps);
-    if (problem !== undefined) throw problem;
+  app.get('/readyz', options('Database and images take a write, and all is where it belongs'), async () => {
+    const problems = await deps.readiness.problems();
+    const [first] = problems;
+    if (first !== undefined)
+      // Each change is in the log with its cause: one who asks every second does not write it again and again.
+      throw new OtterError(first.code, problems.map(({ message }) => message).join('; '), first.hint, {
+        retryAfterS: first.retryAfterS ?? RETRY_S,
+      });
     return { status: 'ok' as const };
   });
 }

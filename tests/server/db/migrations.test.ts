@@ -15,7 +15,8 @@ import { type Migration, MIGRATIONS } from '#server/db/migrations/migrations.ts'
 import { openPostgres } from '#server/db/postgres.ts';
 import type { Schema } from '#server/db/schema.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
-import { DIALECTS, type Dialect, newPostgresDatabase, startTestServer } from '../../support/server/server.ts';
+import { BOTH, type Dialect } from '../../support/scope.ts';
+import { newPostgresDatabase, startTestServer } from '../../support/server/server.ts';
 
 interface EmptyDatabase {
   readonly db: Kysely<Schema>;
@@ -46,9 +47,11 @@ const TABLES = [
   'rollouts',
   'schedules',
   'schema_version',
+  'shared_files',
   'stages',
   'telemetry',
   'webhooks',
+  'write_proof',
 ];
 
 /** `pg.types.builtins.INT8`, as a number. */
@@ -63,7 +66,7 @@ const broken: Migration = {
   },
 };
 
-describe.each(DIALECTS)('the schema on %s', (dialect) => {
+describe.each(BOTH)('the schema on %s', (dialect) => {
   test('is made from an empty database, once', async () => {
     const { db, open } = await emptyDatabase(dialect);
     const first = await open();
@@ -251,7 +254,7 @@ describe('SQLite', () => {
     const first = await startTestServer({ dialect: 'sqlite' });
     await expect(startTestServer({ like: first })).rejects.toMatchObject({
       code: 'start_refused',
-      message: expect.stringContaining('another Otter uses this database'),
+      message: expect.stringMatching(/^another Otter \(process \d+ on .*\) uses this database/),
     });
     expect((await first.json('GET', '/healthz')).status, 'the first one goes on').toBe(200);
     await first.checkIn('24:6f:28:00:00:01', '1.0.0');

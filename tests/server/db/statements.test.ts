@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 import { countStatements, isSoft } from '../../support/server/statements.ts';
 
 /** The timer of the server ticks meanwhile, too: of so many tries at least one has the statements to itself. */
@@ -13,7 +14,7 @@ const MAX_TICK = 2;
 
 const statements = countStatements();
 
-describe.each(DIALECTS)('statements on %s', (dialect) => {
+describe.each(BOTH)('statements on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeAll(async () => {

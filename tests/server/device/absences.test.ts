@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 import { takeDatabaseAway } from '../../support/server/unavailable-database.ts';
 
 const DAY_S = 86_400;

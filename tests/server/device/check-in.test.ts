@@ -6,9 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
-describe.each(DIALECTS)('a check-in on %s', (dialect) => {
+describe.each(BOTH)('a check-in on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeAll(async () => {
@@ -234,7 +235,7 @@ describe.each(DIALECTS)('a check-in on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('a label hint on %s', (dialect) => {
+describe.each(BOTH)('a label hint on %s', (dialect) => {
   test('becomes a label only where the configuration names it', async () => {
     const first = await startTestServer({ dialect });
     const line = new ProductLine(first);

@@ -16,7 +16,8 @@ import {
   MAX_VERSION_CHARS,
 } from '#protocol/limits.ts';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 /** The plus sign takes three bytes in the address of the image. */
 const VERSION = '1.1.0+'.padEnd(MAX_VERSION_CHARS, 'b');

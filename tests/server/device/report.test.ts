@@ -4,9 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MAX_KEPT_SEQUENCES } from '#protocol/limits.ts';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
-describe.each(DIALECTS)('a report on %s', (dialect) => {
+describe.each(BOTH)('a report on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let mac: string;

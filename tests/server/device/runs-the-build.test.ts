@@ -7,7 +7,8 @@ import { openSqlite } from '#server/db/sqlite.ts';
 import { join } from 'node:path';
 import { withSignatureSector } from '../../support/esp-image-builder.ts';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const ELF = 'e1'.repeat(32);
 const FOREIGN = 'b'.repeat(64);

@@ -6,20 +6,26 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
 import { head, RawClient } from '../../support/server/raw-client.ts';
+import { sizeOf } from '../../support/scope.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../../support/server/process.ts';
 
 const PATH = '/firmware/default/1.0.0/esp32s3/image.bin';
 const MIB = 1_048_576;
 
-/** Small: a thousand unread copies of it wait in the buffers of the kernel. */
+/** Small: many unread copies of it wait in the buffers of the kernel. */
 const image = buildEspImage({ segments: [{ loadAddress: 0x42000020, data: Buffer.alloc(256 * 1024, 0x5a) }] });
 
+const { GONE, READERS, MOST_MIB } = sizeOf({
+  push: { GONE: 60, READERS: 200, MOST_MIB: 40 },
+  whole: { GONE: 200, READERS: 1_000, MOST_MIB: 100 },
+});
+
 describe.skipIf(process.platform !== 'linux')('a server with many bad readers', () => {
-  test('B26: 200 clients that vanish at a random byte leave no file or socket open', async () => {
+  test(`B26: ${GONE} clients that vanish at a random byte leave no file or socket open`, async () => {
     const server = await startWithImage();
     // Before the first download, so that a file which any of them leaves open counts.
     const atStart = await countOpenFiles(server);
-    const places = fc.sample(fc.nat({ max: image.length }), { numRuns: 200, seed: 26 });
+    const places = fc.sample(fc.nat({ max: image.length }), { numRuns: GONE, seed: 26 });
     for (let index = 0; index < places.length; index += 10) {
       await Promise.all(places.slice(index, index + 10).map(async (bytes) => vanishAfter(server, bytes)));
     }
@@ -27,21 +33,21 @@ describe.skipIf(process.platform !== 'linux')('a server with many bad readers', 
     await expectServed(server);
   });
 
-  test('B25: 1,000 readers that stand still leave room for the others and cost less than 100 MiB', async () => {
+  test(`B25: ${READERS} readers that stand still leave room for the others and cost less than ${MOST_MIB} MiB`, async () => {
     const server = await startWithImage();
     // As many that read and leave: what a server holds after its first rush is not held for those that stand still.
-    for (let served = 0; served < 1_000; served += 20) {
+    for (let served = 0; served < READERS; served += 20) {
       await Promise.all(Array.from({ length: 20 }, async () => vanishAfter(server, image.length)));
     }
     const memoryBefore = await readMemoryBytes(server);
     const readers: RawClient[] = [];
     try {
-      for (let opened = 0; opened < 1_000; opened += 20) {
+      for (let opened = 0; opened < READERS; opened += 20) {
         readers.push(...(await Promise.all(Array.from({ length: 20 }, async () => standStill(server)))));
       }
       await expectServed(server);
       expect((await server.json('GET', '/readyz')).status).toBe(200);
-      expect((await readMemoryBytes(server)) - memoryBefore).toBeLessThan(100 * MIB);
+      expect((await readMemoryBytes(server)) - memoryBefore).toBeLessThan(MOST_MIB * MIB);
     } finally {
       for (const reader of readers) reader.close();
     }

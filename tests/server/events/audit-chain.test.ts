@@ -3,11 +3,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { AuditVerification } from '#protocol/admin/api.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const ENTRIES = 6;
 
-describe.each(DIALECTS)('the audit on %s', (dialect) => {
+describe.each(BOTH)('the audit on %s', (dialect) => {
   let server: TestServer;
   beforeEach(async () => {
     server = await startTestServer({ dialect });

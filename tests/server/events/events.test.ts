@@ -6,7 +6,8 @@ import { EVENT_TYPES, type Event } from '#protocol/admin/events.ts';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
 import { untilSettled } from '../../support/server/settled.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const DAY_S = 86_400;
 
@@ -21,7 +22,7 @@ test('every state of an assignment has its event, and so has what becomes of its
   ).toEqual([...ASSIGNMENT_STATES, ...WATCHED].map((state) => `assignment.${state}`).toSorted());
 });
 
-describe.each(DIALECTS)('events on %s', (dialect) => {
+describe.each(BOTH)('events on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeAll(async () => {

@@ -11,7 +11,8 @@ import { addEvents, findHead, listEventsAfter, type Position, START } from '#ser
 import { openPostgres } from '#server/db/postgres.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { DIALECTS, type Dialect, newPostgresDatabase } from '../../support/server/server.ts';
+import { BOTH, type Dialect } from '../../support/scope.ts';
+import { newPostgresDatabase } from '../../support/server/server.ts';
 
 async function open(dialect: Dialect): Promise<{ readonly database: Database; readonly url: string }> {
   if (dialect === 'postgres') {
@@ -151,7 +152,7 @@ describe('on PostgreSQL', () => {
   });
 });
 
-describe.each(DIALECTS)('on %s', (dialect) => {
+describe.each(BOTH)('on %s', (dialect) => {
   test('many writers at once and a reader that goes on: every event once, in one order', async () => {
     const { database } = await open(dialect);
     const reader = new Reader(database);

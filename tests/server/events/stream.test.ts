@@ -13,7 +13,8 @@ import { ProductLine } from '../../support/product-line.ts';
 import { head, RawClient } from '../../support/server/raw-client.ts';
 import { expectRefusal } from '../../support/server/refusal.ts';
 import { untilSettled } from '../../support/server/settled.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 

@@ -13,7 +13,8 @@ import { post } from '#server/service/events/post.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { type Receiver, startReceiver, with200, withStatus } from '../../support/receiver.ts';
 import { untilSettled } from '../../support/server/settled.ts';
-import { DIALECTS, type Dialect, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS, type Dialect } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 

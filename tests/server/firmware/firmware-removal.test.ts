@@ -4,11 +4,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const DAY_S = 86_400;
 
-describe.each(DIALECTS)('a firmware that is removed on %s', (dialect) => {
+describe.each(BOTH)('a firmware that is removed on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeAll(async () => {

@@ -9,7 +9,8 @@ import type { Call } from '#protocol/admin/api.ts';
 import { IMAGE_CHECK_BYTES, IMAGE_CHECK_MS, STORE_SWEEP_MS, UNNAMED_BLOB_MS } from '#protocol/limits.ts';
 import { largeImage } from '../../process/support/large-image.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { DIALECTS, newPostgresDatabase, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { newPostgresDatabase, startTestServer, type TestServer } from '../../support/server/server.ts';
 
 /** More than a busy machine needs. */
 const READY_WITHIN = { timeout: 30_000, interval: 200 };
@@ -53,7 +54,7 @@ async function pass(server: TestServer, ms: number): Promise<void> {
   await server.tick();
 }
 
-describe.each(DIALECTS)('a stored image on %s', (dialect) => {
+describe.each(BOTH)('a stored image on %s', (dialect) => {
   let server: TestServer;
   beforeEach(async () => {
     server = await startTestServer({ dialect });
@@ -134,7 +135,7 @@ describe.each(DIALECTS)('a stored image on %s', (dialect) => {
     await server.stop();
     const empty = await startTestServer({
       like: server,
-      databaseUrl: dialect === 'postgres' ? await newPostgresDatabase() : 'sqlite:data/empty.db',
+      databaseUrl: dialect === 'postgres' ? await newPostgresDatabase({ hasSchema: true }) : 'sqlite:data/empty.db',
     });
     await pass(empty, STORE_SWEEP_MS);
     await pass(empty, 2 * UNNAMED_BLOB_MS);

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AdminRouteName, adminRoutes } from '#protocol/admin/routes.ts';
 import { CAME_BACK, ProductLine } from '../../support/product-line.ts';
 import type { AdminCall } from '../../support/server/client.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
 
 interface Change {
@@ -20,7 +21,7 @@ const PLAN = { stages: [{ name: 'everyone', label: 'general', percentage: 100, p
 
 const CHANGES = Object.entries(adminRoutes).flatMap(([name, { method }]) => (method === 'GET' ? [] : [name]));
 
-describe.each(DIALECTS)('the audit on %s', (dialect) => {
+describe.each(BOTH)('the audit on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let mac: string;

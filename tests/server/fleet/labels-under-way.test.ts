@@ -6,7 +6,8 @@ import type { NewPlan } from '#protocol/admin/api.ts';
 import { bucketOf } from '#engine/facts/bucket.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const manual = { percentage: 100, promotion: 'manual' } as const;
 const YES = { query: { confirm: 'true' } };

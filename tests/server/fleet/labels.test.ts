@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { MAX_DEVICE_LABELS } from '#protocol/limits.ts';
 import { ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
-describe.each(DIALECTS)('a label on %s', (dialect) => {
+describe.each(BOTH)('a label on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let label: string;
@@ -148,7 +149,7 @@ describe.each(DIALECTS)('a label on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('a label from a hint on %s', (dialect) => {
+describe.each(BOTH)('a label from a hint on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeAll(async () => {

@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AdminRouteName, adminRoutes } from '#protocol/admin/routes.ts';
 import { ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const DEVICES = 120;
 const LISTS = Object.keys(adminRoutes).filter((name): name is AdminRouteName => name.startsWith('list'));
@@ -20,7 +21,7 @@ const ORDERS: Readonly<Record<string, readonly string[]>> = {
   listEvents: ['id'],
 };
 
-describe.each(DIALECTS)('a list on %s', (dialect) => {
+describe.each(BOTH)('a list on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let macs: readonly string[];

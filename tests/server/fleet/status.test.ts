@@ -2,7 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
 
 describe.each(DIALECTS)('the status on %s', (dialect) => {
   let server: TestServer;

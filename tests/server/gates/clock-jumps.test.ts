@@ -4,7 +4,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isOpenState } from '#engine/assignment/assignment.ts';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 /** Three polls of ten minutes, ten minutes of trial, and the download of a small image. */
 const DEADLINE_S = 3 * 600 + 600 + 1;

@@ -12,7 +12,8 @@ import { EventQueue } from '#simulator/simulation/event-queue.ts';
 import { NO_SURROUNDINGS, type Surroundings } from '#simulator/simulation/boards/fate.ts';
 import type { CheckIn, CheckInAnswer, Report } from '#simulator/simulation/messages.ts';
 import { RolloutServer } from '#simulator/simulation/server/rollout-server.ts';
-import { type Dialect, START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { type Dialect, DIALECTS } from '../../support/scope.ts';
+import { START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
 import { ProductLine } from '../../support/product-line.ts';
 
 const OLD = '1.0.0';
@@ -93,17 +94,21 @@ const GAMES: readonly Game[] = [
   },
 ];
 
-test.each(GAMES)('server and simulation say the same of $name ($dialect)', { timeout: 240_000 }, async (game) => {
-  const server = await startWithoutJitter(game.dialect);
-  const played = new PlayedTwice(server, game);
-  await played.begin();
-  for (let steps = 0; !played.isOver; steps += 1) {
-    expect(steps, 'it does not end').toBeLessThan(5_000);
-    await played.step();
-  }
-  expect(played.ending).toBe(game.ends);
-  await server.end();
-});
+test.each(GAMES.filter(({ dialect }) => DIALECTS.includes(dialect)))(
+  'server and simulation say the same of $name ($dialect)',
+  { timeout: 240_000 },
+  async (game) => {
+    const server = await startWithoutJitter(game.dialect);
+    const played = new PlayedTwice(server, game);
+    await played.begin();
+    for (let steps = 0; !played.isOver; steps += 1) {
+      expect(steps, 'it does not end').toBeLessThan(5_000);
+      await played.step();
+    }
+    expect(played.ending).toBe(game.ends);
+    await server.end();
+  },
+);
 
 async function startWithoutJitter(dialect: Dialect): Promise<TestServer> {
   const first = await startTestServer({ dialect });

@@ -8,7 +8,8 @@ import { Random } from '#simulator/random.ts';
 import { AttackBoard } from '../../support/attack/board.ts';
 import { type Attack, ATTACK_PLAN, drawOperation, pass, upload } from '../../support/attack/operations.ts';
 import { AttackWorld, CHIPS, type SeenOffer } from '../../support/attack/world.ts';
-import { type Dialect, startTestServer } from '../../support/server/server.ts';
+import { type Dialect, sizeOf } from '../../support/scope.ts';
+import { startTestServer } from '../../support/server/server.ts';
 
 const BOARDS = 50;
 /** Far more than it takes: the machine may have other things to do. */
@@ -118,10 +119,15 @@ const REACHED = [
   ['blockFirmware done', 'way back'],
 ] as const;
 
-test.each<{ readonly dialect: Dialect; readonly operations: number }>([
-  { dialect: 'sqlite', operations: 2_000 },
-  { dialect: 'postgres', operations: 400 },
-])(
+test.each<{ readonly dialect: Dialect; readonly operations: number }>(
+  sizeOf({
+    push: [{ dialect: 'sqlite', operations: 1_000 }],
+    whole: [
+      { dialect: 'sqlite', operations: 2_000 },
+      { dialect: 'postgres', operations: 400 },
+    ],
+  }),
+)(
   '$operations random operations on $dialect break no promise',
   async ({ dialect, operations }) => {
     const attack = await begin(dialect);

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 import { untilSettled } from '../../support/server/settled.ts';
 
 const DAY_S = 86_400;
 
-describe.each(DIALECTS)('what is kept on %s', (dialect) => {
+describe.each(BOTH)('what is kept on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeEach(async () => {

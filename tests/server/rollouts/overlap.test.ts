@@ -3,7 +3,8 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const PLANS = `plans:
   - name: north
@@ -16,7 +17,7 @@ const PLANS = `plans:
     stages: [{name: few, label: general, percentage: 1%}, {name: all, label: general}]
 `;
 
-describe.each(DIALECTS)('rollouts of one product on %s', (dialect) => {
+describe.each(BOTH)('rollouts of one product on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let north: string;

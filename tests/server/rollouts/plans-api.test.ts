@@ -6,7 +6,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { ListedPlan, NewPlan } from '#protocol/admin/api.ts';
 import { MAX_PLANS } from '#protocol/limits.ts';
 import { ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const FILE = 'plans:\n  - name: of-the-file\n    stages: [{name: everyone, label: general}]\n';
 const everyone = { name: 'everyone', label: 'general', percentage: 100, promotion: 'manual' } as const;

@@ -4,7 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const SHARES = `plans:
   - name: by-shares

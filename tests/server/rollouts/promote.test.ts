@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Rollout } from '#protocol/admin/api.ts';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { BOTH } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const PLANS = `plans:
   - name: by-hand
@@ -19,7 +20,7 @@ const PLANS = `plans:
       - {name: third, label: general}
 `;
 
-describe.each(DIALECTS)('promote on %s', (dialect) => {
+describe.each(BOTH)('promote on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   let pilots: readonly string[];
@@ -178,7 +179,7 @@ test('two servers that promote the same stage at once open one', async () => {
   await left.end();
 });
 
-describe.each(DIALECTS)('a pilot without a board on %s', (dialect) => {
+describe.each(BOTH)('a pilot without a board on %s', (dialect) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({ dialect });

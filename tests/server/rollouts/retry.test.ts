@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
 
 /** Longer than any back-off of a few failures. */
 const REST_S = 600;

@@ -2,7 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { addDevices, addFirmware, rollOut } from '../../support/fleet.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 describe.each(DIALECTS)('a rollout on %s', (dialect) => {
   let server: TestServer;

@@ -3,7 +3,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { NewSchedule } from '#protocol/admin/api.ts';
 import { ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const DUE_MS = Date.UTC(2026, 10, 24, 2);
 const DAY_MS = 86_400_000;

@@ -5,7 +5,8 @@ import type { Schedule } from '#server/db/schedules/schedules.ts';
 import { WindowClock } from '#server/service/schedules/windows.ts';
 import { walkCron } from '../../support/time/cron-oracle.ts';
 import { ProductLine } from '../../support/product-line.ts';
-import { DIALECTS, startTestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { startTestServer } from '../../support/server/server.ts';
 
 const MINUTE_MS = 60_000;
 const STEP_MS = 15 * MINUTE_MS;

@@ -86,7 +86,7 @@ export class ServerProcess extends ServerClient {
     this.agent.destroy();
   }
 
-  async stop(signal: 'SIGINT' | 'SIGTERM' = 'SIGTERM'): Promise<Exit> {
+  async stop(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP' = 'SIGTERM'): Promise<Exit> {
     this.agent.destroy();
     return this.process.end(signal);
   }

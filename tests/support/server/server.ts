@@ -6,15 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { pino } from 'pino';
-import { inject } from 'vitest';
 import type { Pin } from '#protocol/pinned-https.ts';
 import { readCertificate } from '#server/certs/certificate.ts';
 import { initHome } from '#server/home/init.ts';
 import { type RunningServer, startServer } from '#server/main.ts';
+import type { Dialect } from '../scope.ts';
 import { ServerClient } from './client.ts';
-
-export type Dialect = 'sqlite' | 'postgres';
-export const DIALECTS: readonly Dialect[] = ['sqlite', 'postgres'];
+import { postgresUrl, TEMPLATE } from './postgres-url.ts';
 
 /** 2026-11-23T10:00:00Z, where every test begins. */
 export const START_MS = Date.UTC(2026, 10, 23, 10);
@@ -107,12 +105,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
 
 /** The address of a new database in the PostgreSQL of this test run: empty, or with the present schema and nothing in it. */
 export async function newPostgresDatabase({ hasSchema = false } = {}): Promise<string> {
-  const maintenance = inject('postgresUrl');
+  const maintenance = await postgresUrl();
   const name = `otter_${randomBytes(6).toString('hex')}`;
   const client = new pg.Client({ connectionString: maintenance });
   await client.connect();
   // Copied as files: without fsync that is the cheapest by far.
-  const template = hasSchema ? inject('postgresTemplate') : 'template1';
+  const template = hasSchema ? TEMPLATE : 'template1';
   await client.query(`create database ${name} template ${template} strategy file_copy`);
   await client.end();
   const url = new URL(maintenance);

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
-import { inject } from 'vitest';
+import { postgresUrl } from './postgres-url.ts';
 import type { TestServer } from './server.ts';
 
 /** Resolves with what gives it back. */
@@ -18,7 +18,7 @@ export async function takeDatabaseAway({ databaseUrl, home }: TestServer): Promi
     };
   }
   const name = new URL(databaseUrl).pathname.slice(1);
-  const client = new pg.Client({ connectionString: inject('postgresUrl') });
+  const client = new pg.Client({ connectionString: await postgresUrl() });
   await client.connect();
   await client.query(`alter database ${name} with allow_connections false`);
   await client.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);

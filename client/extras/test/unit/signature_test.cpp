@@ -4,7 +4,6 @@
 
 #include <doctest/doctest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include "core/base64.h"
 #include "core/sha256.h"
+#include "support/vectors.h"
 
 using otter::keyIdOf;
 using otter::verifySignature;
@@ -46,7 +46,7 @@ std::string member(const std::string& json, const std::string& name) {
 
 const Vector& vector() {
   static const Vector read = [] {
-    const auto path = std::filesystem::path(__FILE__).parent_path() / "../../../../protocol/vectors/signature.json";
+    const auto path = vectors::folder() / "signature.json";
     std::ifstream file(path);
     REQUIRE_MESSAGE(file.good(), path.string(), " is missing: run the tests in the Otter repository");
     const std::string json((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

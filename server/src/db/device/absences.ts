@@ -5,18 +5,14 @@ import type { AbsencesTable, Reader, Schema, Trx } from '#server/db/schema.ts';
 
 export type AbsenceRow = Selectable<AbsencesTable>;
 
-/** Undefined before the first server has ticked. */
-export async function findAliveAtMs(db: Reader): Promise<number | undefined> {
-  const row = await db.selectFrom('heartbeat').select('alive_at_ms').where('id', '=', 1).executeTakeFirst();
-  return row?.alive_at_ms;
-}
-
 /** What a server looks at with each tick to see that nothing changed of all this. */
 export interface Pulse {
   /** Undefined before the first server has ticked. */
   readonly aliveAtMs: number | undefined;
   /** Another text: the stored absences are others. */
   readonly absences: string;
+  /** Steps of the schema: a server that runs hears of a newer one. */
+  readonly schema: number;
 }
 
 export async function findPulse(db: Reader): Promise<Pulse> {
@@ -31,6 +27,7 @@ export function pulseColumns(e: ExpressionBuilder<Schema, never>) {
     absences.select((of) => of.fn.countAll<number>().as('count')).as('absences'),
     absences.select((of) => of.fn.max('id').as('id')).as('last_absence_id'),
     absences.select((of) => of.fn.max('to_ms').as('to_ms')).as('last_absence_to_ms'),
+    sql<number>`(select max(version) from schema_version)`.as('schema'),
   ] as const;
 }
 
@@ -39,10 +36,12 @@ export function pulseOf(row: {
   readonly absences: number | null;
   readonly last_absence_id: number | null;
   readonly last_absence_to_ms: number | null;
+  readonly schema: number;
 }): Pulse {
   return {
     aliveAtMs: row.alive_at_ms ?? undefined,
     absences: `${row.absences ?? 0} ${row.last_absence_id ?? 0} ${row.last_absence_to_ms ?? 0}`,
+    schema: row.schema,
   };
 }
 

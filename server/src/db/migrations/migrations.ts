@@ -29,6 +29,7 @@ import {
 } from './watch-steps.ts';
 import { addImageChecks, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, replaceDownloadLog } from './retention-steps.ts';
+import { createSharedFiles, createWriteProof } from './trouble-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -64,5 +65,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'reports of assignments', up: replaceDownloadLog },
   { name: 'audit chain', up: chainAudit },
   { name: 'past boards', up: createPastBoards },
+  { name: 'write proof', up: createWriteProof },
+  { name: 'shared files', up: createSharedFiles },
   { name: 'blobs', up: createBlobs },
 ];

@@ -79,6 +79,15 @@ function toOtterError(error: unknown): OtterError {
     case 'ENOSPC':
     case 'EDQUOT':
       return new OtterError('storage_full', 'the disk is full', 'free some space on the server', { cause: error });
+    case 'EROFS':
+    case 'EACCES':
+    case 'EPERM':
+      return new OtterError(
+        'storage_read_only',
+        `the server cannot write to its disk (${code})`,
+        'look for this request_id in the log of the server, which names the file',
+        { retryAfterS: BROKEN_IO_RETRY_S, cause: error },
+      );
     default:
       return unforeseen(error);
   }

@@ -9,7 +9,8 @@ import {
   type StoredFirmware,
   type StoredImage,
 } from '#server/db/firmware/catalog.ts';
-import type { Trx } from '#server/db/schema.ts';
+import { findOutdated } from '#server/db/migrate.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
 import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import { acceptsSecurity, isForEveryone } from '#engine/decision/target.ts';
@@ -64,7 +65,7 @@ export class Catalog {
   async at(revision: number): Promise<CatalogView> {
     if (this.#view !== undefined && this.#view.revision >= revision) return this.#view;
     this.#loading ??= this.#database
-      .snapshot(loadCatalog)
+      .snapshot(async (reader) => this.#load(reader))
       .then((rows) => this.#keep(rows))
       .finally(() => {
         this.#loading = undefined;
@@ -77,12 +78,20 @@ export class Catalog {
   async within(trx: Trx): Promise<CatalogView> {
     const revision = await getRevision(trx);
     // Rows of a transaction may yet be rolled back, so they are never kept.
-    return this.#view?.revision === revision ? this.#view : viewOf(await loadCatalog(trx));
+    return this.#view?.revision === revision ? this.#view : viewOf(await this.#load(trx));
   }
 
   /** The view of what is committed now. */
   async current(): Promise<CatalogView> {
     return this.at(await getRevision(this.#database.read));
+  }
+
+  /** A migration raises the revision: whoever loads the new one asks whether it can still read what is there. */
+  async #load(reader: Reader): Promise<CatalogRows> {
+    const outdated = this.#database.dialect === 'postgres' ? await findOutdated(reader) : undefined;
+    if (outdated === undefined) return loadCatalog(reader);
+    this.#database.retire(outdated);
+    throw outdated;
   }
 
   #keep(rows: CatalogRows): CatalogView {

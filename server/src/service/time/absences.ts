@@ -16,7 +16,6 @@ import {
 import {
   type AbsenceRow,
   addAbsence,
-  findAliveAtMs,
   findPulse,
   keepLatestAbsences,
   listLatestAbsences,
@@ -27,6 +26,7 @@ import {
   saveAliveAt,
 } from '#server/db/device/absences.ts';
 import type { Database } from '#server/db/database.ts';
+import { outdatedAt } from '#server/db/migrate.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Absence } from '#engine/facts/absence.ts';
 import { toInstant } from '#server/time/instant.ts';
@@ -181,6 +181,11 @@ export class Absences {
 
   async #store<Found extends Pulse>(look: () => Promise<Found>): Promise<Found> {
     const found = await look();
+    const outdated = outdatedAt(found.schema);
+    if (outdated !== undefined) {
+      this.#options.database.retire(outdated);
+      throw outdated;
+    }
     if (this.#isUsual(found) && (await this.#renew())) return found;
     const stored = await this.#options.database.writeSoft(async (trx) => this.#storeAll(trx));
     this.#gaps = [];
@@ -217,7 +222,7 @@ export class Absences {
   /** May have waited for the database, and may run again after a conflict: it changes nothing else. */
   async #storeAll(trx: Trx): Promise<Stored> {
     const nowMs = this.#options.clock();
-    const aliveAtMs = await findAliveAtMs(trx);
+    const { aliveAtMs } = await findPulse(trx);
     const ahead = aliveAtMs === undefined ? undefined : this.#aheadOf(aliveAtMs, nowMs);
     const added = ahead === undefined ? this.#gaps.flatMap((gap) => absenceOf(gap, aliveAtMs, nowMs)) : [];
     for (const absence of added) await addAbsence(trx, absence);

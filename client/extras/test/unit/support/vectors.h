@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -19,6 +20,8 @@ using otter::Json;
 
 /** Where the files are: `OTTER_VECTORS`, or as they lie in the repository. */
 inline std::filesystem::path folder() {
+  // A program that was built in another clone is told at run time.
+  if (const char* told = std::getenv("OTTER_VECTORS")) return told;
 #ifdef OTTER_VECTORS
   return OTTER_VECTORS;
 #else

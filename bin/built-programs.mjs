@@ -1,0 +1,75 @@
+// Keeps the programs of a build in the user's cache (XDG_CACHE_HOME, else ~/.cache), by what they were made of: a second clone, or
+// a source that is as it was before, builds nothing. It knows nothing of what it keeps.
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+const KEPT = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'otter', 'client');
+/** After the last use. */
+const KEPT_MS = 30 * 86_400_000;
+
+/** Of libraries that are linked, what tells their versions apart. */
+const LIBRARIES = ['mbedtls/build_info.h', 'mbedtls/version.h', 'doctest/doctest.h'].map(
+  (name) => `/usr/include/${name}`,
+);
+
+/**
+ * Puts `made.programs` into the folder `into`: as they are kept of the same sources, options and compiler, or from the folder
+ * `built` after `build` has made them there. False where `build` was.
+ */
+export function bringPrograms(made, built, into, build) {
+  const kept = join(KEPT, keyOf(made));
+  if (!made.programs.every((name) => existsSync(join(kept, name)))) {
+    if (!build()) return false;
+    for (const name of made.programs) put(join(built, name), kept, name);
+    removeOld();
+  }
+  for (const name of made.programs) put(join(kept, name), into, name);
+  const now = new Date();
+  utimesSync(kept, now, now);
+  return true;
+}
+
+/** Under its name only when it is whole, so that others who run or copy it meanwhile never see a part. */
+function put(file, folder, name) {
+  mkdirSync(folder, { recursive: true });
+  const part = join(folder, `.${name}.${process.pid}`);
+  copyFileSync(file, part);
+  renameSync(part, join(folder, name));
+}
+
+function removeOld() {
+  for (const name of readdirSync(KEPT)) {
+    const folder = join(KEPT, name);
+    if (Date.now() - statSync(folder).mtimeMs > KEPT_MS) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function keyOf({ sources, compiler, options }) {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify([spawnSync(compiler, ['--version'], { encoding: 'utf8' }).stdout, options]));
+  const files = [
+    ...LIBRARIES.filter((file) => existsSync(file)).map((file) => [file, file]),
+    ...sources.flatMap((folder, index) =>
+      readdirSync(folder, { recursive: true })
+        .filter((name) => /\.(cpp|h|txt)$/.test(name))
+        .toSorted()
+        .map((name) => [join(folder, name), `${index}/${name}`]),
+    ),
+  ];
+  for (const [file, name] of files) hash.update(`${name}\0`).update(readFileSync(file)).update('\0');
+  return hash.digest('hex').slice(0, 24);
+}

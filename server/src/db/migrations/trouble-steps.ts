@@ -1,0 +1,26 @@
+// What servers need to notice trouble: a row that is written to prove that rows can be, and the versions of the files that
+// servers of one database have in common.
+
+import { sql } from 'kysely';
+import type { Trx } from '#server/db/schema.ts';
+import { required } from './columns.ts';
+
+export async function createWriteProof(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('write_proof')
+    .addColumn('id', 'integer', (c) => c.primaryKey())
+    .addColumn('proofs', 'bigint', required)
+    .execute();
+  await sql`insert into write_proof (id, proofs) values (1, 0)`.execute(db);
+}
+
+export async function createSharedFiles(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('shared_files')
+    .addColumn('name', 'text', (c) => c.primaryKey())
+    .addColumn('digest', 'text', required)
+    .addColumn('entries', 'integer', required)
+    .addColumn('stored_at_ms', 'bigint', required)
+    .addColumn('stored_by', 'text', required)
+    .execute();
+}
