@@ -9,7 +9,7 @@ import { buildApp } from '#server/http/app.ts';
 import { type Config, loadConfig } from '#server/config/config.ts';
 import type { Environment } from '#server/config/environment.ts';
 import { formatProblem } from '#server/config/yaml/problem.ts';
-import { loadScheduleFile, type ScheduleSpec as FileSchedule } from '#server/config/schedule-file.ts';
+import { loadScheduleFile } from '#server/config/schedule-file.ts';
 import type { Database } from '#server/db/database.ts';
 import { openPostgres } from '#server/db/postgres.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
@@ -30,7 +30,6 @@ import { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import { LostBoards } from '#server/service/gates/lost-boards.ts';
 import { OtherBoards } from '#server/service/gates/other-boards.ts';
 import { PresenceBuffer } from '#server/service/device/presence.ts';
-import type { ScheduleSpec } from '#server/service/schedules/spec.ts';
 import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
 import { type DataLock, lockStorage } from '#server/disk/data-locks.ts';
@@ -249,28 +248,7 @@ function settingsOf(config: Config): Settings {
 function scheduleSource(config: Config): ScheduleSource {
   return () => {
     const found = loadScheduleFile(config.scheduleFile);
-    return found.ok
-      ? { ok: true, specs: found.schedules.map(toSpec) }
-      : { ok: false, problems: found.problems.map(formatProblem) };
-  };
-}
-
-function toSpec(schedule: FileSchedule): ScheduleSpec {
-  const { action } = schedule;
-  return {
-    name: schedule.name,
-    cron: schedule.cron ?? '',
-    at: schedule.at ?? null,
-    timezone: schedule.timezone,
-    action: action.kind,
-    rollout: action.rollout ?? null,
-    label: schedule.label ?? null,
-    from: action.kind === 'promote' ? (action.from ?? null) : null,
-    enabled: schedule.enabled,
-    missed: schedule.missed,
-    graceMs: schedule.graceS * 1000,
-    durationMs: action.kind === 'window' ? action.durationS * 1000 : null,
-    deviceLocal: action.kind === 'window' && action.deviceLocal,
+    return found.ok ? { ok: true, specs: found.schedules } : { ok: false, problems: found.problems.map(formatProblem) };
   };
 }
 

@@ -25,7 +25,7 @@ import { type Certificate, type Door, type Exchange, type Fault, FaultProxy, hea
 import type { OtterDevice } from './support/otter-device.ts';
 
 // Boards wait for much, so more of them than usual at once.
-vi.setConfig({ maxConcurrency: 6, testTimeout: 120_000 });
+vi.setConfig({ maxConcurrency: 6 });
 
 const IMAGE_BYTES = 96 * 1024;
 /** What a server may get rid of before it notices that a board has hung up: pieces on their way. */

@@ -15,7 +15,7 @@ import type { OtterDevice } from './support/otter-device.ts';
 import { APPLICATION_DATA, TcpTap } from './support/tcp-tap.ts';
 
 // Boards wait for much, so more of them than usual at once.
-vi.setConfig({ maxConcurrency: 6, testTimeout: 120_000 });
+vi.setConfig({ maxConcurrency: 6 });
 
 const IMAGE_BYTES = 200 * 1024;
 /** What a board may ask for again after a broken connection: the piece that was on its way. */

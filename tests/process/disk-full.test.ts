@@ -6,14 +6,11 @@ import { hash } from 'node:crypto';
 import { appendFileSync, copyFileSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { addDevices, addFirmware, imageOf, mac, rollOut } from '../support/fleet.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
 import { largeImage } from './support/large-image.ts';
 import { untilReadyz } from './support/readyz.ts';
-
-// Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 90_000 });
 
 const MOUNT = 'mount -t tmpfs -o size=4m none "$0"';
 const CAN_MOUNT = spawnSync('unshare', ['-rm', 'sh', '-c', MOUNT, '/tmp']).status === 0;

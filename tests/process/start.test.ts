@@ -5,18 +5,15 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { openPostgres } from '#server/db/postgres.ts';
 import { addFirmware, rollOut } from '../support/fleet.ts';
 import { type Exit, newHome, runOtterProcess, startServerProcess } from '../support/server/process.ts';
 import { postgresUrl } from '../support/server/postgres-url.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 
-// Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 90_000 });
-
 /** What changes while a server runs: the database and its lock, the port, the mark of the last stop, the lock of the images. */
-const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.(stopped|lock))$/;
+const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.(incoming|lock|stopped))$/;
 
 test('a second start changes no file and knows everything of the first', async () => {
   const home = await newHome();

@@ -19,6 +19,7 @@ export interface Schema {
   readonly device_labels: DeviceLabelsTable;
   readonly firmware: FirmwareTable;
   readonly images: ImagesTable;
+  readonly removed_images: RemovedImagesTable;
   readonly blobs: BlobsTable;
   readonly plans: PlansTable;
   readonly rollouts: RolloutsTable;
@@ -116,6 +117,14 @@ interface DeviceLabelsTable {
   readonly device_id: number;
   readonly label_id: number;
   readonly put_at_ms: number;
+}
+
+/** What an address gave, before its firmware was removed: it gives nothing else after an upload of that version. */
+interface RemovedImagesTable {
+  readonly product: string;
+  readonly version: string;
+  readonly chip: string;
+  readonly sha256: string;
 }
 
 /** Plans that were made by the API. */

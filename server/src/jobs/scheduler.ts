@@ -5,7 +5,6 @@ import { statSync, unwatchFile, watchFile } from 'node:fs';
 import type { Logger } from 'pino';
 import { OtterError } from '#protocol/errors.ts';
 import type { Deps } from '#server/service/deps.ts';
-import type { ScheduleSpec } from '#server/service/schedules/spec.ts';
 import { syncScheduleFile } from '#server/service/schedules/schedules.ts';
 import { tick } from '#server/service/time/tick.ts';
 
@@ -20,7 +19,7 @@ const FILE_REST_MS = 500;
 
 /** The schedules of the file, or what is wrong with it, one line for each problem. */
 export type ScheduleSource = () =>
-  | { readonly ok: true; readonly specs: readonly ScheduleSpec[] }
+  | { readonly ok: true; readonly specs: Parameters<typeof syncScheduleFile>[1] }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 export interface SchedulerOptions {

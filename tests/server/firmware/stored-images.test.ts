@@ -9,7 +9,7 @@ import type { Call } from '#protocol/admin/api.ts';
 import { IMAGE_CHECK_BYTES, IMAGE_CHECK_MS, STORE_SWEEP_MS, UNNAMED_BLOB_MS } from '#protocol/limits.ts';
 import { largeImage } from '../../process/support/large-image.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { BOTH } from '../../support/scope.ts';
+import { DIALECTS } from '../../support/scope.ts';
 import { newPostgresDatabase, startTestServer, type TestServer } from '../../support/server/server.ts';
 
 /** More than a busy machine needs. */
@@ -54,7 +54,7 @@ async function pass(server: TestServer, ms: number): Promise<void> {
   await server.tick();
 }
 
-describe.each(BOTH)('a stored image on %s', (dialect) => {
+describe.each(DIALECTS)('a stored image on %s', (dialect) => {
   let server: TestServer;
   beforeEach(async () => {
     server = await startTestServer({ dialect });

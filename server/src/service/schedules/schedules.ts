@@ -24,8 +24,9 @@ import { actorOf, FILE, type Principal } from '#server/service/principal.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { describePending } from '#server/service/rollouts/pending-promotions.ts';
+import type { ScheduleSpec } from '#server/values/schedule-spec.ts';
 import { versionOf } from './shared-files.ts';
-import { columnsOf, isSame, readSpec, refuseGeneral, type ScheduleSpec } from './spec.ts';
+import { columnsOf, isSame, readSpec, refuseGeneral } from './spec.ts';
 
 /** Of one that is pending, the result is what its gate says now. */
 export async function listSchedules(deps: Deps, query: ListQuery, nowMs: number): Promise<Listed<Schedule>> {
@@ -47,7 +48,7 @@ export async function createSchedule(
 ): Promise<Schedule> {
   const spec = readSpec(request);
   if (isOver(spec, nowMs)) throw new OtterError('field_invalid', `at: ${overText(spec, nowMs)}`, 'name a time to come');
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     if ((await findSchedule(trx, spec.name)) !== undefined)
       throw new OtterError('name_taken', `schedule ${spec.name} exists`, 'choose another name, or remove it first');
@@ -64,8 +65,8 @@ export async function createSchedule(
       subject: spec.name,
       details: { ...spec },
     });
-    return viewSchedule(await getRow(trx, spec.name));
   });
+  return viewSchedule(await getRow(deps.database.read, spec.name));
 }
 
 /** A schedule that is enabled again does not catch up on what it missed. Throws `schedule_unknown`, `schedule_from_file`, `invalid_transition`. */
@@ -76,7 +77,7 @@ export async function setScheduleEnabled(
   by: Principal,
   nowMs: number,
 ): Promise<Schedule> {
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getOwnRow(trx, name);
     if (enabled) refuseOver(row, nowMs);
@@ -91,8 +92,8 @@ export async function setScheduleEnabled(
       action: enabled ? 'schedule.enable' : 'schedule.disable',
       subject: name,
     });
-    return viewSchedule(await getRow(trx, name));
   });
+  return viewSchedule(await getRow(deps.database.read, name));
 }
 
 export async function deleteSchedule(
