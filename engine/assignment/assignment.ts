@@ -59,9 +59,11 @@ const RANK: Readonly<Record<AssignmentState, number>> = {
   rolled_back: 10,
 };
 
-/** Open: the device may still go on with it. */
+/** Open: the device may still go on with it. In the order in which a board goes through them. */
+export const OPEN_STATES = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] as const;
+
 export function isOpenState(state: AssignmentState): boolean {
-  return RANK[state] <= RANK.trial;
+  return OPEN_STATES.some((open) => open === state);
 }
 
 /** Ended, and the device does not run the build. */

@@ -2,31 +2,34 @@
 // process needs around it.
 
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { OtterError } from '#protocol/errors.ts';
 import { buildApp } from '#server/http/app.ts';
 import { type Config, loadConfig } from '#server/config/config.ts';
 import type { Environment } from '#server/config/environment.ts';
 import { formatProblem } from '#server/config/yaml/problem.ts';
-import { loadScheduleFile, type ScheduleSpec as FileSchedule } from '#server/config/schedule-file.ts';
+import { loadScheduleFile } from '#server/config/schedule-file.ts';
 import type { Database } from '#server/db/database.ts';
 import { openPostgres } from '#server/db/postgres.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
-import { type ScheduleSource, startScheduler } from '#server/jobs/scheduler.ts';
+import { type Scheduler, type ScheduleSource, startScheduler } from '#server/jobs/scheduler.ts';
 import { startWebhooks } from '#server/jobs/webhooks.ts';
 import { Absences } from '#server/service/time/absences.ts';
 import { readAppendedDigests } from '#server/service/firmware/appended-digests.ts';
 import { Catalog } from '#server/service/firmware/catalog.ts';
 import { findStoreProblem } from '#server/service/firmware/image-checks.ts';
+import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
 import { Readiness, type ReadinessOptions } from '#server/service/fleet/readiness.ts';
+import { sharePlanFile } from '#server/service/rollouts/plans.ts';
+import { SharedFiles } from '#server/service/schedules/shared-files.ts';
 import { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import { LostBoards } from '#server/service/gates/lost-boards.ts';
 import { OtherBoards } from '#server/service/gates/other-boards.ts';
 import { PresenceBuffer } from '#server/service/device/presence.ts';
-import type { ScheduleSpec } from '#server/service/schedules/spec.ts';
 import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
 import { type DataLock, lockStorage } from '#server/disk/data-locks.ts';
@@ -40,6 +43,8 @@ export interface ServerOptions {
   readonly home: string;
   readonly env: Environment;
   readonly port?: number;
+  /** Whether schedules.yaml and plans.yaml of this home replace those of the other servers of its database. */
+  readonly takesOverFiles?: boolean;
   /** Made from the configured level. */
   readonly log: (level: string) => Logger;
   /** UTC milliseconds; the clock of the machine unless a test brings its own. */
@@ -80,30 +85,31 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const catalog = new Catalog(database);
   const absences = new Absences({ database, log, clock, steadyClock });
   const watching = { database, catalog, settings, absences };
+  const images = { database, catalog, store, folders, log };
   const deps: Deps = {
     ...watching,
+    ...images,
     presence: new PresenceBuffer(database, log),
-    store,
-    folders,
-    images: new ImageUpkeep({ database, catalog, store, folders, log, steadyClock }),
-    log,
+    images: new ImageUpkeep({ ...images, steadyClock }),
     random: Math.random,
     waiting: new WaitingBoards(watching),
     lost: new LostBoards(watching),
     others: new OtherBoards(watching),
     ended: new EndedCounts(),
     retention: new Retention(watching),
-    readiness: new Readiness({
-      checks: checksOf({ database, catalog, store }, config),
-      log,
-      steadyClock: () => performance.now(),
+    sharedFiles: new SharedFiles({
+      database,
+      server: `${hostname()}:${config.home}`,
+      takesOver: options.takesOverFiles ?? false,
+      clock,
     }),
+    readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
   };
-  // Boards report as soon as somebody listens: by then it is known for how long nobody did.
-  await deps.absences.start();
-  await deps.images.start();
-  await readAppendedDigests(deps);
-  const scheduler = await startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
+  const scheduler = await prepare(deps, { config, clock, log }).catch(async (error: unknown) => {
+    await database.close();
+    storageLock.release();
+    throw error;
+  });
   const webhooks = startWebhooks(deps, clock);
   const startedAtMs = clock();
   const app = await buildApp({
@@ -152,6 +158,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
+/** All that must be done before anybody may ask. */
+async function prepare(
+  deps: Deps,
+  { config, clock, log }: { readonly config: Config; readonly clock: () => number; readonly log: Logger },
+): Promise<Scheduler> {
+  await deps.sharedFiles.start();
+  await sharePlanFile(deps, clock());
+  // Boards report as soon as somebody listens: by then it is known for how long nobody did.
+  await deps.absences.start();
+  await deps.images.start();
+  await readAppendedDigests(deps);
+  return startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
+}
+
 /** Throws `start_refused` where the folder cannot be used as it is. */
 async function openFolders(root: string): Promise<StoreFolders> {
   try {
@@ -163,17 +183,14 @@ async function openFolders(root: string): Promise<StoreFolders> {
 }
 
 /** What /readyz proves. Whatever else a server needs to do its work is one more line here. */
-function checksOf(
-  parts: Pick<Deps, 'database' | 'catalog' | 'store'>,
-  { storageRoot }: Config,
-): ReadinessOptions['checks'] {
+function checksOf(deps: ImageDeps, { storageRoot }: Config): ReadinessOptions['checks'] {
   return {
     database: async () => {
-      await parts.database.check();
+      await deps.database.check();
       return undefined;
     },
-    disk: async () => findWriteFault(storageRoot, 'the disk of the images'),
-    images: async () => findStoreProblem(parts),
+    'disk of the images': async () => findWriteFault(storageRoot, 'the disk of the images'),
+    images: async () => findStoreProblem(deps),
   };
 }
 
@@ -231,28 +248,7 @@ function settingsOf(config: Config): Settings {
 function scheduleSource(config: Config): ScheduleSource {
   return () => {
     const found = loadScheduleFile(config.scheduleFile);
-    return found.ok
-      ? { ok: true, specs: found.schedules.map(toSpec) }
-      : { ok: false, problems: found.problems.map(formatProblem) };
-  };
-}
-
-function toSpec(schedule: FileSchedule): ScheduleSpec {
-  const { action } = schedule;
-  return {
-    name: schedule.name,
-    cron: schedule.cron ?? '',
-    at: schedule.at ?? null,
-    timezone: schedule.timezone,
-    action: action.kind,
-    rollout: action.rollout ?? null,
-    label: schedule.label ?? null,
-    from: action.kind === 'promote' ? (action.from ?? null) : null,
-    enabled: schedule.enabled,
-    missed: schedule.missed,
-    graceMs: schedule.graceS * 1000,
-    durationMs: action.kind === 'window' ? action.durationS * 1000 : null,
-    deviceLocal: action.kind === 'window' && action.deviceLocal,
+    return found.ok ? { ok: true, specs: found.schedules } : { ok: false, problems: found.problems.map(formatProblem) };
   };
 }
 

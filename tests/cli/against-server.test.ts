@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildEspImage } from '../support/esp-image-builder.ts';
 import { imageOf, mac } from '../support/fleet.ts';
 import { type OtterRun, runOtter, spawnOtter } from '../support/otter-command.ts';
+import { openRaw } from '../support/server/raw-database.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
 
 let server: TestServer;
@@ -208,6 +209,37 @@ test('a build that failed on a board is cleared there, and both commands say wha
   });
   await otter('rollout', 'abort', '5.0.0', '--yes');
 });
+
+test('a device and a firmware are removed when asked twice, and the audit is verified', async () => {
+  const device = mac(79);
+  await server.checkIn(device, '6.0.0');
+  await otter('firmware', 'add', await file('removed.bin', imageOf('6.0.0')));
+  const asked = await otter('device', 'remove', device);
+  expect(asked, 'without a terminal').toMatchObject({ exitCode: 2 });
+  expect(asked.stderr).toMatch(/default 6\.0\.0.*0 assignments and no label.*--yes/s);
+  const needed = await otter('firmware', 'remove', '6.0.0', '--yes');
+  expect(needed).toMatchObject({ exitCode: 6 });
+  expect(needed.stderr).toMatch(/1 device runs it.*otter device list --product default --version 6\.0\.0/s);
+  const removed = await otter('device', 'remove', device, '--yes');
+  expect(removed).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(JSON.parse((await otter('firmware', 'remove', '6.0.0', '--yes', '--json')).stdout)).toMatchObject({
+    version: '6.0.0',
+    rollouts: [],
+    images: [{ chip: 'esp32' }],
+  });
+  expect(await otter('audit', 'verify')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/the audit is intact/),
+  });
+  const raw = await openRaw(server, { writes: true });
+  await raw.query(`delete from audit where action = 'firmware.remove'`);
+  await raw.close();
+  const broken = await otter('audit', 'verify');
+  expect(broken).toMatchObject({ exitCode: 6, stdout: expect.stringMatching(/entry \d+ was removed/) });
+  const json = await otter('audit', 'verify', '--json');
+  expect(json.exitCode).toBe(6);
+  expect(JSON.parse(json.stdout)).toMatchObject({ intact: false, fault_count: 1 });
+}, 90_000);
 
 test('plans are listed and shown', async () => {
   expect((await otter('plan', 'list')).stdout).toMatch(/default.*pilot, expand/);

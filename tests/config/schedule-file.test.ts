@@ -23,22 +23,31 @@ test('a schedule comes with its defaults, a window with its duration', () => {
       name: 'go',
       cron: '0 9 * * 1',
       timezone: 'UTC',
-      at: undefined,
-      action: { kind: 'start', rollout: 'thermostat-1.4.0' },
-      label: undefined,
+      at: null,
+      action: 'start',
+      rollout: 'thermostat-1.4.0',
+      label: null,
+      from: null,
       enabled: true,
       missed: 'run_once',
-      graceS: 3_600,
+      graceMs: 3_600_000,
+      durationMs: null,
+      deviceLocal: false,
     },
     {
       name: 'night',
       cron: '0 2 * * *',
       timezone: 'Europe/Berlin',
-      action: { kind: 'window', rollout: undefined, durationS: 10_800, deviceLocal: false },
+      at: null,
+      action: 'window',
+      rollout: null,
       label: 'lab',
+      from: null,
       enabled: false,
       missed: 'skip',
-      graceS: 600,
+      graceMs: 600_000,
+      durationMs: 10_800_000,
+      deviceLocal: false,
     },
   ]);
 });
@@ -50,9 +59,9 @@ test('a schedule for one time has no cron line, whether its time is in quotes or
   - {name: instant, at: "2026-12-24T03:00+01:00", action: promote, rollout: r}
 `);
   expect(schedules).toMatchObject([
-    { cron: undefined, at: '2026-12-24T03:00', timezone: 'Europe/Berlin', action: { kind: 'start', rollout: 'r' } },
-    { cron: undefined, at: '2026-12-24T03:00:30', action: { kind: 'promote', rollout: 'r', from: 'pilot' } },
-    { cron: undefined, at: '2026-12-24T03:00+01:00', action: { kind: 'promote', rollout: 'r', from: undefined } },
+    { cron: '', at: '2026-12-24T03:00', timezone: 'Europe/Berlin', action: 'start', rollout: 'r' },
+    { cron: '', at: '2026-12-24T03:00:30', action: 'promote', rollout: 'r', from: 'pilot' },
+    { cron: '', at: '2026-12-24T03:00+01:00', action: 'promote', rollout: 'r', from: null },
   ]);
 });
 

@@ -12,7 +12,7 @@ import { type Exit, newHome, runOtterProcess, startServerProcess } from '../supp
 import { postgresUrl } from '../support/server/postgres-url.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 
-/** What changes while a server runs: the database and its lock, the port, the folder of uploads under way, the mark of the last stop. */
+/** What changes while a server runs: the database and its lock, the port, the mark of the last stop, the lock of the images. */
 const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.(incoming|lock|stopped))$/;
 
 test('a second start changes no file and knows everything of the first', async () => {

@@ -15,7 +15,8 @@ import { checkFolder } from './folder.ts';
 import { type Checked, ConfigError, formatProblem, type Problem, warningAt } from '#server/config/yaml/problem.ts';
 import { isOpenToOthers } from '#server/config/yaml/read-file.ts';
 import { loadPlanFile } from './plan-file.ts';
-import { loadScheduleFile, type ScheduleSpec } from './schedule-file.ts';
+import type { ScheduleSpec } from '#server/values/schedule-spec.ts';
+import { loadScheduleFile } from './schedule-file.ts';
 import {
   AdminTokenSection,
   CertificateSection,

@@ -7,6 +7,7 @@ import { MAX_AT_CHARS, MAX_NAME_CHARS, MAX_WINDOW_S } from '#protocol/limits.ts'
 import { NAME_PATTERN, ROLLOUT_NAME_PATTERN } from '#protocol/words.ts';
 import { findLocalWindowFault } from '#server/time/cron.ts';
 import { AT_HINT, isAt } from '#server/time/schedule-time.ts';
+import { DEFAULT_GRACE_S, type ScheduleSpec } from '#server/values/schedule-spec.ts';
 import { CronLine, Timezone } from '#server/config/yaml/cron-shape.ts';
 import { errorAt, type Problem } from '#server/config/yaml/problem.ts';
 import { checkShape } from '#server/config/yaml/shape.ts';
@@ -14,38 +15,6 @@ import { parseDurationS, suggestDuration } from '#server/config/yaml/units.ts';
 import { readYamlDocument, type Source } from '#server/config/yaml/yaml-document.ts';
 
 const MAX_SCHEDULES = 1_000;
-const DEFAULT_GRACE_S = 3_600;
-
-/** What a schedule does when its time comes. */
-type ScheduleAction =
-  | { readonly kind: 'start' | 'pause' | 'resume'; readonly rollout: string }
-  /** Without a stage: the one that is open when the schedule is taken in, of a draft the first. */
-  | { readonly kind: 'promote'; readonly rollout: string; readonly from: string | undefined }
-  /** Installs are allowed from the cron time on, for so long. Without a rollout the window is for all of them. */
-  | {
-      readonly kind: 'window';
-      readonly rollout: string | undefined;
-      readonly durationS: number;
-      readonly deviceLocal: boolean;
-    };
-
-export type ScheduleSpec = {
-  readonly name: string;
-  /** Five fields, judged by `findCronFault`; undefined where it is for one time. */
-  readonly cron: string | undefined;
-  /** The one time that it is for, as `schedule-time.ts` reads it. */
-  readonly at: string | undefined;
-  /** IANA name. */
-  readonly timezone: string;
-  readonly action: ScheduleAction;
-  /** Only devices with this label; undefined means all. */
-  readonly label: string | undefined;
-  readonly enabled: boolean;
-  /** A run that fell into a time when no server was running: done once at the next start, or left out. */
-  readonly missed: 'run_once' | 'skip';
-  /** How late a missed run may still be done. */
-  readonly graceS: number;
-};
 
 type ScheduleFileResult =
   | { readonly ok: true; readonly schedules: readonly ScheduleSpec[] }
@@ -182,26 +151,22 @@ function checkNames(rows: readonly unknown[], source: Source): readonly Problem[
   });
 }
 
+/** `checkRow` has made sure of the members that an action needs. */
 function toSpec(row: ScheduleRow): ScheduleSpec {
+  const durationS = parseDurationS(row.duration);
   return {
     name: row.name,
-    cron: row.cron?.trim(),
-    at: row.at?.trim(),
+    cron: row.cron?.trim() ?? '',
+    at: row.at?.trim() ?? null,
     timezone: row.timezone ?? 'UTC',
-    action: toAction(row),
-    label: row.label,
+    action: row.action,
+    rollout: row.rollout ?? null,
+    label: row.label ?? null,
+    from: row.action === 'promote' ? (row.from ?? null) : null,
     enabled: row.enabled ?? true,
     missed: row.missed ?? 'run_once',
-    graceS: parseDurationS(row.grace) ?? DEFAULT_GRACE_S,
+    graceMs: (parseDurationS(row.grace) ?? DEFAULT_GRACE_S) * 1000,
+    durationMs: durationS === undefined ? null : durationS * 1000,
+    deviceLocal: row.device_local ?? false,
   };
-}
-
-/** `checkRow` has made sure of the members that an action needs. */
-function toAction({ action, rollout, from, duration, device_local }: ScheduleRow): ScheduleAction {
-  const durationS = parseDurationS(duration);
-  if (action === 'window' && durationS !== undefined)
-    return { kind: action, rollout, durationS, deviceLocal: device_local ?? false };
-  if (action === 'promote' && rollout !== undefined) return { kind: action, rollout, from };
-  if (action !== 'window' && action !== 'promote' && rollout !== undefined) return { kind: action, rollout };
-  throw new Error(`schedule with action ${action} was not checked`);
 }

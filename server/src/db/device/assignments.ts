@@ -1,6 +1,7 @@
 // Assignments: one build offered to one device, and what became of it.
 
 import { type Insertable, type Selectable, sql } from 'kysely';
+import { OPEN_STATES } from '#engine/assignment/assignment.ts';
 import type { AssignmentState, Load } from '#engine/facts/model.ts';
 import type { Dialect } from '#server/db/database.ts';
 import { addAssignmentEvents, addOutcomeEvents } from '#server/db/events/events.ts';
@@ -15,7 +16,6 @@ export type AssignmentView = Assignment & {
   readonly product: string;
   readonly version: string;
 };
-const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
 
 export async function findAssignment(
   db: Reader,
@@ -195,7 +195,7 @@ export async function waitForTurn(trx: Trx, dialect: Dialect): Promise<void> {
 }
 
 /** In the words of the index, for an index of some rows is used only where the query says which. */
-export const IS_IN_FLIGHT = sql<boolean>`state in ('offered', 'downloading', 'downloaded', 'installing', 'trial')`;
+export const IS_IN_FLIGHT = sql<boolean>`state in (${sql.join(OPEN_STATES.map((state) => sql.lit(state)))})`;
 
 /** How many devices are in the middle of this rollout, and how many began within the last minute. */
 export async function countLoad(db: Reader, rolloutId: number, nowMs: number): Promise<Load> {
@@ -215,9 +215,7 @@ export async function countLoad(db: Reader, rolloutId: number, nowMs: number): P
 /** Ends every open assignment of a rollout; devices in the middle of one still report and are still seen. */
 export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number): Promise<number> {
   await addAssignmentEvents(trx, { atMs: nowMs, state: 'superseded' }, (ended) =>
-    ended
-      .where('assignments.rollout_id', '=', rolloutId)
-      .where('assignments.state', 'in', ['offered', 'downloading', 'downloaded', 'installing', 'trial']),
+    ended.where('assignments.rollout_id', '=', rolloutId).where('assignments.state', 'in', OPEN_STATES),
   );
   const { numUpdatedRows } = await trx
     .updateTable('assignments')
@@ -233,7 +231,7 @@ export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number):
         .end(),
     }))
     .where('rollout_id', '=', rolloutId)
-    .where('state', 'in', OPEN)
+    .where('state', 'in', OPEN_STATES)
     .executeTakeFirstOrThrow();
   return Number(numUpdatedRows);
 }

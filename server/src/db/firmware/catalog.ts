@@ -3,12 +3,11 @@
 // it raises the revision first, which also makes such transactions wait for each other.
 
 import { type Selectable, sql } from 'kysely';
-import { Value } from 'typebox/value';
-import { Gate, PlanWindow } from '#protocol/admin/plan.ts';
-import type { FirmwareFacts, ImageFacts, OpenedStage, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
+import type { FirmwareFacts, ImageFacts, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
 import { digestsOf } from './firmware.ts';
+import { isOpened, rolloutFactsOf } from '#server/db/rollouts/facts.ts';
 import { listCovered, listRevertedImages } from '#server/db/rollouts/images.ts';
-import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, StagesTable, Trx } from '#server/db/schema.ts';
+import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, Trx } from '#server/db/schema.ts';
 
 export interface CatalogRows {
   readonly revision: number;
@@ -117,41 +116,9 @@ async function loadRollouts(
   return rows.flatMap((row) => {
     const build = firmware.get(row.firmware_id);
     const planned = stagesOf.get(row.id) ?? [];
-    const opened = planned.filter(({ opened_at_ms }) => opened_at_ms !== null);
-    const latest = opened.at(-1);
-    if (build === undefined || latest === undefined) return [];
-    return [
-      {
-        id: row.id,
-        name: row.name,
-        status: row.status,
-        stageId: latest.id,
-        stage: latest.name,
-        // A stage that is open has the instant of its opening; without one nobody is a member.
-        stageOpenedAtMs: latest.opened_at_ms ?? Number.NEGATIVE_INFINITY,
-        opened: opened.map(toOpenedStage),
-        planned: planned.map(({ label, percentage }) => ({ label, percentage })),
-        pace: {
-          maxInFlight: latest.max_in_flight ?? undefined,
-          maxOffersPerMinute: latest.max_offers_per_minute ?? undefined,
-        },
-        seed: row.seed,
-        votes: { countsBeforeMs: row.counts_before_ms ?? undefined, countsSimulated: row.counts_simulated === 1 },
-        firmware: build,
-        imageIds: covered.get(row.id) ?? [],
-      },
-    ];
+    if (build === undefined || !planned.some(isOpened)) return [];
+    return rolloutFactsOf(row, planned, { firmware: build, imageIds: covered.get(row.id) ?? [] }) ?? [];
   });
-}
-
-function toOpenedStage({ id, label, percentage, gate, window }: Selectable<StagesTable>): OpenedStage {
-  return {
-    id,
-    label,
-    percentage,
-    soakMs: gate === null ? 0 : (Value.Parse(Gate, JSON.parse(gate)).soak_s ?? 0) * 1000,
-    window: window === null ? undefined : Value.Parse(PlanWindow, JSON.parse(window)),
-  };
 }
 
 function toFirmware(

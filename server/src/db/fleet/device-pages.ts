@@ -1,11 +1,10 @@
 // Many devices, page by page, with what decisions read of them: one statement for a page, and one each for their labels,
 // their failed and their open attempts. For questions about a whole product; a check-in has a statement of its own.
 
+import { OPEN_STATES } from '#engine/assignment/assignment.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Device } from './devices.ts';
 import type { Reader } from '#server/db/schema.ts';
-
-const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
 
 export type PagedDevice = Pick<
   Device,
@@ -120,7 +119,7 @@ export async function listOpenStates(
     .select(['device_id', 'state'])
     .where('rollout_id', '=', rolloutId)
     .where('device_id', 'in', [...deviceIds])
-    .where('state', 'in', OPEN)
+    .where('state', 'in', OPEN_STATES)
     .execute();
   return new Map(rows.map(({ device_id, state }) => [device_id, state]));
 }

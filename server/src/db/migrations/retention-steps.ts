@@ -32,18 +32,16 @@ export async function chainAudit(db: Trx, dialect: Dialect): Promise<void> {
     .createTable('audit_chain')
     .addColumn('id', 'integer', (c) => c.primaryKey())
     .addColumn('last_number', 'bigint', required)
-    .addColumn('last_hash', 'text', required)
     .addColumn('checkpoint_number', 'bigint', required)
     .addColumn('checkpoint_hash', 'text', required)
     .addColumn('checkpoint_at_ms', 'bigint')
     .execute();
-  const last = await chainAll(db, dialect);
+  const lastNumber = await chainAll(db, dialect);
   await db
     .insertInto('audit_chain')
     .values({
       id: 1,
-      last_number: last.number,
-      last_hash: last.hash,
+      last_number: lastNumber,
       checkpoint_number: 0,
       checkpoint_hash: NO_ENTRY_HASH,
       checkpoint_at_ms: null,
@@ -52,7 +50,8 @@ export async function chainAudit(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema.createIndex('audit_number').on('audit').column('number').unique().execute();
 }
 
-async function chainAll(db: Trx, dialect: Dialect): Promise<{ readonly number: number; readonly hash: string }> {
+/** Resolves with the number of the last entry. */
+async function chainAll(db: Trx, dialect: Dialect): Promise<number> {
   let last = { number: 0, hash: NO_ENTRY_HASH };
   for (let afterId = 0; ;) {
     const page = await db
@@ -69,7 +68,7 @@ async function chainAll(db: Trx, dialect: Dialect): Promise<{ readonly number: n
       chained.push([id, number, last.hash]);
     }
     const end = page.at(-1);
-    if (end === undefined) return last;
+    if (end === undefined) return last.number;
     afterId = end.id;
     await saveChained(db, dialect, JSON.stringify(chained));
   }
@@ -105,5 +104,17 @@ export async function createPastBoards(db: Trx): Promise<void> {
       'fault',
       'acknowledged',
     ])
+    .execute();
+}
+
+/** A version never changes its bytes, also after it was removed. */
+export async function createRemovedImages(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('removed_images')
+    .addColumn('product', 'text', required)
+    .addColumn('version', 'text', required)
+    .addColumn('chip', 'text', required)
+    .addColumn('sha256', 'text', required)
+    .addPrimaryKeyConstraint('removed_images_key', ['product', 'version', 'chip'])
     .execute();
 }

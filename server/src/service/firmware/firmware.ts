@@ -21,7 +21,7 @@ import {
 import { endWatchesOf } from '#server/db/rollouts/open.ts';
 import { listUnended, withStages } from '#server/db/rollouts/rollouts.ts';
 import { coverStone } from '#server/db/rollouts/images.ts';
-import type { Reader, Trx } from '#server/db/schema.ts';
+import type { Reader } from '#server/db/schema.ts';
 import { matchBuild } from '#engine/facts/build.ts';
 import { versionKey } from '#engine/facts/version.ts';
 import type { CatalogView } from './catalog.ts';
@@ -64,7 +64,7 @@ export async function setPilotReady(
   by: Principal,
   nowMs: number,
 ): Promise<Firmware> {
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     if (ready) refuseBlocked(row);
@@ -75,8 +75,8 @@ export async function setPilotReady(
       action: ready ? 'firmware.ready' : 'firmware.not_ready',
       subject: subjectOf(row),
     });
-    return viewFresh(deps, trx, name);
   });
+  return getFirmware(deps, name);
 }
 
 /**
@@ -90,7 +90,7 @@ export async function setMustPass(
   by: Principal,
   nowMs: number,
 ): Promise<Firmware> {
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await saveMustPass(trx, row.id, mustPass);
@@ -101,8 +101,8 @@ export async function setMustPass(
       action: mustPass ? 'firmware.must_pass' : 'firmware.may_skip',
       subject: subjectOf(row),
     });
-    return viewFresh(deps, trx, name);
   });
+  return getFirmware(deps, name);
 }
 
 /**
@@ -117,8 +117,8 @@ export async function blockFirmware(
   nowMs: number,
 ): Promise<BlockAnswer> {
   // Asked before, so that the write is short: the rules about every device that runs it.
-  const { goes_to, stays, other_builds, devices_running } = await previewBlock(deps, name);
-  return deps.database.write(async (trx) => {
+  const { goes_to, stays, other_builds, devices_running, prior_stable } = await previewBlock(deps, name);
+  const aborted_rollouts = await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await setBlocked(trx, row.id, { reason: reason ?? 'blocked by an operator' });
@@ -131,26 +131,18 @@ export async function blockFirmware(
       await supersedeOpen(trx, rollout.id, nowMs);
     }
     await endWatchesOf(trx, row.id);
-    const firmware = await viewFresh(deps, trx, name);
-    const view = await deps.catalog.within(trx);
-    const answer = {
-      firmware,
-      aborted_rollouts: rollouts.map((rollout) => rollout.name),
-      devices_running,
-      other_builds,
-      prior_stable: view.priorStableOf(view.getFirmware(row.id))?.firmware.version ?? null,
-      goes_to,
-      stays,
-    };
+    const aborted = rollouts.map((rollout) => rollout.name);
     await addAudit(trx, {
       atMs: nowMs,
       actor: actorOf(by),
       action: 'firmware.block',
       subject: subjectOf(row),
-      details: { reason, aborted: answer.aborted_rollouts, prior_stable: answer.prior_stable },
+      details: { reason, aborted, prior_stable },
     });
-    return answer;
+    return aborted;
   });
+  const firmware = await getFirmware(deps, name);
+  return { firmware, aborted_rollouts, devices_running, other_builds, prior_stable, goes_to, stays };
 }
 
 /** What `blockFirmware` would do to the devices that run it. Throws `firmware_unknown`, `version_ambiguous`. */
@@ -159,13 +151,13 @@ export async function previewBlock(deps: Deps, name: FirmwareName): Promise<WayB
 }
 
 export async function unblockFirmware(deps: Deps, name: FirmwareName, by: Principal, nowMs: number): Promise<Firmware> {
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     await setBlocked(trx, row.id, undefined);
     await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'firmware.unblock', subject: subjectOf(row) });
-    return viewFresh(deps, trx, name);
   });
+  return getFirmware(deps, name);
 }
 
 /** The one firmware that the name means. Throws `firmware_unknown`, or `version_ambiguous` with the products. */
@@ -214,12 +206,7 @@ export function viewImage(
   };
 }
 
-/** One firmware as the transaction sees it, with its own changes. */
-export async function viewFresh(deps: Deps, trx: Trx, name: FirmwareName): Promise<Firmware> {
-  return viewOne(trx, await deps.catalog.within(trx), await getRow(trx, name));
-}
-
-async function viewOne(db: Reader, view: CatalogView, row: FirmwareRow): Promise<Firmware> {
+export async function viewOne(db: Reader, view: CatalogView, row: FirmwareRow): Promise<Firmware> {
   const [firmware] = await viewFirmware(db, view, [row]);
   if (firmware === undefined) throw new Error('a firmware without a view');
   return firmware;

@@ -5,6 +5,7 @@ import type { UploadAnswer } from '#protocol/admin/api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { DEFAULT_CHANNEL, DEFAULT_PRODUCT } from '#protocol/words.ts';
 import { addAudit } from '#server/db/events/audit.ts';
+import { addBlob } from '#server/db/firmware/blobs.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import {
   addFirmware,
@@ -23,8 +24,9 @@ import { nameBuild, projectOf, type UploadClaims } from '#server/esp-image/build
 import { compareVersions } from '#engine/facts/version.ts';
 import { type ReceivedImage, receiveImage } from '#server/storage/receive-image.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { findRemovedSha256 } from '#server/db/firmware/firmware-removal.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
-import { refuseBlocked, subjectOf, viewFresh, viewImage } from './firmware.ts';
+import { getFirmware, refuseBlocked, subjectOf, viewImage } from './firmware.ts';
 import { showUploaded } from './shown-firmware.ts';
 
 export interface Upload extends UploadClaims {
@@ -47,10 +49,18 @@ export async function uploadFirmware(deps: Deps, upload: Upload, by: Principal, 
   const { product, version, image, received } = candidate;
   // Asked before anything is written, and once more under the lock: only an upload that another one overtakes leaves its bytes.
   await compare(deps.database.read, candidate);
+  await deps.database.write(async (trx) => addBlob(trx, received.sha256, nowMs));
   const put = await deps.store.put(received.bytes, received.sha256);
   const stored = await deps.database.write(async (trx) => record(deps, trx, candidate, put));
   await showUploaded(deps, product, version, image.chip);
-  return stored;
+  return answer(deps, stored);
+}
+
+interface Stored {
+  readonly firmware: FirmwareRow;
+  readonly image: ImageRow;
+  readonly alreadyThere: boolean;
+  readonly warnings: readonly string[];
 }
 
 interface Candidate {
@@ -100,6 +110,7 @@ async function compare(db: Reader, candidate: Candidate): Promise<Compared> {
     return { kind: 'already_there', firmware: known, image: same };
   }
   if (known !== undefined) refuseBlocked(known);
+  await refuseOtherBytes(db, { product, version, chip: image.chip }, received.sha256);
   const otherProject = known === undefined ? undefined : findOtherProject(image, known, siblings);
   if (otherProject !== undefined && !candidate.upload.forceProject) throw projectMismatch(otherProject);
   await refuseSamePrecedence(db, product, version);
@@ -108,33 +119,28 @@ async function compare(db: Reader, candidate: Candidate): Promise<Compared> {
   return { kind: 'new', firmware: known, forced };
 }
 
-async function record(
-  deps: Deps,
-  trx: Trx,
-  candidate: Candidate,
-  put: 'written' | 'already_there',
-): Promise<UploadAnswer> {
+async function record(deps: Deps, trx: Trx, candidate: Candidate, put: 'written' | 'already_there'): Promise<Stored> {
   // Raised first: uploads of all servers, and removals of what no image has, go through here one after the other.
   await raiseRevision(trx);
   const { received, nowMs } = candidate;
   const compared = await compare(trx, candidate);
-  // Removed after it was put, which takes an upload that waited for an hour: put once more, where nobody can remove it.
+  // Removed after they were put, if nobody had them for an hour: put once more, where nobody can remove them.
+  await addBlob(trx, received.sha256, nowMs);
   if (!(await deps.store.has(received.sha256, received.sizeBytes)))
     await deps.store.put(received.bytes, received.sha256);
   await saveCheck(trx, received.sha256, { atMs: nowMs, damage: null });
   return compared.kind === 'already_there'
-    ? recordRepair(deps, trx, candidate, compared, put)
-    : recordNew(deps, trx, candidate, compared);
+    ? recordRepair(trx, candidate, compared, put)
+    : recordNew(trx, candidate, compared);
 }
 
 async function recordRepair(
-  deps: Deps,
   trx: Trx,
   { received, warnings, by, nowMs }: Candidate,
   { firmware, image }: Extract<Compared, { readonly kind: 'already_there' }>,
   put: 'written' | 'already_there',
-): Promise<UploadAnswer> {
-  if (put === 'already_there') return answer(deps, trx, { firmware, image, alreadyThere: true, warnings });
+): Promise<Stored> {
+  if (put === 'already_there') return { firmware, image, alreadyThere: true, warnings };
   await addAudit(trx, {
     atMs: nowMs,
     actor: actorOf(by),
@@ -143,15 +149,14 @@ async function recordRepair(
     details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },
   });
   const repaired = 'the stored file was missing or damaged: it is whole again';
-  return answer(deps, trx, { firmware, image, alreadyThere: true, warnings: [...warnings, repaired] });
+  return { firmware, image, alreadyThere: true, warnings: [...warnings, repaired] };
 }
 
 async function recordNew(
-  deps: Deps,
   trx: Trx,
   candidate: Candidate,
   { firmware: known, forced }: Extract<Compared, { readonly kind: 'new' }>,
-): Promise<UploadAnswer> {
+): Promise<Stored> {
   const { received, image, nowMs } = candidate;
   const firmware = known ?? (await addRow(trx, candidate));
   const row = await addImage(trx, imageColumns(firmware, candidate));
@@ -162,12 +167,7 @@ async function recordNew(
     subject: subjectOf(firmware),
     details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },
   });
-  return answer(deps, trx, {
-    firmware,
-    image: row,
-    alreadyThere: false,
-    warnings: [...candidate.warnings, ...forced],
-  });
+  return { firmware, image: row, alreadyThere: false, warnings: [...candidate.warnings, ...forced] };
 }
 
 async function addRow(trx: Trx, { upload, product, version, image, nowMs }: Candidate): Promise<FirmwareRow> {
@@ -217,15 +217,15 @@ function projectMismatch(fault: string): OtterError {
 }
 
 /** Who is not offered the image that was added, and what changes that. */
-async function releaseWarnings(trx: Trx, firmware: FirmwareRow, image: ImageRow): Promise<readonly string[]> {
-  const { rollouts, isCovered } = await findReleases(trx, image);
+async function releaseWarnings(db: Reader, firmware: FirmwareRow, image: ImageRow): Promise<readonly string[]> {
+  const { rollouts, isCovered } = await findReleases(db, image);
   const name = `${firmware.version}${firmware.product === DEFAULT_PRODUCT ? '' : ` --product ${firmware.product}`}`;
   const what = `the image for ${image.chip}`;
   if (rollouts.length > 0 && !isCovered)
     return [
       `${what} is offered to nobody yet: ${rollouts.join(', ')} started before it was there; roll it out: npx otter rollout create --firmware ${name}`,
     ];
-  if (firmware.must_pass === 1 && !(await isStoneCovered(trx, image)))
+  if (firmware.must_pass === 1 && !(await isStoneCovered(db, image)))
     return [
       `${what} is not yet offered to devices on their way to a newer version: npx otter firmware must-pass ${name}`,
     ];
@@ -256,6 +256,21 @@ async function refuseLowerSecurity(db: Reader, { product, image }: Candidate): P
   );
 }
 
+/** An address never gives other bytes, also where its firmware was removed meanwhile. */
+async function refuseOtherBytes(
+  db: Reader,
+  of: { readonly product: string; readonly version: string; readonly chip: string },
+  sha256: string,
+): Promise<void> {
+  const removed = await findRemovedSha256(db, of);
+  if (removed === undefined || removed === sha256) return;
+  throw new OtterError(
+    'version_exists',
+    `${subjectOf(of)} for ${of.chip} was removed, and had other bytes: SHA-256 ${removed}, sent ${sha256}`,
+    'a version never changes its bytes; raise the version',
+  );
+}
+
 function versionExists(firmware: FirmwareRow, image: ImageRow, sha256: string): OtterError {
   return new OtterError(
     'version_exists',
@@ -264,20 +279,11 @@ function versionExists(firmware: FirmwareRow, image: ImageRow, sha256: string): 
   );
 }
 
-async function answer(
-  deps: Deps,
-  trx: Trx,
-  stored: {
-    readonly firmware: FirmwareRow;
-    readonly image: ImageRow;
-    readonly alreadyThere: boolean;
-    readonly warnings: readonly string[];
-  },
-): Promise<UploadAnswer> {
+async function answer(deps: Deps, { firmware, image, alreadyThere, warnings }: Stored): Promise<UploadAnswer> {
   return {
-    firmware: await viewFresh(deps, trx, stored.firmware),
-    image: viewImage(stored.firmware, stored.image),
-    already_there: stored.alreadyThere,
-    warnings: [...stored.warnings, ...(await releaseWarnings(trx, stored.firmware, stored.image))],
+    firmware: await getFirmware(deps, firmware),
+    image: viewImage(firmware, image),
+    already_there: alreadyThere,
+    warnings: [...warnings, ...(await releaseWarnings(deps.database.read, firmware, image))],
   };
 }

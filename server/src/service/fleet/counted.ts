@@ -41,7 +41,7 @@ export async function setCounted(
       details: { ...change },
     });
   });
-  return viewOne(deps, deps.database.read, mac, nowMs);
+  return viewOne(deps, mac, nowMs);
 }
 
 /** One more sign that its MAC is that of two boards. */

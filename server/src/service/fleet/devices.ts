@@ -163,8 +163,9 @@ async function viewDevices(deps: Deps, db: Reader, rows: readonly DeviceRow[], n
   }));
 }
 
-export async function viewOne(deps: Deps, db: Reader, mac: string, nowMs: number): Promise<Device> {
-  const [device] = await viewDevices(deps, db, [await getRow(db, mac)], nowMs);
+export async function viewOne(deps: Deps, mac: string, nowMs: number): Promise<Device> {
+  const { read } = deps.database;
+  const [device] = await viewDevices(deps, read, [await getRow(read, mac)], nowMs);
   if (device === undefined) throw unknownDevice(mac);
   return device;
 }

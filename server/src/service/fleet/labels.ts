@@ -49,13 +49,14 @@ export async function createLabel(
   refuseGeneral(label.name);
   const { name, description = '', timezone } = label;
   refuseTimezone(timezone);
-  return deps.database.write(async (trx) => {
+  const created = await deps.database.write(async (trx) => {
     if (timezone !== undefined) await raiseRevision(trx);
     const { id, isNew } = await addLabel(trx, { name, description, timezone, nowMs });
     if (!isNew) throw new OtterError('name_taken', `label ${label.name} exists`, 'use it, or choose another name');
     await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'label.create', subject: label.name });
-    return viewLabel(await getLabelWithCount(trx, id));
+    return id;
   });
+  return viewLabel(await getLabelWithCount(deps.database.read, created));
 }
 
 /** Changes what is given; a time zone of null takes it away. Throws `label_unknown`, `timezone_unknown`. */
@@ -68,7 +69,7 @@ export async function updateLabel(
 ): Promise<Label> {
   const { description, timezone } = change;
   refuseTimezone(timezone);
-  return deps.database.write(async (trx) => {
+  const updated = await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const { id } = await getLabel(trx, name);
     const given = {
@@ -79,8 +80,9 @@ export async function updateLabel(
       await saveLabel(trx, id, given);
       await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'label.update', subject: name, details: given });
     }
-    return viewLabel(await getLabelWithCount(trx, id));
+    return id;
   });
+  return viewLabel(await getLabelWithCount(deps.database.read, updated));
 }
 
 /**
@@ -174,7 +176,7 @@ export async function labelDevice(
   nowMs: number,
 ): Promise<Device> {
   await labelDevices(deps, name, { macs: [mac], isConfirmed }, by, nowMs);
-  return viewOne(deps, deps.database.read, mac, nowMs);
+  return viewOne(deps, mac, nowMs);
 }
 
 /**
@@ -187,7 +189,7 @@ export async function unlabelDevice(
   by: Principal,
   nowMs: number,
 ): Promise<Device> {
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     const device = await getRow(trx, mac);
     const label = await getLabel(trx, name);
     if (!isConfirmed)
@@ -206,8 +208,8 @@ export async function unlabelDevice(
         subject: name,
         details: { macs: [mac] },
       });
-    return viewOne(deps, trx, mac, nowMs);
   });
+  return viewOne(deps, mac, nowMs);
 }
 
 async function getLabel(db: Reader, name: string) {

@@ -44,7 +44,8 @@ export class Readiness {
   async #prove(): Promise<readonly OtterError[]> {
     const checks = Object.entries(this.#options.checks);
     const found = await Promise.all(checks.map(async ([name, check]) => outcomeOf(name, check)));
-    const problems = found.filter((problem) => problem !== undefined);
+    // What keeps one from its work often keeps another from it too.
+    const problems = [...new Map(found.flatMap((one) => (one === undefined ? [] : [[one.message, one]]))).values()];
     this.#tell(problems);
     return problems;
   }

@@ -316,7 +316,7 @@ function nextCommands(row: RolloutRow): string {
 }
 
 /** Throws `rollout_unknown`. */
-export async function getRow(db: Reader, name: string): Promise<RolloutRow> {
+async function getRow(db: Reader, name: string): Promise<RolloutRow> {
   const row = await findRollout(db, name);
   if (row === undefined)
     throw new OtterError('rollout_unknown', `there is no rollout ${name}`, 'look at the list of rollouts');

@@ -50,15 +50,15 @@ export async function runDue(deps: Deps, nowMs: number): Promise<readonly string
 export async function runSchedule(deps: Deps, name: string, by: Principal, nowMs: number): Promise<Schedule> {
   await deps.presence.flush();
   const { action, rollout } = await getRow(deps.database.read, name);
-  return withGate(deps, gatedBy({ action, rollout }), nowMs, async (trx, asked) => {
+  await withGate(deps, gatedBy({ action, rollout }), nowMs, async (trx, asked) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
     const who = { by, reason: `schedule ${name}, run by hand`, asked };
     const held = await runAction(trx, row, who, nowMs);
     if (held !== undefined) throw refuseGate(row.rollout ?? '', held);
     await saveSchedule(trx, row.id, { last_run_at_ms: nowMs, last_result: 'done by hand' });
-    return viewSchedule(await getRow(trx, name));
   });
+  return viewSchedule(await getRow(deps.database.read, name));
 }
 
 /** The rollout whose gate its run asks. */

@@ -24,7 +24,9 @@ import { actorOf, FILE, type Principal } from '#server/service/principal.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { describePending } from '#server/service/rollouts/pending-promotions.ts';
-import { columnsOf, isSame, readSpec, refuseGeneral, type ScheduleSpec } from './spec.ts';
+import type { ScheduleSpec } from '#server/values/schedule-spec.ts';
+import { versionOf } from './shared-files.ts';
+import { columnsOf, isSame, readSpec, refuseGeneral } from './spec.ts';
 
 /** Of one that is pending, the result is what its gate says now. */
 export async function listSchedules(deps: Deps, query: ListQuery, nowMs: number): Promise<Listed<Schedule>> {
@@ -46,7 +48,7 @@ export async function createSchedule(
 ): Promise<Schedule> {
   const spec = readSpec(request);
   if (isOver(spec, nowMs)) throw new OtterError('field_invalid', `at: ${overText(spec, nowMs)}`, 'name a time to come');
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     if ((await findSchedule(trx, spec.name)) !== undefined)
       throw new OtterError('name_taken', `schedule ${spec.name} exists`, 'choose another name, or remove it first');
@@ -63,8 +65,8 @@ export async function createSchedule(
       subject: spec.name,
       details: { ...spec },
     });
-    return viewSchedule(await getRow(trx, spec.name));
   });
+  return viewSchedule(await getRow(deps.database.read, spec.name));
 }
 
 /** A schedule that is enabled again does not catch up on what it missed. Throws `schedule_unknown`, `schedule_from_file`, `invalid_transition`. */
@@ -75,7 +77,7 @@ export async function setScheduleEnabled(
   by: Principal,
   nowMs: number,
 ): Promise<Schedule> {
-  return deps.database.write(async (trx) => {
+  await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getOwnRow(trx, name);
     if (enabled) refuseOver(row, nowMs);
@@ -90,8 +92,8 @@ export async function setScheduleEnabled(
       action: enabled ? 'schedule.enable' : 'schedule.disable',
       subject: name,
     });
-    return viewSchedule(await getRow(trx, name));
   });
+  return viewSchedule(await getRow(deps.database.read, name));
 }
 
 export async function deleteSchedule(
@@ -113,14 +115,17 @@ export async function deleteSchedule(
  * Makes the schedules of the file those that are stored: new ones added, changed ones replaced, gone ones removed;
  * unchanged ones keep their next run, so that a run missed while the server was down is noticed. All or nothing.
  * One whose time was over before it was known does not run, and says so. Throws `name_taken` where one made through the API
- * has the same name, `name_reserved` for the label `general`, `field_invalid` for a stage that its rollout does not have.
+ * has the same name, `name_reserved` for the label `general`, `field_invalid` for a stage that its rollout does not have, and
+ * `file_differs` where the servers of this database have another file in common.
  */
 export async function syncScheduleFile(deps: Deps, specs: readonly ScheduleSpec[], nowMs: number): Promise<void> {
   for (const spec of specs) refuseGeneral(spec.label);
+  const version = versionOf('config/schedules.yaml', specs);
   await deps.database.write(async (trx) => {
     const stored = new Map((await listSchedulesFrom(trx, 'file')).map((row) => [row.name, row]));
     const gone = [...stored.values()].filter((row) => !specs.some(({ name }) => name === row.name));
     const changed = specs.filter((spec) => !isSame(spec, stored.get(spec.name)));
+    await deps.sharedFiles.take(trx, version, { drops: gone.length > 0 }, nowMs);
     if (gone.length === 0 && changed.length === 0) return;
     await raiseRevision(trx);
     for (const row of gone) await deleteRow(trx, row.id);
@@ -148,6 +153,7 @@ export async function syncScheduleFile(deps: Deps, specs: readonly ScheduleSpec[
       details: { changed: changed.map(({ name }) => name), removed: gone.map(({ name }) => name) },
     });
   });
+  deps.sharedFiles.taken(version);
 }
 
 export async function getRow(db: Reader, name: string): Promise<ScheduleRow> {

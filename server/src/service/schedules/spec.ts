@@ -6,23 +6,7 @@ import { GENERAL_LABEL } from '#protocol/words.ts';
 import { findCronFault, findLocalWindowFault, findTimezoneFault } from '#server/time/cron.ts';
 import type { Schedule as ScheduleRow } from '#server/db/schedules/schedules.ts';
 import { AT_HINT, isAt, type ScheduleTime } from '#server/time/schedule-time.ts';
-import type { MissedPolicy, ScheduleAction } from '#engine/facts/model.ts';
-
-export interface ScheduleSpec extends ScheduleTime {
-  readonly name: string;
-  readonly action: ScheduleAction;
-  readonly rollout: string | null;
-  readonly label: string | null;
-  /** Of a promotion, where it is said: the stage that it means. */
-  readonly from: string | null;
-  readonly enabled: boolean;
-  readonly missed: MissedPolicy;
-  readonly graceMs: number;
-  readonly durationMs: number | null;
-  readonly deviceLocal: boolean;
-}
-
-const DEFAULT_GRACE_S = 3_600;
+import { DEFAULT_GRACE_S, type ScheduleSpec } from '#server/values/schedule-spec.ts';
 
 /** Throws `cron_invalid`, `cron_too_often`, `timezone_unknown`, `field_invalid`, `name_reserved`. */
 export function readSpec(request: NewSchedule): ScheduleSpec {
