@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { findPort } from '#server/home/port-file.ts';
 import { addDevices, mac } from '../support/fleet.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
@@ -63,9 +63,12 @@ test('a log that nothing can be written to neither ends the server nor keeps it 
 
 test('answers the requests that are under way, while their commit waits for another program', async () => {
   const server = await startServerProcess(await newHome());
-  await holdLock(server.home, 1_500);
+  const before = await server.process.countOpenFiles();
+  await holdLock(server.home, 4_000);
   const checks = Array.from({ length: 20 }, async (_, index) => server.checkIn(mac(index), '1.0.0'));
-  await delay(700);
+  await vi.waitFor(async () => expect(await server.process.countOpenFiles()).toBeGreaterThanOrEqual(before + 20));
+  // Handshakes and heads take a moment more.
+  await delay(1_500);
   server.process.child.kill('SIGTERM');
   await Promise.all(checks);
   expect(await server.process.exited).toMatchObject({ code: 0 });
