@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 const connection = new DatabaseSync(String(workerData), { readOnly: true });
 try {
   const [first] = Object.values(connection.prepare('pragma quick_check(1)').get() ?? {});
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
   parentPort?.postMessage(String(first));
 } finally {
   connection.close();
