@@ -4,9 +4,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
+    setupFiles: ['tests/support/patience.ts'],
     globalSetup: ['tests/support/server/postgres.ts'],
-    testTimeout: 90_000,
-    hookTimeout: 90_000,
+    // Nothing takes this long; the machine may have other things to do.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Each worker is a process of its own, as servers and clients are.
     pool: 'forks',
     // Files share a worker and what it has loaded: that is most of the cost of a small file. What a file changes in the process

@@ -46,16 +46,25 @@ function addServing(program: OtterProgram, name: 'start' | 'serve') {
     .command(name)
     .addOption(new Option('--port <port>', 'listen on this port; 0 for any free one').argParser(readPort))
     .option('--pretty', 'log for people (what a terminal gets if not said)')
-    .option('--no-pretty', 'log JSON lines');
+    .option('--no-pretty', 'log JSON lines')
+    .option(
+      '--take-over-files',
+      'let schedules.yaml and plans.yaml of this home replace those of the other servers of its database',
+    );
 }
 
 async function runServer(
   shell: Shell,
   home: string,
-  options: { readonly port?: number | undefined; readonly pretty?: boolean | undefined },
+  options: {
+    readonly port?: number | undefined;
+    readonly pretty?: boolean | undefined;
+    readonly takeOverFiles?: true | undefined;
+  },
 ): Promise<void> {
   const { serve } = await import('#server/serve.ts');
   const pretty = options.pretty ?? shell.terminal.isLive;
   const port = options.port === undefined ? {} : { port: options.port };
-  shell.finish(await serve({ home, pretty, env: shell.env, ...port }));
+  const takesOverFiles = options.takeOverFiles ?? false;
+  shell.finish(await serve({ home, pretty, env: shell.env, takesOverFiles, ...port }));
 }

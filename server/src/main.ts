@@ -2,6 +2,7 @@
 // process needs around it.
 
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { OtterError } from '#protocol/errors.ts';
 import { buildApp } from '#server/http/app.ts';
@@ -12,16 +13,19 @@ import { loadScheduleFile } from '#server/config/schedule-file.ts';
 import type { Database } from '#server/db/database.ts';
 import { openPostgres } from '#server/db/postgres.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
-import { type ScheduleSource, startScheduler } from '#server/jobs/scheduler.ts';
+import { type Scheduler, type ScheduleSource, startScheduler } from '#server/jobs/scheduler.ts';
 import { startWebhooks } from '#server/jobs/webhooks.ts';
 import { Absences } from '#server/service/time/absences.ts';
 import { readAppendedDigests } from '#server/service/firmware/appended-digests.ts';
 import { Catalog } from '#server/service/firmware/catalog.ts';
 import { findStoreProblem } from '#server/service/firmware/image-checks.ts';
+import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
 import { Readiness, type ReadinessOptions } from '#server/service/fleet/readiness.ts';
+import { sharePlanFile } from '#server/service/rollouts/plans.ts';
+import { SharedFiles, type SharedFilesOptions } from '#server/service/schedules/shared-files.ts';
 import { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import { LostBoards } from '#server/service/gates/lost-boards.ts';
 import { OtherBoards } from '#server/service/gates/other-boards.ts';
@@ -39,6 +43,8 @@ export interface ServerOptions {
   readonly home: string;
   readonly env: Environment;
   readonly port?: number;
+  /** Whether schedules.yaml and plans.yaml of this home replace those of the other servers of its database. */
+  readonly takesOverFiles?: boolean;
   /** Made from the configured level. */
   readonly log: (level: string) => Logger;
   /** UTC milliseconds; the clock of the machine unless a test brings its own. */
@@ -79,30 +85,26 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const catalog = new Catalog(database);
   const absences = new Absences({ database, log, clock, steadyClock });
   const watching = { database, catalog, settings, absences };
+  const images = { database, catalog, store, folders, log };
   const deps: Deps = {
     ...watching,
+    ...images,
     presence: new PresenceBuffer(database, log),
-    store,
-    folders,
-    images: new ImageUpkeep({ database, catalog, store, folders, log, steadyClock }),
-    log,
+    images: new ImageUpkeep({ ...images, steadyClock }),
     random: Math.random,
     waiting: new WaitingBoards(watching),
     lost: new LostBoards(watching),
     others: new OtherBoards(watching),
     ended: new EndedCounts(),
     retention: new Retention(watching),
-    readiness: new Readiness({
-      checks: checksOf({ database, catalog, store }, config),
-      log,
-      steadyClock: () => performance.now(),
-    }),
+    sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),
+    readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
   };
-  // Boards report as soon as somebody listens: by then it is known for how long nobody did.
-  await deps.absences.start();
-  await deps.images.start();
-  await readAppendedDigests(deps);
-  const scheduler = await startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
+  const scheduler = await prepare(deps, { config, clock, log }).catch(async (error: unknown) => {
+    await database.close();
+    storageLock.release();
+    throw error;
+  });
   const webhooks = startWebhooks(deps, clock);
   const startedAtMs = clock();
   const app = await buildApp({
@@ -115,12 +117,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clock,
   });
   const close = async (graceMs: number): Promise<void> => {
-    const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
-    // A connection whose last answer began before the stop was told to stay open.
-    const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS);
-    await app.close();
-    clearTimeout(force);
-    clearInterval(sweep);
+    await closeApp(app, graceMs);
     await Promise.all([scheduler.stop(), webhooks.stop()]);
     await deps.presence.close();
     await deps.absences.stop();
@@ -151,6 +148,30 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
+/** Running requests get `graceMs`. */
+async function closeApp(app: Awaited<ReturnType<typeof buildApp>>, graceMs: number): Promise<void> {
+  const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  // A connection whose last answer began before the stop was told to stay open.
+  const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS);
+  await app.close();
+  clearTimeout(force);
+  clearInterval(sweep);
+}
+
+/** All that must be done before anybody may ask. */
+async function prepare(
+  deps: Deps,
+  { config, clock, log }: { readonly config: Config; readonly clock: () => number; readonly log: Logger },
+): Promise<Scheduler> {
+  await deps.sharedFiles.start();
+  await sharePlanFile(deps, clock());
+  // Boards report as soon as somebody listens: by then it is known for how long nobody did.
+  await deps.absences.start();
+  await deps.images.start();
+  await readAppendedDigests(deps);
+  return startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
+}
+
 /** Throws `start_refused` where the folder cannot be used as it is. */
 async function openFolders(root: string): Promise<StoreFolders> {
   try {
@@ -161,18 +182,23 @@ async function openFolders(root: string): Promise<StoreFolders> {
   }
 }
 
+/** By what name the other servers of the database know this one, and whether its files are to replace theirs. */
+function sharingOf(
+  { home }: Config,
+  { takesOverFiles = false }: ServerOptions,
+): Pick<SharedFilesOptions, 'server' | 'takesOver'> {
+  return { server: `${hostname()}:${home}`, takesOver: takesOverFiles };
+}
+
 /** What /readyz proves. Whatever else a server needs to do its work is one more line here. */
-function checksOf(
-  parts: Pick<Deps, 'database' | 'catalog' | 'store'>,
-  { storageRoot }: Config,
-): ReadinessOptions['checks'] {
+function checksOf(deps: ImageDeps, { storageRoot }: Config): ReadinessOptions['checks'] {
   return {
     database: async () => {
-      await parts.database.check();
+      await deps.database.check();
       return undefined;
     },
-    disk: async () => findWriteFault(storageRoot, 'the disk of the images'),
-    images: async () => findStoreProblem(parts),
+    'disk of the images': async () => findWriteFault(storageRoot, 'the disk of the images'),
+    images: async () => findStoreProblem(deps),
   };
 }
 

@@ -12,6 +12,8 @@ import { type RunningServer, startServer } from './main.ts';
 export interface ServeOptions {
   readonly home: string;
   readonly port?: number;
+  /** As `ServerOptions` has it. */
+  readonly takesOverFiles?: boolean;
   /** Log for people instead of JSON lines. */
   readonly pretty: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -44,6 +46,7 @@ export async function serve(options: ServeOptions): Promise<number> {
       home: options.home,
       env: options.env,
       ...(options.port === undefined ? {} : { port: options.port }),
+      takesOverFiles: options.takesOverFiles ?? false,
       log: (level) => (log = pino({ level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, output.stream)),
     });
     const stop = untilSignal();

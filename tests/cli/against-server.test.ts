@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildEspImage } from '../support/esp-image-builder.ts';
 import { imageOf, mac } from '../support/fleet.ts';
 import { type OtterRun, runOtter, spawnOtter } from '../support/otter-command.ts';
+import { openRaw } from '../support/server/raw-database.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
 
 let server: TestServer;
@@ -170,7 +171,7 @@ test('a whole rollout is typed, watched, explained and blocked', async () => {
   expect(blocked.stdout).toMatch(/1 device runs it and stays on it/);
   expect((await otter('audit')).stdout).toMatch(/firmware\.block/);
   expect(JSON.parse((await otter('status', '--json')).stdout)).toMatchObject({ devices: { total: 1 } });
-}, 90_000);
+});
 
 test('a build that failed on a board is cleared there, and both commands say what it takes', async () => {
   const device = mac(78);
@@ -207,6 +208,37 @@ test('a build that failed on a board is cleared there, and both commands say wha
     builds: [],
   });
   await otter('rollout', 'abort', '5.0.0', '--yes');
+});
+
+test('a device and a firmware are removed when asked twice, and the audit is verified', async () => {
+  const device = mac(79);
+  await server.checkIn(device, '6.0.0');
+  await otter('firmware', 'add', await file('removed.bin', imageOf('6.0.0')));
+  const asked = await otter('device', 'remove', device);
+  expect(asked, 'without a terminal').toMatchObject({ exitCode: 2 });
+  expect(asked.stderr).toMatch(/default 6\.0\.0.*0 assignments and no label.*--yes/s);
+  const needed = await otter('firmware', 'remove', '6.0.0', '--yes');
+  expect(needed).toMatchObject({ exitCode: 6 });
+  expect(needed.stderr).toMatch(/1 device runs it.*otter device list --product default --version 6\.0\.0/s);
+  const removed = await otter('device', 'remove', device, '--yes');
+  expect(removed).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(JSON.parse((await otter('firmware', 'remove', '6.0.0', '--yes', '--json')).stdout)).toMatchObject({
+    version: '6.0.0',
+    rollouts: [],
+    images: [{ chip: 'esp32' }],
+  });
+  expect(await otter('audit', 'verify')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/the audit is intact/),
+  });
+  const raw = await openRaw(server, { writes: true });
+  await raw.query(`delete from audit where action = 'firmware.remove'`);
+  await raw.close();
+  const broken = await otter('audit', 'verify');
+  expect(broken).toMatchObject({ exitCode: 6, stdout: expect.stringMatching(/entry \d+ was removed/) });
+  const json = await otter('audit', 'verify', '--json');
+  expect(json.exitCode).toBe(6);
+  expect(JSON.parse(json.stdout)).toMatchObject({ intact: false, fault_count: 1 });
 }, 90_000);
 
 test('plans are listed and shown', async () => {
@@ -310,7 +342,7 @@ test('a draft is previewed, and a label that touches the started rollout needs a
   expect(await otter('rollout', 'retry', 'spring')).toMatchObject({ exitCode: 2 });
   expect((await otter('rollout', 'retry', 'spring', '--yes')).stdout).toMatch(/nothing to forgive/);
   await server.admin('abortRollout', { params: { name: 'spring' }, body: {} });
-}, 90_000);
+});
 
 test('a rollout that a gate halted says so, and is left with a reason', async () => {
   const device = mac(78);
@@ -331,7 +363,7 @@ test('a rollout that a gate halted says so, and is left with a reason', async ()
   expect((await otter('rollout', 'resume', '5.0.0-careful')).stderr).toMatch(/1 failed, at most 0 may/);
   expect(await otter('rollout', 'resume', '5.0.0-careful', '--reason', 'a bad board')).toMatchObject({ exitCode: 0 });
   await server.admin('abortRollout', { params: { name: '5.0.0-careful' }, body: {} });
-}, 60_000);
+});
 
 /** A flash image: bootloader in front, partition table at 0x8000. */
 function merged(): Buffer {

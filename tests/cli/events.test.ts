@@ -8,8 +8,6 @@ import { type OtterRun, runOtter, spawnOtter } from '../support/otter-command.ts
 import { ProductLine } from '../support/product-line.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 let server: TestServer;
 let folder: string;
 let line: ProductLine;

@@ -72,7 +72,7 @@ test('a block says who goes where and who stays before it asks; a no changes not
   expect(done.exitCode).toBe(0);
   expect(done.shown.slice(done.shown.indexOf('[y/N]'))).toMatch(/is blocked\r?\naborted: .*\r?\n3 devices run it:/);
   expect(await server.admin('getFirmware', { params: { version: '1.1.0' }, query })).toMatchObject({ blocked: true });
-}, 60_000);
+});
 
 test('an abort with revert says the same, and show tells it afterwards', async () => {
   const line = await newFleet();
@@ -87,4 +87,4 @@ test('an abort with revert says the same, and show tells it afterwards', async (
   expect(done.exitCode).toBe(0);
   const shown = await runOtter(folder, ['rollout', 'show', name, '--home', server.home]);
   expect(shown.stdout).toMatch(/reverted.*\nnow 3 devices run it:\n2 are offered 1\.0\.0/);
-}, 60_000);
+});

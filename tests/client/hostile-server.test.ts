@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Offer } from '#protocol/device/api.ts';
 import type { DeviceErrorName } from '#protocol/device/errors.ts';
 import { makeCertificate, NOTHING_NEW } from '../simulator/scripted-server.ts';
+import { sizeOf } from '../support/scope.ts';
 import type { TestServer } from '../support/server/server.ts';
 import {
   Bench,
@@ -25,7 +26,7 @@ import { type Certificate, type Door, type Exchange, type Fault, FaultProxy, hea
 import type { OtterDevice } from './support/otter-device.ts';
 
 // Boards wait for much, so more of them than usual at once.
-vi.setConfig({ maxConcurrency: 6, testTimeout: 120_000 });
+vi.setConfig({ maxConcurrency: 6 });
 
 const IMAGE_BYTES = 96 * 1024;
 /** What a server may get rid of before it notices that a board has hung up: pieces on their way. */
@@ -102,17 +103,22 @@ async function endure(onTestFinished: OnTestFinished, ordeal: Ordeal): Promise<E
   return { bench, proxy, device };
 }
 
+/** Of the same kind; the library's own tests have all of them. */
+const MOST_AT_ONCE = sizeOf({ push: 2, whole: Number.POSITIVE_INFINITY });
+
 /** Several ordeals at once, each with its own board; says which of them failed. */
 async function endureAll(
   onTestFinished: OnTestFinished,
   ordeals: Readonly<Record<string, Ordeal>>,
 ): Promise<readonly Endured[]> {
   return Promise.all(
-    Object.entries(ordeals).map(async ([name, ordeal]) =>
-      endure(onTestFinished, ordeal).catch((cause: unknown) => {
-        throw new Error(`${name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-      }),
-    ),
+    Object.entries(ordeals)
+      .slice(0, MOST_AT_ONCE)
+      .map(async ([name, ordeal]) =>
+        endure(onTestFinished, ordeal).catch((cause: unknown) => {
+          throw new Error(`${name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+        }),
+      ),
   );
 }
 

@@ -1,11 +1,9 @@
 // A board that downloads from a real server, as people run it, which is killed with SIGKILL in the middle and started again.
 
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { newHome, startServerProcess } from '../support/server/process.ts';
 import { Bench } from './support/bench.ts';
 import { TcpTap } from './support/tcp-tap.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const IMAGE_BYTES = 800 * 1024;
 /** What a connection costs besides the image: handshake, heads, record headers. */

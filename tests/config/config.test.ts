@@ -7,6 +7,8 @@ import { addToServerYml, changeServerYml, load, newHome, NOW_MS, problemsOf, put
 
 const SPARE_TOKEN = 'otf_k7Jq2mVx9TzR4wLb8NcY5pHs3FgD6eabcdeKLMN';
 
+const DAY_MS = 86_400_000;
+
 test('a new home starts without a warning, with paths made absolute', async () => {
   const home = await newHome();
   const { config, warnings } = load(home);
@@ -20,9 +22,37 @@ test('a new home starts without a warning, with paths made absolute', async () =
     schedules: [],
     poll: { intervalS: 600, jitterPct: 10 },
     limits: { maxImageBytes: 4_089_446, maxConnections: 5_000, maxDownloads: 1_500 },
+    retention: {
+      eventsMs: 90 * DAY_MS,
+      auditMs: 730 * DAY_MS,
+      assignmentsMs: 365 * DAY_MS,
+      telemetryMs: 30 * DAY_MS,
+      presenceMs: 90 * DAY_MS,
+    },
   });
   expect(config.tokens.fleet).toMatch(/^otf_[A-Za-z0-9_-]{43}$/);
   expect(config.tokens.admin).toMatch(/^ota_[A-Za-z0-9_-]{43}$/);
+});
+
+test('what is kept has limits of its own, and may be kept for ever', async () => {
+  const home = await newHome();
+  addToServerYml(home, 'retention: {events: 7d, audit: forever}');
+  expect(load(home).config.retention).toEqual({
+    eventsMs: 7 * DAY_MS,
+    auditMs: Number.POSITIVE_INFINITY,
+    assignmentsMs: 365 * DAY_MS,
+    telemetryMs: 30 * DAY_MS,
+    presenceMs: 90 * DAY_MS,
+  });
+});
+
+test('a limit of less than a day, or of words, is refused with what to write', async () => {
+  const home = await newHome();
+  addToServerYml(home, 'retention: {events: 12h, audit: always, firmware: 1d}');
+  expect(() => load(home)).toThrow(
+    /retention\.events: wants a duration from 1d, or forever.* found "12h"; use at least 1d/,
+  );
+  expect(() => load(home)).toThrow(/retention\.audit: wants a duration .* found "always"/);
 });
 
 test('the template says the true defaults: with every commented key switched on, nothing changes', async () => {

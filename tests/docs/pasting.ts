@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const FAILED = '@@failed';
 const DONE = '@@done';
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 const LOOK_MS = 50;
 
 /** A shell that lives on from one pasted block to the next, as that of a person does. */
@@ -15,14 +15,15 @@ export class Terminal {
   readonly #shell: ChildProcess;
   #output = '';
 
-  constructor(folder: string, env: Readonly<Record<string, string>>) {
+  /** `before` is typed before the first block. */
+  constructor(folder: string, env: Readonly<Record<string, string>>, before = '') {
     this.#shell = spawn('bash', ['--norc'], { cwd: folder, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
     const take = (chunk: Buffer): void => {
       this.#output += chunk.toString();
     };
     this.#shell.stdout?.on('data', take);
     this.#shell.stderr?.on('data', take);
-    this.#shell.stdin?.write(`trap 'echo ${FAILED} $?: "$BASH_COMMAND"' ERR\n`);
+    this.#shell.stdin?.write(`trap 'echo ${FAILED} $?: "$BASH_COMMAND"' ERR\n${before}`);
   }
 
   get output(): string {

@@ -1,14 +1,12 @@
 // The tables of docs/device-protocol.md and docs/events.md are the tables of the code. `OTTER_UPDATE_DOCS=1 npx vitest run
 // tests/docs/tables.test.ts` writes them anew.
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { asCommandError } from '#cli/exit-code.ts';
 import { DEVICE_ERRORS } from '#protocol/device/errors.ts';
 import { type ErrorCode, HTTP_STATUS, OtterError } from '#protocol/errors.ts';
 import { EVENT_TYPES } from '#protocol/admin/events.ts';
-import { readDocument, ROOT } from './markdown.ts';
+import { documented, table } from './written-table.ts';
 
 const PROTOCOL_PAGE = 'docs/device-protocol.md';
 const EVENTS_PAGE = 'docs/events.md';
@@ -38,25 +36,6 @@ test('the documented event types are those of the wire', () => {
   const expected = table([['type', 'what happened'], ...rows]);
   expect(documented(EVENTS_PAGE, 'event types', expected)).toBe(expected);
 });
-
-/** What stands between the two comments of that name; `update` takes its place first where that is asked for. */
-function documented(page: string, name: string, update: string): string {
-  const place = new RegExp(`(<!-- ${name}: .* -->\\n\\n)([\\s\\S]*?)(\\n?<!-- end of ${name} -->)`);
-  if (process.env['OTTER_UPDATE_DOCS'] === '1') {
-    const updated = readDocument(page).replace(place, (_, start: string, __, end: string) => start + update + end);
-    writeFileSync(join(ROOT, page), updated);
-  }
-  return place.exec(readDocument(page))?.[2] ?? `${page} has no place for the ${name}`;
-}
-
-/** As prettier aligns it. */
-function table(rows: readonly (readonly string[])[]): string {
-  const [head = [], ...body] = rows;
-  const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  return `${[head, widths.map((width) => '-'.repeat(width)), ...body].map(line).join('\n')}\n`;
-}
 
 function exitCodeOf(code: ErrorCode): number {
   return asCommandError(new OtterError(code, 'message', 'hint')).exitCode;

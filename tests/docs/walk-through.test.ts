@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sizeOf } from '../support/scope.ts';
 import { makeClone } from './fresh-clone.ts';
 import { type CodeBlock, codeBlocks, readDocument } from './markdown.ts';
 import { isPrinted, Terminal } from './pasting.ts';
@@ -18,7 +19,9 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0;
 
 /** Commands that only look: a person types them again until they see what they wait for. */
 const ONLY_LOOKS = /^(#.*|npx otter (device|rollout|firmware|schedule) (list|show|explain) .*|npx otter audit .*)?$/;
-const LATER_MS = 20_000;
+/** What npx finds in a clone, without npm's own second of work for each command; at night with it. */
+const NPX = sizeOf({ push: 'npx() { shift; node bin/otter.mjs "$@"; }\n', whole: '' });
+const LATER_MS = 120_000;
 
 const shell: { clone: string; home: string; port: string; terminals: Map<string, Terminal> } = {
   clone: '',
@@ -85,14 +88,15 @@ async function pasteBlock(commands: string, says: string): Promise<void> {
 function terminalOf(name: string): Terminal {
   const known = shell.terminals.get(name);
   if (known !== undefined) return known;
-  const terminal = new Terminal(shell.clone, {
+  const env = {
     PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`,
     HOME: shell.home,
     LANG: 'C.UTF-8',
     OTTER_HOST: '127.0.0.1',
     OTTER_PORT: shell.port,
     npm_config_update_notifier: 'false',
-  });
+  };
+  const terminal = new Terminal(shell.clone, env, NPX);
   shell.terminals.set(name, terminal);
   return terminal;
 }

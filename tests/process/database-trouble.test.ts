@@ -3,15 +3,12 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Answered } from '../support/server/client.ts';
 import { addDevices, addFirmware, mac, rollOut } from '../support/fleet.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 import { holdLock } from './support/locked.ts';
-
-// Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 90_000 });
 
 /** A device is answered within this time, whatever the database does; on a busy test machine a second later. */
 const ANSWER_MS = 5_000;

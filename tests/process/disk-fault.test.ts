@@ -4,13 +4,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { addDevices, addFirmware, imageOf, rollOut } from '../support/fleet.ts';
 import { newHome, startServerProcess } from '../support/server/process.ts';
 import type { ServerProcess } from '../support/server/process.ts';
-
-// Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 90_000 });
 
 const CAN_TRACE = canTrace();
 

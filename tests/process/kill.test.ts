@@ -25,7 +25,6 @@ const RUNS = [
 
 test.each(RUNS)(
   `nothing acknowledged is lost and nothing is half there after $rounds times kill -9 on $dialect (seed ${SEED})`,
-  { timeout: 240_000 },
   async ({ dialect, rounds }) => {
     const random = new Random(SEED).fork(dialect);
     const home = await newHome();

@@ -21,7 +21,6 @@ const GROWTH_BYTES = GROWTH_MIB * 1_048_576;
 
 test.skipIf(!existsSync('/proc/self/fd'))(
   `${CHECKS} check-ins and ${CONNECTIONS} connections leave no open file and little memory (needs Linux)`,
-  { timeout: 240_000 },
   async () => {
     const server = await startServerProcess(await newHome(), { env: { OTTER_LOG_LEVEL: 'warn' } });
     await addFirmware(server, '1.1.0');

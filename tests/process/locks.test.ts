@@ -3,12 +3,9 @@
 
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { newHome, runOtterProcess, type ServerProcess, startServerProcess } from '../support/server/process.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
-
-// Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 90_000 });
 
 /** How a running server is named to those who are refused because of it. */
 function nameOf({ process, home }: ServerProcess): RegExp {

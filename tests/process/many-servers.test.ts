@@ -33,6 +33,12 @@ const PLAN = `plans:
       - {name: all, label: general, promotion: auto, max_in_flight: ${IN_FLIGHT}, gate: {min_confirmed: 40, max_failed: 0}}
 `;
 
+/** Compiled code is kept between starts, as `bin/otter.mjs` does. */
+const ENV = {
+  PATH: process.env['PATH'] ?? '',
+  NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/compiled'),
+};
+
 /** One server process that can be killed and started again; its address changes with that. */
 class Peer {
   readonly #first: TestServer;
@@ -49,7 +55,7 @@ class Peer {
   async start(): Promise<void> {
     const { home, databaseUrl, pin, fleetToken, adminToken } = this.#first;
     const child = fork(new URL('support/ticking-server.ts', import.meta.url), [home, databaseUrl], {
-      env: { PATH: process.env['PATH'] ?? '', OTTER_TEST_NOW_MS: String(this.#clock.nowMs) },
+      env: { ...ENV, OTTER_TEST_NOW_MS: String(this.#clock.nowMs) },
     });
     const [message] = (await once(child, 'message')) as [FromServer];
     if (!('port' in message)) throw new Error('the server did not say its port');

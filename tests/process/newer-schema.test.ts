@@ -10,9 +10,6 @@ import { newHome, startServerProcess } from '../support/server/process.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 import { untilReadyz } from './support/readyz.ts';
 
-// Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 90_000 });
-
 function tomorrow(up: Migration['up']): readonly Migration[] {
   return [...MIGRATIONS, { name: 'of tomorrow', up }];
 }

@@ -5,17 +5,14 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { openPostgres } from '#server/db/postgres.ts';
 import { addFirmware, rollOut } from '../support/fleet.ts';
 import { type Exit, newHome, runOtterProcess, startServerProcess } from '../support/server/process.ts';
 import { postgresUrl } from '../support/server/postgres-url.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 
-// Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 90_000 });
-
-/** What changes while a server runs: the database and its lock, the port, the folder of uploads under way, the mark of the last stop. */
+/** What changes while a server runs: the database and its lock, the port, the mark of the last stop, the lock of the images. */
 const LIVE = /^data\/(otter\.db.*|server\.port|firmware\/\.(incoming|lock|stopped))$/;
 
 test('a second start changes no file and knows everything of the first', async () => {
@@ -82,7 +79,10 @@ test('a file that is no database is refused', async () => {
   const home = await newHome();
   await writeFile(join(home, 'data/otter.db'), 'something else, and long enough to be looked at'.repeat(100));
   const refused = await runOtterProcess(home).exited;
-  expectRefusal(refused, `cannot use the database ${join(home, 'data/otter.db')}: file is not a database`);
+  expectRefusal(
+    refused,
+    `cannot use the database ${join(home, 'data/otter.db')}: the database is damaged: file is not a database`,
+  );
   expect(refused.stdout).not.toContain('listening');
 });
 

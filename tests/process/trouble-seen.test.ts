@@ -7,15 +7,12 @@ import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { addDevices, imageOf, mac } from '../support/fleet.ts';
 import { newHome, runOtterProcess, type ServerProcess, startServerProcess } from '../support/server/process.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 import { READ_ONLY, throughMount, turnReadOnly } from './support/read-only-folder.ts';
 import { untilReadyz } from './support/readyz.ts';
-
-// Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 90_000 });
 
 const NEW_DEVICE = { mac: mac(900), current_version: '1.0.0' };
 

@@ -31,7 +31,8 @@ async function prepare(change: Partial<SimulateOptions>): Promise<SimulateOption
     labels: [],
     seed: 7,
     pollIntervalS: 0.2,
-    durationS: 20,
+    // Longer than any of them takes, on a busy machine too: they are ended.
+    durationS: 300,
     onProgress: () => undefined,
     signal: new AbortController().signal,
     ...change,

@@ -55,7 +55,7 @@ describe('receiving', () => {
 });
 
 describe('a blob', () => {
-  test('is put once, found, listed and deleted', async () => {
+  test('is put once, found and deleted', async () => {
     const { root, store } = await newStore();
     expect(await store.has(SHA256, image.length)).toBe(false);
     expect(await store.check(SHA256, image.length)).toBe('the file is missing');
@@ -64,18 +64,18 @@ describe('a blob', () => {
     expect(await store.has(SHA256, image.length)).toBe(true);
     expect(await store.has(SHA256, image.length - 1)).toBe(false);
     expect(await store.check(SHA256, image.length)).toBeUndefined();
-    expect(await store.list()).toEqual([SHA256]);
+    expect(await readdir(join(root, '.blobs'))).toEqual([SHA256]);
     expect(await readFile(join(root, '.blobs', SHA256))).toEqual(image);
     expect(await readdir(join(root, '.incoming'))).toEqual([]);
     await store.delete(SHA256);
     await store.delete(SHA256);
-    expect(await store.list()).toEqual([]);
+    expect(await readdir(join(root, '.blobs'))).toEqual([]);
   });
 
   test('that many put at once is there once and whole', async () => {
     const { root, store } = await newStore();
     await Promise.all(Array.from({ length: 20 }, async () => store.put(image, SHA256)));
-    expect(await store.list()).toEqual([SHA256]);
+    expect(await readdir(join(root, '.blobs'))).toEqual([SHA256]);
     expect(await store.check(SHA256, image.length)).toBeUndefined();
     expect(await readdir(join(root, '.incoming'))).toEqual([]);
   });

@@ -58,9 +58,15 @@ describe('what people see', () => {
     await showImage(folders, shown);
     await showImage(folders, shownOf(image, { ...PLACE, version: '1.5.0-rc.1+b7' }));
     await layOldImage(root, other, { ...PLACE, chip: 'esp32' });
-    expect(await listShown(folders)).toHaveLength(3);
-    for (const place of await listShown(folders)) await hideImage(folders, place);
-    expect(await readdir(join(root, 'thermostat'))).toEqual(['1.4.0']);
+    await mkdir(join(root, 'thermostat', '1.3.0', 'esp32'), { recursive: true });
+    await symlink('/elsewhere', join(root, 'thermostat', '1.3.0', 'esp32', 'image.bin'));
+    const links = await listShown(folders);
+    expect(links.map(({ place, sha256 }) => `${place.version} ${sha256}`).toSorted()).toEqual([
+      `1.4.0 ${shown.sha256}`,
+      `1.5.0-rc.1+b7 ${shown.sha256}`,
+    ]);
+    for (const { place } of links) await hideImage(folders, place);
+    expect((await readdir(join(root, 'thermostat'))).toSorted()).toEqual(['1.3.0', '1.4.0']);
     expect(await readdir(join(root, 'thermostat', '1.4.0'))).toEqual(['esp32']);
     expect(await readdir(join(root, '.blobs'))).toEqual([shown.sha256]);
   });

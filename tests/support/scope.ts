@@ -4,7 +4,7 @@
 export type Dialect = 'sqlite' | 'postgres';
 
 /** Set by `npm run test:nightly`. */
-export const IS_NIGHTLY = process.env['OTTER_NIGHTLY'] === '1';
+const IS_NIGHTLY = process.env['OTTER_NIGHTLY'] === '1';
 
 /** For tests where the database is the point: its contracts, order, locks, several servers, and one story of each concept. */
 export const BOTH: readonly Dialect[] = ['sqlite', 'postgres'];

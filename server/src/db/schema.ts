@@ -7,6 +7,9 @@ import type { Mark, Outcome } from '#engine/outcome/outcome.ts';
 import type { Fault } from '#protocol/device/errors.ts';
 import type { AuditChainTable, AuditTable, EventsTable, WebhooksTable } from './events/tables.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
+import type { BlobsTable, FirmwareTable, Flag, ImagesTable } from './firmware-tables.ts';
+
+export type { FirmwareTable, ImagesTable } from './firmware-tables.ts';
 
 export interface Schema {
   readonly catalog: CatalogTable;
@@ -16,6 +19,8 @@ export interface Schema {
   readonly device_labels: DeviceLabelsTable;
   readonly firmware: FirmwareTable;
   readonly images: ImagesTable;
+  readonly removed_images: RemovedImagesTable;
+  readonly blobs: BlobsTable;
   readonly plans: PlansTable;
   readonly rollouts: RolloutsTable;
   readonly stages: StagesTable;
@@ -39,8 +44,6 @@ export type Reader = Kysely<Schema>;
 
 /** A transaction: what a function asks for that must not run outside of one. */
 export type Trx = Transaction<Schema>;
-
-type Flag = 0 | 1;
 
 /** One row. `revision` counts every change of what decisions read beside the device itself: firmware, rollouts, schedules. */
 interface CatalogTable {
@@ -116,41 +119,12 @@ interface DeviceLabelsTable {
   readonly put_at_ms: number;
 }
 
-export interface FirmwareTable {
-  readonly id: Generated<number>;
+/** What an address gave, before its firmware was removed: it gives nothing else after an upload of that version. */
+interface RemovedImagesTable {
   readonly product: string;
   readonly version: string;
-  readonly channel: string;
-  readonly release_notes: string;
-  readonly security_version: number;
-  readonly pilot_ready: Flag;
-  /** A stepping stone: devices that are older do not skip it. */
-  readonly must_pass: Flag;
-  readonly blocked: Flag;
-  readonly blocked_reason: string | null;
-  readonly created_at_ms: number;
-}
-
-export interface ImagesTable {
-  readonly id: Generated<number>;
-  readonly firmware_id: number;
   readonly chip: string;
-  /** Where people see it in the store, relative to its root. */
-  readonly path: string;
-  readonly size_bytes: number;
   readonly sha256: string;
-  readonly elf_sha256: string | null;
-  /** The SHA-256 at the end of the image; null: not read yet, which a start of the server does. */
-  readonly appended_sha256: Generated<string | null>;
-  /** Which program it says that it is; null: it does not say it, or was stored before this was kept. */
-  readonly project: Generated<string | null>;
-  /** SHA-256 of each 64 KiB block, as a JSON array of hex texts. */
-  readonly block_sha256: string;
-  readonly created_at_ms: number;
-  /** When its stored bytes were read and compared last; null: not since the store was left without a stop. */
-  readonly checked_at_ms: Generated<number | null>;
-  /** What was wrong with them then; null: nothing. */
-  readonly damage: Generated<string | null>;
 }
 
 /** Plans that were made by the API. */

@@ -71,6 +71,7 @@ export class SqliteTrouble {
             error,
           )
         );
+      case undefined:
       default:
         return error;
     }
@@ -87,7 +88,7 @@ export function isLocked(error: unknown): boolean {
 }
 
 /** The primary result code; undefined for what SQLite did not say. */
-export function resultCodeOf(error: unknown): number | undefined {
+function resultCodeOf(error: unknown): number | undefined {
   const code = extendedCodeOf(error);
   return code === undefined ? undefined : code & 0xff;
 }

@@ -3,6 +3,7 @@
 
 import { statSync, unwatchFile, watchFile } from 'node:fs';
 import type { Logger } from 'pino';
+import { OtterError } from '#protocol/errors.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { syncScheduleFile } from '#server/service/schedules/schedules.ts';
 import { tick } from '#server/service/time/tick.ts';
@@ -37,7 +38,7 @@ export interface Scheduler {
   readonly stop: () => Promise<void>;
 }
 
-/** Takes in the file, then ticks until stopped. */
+/** Takes in the file, then ticks until stopped. Throws `file_differs` where the other servers have another one. */
 export async function startScheduler(options: SchedulerOptions): Promise<Scheduler> {
   const { deps, file, clock, log } = options;
   let problems: readonly string[] = [];
@@ -46,11 +47,11 @@ export async function startScheduler(options: SchedulerOptions): Promise<Schedul
   const enqueue = (work: () => Promise<unknown>, what: string): void => {
     running = running.then(work).catch((error: unknown) => log.error({ err: error }, what));
   };
-  const takeIn = async (): Promise<void> => {
-    problems = await readFileIn(options);
+  const takeIn = async ({ isStart = false } = {}): Promise<void> => {
+    problems = await readFileIn(options, isStart);
     for (const problem of problems) log.error(problem);
   };
-  await takeIn();
+  await takeIn({ isStart: true });
   const enqueueTick = (): void =>
     enqueue(async () => tick(deps, clock()), 'schedules and gates could not be seen to; they are tried again');
   const timer = setInterval(enqueueTick, TICK_MS);
@@ -60,7 +61,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<Schedul
     resting = setTimeout(() => {
       // Changed once more: the next poll sees that.
       if ((statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) !== seen.mtimeMs) return;
-      enqueue(takeIn, 'the schedule file could not be taken in');
+      enqueue(async () => takeIn(), 'the schedule file could not be taken in');
     }, FILE_REST_MS);
   });
   enqueueTick();
@@ -79,13 +80,17 @@ export async function startScheduler(options: SchedulerOptions): Promise<Schedul
   };
 }
 
-/** A bad file changes nothing: what was taken in before stays. */
-async function readFileIn({ deps, file, read, clock, log }: SchedulerOptions): Promise<readonly string[]> {
+/** A bad file changes nothing: what was taken in before stays. A server does not start with another file than the others have. */
+async function readFileIn(
+  { deps, file, read, clock, log }: SchedulerOptions,
+  isStart: boolean,
+): Promise<readonly string[]> {
   const found = read();
   if (!found.ok) return found.problems;
   try {
     await syncScheduleFile(deps, found.specs, clock());
   } catch (error) {
+    if (isStart && error instanceof OtterError && error.code === 'file_differs') throw error;
     return [`${file}: ${error instanceof Error ? error.message : String(error)}`];
   }
   log.debug({ file, schedules: found.specs.length }, 'schedule file taken in');

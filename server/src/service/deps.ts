@@ -1,9 +1,10 @@
 // What every use case needs, built once by `main.ts` and passed as first argument.
 
 import type { Logger } from 'pino';
+import type { Readiness } from '#server/service/fleet/readiness.ts';
 import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import type { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
-import type { Readiness } from '#server/service/fleet/readiness.ts';
+import type { SharedFiles } from '#server/service/schedules/shared-files.ts';
 import type { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import type { LostBoards } from '#server/service/gates/lost-boards.ts';
 import type { OtherBoards } from '#server/service/gates/other-boards.ts';
@@ -21,6 +22,7 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly ended: EndedCounts;
   readonly retention: Retention;
   readonly readiness: Readiness;
+  readonly sharedFiles: SharedFiles;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */
   readonly random: () => number;

@@ -2,7 +2,7 @@
 // What stands under one name is those bytes or is damaged, and damage is never handed out. It does not know which firmware an
 // image is of, and never decides which one is removed.
 
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { BLOCK_CACHE_BYTES } from '#protocol/limits.ts';
 import { blobPath, findFault, isStored } from './blob-file.ts';
 import { BlockCache } from './block-cache.ts';
@@ -23,13 +23,9 @@ export type BlobStore = {
   readonly has: (sha256: string, sizeBytes: number) => Promise<boolean>;
   /** Does nothing where there is none. Those who read it read on. */
   readonly delete: (sha256: string) => Promise<void>;
-  /** Everything that is stored, in no order. */
-  readonly list: () => Promise<readonly string[]>;
   /** Reads the whole file anew, past every cache of this process: what is wrong with it, or undefined. */
   readonly check: (sha256: string, sizeBytes: number) => Promise<string | undefined>;
 };
-
-const SHA256 = /^[0-9a-f]{64}$/;
 
 /** The store on a local disk, in folders that `openStoreFolders` made. */
 export function openBlobStore(folders: StoreFolders): BlobStore {
@@ -39,7 +35,6 @@ export function openBlobStore(folders: StoreFolders): BlobStore {
     open: async (recorded) => openStoredImage(blobPath(folders, recorded.sha256), recorded, shared),
     has: async (sha256, sizeBytes) => isStored(blobPath(folders, sha256), sizeBytes),
     delete: async (sha256) => rm(blobPath(folders, sha256), { recursive: true, force: true }),
-    list: async () => (await readdir(folders.blobs)).filter((name) => SHA256.test(name)),
     check: async (sha256, sizeBytes) => findFault(blobPath(folders, sha256), sha256, sizeBytes),
   };
 }

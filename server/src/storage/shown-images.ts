@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Manifest } from '#protocol/device/manifest.ts';
 import type { NamedImage } from './adopt-images.ts';
 import { blobPath, findFault, isStored } from './blob-file.ts';
@@ -55,26 +55,29 @@ async function moveOrForget(temporary: string, path: string): Promise<void> {
   }
 }
 
-/** Every place that has a folder, whoever made it. */
-export async function listShown({ root }: StoreFolders): Promise<readonly ImagePlace[]> {
-  const places: ImagePlace[] = [];
+/** A link that is shown, and the SHA-256 that it leads to. */
+export type ShownLink = { readonly place: ImagePlace; readonly sha256: string };
+
+/** Every link into the store. A file that is no link was not made here, and is not told of. */
+export async function listShown({ root, blobs }: StoreFolders): Promise<readonly ShownLink[]> {
+  const shown: ShownLink[] = [];
   for (const product of (await foldersIn(root)).filter((name) => !name.startsWith('.'))) {
     for (const version of await foldersIn(join(root, product))) {
-      for (const chip of await foldersIn(join(root, product, version))) places.push({ product, version, chip });
+      for (const chip of await foldersIn(join(root, product, version))) {
+        const folder = join(root, product, version, chip);
+        const target = await readlink(join(folder, IMAGE_FILE)).catch(() => undefined);
+        if (target === undefined || resolve(folder, dirname(target)) !== blobs) continue;
+        shown.push({ place: { product, version, chip }, sha256: basename(target) });
+      }
     }
   }
-  return places;
+  return shown;
 }
 
-/**
- * Removes what is shown of an image that is no more, and the folders that this empties. A file that is no link was not made
- * here and stays, and so does everything beside it.
- */
+/** Removes what is shown of an image that is no more, and the folders that this empties. */
 export async function hideImage({ root }: StoreFolders, { product, version, chip }: ImagePlace): Promise<void> {
   const folder = join(root, product, version, chip);
-  const image = join(folder, IMAGE_FILE);
-  if ((await lstat(image).catch(ignoreMissing))?.isSymbolicLink() !== true) return;
-  await rm(image, { force: true });
+  await rm(join(folder, IMAGE_FILE), { force: true });
   await rm(join(folder, MANIFEST_FILE), { force: true });
   for (const empty of [folder, dirname(folder), dirname(dirname(folder))]) {
     try {

@@ -31,6 +31,7 @@ const TABLES = [
   'assignments',
   'audit',
   'audit_chain',
+  'blobs',
   'catalog',
   'device_labels',
   'devices',
@@ -42,6 +43,7 @@ const TABLES = [
   'past_boards',
   'plans',
   'presence',
+  'removed_images',
   'rollout_images',
   'rollouts',
   'schedules',
@@ -106,12 +108,12 @@ describe.each(BOTH)('the schema on %s', (dialect) => {
     expect(rows[0]).toMatchObject({ at: null, pending_since_ms: null, done_at_ms: null });
   });
 
-  test('knows the reports that the log of downloads had, the latest of each assignment', async () => {
+  test('knows the reports that the log of downloads had, the latest of each assignment that may still be repeated', async () => {
     const { db } = await emptyDatabase(dialect);
     const step = MIGRATIONS.findIndex(({ name }) => name === 'reports of assignments');
     await migrate(db, dialect, MIGRATIONS.slice(0, step));
     await addOldRollout(db, 'spring', 'running', 'pilot');
-    const ids = await addOldAssignments(db, 3);
+    const ids = await addOldAssignments(db, 4);
     const log = async (id: number | undefined, sequence: number | null): Promise<void> => {
       await sql`insert into download_log (at_ms, device_id, firmware_id, assignment_id, sequence, status)
         select 1, device_id, firmware_id, id, ${sequence}, 'downloading' from assignments where id = ${id}`.execute(db);
@@ -119,11 +121,14 @@ describe.each(BOTH)('the schema on %s', (dialect) => {
     for (const sequence of [null, 7, 2, 4_294_967_295]) await log(ids[0], sequence);
     for (let sequence = 1; sequence <= MAX_KEPT_SEQUENCES + 5; sequence += 1) await log(ids[1], sequence);
     await log(ids[2], null);
+    await log(ids[3], 1);
+    await sql`update assignments set updated_at_ms = 31 * 86400000.0 where id <> ${ids[3]}`.execute(db);
     await migrate(db, dialect);
     const rows = await db.selectFrom('assignments').select('reported').orderBy('id').execute();
     expect(rows.map(({ reported }) => reported)).toEqual([
       '7,2,4294967295',
       Array.from({ length: MAX_KEPT_SEQUENCES }, (_, index) => index + 6).join(','),
+      '',
       '',
     ]);
   });
@@ -144,8 +149,24 @@ describe.each(BOTH)('the schema on %s', (dialect) => {
       last = hashOfEntry(last, { ...entry, number, subject: `shop-${number}` });
       expect([row.number, row.hash]).toEqual([number, last]);
     }
-    const { last_number, last_hash } = await db.selectFrom('audit_chain').selectAll().executeTakeFirstOrThrow();
-    expect([last_number, last_hash]).toEqual([1_003, last]);
+    const { last_number } = await db.selectFrom('audit_chain').selectAll().executeTakeFirstOrThrow();
+    expect(last_number).toBe(1_003);
+  });
+
+  test('takes the images that are there for its own', async () => {
+    const { db } = await emptyDatabase(dialect);
+    const step = MIGRATIONS.findIndex(({ name }) => name === 'blobs');
+    await migrate(db, dialect, MIGRATIONS.slice(0, step));
+    await sql`insert into firmware (id, product, version, channel, release_notes, security_version, pilot_ready, blocked, created_at_ms)
+      values (1, 'default', '1.0.0', 'stable', '', 0, 1, 0, 0)`.execute(db);
+    for (const [chip, sha256] of Object.entries({ esp32: 'a', esp32s3: 'b', esp32c3: 'a' }))
+      await sql`insert into images (firmware_id, chip, path, size_bytes, sha256, block_sha256, created_at_ms)
+        values (1, ${chip}, '', 1, ${sha256}, '[]', 7)`.execute(db);
+    await migrate(db, dialect);
+    expect(await db.selectFrom('blobs').selectAll().orderBy('sha256').execute()).toEqual([
+      { sha256: 'a', put_at_ms: 7 },
+      { sha256: 'b', put_at_ms: 7 },
+    ]);
   });
 
   test('is left as it was when a step fails half-way', async () => {

@@ -52,7 +52,7 @@ describe.skipIf(process.platform !== 'linux')('a server with many bad readers', 
       for (const reader of readers) reader.close();
     }
     await expectServed(server);
-  }, 120_000);
+  });
 });
 
 async function startWithImage(): Promise<ServerProcess> {

@@ -181,7 +181,7 @@ describe.each(BOTH)('on %s', (dialect) => {
     const again = new Reader(database);
     await again.readUntil(names.length);
     expect(again.seen).toEqual(reader.seen);
-  }, 60_000);
+  });
 
   test('a transaction that fails leaves none', async () => {
     const { database } = await open(dialect);

@@ -16,8 +16,6 @@ import { untilSettled } from '../../support/server/settled.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
-vi.setConfig({ testTimeout: 180_000 });
-
 /** A stop that waits for a reader takes this long. */
 const STOP_GRACE_MS = 60_000;
 

@@ -16,8 +16,6 @@ import { untilSettled } from '../../support/server/settled.ts';
 import { DIALECTS, type Dialect } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const SECRET = 'otw_k7Jq2mVx9TzR4wLb8NcY5pHs3FgD6eabcdeKLMN';
 
 interface Webhook {

@@ -162,7 +162,14 @@ describe.each(BOTH)('a firmware that is removed on %s', (dialect) => {
     expect(await line.outcomes('1.2.0', 'expand')).toMatchObject({ failed: before.failed });
   });
 
-  test('may be uploaded and rolled out again, as any other', async () => {
+  test('may be uploaded and rolled out again, with the same bytes', async () => {
+    await line.add('1.1.0');
+    await remove('1.1.0');
+    const { status, body } = await server.tryAdmin('uploadFirmware', {
+      query: { product: line.product, version: '1.1.0' },
+      body: line.image('1.1.0', { chip: 'esp32', secureVersion: 1 }),
+    });
+    expect({ status, body }).toMatchObject({ status: 409, body: { error: { code: 'version_exists' } } });
     await line.add('1.1.0');
     await remove('1.1.0');
     await line.add('1.1.0');

@@ -4,13 +4,16 @@
 import { hash } from 'node:crypto';
 import { lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Call } from '#protocol/admin/api.ts';
 import { IMAGE_CHECK_BYTES, IMAGE_CHECK_MS, STORE_SWEEP_MS, UNNAMED_BLOB_MS } from '#protocol/limits.ts';
 import { largeImage } from '../../process/support/large-image.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
-import { BOTH } from '../../support/scope.ts';
-import { startTestServer, type TestServer } from '../../support/server/server.ts';
+import { DIALECTS } from '../../support/scope.ts';
+import { newPostgresDatabase, startTestServer, type TestServer } from '../../support/server/server.ts';
+
+/** More than a busy machine needs. */
+const READY_WITHIN = { timeout: 30_000, interval: 200 };
 
 const VERSION = '1.0.0';
 const image = largeImage(VERSION, 200_000);
@@ -22,7 +25,16 @@ const blobOf = (server: TestServer, sha256 = SHA256): string => join(storeOf(ser
 
 const upload = async (server: TestServer, body = image) => server.admin('uploadFirmware', { body });
 const download = async (server: TestServer, path = PATH) => server.fetch('GET', path, { token: server.fleetToken });
-const ready = async (server: TestServer) => server.json('GET', '/readyz');
+
+/** What /readyz answers is proven anew from time to time: waits until it answers this status. */
+async function readiness(server: TestServer, status: 200 | 503): Promise<unknown> {
+  const answer = await vi.waitFor(async () => {
+    const found = await server.json('GET', '/readyz');
+    expect(found.status).toBe(status);
+    return found;
+  }, READY_WITHIN);
+  return answer.body;
+}
 
 async function damaged(server: TestServer): Promise<readonly Call[]> {
   return (await server.admin('getStatus')).calls.filter(({ kind }) => kind === 'damaged_image');
@@ -42,37 +54,19 @@ async function pass(server: TestServer, ms: number): Promise<void> {
   await server.tick();
 }
 
-describe.each(BOTH)('a stored image on %s', (dialect) => {
+describe.each(DIALECTS)('a stored image on %s', (dialect) => {
   let server: TestServer;
   beforeEach(async () => {
     server = await startTestServer({ dialect });
   });
   afterEach(async () => server.end());
 
-  test('is one file under its SHA-256, and a link with a manifest for people', async () => {
-    const { firmware } = await upload(server);
-    expect(await readFile(blobOf(server))).toEqual(image);
-    const folder = join(storeOf(server), 'default', VERSION, 'esp32');
-    expect((await lstat(join(folder, 'image.bin'))).isSymbolicLink()).toBe(true);
-    expect(await readFile(join(folder, 'image.bin'))).toEqual(image);
-    const manifest = await server.json('GET', `/firmware/default/${VERSION}/esp32/manifest.json`, {
-      token: server.fleetToken,
-    });
-    expect(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'))).toEqual(manifest.body);
-    expect(firmware.images).toMatchObject([{ url: PATH, sha256: SHA256 }]);
-    await rm(join(storeOf(server), 'default'), { recursive: true });
-    expect((await download(server)).body.equals(image), 'what people see is never read').toBe(true);
-    await pass(server, STORE_SWEEP_MS);
-    expect(await readFile(join(folder, 'image.bin')), 'and comes back').toEqual(image);
-  });
-
   test('that is missing is named, fails /readyz, and comes back with an upload of the same bytes', async () => {
     await upload(server);
-    expect(await ready(server)).toMatchObject({ status: 200 });
+    await readiness(server, 200);
     await rm(blobOf(server));
-    expect(await ready(server)).toMatchObject({
-      status: 503,
-      body: { error: { code: 'unavailable', message: '1 image is not in the store, or not whole' } },
+    expect(await readiness(server, 503)).toMatchObject({
+      error: { code: 'unavailable', message: '1 image is not in the store, or not whole' },
     });
     expect((await download(server)).status).toBe(503);
     expect(await damaged(server)).toMatchObject([
@@ -86,31 +80,11 @@ describe.each(BOTH)('a stored image on %s', (dialect) => {
       warnings: ['the stored file was missing or damaged: it is whole again'],
     });
     expect(await upload(server), 'once').toMatchObject({ already_there: true, warnings: [] });
-    expect(await ready(server)).toMatchObject({ status: 200 });
+    await readiness(server, 200);
     expect((await download(server)).body.equals(image)).toBe(true);
     expect(await damaged(server)).toEqual([]);
     const { items } = await server.admin('listAudit', { query: { action: 'firmware.repair' } });
     expect(items).toMatchObject([{ subject: 'default 1.0.0', details: { chip: 'esp32', sha256: SHA256 } }]);
-  });
-
-  test('of blocked firmware is given to nobody, so /readyz does without it', async () => {
-    await upload(server);
-    await rm(blobOf(server));
-    await server.admin('blockFirmware', { params: { version: VERSION }, body: {} });
-    expect(await ready(server)).toMatchObject({ status: 200 });
-    expect(await damaged(server)).toHaveLength(1);
-  });
-
-  test('that a download finds damaged is named from then on, until the same bytes come again', async () => {
-    await upload(server);
-    await flipBit(blobOf(server), 70_000);
-    expect(await damaged(server)).toEqual([]);
-    await expect(download(server)).rejects.toThrow(/aborted|ECONNRESET|socket hang up/);
-    await expect.poll(async () => damaged(server)).toMatchObject([{ text: expect.stringContaining('have SHA-256') }]);
-    expect(await ready(server), 'its other blocks are still served').toMatchObject({ status: 200 });
-    await upload(server);
-    expect(await damaged(server)).toEqual([]);
-    expect((await download(server)).body.equals(image)).toBe(true);
   });
 
   test('is read again every week, and sooner where it was damaged', async () => {
@@ -139,36 +113,38 @@ describe.each(BOTH)('a stored image on %s', (dialect) => {
     expect(await damaged(server)).toHaveLength(1);
   });
 
-  test('is read as many bytes with each tick as one tick may', async () => {
-    const sizeBytes = 3_500_000;
-    for (const version of ['2.0.0', '2.0.1', '2.0.2', '2.0.3', '2.0.4'])
-      await upload(server, largeImage(version, sizeBytes));
-    const checkedSince = async (sinceMs: number): Promise<number> => {
-      const raw = await openRaw(server);
-      const rows = await raw.query(`select id from images where checked_at_ms >= ${sinceMs}`);
-      await raw.close();
-      return rows.length;
-    };
-    server.clock.advance((IMAGE_CHECK_MS + STORE_SWEEP_MS) / 1000);
-    const { nowMs } = server.clock;
-    const perTick = Math.floor(IMAGE_CHECK_BYTES / sizeBytes);
-    for (const expected of [perTick, 2 * perTick, 5, 5]) {
-      await server.tick();
-      expect(await checkedSince(nowMs)).toBe(expected);
-    }
-  });
-
-  test('that no firmware has goes after an hour; those that one has stay', async () => {
+  test('that no firmware has goes after an hour; those that one has, or that another database put, stay', async () => {
     await upload(server);
-    const unnamed = Buffer.from('of an upload that was never answered');
-    const path = blobOf(server, hash('sha256', unnamed));
-    await writeFile(path, unnamed);
+    const removed = largeImage('0.9.0', 50_000);
+    await upload(server, removed);
+    const foreign = 'f'.repeat(64);
+    await writeFile(blobOf(server, foreign), 'of a server with another database');
+    await server.admin('removeFirmware', { params: { version: '0.9.0' }, query: { confirm: 'true' } });
+    const stored = async () => (await readdir(join(storeOf(server), '.blobs'))).toSorted();
     await pass(server, STORE_SWEEP_MS);
     await pass(server, UNNAMED_BLOB_MS - 1_000);
-    expect((await readdir(join(storeOf(server), '.blobs'))).toSorted()).toHaveLength(2);
+    expect(await stored()).toHaveLength(3);
     await pass(server, STORE_SWEEP_MS);
-    expect(await readdir(join(storeOf(server), '.blobs'))).toEqual([SHA256]);
+    expect(await stored()).toEqual([SHA256, foreign].toSorted());
     expect((await download(server)).body.equals(image)).toBe(true);
+    expect(await readdir(join(storeOf(server), 'default')), 'people see it no more').toEqual([VERSION]);
+  });
+
+  test('survives a start on an empty database, with its link, and is there when it is uploaded from there', async () => {
+    await upload(server);
+    await server.stop();
+    const empty = await startTestServer({
+      like: server,
+      databaseUrl: dialect === 'postgres' ? await newPostgresDatabase({ hasSchema: true }) : 'sqlite:data/empty.db',
+    });
+    await pass(empty, STORE_SWEEP_MS);
+    await pass(empty, 2 * UNNAMED_BLOB_MS);
+    const shown = join(storeOf(empty), 'default', VERSION, 'esp32/image.bin');
+    expect(await upload(empty, await readFile(shown))).toMatchObject({ already_there: false, warnings: [] });
+    expect((await download(empty)).body.equals(image)).toBe(true);
+    await empty.stop();
+    server = await startTestServer({ like: server });
+    await readiness(server, 200);
   });
 
   test('of two products is stored once, and stays until neither has it', async () => {
@@ -211,13 +187,80 @@ describe.each(BOTH)('a stored image on %s', (dialect) => {
       expect(await readFile(shown)).toEqual(image);
       await server.tick();
       expect(await damaged(server)).toEqual([]);
-      expect(await ready(server)).toMatchObject({ status: 200 });
+      await readiness(server, 200);
       if (start === 0) await server.stop();
     }
   });
 });
 
-/** Makes the home of a stopped server what version 0.1 left: files at their places, and a schema without this step. */
+describe('a stored image', () => {
+  let server: TestServer;
+  beforeEach(async () => {
+    server = await startTestServer();
+  });
+  afterEach(async () => server.end());
+
+  test('is one file under its SHA-256, and a link with a manifest for people', async () => {
+    const { firmware } = await upload(server);
+    expect(await readFile(blobOf(server))).toEqual(image);
+    const folder = join(storeOf(server), 'default', VERSION, 'esp32');
+    expect((await lstat(join(folder, 'image.bin'))).isSymbolicLink()).toBe(true);
+    expect(await readFile(join(folder, 'image.bin'))).toEqual(image);
+    const manifest = await server.json('GET', `/firmware/default/${VERSION}/esp32/manifest.json`, {
+      token: server.fleetToken,
+    });
+    expect(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'))).toEqual(manifest.body);
+    expect(firmware.images).toMatchObject([{ url: PATH, sha256: SHA256 }]);
+    await rm(join(storeOf(server), 'default'), { recursive: true });
+    expect((await download(server)).body.equals(image), 'what people see is never read').toBe(true);
+    await pass(server, STORE_SWEEP_MS);
+    expect(await readFile(join(folder, 'image.bin')), 'and comes back').toEqual(image);
+  });
+
+  test('of blocked firmware is given to nobody, so /readyz does without it', async () => {
+    await upload(server);
+    await rm(blobOf(server));
+    await server.admin('blockFirmware', { params: { version: VERSION }, body: {} });
+    await readiness(server, 200);
+    expect(await damaged(server)).toHaveLength(1);
+  });
+
+  test('that a download finds damaged is named from then on, until the same bytes come again', async () => {
+    await upload(server);
+    await flipBit(blobOf(server), 70_000);
+    expect(await damaged(server)).toEqual([]);
+    await expect(download(server)).rejects.toThrow(/aborted|ECONNRESET|socket hang up/);
+    await vi.waitFor(
+      async () => expect(await damaged(server)).toMatchObject([{ text: expect.stringContaining('have SHA-256') }]),
+      READY_WITHIN,
+    );
+    await readiness(server, 200);
+    await upload(server);
+    expect(await damaged(server)).toEqual([]);
+    expect((await download(server)).body.equals(image)).toBe(true);
+  });
+
+  test('is read as many bytes with each tick as one tick may', async () => {
+    const sizeBytes = 3_500_000;
+    for (const version of ['2.0.0', '2.0.1', '2.0.2', '2.0.3', '2.0.4'])
+      await upload(server, largeImage(version, sizeBytes));
+    const checkedSince = async (sinceMs: number): Promise<number> => {
+      const raw = await openRaw(server);
+      const rows = await raw.query(`select id from images where checked_at_ms >= ${sinceMs}`);
+      await raw.close();
+      return rows.length;
+    };
+    server.clock.advance((IMAGE_CHECK_MS + STORE_SWEEP_MS) / 1000);
+    const { nowMs } = server.clock;
+    const perTick = Math.floor(IMAGE_CHECK_BYTES / sizeBytes);
+    for (const expected of [perTick, 2 * perTick, 5, 5]) {
+      await server.tick();
+      expect(await checkedSince(nowMs)).toBe(expected);
+    }
+  });
+});
+
+/** Makes the store of a stopped server what version 0.1 left: files at their places, and nothing else. */
 async function makeOld(server: TestServer): Promise<void> {
   const store = storeOf(server);
   for (const product of await readdir(store)) {
@@ -231,11 +274,6 @@ async function makeOld(server: TestServer): Promise<void> {
   }
   await rm(join(store, '.blobs'), { recursive: true });
   await rm(join(store, '.stopped'));
-  const raw = await openRaw(server, { writes: true });
-  await raw.query('alter table images drop column checked_at_ms');
-  await raw.query('alter table images drop column damage');
-  await raw.query(`delete from schema_version where name = 'image checks'`);
-  await raw.close();
 }
 
 describe('two servers on one PostgreSQL and one store', () => {
@@ -259,7 +297,8 @@ describe('two servers on one PostgreSQL and one store', () => {
     const second = await startTestServer({ like: first });
     for (let round = 0; round < 12; round += 1) {
       const body = largeImage(`3.1.${round}`, 200_000);
-      await writeFile(blobOf(first, hash('sha256', body)), body);
+      await upload(first, body);
+      await first.admin('removeFirmware', { params: { version: `3.1.${round}` }, query: { confirm: 'true' } });
       await pass(first, STORE_SWEEP_MS);
       first.clock.advance(UNNAMED_BLOB_MS / 1000);
       const uploads = async (): Promise<void> => {
@@ -280,12 +319,11 @@ test('a store whose folder is not there fails /readyz and says so, and is ready 
   const store = storeOf(server);
   await rename(store, `${store}.away`);
   await mkdir(store);
-  const { status, body } = await ready(server);
-  expect(status).toBe(503);
+  const body = await readiness(server, 503);
   expect(body).toMatchObject({ error: { hint: expect.stringContaining('storage.root') } });
   expect(JSON.stringify(body), 'it tells strangers no names').not.toContain(VERSION);
   await rm(store, { recursive: true });
   await rename(`${store}.away`, store);
-  expect(await ready(server)).toMatchObject({ status: 200 });
+  await readiness(server, 200);
   await server.end();
 });

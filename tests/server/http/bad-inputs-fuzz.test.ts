@@ -82,7 +82,7 @@ const contentTypes = fc.oneof(
   ),
 );
 
-test('bodies of every kind get an answer of the protocol or the envelope', { timeout: 120_000 }, async () => {
+test('bodies of every kind get an answer of the protocol or the envelope', async () => {
   await fc.assert(
     fc.asyncProperty(paths, bodies, contentTypes, async (path, body, type) => {
       const { status, body: answer } = await server.fetch('POST', path, {
@@ -142,7 +142,7 @@ const methods = fc.oneof(
   fc.string({ maxLength: 8 }),
 );
 
-test('heads of every kind get an answer or a closed connection', { timeout: 120_000 }, async () => {
+test('heads of every kind get an answer or a closed connection', async () => {
   await fc.assert(
     fc.asyncProperty(methods, targets, headerLines, damaged, async (method, target, lines, body) => {
       const client = await RawClient.open(server.url);

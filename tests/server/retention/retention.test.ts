@@ -187,6 +187,36 @@ describe.each(BOTH)('what is kept on %s', (dialect) => {
   });
 });
 
+test('two servers that forget at the same moment count nothing twice', async () => {
+  const one = await startTestServer({ dialect: 'postgres' });
+  const other = await startTestServer({ env: { OTTER_DATABASE: one.databaseUrl } });
+  onTestFinished(async () => {
+    await other.end();
+    await one.end();
+  });
+  const line = new ProductLine(one);
+  const macs = Array.from({ length: 12 }, () => line.newMac());
+  for (const [from, to] of [
+    ['1.0.0', '1.1.0'],
+    ['1.1.0', '1.2.0'],
+    ['1.2.0', '1.3.0'],
+  ] as const) {
+    await line.makeStable(to);
+    for (const mac of macs) {
+      await line.take(mac, from);
+      await line.checkIn(mac, to);
+      await line.checkIn(mac, to);
+    }
+  }
+  const before = (await line.rollout('1.1.0')).stages.map(({ outcomes }) => outcomes);
+  expect(before.flatMap((outcomes) => Object.values(outcomes))).toContain(macs.length);
+  for (const server of [one, other]) server.clock.advance(366 * DAY_S);
+  for (let count = 0; count < 3; count += 1) await Promise.all([one.tick(), other.tick()]);
+  expect((await line.assignments(macs[0] ?? '')).map(({ version }) => version)).toEqual(['1.3.0', '1.2.0']);
+  expect((await line.rollout('1.1.0')).stages.map(({ outcomes }) => outcomes)).toEqual(before);
+  expect(await one.admin('verifyAudit')).toMatchObject({ intact: true });
+});
+
 test('nothing goes by a clock that was set ahead', async () => {
   let steadyMs = 0;
   const server = await startTestServer({ steadyClock: () => steadyMs });

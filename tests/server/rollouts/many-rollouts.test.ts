@@ -26,7 +26,7 @@ describe.each(DIALECTS)('of 101 open rollouts on %s', (dialect) => {
     last = new ProductLine(server);
     pilot = await last.newDevice('1.0.0', ['pilot']);
     await open(last);
-  }, 120_000);
+  });
   afterAll(async () => server.end());
 
   const open = async (line: ProductLine): Promise<void> => {

@@ -13,7 +13,8 @@ import { initHome } from '#server/home/init.ts';
 import { OTTER } from '../otter-command.ts';
 import { type ServerAccess, ServerClient } from './client.ts';
 
-const START_TIMEOUT_MS = 20_000;
+/** A start takes a second; the machine may be busy. */
+const START_TIMEOUT_MS = 120_000;
 
 export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;

@@ -31,6 +31,8 @@ export interface TestServerOptions {
   readonly plans?: string;
   /** A home and database of an earlier server, to start it again. */
   readonly like?: TestServer;
+  /** Another database than that of `like`, or than a new one. */
+  readonly databaseUrl?: string;
   /** Instead of a free one. */
   readonly port?: number;
 }
@@ -78,6 +80,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   if (like === undefined) await initHome(home, { nowMs: START_MS });
   if (plans !== undefined) await writeFile(join(home, 'config/plans.yaml'), plans);
   const databaseUrl =
+    options.databaseUrl ??
     like?.databaseUrl ??
     (options.dialect === 'postgres' ? await newPostgresDatabase({ hasSchema: true }) : 'sqlite:data/otter.db');
   const clock = like?.clock ?? newClock();

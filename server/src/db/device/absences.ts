@@ -5,24 +5,13 @@ import type { AbsencesTable, Reader, Schema, Trx } from '#server/db/schema.ts';
 
 export type AbsenceRow = Selectable<AbsencesTable>;
 
-/** With the number of steps of the schema, so that a server that runs hears of a newer one. Undefined before the first tick. */
-export async function findHeartbeat(
-  db: Reader,
-): Promise<{ readonly aliveAtMs: number; readonly schema: number } | undefined> {
-  return db
-    .selectFrom('heartbeat')
-    .select(['alive_at_ms as aliveAtMs', sql<number>`(select max(version) from schema_version)`.as('schema')])
-    .where('id', '=', 1)
-    .executeTakeFirst();
-}
-
 /** What a server looks at with each tick to see that nothing changed of all this. */
 export interface Pulse {
   /** Undefined before the first server has ticked. */
   readonly aliveAtMs: number | undefined;
   /** Another text: the stored absences are others. */
   readonly absences: string;
-  /** The number of steps of the schema, so that a server that runs hears of a newer one. */
+  /** Steps of the schema: a server that runs hears of a newer one. */
   readonly schema: number;
 }
 
@@ -38,7 +27,7 @@ export function pulseColumns(e: ExpressionBuilder<Schema, never>) {
     absences.select((of) => of.fn.countAll<number>().as('count')).as('absences'),
     absences.select((of) => of.fn.max('id').as('id')).as('last_absence_id'),
     absences.select((of) => of.fn.max('to_ms').as('to_ms')).as('last_absence_to_ms'),
-    sql<number>`(select max(version) from schema_version)`.as('schema_version'),
+    sql<number>`(select max(version) from schema_version)`.as('schema'),
   ] as const;
 }
 
@@ -47,12 +36,12 @@ export function pulseOf(row: {
   readonly absences: number | null;
   readonly last_absence_id: number | null;
   readonly last_absence_to_ms: number | null;
-  readonly schema_version: number;
+  readonly schema: number;
 }): Pulse {
   return {
     aliveAtMs: row.alive_at_ms ?? undefined,
     absences: `${row.absences ?? 0} ${row.last_absence_id ?? 0} ${row.last_absence_to_ms ?? 0}`,
-    schema: row.schema_version,
+    schema: row.schema,
   };
 }
 

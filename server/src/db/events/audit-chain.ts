@@ -1,6 +1,6 @@
 // The chain of the audit: each entry has a number, one more than the entry before, and a hash over that entry's hash and its own
-// text, so that nobody takes one out, changes or moves one without a trace. The last of both stands beside the entries: on
-// PostgreSQL whoever adds one holds that row until the end of the transaction, so entries of several servers follow one another.
+// text, so that nobody takes one out, changes or moves one without a trace. How many there are stands beside the entries:
+// on PostgreSQL whoever adds one holds that row until the end of the transaction, so entries of several servers follow one another.
 
 import { createHash } from 'node:crypto';
 import { type Selectable, sql } from 'kysely';
@@ -28,18 +28,22 @@ export function hashOfEntry(previousHash: string, entry: AuditText): string {
 
 /** Adds an entry behind the last one. */
 export async function chainEntry(trx: Trx, entry: Omit<AuditText, 'number'>): Promise<void> {
-  const { last_number: number, last_hash: previousHash } = await trx
+  const { number, previous_hash } = await trx
     .updateTable('audit_chain')
     .set({ last_number: sql`last_number + 1` })
     .where('id', '=', 1)
-    .returning(['last_number', 'last_hash'])
+    .returning([
+      'last_number as number',
+      // Where every entry was old, the checkpoint stands for the last one.
+      sql<string>`coalesce((select hash from audit where number = audit_chain.last_number - 1), checkpoint_hash)`.as(
+        'previous_hash',
+      ),
+    ])
     .executeTakeFirstOrThrow();
-  const hash = hashOfEntry(previousHash, { ...entry, number });
   await trx
     .insertInto('audit')
-    .values({ ...entry, number, hash })
+    .values({ ...entry, number, hash: hashOfEntry(previous_hash, { ...entry, number }) })
     .execute();
-  await trx.updateTable('audit_chain').set({ last_hash: hash }).where('id', '=', 1).execute();
 }
 
 export async function getAuditChain(db: Reader): Promise<AuditChain> {

@@ -21,7 +21,6 @@ export interface AuditChainTable {
   readonly id: number;
   /** How many entries there ever were. */
   readonly last_number: number;
-  readonly last_hash: string;
   /** Of the last entry that was removed; 0: none was. */
   readonly checkpoint_number: number;
   readonly checkpoint_hash: string;

@@ -60,8 +60,35 @@ export async function removeAttemptsOf(trx: Trx, firmwareId: number, range: KeyR
   return found.length;
 }
 
+/** The digest of the image that was removed from this address; undefined: none was. */
+export async function findRemovedSha256(
+  db: Reader,
+  of: { readonly product: string; readonly version: string; readonly chip: string },
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('removed_images')
+    .select('sha256')
+    .where('product', '=', of.product)
+    .where('version', '=', of.version)
+    .where('chip', '=', of.chip)
+    .executeTakeFirst();
+  return row?.sha256;
+}
+
 /** Removes the rest; to be called when no attempt of it is left. */
 export async function deleteFirmware(trx: Trx, firmwareId: number): Promise<void> {
+  await trx
+    .insertInto('removed_images')
+    .columns(['product', 'version', 'chip', 'sha256'])
+    .expression((e) =>
+      e
+        .selectFrom('images')
+        .innerJoin('firmware', 'firmware.id', 'images.firmware_id')
+        .select(['firmware.product', 'firmware.version', 'images.chip', 'images.sha256'])
+        .where('firmware.id', '=', firmwareId),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
   const rollouts = trx.selectFrom('rollouts').select('rollouts.id').where('rollouts.firmware_id', '=', firmwareId);
   const images = trx.selectFrom('images').select('images.id').where('images.firmware_id', '=', firmwareId);
   await trx.deleteFrom('past_boards').where('rollout_id', 'in', rollouts).execute();

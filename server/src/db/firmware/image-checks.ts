@@ -66,12 +66,6 @@ export async function forgetChecks(trx: Trx): Promise<void> {
   await trx.updateTable('images').set({ checked_at_ms: null }).execute();
 }
 
-/** Whether an image has these bytes. */
-export async function isBlobNamed(db: Reader, sha256: string): Promise<boolean> {
-  const row = await db.selectFrom('images').select('id').where('sha256', '=', sha256).limit(1).executeTakeFirst();
-  return row !== undefined;
-}
-
 function select(db: Reader) {
   return db
     .selectFrom('images')

@@ -1,9 +1,23 @@
 // Steps that storage by content brought.
 
+import { sql } from 'kysely';
 import type { Trx } from '#server/db/schema.ts';
+import { required } from './columns.ts';
 
 /** Images that are there are checked for the first time after this start. */
 export async function addImageChecks(db: Trx): Promise<void> {
   await db.schema.alterTable('images').addColumn('checked_at_ms', 'bigint').execute();
   await db.schema.alterTable('images').addColumn('damage', 'text').execute();
+}
+
+/** Images that are there are this database's own. */
+export async function createBlobs(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('blobs')
+    .addColumn('sha256', 'text', (column) => column.primaryKey())
+    .addColumn('put_at_ms', 'bigint', required)
+    .execute();
+  await sql`insert into blobs (sha256, put_at_ms) select sha256, max(created_at_ms) from images group by sha256`.execute(
+    db,
+  );
 }

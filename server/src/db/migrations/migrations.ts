@@ -27,8 +27,8 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
-import { addImageChecks } from './image-steps.ts';
-import { chainAudit, createPastBoards, replaceDownloadLog } from './retention-steps.ts';
+import { addImageChecks, createBlobs } from './image-steps.ts';
+import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
 import { createSharedFiles, createWriteProof } from './trouble-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
@@ -67,4 +67,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'past boards', up: createPastBoards },
   { name: 'write proof', up: createWriteProof },
   { name: 'shared files', up: createSharedFiles },
+  { name: 'removed images', up: createRemovedImages },
+  { name: 'blobs', up: createBlobs },
 ];

@@ -7,7 +7,13 @@ import type { Dialect } from '#server/db/database.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { required, withDefault } from './columns.ts';
 
-/** Events carry what the log said; what it knew of repeated reports goes with the assignment. */
+/** A board repeats a report within minutes, and after a power cut when it is back: nobody repeats one of last month. */
+const REPEATED_MS = 30 * 86_400_000;
+
+/**
+ * Events carry what the log said; what it knew of repeated reports goes with the assignment. Only of those that are open or changed
+ * lately: of a large fleet, to write every assignment anew would take minutes.
+ */
 export async function replaceDownloadLog(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema.alterTable('assignments').addColumn('reported', 'text', withDefault('')).execute();
   const list = dialect === 'postgres' ? `string_agg(sequence::text, ',' order by id)` : 'group_concat(sequence)';
@@ -17,7 +23,9 @@ export async function replaceDownloadLog(db: Trx, dialect: Dialect): Promise<voi
           select id, sequence from download_log where assignment_id = assignments.id and sequence is not null
           order by id desc limit ${sql.lit(MAX_KEPT_SEQUENCES)}) as latest
         order by id) as reports)
-    where id in (select assignment_id from download_log where sequence is not null)`.execute(db);
+    where (state in ('offered', 'downloading', 'downloaded', 'installing', 'trial')
+        or updated_at_ms > (select max(updated_at_ms) from assignments) - ${sql.lit(REPEATED_MS)})
+      and id in (select assignment_id from download_log where sequence is not null)`.execute(db);
   await db.schema.dropTable('download_log').execute();
 }
 
@@ -32,18 +40,16 @@ export async function chainAudit(db: Trx, dialect: Dialect): Promise<void> {
     .createTable('audit_chain')
     .addColumn('id', 'integer', (c) => c.primaryKey())
     .addColumn('last_number', 'bigint', required)
-    .addColumn('last_hash', 'text', required)
     .addColumn('checkpoint_number', 'bigint', required)
     .addColumn('checkpoint_hash', 'text', required)
     .addColumn('checkpoint_at_ms', 'bigint')
     .execute();
-  const last = await chainAll(db, dialect);
+  const lastNumber = await chainAll(db, dialect);
   await db
     .insertInto('audit_chain')
     .values({
       id: 1,
-      last_number: last.number,
-      last_hash: last.hash,
+      last_number: lastNumber,
       checkpoint_number: 0,
       checkpoint_hash: NO_ENTRY_HASH,
       checkpoint_at_ms: null,
@@ -52,7 +58,8 @@ export async function chainAudit(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema.createIndex('audit_number').on('audit').column('number').unique().execute();
 }
 
-async function chainAll(db: Trx, dialect: Dialect): Promise<{ readonly number: number; readonly hash: string }> {
+/** Resolves with the number of the last entry. */
+async function chainAll(db: Trx, dialect: Dialect): Promise<number> {
   let last = { number: 0, hash: NO_ENTRY_HASH };
   for (let afterId = 0; ;) {
     const page = await db
@@ -69,7 +76,7 @@ async function chainAll(db: Trx, dialect: Dialect): Promise<{ readonly number: n
       chained.push([id, number, last.hash]);
     }
     const end = page.at(-1);
-    if (end === undefined) return last;
+    if (end === undefined) return last.number;
     afterId = end.id;
     await saveChained(db, dialect, JSON.stringify(chained));
   }
@@ -105,5 +112,17 @@ export async function createPastBoards(db: Trx): Promise<void> {
       'fault',
       'acknowledged',
     ])
+    .execute();
+}
+
+/** A version never changes its bytes, also after it was removed. */
+export async function createRemovedImages(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('removed_images')
+    .addColumn('product', 'text', required)
+    .addColumn('version', 'text', required)
+    .addColumn('chip', 'text', required)
+    .addColumn('sha256', 'text', required)
+    .addPrimaryKeyConstraint('removed_images_key', ['product', 'version', 'chip'])
     .execute();
 }

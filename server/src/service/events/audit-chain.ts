@@ -38,17 +38,21 @@ export async function verifyAudit({ database }: Deps): Promise<AuditVerification
       await nextTurn();
       page = await listEntriesAfter(reader, page.at(-1)?.number ?? place.number, PAGE);
     }
-    faults.push(...faultsOfEnd(place, chain));
-    return viewVerification(chain, entries, faults);
+    faults.push(...removedBetween(place.number, chain.last_number + 1));
+    return viewVerification(chain, { entries, lastHash: place.hash }, faults);
   });
 }
 
-function viewVerification(chain: AuditChain, entries: number, faults: readonly AuditFault[]): AuditVerification {
+function viewVerification(
+  chain: AuditChain,
+  { entries, lastHash }: { readonly entries: number; readonly lastHash: string },
+  faults: readonly AuditFault[],
+): AuditVerification {
   return {
     intact: faults.length === 0,
     entries,
     last_number: chain.last_number,
-    last_hash: chain.last_hash,
+    last_hash: lastHash,
     checkpoint: {
       entries: chain.checkpoint_number,
       hash: chain.checkpoint_hash,
@@ -76,14 +80,6 @@ function faultsOf(row: AuditRow, place: Place, chain: AuditChain): readonly Audi
 /** Its number is none that an entry which is kept could have. */
 function isForeign({ number }: AuditRow, chain: AuditChain): boolean {
   return number <= chain.checkpoint_number || number > chain.last_number;
-}
-
-function faultsOfEnd(place: Place, chain: AuditChain): readonly AuditFault[] {
-  const gap = removedBetween(place.number, chain.last_number + 1);
-  if (gap.length > 0 || place.hash === chain.last_hash) return gap;
-  return [
-    { kind: 'changed', number: place.number, id: place.id, text: `entry ${place.number}, the last, was changed` },
-  ];
 }
 
 /** The entries between these two numbers, which are not there. */

@@ -1,13 +1,14 @@
 // Keeps what people see of the store as the database says it. A failure costs nobody more than the sight: it is logged, and
 // tried again with the next sweep.
 
+import { listBlobs } from '#server/db/firmware/blobs.ts';
 import type { StoredFirmware, StoredImage } from '#server/db/firmware/catalog.ts';
 import type { ShownImage } from '#server/storage/shown-images.ts';
 import { hideImage, listShown, showImage } from '#server/storage/shown-images.ts';
 import type { ImageDeps } from './image-deps.ts';
 import { manifestOf } from './manifest.ts';
 
-type ShowDeps = Pick<ImageDeps, 'catalog' | 'folders' | 'log'>;
+type ShowDeps = Pick<ImageDeps, 'database' | 'catalog' | 'folders' | 'log'>;
 
 /** Shows the image that was uploaded just now. Never throws. */
 export async function showUploaded(deps: ShowDeps, product: string, version: string, chip: string): Promise<void> {
@@ -20,8 +21,11 @@ export async function showUploaded(deps: ShowDeps, product: string, version: str
   }
 }
 
-/** Shows every image, and hides those that are no more. Never throws; one that cannot be shown keeps no other back. */
-export async function showAll({ catalog, folders, log }: ShowDeps): Promise<void> {
+/**
+ * Shows every image, and hides those that are no more; what is not of this database stays. Never throws; one that cannot be
+ * shown keeps no other back.
+ */
+export async function showAll({ database, catalog, folders, log }: ShowDeps): Promise<void> {
   const failures: unknown[] = [];
   const attempt = async (work: () => Promise<void>): Promise<void> => {
     await work().catch((error: unknown) => failures.push(error));
@@ -32,7 +36,10 @@ export async function showAll({ catalog, folders, log }: ShowDeps): Promise<void
     const images = (await catalog.current()).listImages().map(({ firmware, image }) => toShown(firmware, image));
     const named = new Set(images.map(({ place }) => keyOf(place)));
     for (const image of images) await attempt(async () => showImage(folders, image));
-    for (const place of shown) if (!named.has(keyOf(place))) await attempt(async () => hideImage(folders, place));
+    const gone = shown.filter(({ place }) => !named.has(keyOf(place)));
+    if (gone.length === 0) return;
+    const own = await listBlobs(database.read);
+    for (const { place, sha256 } of gone) if (own.has(sha256)) await attempt(async () => hideImage(folders, place));
   });
   if (failures.length > 0) log.warn({ err: failures[0], failures: failures.length }, CANNOT_SHOW);
 }

@@ -5,6 +5,7 @@ import type { UploadAnswer } from '#protocol/admin/api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { DEFAULT_CHANNEL, DEFAULT_PRODUCT } from '#protocol/words.ts';
 import { addAudit } from '#server/db/events/audit.ts';
+import { addBlob } from '#server/db/firmware/blobs.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import {
   addFirmware,
@@ -23,6 +24,7 @@ import { nameBuild, projectOf, type UploadClaims } from '#server/esp-image/build
 import { compareVersions } from '#engine/facts/version.ts';
 import { type ReceivedImage, receiveImage } from '#server/storage/receive-image.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { findRemovedSha256 } from '#server/db/firmware/firmware-removal.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getFirmware, refuseBlocked, subjectOf, viewImage } from './firmware.ts';
 import { showUploaded } from './shown-firmware.ts';
@@ -47,6 +49,7 @@ export async function uploadFirmware(deps: Deps, upload: Upload, by: Principal, 
   const { product, version, image, received } = candidate;
   // Asked before anything is written, and once more under the lock: only an upload that another one overtakes leaves its bytes.
   await compare(deps.database.read, candidate);
+  await deps.database.write(async (trx) => addBlob(trx, received.sha256, nowMs));
   const put = await deps.store.put(received.bytes, received.sha256);
   const stored = await deps.database.write(async (trx) => record(deps, trx, candidate, put));
   await showUploaded(deps, product, version, image.chip);
@@ -107,6 +110,7 @@ async function compare(db: Reader, candidate: Candidate): Promise<Compared> {
     return { kind: 'already_there', firmware: known, image: same };
   }
   if (known !== undefined) refuseBlocked(known);
+  await refuseOtherBytes(db, { product, version, chip: image.chip }, received.sha256);
   const otherProject = known === undefined ? undefined : findOtherProject(image, known, siblings);
   if (otherProject !== undefined && !candidate.upload.forceProject) throw projectMismatch(otherProject);
   await refuseSamePrecedence(db, product, version);
@@ -120,7 +124,8 @@ async function record(deps: Deps, trx: Trx, candidate: Candidate, put: 'written'
   await raiseRevision(trx);
   const { received, nowMs } = candidate;
   const compared = await compare(trx, candidate);
-  // Removed after it was put, which takes an upload that waited for an hour: put once more, where nobody can remove it.
+  // Removed after they were put, if nobody had them for an hour: put once more, where nobody can remove them.
+  await addBlob(trx, received.sha256, nowMs);
   if (!(await deps.store.has(received.sha256, received.sizeBytes)))
     await deps.store.put(received.bytes, received.sha256);
   await saveCheck(trx, received.sha256, { atMs: nowMs, damage: null });
@@ -248,6 +253,21 @@ async function refuseLowerSecurity(db: Reader, { product, image }: Candidate): P
     'security_version_lower',
     `the image has security version ${secureVersion}, product ${product} is at ${highest}`,
     'boards that burned the higher one would not boot it; raise secure_version',
+  );
+}
+
+/** An address never gives other bytes, also where its firmware was removed meanwhile. */
+async function refuseOtherBytes(
+  db: Reader,
+  of: { readonly product: string; readonly version: string; readonly chip: string },
+  sha256: string,
+): Promise<void> {
+  const removed = await findRemovedSha256(db, of);
+  if (removed === undefined || removed === sha256) return;
+  throw new OtterError(
+    'version_exists',
+    `${subjectOf(of)} for ${of.chip} was removed, and had other bytes: SHA-256 ${removed}, sent ${sha256}`,
+    'a version never changes its bytes; raise the version',
   );
 }
 

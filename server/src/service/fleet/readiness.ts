@@ -9,7 +9,7 @@ import { PROOF_DEADLINE_MS, PROOF_INTERVAL_MS } from '#protocol/limits.ts';
  * Resolves with the problem, or undefined. A rejection is a problem too. Message and hint may be public: they tell no secret,
  * and no path. It may write, but waits for no disk where it can be helped.
  */
-export type ReadinessCheck = () => Promise<OtterError | undefined>;
+type ReadinessCheck = () => Promise<OtterError | undefined>;
 
 export interface ReadinessOptions {
   /** By what they prove, in the order in which they are told. */
@@ -44,7 +44,8 @@ export class Readiness {
   async #prove(): Promise<readonly OtterError[]> {
     const checks = Object.entries(this.#options.checks);
     const found = await Promise.all(checks.map(async ([name, check]) => outcomeOf(name, check)));
-    const problems = found.filter((problem) => problem !== undefined);
+    // What keeps one from its work often keeps another from it too.
+    const problems = [...new Map(found.flatMap((one) => (one === undefined ? [] : [[one.message, one]]))).values()];
     this.#tell(problems);
     return problems;
   }

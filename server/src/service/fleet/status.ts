@@ -36,6 +36,7 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
     calls: await listCalls(deps, rollouts, nowMs),
     warnings: [
       ...server.warnings,
+      ...(await deps.sharedFiles.warnings()),
       ...(await deps.readiness.problems()).map(({ message, hint }) => `${message}: ${hint}`),
       ...(await warnOfWebhooks(deps, nowMs)),
       ...warnOfLeftOut(open.length, await countOpenRollouts(read)),

@@ -19,15 +19,27 @@ import { findPlanFaults } from '#server/values/plan-faults.ts';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
+import { versionOf } from '#server/service/schedules/shared-files.ts';
 import type { Settings } from '#server/service/settings.ts';
 
 export async function listPlans(deps: Deps): Promise<{ items: ListedPlan[] }> {
   return { items: await listAll(deps, deps.database.read) };
 }
 
-/** Throws `plan_unknown`. */
+const PLAN_FILE = 'config/plans.yaml';
+
+/** Throws `plan_unknown`, and `file_differs` for a plan of the file where another server has changed that file. */
 export async function getPlan(deps: Deps, name: string): Promise<ListedPlan> {
-  return getOne(await listAll(deps, deps.database.read), name);
+  const plan = getOne(await listAll(deps, deps.database.read), name);
+  if (plan.source === 'file') await deps.sharedFiles.assertCurrent(PLAN_FILE);
+  return plan;
+}
+
+/** At the start: the plans of the file are those of every server of this database. Throws `file_differs`. */
+export async function sharePlanFile(deps: Deps, nowMs: number): Promise<void> {
+  const version = versionOf(PLAN_FILE, deps.settings.plans);
+  await deps.database.write(async (trx) => deps.sharedFiles.take(trx, version, { drops: false }, nowMs));
+  deps.sharedFiles.taken(version);
 }
 
 /**

@@ -25,6 +25,7 @@ import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { describePending } from '#server/service/rollouts/pending-promotions.ts';
 import type { ScheduleSpec } from '#server/values/schedule-spec.ts';
+import { versionOf } from './shared-files.ts';
 import { columnsOf, isSame, readSpec, refuseGeneral } from './spec.ts';
 
 /** Of one that is pending, the result is what its gate says now. */
@@ -114,14 +115,17 @@ export async function deleteSchedule(
  * Makes the schedules of the file those that are stored: new ones added, changed ones replaced, gone ones removed;
  * unchanged ones keep their next run, so that a run missed while the server was down is noticed. All or nothing.
  * One whose time was over before it was known does not run, and says so. Throws `name_taken` where one made through the API
- * has the same name, `name_reserved` for the label `general`, `field_invalid` for a stage that its rollout does not have.
+ * has the same name, `name_reserved` for the label `general`, `field_invalid` for a stage that its rollout does not have, and
+ * `file_differs` where the servers of this database have another file in common.
  */
 export async function syncScheduleFile(deps: Deps, specs: readonly ScheduleSpec[], nowMs: number): Promise<void> {
   for (const spec of specs) refuseGeneral(spec.label);
+  const version = versionOf('config/schedules.yaml', specs);
   await deps.database.write(async (trx) => {
     const stored = new Map((await listSchedulesFrom(trx, 'file')).map((row) => [row.name, row]));
     const gone = [...stored.values()].filter((row) => !specs.some(({ name }) => name === row.name));
     const changed = specs.filter((spec) => !isSame(spec, stored.get(spec.name)));
+    await deps.sharedFiles.take(trx, version, { drops: gone.length > 0 }, nowMs);
     if (gone.length === 0 && changed.length === 0) return;
     await raiseRevision(trx);
     for (const row of gone) await deleteRow(trx, row.id);
@@ -149,6 +153,7 @@ export async function syncScheduleFile(deps: Deps, specs: readonly ScheduleSpec[
       details: { changed: changed.map(({ name }) => name), removed: gone.map(({ name }) => name) },
     });
   });
+  deps.sharedFiles.taken(version);
 }
 
 export async function getRow(db: Reader, name: string): Promise<ScheduleRow> {

@@ -1,0 +1,51 @@
+// The tables of firmware, its images and their stored bytes; a part of `schema.ts`.
+
+import type { Generated } from 'kysely';
+
+export type Flag = 0 | 1;
+
+export interface FirmwareTable {
+  readonly id: Generated<number>;
+  readonly product: string;
+  readonly version: string;
+  readonly channel: string;
+  readonly release_notes: string;
+  readonly security_version: number;
+  readonly pilot_ready: Flag;
+  /** A stepping stone: devices that are older do not skip it. */
+  readonly must_pass: Flag;
+  readonly blocked: Flag;
+  readonly blocked_reason: string | null;
+  readonly created_at_ms: number;
+}
+
+export interface ImagesTable {
+  readonly id: Generated<number>;
+  readonly firmware_id: number;
+  readonly chip: string;
+  /** Where people see it in the store, relative to its root. */
+  readonly path: string;
+  readonly size_bytes: number;
+  readonly sha256: string;
+  readonly elf_sha256: string | null;
+  /** The SHA-256 at the end of the image; null: not read yet, which a start of the server does. */
+  readonly appended_sha256: Generated<string | null>;
+  /** Which program it says that it is; null: it does not say it, or was stored before this was kept. */
+  readonly project: Generated<string | null>;
+  /** SHA-256 of each 64 KiB block, as a JSON array of hex texts. */
+  readonly block_sha256: string;
+  readonly created_at_ms: number;
+  /** When its stored bytes were read and compared last; null: not since the store was left without a stop. */
+  readonly checked_at_ms: Generated<number | null>;
+  /** What was wrong with them then; null: nothing. */
+  readonly damage: Generated<string | null>;
+}
+
+/**
+ * Bytes that were put into the store for this database, from before they were put until they are removed. What stands in the
+ * store and not here is of somebody else.
+ */
+export interface BlobsTable {
+  readonly sha256: string;
+  readonly put_at_ms: number;
+}
