@@ -38,6 +38,11 @@ export class SqliteTrouble {
     return this.#damage;
   }
 
+  /** Found by reading all pages. */
+  noteDamage(why: string): void {
+    this.#damage ??= damaged(why);
+  }
+
   /** The error as it is told; what is no trouble of the database comes back as it is. */
   explain(error: unknown): unknown {
     switch (resultCodeOf(error)) {
