@@ -1,4 +1,4 @@
-// The public face: gathers the settings, starts the task, carries wishes to the engine and its state back. It decides
+// The public face: gathers the settings, starts the task, carries commands to the engine and its state back. It decides
 // nothing about updates.
 
 #include "OtterOTA.h"
@@ -8,10 +8,10 @@
 #include <freertos/task.h>
 #include <string.h>
 
-#include "core/label_rule.h"
-#include "core/pin.h"
-#include "core/semver.h"
-#include "core/signature.h"
+#include "core/offer/label_rule.h"
+#include "core/trust/pin.h"
+#include "core/offer/semver.h"
+#include "core/trust/signature.h"
 #include "hal/esp32.h"
 #include "net/certificate_pin.h"
 #include "net/tls_connection.h"
@@ -22,13 +22,13 @@ namespace {
 constexpr uint32_t kGuardBeforeBeginS = 900;
 /** The engine ends a trial itself; the guard is for a board on which it cannot. */
 constexpr uint32_t kGuardMarginS = 120;
-/** Longest wait of the task: a wish of the sketch is taken up this soon. */
+/** Longest wait of the task: a command of the sketch is taken up this soon. */
 constexpr uint32_t kLongestRestMs = 100;
 constexpr uint32_t kMinTaskStackBytes = 10240;
 /** 30 days: what the server believes of a board that sleeps (`protocol/limits.ts`). */
 constexpr uint32_t kLongestSleepS = 2592000;
 
-enum Wish : uint8_t { kCheck = 1, kApply = 2, kConfirm = 4, kReject = 8 };
+enum Command : uint8_t { kCheck = 1, kApply = 2, kConfirm = 4, kReject = 8 };
 
 /** The callbacks of the sketch. */
 class SketchCallbacks final : public otter::Application {
@@ -292,7 +292,7 @@ void OtterOTA::loop() {
 }
 
 void OtterOTA::workOnce() {
-  takeWishes();
+  takeCommands();
   const uint64_t nowMs = boardSystem.nowMs();
   if (nowMs < nextStepMs_) return;
   nextStepMs_ = nowMs + engine.step();
@@ -303,34 +303,34 @@ void OtterOTA::workOnce() {
   isBusy_ = isBusyNow;
 }
 
-void OtterOTA::takeWishes() {
-  uint8_t wishes = 0;
+void OtterOTA::takeCommands() {
+  uint8_t commands = 0;
   {
-    // In one piece with `isBusy()`: a wish that is taken up is work, until the next step has said otherwise.
+    // In one piece with `isBusy()`: a command that is taken up is work, until the next step has said otherwise.
     const Locked locked;
-    wishes = __atomic_exchange_n(&wishes_, uint8_t{0}, __ATOMIC_ACQ_REL);
-    isBusy_ = isBusy_ || wishes != 0;
+    commands = __atomic_exchange_n(&commands_, uint8_t{0}, __ATOMIC_ACQ_REL);
+    isBusy_ = isBusy_ || commands != 0;
   }
-  if (wishes == 0) return;
-  if ((wishes & kCheck) != 0) engine.checkNow();
-  if ((wishes & kApply) != 0) engine.apply();
-  if ((wishes & kConfirm) != 0) engine.confirm();
-  if ((wishes & kReject) != 0) engine.reject();
+  if (commands == 0) return;
+  if ((commands & kCheck) != 0) engine.checkNow();
+  if ((commands & kApply) != 0) engine.apply();
+  if ((commands & kConfirm) != 0) engine.confirm();
+  if ((commands & kReject) != 0) engine.reject();
   nextStepMs_ = 0;
 }
 
-void OtterOTA::checkNow() { __atomic_fetch_or(&wishes_, kCheck, __ATOMIC_ACQ_REL); }
+void OtterOTA::checkNow() { __atomic_fetch_or(&commands_, kCheck, __ATOMIC_ACQ_REL); }
 
-void OtterOTA::apply() { __atomic_fetch_or(&wishes_, kApply, __ATOMIC_ACQ_REL); }
+void OtterOTA::apply() { __atomic_fetch_or(&commands_, kApply, __ATOMIC_ACQ_REL); }
 
-void OtterOTA::confirm() { __atomic_fetch_or(&wishes_, kConfirm, __ATOMIC_ACQ_REL); }
+void OtterOTA::confirm() { __atomic_fetch_or(&commands_, kConfirm, __ATOMIC_ACQ_REL); }
 
-void OtterOTA::reject() { __atomic_fetch_or(&wishes_, kReject, __ATOMIC_ACQ_REL); }
+void OtterOTA::reject() { __atomic_fetch_or(&commands_, kReject, __ATOMIC_ACQ_REL); }
 
-/** A wish that was not taken up yet is work to come. */
+/** A command that was not taken up yet is work to come. */
 bool OtterOTA::isBusy() {
   const Locked locked;
-  return isBusy_ || __atomic_load_n(&wishes_, __ATOMIC_ACQUIRE) != 0;
+  return isBusy_ || __atomic_load_n(&commands_, __ATOMIC_ACQUIRE) != 0;
 }
 
 OtterStatus OtterOTA::status() {

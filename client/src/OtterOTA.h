@@ -21,11 +21,11 @@
 #error "OtterOTA is an Arduino library; for tests on a computer see extras/test"
 #endif
 
-#include "core/application.h"
-#include "core/engine.h"
+#include "core/update/application.h"
+#include "core/update/engine.h"
 #include "core/error.h"
 #include "core/firmware_marker.h"
-#include "core/status.h"
+#include "core/update/status.h"
 
 #define OTTER_OTA_VERSION "0.2.0"
 
@@ -180,7 +180,7 @@ class OtterOTA {
   OtterError prepare();
   static void runTask(void* self);
   void workOnce();
-  void takeWishes();
+  void takeCommands();
 
   otter::Settings settings_;
   const char* serverUrl_;
@@ -192,8 +192,8 @@ class OtterOTA {
   bool hasTask_ = true;
   bool isRunning_ = false;
   uint64_t nextStepMs_ = 0;
-  /** Wishes of the sketch, taken up by the task of the client. */
-  uint8_t wishes_ = 0;
+  /** Commands of the sketch, taken up by the task of the client. */
+  uint8_t commands_ = 0;
   bool isBusy_ = false;
   OtterStatus status_ = {};
 };

@@ -25,7 +25,7 @@ import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
 import { Readiness, type ReadinessOptions } from '#server/service/fleet/readiness.ts';
 import { sharePlanFile } from '#server/service/rollouts/plans.ts';
-import { SharedFiles } from '#server/service/schedules/shared-files.ts';
+import { SharedFiles, type SharedFilesOptions } from '#server/service/schedules/shared-files.ts';
 import { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import { LostBoards } from '#server/service/gates/lost-boards.ts';
 import { OtherBoards } from '#server/service/gates/other-boards.ts';
@@ -97,12 +97,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     others: new OtherBoards(watching),
     ended: new EndedCounts(),
     retention: new Retention(watching),
-    sharedFiles: new SharedFiles({
-      database,
-      server: `${hostname()}:${config.home}`,
-      takesOver: options.takesOverFiles ?? false,
-      clock,
-    }),
+    sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),
     readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
   };
   const scheduler = await prepare(deps, { config, clock, log }).catch(async (error: unknown) => {
@@ -122,12 +117,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clock,
   });
   const close = async (graceMs: number): Promise<void> => {
-    const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
-    // A connection whose last answer began before the stop was told to stay open.
-    const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS);
-    await app.close();
-    clearTimeout(force);
-    clearInterval(sweep);
+    await closeApp(app, graceMs);
     await Promise.all([scheduler.stop(), webhooks.stop()]);
     await deps.presence.close();
     await deps.absences.stop();
@@ -158,6 +148,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
+/** Running requests get `graceMs`. */
+async function closeApp(app: Awaited<ReturnType<typeof buildApp>>, graceMs: number): Promise<void> {
+  const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  // A connection whose last answer began before the stop was told to stay open.
+  const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS);
+  await app.close();
+  clearTimeout(force);
+  clearInterval(sweep);
+}
+
 /** All that must be done before anybody may ask. */
 async function prepare(
   deps: Deps,
@@ -180,6 +180,14 @@ async function openFolders(root: string): Promise<StoreFolders> {
     const fault = explainDiskError(error, `the folder of images ${root}`);
     throw fault === undefined ? error : new OtterError('start_refused', fault.message, fault.hint, { cause: error });
   }
+}
+
+/** By what name the other servers of the database know this one, and whether its files are to replace theirs. */
+function sharingOf(
+  { home }: Config,
+  { takesOverFiles = false }: ServerOptions,
+): Pick<SharedFilesOptions, 'server' | 'takesOver'> {
+  return { server: `${hostname()}:${home}`, takesOver: takesOverFiles };
 }
 
 /** What /readyz proves. Whatever else a server needs to do its work is one more line here. */

@@ -43,7 +43,7 @@ export interface Board {
 }
 
 /** What a board reads of an offer before it takes it. */
-export type VettedOffer = Pick<Offer, 'assignment_id' | 'manifest' | 'rollback' | 'labels' | 'forgiven'>;
+export type CheckedOffer = Pick<Offer, 'assignment_id' | 'manifest' | 'rollback' | 'labels' | 'forgiven'>;
 
 /** What a board measures of itself. A client that is too old to say one leaves it out. */
 export interface Vitals {
@@ -99,9 +99,9 @@ export function checkInOf(board: Board, vitals: Vitals = {}): CheckUpdateRequest
 
 /**
  * Why this board does not take the offer; undefined: it takes it. A board trusts its own facts over the server's. The order
- * is that of the client (`vetOffer` in client/src/core), without the dates of the manifest: a simulated board has no clock.
+ * is that of the client (`validateOffer` in client/src/core), without the dates of the manifest: a simulated board has no clock.
  */
-export function vetOffer(board: Board, offer: VettedOffer): DeviceErrorName | undefined {
+export function validateOffer(board: Board, offer: CheckedOffer): DeviceErrorName | undefined {
   const { manifest } = offer;
   if (manifest.product !== board.product) return 'product';
   if (manifest.chip !== board.chip) return 'chip';
@@ -129,7 +129,7 @@ export function waitForWindowMs(window: InstallWindow | undefined, nowMs: number
 }
 
 /** The board takes an offer that clears its build: one attempt more, once for each assignment, as the client does. */
-export function forgive(board: Board, offer: VettedOffer): Board {
+export function forgive(board: Board, offer: CheckedOffer): Board {
   if (!isForgivenNow(board, offer)) return board;
   const { sha256 } = offer.manifest;
   const failures = Math.min(board.failures.get(sha256) ?? 0, KNOWN_BAD_FAILURES - 1);
@@ -204,11 +204,11 @@ function isKnownBad(board: Board, { sha256 }: Manifest): boolean {
   return (board.failures.get(sha256) ?? 0) >= KNOWN_BAD_FAILURES;
 }
 
-function isForgivenNow(board: Board, offer: VettedOffer): boolean {
+function isForgivenNow(board: Board, offer: CheckedOffer): boolean {
   return offer.forgiven === true && !board.forgiven.has(forgivenKey(offer));
 }
 
-function forgivenKey({ assignment_id, manifest }: VettedOffer): string {
+function forgivenKey({ assignment_id, manifest }: CheckedOffer): string {
   return `${assignment_id} ${manifest.sha256}`;
 }
 

@@ -4,7 +4,7 @@
 
 import type { CheckUpdateAnswer, Offer, ReportStatus } from '#protocol/device/api.ts';
 import type { DeviceErrorName } from '#protocol/device/errors.ts';
-import { type Board, vetOffer, waitForWindowMs } from './board.ts';
+import { type Board, validateOffer, waitForWindowMs } from './board.ts';
 import { BoardError, type Report, toBoardError } from './client.ts';
 import { downloadImage } from './download.ts';
 import type { Phase, PollOutcome, SimulatedDeviceOptions } from './life.ts';
@@ -137,7 +137,7 @@ export class SimulatedDevice {
     const { sha256, size_bytes } = offer.manifest;
     const staged = this.#staged?.sha256 === sha256 ? this.#staged : undefined;
     const luck = staged?.luck ?? drawLuck(this.#options.chances, size_bytes, this.#luck);
-    const refusal = vetOffer(this.board, offer);
+    const refusal = validateOffer(this.board, offer);
     if (refusal !== undefined) {
       await this.#report(offer, 'rejected', refusal);
       return { kind: 'rejected', code: refusal, pollIntervalS };

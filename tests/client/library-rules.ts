@@ -224,7 +224,9 @@ function checkReadme(root: string): readonly string[] {
   const spans = [...readme.matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '');
   const methods = publicMethods(root).get('OtterOTA') ?? [];
   const links = [...readme.matchAll(/\]\(([^)\s#]+)(?:#[^)\s]*)?\)/g)].map((match) => match[1] ?? '');
-  const events = [...read(root, 'src/core/application.h').matchAll(/^ {2}(\w+),?$/gm)].map((match) => match[1] ?? '');
+  const events = [...read(root, 'src/core/update/application.h').matchAll(/^ {2}(\w+),?$/gm)].map(
+    (match) => match[1] ?? '',
+  );
   return [
     ...methods
       .filter((method) => !spans.some((span) => span.startsWith(`${method}(`)))

@@ -37,7 +37,7 @@ describe('the library', () => {
 });
 
 test('its README shows the table of transitions that the code has', () => {
-  const source = readFileSync(join(LIBRARY, 'src/core/update_machine.cpp'), 'utf8');
+  const source = readFileSync(join(LIBRARY, 'src/core/update/update_machine.cpp'), 'utf8');
   const rows = [...source.matchAll(/^ {4}\{S::(\w+), H::(\w+), S::(\w+), A::(\w+)\},$/gm)].map((match) =>
     match.slice(1),
   );
@@ -215,7 +215,7 @@ test('the comments and texts of the core may use every word', () => {
   onTestFinished(() => rmSync(folder, { recursive: true }));
   cpSync(join(LIBRARY, 'src/core'), join(folder, 'src/core'), { recursive: true });
   writeFileSync(
-    join(folder, 'src/core/words.cpp'),
+    join(folder, 'src/core/update/words.cpp'),
     '#include <stdint.h>\n// new, delay(1), String\n/** malloc(1) */\nconst char* text = "a new delay(1)";\nWords(const Words&) = delete;\n',
   );
   expect(RULES.portable(folder)).toEqual([]);

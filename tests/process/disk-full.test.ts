@@ -21,9 +21,8 @@ test.skipIf(!CAN_MOUNT)(`a full disk of images refuses uploads and serves what i
   const [device = ''] = await addDevices(server, 1, '1.0.0');
   await addFirmware(server, '1.1.0');
   await rollOut(server, '1.1.0', 'expand');
-  disk.fillUp({ leaveBytes: 100_000 });
   disk.fillUp({ leaveBytes: 0 });
-  await untilReadyz(server, 503, 'storage_full');
+  await untilReadyz(server, 507, 'storage_full');
   disk.free();
   await untilReadyz(server, 200);
   disk.fillUp({ leaveBytes: 100_000 });
@@ -56,7 +55,7 @@ test.skipIf(!CAN_MOUNT)(`a full disk of the database refuses what it cannot keep
   });
   expect(await server.tryAdmin('uploadFirmware', { body: imageOf('1.2.0') })).toMatchObject({ status: 507 });
   await expectServed(server, device);
-  await untilReadyz(server, 503, 'storage_full');
+  await untilReadyz(server, 507, 'storage_full');
   disk.free();
   await untilReadyz(server, 200);
   expect(await server.device('report-status', report)).toMatchObject({ status: 200, body: { duplicate: false } });

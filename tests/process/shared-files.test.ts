@@ -10,7 +10,7 @@ import { newHome, runOtterProcess, type ServerProcess, startServerProcess } from
 import { newPostgresDatabase } from '../support/server/server.ts';
 
 // Every test starts a process or two, and the machine may be busy with other tests.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 const WINDOW = `schedules:
   - {name: nights, cron: "0 2 * * *", timezone: UTC, action: window, duration: 2h}

@@ -79,7 +79,10 @@ test('a file that is no database is refused', async () => {
   const home = await newHome();
   await writeFile(join(home, 'data/otter.db'), 'something else, and long enough to be looked at'.repeat(100));
   const refused = await runOtterProcess(home).exited;
-  expectRefusal(refused, `cannot use the database ${join(home, 'data/otter.db')}: file is not a database`);
+  expectRefusal(
+    refused,
+    `cannot use the database ${join(home, 'data/otter.db')}: the database is damaged: file is not a database`,
+  );
   expect(refused.stdout).not.toContain('listening');
 });
 

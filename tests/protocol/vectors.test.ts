@@ -17,7 +17,7 @@ import { parseStrictJson } from '#server/http/request/strict-json.ts';
 import { parseEspImage } from '#server/esp-image/esp-image.ts';
 import { decide } from '#engine/decision/decide.ts';
 import { NO_HISTORY } from '#engine/facts/model.ts';
-import { type Board, forgive, newBoard, vetOffer, type VettedOffer } from '#simulator/device/board.ts';
+import { type Board, forgive, newBoard, validateOffer, type CheckedOffer } from '#simulator/device/board.ts';
 import { resealEspImage } from '#simulator/images/esp-image-maker.ts';
 import { facts, firmware, imageFor, NOW_MS, rollout } from '../engine/sample-facts.ts';
 import { withBytes } from '../support/esp-image-builder.ts';
@@ -220,7 +220,7 @@ describe('offers', () => {
       const offer = offerOf(row.offer);
       // Forgiving lowers the failures; here the attempt that it brought failed as well.
       const failedAgain = { ...forgive(board, { ...offer, forgiven: true }), failures: board.failures };
-      expect(vetOffer(row.board.was_forgiven ? failedAgain : board, offer) ?? 'ok').toBe(row.decision);
+      expect(validateOffer(row.board.was_forgiven ? failedAgain : board, offer) ?? 'ok').toBe(row.decision);
     },
   );
 
@@ -237,7 +237,7 @@ describe('offers', () => {
     if (decision.outcome !== 'hold') expect(row.decision).toBe('ok');
   });
 
-  function offerOf(made: Static<typeof OfferFacts>): VettedOffer {
+  function offerOf(made: Static<typeof OfferFacts>): CheckedOffer {
     const { rollback, forgiven, labels, product, version, chip, size_bytes, security_version, created_at } = made;
     const stated = { product, version, chip, size_bytes, security_version, created_at };
     return {

@@ -3,7 +3,7 @@
 #include <mbedtls/x509_crt.h>
 #include <string.h>
 
-#include "../core/sha256.h"
+#include "../core/trust/sha256.h"
 #include "crypto_library.h"
 
 namespace otter {

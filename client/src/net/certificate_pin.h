@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../core/pin.h"
+#include "../core/trust/pin.h"
 
 struct mbedtls_x509_crt;
 

@@ -1,6 +1,6 @@
 // SHA-256 with mbedTLS: its own functions up to 3.x, PSA from 4 on.
 
-#include "../core/sha256.h"
+#include "../core/trust/sha256.h"
 
 #include <string.h>
 

@@ -1,14 +1,14 @@
 // Release signatures with mbedTLS. The key is taken out of its PEM here and compared with the one encoding that a P-256
 // key has, so that no version of mbedTLS has to be asked what it parsed.
 
-#include "../core/signature.h"
+#include "../core/trust/signature.h"
 
 #include <mbedtls/md.h>
 #include <mbedtls/pk.h>
 #include <string.h>
 
-#include "../core/base64.h"
-#include "../core/sha256.h"
+#include "../core/trust/base64.h"
+#include "../core/trust/sha256.h"
 #include "crypto_library.h"
 
 namespace otter {

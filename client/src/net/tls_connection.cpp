@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #endif
 
-#include "../core/timing.h"
+#include "../core/update/timing.h"
 #include "certificate_pin.h"
 #include "crypto_library.h"
 

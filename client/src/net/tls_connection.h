@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../core/pin.h"
+#include "../core/trust/pin.h"
 #include "../hal/hal.h"
 
 struct addrinfo;

@@ -47,7 +47,14 @@ const NO_RIGHT = '42501';
 /** A damaged page or index, and a file that is not there. */
 const DAMAGED = new Set(['XX001', 'XX002', '58P01']);
 
+/** The disk of PostgreSQL failed. */
+const IO_ERROR = '58030';
+
+/** Damage that a request met is told by /readyz for so long, in milliseconds: an index can be made anew without a restart. */
+const DAMAGE_MEMORY_MS = 600_000;
+
 const BUSY_RETRY_S = 5;
+const DISK_RETRY_S = 60;
 
 /** A query that took too long (57014), or no connection left on the side of PostgreSQL (53300). */
 const BUSY = new Set(['57014', '53300']);
@@ -74,7 +81,12 @@ export async function openPostgres(url: string, options: OpenOptions = {}): Prom
     query_timeout: queryMs + SILENCE_MARGIN_MS,
   });
   let retired: OtterError | undefined;
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: explaining(pool, () => retired) }) });
+  let damage: { readonly error: OtterError; readonly atMs: number } | undefined;
+  const guard: Guard = {
+    refuse: () => retired,
+    note: (error) => (damage = { error, atMs: performance.now() }),
+  };
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: explaining(pool, guard) }) });
   let identity: string;
   try {
     await waitForServer(pool, url, options);
@@ -92,7 +104,10 @@ export async function openPostgres(url: string, options: OpenOptions = {}): Prom
     write: async (job) => writeWithRetry(db, job),
     writeSoft: async (job) => writeWithRetry(db, async (trx) => asSoft(trx, job)),
     snapshot: async (job) => db.transaction().setIsolationLevel('repeatable read').execute(job),
-    check: async () => provePostgres(db),
+    check: async () => {
+      if (damage !== undefined && performance.now() - damage.atMs < DAMAGE_MEMORY_MS) throw damage.error;
+      await provePostgres(db);
+    },
     retire: (why) => void (retired ??= why),
     close: async () => db.destroy(),
   };
@@ -125,7 +140,7 @@ async function migrateUnhurried(
   onWait: (message: string) => void,
 ): Promise<void> {
   const pool = poolOf(url, { max: 1, connectionTimeoutMillis: WAIT_MS, statement_timeout: 0, keepAlive: true });
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: explaining(pool, () => undefined) }) });
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: explaining(pool, NO_GUARD) }) });
   try {
     // The settings of a role or database must not cut it short either.
     await sql`set statement_timeout = 0`.execute(db);
@@ -192,14 +207,24 @@ async function writeWithRetry<T>(db: Kysely<Schema>, job: (trx: Trx) => Promise<
 }
 
 /** The pool as Kysely uses it, with every failure of a connection explained, of reads and of writes. */
-function explaining(pool: pg.Pool, retired: () => OtterError | undefined): PostgresPool {
+/** What watches over the connections of a pool. */
+interface Guard {
+  /** Why none is given any more; undefined while they are. */
+  readonly refuse: () => OtterError | undefined;
+  /** Told when PostgreSQL says that something is damaged. */
+  readonly note: (damage: OtterError) => void;
+}
+
+const NO_GUARD: Guard = { refuse: () => undefined, note: () => undefined };
+
+function explaining(pool: pg.Pool, guard: Guard): PostgresPool {
   return {
     options: pool.options,
     connect: async () => {
-      const why = retired();
+      const why = guard.refuse();
       if (why !== undefined) throw why;
       try {
-        return new ExplainingClient(await pool.connect());
+        return new ExplainingClient(await pool.connect(), guard);
       } catch (error) {
         throw explain(error);
       }
@@ -210,11 +235,13 @@ function explaining(pool: pg.Pool, retired: () => OtterError | undefined): Postg
 
 class ExplainingClient implements PostgresPoolClient {
   readonly #client: PostgresPoolClient;
+  readonly #guard: Guard;
   /** Set when the connection failed: what follows in the same transaction fails at once, and the pool lets it go. */
   #failure: unknown;
 
-  constructor(client: PostgresPoolClient) {
+  constructor(client: PostgresPoolClient, guard: Guard) {
     this.#client = client;
+    this.#guard = guard;
   }
 
   query<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
@@ -233,6 +260,7 @@ class ExplainingClient implements PostgresPoolClient {
       return await this.#client.query<R>(text, parameters);
     } catch (error) {
       const explained = explain(error);
+      if (explained instanceof OtterError && explained.code === 'database_damaged') this.#guard.note(explained);
       if (isGone(error)) this.#failure = explained;
       throw explained;
     }
@@ -270,9 +298,12 @@ function explain(error: unknown): unknown {
   if (code === READ_ONLY)
     return readOnly(why, 'let `database:` name the primary, or end default_transaction_read_only', error);
   if (code === NO_RIGHT) return noRight(why, error);
-  if (DAMAGED.has(code)) return damaged(why, error, 'look into the log of PostgreSQL, and restore a backup');
+  if (DAMAGED.has(code)) return damaged(why, error, `${LOOK}, and restore a backup`);
+  if (code === IO_ERROR) return unavailable('the disk of the database fails', LOOK, DISK_RETRY_S, error);
   return BUSY.has(code) || isGone(error) ? busy('the database does not answer', error) : error;
 }
+
+const LOOK = 'look into the log of PostgreSQL';
 
 function noRight(why: string, cause?: unknown): OtterError {
   return readOnly(why, 'grant the user in `database:` all on all tables, or make it their owner', cause);

@@ -38,6 +38,11 @@ export class SqliteTrouble {
     return this.#damage;
   }
 
+  /** Found by reading all pages. */
+  noteDamage(why: string): void {
+    this.#damage ??= damaged(why);
+  }
+
   /** The error as it is told; what is no trouble of the database comes back as it is. */
   explain(error: unknown): unknown {
     switch (resultCodeOf(error)) {
@@ -71,6 +76,7 @@ export class SqliteTrouble {
             error,
           )
         );
+      case undefined:
       default:
         return error;
     }
@@ -87,7 +93,7 @@ export function isLocked(error: unknown): boolean {
 }
 
 /** The primary result code; undefined for what SQLite did not say. */
-export function resultCodeOf(error: unknown): number | undefined {
+function resultCodeOf(error: unknown): number | undefined {
   const code = extendedCodeOf(error);
   return code === undefined ? undefined : code & 0xff;
 }

@@ -13,6 +13,7 @@ import { lockDatabaseFile } from '#server/disk/data-locks.ts';
 import { findWriteFault } from '#server/disk/write-proof.ts';
 import { assertNotNewer, migrate } from './migrate.ts';
 import { isLocked, SqliteTrouble } from './sqlite-trouble.ts';
+import { PageCheck } from './page-check.ts';
 import type { Schema } from './schema.ts';
 import { damaged } from './trouble.ts';
 import { proveWrite } from './write-proof.ts';
@@ -106,6 +107,7 @@ function describe(
     // Without the wait a power cut may take the latest commits, in WAL mode never the order of them (sqlite.org/pragma.html).
     setDurable: (isDurable) => open.writer.exec(`pragma synchronous = ${isDurable ? 'full' : 'normal'}`),
   });
+  const pages = new PageCheck(open.lock.target, (why) => open.trouble.noteDamage(why));
   return {
     dialect: 'sqlite',
     identity: `sqlite:${open.lock.target}`,
@@ -114,8 +116,12 @@ function describe(
     writeSoft: async (job) => commits.write(job, { isSoft: true }),
     retire: () => undefined,
     snapshot: async (job) => open.reading.transaction().execute(job),
-    check: async () => proveWrites(open, commits),
+    check: async () => {
+      pages.look();
+      await proveWrites(open, commits);
+    },
     close: async () => {
+      await pages.stop();
       await commits.idle();
       await open.reading.destroy();
       await open.writing.destroy();

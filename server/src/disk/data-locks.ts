@@ -3,7 +3,7 @@
 
 import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { OtterError } from '#protocol/errors.ts';
+import { assertNever, OtterError } from '#protocol/errors.ts';
 import { type Holder, takeFileLock } from './file-lock.ts';
 
 /** Links that lead to links; more of them are a circle. */
@@ -35,6 +35,8 @@ export function lockDatabaseFile(file: string, home: string): DataLock & { reado
         'let the user that runs Otter write to its folder',
         { cause: locked.cause },
       );
+    default:
+      return assertNever(locked);
   }
 }
 
@@ -67,6 +69,8 @@ export function lockStorage(
     case 'impossible':
       onNote(`${file} cannot be locked (${locked.why}): see to it that no server of another database uses ${root}`);
       return { release: () => undefined };
+    default:
+      return assertNever(locked);
   }
 }
 

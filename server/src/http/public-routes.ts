@@ -14,7 +14,7 @@ const Health = Type.Object({ status: Type.Literal('ok') });
 export function addPublicRoutes(app: FastifyInstance, deps: Deps): void {
   const options = (summary: string) => ({
     config: { scope: 'public' } as const,
-    schema: { summary, tags: ['health'], response: { 200: Health, 503: ErrorAnswer } },
+    schema: { summary, tags: ['health'], response: { 200: Health, 503: ErrorAnswer, 507: ErrorAnswer } },
   });
   app.get('/healthz', options('The process is alive'), async () => ({ status: 'ok' as const }));
   app.get('/readyz', options('Database and images take a write, and all is where it belongs'), async () => {

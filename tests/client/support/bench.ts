@@ -136,7 +136,7 @@ export class Bench {
   }
 }
 
-/** The sequence numbers of the library (`ReportStatus` of client/src/core/journal.h). */
+/** The sequence numbers of the library (`ReportStatus` of client/src/core/memory/journal.h). */
 const REPORTED: readonly string[] = [
   '',
   'downloading',

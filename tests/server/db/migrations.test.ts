@@ -108,12 +108,12 @@ describe.each(BOTH)('the schema on %s', (dialect) => {
     expect(rows[0]).toMatchObject({ at: null, pending_since_ms: null, done_at_ms: null });
   });
 
-  test('knows the reports that the log of downloads had, the latest of each assignment', async () => {
+  test('knows the reports that the log of downloads had, the latest of each assignment that may still be repeated', async () => {
     const { db } = await emptyDatabase(dialect);
     const step = MIGRATIONS.findIndex(({ name }) => name === 'reports of assignments');
     await migrate(db, dialect, MIGRATIONS.slice(0, step));
     await addOldRollout(db, 'spring', 'running', 'pilot');
-    const ids = await addOldAssignments(db, 3);
+    const ids = await addOldAssignments(db, 4);
     const log = async (id: number | undefined, sequence: number | null): Promise<void> => {
       await sql`insert into download_log (at_ms, device_id, firmware_id, assignment_id, sequence, status)
         select 1, device_id, firmware_id, id, ${sequence}, 'downloading' from assignments where id = ${id}`.execute(db);
@@ -121,11 +121,14 @@ describe.each(BOTH)('the schema on %s', (dialect) => {
     for (const sequence of [null, 7, 2, 4_294_967_295]) await log(ids[0], sequence);
     for (let sequence = 1; sequence <= MAX_KEPT_SEQUENCES + 5; sequence += 1) await log(ids[1], sequence);
     await log(ids[2], null);
+    await log(ids[3], 1);
+    await sql`update assignments set updated_at_ms = 31 * 86400000.0 where id <> ${ids[3]}`.execute(db);
     await migrate(db, dialect);
     const rows = await db.selectFrom('assignments').select('reported').orderBy('id').execute();
     expect(rows.map(({ reported }) => reported)).toEqual([
       '7,2,4294967295',
       Array.from({ length: MAX_KEPT_SEQUENCES }, (_, index) => index + 6).join(','),
+      '',
       '',
     ]);
   });

@@ -4,15 +4,18 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ProductLine } from '../../support/product-line.ts';
 import { BOTH } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
-import { countStatements, isSoft } from '../../support/server/statements.ts';
+import { countStatements, isSoft, type Statements } from '../../support/server/statements.ts';
 
 /** The timer of the server ticks meanwhile, too: of so many tries at least one has the statements to itself. */
 const TRIES = 3;
-/** Three of them chain its entry of the audit. */
-const MAX_TRANSACTION_OF_PROMOTE = 11;
+const MAX_TRANSACTION_OF_PROMOTE = 10;
 const MAX_TICK = 2;
 
-const statements = countStatements();
+let statements: Statements;
+beforeAll(() => {
+  statements = countStatements();
+});
+afterAll(() => statements.stop());
 
 describe.each(BOTH)('statements on %s', (dialect) => {
   let server: TestServer;

@@ -135,7 +135,7 @@ describe.each(DIALECTS)('a stored image on %s', (dialect) => {
     await server.stop();
     const empty = await startTestServer({
       like: server,
-      databaseUrl: dialect === 'postgres' ? await newPostgresDatabase() : 'sqlite:data/empty.db',
+      databaseUrl: dialect === 'postgres' ? await newPostgresDatabase({ hasSchema: true }) : 'sqlite:data/empty.db',
     });
     await pass(empty, STORE_SWEEP_MS);
     await pass(empty, 2 * UNNAMED_BLOB_MS);

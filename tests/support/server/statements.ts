@@ -12,6 +12,7 @@ export class Statements {
   #texts: string[] = [];
   #transaction: string[] | undefined;
   #transactions: (readonly string[])[] = [];
+  readonly #restore: (() => void)[] = [];
 
   /** Every statement since `reset`, in the order in which they were sent. */
   get texts(): readonly string[] {
@@ -47,6 +48,35 @@ export class Statements {
     }
   }
 
+  /** Notes what `textOf` says of each call of this method. */
+  watch(
+    prototype: object,
+    name: string,
+    textOfCall: (target: unknown, values: readonly unknown[]) => string | undefined,
+  ): void {
+    const real: unknown = Reflect.get(prototype, name);
+    if (typeof real !== 'function') throw new Error(`there is no ${name} to watch`);
+    const note = (sql: string): void => this.note(sql);
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      writable: true,
+      value(this: unknown, ...values: unknown[]): unknown {
+        const sql = textOfCall(this, values);
+        if (sql !== undefined) note(sql);
+        return Reflect.apply(real, this, values);
+      },
+    });
+    this.#restore.push(() => {
+      Object.defineProperty(prototype, name, { configurable: true, writable: true, value: real });
+    });
+  }
+
+  /** The process runs what it ran before. */
+  stop(): void {
+    for (const restore of this.#restore) restore();
+    this.#restore.length = 0;
+  }
+
   reset(): void {
     this.#texts = [];
     this.#transactions = [];
@@ -62,28 +92,14 @@ export function isSoft(sql: string): boolean {
   return !isRead(sql) && /presence|telemetry|heartbeat/.test(sql);
 }
 
-/** From now on, for as long as the process lives. */
+/** From now on, until `stop`. */
 export function countStatements(): Statements {
   const statements = new Statements();
-  for (const name of ['all', 'run'] as const) {
-    const real: unknown = Reflect.get(StatementSync.prototype, name);
-    if (typeof real !== 'function') throw new Error(`StatementSync has no ${name}`);
-    Object.defineProperty(StatementSync.prototype, name, {
-      value(this: StatementSync, ...values: unknown[]): unknown {
-        statements.note(this.sourceSQL);
-        return Reflect.apply(real, this, values);
-      },
-    });
-  }
-  const query: unknown = Reflect.get(pg.Client.prototype, 'query');
-  if (typeof query !== 'function') throw new Error('pg.Client has no query');
-  Object.defineProperty(pg.Client.prototype, 'query', {
-    value(this: pg.Client, ...values: unknown[]): unknown {
-      const sql = textOf(values[0]);
-      if (sql !== undefined) statements.note(sql);
-      return Reflect.apply(query, this, values);
-    },
-  });
+  for (const name of ['all', 'run'] as const)
+    statements.watch(StatementSync.prototype, name, (statement) =>
+      statement instanceof StatementSync ? statement.sourceSQL : undefined,
+    );
+  statements.watch(pg.Client.prototype, 'query', (_, [first]) => textOf(first));
   return statements;
 }
 

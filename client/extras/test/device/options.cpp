@@ -1,6 +1,6 @@
 #include "options.h"
 
-#include <core/application.h>
+#include <core/update/application.h>
 
 #include <cstdio>
 #include <cstdlib>

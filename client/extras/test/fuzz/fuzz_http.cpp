@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/http_client.h"
+#include "core/wire/http_client.h"
 #include "fuzz_target.h"
 
 using namespace otter;

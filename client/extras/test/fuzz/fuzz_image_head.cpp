@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/error_table.h"
-#include "core/image_head.h"
+#include "core/offer/image_head.h"
 #include "fuzz_target.h"
 
 using namespace otter;
@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t count) {
   std::vector<uint8_t> head(kImageHeadBytes);
   input.fill(head.data(), head.size());
   const auto chipId = static_cast<uint16_t>(input.number());
-  // No offer is smaller: `vetOffer` and `Download` see to that.
+  // No offer is smaller: `validateOffer` and `Download` see to that.
   const uint32_t sizeBytes = input.number() % (kMaxImageBytes - kMinImageBytes + 1) + kMinImageBytes;
   uint8_t elfSha256[32];
   input.fill(elfSha256, sizeof elfSha256);

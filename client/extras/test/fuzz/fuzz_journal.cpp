@@ -4,10 +4,10 @@
 #include <cstring>
 #include <vector>
 
-#include "core/boot_story.h"
-#include "core/check_in.h"
+#include "core/update/boot_diagnosis.h"
+#include "core/offer/check_in.h"
 #include "core/firmware_marker.h"
-#include "core/journal.h"
+#include "core/memory/journal.h"
 #include "fuzz_target.h"
 
 using namespace otter;
@@ -54,7 +54,7 @@ void use(Journal& journal, fuzz::Input& input) {
   facts.isJournalImage = input.byte() % 2 == 1;
   facts.wasTargetLeft = input.byte() % 2 == 1;
   facts.resetReason = static_cast<ResetReason>(input.byte() % 13);
-  tellBoot(journal, facts);
+  diagnoseBoot(journal, facts);
   for (int i = 0; i < 8; ++i) {
     uint8_t sha256[32] = {input.byte()};
     journal.addFailures(sha256, input.byte());

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <vector>
 
-#include "core/json.h"
+#include "core/wire/json.h"
 #include "fuzz_target.h"
 
 using otter::Json;

@@ -3,10 +3,10 @@
 #include <cstring>
 #include <vector>
 
-#include "core/label_rule.h"
-#include "core/manifest.h"
-#include "core/semver.h"
-#include "core/vetting.h"
+#include "core/offer/label_rule.h"
+#include "core/offer/manifest.h"
+#include "core/offer/semver.h"
+#include "core/offer/offer_validation.h"
 #include "fuzz_target.h"
 
 using namespace otter;
@@ -73,8 +73,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t count) {
   checkOffer(answer);
   const BoardFacts board = {"thermostat", "1.0.0", "esp32s3", 1900544,   kMaxImageBytes, 0,
                             rule.c_str(), false,   false,     1795435647};
-  const Error vetted = vetOffer(board, answer, Worn());
-  if (vetted == Error::ok) {
+  const Error validated = validateOffer(board, answer, Worn());
+  if (validated == Error::ok) {
     fuzz::require(answer.manifest.sizeBytes <= board.slotBytes &&
                   std::strcmp(answer.manifest.product, "thermostat") == 0);
     fuzz::require(answer.isRollback || compareSemver(answer.manifest.version, board.version) > 0);

@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/back_off.h"
-#include "core/http_client.h"
-#include "core/journal.h"
-#include "core/json.h"
-#include "core/label_rule.h"
-#include "core/manifest.h"
-#include "core/semver.h"
-#include "core/update_machine.h"
-#include "core/vetting.h"
+#include "core/memory/back_off.h"
+#include "core/wire/http_client.h"
+#include "core/memory/journal.h"
+#include "core/wire/json.h"
+#include "core/offer/label_rule.h"
+#include "core/offer/manifest.h"
+#include "core/offer/semver.h"
+#include "core/update/update_machine.h"
+#include "core/offer/offer_validation.h"
 
 #define VECTOR_FILE(name, file)                                                                 \
   asm(".section .rodata\n.balign 4\n" #name "_start:\n.incbin \"" VECTORS "/" file "\"\n" #name \
@@ -140,7 +140,7 @@ void checkOffers() {
     either("offer", "expires_at").copyString(manifest.expiresAt, sizeof manifest.expiresAt);
     either("offer", "size_bytes").toUint32(manifest.sizeBytes);
     either("offer", "security_version").toUint32(manifest.securityVersion);
-    const Error error = vetOffer(facts, offer, ListedLabels(either("offer", "labels")));
+    const Error error = validateOffer(facts, offer, ListedLabels(either("offer", "labels")));
     check(strcmp(nameOf(error), text(at.member("decision"))) == 0, "offer", text(at.member("name")));
   }
 }

@@ -1,6 +1,6 @@
 // The waits stay within the bounds of docs/device-protocol.md, whatever the 32 random bits are, and reach both of them.
 
-#include "core/back_off.h"
+#include "core/memory/back_off.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // Base64 has one spelling for each sequence of bytes, and every other text is refused.
 
-#include "core/base64.h"
+#include "core/trust/base64.h"
 
 #include <doctest/doctest.h>
 

@@ -1,13 +1,13 @@
 // The two bodies that a board sends, to the byte.
 
-#include "core/check_in.h"
+#include "core/offer/check_in.h"
 
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
-#include "core/json.h"
+#include "core/wire/json.h"
 
 using namespace otter;
 

@@ -10,7 +10,7 @@
 
 #include "board/image_maker.h"
 #include "core/error_table.h"
-#include "core/update_machine.h"
+#include "core/update/update_machine.h"
 #include "support/test_device.h"
 
 namespace otter {

@@ -1,13 +1,13 @@
 // The HTTP client over a connection in memory: every answer arrives whole, in single bytes, and in pieces between.
 
-#include "core/http_client.h"
+#include "core/wire/http_client.h"
 
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
-#include "core/timing.h"
+#include "core/update/timing.h"
 #include "support/memory_connection.h"
 #include "support/test_system.h"
 

@@ -1,6 +1,6 @@
 // The hours in which a board may install, over midnight and time zones.
 
-#include "core/idle_window.h"
+#include "core/update/idle_window.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // The first bytes of an image beyond the shared vectors: every single changed bit, and which of them count.
 
-#include "core/image_head.h"
+#include "core/offer/image_head.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/manifest.h"
+#include "core/offer/manifest.h"
 #include "support/vectors.h"
 
 using namespace otter;

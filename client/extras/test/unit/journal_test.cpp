@@ -1,6 +1,6 @@
 // The journal: its bytes, what survives a torn or lost write, the outbox and the builds that failed.
 
-#include "core/journal.h"
+#include "core/memory/journal.h"
 
 #include <doctest/doctest.h>
 

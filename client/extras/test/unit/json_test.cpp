@@ -1,6 +1,6 @@
 // The reader of JSON: RFC 8259 to the letter, what it refuses beyond that, and what it hands out.
 
-#include "core/json.h"
+#include "core/wire/json.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // What counts against a build, and how much: the rules of docs/device-protocol.md.
 
-#include "core/known_bad.h"
+#include "core/memory/known_bad.h"
 
 #include <doctest/doctest.h>
 

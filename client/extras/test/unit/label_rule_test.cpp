@@ -1,6 +1,6 @@
 // Label rules beyond the shared vectors: which names are asked for, and how.
 
-#include "core/label_rule.h"
+#include "core/offer/label_rule.h"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // Manifests beyond the shared vectors: the text that is signed, instants, digests, and that a refused answer offers
 // nothing.
 
-#include "core/manifest.h"
+#include "core/offer/manifest.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // The spellings of a pin, and the pin of a certificate.
 
-#include "core/pin.h"
+#include "core/trust/pin.h"
 
 #include <doctest/doctest.h>
 

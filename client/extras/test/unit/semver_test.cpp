@@ -1,6 +1,6 @@
 // SemVer beyond the shared vectors: numbers of any length, the limit of the text, and that the order is one.
 
-#include "core/semver.h"
+#include "core/offer/semver.h"
 
 #include <doctest/doctest.h>
 

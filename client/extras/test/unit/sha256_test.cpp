@@ -1,6 +1,6 @@
 // SHA-256 against the examples of NIST, in pieces of every size.
 
-#include "core/sha256.h"
+#include "core/trust/sha256.h"
 
 #include <doctest/doctest.h>
 

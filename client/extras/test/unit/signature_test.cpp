@@ -1,6 +1,6 @@
 // Release signatures: the shared vector is accepted, and nothing that differs from it in one bit.
 
-#include "core/signature.h"
+#include "core/trust/signature.h"
 
 #include <doctest/doctest.h>
 
@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "core/base64.h"
-#include "core/sha256.h"
+#include "core/trust/base64.h"
+#include "core/trust/sha256.h"
 #include "support/vectors.h"
 
 using otter::keyIdOf;

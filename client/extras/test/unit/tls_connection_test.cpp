@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/timing.h"
+#include "core/update/timing.h"
 #include "tls_peers.h"
 
 using otter::Error;

@@ -1,6 +1,6 @@
-// The table of an update: no pair twice, every state reachable and left, every happening and action in use.
+// The table of an update: no pair twice, every state reachable and left, every outcome and action in use.
 
-#include "core/update_machine.h"
+#include "core/update/update_machine.h"
 
 #include <doctest/doctest.h>
 
@@ -39,23 +39,23 @@ std::set<State> reachableFrom(std::set<State> reached) {
 
 }  // namespace
 
-TEST_CASE("no pair of state and happening is there twice") {
-  std::set<std::pair<State, Happening>> pairs;
+TEST_CASE("no pair of state and outcome is there twice") {
+  std::set<std::pair<State, Outcome>> pairs;
   for (const Transition& row : table()) {
     CAPTURE(nameOf(row.from));
-    CAPTURE(nameOf(row.happening));
-    CHECK(pairs.insert({row.from, row.happening}).second);
+    CAPTURE(nameOf(row.outcome));
+    CHECK(pairs.insert({row.from, row.outcome}).second);
   }
 }
 
 TEST_CASE("a pair is found as its row says, and any other is none") {
   size_t found = 0;
   for (const State state : all<State>()) {
-    for (const Happening happening : all<Happening>()) {
-      const Transition* row = findTransition(state, happening);
+    for (const Outcome outcome : all<Outcome>()) {
+      const Transition* row = findTransition(state, outcome);
       if (row == nullptr) continue;
       CHECK(row->from == state);
-      CHECK(row->happening == happening);
+      CHECK(row->outcome == outcome);
       ++found;
     }
   }
@@ -80,7 +80,7 @@ TEST_CASE("a board on trial neither downloads nor installs before it is confirme
   std::set<State> onTrial = {State::trial, State::trial_checking, State::trial_health};
   for (const Transition& row : table()) {
     if (onTrial.count(row.from) == 0) continue;
-    CAPTURE(nameOf(row.happening));
+    CAPTURE(nameOf(row.outcome));
     const bool ends = row.action == Action::confirm || row.action == Action::give_up;
     CHECK((onTrial.count(row.to) == 1) != ends);
     if (row.action == Action::confirm) CHECK(row.to == State::idle);
@@ -91,7 +91,7 @@ TEST_CASE("a board on trial neither downloads nor installs before it is confirme
 TEST_CASE("an image is installed only from staged, where it is verified") {
   for (const Transition& row : table()) {
     if (row.to == State::installing) CHECK(row.from == State::staged);
-    if (row.to == State::staged && row.from == State::downloading) CHECK(row.happening == Happening::complete);
+    if (row.to == State::staged && row.from == State::downloading) CHECK(row.outcome == Outcome::complete);
   }
 }
 
@@ -99,27 +99,27 @@ TEST_CASE("the board restarts exactly where the table says that it is restarting
   for (const Transition& row : table()) {
     CAPTURE(nameOf(row.from));
     CHECK((row.to == State::restarting) == (row.action == Action::restart || row.action == Action::give_up));
-    if (row.happening == Happening::activated) CHECK(row.to == State::restarting);
+    if (row.outcome == Outcome::activated) CHECK(row.to == State::restarting);
   }
 }
 
-TEST_CASE("every action and every happening but none is in use") {
+TEST_CASE("every action and every outcome but none is in use") {
   std::set<Action> actions;
-  std::set<Happening> happenings = {Happening::none};
+  std::set<Outcome> outcomes = {Outcome::none};
   for (const Transition& row : table()) {
     actions.insert(row.action);
-    happenings.insert(row.happening);
+    outcomes.insert(row.outcome);
   }
   CHECK(actions.size() == all<Action>().size());
-  CHECK(happenings.size() == all<Happening>().size());
-  for (const State state : all<State>()) CHECK(findTransition(state, Happening::none) == nullptr);
+  CHECK(outcomes.size() == all<Outcome>().size());
+  for (const State state : all<State>()) CHECK(findTransition(state, Outcome::none) == nullptr);
 }
 
 TEST_CASE("names are all different") {
   std::set<std::string> names;
   for (const State state : all<State>()) CHECK(names.insert(nameOf(state)).second);
   names.clear();
-  for (const Happening happening : all<Happening>()) CHECK(names.insert(nameOf(happening)).second);
+  for (const Outcome outcome : all<Outcome>()) CHECK(names.insert(nameOf(outcome)).second);
   names.clear();
   for (const Action action : all<Action>()) CHECK(names.insert(nameOf(action)).second);
 }

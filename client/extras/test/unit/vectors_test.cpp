@@ -5,10 +5,10 @@
 
 #include <cstring>
 
-#include "core/image_head.h"
-#include "core/manifest.h"
-#include "core/semver.h"
-#include "core/vetting.h"
+#include "core/offer/image_head.h"
+#include "core/offer/manifest.h"
+#include "core/offer/semver.h"
+#include "core/offer/offer_validation.h"
 #include "support/labels.h"
 
 using namespace otter;
@@ -209,7 +209,7 @@ TEST_CASE("offers.json: what a board says to an offer") {
     manifest.sizeBytes = toNumber(stated("size_bytes"));
     manifest.securityVersion = toNumber(stated("security_version"));
 
-    CHECK(nameOf(vetOffer(facts, offer, LabelList(texts(stated("labels"))))) == text(row, "decision"));
+    CHECK(nameOf(validateOffer(facts, offer, LabelList(texts(stated("labels"))))) == text(row, "decision"));
     ++cases;
   }
   CHECK(cases > 50);

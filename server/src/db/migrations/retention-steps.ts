@@ -7,7 +7,13 @@ import type { Dialect } from '#server/db/database.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { required, withDefault } from './columns.ts';
 
-/** Events carry what the log said; what it knew of repeated reports goes with the assignment. */
+/** A board repeats a report within minutes, and after a power cut when it is back: nobody repeats one of last month. */
+const REPEATED_MS = 30 * 86_400_000;
+
+/**
+ * Events carry what the log said; what it knew of repeated reports goes with the assignment. Only of those that are open or changed
+ * lately: of a large fleet, to write every assignment anew would take minutes.
+ */
 export async function replaceDownloadLog(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema.alterTable('assignments').addColumn('reported', 'text', withDefault('')).execute();
   const list = dialect === 'postgres' ? `string_agg(sequence::text, ',' order by id)` : 'group_concat(sequence)';
@@ -17,7 +23,9 @@ export async function replaceDownloadLog(db: Trx, dialect: Dialect): Promise<voi
           select id, sequence from download_log where assignment_id = assignments.id and sequence is not null
           order by id desc limit ${sql.lit(MAX_KEPT_SEQUENCES)}) as latest
         order by id) as reports)
-    where id in (select assignment_id from download_log where sequence is not null)`.execute(db);
+    where (state in ('offered', 'downloading', 'downloaded', 'installing', 'trial')
+        or updated_at_ms > (select max(updated_at_ms) from assignments) - ${sql.lit(REPEATED_MS)})
+      and id in (select assignment_id from download_log where sequence is not null)`.execute(db);
   await db.schema.dropTable('download_log').execute();
 }
 

@@ -22,10 +22,6 @@ export async function findRollout(db: Reader, name: string): Promise<Rollout | u
   return withVersion(db).where('rollouts.name', '=', name).executeTakeFirst();
 }
 
-export async function findRolloutById(db: Reader, id: number): Promise<Rollout | undefined> {
-  return withVersion(db).where('rollouts.id', '=', id).executeTakeFirst();
-}
-
 /** Rollouts of the product that are running, paused or halted. */
 export async function listOpenRolloutsOf(db: Reader, product: string): Promise<readonly Rollout[]> {
   return withVersion(db)
@@ -117,6 +113,54 @@ export type RolloutChange = Partial<
 
 export async function saveRollout(trx: Trx, id: number, change: RolloutChange): Promise<void> {
   await trx.updateTable('rollouts').set(change).where('id', '=', id).execute();
+}
+
+/** The rollout of this name, or key, with its stages, in one statement. */
+export async function findStaged(
+  db: Reader,
+  which: { readonly name: string } | { readonly id: number },
+): Promise<StagedRollout | undefined> {
+  const query = withVersion(db)
+    .innerJoin('stages', 'stages.rollout_id', 'rollouts.id')
+    .select([
+      'stages.id as stage_id',
+      'stages.name as stage_name',
+      'stages.position',
+      'stages.label',
+      'stages.percentage',
+      'stages.promotion',
+      'stages.gate',
+      'stages.window',
+      'stages.max_in_flight',
+      'stages.max_offers_per_minute',
+      'stages.sample_reached_at_ms',
+      'stages.opened_at_ms',
+      'stages.closed_at_ms',
+    ]);
+  const rows = await (
+    'name' in which ? query.where('rollouts.name', '=', which.name) : query.where('rollouts.id', '=', which.id)
+  )
+    .orderBy('stages.position')
+    .execute();
+  const [rollout] = rows;
+  if (rollout === undefined) return undefined;
+  const stages = rows.map((row) => ({
+    id: row.stage_id,
+    rollout_id: row.id,
+    name: row.stage_name,
+    position: row.position,
+    label: row.label,
+    percentage: row.percentage,
+    promotion: row.promotion,
+    gate: row.gate,
+    window: row.window,
+    max_in_flight: row.max_in_flight,
+    max_offers_per_minute: row.max_offers_per_minute,
+    sample_reached_at_ms: row.sample_reached_at_ms,
+    opened_at_ms: row.opened_at_ms,
+    closed_at_ms: row.closed_at_ms,
+  }));
+  return { ...rollout, stages };
 }
 
 /** Each rollout with its stages, in one statement for all of them. */

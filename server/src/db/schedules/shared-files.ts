@@ -15,10 +15,10 @@ export async function listSharedFiles(db: Reader): Promise<readonly SharedFile[]
 }
 
 export async function saveSharedFile(trx: Trx, file: SharedFile): Promise<void> {
-  const { name, ...version } = file;
+  const { digest, entries, stored_at_ms, stored_by } = file;
   await trx
     .insertInto('shared_files')
     .values(file)
-    .onConflict((conflict) => conflict.column('name').doUpdateSet(version))
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ digest, entries, stored_at_ms, stored_by }))
     .execute();
 }

@@ -20,7 +20,7 @@ import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { listNeeds } from './firmware-needs.ts';
-import { type FirmwareName, getRow, subjectOf, viewOne } from './firmware.ts';
+import { type FirmwareName, getRow, subjectOf, countDevicesOn } from './firmware.ts';
 
 /**
  * Throws `firmware_unknown`, `version_ambiguous`, `firmware_needed` with what needs it, and `confirmation_needed` with what goes,
@@ -93,9 +93,8 @@ interface Removable {
 /** Throws where something needs it. */
 async function describe(deps: Deps, trx: Trx, name: FirmwareName, nowMs: number): Promise<Removable> {
   const row = await getRow(trx, name);
-  const view = await deps.catalog.within(trx);
-  const { devices } = await viewOne(trx, view, row);
-  const needs = await listNeeds(trx, view, row, devices, nowMs);
+  const devices = await countDevicesOn(trx, row);
+  const needs = await listNeeds(trx, await deps.catalog.within(trx), row, devices, nowMs);
   const [first] = needs;
   if (first !== undefined)
     throw new OtterError(

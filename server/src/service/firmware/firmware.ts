@@ -206,7 +206,7 @@ export function viewImage(
   };
 }
 
-export async function viewOne(db: Reader, view: CatalogView, row: FirmwareRow): Promise<Firmware> {
+async function viewOne(db: Reader, view: CatalogView, row: FirmwareRow): Promise<Firmware> {
   const [firmware] = await viewFirmware(db, view, [row]);
   if (firmware === undefined) throw new Error('a firmware without a view');
   return firmware;
@@ -236,6 +236,12 @@ async function viewFirmware(db: Reader, view: CatalogView, rows: readonly Firmwa
     images: (images.get(row.id) ?? []).map((image) => viewImage(row, image)),
     devices: running.get(row.id) ?? 0,
   }));
+}
+
+/** How many devices run it, for who may not remove it then. */
+export async function countDevicesOn(db: Reader, row: FirmwareRow): Promise<number> {
+  const images = Map.groupBy(await listImages(db, [row.id]), ({ firmware_id }) => firmware_id);
+  return (await countRunning(db, [row], images)).get(row.id) ?? 0;
 }
 
 /** How many devices run each of these. */

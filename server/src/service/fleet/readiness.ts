@@ -9,7 +9,7 @@ import { PROOF_DEADLINE_MS, PROOF_INTERVAL_MS } from '#protocol/limits.ts';
  * Resolves with the problem, or undefined. A rejection is a problem too. Message and hint may be public: they tell no secret,
  * and no path. It may write, but waits for no disk where it can be helped.
  */
-export type ReadinessCheck = () => Promise<OtterError | undefined>;
+type ReadinessCheck = () => Promise<OtterError | undefined>;
 
 export interface ReadinessOptions {
   /** By what they prove, in the order in which they are told. */

@@ -7,7 +7,7 @@ import { assertNever } from '#protocol/errors.ts';
 import type { Step } from '#engine/stage/judge.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import { endWatch, listToEndWatch, listWatched } from '#server/db/rollouts/open.ts';
-import { findRolloutById, type Rollout, type StagedRollout, withStages } from '#server/db/rollouts/rollouts.ts';
+import { findStaged, type Rollout, withStages } from '#server/db/rollouts/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { GATE } from '#server/service/principal.ts';
@@ -36,15 +36,10 @@ export async function judgeRollouts(deps: Deps, nowMs: number): Promise<void> {
 
 /** Halts the rollout in the transaction that stored a failure, where that failure was one too many. */
 export async function haltIfFailed(deps: Deps, trx: Trx, rolloutId: number, nowMs: number): Promise<void> {
-  const row = await findStaged(trx, rolloutId);
+  const row = await findStaged(trx, { id: rolloutId });
   if (row === undefined || !isJudged(row, nowMs)) return;
   const judged = await judgeFailure(deps, trx, row, nowMs);
   if (judged?.step.do === 'halt' || judged?.step.do === 'regress') await act(trx, row, judged.step, nowMs);
-}
-
-async function findStaged(trx: Trx, id: number): Promise<StagedRollout | undefined> {
-  const row = await findRolloutById(trx, id);
-  return row && (await withStages(trx, [row]))[0];
 }
 
 /** It runs, or is complete and watched. */
@@ -55,7 +50,7 @@ function isJudged({ status, watch_until_ms }: Rollout, nowMs: number): boolean {
 /** Another process may have moved it since it was judged: then the next tick judges anew. */
 async function act(trx: Trx, judged: Rollout, step: Step, nowMs: number): Promise<void> {
   await raiseRevision(trx);
-  const row = await findStaged(trx, judged.id);
+  const row = await findStaged(trx, { id: judged.id });
   if (row?.status !== judged.status || row.stage !== judged.stage || row.resumed_at_ms !== judged.resumed_at_ms) return;
   const by = { by: GATE };
   switch (step.do) {

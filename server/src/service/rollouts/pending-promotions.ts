@@ -3,7 +3,7 @@
 
 import { OtterError } from '#protocol/errors.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
-import { findRollout, withStages } from '#server/db/rollouts/rollouts.ts';
+import { findStaged } from '#server/db/rollouts/rollouts.ts';
 import {
   findSchedule,
   listPending,
@@ -52,13 +52,12 @@ export async function describePending(
 ): Promise<Pending | undefined> {
   if (pending_since_ms === null || rollout === null) return undefined;
   const { read } = deps.database;
-  const row = await findRollout(read, rollout);
+  const row = await findStaged(read, { name: rollout });
   if (row?.status !== 'running' || row.stage !== from_stage) {
     const text = `rollout ${rollout} is ${row?.status ?? 'gone'}`;
     return { isHeld: true, text, what: text };
   }
-  const [staged] = await withStages(read, [row]);
-  const gate = staged && (await gateVerdict(deps, staged, nowMs));
+  const gate = await gateVerdict(deps, row, nowMs);
   if (gate === undefined) return { isHeld: false, text: 'the stage has no gate', what: 'the stage has no gate' };
   const isHeld = gate.state !== 'passed';
   const what = `the gate of stage ${gate.stage} of rollout ${rollout} has ${isHeld ? 'not ' : ''}passed: ${gate.text}`;

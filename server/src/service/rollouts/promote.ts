@@ -4,7 +4,7 @@
 import type { Rollout } from '#protocol/admin/api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
-import { findRollout, type StagedRollout, withStages } from '#server/db/rollouts/rollouts.ts';
+import { findStaged, type StagedRollout } from '#server/db/rollouts/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Principal } from '#server/service/principal.ts';
@@ -86,10 +86,8 @@ export async function withGate<T>(
 /** Of a rollout that runs; any other has no gate to ask. */
 async function askGate(deps: Deps, name: string, nowMs: number): Promise<AskedGate | undefined> {
   const { read } = deps.database;
-  const found = await findRollout(read, name);
-  if (found?.status !== 'running') return undefined;
-  const [row] = await withStages(read, [found]);
-  return row && { at: row, gate: await gateVerdict(deps, row, nowMs) };
+  const row = await findStaged(read, { name });
+  return row?.status === 'running' ? { at: row, gate: await gateVerdict(deps, row, nowMs) } : undefined;
 }
 
 /**

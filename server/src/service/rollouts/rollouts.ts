@@ -9,12 +9,12 @@ import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import { addLabel } from '#server/db/fleet/labels.ts';
 import {
   findRollout,
+  findStaged,
   forgetReverts,
   listRollouts as listRows,
   type Rollout as RolloutRow,
   setPilotLabel,
   type StagedRollout,
-  withStages,
 } from '#server/db/rollouts/rollouts.ts';
 import { findVoters } from '#server/db/fleet/devices.ts';
 import { countsBeforeMs } from '#engine/outcome/vote.ts';
@@ -318,15 +318,18 @@ function nextCommands(row: RolloutRow): string {
 /** Throws `rollout_unknown`. */
 async function getRow(db: Reader, name: string): Promise<RolloutRow> {
   const row = await findRollout(db, name);
-  if (row === undefined)
-    throw new OtterError('rollout_unknown', `there is no rollout ${name}`, 'look at the list of rollouts');
+  if (row === undefined) throw unknownRollout(name);
   return row;
+}
+
+function unknownRollout(name: string): OtterError {
+  return new OtterError('rollout_unknown', `there is no rollout ${name}`, 'look at the list of rollouts');
 }
 
 /** The same with its stages. */
 export async function getStaged(db: Reader, name: string): Promise<StagedRollout> {
-  const [row] = await withStages(db, [await getRow(db, name)]);
-  if (row === undefined) throw new Error('a rollout that was read is not there');
+  const row = await findStaged(db, { name });
+  if (row === undefined) throw unknownRollout(name);
   return row;
 }
 

@@ -57,8 +57,9 @@ export class SharedFiles {
   /** To be called before this server says for the first time that it is here. */
   async start(): Promise<void> {
     const { database, clock } = this.#options;
-    const { aliveAtMs } = database.dialect === 'sqlite' ? { aliveAtMs: undefined } : await findPulse(database.read);
-    this.#hasOthers = aliveAtMs !== undefined && Math.abs(clock() - aliveAtMs) < GONE_MS;
+    const { aliveAtMs } = await findPulse(database.read);
+    this.#hasOthers =
+      database.dialect === 'postgres' && aliveAtMs !== undefined && Math.abs(clock() - aliveAtMs) < GONE_MS;
   }
 
   /**

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/label_rule.h"
+#include "core/offer/label_rule.h"
 
 namespace otter_test {
 

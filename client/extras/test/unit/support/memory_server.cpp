@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/json.h"
-#include "core/manifest.h"
+#include "core/wire/json.h"
+#include "core/offer/manifest.h"
 
 namespace testing {
 namespace {

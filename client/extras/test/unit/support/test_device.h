@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "board/board.h"
-#include "core/engine.h"
+#include "core/update/engine.h"
 #include "memory_server.h"
 
 namespace testing {

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "core/json.h"
+#include "core/wire/json.h"
 
 namespace vectors {
 

@@ -1,0 +1,48 @@
+// The bodies of the two requests that a board sends (docs/device-protocol.md), as JSON in a buffer.
+
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../hal/hal.h"
+#include "../error_table.h"
+#include "../memory/journal.h"
+
+namespace otter {
+
+const char* nameOf(ResetReason reason);
+
+/** What a check-in says of the board. */
+struct CheckIn {
+  const char* mac;
+  const char* version;
+  const char* product;
+  const char* chip;
+  const char* const* labelHints;
+  size_t labelHintCount;
+  uint32_t slotBytes;
+  /** nullptr where the running image has no identity. */
+  const uint8_t* imageSha256;
+  bool isOnTrial;
+  bool canRollBack;
+  ResetReason resetReason;
+  /** Empty where no build was left. */
+  const char* leftVersion;
+  /** Seconds since the last restart; waking up from deep sleep is one. */
+  uint32_t uptimeS;
+  uint32_t flashBytes;
+  /** Seconds until the board means to check again; 0: as the server says. */
+  uint32_t nextCheckS;
+  uint32_t freeHeapBytes;
+  uint32_t largestBlockBytes;
+  /** 0: unknown. */
+  int rssiDbm;
+  const char* library;
+};
+
+/** Length of the text; 0 where it does not fit. */
+size_t writeCheckIn(const CheckIn& checkIn, char* text, size_t capacity);
+size_t writeReport(const char* mac, const Report& report, char* text, size_t capacity);
+
+}  // namespace otter

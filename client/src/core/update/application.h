@@ -1,0 +1,66 @@
+// What the core asks the application, and tells it.
+
+#pragma once
+
+#include <stdint.h>
+
+#include "../error.h"
+
+namespace otter {
+
+/** What happens, for lights, logs and displays. */
+enum class Event : uint8_t {
+  /** The server was asked and answered: nothing to do. */
+  checked,
+  /** The server offers a build. */
+  offered,
+  /** This board does not take the offer; the error says why. */
+  rejected,
+  /** The application asked to wait, or the battery is low. */
+  deferred,
+  download_started,
+  /** The connection broke; the download goes on later where it stopped. */
+  download_interrupted,
+  /** The image is in the spare slot and verified; it waits for a quiet moment. */
+  downloaded,
+  /** The board is about to restart into the new build. */
+  installing,
+  /** This build is new and on trial. */
+  trial_started,
+  /** This build is kept. */
+  confirmed,
+  /** The board is about to go back; the error says why. */
+  rejected_build,
+  /** The board came back to this build after a trial; the error says why. */
+  rolled_back,
+  /** A check, a download or an installation failed. */
+  failed
+};
+
+const char* nameOf(Event event);
+
+enum class Health : uint8_t { good, bad, unknown };
+
+/** An offer as the application sees it. */
+struct OfferView {
+  const char* product;
+  const char* version;
+  uint32_t sizeBytes;
+  /** True: an older version on purpose. */
+  bool isRollback;
+};
+
+class Application {
+ public:
+  virtual void onEvent(Event event, Error error) = 0;
+  virtual void onProgress(uint32_t doneBytes, uint32_t totalBytes) = 0;
+  /** nullptr takes the offer; a reason puts it off. */
+  virtual const char* canUpdate(const OfferView& offer) = 0;
+  virtual bool isIdle() = 0;
+  virtual Health health() = 0;
+
+ protected:
+  ~Application() = default;
+};
+
+}  // namespace otter

@@ -1,0 +1,120 @@
+#include "server_link.h"
+
+#include "../bytes.h"
+#include "../offer/check_in.h"
+
+namespace otter {
+namespace {
+
+/** The server knows this report and does not want it. */
+bool isRefusedForGood(uint16_t status) { return status == 400 || status == 404 || status == 409 || status == 413; }
+
+}  // namespace
+
+void ServerLink::begin(const Settings& settings, ResetReason resetReason) {
+  settings_ = &settings;
+  resetReason_ = resetReason;
+  http_.setServer(settings.server, settings.token);
+  system_.mac(mac_);
+}
+
+Error ServerLink::ask(bool isOnTrial, const TextSpace& space, Json& root) {
+  retryAfterS_ = 0;
+  if (!system_.isNetworkUp()) return Error::no_network;
+  freeHeapBytes_ = system_.freeHeapBytes();
+  largestBlockBytes_ = system_.largestHeapBlockBytes();
+  // A report that the server cannot take just now holds up no check; a connection that fails would fail again.
+  const Error reported = sendReports(space);
+  if (reported != Error::ok && faultOf(reported) == Fault::network) return reported;
+  HttpHead head;
+  const Error sent = post("/api/v1/check-update", space, writeCheckInTo(space, isOnTrial), head);
+  if (sent != Error::ok) return sent;
+  if (head.status != 200) return refusedBy(head);
+  size_t length = 0;
+  const Error read = http_.readText(space.bytes, space.capacity, length);
+  if (read != Error::ok) return read;
+  if (!Json::parse(space.bytes, length, root) || !root.isObject()) return Error::json;
+  wasAnswered_ = true;
+  lastAnswerMs_ = system_.nowMs();
+  if (head.dateS > 0) {
+    serverTimeS_ = head.dateS;
+    serverTimeAtMs_ = lastAnswerMs_;
+  }
+  return Error::ok;
+}
+
+Error ServerLink::sendReports(const TextSpace& space) {
+  bool isResultGone = false;
+  Error error = Error::ok;
+  while (journal_.reportCount > 0 && error == Error::ok) {
+    HttpHead head;
+    const Report& report = journal_.reports[0];
+    const size_t bodyBytes = writeReport(mac_, report, space.bytes, space.capacity);
+    error = post("/api/v1/report-status", space, bodyBytes, head);
+    if (error != Error::ok) break;
+    if (head.status == 200) {
+      http_.drain();
+    } else {
+      error = refusedBy(head);
+      if (!isRefusedForGood(head.status)) break;
+      error = Error::ok;
+    }
+    isResultGone = isResultGone || isFinal(report.status);
+    journal_.removeReport(0);
+  }
+  // What was only for people never was in NVS, unless something else was saved with it. Should this write fail, the
+  // report is sent once more, which changes nothing.
+  if (isResultGone) journalStore_.save(journal_);
+  return error;
+}
+
+/** A body in the space goes out; the head of the answer comes back. 0 bytes: the body did not fit. */
+Error ServerLink::post(const char* path, const TextSpace& space, size_t bodyBytes, HttpHead& head) {
+  if (bodyBytes == 0) return Error::too_large;
+  return http_.send({"POST", path, space.bytes, bodyBytes, 0, nullptr}, head);
+}
+
+/** What a status other than 200 means. */
+Error ServerLink::refusedBy(const HttpHead& head) {
+  retryAfterS_ = head.hasRetryAfter ? head.retryAfterS : 0;
+  http_.drain();
+  if (head.status == 401 || head.status == 403) return Error::auth;
+  return head.status >= 300 && head.status < 400 ? Error::redirect_refused : Error::http_status;
+}
+
+size_t ServerLink::writeCheckInTo(const TextSpace& space, bool isOnTrial) {
+  uint8_t identity[32];
+  const bool hasIdentity = bootloader_.runningElfSha256(identity) && !isAllZero(identity, sizeof identity);
+  CheckIn checkIn = {};
+  checkIn.mac = mac_;
+  checkIn.version = settings_->version;
+  checkIn.product = settings_->product;
+  checkIn.chip = system_.chip();
+  checkIn.labelHints = settings_->labelHints;
+  checkIn.labelHintCount = settings_->labelHintCount;
+  checkIn.slotBytes = bootloader_.spareSlotBytes();
+  checkIn.imageSha256 = hasIdentity ? identity : nullptr;
+  checkIn.isOnTrial = isOnTrial;
+  checkIn.canRollBack = !journal_.cannotRollBack;
+  checkIn.resetReason = resetReason_;
+  checkIn.leftVersion = journal_.leftVersion;
+  checkIn.uptimeS = static_cast<uint32_t>(system_.nowMs() / 1000);
+  checkIn.flashBytes = system_.flashBytes();
+  checkIn.nextCheckS = settings_->nextCheckS;
+  checkIn.freeHeapBytes = freeHeapBytes_;
+  checkIn.largestBlockBytes = largestBlockBytes_;
+  checkIn.rssiDbm = system_.rssiDbm();
+  checkIn.library = settings_->library;
+  return writeCheckIn(checkIn, space.bytes, space.capacity);
+}
+
+int64_t ServerLink::serverTimeS() {
+  if (serverTimeS_ == 0) return 0;
+  return serverTimeS_ + static_cast<int64_t>((system_.nowMs() - serverTimeAtMs_) / 1000);
+}
+
+uint32_t ServerLink::lastAnswerAgeS() {
+  return wasAnswered_ ? static_cast<uint32_t>((system_.nowMs() - lastAnswerMs_) / 1000) : UINT32_MAX;
+}
+
+}  // namespace otter
