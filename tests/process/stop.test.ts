@@ -70,7 +70,8 @@ test('answers the requests that are under way, while their commit waits for anot
   const before = await server.process.countOpenFiles();
   await holdLock(server.home, 4_000);
   const checks = Array.from({ length: 20 }, async (_, index) => server.checkIn(mac(index), '1.0.0'));
-  await vi.waitFor(async () => expect(await server.process.countOpenFiles()).toBeGreaterThanOrEqual(before + 20));
+  // One of them may take the connection that is there.
+  await vi.waitFor(async () => expect(await server.process.countOpenFiles()).toBeGreaterThanOrEqual(before + 19));
   // Handshakes and heads take a moment more.
   await delay(1_500);
   server.process.child.kill('SIGTERM');
