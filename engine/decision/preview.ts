@@ -1,7 +1,7 @@
 // What a rollout would do with one device if its stages opened one after the other: the stage that takes it, or why it is
 // left out. Pure, by the same rules as the decision itself; what only holds for a while leaves nobody out.
 
-import { type Course, firstStageOf } from './course.ts';
+import { type Forecast, firstStageOf } from './forecast.ts';
 import { decide } from './decide.ts';
 import type { Facts, RolloutFacts } from '#engine/facts/model.ts';
 import type { Reason } from './rules.ts';
@@ -17,15 +17,15 @@ export type PreviewFacts = Pick<Facts, 'device' | 'running' | 'stable' | 'steppi
   readonly open: readonly RolloutFacts[];
 };
 
-/** `stage` is a position in `course.stages`. */
-export function previewOf(course: Course, { open, ...known }: PreviewFacts): Preview {
-  const stage = firstStageOf(course, known.device);
+/** `stage` is a position in `forecast.stages`. */
+export function previewOf(forecast: Forecast, { open, ...known }: PreviewFacts): Preview {
+  const stage = firstStageOf(forecast, known.device);
   if (stage === undefined) return { kind: 'in_no_stage' };
   const rollout: RolloutFacts = {
-    ...course.rollout,
+    ...forecast.rollout,
     status: 'running',
-    opened: course.stages.slice(0, stage + 1),
-    stageOpenedAtMs: stage < course.openedCount ? course.rollout.stageOpenedAtMs : Number.POSITIVE_INFINITY,
+    opened: forecast.stages.slice(0, stage + 1),
+    stageOpenedAtMs: stage < forecast.openedCount ? forecast.rollout.stageOpenedAtMs : Number.POSITIVE_INFINITY,
   };
   if (rolloutFor(withRollout(open, rollout), known.device) !== rollout)
     return { kind: 'left_out', stage, reason: 'other_rollout' };

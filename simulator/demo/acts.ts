@@ -31,7 +31,7 @@ export const LATE_FAULT: BuildFault = { kind: 'crash_loops', share: 1, delayMs: 
 const CAREFUL = `${PRODUCT}-${BAD}-careful`;
 const CAREFUL_LATE = `${PRODUCT}-${LATE}-careful`;
 /** Ten times what an act takes: a test run beside it leaves it little of the machine. */
-const ACT_TIMEOUT_MS = 120_000;
+const ACT_TIMEOUT_MS = 600_000;
 const CHECK_INTERVAL_MS = 250;
 
 export interface Demo {

@@ -15,12 +15,13 @@ import { LASTING } from '#simulator/simulation/boards/fleet.ts';
 import type { CheckInAnswer } from '#simulator/simulation/messages.ts';
 import type { StageState } from '#simulator/simulation/server/rollout-life.ts';
 import { RolloutServer } from '#simulator/simulation/server/rollout-server.ts';
+import { sizeOf } from '../support/scope.ts';
 import { device as someDevice, firmware, label, NOW_MS, rollout } from './sample-facts.ts';
 
 const DEVICES = 12;
 const BUILD = firmware('1.1.0');
 const POLL_S = 600;
-const RUNS = { numRuns: 2_500 };
+const RUNS = { numRuns: sizeOf({ push: 1_000, whole: 2_500 }) };
 
 const gate: fc.Arbitrary<Gate> = fc
   .record({
@@ -344,7 +345,7 @@ test('opening a stage takes nobody out of the rollout', () => {
         else grown += Number(after === 'member');
       },
     ),
-    { numRuns: 3_000 },
+    { numRuns: sizeOf({ push: 1_000, whole: 3_000 }) },
   );
   expect(grown).toBeGreaterThan(100);
 });

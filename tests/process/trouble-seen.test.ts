@@ -24,7 +24,7 @@ test.skipIf(READ_ONLY.isMissing)(`a folder of images that turns read-only is sai
     env: { OTTER_DATABASE: database },
     through: throughMount(images),
   });
-  turnReadOnly(server.process, images);
+  await turnReadOnly(server.process, images);
   expect(await untilReadyz(server, 503, 'storage_read_only')).toBe('the disk of the images is read-only (EROFS)');
   expect(await server.tryAdmin('uploadFirmware', { body: imageOf('1.2.0') })).toMatchObject({
     status: 503,
@@ -32,7 +32,7 @@ test.skipIf(READ_ONLY.isMissing)(`a folder of images that turns read-only is sai
   });
   const { warnings } = await server.admin('getStatus');
   expect(warnings).toContainEqual(expect.stringContaining('the disk of the images is read-only'));
-  turnReadOnly(server.process, images, 'rw');
+  await turnReadOnly(server.process, images, 'rw');
   await untilReadyz(server, 200);
   expect(await server.stop()).toMatchObject({ code: 0 });
 });

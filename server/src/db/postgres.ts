@@ -16,7 +16,7 @@ import { OtterError } from '#protocol/errors.ts';
 import type { Database } from './database.ts';
 import { adoptForeignEvents } from '#server/db/events/events.ts';
 import { assertNotNewer, migrate } from './migrate.ts';
-import { MIGRATIONS, type Migration } from './migrations/migrations.ts';
+import { MIGRATIONS, type Migration } from '#server/db/migrations/migrations.ts';
 import type { Schema, Trx } from './schema.ts';
 import { damaged, readOnly, unavailable } from './trouble.ts';
 import { proveWrite } from './write-proof.ts';

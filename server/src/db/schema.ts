@@ -5,7 +5,7 @@ import type { Generated, Kysely, Transaction } from 'kysely';
 import type { NotCounted } from '#engine/outcome/watch.ts';
 import type { Mark, Outcome } from '#engine/outcome/outcome.ts';
 import type { Fault } from '#protocol/device/errors.ts';
-import type { AuditChainTable, AuditTable, EventsTable, WebhooksTable } from './events/tables.ts';
+import type { AuditChainTable, AuditTable, EventsTable, WebhooksTable } from '#server/db/events/tables.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
 import type { BlobsTable, FirmwareTable, Flag, ImagesTable } from './firmware-tables.ts';
 

@@ -60,7 +60,7 @@ function takeAlone(request: LockRequest, isMended = false): Taken | undefined {
   try {
     connection.exec(BEGIN_ALONE);
     sayWho(connection, request);
-    return { kind: 'taken', release: () => connection.close() };
+    return { kind: 'taken', release: () => closeOnce(connection) };
   } catch (error) {
     connection.close();
     const code = resultCodeOf(error);
@@ -70,6 +70,11 @@ function takeAlone(request: LockRequest, isMended = false): Taken | undefined {
     truncateSync(request.file);
     return takeAlone(request, true);
   }
+}
+
+/** A server may be stopped twice. */
+function closeOnce(connection: DatabaseSync): void {
+  if (connection.isOpen) connection.close();
 }
 
 /** In exclusive mode the lock outlives the transaction. On a full disk it is held without a name. */
@@ -90,7 +95,7 @@ function share({ file, owner }: LockRequest): Locked {
   try {
     connection.exec('begin');
     const holder = holderIn(connection);
-    if (holder?.owner === owner) return { kind: 'taken', release: () => connection.close() };
+    if (holder?.owner === owner) return { kind: 'taken', release: () => closeOnce(connection) };
     connection.close();
     return { kind: 'held', holder };
   } catch (error) {

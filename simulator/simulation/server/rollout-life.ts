@@ -4,7 +4,7 @@
 import { DEFAULT_WATCH_S } from '#protocol/limits.ts';
 import type { Plan } from '#protocol/admin/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
-import type { Course } from '#engine/decision/course.ts';
+import type { Forecast } from '#engine/decision/forecast.ts';
 import { stableFor } from '#engine/decision/target.ts';
 import type { DeviceFacts, FirmwareFacts, OpenedStage, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
 import { advance, isOpen, type RolloutCommand } from '#engine/stage/advance.ts';
@@ -121,7 +121,7 @@ export class RolloutLife {
   }
 
   /** Undefined: it has not started. How fast offers are made leaves nobody out. */
-  get course(): Course | undefined {
+  get forecast(): Forecast | undefined {
     if (this.#facts === undefined) return undefined;
     const stages = this.stages.map(({ plan }, id) => ({ ...stageFacts(plan, id), name: plan.name }));
     return { rollout: { ...this.#facts, pace: NO_PACE }, stages, openedCount: this.#at + 1 };

@@ -1,7 +1,7 @@
 // Which boards belong to the opened stages of a simulated rollout, and which of them are still to get the build, as
 // `service/gates/waiting-boards.ts` finds them.
 
-import { firstStageOf } from '#engine/decision/course.ts';
+import { firstStageOf } from '#engine/decision/forecast.ts';
 import { attemptFacts } from '#engine/decision/plan-check-in.ts';
 import { previewOf } from '#engine/decision/preview.ts';
 import type { DeviceFacts } from '#engine/facts/model.ts';
@@ -30,25 +30,25 @@ export class StageMembers {
 
   /** To be called when a stage has opened, or a label was changed. */
   refresh(): void {
-    const { course } = this.#life;
-    if (course === undefined) return;
+    const { forecast } = this.#life;
+    if (forecast === undefined) return;
     const members = this.#devices.flatMap((facts, device) => {
-      const at = firstStageOf(course, facts);
-      return at === undefined || at >= course.openedCount ? [] : [[device, at] as const];
+      const at = firstStageOf(forecast, facts);
+      return at === undefined || at >= forecast.openedCount ? [] : [[device, at] as const];
     });
     this.#stages = new Map(members);
   }
 
   /** Boards that hold no assignment of the rollout, and that no rule leaves out. */
   listWaiting(): readonly number[] {
-    const { course, facts: rollout, status } = this.#life;
-    if (rollout === undefined || course === undefined) return [];
+    const { forecast, facts: rollout, status } = this.#life;
+    if (rollout === undefined || forecast === undefined) return [];
     const open = isOpen(status) ? [rollout] : [];
     return [...this.#stages.keys()].filter((device) => {
       const facts = this.#devices[device];
       if (facts === undefined || this.#assignments.latestOf(device) !== undefined) return false;
       const { historyOf } = attemptFacts(this.#assignments.countedOf(device), rollout, Number.POSITIVE_INFINITY);
-      return previewOf(course, { ...this.#life.catalogFor(facts), open, historyOf }).kind === 'taken';
+      return previewOf(forecast, { ...this.#life.catalogFor(facts), open, historyOf }).kind === 'taken';
     });
   }
 

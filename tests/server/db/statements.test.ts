@@ -8,7 +8,6 @@ import { countStatements, isSoft, type Statements } from '../../support/server/s
 
 /** The timer of the server ticks meanwhile, too: of so many tries at least one has the statements to itself. */
 const TRIES = 3;
-/** Three of them chain its entry of the audit. */
 const MAX_TRANSACTION_OF_PROMOTE = 10;
 const MAX_TICK = 2;
 

@@ -7,12 +7,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CheckUpdateAnswer, ErrorAnswer, ReportStatusAnswer } from '#protocol/device/api.ts';
 import { MAX_ERROR_BYTES } from '#protocol/limits.ts';
 import { Manifest } from '#protocol/device/manifest.ts';
+import { sizeOf } from '../../support/scope.ts';
 import { addDevices, addFirmware, mac, rollOut } from '../../support/fleet.ts';
 import { head, RawClient } from '../../support/server/raw-client.ts';
 import { expectAlive, expectNoToken } from '../../support/server/refusal.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
-const RUNS = 1_000;
+const RUNS = sizeOf({ push: 400, whole: 1_000 });
 
 let server: TestServer;
 beforeAll(async () => {

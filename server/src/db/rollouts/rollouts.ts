@@ -22,10 +22,6 @@ export async function findRollout(db: Reader, name: string): Promise<Rollout | u
   return withVersion(db).where('rollouts.name', '=', name).executeTakeFirst();
 }
 
-export async function findRolloutById(db: Reader, id: number): Promise<Rollout | undefined> {
-  return withVersion(db).where('rollouts.id', '=', id).executeTakeFirst();
-}
-
 /** Rollouts of the product that are running, paused or halted. */
 export async function listOpenRolloutsOf(db: Reader, product: string): Promise<readonly Rollout[]> {
   return withVersion(db)

@@ -12,10 +12,10 @@ import {
 import { listStages, listUnendedByLabel, type Rollout } from '#server/db/rollouts/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { isOpen } from '#engine/stage/advance.ts';
-import { type Course, type LabelEffect, labelEffect } from '#engine/decision/course.ts';
+import { type Forecast, type LabelEffect, labelEffect } from '#engine/decision/forecast.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
-import { courseOf, deviceFactsOf } from '#server/service/rollouts/forecast.ts';
+import { forecastOf, deviceFactsOf } from '#server/service/rollouts/forecast.ts';
 import type { Deps } from '#server/service/deps.ts';
 
 const PAGE = 250;
@@ -54,8 +54,8 @@ async function impactOn(trx: Trx, view: CatalogView, row: Rollout, change: Label
   if (firmware === undefined) throw new Error('a rollout without firmware');
   const stages = await listStages(trx, [row.id]);
   // Labels decide who belongs to it, whatever images it covers.
-  const course = courseOf(row, stages, { firmware, imageIds: [] });
-  const effects = await countEffects(trx, course, { ...change, which: { ...change.which, product: row.product } });
+  const forecast = forecastOf(row, stages, { firmware, imageIds: [] });
+  const effects = await countEffects(trx, forecast, { ...change, which: { ...change.which, product: row.product } });
   if (effects.size === 0 && !change.includesDrafts) return undefined;
   const names = stages.filter(({ label }) => label === change.label).map(({ name }) => name);
   const head = `label ${change.label} is stage ${names.join(' and ')} of rollout ${row.name} (${row.status}): `;
@@ -78,11 +78,11 @@ interface Affected {
 }
 
 /** How many devices the change does what to. */
-async function countEffects(trx: Trx, course: Course, change: LabelChange): Promise<ReadonlyMap<string, Affected>> {
+async function countEffects(trx: Trx, forecast: Forecast, change: LabelChange): Promise<ReadonlyMap<string, Affected>> {
   const effects = new Map<string, Affected>();
   for (let afterId = 0; ;) {
     const page = await listDevicePage(trx, change.which, { afterId, limit: PAGE });
-    for (const [text, mac] of await effectsOn(trx, course, change, page)) {
+    for (const [text, mac] of await effectsOn(trx, forecast, change, page)) {
       const { devices, examples } = effects.get(text) ?? { devices: 0, examples: [] };
       effects.set(text, {
         devices: devices + 1,
@@ -97,13 +97,13 @@ async function countEffects(trx: Trx, course: Course, change: LabelChange): Prom
 
 async function effectsOn(
   trx: Trx,
-  course: Course,
+  forecast: Forecast,
   { label, change }: LabelChange,
   page: readonly PagedDevice[],
 ): Promise<readonly (readonly [text: string, mac: string])[]> {
   const ids = page.map(({ id }) => id);
   const labels = await listLabelTimes(trx, ids);
-  const open = await listOpenStates(trx, course.rollout.id, ids);
+  const open = await listOpenStates(trx, forecast.rollout.id, ids);
   return page.map((row) => {
     const current = labels.get(row.id) ?? [];
     const withLabel = deviceFactsOf(row, current);
@@ -112,7 +112,7 @@ async function effectsOn(
       current.filter(({ name }) => name !== label),
     );
     const effect =
-      change === 'put_on' ? labelEffect(course, without, withLabel) : labelEffect(course, withLabel, without);
+      change === 'put_on' ? labelEffect(forecast, without, withLabel) : labelEffect(forecast, withLabel, without);
     return [textOf(effect, open.get(row.id)), row.mac];
   });
 }

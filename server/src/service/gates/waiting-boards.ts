@@ -3,7 +3,7 @@
 // with what it cost; of a small fleet it is always fresh.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { firstStageOf } from '#engine/decision/course.ts';
+import { firstStageOf } from '#engine/decision/forecast.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import { isReachable } from '#engine/stage/questions.ts';
 import { findLastDeviceId } from '#server/db/rollouts/board-counts.ts';
@@ -144,20 +144,20 @@ type Member =
 /** Of its stages, those that are still to open as well, without those that hold an assignment. */
 async function* memberOf(deps: WatchDeps, db: Reader, row: StagedRollout): AsyncGenerator<Member> {
   const subject = await subjectOf(deps, db, row);
-  const { course } = subject;
+  const { forecast } = subject;
   for await (const page of walkDevices(db, subject, 0, { withoutRolloutId: row.id })) {
     for (const { device, preview, facts } of page) {
       if (preview.kind === 'in_no_stage') continue;
       // The stage that a board gets its place from is the first that includes it, as for its assignment.
-      const at = firstStageOf(course, facts);
+      const at = firstStageOf(forecast, facts);
       if (at === undefined) continue;
-      const isOpened = at < course.openedCount;
-      const stage = course.stages[at]?.name ?? '';
+      const isOpened = at < forecast.openedCount;
+      const stage = forecast.stages[at]?.name ?? '';
       if (preview.kind === 'left_out') {
         yield { kind: 'left_out', reason: preview.reason, mac: device.mac, stage, isOpened };
         continue;
       }
-      const isCounted = notCountedOf(voterOf(device), course.rollout.votes) === undefined;
+      const isCounted = notCountedOf(voterOf(device), forecast.rollout.votes) === undefined;
       yield { kind: 'waiting', board: { device, stage, isOpened, isCounted } };
     }
     await nextTurn();

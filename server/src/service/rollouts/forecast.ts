@@ -1,18 +1,18 @@
-// From rows to the course of a rollout: what the rules are asked with for stages that are still to open.
+// From rows to the forecast of a rollout: what the rules are asked with for stages that are still to open.
 
 import type { PagedDevice } from '#server/db/fleet/device-pages.ts';
 import { isOpened, rolloutFactsOf, stageFactsOf } from '#server/db/rollouts/facts.ts';
 import type { Rollout, Stage } from '#server/db/rollouts/rollouts.ts';
-import type { Course } from '#engine/decision/course.ts';
+import type { Forecast } from '#engine/decision/forecast.ts';
 import { hardwareOf, type RememberedHardware } from '#engine/facts/hardware.ts';
 import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
 
 /** Of a draft, whose first stage is still to open, as much as of an open rollout. */
-export function courseOf(
+export function forecastOf(
   row: Rollout,
   stages: readonly Stage[],
   build: Pick<RolloutFacts, 'firmware' | 'imageIds'>,
-): Course {
+): Forecast {
   const rollout = rolloutFactsOf(row, stages, build);
   if (rollout === undefined) throw new Error('a rollout without stages');
   return {

@@ -16,9 +16,9 @@ const MAX_EXAMPLES = 10;
 /** Throws `rollout_unknown`, `invalid_transition` for one that has ended. */
 export async function previewRollout(deps: Deps, name: string, nowMs: number): Promise<RolloutPreview> {
   const subject = await findSubject(deps, name);
-  const { row, course } = subject;
+  const { row, forecast } = subject;
   const silence = silenceAt(deps, nowMs);
-  const stages = course.stages.map((stage) => ({ ...stage, labelled: 0, silent: 0, taken: newCount() }));
+  const stages = forecast.stages.map((stage) => ({ ...stage, labelled: 0, silent: 0, taken: newCount() }));
   const leftOut = new Map<string, Count>();
   let total = 0;
   let outside = 0;
@@ -48,7 +48,7 @@ export async function previewRollout(deps: Deps, name: string, nowMs: number): P
       stage,
       label,
       percentage,
-      opened: position < course.openedCount,
+      opened: position < forecast.openedCount,
       devices: taken.devices,
       silent,
       examples: taken.examples,
@@ -74,12 +74,12 @@ export async function getPreviewDevices(
   const { limit } = readPage({ limit: query.limit }, { mac: 'devices.mac' }, 'mac');
   const afterId = readCursor(query.cursor);
   const subject = await findSubject(deps, name);
-  const wanted = subject.course.stages.findIndex((stage) => stage.name === query.stage);
+  const wanted = subject.forecast.stages.findIndex((stage) => stage.name === query.stage);
   if (wanted === -1)
     throw new OtterError(
       'field_invalid',
       `stage: rollout ${name} has no stage ${query.stage}`,
-      `its stages are ${subject.course.stages.map((stage) => stage.name).join(', ')}`,
+      `its stages are ${subject.forecast.stages.map((stage) => stage.name).join(', ')}`,
     );
   const items: string[] = [];
   let last = afterId;
@@ -128,7 +128,7 @@ async function startWarnings({ database }: Deps, { row, view }: Subject): Promis
 
 /** Stages that are still to open and would take nobody. */
 function stageWarnings(
-  { row, course }: Subject,
+  { row, forecast }: Subject,
   stages: readonly {
     readonly name: string;
     readonly label: string;
@@ -139,7 +139,7 @@ function stageWarnings(
 ): readonly string[] {
   if (total === 0) return [`no device of product ${row.product} has checked in yet`];
   return stages.flatMap(({ name, label, labelled, taken }, position) => {
-    if (position < course.openedCount || taken.devices > 0) return [];
+    if (position < forecast.openedCount || taken.devices > 0) return [];
     return labelled === 0
       ? [`stage ${name} takes nobody: no device of ${row.product} has label ${label}: otter device label MAC ${label}`]
       : [`stage ${name} takes nobody: its devices are in an earlier stage, above its percentage, or left out`];

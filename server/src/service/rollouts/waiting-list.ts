@@ -3,7 +3,7 @@
 
 import type { WaitingBoard } from '#protocol/admin/api.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { firstStageOf } from '#engine/decision/course.ts';
+import { firstStageOf } from '#engine/decision/forecast.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import { listBoardsOf, type StandingBoard } from '#server/db/device/assignments.ts';
 import { findRollout, type Rollout } from '#server/db/rollouts/rollouts.ts';
@@ -58,11 +58,12 @@ interface BoardAt {
 /** Undefined: it is healthy, or belongs to no stage that has opened. */
 async function viewBoard(
   deps: Deps,
-  { board: { device, facts }, standing, subject: { course } }: BoardAt,
+  { board: { device, facts }, standing, subject: { forecast } }: BoardAt,
   nowMs: number,
 ): Promise<WaitingBoard | undefined> {
-  const at = firstStageOf(course, facts);
-  const stage = standing?.stage ?? (at !== undefined && at < course.openedCount ? course.stages[at]?.name : undefined);
+  const at = firstStageOf(forecast, facts);
+  const stage =
+    standing?.stage ?? (at !== undefined && at < forecast.openedCount ? forecast.stages[at]?.name : undefined);
   if (stage === undefined || standing?.outcome === 'healthy') return undefined;
   const common = { mac: device.mac, stage, last_seen_at: toInstant(device.last_seen_at_ms) };
   if (standing !== undefined && standing.outcome !== 'waiting') {
@@ -74,7 +75,7 @@ async function viewBoard(
     reason: decision.outcome === 'hold' ? decision.reason : null,
     text: textOfRule(trace.find(({ matched }) => matched === true)),
   };
-  const not_counted = standing?.counted ?? notCountedOf(voterOf(device), course.rollout.votes) ?? null;
+  const not_counted = standing?.counted ?? notCountedOf(voterOf(device), forecast.rollout.votes) ?? null;
   return { ...common, outcome: 'waiting', ...held, not_counted };
 }
 

@@ -7,7 +7,7 @@ import { type FailedAttempt, listFailedAttempts } from '#server/db/device/failed
 import type { StoredFirmware } from '#server/db/firmware/catalog.ts';
 import { type Rollout, type StagedRollout, withStages } from '#server/db/rollouts/rollouts.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';
-import type { Course } from '#engine/decision/course.ts';
+import type { Forecast } from '#engine/decision/forecast.ts';
 import type { BuildHistory, DeviceFacts } from '#engine/facts/model.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { type Preview, previewOf } from '#engine/decision/preview.ts';
@@ -16,14 +16,14 @@ import { stableFor } from '#engine/decision/target.ts';
 import { attemptEndOf } from '#server/service/device/facts.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
-import { courseOf, deviceFactsOf } from './forecast.ts';
+import { forecastOf, deviceFactsOf } from './forecast.ts';
 
 /** Devices judged at a stretch: a few milliseconds, so that check-ins in between hardly wait. */
 const PAGE = 250;
 
 export interface Subject {
   readonly row: StagedRollout;
-  readonly course: Course;
+  readonly forecast: Forecast;
   readonly view: CatalogView;
 }
 
@@ -45,7 +45,7 @@ export async function subjectOf(deps: Pick<WatchDeps, 'catalog'>, db: Reader, ro
   const imageIds = isDraft
     ? coveredByStart(view, firmware)
     : view.openRolloutsOf(row.product).find(({ id }) => id === row.id)?.imageIds;
-  return { row, course: courseOf(row, row.stages, { firmware: assumed, imageIds: imageIds ?? [] }), view };
+  return { row, forecast: forecastOf(row, row.stages, { firmware: assumed, imageIds: imageIds ?? [] }), view };
 }
 
 /** What it would cover if it started now: as `coverImages` of `db/` stores it. */
@@ -67,7 +67,7 @@ export interface Judged {
 /** Every device of the product behind that key, a page at a time; other requests have their turn in between. */
 export async function* walkDevices(
   read: Reader,
-  { row, course, view }: Subject,
+  { row, forecast, view }: Subject,
   behindId: number,
   which: Pick<Which, 'withoutRolloutId'> = {},
 ): AsyncGenerator<readonly Judged[]> {
@@ -84,13 +84,13 @@ export async function* walkDevices(
         device: known,
         // Its start ends a way back from its own firmware.
         running:
-          row.status === 'draft' && running?.id === course.rollout.firmware.id ? course.rollout.firmware : running,
+          row.status === 'draft' && running?.id === forecast.rollout.firmware.id ? forecast.rollout.firmware : running,
         open: view.openRolloutsOf(device.product),
         stable: stableFor(view.completedOf(device.product), known, running),
         steppingStones: view.steppingStonesOf(device.product),
         historyOf: (firmwareId: number) => historyOn(failed.get(device.id) ?? [], firmwareId),
       };
-      return { device, facts: known, labels: current.map((label) => label.name), preview: previewOf(course, facts) };
+      return { device, facts: known, labels: current.map((label) => label.name), preview: previewOf(forecast, facts) };
     });
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;

@@ -1,10 +1,10 @@
-// The course of a rollout: all its stages, those that have opened and those to come, and which of them is the first to
+// The forecast of a rollout: all its stages, those that have opened and those to come, and which of them is the first to
 // include a device if they open one after the other. Pure, and by the same membership as every decision.
 
 import type { DeviceFacts, OpenedStage, RolloutFacts } from '#engine/facts/model.ts';
 import { membership } from './target.ts';
 
-export interface Course {
+export interface Forecast {
   /** As the rules see it; of a draft, as they will see it. */
   readonly rollout: RolloutFacts;
   readonly stages: readonly (OpenedStage & { readonly name: string })[];
@@ -16,7 +16,7 @@ export interface Course {
  * The position of the first stage that includes the device; undefined: none of them does. To a stage that is still to open
  * every label counts that the device has now, whenever it was added.
  */
-export function firstStageOf({ rollout, stages, openedCount }: Course, device: DeviceFacts): number | undefined {
+export function firstStageOf({ rollout, stages, openedCount }: Forecast, device: DeviceFacts): number | undefined {
   const first = stages.findIndex((_, position) => {
     const isOpen = position < openedCount;
     const opened = stages.slice(0, position + 1);
@@ -36,18 +36,18 @@ export type LabelEffect =
   | { readonly kind: 'stays_out' };
 
 /** `before` and `after` are the device with its labels before and after the change. */
-export function labelEffect(course: Course, before: DeviceFacts, after: DeviceFacts): LabelEffect {
-  const from = firstStageOf(course, before);
-  const to = firstStageOf(course, after);
-  const isIn = from !== undefined && from < course.openedCount;
-  const staysIn = to !== undefined && to < course.openedCount;
-  if (isIn) return staysIn ? { kind: 'stays' } : { kind: 'leaves', backAt: nameOf(course, to) };
-  const [was, is] = [nameOf(course, from), nameOf(course, to)];
+export function labelEffect(forecast: Forecast, before: DeviceFacts, after: DeviceFacts): LabelEffect {
+  const from = firstStageOf(forecast, before);
+  const to = firstStageOf(forecast, after);
+  const isIn = from !== undefined && from < forecast.openedCount;
+  const staysIn = to !== undefined && to < forecast.openedCount;
+  if (isIn) return staysIn ? { kind: 'stays' } : { kind: 'leaves', backAt: nameOf(forecast, to) };
+  const [was, is] = [nameOf(forecast, from), nameOf(forecast, to)];
   if (is !== undefined && is === was) return { kind: 'joins_anyway', stage: is };
   if (is !== undefined && (from === undefined || (to ?? 0) < from)) return { kind: 'joins', stage: is };
   return was === undefined ? { kind: 'stays_out' } : { kind: 'joins_later', stage: was, instead: is };
 }
 
-function nameOf({ stages }: Course, position: number | undefined): string | undefined {
+function nameOf({ stages }: Forecast, position: number | undefined): string | undefined {
   return position === undefined ? undefined : stages[position]?.name;
 }
