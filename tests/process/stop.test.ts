@@ -43,7 +43,11 @@ test.skipIf(READ_ONLY.isMissing)(
     const home = await newHome();
     const elsewhere = await newHome();
     const server = await startServerProcess(home, {
-      env: { OTTER_DATABASE: `sqlite:${elsewhere}/data/otter.db` },
+      // What is open for writing all the time is elsewhere, or the home could not be made read-only.
+      env: {
+        OTTER_DATABASE: `sqlite:${elsewhere}/data/otter.db`,
+        OTTER_STORAGE_ROOT: `${elsewhere}/data/firmware`,
+      },
       through: throughMount(home),
     });
     await turnReadOnly(server.process, home);
