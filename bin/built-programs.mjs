@@ -18,8 +18,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 const KEPT = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'otter', 'client');
-/** After the last use. */
-const KEPT_MS = 30 * 86_400_000;
+/** Builds, of some 30 MB each; those that were not used for the longest time go. */
+const MOST_KEPT = 12;
 
 /** Of libraries that are linked, what tells their versions apart. */
 const LIBRARIES = ['mbedtls/build_info.h', 'mbedtls/version.h', 'doctest/doctest.h'].map(
@@ -52,10 +52,10 @@ function put(file, folder, name) {
 }
 
 function removeOld() {
-  for (const name of readdirSync(KEPT)) {
-    const folder = join(KEPT, name);
-    if (Date.now() - statSync(folder).mtimeMs > KEPT_MS) rmSync(folder, { recursive: true, force: true });
-  }
+  const folders = readdirSync(KEPT).map((name) => join(KEPT, name));
+  const byUse = folders.map((folder) => ({ folder, usedMs: statSync(folder).mtimeMs }));
+  for (const { folder } of byUse.toSorted((left, right) => right.usedMs - left.usedMs).slice(MOST_KEPT))
+    rmSync(folder, { recursive: true, force: true });
 }
 
 function keyOf({ sources, compiler, options }) {
