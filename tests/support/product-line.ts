@@ -1,5 +1,6 @@
 // A product of its own on a server that tests share: firmware, rollouts and devices that mix with no other test's.
 
+import { expect } from 'vitest';
 import type { Assignment, DeviceDetail, Explanation, Firmware, Rollout, UploadAnswer } from '#protocol/admin/api.ts';
 import type { ReportStatus } from '#protocol/device/api.ts';
 import { buildEspImage, type DescriptorSpec } from './esp-image-builder.ts';
@@ -13,7 +14,15 @@ export type Stop = 'draft' | 'pilot' | 'expand' | 'complete';
 export const CAME_BACK = { boot: { state: 'confirmed', reason: 'panic' } } as const;
 export const ON_TRIAL = { boot: { state: 'trial' } } as const;
 
-let lines = 0;
+/** How many lines each file has made: files share a process, and what follows from a MAC is the same whatever ran before. */
+const lines = new Map<string, number>();
+
+function nextNumber(): number {
+  const file = expect.getState().testPath ?? '';
+  const number = (lines.get(file) ?? 0) + 1;
+  lines.set(file, number);
+  return number;
+}
 
 export class ProductLine {
   readonly product: string;
@@ -21,11 +30,11 @@ export class ProductLine {
   #server: ServerClient;
   #devices = 0;
 
-  constructor(server: ServerClient) {
-    lines += 1;
-    this.#number = lines;
+  /** With `number` also the same whichever tests of the file ran before; for a server of one's own. */
+  constructor(server: ServerClient, number?: number) {
+    this.#number = number ?? nextNumber();
     this.#server = server;
-    this.product = `product-${lines}`;
+    this.product = `product-${this.#number}`;
   }
 
   /** The same product on another server with the same database, from now on. */
@@ -36,7 +45,6 @@ export class ProductLine {
   /** A MAC that no other device has. */
   newMac(): string {
     this.#devices += 1;
-    // Files share a process, so there are more lines than a byte counts.
     const bytes = (value: number): string =>
       value
         .toString(16)

@@ -150,7 +150,7 @@ class PlayedTwice {
 
   constructor(server: TestServer, { seed, faults, surroundings, networkFail = 0 }: Game) {
     this.#server = server;
-    this.#line = new ProductLine(server);
+    this.#line = new ProductLine(server, seed);
     this.#macs = Array.from({ length: BOARDS }, () => this.#line.newMac());
     this.#boards = new Fleet({
       macs: this.#macs,

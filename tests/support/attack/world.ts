@@ -89,7 +89,7 @@ export class AttackWorld {
   constructor(server: TestServer, random: Random) {
     this.server = server;
     this.random = random;
-    this.lines = [new ProductLine(server), new ProductLine(server)];
+    this.lines = [new ProductLine(server, 1), new ProductLine(server, 2)];
   }
 
   /** An admin route whatever it answers. */
