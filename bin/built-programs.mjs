@@ -4,6 +4,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  accessSync,
+  constants,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -17,7 +19,7 @@ import {
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-const KEPT = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'otter', 'client');
+const KEPT = keptFolder();
 /** Builds, of some 30 MB each; those that were not used for the longest time go. */
 const MOST_KEPT = 12;
 
@@ -25,6 +27,18 @@ const MOST_KEPT = 12;
 const LIBRARIES = ['mbedtls/build_info.h', 'mbedtls/version.h', 'doctest/doctest.h'].map(
   (name) => `/usr/include/${name}`,
 );
+
+/** Where a user has no cache that can be written (a service account, a read-only home), it is kept in the clone. */
+function keptFolder() {
+  const ofUser = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'otter', 'client');
+  try {
+    mkdirSync(ofUser, { recursive: true });
+    accessSync(ofUser, constants.W_OK);
+    return ofUser;
+  } catch {
+    return join(import.meta.dirname, '../node_modules/.cache/client-kept');
+  }
+}
 
 /**
  * Puts `made.programs` into the folder `into`: as they are kept of the same sources, options and compiler, or from the folder
