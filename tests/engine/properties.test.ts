@@ -15,13 +15,12 @@ import { LASTING } from '#simulator/simulation/boards/fleet.ts';
 import type { CheckInAnswer } from '#simulator/simulation/messages.ts';
 import type { StageState } from '#simulator/simulation/server/rollout-life.ts';
 import { RolloutServer } from '#simulator/simulation/server/rollout-server.ts';
-import { sizeOf } from '../support/scope.ts';
 import { device as someDevice, firmware, label, NOW_MS, rollout } from './sample-facts.ts';
 
 const DEVICES = 12;
 const BUILD = firmware('1.1.0');
 const POLL_S = 600;
-const RUNS = { numRuns: sizeOf({ push: 1_000, whole: 2_500 }) };
+const RUNS = { numRuns: 2_500 };
 
 const gate: fc.Arbitrary<Gate> = fc
   .record({
@@ -255,7 +254,7 @@ test('an offer keeps to plan, percentage and status, and no board gets a build t
   expect(seen.offers).toBeGreaterThan(RUNS.numRuns);
   expect(seen.held).toBeGreaterThan(RUNS.numRuns);
   expect(seen.paced).toBeGreaterThan(RUNS.numRuns);
-  expect(seen.afterFailure, 'otherwise nothing is said of boards on which it failed').toBeGreaterThan(0);
+  expect(seen.afterFailure, 'otherwise nothing is said of boards on which it failed').toBeGreaterThan(5);
 });
 
 test('a stage opens by itself only when its gate has passed, as a second count of all boards says', () => {
@@ -288,7 +287,7 @@ test('a stage opens by itself only when its gate has passed, as a second count o
     }),
     RUNS,
   );
-  expect(opened).toBeGreaterThan(15);
+  expect(opened).toBeGreaterThan(50);
 });
 
 test('the same reports in any order leave the same attempts and the same counts', () => {
@@ -345,9 +344,9 @@ test('opening a stage takes nobody out of the rollout', () => {
         else grown += Number(after === 'member');
       },
     ),
-    { numRuns: sizeOf({ push: 1_000, whole: 3_000 }) },
+    { numRuns: 3_000 },
   );
-  expect(grown).toBeGreaterThan(30);
+  expect(grown).toBeGreaterThan(100);
 });
 
 test('a board that sleeps in a simulation would be told the same again', () => {
@@ -370,7 +369,7 @@ test('a board that sleeps in a simulation would be told the same again', () => {
     }),
     { numRuns: 300 },
   );
-  expect(slept).toBeGreaterThan(200);
+  expect(slept).toBeGreaterThan(1_000);
 });
 
 /** The promises of an offer in a rollout, written without the rules: those that this one breaks. */

@@ -53,7 +53,7 @@ export async function migrate(
   onNote: (note: string) => void = () => undefined,
 ): Promise<number> {
   return db.transaction().execute(async (trx) => {
-    if (dialect === 'postgres') await waitForTurn(trx, onNote);
+    if (dialect === 'postgres') await lockMigrations(trx, onNote);
     await sql`create table if not exists schema_version (version integer primary key, name text not null)`.execute(trx);
     await assertNotNewer(trx, dialect, known);
     const done = await schemaVersion(trx, dialect);
@@ -69,7 +69,7 @@ export async function migrate(
 }
 
 /** Another server that migrates may take minutes; when it is done there is nothing left to do here. */
-async function waitForTurn(trx: Trx, onNote: (note: string) => void): Promise<void> {
+async function lockMigrations(trx: Trx, onNote: (note: string) => void): Promise<void> {
   const { rows } = await sql<{
     readonly mine: boolean;
   }>`select pg_try_advisory_xact_lock(${POSTGRES_LOCK}) as mine`.execute(trx);

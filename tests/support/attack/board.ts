@@ -226,14 +226,14 @@ export class AttackBoard {
     if (held === undefined) return;
     held.sequence += 1;
     const report = { id: held.id, sequence: held.sequence, status, errorCode };
-    const luck = this.#world.random.next();
-    if (luck < 0.08) return this.#world.note('report lost');
-    if (luck < 0.16) {
+    const drawn = this.#world.random.next();
+    if (drawn < 0.08) return this.#world.note('report lost');
+    if (drawn < 0.16) {
       this.#late.push(report);
       return;
     }
     await this.#send(report);
-    if (luck < 0.26) await this.#send(report);
+    if (drawn < 0.26) await this.#send(report);
   }
 
   async #send({ id, sequence, status, errorCode }: Report): Promise<void> {

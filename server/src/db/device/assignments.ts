@@ -189,7 +189,7 @@ export async function saveTaken(trx: Trx, deviceId: number, assignmentId: number
  * Lets transactions that make offers of paced stages follow one another, whatever several servers do at once. To be called
  * first, because PostgreSQL shows a transaction what was committed before its first query; this is none.
  */
-export async function waitForTurn(trx: Trx, dialect: Dialect): Promise<void> {
+export async function lockRateLimitedOffers(trx: Trx, dialect: Dialect): Promise<void> {
   // SQLite has one writer at a time. Reading and writing the table goes on meanwhile.
   if (dialect === 'postgres') await sql`lock table stages in share update exclusive mode`.execute(trx);
 }

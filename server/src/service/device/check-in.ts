@@ -10,7 +10,7 @@ import {
   overtakeLatest,
   saveProgress,
   saveTaken,
-  waitForTurn,
+  lockRateLimitedOffers,
 } from '#server/db/device/assignments.ts';
 import { findLastAttempt } from '#server/db/device/failed-attempts.ts';
 import {
@@ -58,7 +58,7 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
   }
   const isPaced = view.openRolloutsOf(known.product).some(({ pace }) => hasLimit(pace));
   const saved = await database.write(async (trx) => {
-    if (isPaced) await waitForTurn(trx, database.dialect);
+    if (isPaced) await lockRateLimitedOffers(trx, database.dialect);
     return saveCheckIn(deps, trx, request, nowMs);
   });
   // Only now: a device whose transaction was rolled back is not there, and its key may become that of another.

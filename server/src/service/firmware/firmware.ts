@@ -21,7 +21,7 @@ import {
 import { endWatchesOf } from '#server/db/rollouts/open.ts';
 import { listUnended, withStages } from '#server/db/rollouts/rollouts.ts';
 import { coverStone } from '#server/db/rollouts/images.ts';
-import type { Reader } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
 import { matchBuild } from '#engine/facts/build.ts';
 import { versionKey } from '#engine/facts/version.ts';
 import type { CatalogView } from './catalog.ts';
@@ -64,18 +64,15 @@ export async function setPilotReady(
   by: Principal,
   nowMs: number,
 ): Promise<Firmware> {
-  await deps.database.write(async (trx) => {
-    await raiseRevision(trx);
-    const row = await getRow(trx, name);
-    if (ready) refuseBlocked(row);
-    await savePilotReady(trx, row.id, ready);
-    await addAudit(trx, {
-      atMs: nowMs,
-      actor: actorOf(by),
-      action: ready ? 'firmware.ready' : 'firmware.not_ready',
-      subject: subjectOf(row),
-    });
-  });
+  await changeFirmware(
+    deps,
+    name,
+    { action: ready ? 'firmware.ready' : 'firmware.not_ready', by, nowMs },
+    async (trx, row) => {
+      if (ready) refuseBlocked(row);
+      await savePilotReady(trx, row.id, ready);
+    },
+  );
   return getFirmware(deps, name);
 }
 
@@ -90,19 +87,27 @@ export async function setMustPass(
   by: Principal,
   nowMs: number,
 ): Promise<Firmware> {
+  const action = mustPass ? 'firmware.must_pass' : 'firmware.may_skip';
+  await changeFirmware(deps, name, { action, by, nowMs }, async (trx, row) => {
+    await saveMustPass(trx, row.id, mustPass);
+    if (mustPass) await coverStone(trx, row);
+  });
+  return getFirmware(deps, name);
+}
+
+/** One transaction: the catalog is another one after it, and the audit says who changed what. */
+async function changeFirmware(
+  deps: Deps,
+  name: FirmwareName,
+  { action, by, nowMs }: { readonly action: string; readonly by: Principal; readonly nowMs: number },
+  save: (trx: Trx, row: FirmwareRow) => Promise<void>,
+): Promise<void> {
   await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     const row = await getRow(trx, name);
-    await saveMustPass(trx, row.id, mustPass);
-    if (mustPass) await coverStone(trx, row);
-    await addAudit(trx, {
-      atMs: nowMs,
-      actor: actorOf(by),
-      action: mustPass ? 'firmware.must_pass' : 'firmware.may_skip',
-      subject: subjectOf(row),
-    });
+    await save(trx, row);
+    await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action, subject: subjectOf(row) });
   });
-  return getFirmware(deps, name);
 }
 
 /**
@@ -151,12 +156,9 @@ export async function previewBlock(deps: Deps, name: FirmwareName): Promise<WayB
 }
 
 export async function unblockFirmware(deps: Deps, name: FirmwareName, by: Principal, nowMs: number): Promise<Firmware> {
-  await deps.database.write(async (trx) => {
-    await raiseRevision(trx);
-    const row = await getRow(trx, name);
-    await setBlocked(trx, row.id, undefined);
-    await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'firmware.unblock', subject: subjectOf(row) });
-  });
+  await changeFirmware(deps, name, { action: 'firmware.unblock', by, nowMs }, async (trx, row) =>
+    setBlocked(trx, row.id, undefined),
+  );
   return getFirmware(deps, name);
 }
 
