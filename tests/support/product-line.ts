@@ -80,6 +80,20 @@ export class ProductLine {
     return id;
   }
 
+  /** A device on `from` takes the build that it is offered and confirms it. */
+  async update(mac: string, from: string, build: string): Promise<void> {
+    await this.take(mac, from);
+    await this.checkIn(mac, build, ON_TRIAL);
+    await this.checkIn(mac, build);
+  }
+
+  /** The same, but it leaves the build in its trial. */
+  async rollBack(mac: string, from: string, build: string): Promise<void> {
+    await this.take(mac, from);
+    await this.checkIn(mac, build, ON_TRIAL);
+    await this.checkIn(mac, from, CAME_BACK);
+  }
+
   async report(
     mac: string,
     assignmentId: number,

@@ -5,23 +5,14 @@ import { describe, expect, test } from 'vitest';
 import type { Gate } from '#protocol/admin/plan.ts';
 import { CONDITIONS, judgeStage, needsSilence, type Tally } from '#engine/stage/gate.ts';
 import type { Silence } from '#engine/stage/silence.ts';
+import { NOBODY } from './sample-counts.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 23, 10);
 const HOUR_MS = 3_600_000;
 const GATE: Gate = { min_confirmed: 3, max_failed: 1, max_silent_pct: 20, soak_s: 3_600 };
 
-const NOBODY: Tally = {
-  healthy: 0,
-  soaking: 0,
-  installing: 0,
-  failed: 0,
-  otherFailures: 0,
-  lost: 0,
-  lostLater: 0,
-  suspects: 0,
-  silent: 0,
-  open: 0,
-  hopeful: 0,
+const NO_TALLY: Tally = {
+  ...NOBODY,
   available: 10,
   isUndecided: false,
   asleep: 0,
@@ -170,17 +161,17 @@ const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>
 
 describe.each(CONDITIONS)('the condition $id', ({ id, state }) => {
   test.each(CASES[id])('decides: $name', ({ gate, tally, text }) => {
-    const verdict = judgeStage({ ...GATE, ...gate }, { ...NOBODY, ...tally }, NOW_MS);
+    const verdict = judgeStage({ ...GATE, ...gate }, { ...NO_TALLY, ...tally }, NOW_MS);
     expect(verdict).toMatchObject({ condition: id, state, text });
   });
 });
 
 test('lost boards and outages call people and take nothing back by themselves', () => {
   const verdicts = [...CASES.max_lost, ...CASES.outage_too_long].map(({ tally }) =>
-    judgeStage(GATE, { ...NOBODY, ...tally }, NOW_MS),
+    judgeStage(GATE, { ...NO_TALLY, ...tally }, NOW_MS),
   );
   expect(verdicts.every(({ state, mayRevert }) => state === 'failed' && !mayRevert)).toBe(true);
-  expect(judgeStage(GATE, { ...NOBODY, failed: 2 }, NOW_MS)).toMatchObject({ state: 'failed', mayRevert: true });
+  expect(judgeStage(GATE, { ...NO_TALLY, failed: 2 }, NOW_MS)).toMatchObject({ state: 'failed', mayRevert: true });
 });
 
 test.each([
@@ -192,7 +183,7 @@ test.each([
   { lost: 2, healthy: 4, isAsked: true },
   { lost: 1, healthy: 0, isAsked: true },
 ])('with $lost lost beside $healthy healthy the silence of the others matters: $isAsked', ({ isAsked, ...counts }) => {
-  expect(needsSilence(GATE, { ...NOBODY, ...counts })).toBe(isAsked);
+  expect(needsSilence(GATE, { ...NO_TALLY, ...counts })).toBe(isAsked);
 });
 
 const count = fc.integer({ min: 0, max: 50 });

@@ -7,22 +7,10 @@ import type { Counts } from '#engine/stage/counts.ts';
 import { judgeRollout, type OpenedStageFacts } from '#engine/stage/judge.ts';
 import { NO_ANSWERS, tallyOf } from '#engine/stage/questions.ts';
 import type { Silence } from '#engine/stage/silence.ts';
+import { NOBODY } from './sample-counts.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 23, 10);
 const GATE: Gate = { min_confirmed: 3, max_failed: 0, on_halt: 'revert' };
-const NOBODY: Counts = {
-  healthy: 0,
-  soaking: 0,
-  installing: 0,
-  failed: 0,
-  otherFailures: 0,
-  lost: 0,
-  lostLater: 0,
-  suspects: 0,
-  silent: 0,
-  open: 0,
-  hopeful: 0,
-};
 const OUTAGE: Silence = {
   lastHeardAtMs: NOW_MS - 1_800_000,
   without: { alive: 6, overdue: 4, notDue: 0 },

@@ -59,11 +59,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
   };
   const rollout = async () => server.admin('getRollout', { params: { name } });
   const pilot = (index: number): string => pilots[index] ?? '';
-  const update = async (mac: string): Promise<void> => {
-    await line.take(mac, '1.0.0');
-    await line.checkIn(mac, '1.1.0', ON_TRIAL);
-    await line.checkIn(mac, '1.1.0');
-  };
+  const update = async (mac: string): Promise<void> => line.update(mac, '1.0.0', '1.1.0');
   const openOf = async (mac: string): Promise<number> =>
     (await line.assignments(mac)).filter(({ state }) => isOpenState(state)).length;
   const schedule = async (cron: string, change: Readonly<Record<string, unknown>> = {}) =>

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Rollout } from '#protocol/admin/api.ts';
-import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
+import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
@@ -57,11 +57,7 @@ describe.each(DIALECTS)('a gate on %s', (dialect) => {
     await server.tick();
     return rollout();
   };
-  const update = async (mac: string): Promise<void> => {
-    await line.take(mac, '1.0.0');
-    await line.checkIn(mac, '1.1.0', ON_TRIAL);
-    await line.checkIn(mac, '1.1.0');
-  };
+  const update = async (mac: string): Promise<void> => line.update(mac, '1.0.0', '1.1.0');
   /** So many quarters of an hour pass, and the boards check in after each. */
   const live = async (
     quarters: number,
@@ -77,11 +73,7 @@ describe.each(DIALECTS)('a gate on %s', (dialect) => {
   };
   /** The boards run the build for an hour and say so every quarter of it. */
   const soak = async (macs: readonly string[]): Promise<Rollout> => live(4, { updated: macs, old: [] });
-  const rollBack = async (mac: string): Promise<void> => {
-    await line.take(mac, '1.0.0');
-    await line.checkIn(mac, '1.1.0', ON_TRIAL);
-    await line.checkIn(mac, '1.0.0', CAME_BACK);
-  };
+  const rollBack = async (mac: string): Promise<void> => line.rollBack(mac, '1.0.0', '1.1.0');
   const audit = async () =>
     (await server.admin('listAudit', { query: { subject: name } })).items.map(
       ({ actor, action }) => `${actor} ${action}`,

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Rollout } from '#protocol/admin/api.ts';
-import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
+import { ProductLine } from '../../support/product-line.ts';
 import { BOTH } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
@@ -43,11 +43,7 @@ describe.each(BOTH)('promote on %s', (dialect) => {
   const tryPromote = async (body: Readonly<Record<string, unknown>>) =>
     server.tryAdmin('promoteRollout', { params: { name }, body });
   const rollout = async (): Promise<Rollout> => server.admin('getRollout', { params: { name } });
-  const update = async (mac: string): Promise<void> => {
-    await line.take(mac, '1.0.0');
-    await line.checkIn(mac, '1.1.0', ON_TRIAL);
-    await line.checkIn(mac, '1.1.0');
-  };
+  const update = async (mac: string): Promise<void> => line.update(mac, '1.0.0', '1.1.0');
   const lastAudit = async () =>
     (await server.admin('listAudit', { query: { subject: name, action: 'rollout.promote' } })).items[0];
 

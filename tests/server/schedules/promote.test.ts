@@ -5,7 +5,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { NewSchedule, Rollout, Schedule } from '#protocol/admin/api.ts';
-import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
+import { ProductLine } from '../../support/product-line.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
@@ -70,16 +70,8 @@ describe.each(DIALECTS)('a schedule that promotes on %s', (dialect) => {
   };
   /** Noon of the day that began so many days ago or later. */
   const noon = (day = 0): number => Math.floor(server.clock.nowMs / DAY_MS) * DAY_MS + day * DAY_MS + 12 * 3_600_000;
-  const update = async (mac: string): Promise<void> => {
-    await line.take(mac, '1.0.0');
-    await line.checkIn(mac, '1.1.0', ON_TRIAL);
-    await line.checkIn(mac, '1.1.0');
-  };
-  const rollBack = async (mac: string): Promise<void> => {
-    await line.take(mac, '1.0.0');
-    await line.checkIn(mac, '1.1.0', ON_TRIAL);
-    await line.checkIn(mac, '1.0.0', CAME_BACK);
-  };
+  const update = async (mac: string): Promise<void> => line.update(mac, '1.0.0', '1.1.0');
+  const rollBack = async (mac: string): Promise<void> => line.rollBack(mac, '1.0.0', '1.1.0');
   const auditOf = async (actor: string) =>
     (await server.admin('listAudit', { query: { limit: '100' } })).items.filter((entry) => entry.actor === actor);
 
