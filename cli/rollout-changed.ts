@@ -4,7 +4,7 @@
 import { colorStatus, nextCommand, revertedLine } from '#cli/views/rollout.ts';
 import type { Session } from './session.ts';
 import { printable } from './terminal.ts';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 
 export async function showChanged(session: Session, change: Promise<Rollout>): Promise<void> {
   const changed = await change;

@@ -5,7 +5,7 @@ import type { OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
 import { withSession } from '#cli/session.ts';
 import { EXIT } from '#cli/exit-code.ts';
-import type { AuditVerification } from '#protocol/admin/api.ts';
+import type { AuditVerification } from '#protocol/admin/audit.ts';
 import type { Shell } from '#cli/shell.ts';
 
 export function addAuditCommand(program: OtterProgram, shell: Shell): void {

@@ -10,7 +10,8 @@ import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts'
 import { relativeTime } from '#cli/views/relative-time.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
-import { COUNTED, type Device, DEVICE_STATUSES } from '#protocol/admin/api.ts';
+import { type Device } from '#protocol/admin/devices.ts';
+import { COUNTED, DEVICE_STATUSES } from '#protocol/admin/states.ts';
 import { TELEMETRY_HOURS } from '#protocol/limits.ts';
 
 export function addDeviceCommands(program: OtterProgram, shell: Shell): void {

@@ -8,7 +8,7 @@ import { duration } from '#cli/views/relative-time.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatTable, printable, type Terminal } from '#cli/terminal.ts';
-import type { ListedPlan, NewPlan } from '#protocol/admin/api.ts';
+import type { ListedPlan, NewPlan } from '#protocol/admin/rollouts.ts';
 import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import type { Plan } from '#protocol/admin/plan.ts';
 

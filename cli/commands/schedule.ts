@@ -8,7 +8,8 @@ import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts'
 import { duration, relativeTime } from '#cli/views/relative-time.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
-import { MISSED_POLICIES, SCHEDULE_ACTIONS, type Schedule } from '#protocol/admin/api.ts';
+import { type Schedule } from '#protocol/admin/schedules.ts';
+import { MISSED_POLICIES, SCHEDULE_ACTIONS } from '#protocol/admin/states.ts';
 
 export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
   const schedule = addGroup(program, 'schedule', 'schedules: what happens to rollouts by the clock');

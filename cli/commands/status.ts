@@ -6,7 +6,7 @@ import { formatProgress, formatWatched } from '#cli/views/rollout.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatFacts, formatTable, printable, type Terminal } from '#cli/terminal.ts';
-import type { ServerStatus } from '#protocol/admin/api.ts';
+import type { ServerStatus } from '#protocol/admin/status.ts';
 
 export function addStatusCommand(program: OtterProgram, shell: Shell): void {
   program

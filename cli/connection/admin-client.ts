@@ -9,7 +9,7 @@ import { Value } from 'typebox/value';
 import type { Connection } from './connection.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { asConnectionError } from './connection-error.ts';
-import { ADMIN_SCHEMAS } from '#protocol/admin/api.ts';
+import { ADMIN_SCHEMAS } from '#protocol/admin/schemas.ts';
 import {
   type AdminRoute,
   type AdminRouteName,

@@ -2,7 +2,7 @@
 
 import { relativeTime } from './relative-time.ts';
 import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
-import type { Assignment, ClearedBuild, DeviceDetail, Explanation } from '#protocol/admin/api.ts';
+import type { Assignment, ClearedBuild, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
 
 export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors): string {
   const { device, builds, assignments } = detail;

@@ -2,7 +2,7 @@
 
 import { relativeTime } from './relative-time.ts';
 import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
-import type { Firmware, UploadAnswer } from '#protocol/admin/api.ts';
+import type { Firmware, UploadAnswer } from '#protocol/admin/firmware.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
 
 export function formatFirmware(firmware: Firmware, nowMs: number, colors: Colors): string {

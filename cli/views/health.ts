@@ -1,7 +1,7 @@
 // How boards fare, as text: one of them hour by hour, and a stage against how its boards were before.
 
 import { type Colors, formatTable, printable } from '#cli/terminal.ts';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import type { Telemetry } from '#protocol/admin/health.ts';
 
 const KIB = 1024;

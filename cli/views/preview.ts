@@ -2,7 +2,7 @@
 
 import { colorStatus } from './rollout.ts';
 import { formatTable, printable, type Terminal } from '#cli/terminal.ts';
-import type { RolloutPreview } from '#protocol/admin/api.ts';
+import type { RolloutPreview } from '#protocol/admin/rollouts.ts';
 
 const SHOWN_EXAMPLES = 3;
 

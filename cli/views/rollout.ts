@@ -3,7 +3,7 @@
 import { stageHealthLines } from './health.ts';
 import { relativeTime } from './relative-time.ts';
 import { type Colors, formatBar, formatTable, printable, type Terminal } from '#cli/terminal.ts';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { assertNever } from '#protocol/errors.ts';
 import { DEFAULT_PLAN } from '#protocol/admin/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';

@@ -2,7 +2,7 @@
 
 import { duration } from './relative-time.ts';
 import { formatTable, printable, type Terminal } from '#cli/terminal.ts';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { FAULT_KINDS } from '#simulator/device/faults.ts';
 import type { Surroundings } from '#simulator/simulation/boards/fate.ts';
 import type { SimulationResult } from '#simulator/simulation/result.ts';

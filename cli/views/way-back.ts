@@ -3,7 +3,7 @@
 import { confirm } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { printable } from '#cli/terminal.ts';
-import type { WayBack } from '#protocol/admin/api.ts';
+import type { WayBack } from '#protocol/admin/firmware.ts';
 
 const SHOWN_EXAMPLES = 3;
 

@@ -1,7 +1,7 @@
 // The facts that a decision is made from, as plain values. Whoever loads them says nothing of rules; the rules know
 // nothing of where the facts come from.
 
-import type { ASSIGNMENT_STATES, MISSED_POLICIES, ROLLOUT_STATUSES, SCHEDULE_ACTIONS } from '#protocol/admin/api.ts';
+import type { ASSIGNMENT_STATES, MISSED_POLICIES, ROLLOUT_STATUSES, SCHEDULE_ACTIONS } from '#protocol/admin/states.ts';
 import type { PlanWindow, PROMOTIONS } from '#protocol/admin/plan.ts';
 
 export type RolloutStatus = (typeof ROLLOUT_STATUSES)[number];

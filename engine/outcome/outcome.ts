@@ -1,7 +1,7 @@
 // What became of one board under one build: one ordered table, the first row that matches decides. Gate, `explain`, views,
 // events and simulation ask it, and nothing else says what became of a board. docs/rollout.md prints the same table. Pure.
 
-import type { OUTCOMES } from '#protocol/admin/api.ts';
+import type { OUTCOMES } from '#protocol/admin/states.ts';
 import { isNotNow } from '#engine/assignment/weight.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import { speaksAgainst, type Watch } from './watch.ts';

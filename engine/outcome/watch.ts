@@ -5,7 +5,7 @@
 import { causeOfEnd, faultOf, type Progress } from '#engine/assignment/assignment.ts';
 import { isNotNow } from '#engine/assignment/weight.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
-import type { NOT_COUNTED } from '#protocol/admin/api.ts';
+import type { NOT_COUNTED } from '#protocol/admin/states.ts';
 import type { ReportStatus } from '#protocol/device/api.ts';
 import type { Fault } from '#protocol/device/errors.ts';
 import { CRASH_MEMORY_MS } from '#protocol/limits.ts';

@@ -2,37 +2,14 @@
 // this table and the command line calls exactly this table, so neither can drift from the other.
 
 import { type Static, type TObject, type TSchema, Type } from 'typebox';
-import {
-  ASSIGNMENT_STATES,
-  Assignment,
-  AuditEntry,
-  AuditVerification,
-  RemovedDevice,
-  RemovedFirmware,
-  BlockAnswer,
-  ClearedBuild,
-  DEVICE_STATUSES,
-  Device,
-  DeviceDetail,
-  Explanation,
-  Firmware,
-  Label,
-  Line,
-  ListedPlan,
-  NewPlan,
-  NewSchedule,
-  Notes,
-  ROLLOUT_STATUSES,
-  Rollout,
-  RolloutSummary,
-  RolloutPreview,
-  Schedule,
-  ServerStatus,
-  UploadAnswer,
-  COUNTED,
-  WaitingBoard,
-  WayBack,
-} from './api.ts';
+import { AuditEntry, AuditVerification } from './audit.ts';
+import { Assignment, RemovedDevice, ClearedBuild, Device, DeviceDetail, Explanation, Label } from './devices.ts';
+import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from './firmware.ts';
+import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
+import { NewSchedule, Schedule } from './schedules.ts';
+import { Line, Notes } from './shapes.ts';
+import { ASSIGNMENT_STATES, DEVICE_STATUSES, ROLLOUT_STATUSES, COUNTED } from './states.ts';
+import { ServerStatus } from './status.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from './events.ts';
 import { Telemetry } from './health.ts';
 import { MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';

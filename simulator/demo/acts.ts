@@ -2,7 +2,7 @@
 // the names of boards and builds; `demo.ts` plays them.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Assignment } from '#protocol/admin/api.ts';
+import type { Assignment } from '#protocol/admin/devices.ts';
 import type { DemoScreen } from './screen.ts';
 import { DemoFailure, type DemoServer } from './server.ts';
 import type { BuildFault } from '#simulator/device/faults.ts';

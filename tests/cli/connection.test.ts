@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { OUTCOMES } from '#protocol/admin/api.ts';
+import { OUTCOMES } from '#protocol/admin/states.ts';
 import { runOtter, type SpawnOptions, spawnOtter } from '../support/otter-command.ts';
 import { answerJson, type SmallServer, startSmallServer } from '../support/server/small-admin.ts';
 import { hasScript, typeOnTerminal } from '../support/typed-command.ts';

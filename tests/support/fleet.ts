@@ -1,6 +1,7 @@
 // Short sentences for tests that need firmware, rollouts and devices.
 
-import type { Firmware, Rollout } from '#protocol/admin/api.ts';
+import type { Firmware } from '#protocol/admin/firmware.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { buildEspImage } from './esp-image-builder.ts';
 import type { ServerClient } from './server/client.ts';
 

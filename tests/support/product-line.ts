@@ -1,7 +1,9 @@
 // A product of its own on a server that tests share: firmware, rollouts and devices that mix with no other test's.
 
 import { expect } from 'vitest';
-import type { Assignment, DeviceDetail, Explanation, Firmware, Rollout, UploadAnswer } from '#protocol/admin/api.ts';
+import type { Assignment, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
+import type { Firmware, UploadAnswer } from '#protocol/admin/firmware.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import type { ReportStatus } from '#protocol/device/api.ts';
 import { buildEspImage, type DescriptorSpec } from './esp-image-builder.ts';
 import type { Answered, CheckInAnswer, ServerClient } from './server/client.ts';

@@ -17,7 +17,8 @@ import { colorStatus, formatProgress, formatProgressLine } from '#cli/views/roll
 import { confirm, type Session, withSession } from '#cli/session.ts';
 import { confirmWayBack, formatWayBack } from '#cli/views/way-back.ts';
 import type { Shell } from '#cli/shell.ts';
-import { ROLLOUT_STATUSES, type Rollout, type RolloutSummary } from '#protocol/admin/api.ts';
+import { type Rollout, type RolloutSummary } from '#protocol/admin/rollouts.ts';
+import { ROLLOUT_STATUSES } from '#protocol/admin/states.ts';
 import { DEFAULT_PLAN } from '#protocol/admin/plan.ts';
 
 const WATCH_INTERVAL_MS = 1000;

@@ -7,7 +7,7 @@ import { showChanged } from '#cli/rollout-changed.ts';
 import { confirm, type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { printable } from '#cli/terminal.ts';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 
 export function addPromoteCommand(rollout: CommandGroup, shell: Shell): void {
   rollout

@@ -19,7 +19,7 @@ import type { CommandGroup } from '#cli/program.ts';
 import { elapsed, formatSimulation } from '#cli/views/simulation.ts';
 import { type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import type { BuildFault } from '#simulator/device/faults.ts';
 import { Random } from '#simulator/random.ts';

@@ -8,7 +8,7 @@ import { relativeTime } from '#cli/views/relative-time.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { printable } from '#cli/terminal.ts';
-import type { WaitingBoard } from '#protocol/admin/api.ts';
+import type { WaitingBoard } from '#protocol/admin/rollouts.ts';
 import { DEFAULT_PAGE } from '#protocol/limits.ts';
 
 export function addWaitingCommand(rollout: CommandGroup, shell: Shell): void {

@@ -1,7 +1,7 @@
 // The HTTPS server: limits, parsers, hooks, routes. It knows HTTP and nothing of rollouts.
 
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
-import { ADMIN_SCHEMAS } from '#protocol/admin/api.ts';
+import { ADMIN_SCHEMAS } from '#protocol/admin/schemas.ts';
 import {
   CheckUpdateAnswer,
   CheckUpdateRequest,

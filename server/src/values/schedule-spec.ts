@@ -1,6 +1,6 @@
 // A schedule as people write it, in the file or through the API, once it was read: what the services store.
 
-import type { MISSED_POLICIES, SCHEDULE_ACTIONS } from '#protocol/admin/api.ts';
+import type { MISSED_POLICIES, SCHEDULE_ACTIONS } from '#protocol/admin/states.ts';
 import type { ScheduleTime } from '#server/time/schedule-time.ts';
 
 export interface ScheduleSpec extends ScheduleTime {

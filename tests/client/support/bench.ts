@@ -2,7 +2,7 @@
 // server knows of them. Every test has its own boards, so tests of one file run side by side.
 
 import { expect, vi } from 'vitest';
-import type { Assignment, DeviceDetail } from '#protocol/admin/api.ts';
+import type { Assignment, DeviceDetail } from '#protocol/admin/devices.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
 import type { ServerAccess, ServerClient } from '../../support/server/client.ts';

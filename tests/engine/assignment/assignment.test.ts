@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ASSIGNMENT_STATES } from '#protocol/admin/api.ts';
+import { ASSIGNMENT_STATES } from '#protocol/admin/states.ts';
 import { REPORT_STATUSES, type ReportStatus } from '#protocol/device/api.ts';
 import {
   afterReport,

@@ -1,7 +1,7 @@
 // The life of a rollout: every state with every command.
 
 import { describe, expect, test } from 'vitest';
-import { ROLLOUT_STATUSES } from '#protocol/admin/api.ts';
+import { ROLLOUT_STATUSES } from '#protocol/admin/states.ts';
 import { advance, isOpen, type RolloutCommand, type RolloutState } from '#engine/stage/advance.ts';
 
 const DRAFT: RolloutState = { status: 'draft', stage: undefined };

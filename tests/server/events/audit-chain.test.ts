@@ -1,7 +1,7 @@
 // The audit is a chain: whatever is taken out of it, changed or moved is found and named; over real HTTPS on both databases.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { AuditVerification } from '#protocol/admin/api.ts';
+import type { AuditVerification } from '#protocol/admin/audit.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
 import { BOTH } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';

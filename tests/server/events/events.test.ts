@@ -1,7 +1,7 @@
 // What is an event, that it is written with the change or not at all, and how it is listed and pruned. On both databases.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { ASSIGNMENT_STATES } from '#protocol/admin/api.ts';
+import { ASSIGNMENT_STATES } from '#protocol/admin/states.ts';
 import { EVENT_TYPES, type Event } from '#protocol/admin/events.ts';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';

@@ -5,7 +5,7 @@ import { hash } from 'node:crypto';
 import { lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Call } from '#protocol/admin/api.ts';
+import type { Call } from '#protocol/admin/status.ts';
 import { IMAGE_CHECK_BYTES, IMAGE_CHECK_MS, STORE_SWEEP_MS, UNNAMED_BLOB_MS } from '#protocol/limits.ts';
 import { largeImage } from '../../process/support/large-image.ts';
 import { openRaw } from '../../support/server/raw-database.ts';

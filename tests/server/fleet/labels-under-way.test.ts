@@ -2,7 +2,7 @@
 // a yes. On both databases.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { NewPlan } from '#protocol/admin/api.ts';
+import type { NewPlan } from '#protocol/admin/rollouts.ts';
 import { bucketOf } from '#engine/facts/bucket.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';

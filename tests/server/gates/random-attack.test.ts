@@ -2,7 +2,7 @@
 // happen. They stand here in words. To play one seed again: OTTER_ATTACK_SEED=N.
 
 import { expect, onTestFinished, test } from 'vitest';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { Random } from '#simulator/random.ts';
 import { AttackBoard } from '../../support/attack/board.ts';

@@ -1,7 +1,7 @@
 // What becomes of boards after they confirmed, in every stage, to the end: whole fleets over the real wire on a moved clock.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
 import { DIALECTS } from '../../support/scope.ts';

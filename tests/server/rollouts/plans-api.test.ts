@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ListedPlan, NewPlan } from '#protocol/admin/api.ts';
+import type { ListedPlan, NewPlan } from '#protocol/admin/rollouts.ts';
 import { MAX_PLANS } from '#protocol/limits.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { DIALECTS } from '../../support/scope.ts';

@@ -1,7 +1,7 @@
 // The preview of a rollout: what it says before is what happens then. On both databases.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { NewPlan } from '#protocol/admin/api.ts';
+import type { NewPlan } from '#protocol/admin/rollouts.ts';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';

@@ -2,7 +2,7 @@
 // says so with a reason. Over the wire, on both databases.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { BOTH } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';

@@ -1,7 +1,7 @@
 // The way back by itself: a gate that fails, or an abort, sends the devices home that took the build. On both databases.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';

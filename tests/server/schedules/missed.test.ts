@@ -1,7 +1,7 @@
 // Runs that were due while no server was running: the server is stopped, the clock moves, the server starts again.
 
 import { afterEach, describe, expect, test } from 'vitest';
-import type { NewSchedule } from '#protocol/admin/api.ts';
+import type { NewSchedule } from '#protocol/admin/schedules.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';

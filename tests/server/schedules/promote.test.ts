@@ -4,7 +4,8 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { NewSchedule, Rollout, Schedule } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
+import type { NewSchedule, Schedule } from '#protocol/admin/schedules.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';

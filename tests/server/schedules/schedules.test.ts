@@ -1,7 +1,7 @@
 // Schedules made through the API, over real HTTPS on both databases; the clock is moved and ticks are driven by hand.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { NewSchedule } from '#protocol/admin/api.ts';
+import type { NewSchedule } from '#protocol/admin/schedules.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { BOTH } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';

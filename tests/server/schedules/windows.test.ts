@@ -1,7 +1,7 @@
 // Windows: installs are allowed only while one is open. Over real HTTPS on both databases; the clock is moved.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { NewSchedule } from '#protocol/admin/api.ts';
+import type { NewSchedule } from '#protocol/admin/schedules.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';

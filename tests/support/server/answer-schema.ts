@@ -3,7 +3,7 @@
 
 import { type TSchema, Type } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
-import { ADMIN_SCHEMAS } from '#protocol/admin/api.ts';
+import { ADMIN_SCHEMAS } from '#protocol/admin/schemas.ts';
 import { adminRoutes, type AdminRoute } from '#protocol/admin/routes.ts';
 import { CheckUpdateAnswer, ErrorAnswer, ReportStatusAnswer } from '#protocol/device/api.ts';
 import { Manifest } from '#protocol/device/manifest.ts';

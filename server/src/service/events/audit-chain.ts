@@ -2,7 +2,7 @@
 // only reads. Who can write the database can write a whole new chain: against that helps the last hash, noted elsewhere.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { AuditFault, AuditVerification } from '#protocol/admin/api.ts';
+import type { AuditFault, AuditVerification } from '#protocol/admin/audit.ts';
 import { MAX_AUDIT_FAULTS } from '#protocol/limits.ts';
 import {
   type AuditChain,

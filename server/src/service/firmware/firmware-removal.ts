@@ -3,7 +3,7 @@
 // The files of the images are not touched here: what no row names is removed by the store.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { RemovedFirmware } from '#protocol/admin/api.ts';
+import type { RemovedFirmware } from '#protocol/admin/firmware.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { PRUNE_RANGE } from '#protocol/limits.ts';
 import { findLastAttemptId } from '#server/db/device/ended-attempts.ts';

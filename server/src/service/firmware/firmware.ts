@@ -1,6 +1,6 @@
 // Firmware for operators: list, mark as ready for the pilot, block and unblock. Uploading is in `upload.ts`.
 
-import type { BlockAnswer, Firmware, WayBack } from '#protocol/admin/api.ts';
+import type { BlockAnswer, Firmware, WayBack } from '#protocol/admin/firmware.ts';
 import { imagePath } from '#protocol/device/api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { supersedeOpen } from '#server/db/device/assignments.ts';

@@ -1,7 +1,7 @@
 // An image arrives: receive, parse, name, check against what is there, store the bytes, record. What is refused leaves neither
 // row nor file; the same bytes once more are "already there", and mend what is stored of them.
 
-import type { UploadAnswer } from '#protocol/admin/api.ts';
+import type { UploadAnswer } from '#protocol/admin/firmware.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { DEFAULT_CHANNEL, DEFAULT_PRODUCT } from '#protocol/words.ts';
 import { addAudit } from '#server/db/events/audit.ts';

@@ -1,6 +1,6 @@
 // Assignments for operators: which device is how far in which rollout.
 
-import type { Assignment } from '#protocol/admin/api.ts';
+import type { Assignment } from '#protocol/admin/devices.ts';
 import { listAssignments as listRows } from '#server/db/device/assignments.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Deps } from '#server/service/deps.ts';

@@ -1,7 +1,8 @@
 // What needs a person: rollouts that stopped, gates that wait too long and for whom, boards that are lost or crash, schedules that
 // were refused or missed, boards that appear all at once, stored images that are damaged. Each call comes with the commands that fit. It only reads.
 
-import type { Call, Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
+import type { Call } from '#protocol/admin/status.ts';
 import {
   LONG_WAIT_MS,
   MAX_NAMED_IMAGES,

@@ -1,7 +1,7 @@
 // Builds that failed on a device may be offered to it again, and the next offer tells the device. What a device with a list
 // of its own needs besides is in the answer; nothing here reaches the device itself.
 
-import type { ClearedBuild } from '#protocol/admin/api.ts';
+import type { ClearedBuild } from '#protocol/admin/devices.ts';
 import { type Assignment } from '#server/db/device/assignments.ts';
 import { forgive, listFailed, listForgivenBuilds } from '#server/db/device/failed-attempts.ts';
 import { addAudit } from '#server/db/events/audit.ts';

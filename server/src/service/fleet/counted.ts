@@ -1,7 +1,7 @@
 // Whether a board counts in gates: what an operator says of it, and boards that are taken for two. What the rules say of a board
 // when it is offered a build stands with its assignment; a change reaches the assignments that still speak for it.
 
-import type { Device } from '#protocol/admin/api.ts';
+import type { Device } from '#protocol/admin/devices.ts';
 import { isShared } from '#engine/outcome/shared-mac.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import { listLatestOf, saveCounted } from '#server/db/device/assignments.ts';

@@ -1,7 +1,7 @@
 // Takes a device away, with everything that is known of it. It is no ban: a board that goes on checking in is a new device with its
 // next check. What it showed in rollouts stays counted there.
 
-import type { RemovedDevice } from '#protocol/admin/api.ts';
+import type { RemovedDevice } from '#protocol/admin/devices.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import { countAttempts, deleteDevice, findOpenOffer, type OpenOffer } from '#server/db/fleet/device-removal.ts';

@@ -1,6 +1,6 @@
 // Devices for operators: who is there, why a device gets an update or not, its labels, its failed builds.
 
-import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin/api.ts';
+import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { type AssignmentView, countLoad, listAssignments } from '#server/db/device/assignments.ts';
 import { findCheckInFacts } from '#server/db/device/check-in-facts.ts';

@@ -1,7 +1,7 @@
 // Labels: what an operator adds to devices. A label that is added while a rollout's stage for it is open counts from the
 // next stage on; removed, it counts at once. Where that touches a rollout under way, the operator hears of it first.
 
-import type { Device, Label } from '#protocol/admin/api.ts';
+import type { Device, Label } from '#protocol/admin/devices.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_DEVICE_LABELS } from '#protocol/limits.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';

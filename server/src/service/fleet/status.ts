@@ -1,6 +1,7 @@
 // The fleet at a glance, and the audit.
 
-import type { AuditEntry, ServerStatus } from '#protocol/admin/api.ts';
+import type { AuditEntry } from '#protocol/admin/audit.ts';
+import type { ServerStatus } from '#protocol/admin/status.ts';
 import { listAudit as listRows } from '#server/db/events/audit.ts';
 import { countFleet, countVersions } from '#server/db/fleet/devices.ts';
 import { countOpenRollouts, listAfterwards, listOpenRollouts } from '#server/db/rollouts/open.ts';

@@ -1,6 +1,6 @@
 // A new rollout: a draft with a copy of the stages of its plan.
 
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { DEFAULT_PLAN, type Plan } from '#protocol/admin/plan.ts';
 import { DEFAULT_PRODUCT, GENERAL_LABEL } from '#protocol/words.ts';

@@ -2,7 +2,7 @@
 // plan does nothing until a rollout is made from it; the rollout keeps a copy, so no change here reaches it.
 
 import { Value } from 'typebox/value';
-import type { ListedPlan, NewPlan } from '#protocol/admin/api.ts';
+import type { ListedPlan, NewPlan } from '#protocol/admin/rollouts.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_PLANS } from '#protocol/limits.ts';
 import { Plan } from '#protocol/admin/plan.ts';

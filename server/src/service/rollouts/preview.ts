@@ -1,7 +1,7 @@
 // What a rollout would do to the fleet, before it is started or before its next stage opens: how many devices each stage
 // takes, and who is left out and why. It asks the rules about every device of the product, page by page, and changes nothing.
 
-import type { RolloutPreview } from '#protocol/admin/api.ts';
+import type { RolloutPreview } from '#protocol/admin/rollouts.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { findRollout } from '#server/db/rollouts/rollouts.ts';

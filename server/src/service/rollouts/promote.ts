@@ -1,7 +1,7 @@
 // Promotion by a person or a schedule: it means one stage, and it passes a gate that has not passed only where a person says
 // so with a reason. The gate itself opens stages in `gates.ts`.
 
-import type { Rollout } from '#protocol/admin/api.ts';
+import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import { findStaged, type StagedRollout } from '#server/db/rollouts/rollouts.ts';

@@ -1,6 +1,7 @@
 // Rollouts for operators and schedules: list, and one door for every command that moves a rollout.
 
-import type { Rollout, RolloutSummary, WayBack } from '#protocol/admin/api.ts';
+import type { WayBack } from '#protocol/admin/firmware.ts';
+import type { Rollout, RolloutSummary } from '#protocol/admin/rollouts.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
 import { supersedeOpen } from '#server/db/device/assignments.ts';
 import { acknowledgeFailed } from '#server/db/device/failed-attempts.ts';

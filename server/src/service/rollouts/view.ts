@@ -2,7 +2,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Value } from 'typebox/value';
-import type { Rollout, RolloutSummary } from '#protocol/admin/api.ts';
+import type { Rollout, RolloutSummary } from '#protocol/admin/rollouts.ts';
 import { PlanWindow } from '#protocol/admin/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { isOpen } from '#engine/stage/advance.ts';

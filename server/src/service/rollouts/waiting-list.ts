@@ -1,7 +1,7 @@
 // Boards that a rollout still waits for, or does not: every board of its opened stages that is not healthy on the build, with
 // the rule that holds it now, or what became of it. It only reads.
 
-import type { WaitingBoard } from '#protocol/admin/api.ts';
+import type { WaitingBoard } from '#protocol/admin/rollouts.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { firstStageOf } from '#engine/decision/forecast.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';

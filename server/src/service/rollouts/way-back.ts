@@ -2,7 +2,7 @@
 // about every one of them, page by page, as if it were done; it changes nothing, so it can be asked before anybody says yes.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { WayBack } from '#protocol/admin/api.ts';
+import type { WayBack } from '#protocol/admin/firmware.ts';
 import type { StoredFirmware } from '#server/db/firmware/catalog.ts';
 import { listDevicePage, listLabelTimes, type PagedDevice } from '#server/db/fleet/device-pages.ts';
 import { listFailedAttempts } from '#server/db/device/failed-attempts.ts';

@@ -1,7 +1,7 @@
 // Runs of schedules: those that are due, and those by hand. Every server process looks; whoever claims a run first does it,
 // once. A promotion whose gate has not passed becomes pending here; `pending-promotions.ts` watches it from then on.
 
-import type { Schedule } from '#protocol/admin/api.ts';
+import type { Schedule } from '#protocol/admin/schedules.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';

@@ -1,6 +1,6 @@
 // Schedules for operators, and the file of schedules taken in. Running them is in `runs.ts`.
 
-import type { NewSchedule, Schedule } from '#protocol/admin/api.ts';
+import type { NewSchedule, Schedule } from '#protocol/admin/schedules.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';

@@ -1,6 +1,6 @@
 // A schedule as people write it, in a file or through the API: what is wrong with one, and the columns that it becomes.
 
-import type { NewSchedule } from '#protocol/admin/api.ts';
+import type { NewSchedule } from '#protocol/admin/schedules.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { findCronFault, findLocalWindowFault, findTimezoneFault } from '#server/time/cron.ts';

@@ -1,0 +1,141 @@
+// Devices as operators see them: what each runs, what was tried on it, why it gets what it gets. Instants are ISO 8601 UTC.
+
+import { type Static, Type } from 'typebox';
+import { Instant, Mac, Name } from '#protocol/words.ts';
+import { Count, Nullable, oneOf } from './shapes.ts';
+import { ASSIGNMENT_STATES, COUNTED, DEVICE_STATUSES, NOT_COUNTED, OUTCOMES } from './states.ts';
+
+export const Device = Type.Object(
+  {
+    mac: Mac,
+    product: Type.String(),
+    ip: Nullable(Type.String()),
+    current_version: Type.String(),
+    chip: Nullable(Type.String()),
+    status: oneOf(DEVICE_STATUSES),
+    labels: Type.Array(Type.String()),
+    first_seen_at: Instant,
+    last_seen_at: Instant,
+    attributes: Type.Record(Type.String(), Type.Unknown(), { description: 'what the device says of itself' }),
+    counted: oneOf(COUNTED, { description: 'whether it counts in gates, as an operator said; auto: the rules decide' }),
+    counted_reason: Nullable(Type.String()),
+    not_counted: Nullable(oneOf(NOT_COUNTED), {
+      description: 'why it counts in no gate (simulated: where real boards are in the product)',
+    }),
+  },
+  { $id: 'Device' },
+);
+export type Device = Static<typeof Device>;
+
+const KnownBad = Type.Object({
+  product: Type.String(),
+  version: Type.String(),
+  failures: Count,
+  known_bad: Type.Boolean({ description: 'true: not offered to this device again until cleared' }),
+  last_error: Nullable(Type.String()),
+  last_failed_at: Instant,
+  next_offer_at: Nullable(Instant),
+});
+
+/** What stood against a build on a device before an operator cleared it. */
+export const ClearedBuild = Type.Object(
+  {
+    product: Type.String(),
+    version: Type.String(),
+    failures: Count,
+    known_bad: Type.Boolean({ description: 'true: it was not offered to this device any more' }),
+    last_error: Nullable(Type.String()),
+    note: Nullable(Type.String(), {
+      description: 'what the device needs besides, where it keeps a list of its own that this does not reach',
+    }),
+  },
+  { $id: 'ClearedBuild' },
+);
+export type ClearedBuild = Static<typeof ClearedBuild>;
+
+export const Assignment = Type.Object(
+  {
+    id: Type.Integer(),
+    mac: Mac,
+    rollout: Type.String(),
+    stage: Type.String(),
+    product: Type.String(),
+    version: Type.String(),
+    rollback: Type.Boolean(),
+    state: oneOf(ASSIGNMENT_STATES),
+    attempt: Type.Integer({ minimum: 1 }),
+    error_code: Nullable(Type.String()),
+    detail: Nullable(Type.String()),
+    outcome: Nullable(oneOf(OUTCOMES), { description: 'what became of the board under this build; null: a way back' }),
+    not_counted: Nullable(oneOf(NOT_COUNTED), { description: 'why it does not count in the gates of the rollout' }),
+    offered_at: Instant,
+    updated_at: Instant,
+  },
+  { $id: 'Assignment' },
+);
+export type Assignment = Static<typeof Assignment>;
+
+export const DeviceDetail = Type.Object(
+  {
+    device: Type.Unsafe<Device>(Type.Ref('Device')),
+    builds: Type.Array(KnownBad, { description: 'builds that failed on this device' }),
+    assignments: Type.Array(Type.Unsafe<Assignment>(Type.Ref('Assignment')), { description: 'the latest first' }),
+  },
+  { $id: 'DeviceDetail' },
+);
+export type DeviceDetail = Static<typeof DeviceDetail>;
+
+export const Explanation = Type.Object(
+  {
+    mac: Mac,
+    outcome: oneOf(['install', 'rollback', 'hold']),
+    reason: Type.String(),
+    text: Type.String({ description: 'the reason as a sentence, with the facts of this device' }),
+    to_change: Nullable(Type.String({ description: 'what would have to change for it to be offered something' })),
+    version: Nullable(Type.String()),
+    rules: Type.Array(
+      Type.Object({
+        rule: Type.String(),
+        matched: Nullable(Type.Boolean({ description: 'null: not reached, an earlier rule decided' })),
+        facts: Type.String({ description: 'what the rule saw' }),
+      }),
+    ),
+    board: Nullable(
+      Type.Object({
+        rollout: Type.String(),
+        version: Type.String(),
+        outcome: oneOf(OUTCOMES),
+        text: Type.String({ description: 'the outcome as a sentence' }),
+        not_counted: Nullable(oneOf(NOT_COUNTED)),
+      }),
+      { description: 'what became of the device under the build that it was offered last; null: it was offered none' },
+    ),
+  },
+  { $id: 'Explanation' },
+);
+export type Explanation = Static<typeof Explanation>;
+
+export const Label = Type.Object(
+  {
+    name: Name,
+    description: Type.String(),
+    timezone: Nullable(Type.String(), { description: 'of the devices that have it, for device-local windows' }),
+    devices: Count,
+    created_at: Instant,
+  },
+  { $id: 'Label' },
+);
+export type Label = Static<typeof Label>;
+
+/** What was known of a device that was removed. */
+export const RemovedDevice = Type.Object(
+  {
+    mac: Type.String(),
+    product: Type.String(),
+    current_version: Type.String(),
+    labels: Type.Array(Type.String()),
+    assignments: Type.Integer({ description: 'how many went with it' }),
+  },
+  { $id: 'RemovedDevice' },
+);
+export type RemovedDevice = Static<typeof RemovedDevice>;

@@ -1,0 +1,38 @@
+// The schemas of the admin API that others refer to by name.
+
+import { AuditEntry, AuditVerification } from './audit.ts';
+import { Assignment, ClearedBuild, Device, DeviceDetail, Explanation, Label, RemovedDevice } from './devices.ts';
+import { Event } from './events.ts';
+import { BlockAnswer, Firmware, RemovedFirmware, UploadAnswer, WayBack } from './firmware.ts';
+import { Telemetry } from './health.ts';
+import { ListedPlan, Rollout, RolloutPreview, RolloutSummary, WaitingBoard } from './rollouts.ts';
+import { Schedule } from './schedules.ts';
+import { Call, ServerStatus } from './status.ts';
+
+/** Schemas that others refer to by name; the server registers each once. */
+export const ADMIN_SCHEMAS = [
+  Device,
+  Assignment,
+  DeviceDetail,
+  ClearedBuild,
+  Explanation,
+  Telemetry,
+  Label,
+  Firmware,
+  UploadAnswer,
+  BlockAnswer,
+  WayBack,
+  ListedPlan,
+  RolloutSummary,
+  Rollout,
+  WaitingBoard,
+  RolloutPreview,
+  Schedule,
+  AuditEntry,
+  AuditVerification,
+  RemovedDevice,
+  RemovedFirmware,
+  Event,
+  Call,
+  ServerStatus,
+] as const;

@@ -1,0 +1,54 @@
+// What `otter status` shows: the server, the fleet in numbers, and what needs a person.
+
+import { type Static, Type } from 'typebox';
+import { Instant } from '#protocol/words.ts';
+import { Rollout } from './rollouts.ts';
+import { Count, Nullable, oneOf } from './shapes.ts';
+
+const CALL_KINDS = [
+  'halted',
+  'regressed',
+  'crashing',
+  'failed',
+  'lost',
+  'damaged_image',
+  'gate_waits',
+  'empty_stage',
+  'nobody_counts',
+  'schedule',
+  'new_boards',
+] as const;
+
+/** Something that needs a person. */
+export const Call = Type.Object(
+  {
+    kind: oneOf(CALL_KINDS),
+    rollout: Nullable(Type.String()),
+    text: Type.String(),
+    commands: Type.Array(Type.String(), {
+      description: 'the commands that fit, to be filled in where they say TEXT, MAC or FILE',
+    }),
+  },
+  { $id: 'Call' },
+);
+export type Call = Static<typeof Call>;
+
+export const ServerStatus = Type.Object(
+  {
+    version: Type.String(),
+    database: oneOf(['sqlite', 'postgres']),
+    started_at: Instant,
+    poll_interval_s: Type.Integer(),
+    devices: Type.Object({ total: Count, silent: Count, updating: Count, failed: Count }),
+    versions: Type.Array(Type.Object({ product: Type.String(), version: Type.String(), devices: Count })),
+    rollouts: Type.Array(Type.Unsafe<Rollout>(Type.Ref('Rollout')), {
+      description: 'those that are running, paused, halted, regressed, or watched after they completed',
+    }),
+    calls: Type.Array(Type.Unsafe<Call>(Type.Ref('Call')), {
+      description: 'what needs a person, the most urgent first',
+    }),
+    warnings: Type.Array(Type.String()),
+  },
+  { $id: 'ServerStatus' },
+);
+export type ServerStatus = Static<typeof ServerStatus>;
