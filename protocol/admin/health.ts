@@ -2,9 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { Mac } from '#protocol/words.ts';
-
-const Count = Type.Integer({ minimum: 0 });
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+import { Count, Nullable } from './shapes.ts';
 
 const TelemetryHour = Type.Object({
   hour: Type.String({ format: 'date-time', description: 'when the hour began, UTC' }),

@@ -7,7 +7,7 @@ import { Assignment, RemovedDevice, ClearedBuild, Device, DeviceDetail, Explanat
 import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from './firmware.ts';
 import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
 import { NewSchedule, Schedule } from './schedules.ts';
-import { Line, Notes } from './shapes.ts';
+import { Line, Notes, oneOf } from './shapes.ts';
 import { ASSIGNMENT_STATES, DEVICE_STATUSES, ROLLOUT_STATUSES, COUNTED } from './states.ts';
 import { ServerStatus } from './status.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from './events.ts';
@@ -50,8 +50,6 @@ const Nothing = Type.Object({}, { additionalProperties: false });
 const strict = { additionalProperties: false } as const;
 const ref = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T>>(Type.Ref((schema as unknown as { readonly $id: string }).$id));
-const oneOf = <const T extends readonly string[]>(values: T) =>
-  Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
 
 /** Query of every list. Numbers travel as text in a query; `limit` is 1 to 500. */
 const paging = {
