@@ -81,9 +81,10 @@ export function isUndecided(outcome: Outcome, isExposed: boolean): boolean {
 /**
  * What the gate has to know of a board beside its outcome. `given`: it has the build already; `later`: lost after it had been
  * healthy; `suspect`: it names a fault of the firmware as its reset reason, and cannot say how often; `silent`: nothing was
- * heard of it until the deadline of its offer; `required`: its assignment is of a required version on the way.
+ * heard of it until the deadline of its offer; `required`: its assignment is of a required version on the way; `ran_out`: it failed
+ * since its trial ran out.
  */
-export type Mark = '' | 'given' | 'later' | 'suspect' | 'silent' | 'required';
+export type Mark = '' | 'given' | 'later' | 'suspect' | 'silent' | 'required' | 'ran_out';
 
 /** What a gate has to know of the board beside its outcome (`engine/stage/counts.ts`). */
 export function markOf(facts: OutcomeFacts): Mark {
@@ -92,6 +93,7 @@ export function markOf(facts: OutcomeFacts): Mark {
   if (outcome === 'lost') return facts.healthyAtMs === undefined ? '' : 'later';
   if (outcome === 'updating') return facts.exposedAtMs === undefined ? '' : 'given';
   if (outcome === 'waiting') return facts.state === 'timed_out' ? 'silent' : '';
+  if (outcome === 'failed') return facts.ranOutSinceMs === undefined ? '' : 'ran_out';
   return (outcome === 'healthy' || outcome === 'soaking') && facts.isSuspect ? 'suspect' : '';
 }
 

@@ -27,6 +27,8 @@ export interface Watch {
   readonly fault: Fault | undefined;
   /** That failure came after the board had taken the build. */
   readonly hasLeft: boolean;
+  /** That failure is a trial that ran out, on a board that had the build since then. */
+  readonly ranOutSinceMs: number | undefined;
   /** Somebody has seen that failure and let the rollout go on. */
   readonly isAcknowledged: boolean;
   /** Why the board is not counted; undefined: it is. */
@@ -41,7 +43,7 @@ export type NotCounted = (typeof NOT_COUNTED)[number];
 /** The marks of a new attempt: a failure of an attempt before it speaks until this one is confirmed. */
 export function startWatch(
   start: Pick<Watch, 'fromVersion' | 'notCounted' | 'isOnTheWay'>,
-  before: Pick<Watch, 'fault' | 'hasLeft' | 'isAcknowledged'> | undefined,
+  before: Pick<Watch, 'fault' | 'hasLeft' | 'ranOutSinceMs' | 'isAcknowledged'> | undefined,
 ): Watch {
   return {
     ...start,
@@ -55,6 +57,7 @@ export function startWatch(
     movedOnAtMs: undefined,
     fault: before?.fault,
     hasLeft: before?.hasLeft ?? false,
+    ranOutSinceMs: before?.ranOutSinceMs,
     isAcknowledged: before?.isAcknowledged ?? false,
   };
 }
@@ -76,7 +79,14 @@ export function watchProgress(
   const exposedAtMs = watch.exposedAtMs ?? (isGiven ? nowMs : undefined);
   const taken = { ...watch, exposedAtMs, notCounted: watch.notCounted ?? notTaken(move) };
   if (after.state === 'confirmed' && before.state !== 'confirmed')
-    return { ...taken, confirmedAtMs: nowMs, fault: undefined, hasLeft: false, isAcknowledged: false };
+    return {
+      ...taken,
+      confirmedAtMs: nowMs,
+      fault: undefined,
+      hasLeft: false,
+      ranOutSinceMs: undefined,
+      isAcknowledged: false,
+    };
   if (!ENDED_BADLY.has(after.state)) return isSame(taken, watch) ? watch : taken;
   const cause = causeOfEnd(after);
   const fault = after.excused ? 'server' : faultOf(cause);
@@ -84,15 +94,22 @@ export function watchProgress(
   // What the build did before is not taken back by an attempt that did not get as far.
   const isNew = after.state !== before.state;
   if (isNew && speaksAgainst(watch) && !speaksAgainst({ fault, hasLeft })) return { ...taken, lostAtMs: undefined };
-  if (after.state === before.state && fault === watch.fault && hasLeft === watch.hasLeft)
-    return isSame(taken, watch) ? watch : taken;
+  const ranOut = cause === 'trial_timeout' && fault === 'firmware' && !(isNew && isProven(watch));
+  const ranOutSinceMs = ranOut ? (exposedAtMs ?? nowMs) : undefined;
+  const isKnown = fault === watch.fault && hasLeft === watch.hasLeft && ranOutSinceMs === watch.ranOutSinceMs;
+  if (!isNew && isKnown) return isSame(taken, watch) ? watch : taken;
   const isAcknowledged = !isNew && watch.isAcknowledged;
-  return { ...taken, fault, hasLeft, lostAtMs: undefined, isAcknowledged };
+  return { ...taken, fault, hasLeft, ranOutSinceMs, lostAtMs: undefined, isAcknowledged };
 }
 
 /** The failure is one of the build: the firmware failed, or the board left it after it had taken it. */
 export function speaksAgainst({ fault, hasLeft }: Pick<Watch, 'fault' | 'hasLeft'>): boolean {
   return hasLeft || fault === 'firmware';
+}
+
+/** It failed already in a way that no outage explains. */
+function isProven(watch: Watch): boolean {
+  return speaksAgainst(watch) && watch.ranOutSinceMs === undefined;
 }
 
 /** What a check-in shows of a board that has confirmed the build and runs it. */

@@ -26,6 +26,8 @@ export interface Counts {
   readonly installing: number;
   /** Failed or crashing by a fault that the gate counts, and nobody has acknowledged it. */
   readonly failed: number;
+  /** Of the failed ones: their trial ran out. */
+  readonly ranOut: number;
   /** Failed by anything else, or acknowledged. */
   readonly otherFailures: number;
   /** Vanished before it was seen healthy. */
@@ -58,6 +60,7 @@ export function countsOf(gate: Pick<Gate, 'fault_classes'>, groups: readonly Boa
     soaking: sum(is('soaking')),
     installing: sum((group) => is('on_trial')(group) || (is('updating')(group) && group.mark === 'given')),
     failed: sum((group) => isFailure(group) && counts(group)),
+    ranOut: sum((group) => isFailure(group) && counts(group) && group.mark === 'ran_out'),
     otherFailures: sum((group) => isFailure(group) && !counts(group)),
     lost: sum(({ outcome, mark, isAcknowledged }) => outcome === 'lost' && mark !== 'later' && !isAcknowledged),
     lostLater: sum(({ outcome, mark, isAcknowledged }) => outcome === 'lost' && mark === 'later' && !isAcknowledged),

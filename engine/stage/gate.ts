@@ -4,7 +4,7 @@
 
 import type { Gate } from '#protocol/admin/plan.ts';
 import { type Counts, exposedOf } from './counts.ts';
-import { isOutageOver, isTooManyLost, lostBeyondUsual, outageOf, type Silence } from './silence.ts';
+import { isOutageOver, isTooManyLost, lostBeyondUsual, outageOf, type Silence, trialOutageOf } from './silence.ts';
 
 /** What became of the boards of one stage, and what else its gate asks of them. */
 export interface Tally extends Counts {
@@ -18,6 +18,8 @@ export interface Tally extends Counts {
   readonly isNobodyLeft: boolean;
   /** Undefined: not counted, since not more fell silent than may. */
   readonly silence: Silence | undefined;
+  /** The same since the boards whose trial ran out had the build; undefined: not counted. */
+  readonly trialSilence: Silence | undefined;
   /** Share of the boards without the build that are suspect, from 0 to 1. */
   readonly usualSuspects: number;
   /** By how many percent the free heap fell, where old and new build both told it; undefined: no baseline. */
@@ -67,29 +69,40 @@ export const CONDITIONS = [
     text: () => 'a number is missing',
   },
   {
+    id: 'outage_on_trial',
+    state: 'waiting',
+    when: 'more boards failed than may, but not without those whose trial ran out (`trial_timeout`); and a fifth of the boards without the build fell silent in the same time, or too few of them were to check in since; at most 2 hours, and not with fewer than five without the build',
+    matches: isTrialCutShort,
+    text: ({ tally, failed }) =>
+      `${failed} failed, ${tally.ranOut} of them as their trial ran out; ${
+        tally.trialSilence !== undefined && trialOutageOf(tally.trialSilence) === 'outage'
+          ? 'outage: boards without the build were silent too'
+          : 'waits to hear of boards without the build'
+      }`,
+  },
+  {
     id: 'max_failed',
     state: 'failed',
     when: 'more boards failed or crash than `max_failed`',
-    matches: ({ gate, failed }) => gate.max_failed !== undefined && failed > gate.max_failed,
+    matches: ({ gate, failed }) => isAboveMaxFailed(gate, failed),
     text: ({ gate, failed }) => `${failed} failed, at most ${gate.max_failed} may`,
   },
   {
     id: 'max_failed_pct',
     state: 'failed',
     when: 'as many boards answered as the sample asks for, and the share of those that failed or crash is above `max_failed_pct`',
-    matches: ({ gate, failed, sample, answered }) =>
-      gate.max_failed_pct !== undefined && answered >= sample && !(share(failed, answered) <= gate.max_failed_pct),
+    matches: (c) => isAboveMaxFailedPct(c, c.failed),
     text: ({ gate, failed, answered }) => `${failed} of ${answered} failed, at most ${gate.max_failed_pct} % may`,
   },
   {
     id: 'outage',
     state: 'waiting',
-    when: 'more boards fell silent than may, but so did a fifth of the boards without the build (with fewer than five of those, of all boards), or too few of them were to check in since; at most 2 hours',
+    when: 'more boards fell silent than may, but so did a fifth of the boards without the build (with fewer than five of those, of all boards; those that vanished while they installed count only where the few are less than a fifth of all), or too few of them were to check in since; at most 2 hours',
     matches: (c) => hasTooManyLost(c) && mayBeOutage(c) && !isOver(c),
     text: (c) =>
       `${lostOf(c)} of ${c.exposed} that were given the build are silent; ${
         c.tally.silence !== undefined && outageOf(c.tally.silence) === 'outage'
-          ? 'outage: boards without it are silent too'
+          ? 'outage: so are other boards'
           : 'waits to hear of boards without it'
       }`,
   },
@@ -172,7 +185,7 @@ export const CONDITIONS = [
 ] as const satisfies readonly Condition[];
 
 export function judgeStage(gate: Gate, tally: Tally, nowMs: number): Verdict {
-  const answered = tally.healthy + tally.soaking + tally.failed + tally.otherFailures;
+  const answered = answeredOf(tally);
   const running = tally.healthy + tally.soaking;
   const input: GateInput = {
     gate,
@@ -194,12 +207,47 @@ export function judgeStage(gate: Gate, tally: Tally, nowMs: number): Verdict {
   };
 }
 
+/** It waits for what an outage hides; time alone ends that. */
+export function isOutage({ condition }: Pick<Verdict, 'condition'>): boolean {
+  return condition === 'outage' || condition === 'outage_on_trial';
+}
+
 /** Whether more fell silent than may if nobody else did: only then is it worth counting the others. */
 export function needsSilence(gate: Gate, counts: Counts): boolean {
   const exposed = exposedOf(counts);
   const { max_lost_pct: maxPct } = gate;
   const { lost, lostLater, healthy } = counts;
   return isTooManyLost(lost, exposed, maxPct) || isTooManyLost(lostLater, healthy + lostLater, maxPct);
+}
+
+/** Whether more failed than may, and the trial of some ran out: only then is it worth counting the others. */
+export function needsTrialSilence(gate: Gate, counts: Counts): boolean {
+  const { failed, ranOut } = counts;
+  const answered = answeredOf(counts);
+  const isAbove = (boards: number): boolean =>
+    isAboveMaxFailed(gate, boards) || share(boards, answered) > (gate.max_failed_pct ?? Infinity);
+  return ranOut > 0 && isAbove(failed + counts.suspects);
+}
+
+function isTrialCutShort(c: GateInput): boolean {
+  const { gate, tally, failed, nowMs } = c;
+  const { ranOut, trialSilence: silence } = tally;
+  const isAbove = (boards: number): boolean => isAboveMaxFailed(gate, boards) || isAboveMaxFailedPct(c, boards);
+  if (ranOut === 0 || !isAbove(failed) || isAbove(failed - ranOut)) return false;
+  return silence === undefined || (trialOutageOf(silence) !== 'none' && !isOutageOver(silence, nowMs));
+}
+
+function isAboveMaxFailed({ max_failed: max }: Gate, failed: number): boolean {
+  return max !== undefined && failed > max;
+}
+
+function isAboveMaxFailedPct({ gate, sample, answered }: GateInput, failed: number): boolean {
+  const { max_failed_pct: maxPct } = gate;
+  return maxPct !== undefined && answered >= sample && !(share(failed, answered) <= maxPct);
+}
+
+function answeredOf({ healthy, soaking, failed, otherFailures }: Counts): number {
+  return healthy + soaking + failed + otherFailures;
 }
 
 function hasTooManyLost({ gate, tally, exposed, lostLater }: GateInput): boolean {
@@ -223,7 +271,15 @@ function lostOf({ tally, lostLater }: GateInput): number {
 }
 
 function numbersOf({ gate, tally, nowMs }: GateInput): readonly (number | undefined)[] {
-  const { isNobodyLeft: _n, isUndecided: _u, silence: _s, heapDropPct: _h, moreRestartsPct: _m, ...counts } = tally;
+  const {
+    isNobodyLeft: _n,
+    isUndecided: _u,
+    silence: _s,
+    trialSilence: _t,
+    heapDropPct: _h,
+    moreRestartsPct: _m,
+    ...counts
+  } = tally;
   return [
     nowMs,
     ...Object.values(counts),

@@ -3,7 +3,7 @@
 
 import type { Gate } from '#protocol/admin/plan.ts';
 import type { Promotion, RolloutStatus } from '#engine/facts/model.ts';
-import { judgeStage, type Tally, type Verdict } from './gate.ts';
+import { isOutage, judgeStage, type Tally, type Verdict } from './gate.ts';
 
 /** A stage that has opened, with what became of its boards. */
 export interface OpenedStageFacts {
@@ -44,7 +44,7 @@ export function judgeRollout(status: RolloutStatus, stages: readonly OpenedStage
   const open = stages.at(-1);
   const verdict = open === undefined ? undefined : verdicts.get(open.name);
   // While it is not clear what the silence of an earlier stage says, no further one opens.
-  const isUnclear = judged.some(({ verdict: { condition } }) => condition === 'outage');
+  const isUnclear = judged.some((each) => isOutage(each.verdict));
   if (status !== 'running' || open?.promotion !== 'auto' || verdict?.state !== 'passed' || isUnclear)
     return { verdicts, step: { do: 'stay' } };
   return { verdicts, step: { do: 'promote', from: open.name, reason: verdict.text } };

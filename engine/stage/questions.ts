@@ -5,7 +5,7 @@
 import type { Gate } from '#protocol/admin/plan.ts';
 import type { RolloutStatus } from '#engine/facts/model.ts';
 import { type BoardGroup, type Counts, countsOf, isGroupUndecided } from './counts.ts';
-import { needsSilence, type Tally } from './gate.ts';
+import { needsSilence, needsTrialSilence, type Tally } from './gate.ts';
 import { WATCH_LIMITS } from './judge.ts';
 import type { Silence } from './silence.ts';
 
@@ -28,6 +28,8 @@ export interface Questions {
   /** Whether undecided boards that sleep longer than the soak are counted (`sleeperLimitMs`). */
   readonly asleep: boolean;
   readonly silence: boolean;
+  /** The silence of others since the boards whose trial ran out had the build. */
+  readonly trialSilence: boolean;
   readonly usualSuspects: boolean;
 }
 
@@ -37,6 +39,7 @@ export interface Answers {
   readonly isUndecided: boolean;
   readonly asleep: number;
   readonly silence: Silence | undefined;
+  readonly trialSilence: Silence | undefined;
   readonly usualSuspects: number;
 }
 
@@ -47,6 +50,7 @@ export const NO_ANSWERS: Answers = {
   isUndecided: false,
   asleep: 0,
   silence: undefined,
+  trialSilence: undefined,
   usualSuspects: 0,
 };
 
@@ -62,12 +66,13 @@ export function questionsOf(status: RolloutStatus, { gate, groups, isOpen, isFir
     undecided: isWaiting && groups.some(isGroupUndecided),
     asleep: (gate?.soak_s ?? 0) > 0 && groups.some(isGroupUndecided),
     silence: needsSilence(limits, counts),
+    trialSilence: needsTrialSilence(limits, counts),
     usualSuspects: counts.suspects > 0,
   };
 }
 
 export function tallyOf({ counts, anyLeft }: Pick<Questions, 'counts' | 'anyLeft'>, answers: Answers): Tally {
-  const { reachable, isAnyLeft, isUndecided, asleep, silence, usualSuspects } = answers;
+  const { reachable, isAnyLeft, isUndecided, asleep, silence, trialSilence, usualSuspects } = answers;
   return {
     ...counts,
     available: counts.hopeful + reachable,
@@ -75,6 +80,7 @@ export function tallyOf({ counts, anyLeft }: Pick<Questions, 'counts' | 'anyLeft
     isUndecided,
     asleep,
     silence,
+    trialSilence,
     usualSuspects,
     heapDropPct: undefined,
     moreRestartsPct: undefined,
@@ -82,15 +88,20 @@ export function tallyOf({ counts, anyLeft }: Pick<Questions, 'counts' | 'anyLeft
 }
 
 /**
- * What is certain at once after a failure: what depends on the silence of others, or on who is undecided, is for the next tick
- * to say.
+ * What is certain at once after a failure: what depends on who is lost or undecided is for the next tick to say. `trialSilence`: where
+ * `questionsOf` asks for it, of as many boards as can be looked at so soon.
  */
-export function failureTallyOf(counts: Counts, reachable: number): Tally {
-  return tallyOf({ counts: { ...counts, lost: 0, lostLater: 0 }, anyLeft: false }, { ...NO_ANSWERS, reachable });
+export function failureTallyOf(counts: Counts, found: Pick<Answers, 'reachable' | 'trialSilence'>): Tally {
+  return tallyOf({ counts: { ...counts, lost: 0, lostLater: 0 }, anyLeft: false }, { ...NO_ANSWERS, ...found });
+}
+
+/** The same where no outage excuses a trial that ran out. */
+export function worstTallyOf(counts: Counts): Tally {
+  return failureTallyOf({ ...counts, ranOut: 0 }, NO_ANSWERS);
 }
 
 /** How many boards the sample still lacks. Once there are enough, it does not matter how many more there are. */
-export function missingOf(gate: Gate, { healthy, hopeful }: Counts): number {
+function missingOf(gate: Gate, { healthy, hopeful }: Counts): number {
   return healthy >= gate.min_confirmed ? 0 : Math.max(0, gate.min_confirmed - hopeful);
 }
 

@@ -14,12 +14,14 @@ export interface Heard {
 
 /** Counted only where more boards fell silent than may. */
 export interface Silence {
-  /** When the last of the lost boards was heard of. */
+  /** When half of the boards that are lost, or whose trial ran out, had been heard of last: one that comes later hides no outage. */
   readonly lastHeardAtMs: number;
   /** Boards without the build. */
   readonly without: Heard;
   /** All boards but those that vanished while they installed. */
   readonly all: Heard;
+  /** All boards. */
+  readonly everyone: Heard;
   /** Share of the boards without the build, of those seen since the stage opened, that are silent now, from 0 to 1. */
   readonly usualShare: number;
 }
@@ -33,11 +35,31 @@ const SMALL_STAGE = 10;
 export type OutageState = 'outage' | 'unclear' | 'none';
 
 /**
- * Where a fifth of the boards without the build fell silent in the same time, it is an outage; with fewer than five of those,
- * a fifth of all boards. `unclear`: too few of them were to check in since.
+ * Where a fifth of the witnesses fell silent in the same time, it is an outage. `unclear`: too few of them were to check in since.
  */
-export function outageOf({ without, all }: Silence): OutageState {
-  const witnesses = total(without) >= MIN_WITNESSES ? without : all;
+export function outageOf(silence: Silence): OutageState {
+  return sayOf(witnessesOf(silence));
+}
+
+/**
+ * The same of a trial that ran out: for boards with the build say nothing of it, since a build that does not reach the server
+ * is silent as well.
+ */
+export function trialOutageOf({ without }: Silence): OutageState {
+  return total(without) < MIN_WITNESSES ? 'none' : sayOf(without);
+}
+
+/**
+ * The boards without the build. Where fewer than five are, all boards, but those that vanished while they installed; and where those
+ * few are less than a fifth of all, these too: there is nobody left whom it would harm to wait.
+ */
+function witnessesOf({ without, all, everyone }: Silence): Heard {
+  const others = total(without);
+  if (others >= MIN_WITNESSES) return without;
+  return others < OUTAGE_SHARE * total(everyone) ? everyone : all;
+}
+
+function sayOf(witnesses: Heard): OutageState {
   const heard = witnesses.alive + witnesses.overdue;
   if (heard < Math.min(MIN_WITNESSES, total(witnesses))) return 'unclear';
   return heard > 0 && witnesses.overdue / heard >= OUTAGE_SHARE ? 'outage' : 'none';
@@ -46,6 +68,11 @@ export function outageOf({ without, all }: Silence): OutageState {
 /** An outage that lasts longer than people would wait for. */
 export function isOutageOver({ lastHeardAtMs }: Silence, nowMs: number): boolean {
   return nowMs - lastHeardAtMs > OUTAGE_PATIENCE_MS;
+}
+
+/** The place of the instant that half of so many do not exceed, among them in their order. */
+export function medianOf(boards: number): number {
+  return Math.floor(boards / 2);
 }
 
 /** More than one and more than `maxPct` of those given the build; in a stage of fewer than ten: more than one, or all. */
@@ -107,7 +134,7 @@ export interface Witness extends LastHeard {
   readonly hasVanished: boolean;
 }
 
-/** The silence of these boards, counted one by one; SQL counts the same for a server (`db/rollouts/board-counts.ts`). */
+/** The silence of these boards, counted one by one; SQL counts the same for a server (`db/rollouts/silence-counts.ts`). */
 export function silenceOf(
   boards: Iterable<Witness>,
   { lastHeardAtMs, stageOpenedAtMs }: { readonly lastHeardAtMs: number; readonly stageOpenedAtMs: number },
@@ -115,17 +142,19 @@ export function silenceOf(
 ): Silence {
   const without = { alive: 0, overdue: 0, notDue: 0 };
   const all = { alive: 0, overdue: 0, notDue: 0 };
+  const everyone = { alive: 0, overdue: 0, notDue: 0 };
   let seen = 0;
   let silent = 0;
   for (const board of boards) {
     const hearing = hearingOf(board, lastHeardAtMs, nowMs);
     if (hearing !== undefined && !board.isExposed) without[hearing] += 1;
     if (hearing !== undefined && !board.hasVanished) all[hearing] += 1;
+    if (hearing !== undefined) everyone[hearing] += 1;
     if (board.isExposed || board.seenAtMs < stageOpenedAtMs) continue;
     seen += 1;
     silent += Number(isSilent(board, nowMs));
   }
-  return { lastHeardAtMs, without, all, usualShare: seen === 0 ? 0 : silent / seen };
+  return { lastHeardAtMs, without, all, everyone, usualShare: seen === 0 ? 0 : silent / seen };
 }
 
 /**

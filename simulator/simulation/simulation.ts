@@ -2,6 +2,7 @@
 // of the server (rollout-server.ts), the boards are made from a seed (boards.ts), and what happens next waits in a queue. The
 // same options give the same result.
 
+import { isOutage } from '#engine/stage/gate.ts';
 import type { Plan } from '#protocol/admin/plan.ts';
 import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
@@ -177,7 +178,7 @@ export class Simulation {
       if (!isOver && this.#nowMs - endedAtMs < AFTERMATH_MS) return undefined;
       return { kind: status === 'regressed' ? 'regressed' : 'halted', atMs: endedAtMs };
     }
-    const isStuck = this.#nowMs > this.#limitMs || (this.#isQuiet && verdict?.condition !== 'outage');
+    const isStuck = this.#nowMs > this.#limitMs || (this.#isQuiet && !(verdict !== undefined && isOutage(verdict)));
     return isStuck ? { kind: 'stuck', atMs: this.#nowMs } : undefined;
   }
 

@@ -5,9 +5,12 @@ import { type Cell, expectHolds, GRID_KINDS, letterOf, opensSecondStage, type Pl
 
 const PLAN_NAMES = ['careful', 'urgent'] as const satisfies readonly PlanName[];
 
+/** Runs in which the outage came at the worst time: trials were cut short, or one board more died after those of the site. */
+const WORST_SEEDS = { careful: [27, 54], urgent: [60] } as const;
+
 test.each(PLAN_NAMES)('a good build completes under %s, whatever happens around it', (plan) => {
   const cell: Cell = { plan, kind: undefined, sharePct: 0, delayMin: 0 };
-  for (const seed of [1, 2, 3, 4]) {
+  for (const seed of [1, 2, ...WORST_SEEDS[plan]]) {
     const result = runCell(cell, seed);
     expectHolds(cell, result);
     expect(letterOf(result), `seed ${seed}: ${result.summary}`).toBe('C');

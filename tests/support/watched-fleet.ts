@@ -10,7 +10,15 @@ export interface Fate {
   /** Seconds after it confirmed at which it goes wrong; undefined: it never does. */
   readonly afterS?: number;
   readonly kind:
-    'good' | 'dies' | 'crashes' | 'panics_without_uptime' | 'leaves' | 'leaves_silently' | 'bricks' | 'rolls_back';
+    | 'good'
+    | 'dies'
+    | 'crashes'
+    | 'panics_without_uptime'
+    | 'leaves'
+    | 'leaves_silently'
+    | 'bricks'
+    | 'rolls_back'
+    | 'loses_network';
 }
 
 interface Board {
@@ -24,13 +32,15 @@ interface Board {
   isDead: boolean;
   /** It was offered the build, and how far it is. */
   assignment: number | undefined;
-  phase: 'idle' | 'installing' | 'trial';
+  phase: 'idle' | 'installing' | 'cut_off' | 'trial';
   cause: string;
   leftVersion: string | undefined;
 }
 
 const GOOD: Fate = { kind: 'good' };
 const INSTALL_S = 30;
+/** So long a board that reaches nobody stays on its trial. */
+const TRIAL_MS = 600_000;
 /** How often the server ticks, each minute in the field. What it finds out with a tick may come so much later. */
 const TICK_MS = sizeOf({ push: 300_000, whole: 60_000 });
 
@@ -92,7 +102,7 @@ export class WatchedFleet {
     const endMs = this.#server.clock.nowMs + seconds * 1000;
     let tickMs = this.#server.clock.nowMs;
     while (this.#server.clock.nowMs < endMs) {
-      tickMs += TICK_MS;
+      tickMs = Math.min(tickMs + TICK_MS, endMs);
       for (;;) {
         const due = this.#boards
           .filter(({ isDead, nextMs }) => !isDead && nextMs <= tickMs)
@@ -116,7 +126,10 @@ export class WatchedFleet {
     const { nowMs } = this.#server.clock;
     this.#goWrong(board, nowMs);
     if (board.isDead) return;
+    if (board.phase === 'cut_off') return this.#runOut(board);
     if (board.phase === 'installing') {
+      // One that was cut off acts when it is back.
+      if (nowMs - board.nextMs >= TRIAL_MS) return this.#runOut(board);
       board.bootedMs = nowMs;
       board.cause = 'software';
       board.version = '1.1.0';
@@ -145,7 +158,21 @@ export class WatchedFleet {
     await this.#line.report(board.mac, assignment, 2, 'installing');
     board.phase = 'installing';
     board.nextMs = this.#server.clock.nowMs + INSTALL_S * 1000;
+    if (board.fate.kind === 'loses_network') {
+      board.phase = 'cut_off';
+      board.nextMs += TRIAL_MS;
+    }
     if (board.fate.kind === 'bricks') board.isDead = true;
+  }
+
+  /** It was on trial for so long that it went back, and tells it now that it reaches the server. */
+  async #runOut(board: Board): Promise<void> {
+    board.phase = 'idle';
+    board.leftVersion = '1.1.0';
+    this.#goBack(board, 'software');
+    await this.#line.report(board.mac, board.assignment ?? 0, 3, 'rolled_back', { error_code: 'trial_timeout' });
+    await this.#checkIn(board);
+    board.nextMs = this.#server.clock.nowMs + 60_000;
   }
 
   async #goHome(board: Board, version: string, assignment: number): Promise<void> {
@@ -179,6 +206,7 @@ export class WatchedFleet {
       case 'good':
       case 'bricks':
       case 'rolls_back':
+      case 'loses_network':
     }
   }
 

@@ -248,6 +248,8 @@ export interface AssignmentsTable {
   readonly baseline: Generated<string | null>;
   /** That failure came after the device had taken the build. */
   readonly has_left: Generated<Flag>;
+  /** That failure is a trial that ran out, on a device that had the build since then. */
+  readonly ran_out_since_ms: Generated<number | null>;
   /** What `outcomeOf` and `markOf` say of all this, for those who count. */
   readonly outcome: Generated<Outcome>;
   readonly mark: Generated<Mark>;

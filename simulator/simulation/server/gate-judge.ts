@@ -4,10 +4,10 @@
 import { countsOf } from '#engine/stage/counts.ts';
 import type { Tally } from '#engine/stage/gate.ts';
 import { judgeRollout, type Judgement, mayFail, WATCH_LIMITS } from '#engine/stage/judge.ts';
-import { failureTallyOf, missingOf, NO_ANSWERS, questionsOf, tallyOf } from '#engine/stage/questions.ts';
+import { failureTallyOf, questionsOf, tallyOf, worstTallyOf } from '#engine/stage/questions.ts';
 import { type BoardHealth, isHealthAsked } from '#simulator/simulation/boards/health.ts';
 import type { RolloutLife, StageState } from './rollout-life.ts';
-import { answersTo, countReachable, type Known } from './stage-answers.ts';
+import { answersTo, type AskedStage, countReachable, type Known, trialSilenceIn } from './stage-answers.ts';
 
 export interface Judged {
   readonly judgement: Judgement;
@@ -20,10 +20,8 @@ export interface Judged {
 export function judgeNow(life: RolloutLife, known: Known, health: BoardHealth | undefined, nowMs: number): Judged {
   const asked = life.opened.map((stage, at) => askOf(life, stage, at));
   const tallies = asked.map(({ stage, questions }) => {
-    const { gate } = stage.plan;
-    const asking = { gate, boards: stage.boards, openedAtMs: stage.openedAtMs ?? nowMs };
-    const fares = isHealthAsked(gate) ? health?.of(stage.boards, nowMs) : undefined;
-    return { ...tallyOf(questions, answersTo(questions, asking, known, nowMs)), ...fares };
+    const fares = isHealthAsked(stage.plan.gate) ? health?.of(stage.boards, nowMs) : undefined;
+    return { ...tallyOf(questions, answersTo(questions, askedOf(stage, nowMs), known, nowMs)), ...fares };
   });
   const judgement = judgeRollout(life.status, facts(life, tallies), nowMs);
   return { judgement, tallies, isTimeless: asked.every(isTimeless) };
@@ -36,11 +34,14 @@ export function judgeFailure(life: RolloutLife, known: Known, nowMs: number): Ju
     counts: countsOf(plan.gate ?? WATCH_LIMITS, boards.groups),
   }));
   const isPossible = ({ gate, counts }: (typeof counted)[number]): boolean =>
-    gate !== undefined && mayFail(gate, tallyOf({ counts, anyLeft: false }, NO_ANSWERS), nowMs);
+    gate !== undefined && mayFail(gate, worstTallyOf(counts), nowMs);
   if (!counted.some(isPossible)) return undefined;
-  const tallies = counted.map(({ gate, counts }, at) => {
-    const missing = at === counted.length - 1 && gate !== undefined ? missingOf(gate, counts) : 0;
-    return failureTallyOf(counts, missing > 0 ? countReachable(known, missing, nowMs) : 0);
+  const tallies = life.opened.map((stage, at) => {
+    const { counts, reachable, trialSilence } = askOf(life, stage, at).questions;
+    return failureTallyOf(counts, {
+      reachable: reachable > 0 ? countReachable(known, reachable, nowMs) : 0,
+      trialSilence: trialSilence ? trialSilenceIn(askedOf(stage, nowMs), known, nowMs) : undefined,
+    });
   });
   return { judgement: judgeRollout(life.status, facts(life, tallies), nowMs), tallies, isTimeless: false };
 }
@@ -59,7 +60,11 @@ function askOf(life: RolloutLife, stage: StageState, at: number) {
   return { stage, questions: questionsOf(life.status, { gate, groups, isOpen, isFirst: at === 0 }) };
 }
 
+function askedOf({ plan: { gate }, boards, openedAtMs }: StageState, nowMs: number): AskedStage {
+  return { gate, boards, openedAtMs: openedAtMs ?? nowMs };
+}
+
 function isTimeless({ stage, questions }: ReturnType<typeof askOf>): boolean {
-  const { undecided, silence, reachable, anyLeft } = questions;
-  return !isHealthAsked(stage.plan.gate) && !undecided && !silence && reachable === 0 && !anyLeft;
+  const { undecided, silence, trialSilence, reachable, anyLeft } = questions;
+  return !isHealthAsked(stage.plan.gate) && !undecided && !silence && !trialSilence && reachable === 0 && !anyLeft;
 }

@@ -1,6 +1,14 @@
 // Answers the questions of `engine/stage/questions.ts` from memory, as `service/gates/judge.ts` does from the database.
 
-import { isWaitedFor, isSilent, type Silence, silenceOf, sleeperLimitMs, type Witness } from '#engine/stage/silence.ts';
+import {
+  isWaitedFor,
+  isSilent,
+  medianOf,
+  type Silence,
+  silenceOf,
+  sleeperLimitMs,
+  type Witness,
+} from '#engine/stage/silence.ts';
 import { isGroupUndecided } from '#engine/stage/counts.ts';
 import { type Answers, isReachable, NO_ANSWERS, type Questions } from '#engine/stage/questions.ts';
 import { isUndecided, outcomeOf } from '#engine/outcome/outcome.ts';
@@ -22,7 +30,7 @@ export interface Known {
   readonly waiting: () => readonly number[];
 }
 
-interface AskedStage {
+export interface AskedStage {
   readonly gate: Gate | undefined;
   readonly boards: StageBoards;
   readonly openedAtMs: number;
@@ -34,7 +42,8 @@ export function answersTo(asked: Questions, stage: AskedStage, known: Known, now
     isAnyLeft: asked.anyLeft ? known.waiting().length > 0 : NO_ANSWERS.isAnyLeft,
     isUndecided: asked.undecided && isAnyWaitedFor(stage, known, nowMs),
     asleep: asked.asleep ? countSleepers(stage, known, nowMs) : 0,
-    silence: asked.silence ? silenceIn(stage, known, nowMs) : undefined,
+    silence: asked.silence ? silenceSince(lastHeardOfLost(stage, known, nowMs), stage, known, nowMs) : undefined,
+    trialSilence: asked.trialSilence ? trialSilenceIn(stage, known, nowMs) : undefined,
     usualSuspects: asked.usualSuspects ? usualSuspects(stage, known, nowMs) : 0,
   };
 }
@@ -75,15 +84,40 @@ function* undecidedOf({ boards }: AskedStage, { presences }: Known, nowMs: numbe
   }
 }
 
-function silenceIn(stage: AskedStage, known: Known, nowMs: number): Silence | undefined {
-  const { assignments, presences, devices } = known;
-  let lastHeardAtMs: number | undefined;
+/** When half of the boards that are lost had been heard of last. */
+function lastHeardOfLost(stage: AskedStage, { presences }: Known, nowMs: number): number | undefined {
+  const heardAtMs: number[] = [];
   for (const [device, { attempt, outcome }] of stage.boards.latest) {
     const { isAcknowledged, notCounted } = attempt.watch;
     if (isAcknowledged || notCounted !== undefined || outcome !== 'lost') continue;
     const seenAtMs = presences.heardOf(device, nowMs)?.seenAtMs;
-    if (seenAtMs !== undefined) lastHeardAtMs = Math.max(lastHeardAtMs ?? seenAtMs, seenAtMs);
+    if (seenAtMs !== undefined) heardAtMs.push(seenAtMs);
   }
+  return heardAtMs.toSorted((one, other) => one - other)[medianOf(heardAtMs.length)];
+}
+
+/** Since when half of the boards whose trial ran out had the build. */
+function lastRanOut({ boards }: AskedStage): number | undefined {
+  const sinceMs: number[] = [];
+  for (const { attempt, outcome } of boards.latest.values()) {
+    const { isAcknowledged, notCounted, ranOutSinceMs } = attempt.watch;
+    if (isAcknowledged || notCounted !== undefined || outcome !== 'failed' || ranOutSinceMs === undefined) continue;
+    sinceMs.push(ranOutSinceMs);
+  }
+  return sinceMs.toSorted((one, other) => one - other)[medianOf(sinceMs.length)];
+}
+
+/** Since the boards whose trial ran out had the build. */
+export function trialSilenceIn(stage: AskedStage, known: Known, nowMs: number): Silence | undefined {
+  return silenceSince(lastRanOut(stage), stage, known, nowMs);
+}
+
+function silenceSince(
+  lastHeardAtMs: number | undefined,
+  stage: AskedStage,
+  { assignments, presences, devices }: Known,
+  nowMs: number,
+): Silence | undefined {
   if (lastHeardAtMs === undefined) return undefined;
   const witnesses: Witness[] = [];
   for (let device = 0; device < devices; device += 1) {

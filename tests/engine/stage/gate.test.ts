@@ -18,6 +18,7 @@ const NO_TALLY: Tally = {
   asleep: 0,
   isNobodyLeft: false,
   silence: undefined,
+  trialSilence: undefined,
   usualSuspects: 0,
   heapDropPct: undefined,
   moreRestartsPct: undefined,
@@ -27,7 +28,7 @@ const NO_TALLY: Tally = {
 function heard(without: Partial<Silence['without']>, more: Partial<Silence> = {}): Silence {
   const nobody = { alive: 0, overdue: 0, notDue: 0 };
   const of = { ...nobody, ...without };
-  return { lastHeardAtMs: NOW_MS - HOUR_MS, without: of, all: of, usualShare: 0, ...more };
+  return { lastHeardAtMs: NOW_MS - HOUR_MS, without: of, all: of, everyone: of, usualShare: 0, ...more };
 }
 
 interface Case {
@@ -39,7 +40,49 @@ interface Case {
 
 const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>> = {
   unknown: [{ name: 'a count is no number', tally: { healthy: Number.NaN }, text: 'a number is missing' }],
+  outage_on_trial: [
+    {
+      name: 'trials ran out while boards without the build were silent',
+      tally: { healthy: 7, failed: 3, ranOut: 2, trialSilence: heard({ alive: 7, overdue: 3 }) },
+      text: '3 failed, 2 of them as their trial ran out; outage: boards without the build were silent too',
+    },
+    {
+      name: 'too few of them were to check in',
+      tally: { failed: 2, ranOut: 2, trialSilence: heard({ alive: 2, notDue: 8 }) },
+      text: '2 failed, 2 of them as their trial ran out; waits to hear of boards without the build',
+    },
+    {
+      name: 'of a share',
+      gate: { max_failed: undefined, max_failed_pct: 20 },
+      tally: { healthy: 3, soaking: 2, failed: 2, ranOut: 1, trialSilence: heard({ overdue: 5 }) },
+      text: '2 failed, 1 of them as their trial ran out; outage: boards without the build were silent too',
+    },
+  ],
   max_failed: [
+    {
+      name: 'trials ran out, and the others were heard of',
+      tally: { failed: 2, ranOut: 2, trialSilence: heard({ alive: 10 }) },
+      text: '2 failed, at most 1 may',
+    },
+    {
+      name: 'trials ran out, and fewer than five are without the build',
+      tally: { failed: 2, ranOut: 2, trialSilence: heard({ overdue: 4 }) },
+      text: '2 failed, at most 1 may',
+    },
+    {
+      name: 'trials ran out in an outage of more than two hours',
+      tally: {
+        failed: 2,
+        ranOut: 2,
+        trialSilence: heard({ overdue: 10 }, { lastHeardAtMs: NOW_MS - 2 * HOUR_MS - 1 }),
+      },
+      text: '2 failed, at most 1 may',
+    },
+    {
+      name: 'enough failed beside those whose trial ran out',
+      tally: { failed: 3, ranOut: 1, trialSilence: heard({ overdue: 10 }) },
+      text: '3 failed, at most 1 may',
+    },
     { name: 'two failed, one may', tally: { failed: 2 }, text: '2 failed, at most 1 may' },
     {
       name: 'every board says panic, and no other does',
@@ -64,7 +107,7 @@ const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>
     {
       name: 'boards without the build are silent too',
       tally: { healthy: 8, lost: 2, silence: heard({ alive: 7, overdue: 3 }) },
-      text: '2 of 10 that were given the build are silent; outage: boards without it are silent too',
+      text: '2 of 10 that were given the build are silent; outage: so are other boards',
     },
     {
       name: 'too few of them were to check in',
@@ -83,7 +126,19 @@ const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>
         lost: 2,
         silence: heard({ alive: 4 }, { all: { alive: 8, overdue: 2, notDue: 0 } }),
       },
-      text: '2 of 10 that were given the build are silent; outage: boards without it are silent too',
+      text: '2 of 10 that were given the build are silent; outage: so are other boards',
+    },
+    {
+      name: 'with almost nobody without the build, those that vanished are silent boards too',
+      tally: {
+        healthy: 40,
+        lost: 20,
+        silence: heard(
+          { alive: 2 },
+          { all: { alive: 42, overdue: 0, notDue: 0 }, everyone: { alive: 42, overdue: 20, notDue: 0 } },
+        ),
+      },
+      text: '20 of 60 that were given the build are silent; outage: so are other boards',
     },
   ],
   outage_too_long: [
@@ -103,6 +158,17 @@ const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>
       name: 'the only one vanished',
       tally: { lost: 1, silence: heard({ alive: 10 }) },
       text: '1 of 1 that were given the build are lost',
+    },
+    {
+      name: 'the pilots of a small fleet vanished, and the few without the build are heard of',
+      tally: {
+        lost: 4,
+        silence: heard(
+          { alive: 4 },
+          { all: { alive: 4, overdue: 0, notDue: 0 }, everyone: { alive: 4, overdue: 4, notDue: 0 } },
+        ),
+      },
+      text: '4 of 4 that were given the build are lost',
     },
     {
       name: 'more that had been healthy fell silent than of the others',
@@ -192,6 +258,7 @@ const anyTally: fc.Arbitrary<Tally> = fc.record({
   soaking: count,
   installing: count,
   failed: count,
+  ranOut: fc.constant(0),
   otherFailures: count,
   lost: count,
   lostLater: count,
@@ -207,6 +274,7 @@ const anyTally: fc.Arbitrary<Tally> = fc.record({
     fc.record({ alive: count, overdue: count, notDue: count }).map((without) => heard(without)),
     { nil: undefined },
   ),
+  trialSilence: fc.constant(undefined),
   usualSuspects: fc.constant(0),
   heapDropPct: fc.constant(undefined),
   moreRestartsPct: fc.constant(undefined),

@@ -15,6 +15,7 @@ const OUTAGE: Silence = {
   lastHeardAtMs: NOW_MS - 1_800_000,
   without: { alive: 6, overdue: 4, notDue: 0 },
   all: { alive: 6, overdue: 4, notDue: 0 },
+  everyone: { alive: 6, overdue: 4, notDue: 0 },
   usualShare: 0,
 };
 

@@ -7,6 +7,7 @@ export const NOBODY: Counts = {
   soaking: 0,
   installing: 0,
   failed: 0,
+  ranOut: 0,
   otherFailures: 0,
   lost: 0,
   lostLater: 0,

@@ -141,11 +141,9 @@ test.each<{ readonly dialect: Dialect; readonly operations: number }>(
     const attack = await begin(dialect);
     const { world } = attack;
     const isLong = operations >= SHORTEST_LONG;
-    for (
-      let number = 1;
+    const goesOn = (number: number): boolean =>
       number <= operations || (isLong && number <= LONGEST && missing(world).length > 0);
-      number += 1
-    ) {
+    for (let number = 1; goesOn(number); number += 1) {
       const { says, run } = drawOperation(world);
       const where = `seed ${SEED}, operation ${number}: ${says}`;
       world.offer = undefined;

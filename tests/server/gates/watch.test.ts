@@ -57,6 +57,7 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     { kind: 'leaves_silently', afterS: 600, reason: 'failed' },
     { kind: 'bricks', reason: 'lost' },
     { kind: 'rolls_back', reason: 'failed' },
+    { kind: 'loses_network', reason: 'failed' },
   ] as const)('that $kind halts in the pilot, and nobody else gets it', async ({ reason, ...fate }) => {
     const pilots = await populate(fate, 5, 20);
     await begin('careful');
@@ -184,6 +185,25 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     await fleet.run(24 * HOUR_S, isOver);
     expect(await rollout()).toMatchObject({ status: 'complete' });
     expect(await outcomes('pilot')).toMatchObject({ lost: 0, healthy: 9 });
+  });
+
+  test('is not halted by an outage in which trials ran out', async () => {
+    await populate({ kind: 'good' }, 9, 30);
+    await begin('careful');
+    // In steps shorter than an installation, so that one is under way.
+    while (fleet.given.size === 0) await fleet.run(20);
+    const onTrial = [...fleet.given.keys()];
+    const cut = [...onTrial, ...fleet.macs.filter((mac, index) => index % 3 === 0 && !onTrial.includes(mac))];
+    fleet.cut(cut, true);
+    await fleet.run(HOUR_S);
+    fleet.cut(cut, false);
+    await fleet.run(40);
+    const cutShort = await rollout();
+    expect(cutShort).toMatchObject({ status: 'running', stage: 'pilot' });
+    expect(cutShort.stages[0]?.verdict?.text).toContain('trial ran out; outage');
+    await fleet.run(24 * HOUR_S, isOver);
+    expect(await rollout()).toMatchObject({ status: 'complete' });
+    expect(await outcomes('pilot')).toMatchObject({ failed: 0, healthy: 9 });
   });
 
   test('is not shown to be good by boards that came after its start', async () => {

@@ -101,6 +101,7 @@ export type SavedWatch = Pick<
   | 'moved_on_at_ms'
   | 'fault'
   | 'has_left'
+  | 'ran_out_since_ms'
   | 'acknowledged'
   | 'counted'
   | 'outcome'

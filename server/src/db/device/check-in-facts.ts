@@ -86,6 +86,7 @@ const ATTEMPT_COLUMNS = [
   'downloads',
   'fault',
   'has_left',
+  'ran_out_since_ms',
   'acknowledged',
   'baseline',
 ] as const satisfies readonly (keyof AssignmentsTable)[];

@@ -19,6 +19,7 @@ import {
   addObservations,
   addSaidHardware,
   addOutcomes,
+  addRanOut,
   addReturns,
   addReturnsOfDevices,
   addScheduleStages,
@@ -69,4 +70,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'shared files', up: createSharedFiles },
   { name: 'removed images', up: createRemovedImages },
   { name: 'blobs', up: createBlobs },
+  { name: 'trials that ran out', up: addRanOut },
 ];

@@ -28,6 +28,11 @@ export async function addObservations(db: Trx): Promise<void> {
   await sql`update devices set is_simulated = 1 where attributes like '%"library":"otter-simulator%'`.execute(db);
 }
 
+/** Trials that ran out before are not told from other failures: they stay what they were counted as. */
+export async function addRanOut(db: Trx): Promise<void> {
+  await db.schema.alterTable('assignments').addColumn('ran_out_since_ms', 'bigint').execute();
+}
+
 /** Boards that have confirmed a build before are taken for healthy: nobody watched them then. */
 export async function addOutcomes(db: Trx): Promise<void> {
   const instants = [

@@ -6,16 +6,11 @@ import { heapDropPct, moreRestartsPct } from '#engine/outcome/baseline.ts';
 import { countsOf } from '#engine/stage/counts.ts';
 import type { Tally } from '#engine/stage/gate.ts';
 import { judgeRollout, type Judgement, mayFail } from '#engine/stage/judge.ts';
-import { failureTallyOf, questionsOf, type StageAt, tallyOf } from '#engine/stage/questions.ts';
+import { failureTallyOf, questionsOf, type StageAt, tallyOf, worstTallyOf } from '#engine/stage/questions.ts';
 import { isWaitedFor, type Silence, sleeperLimitMs } from '#engine/stage/silence.ts';
 import { Gate } from '#protocol/admin/plan.ts';
-import {
-  countAsleep,
-  countBoards,
-  findLastHeardOfLost,
-  listUndecided,
-  type StageGroup,
-} from '#server/db/rollouts/board-counts.ts';
+import { countAsleep, countBoards, listUndecided, type StageGroup } from '#server/db/rollouts/board-counts.ts';
+import { findLastHeardOfLost, findLastRanOut, type SilenceCounts } from '#server/db/rollouts/silence-counts.ts';
 import type { Rollout, Stage, StagedRollout } from '#server/db/rollouts/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -63,14 +58,15 @@ export async function judgeFailure(
 ): Promise<Judgement | undefined> {
   const stages = await listStagesAt(db, row);
   const mayBeBad = stages.some(
-    ({ gate, groups }) => gate !== undefined && mayFail(gate, failureTallyOf(countsOf(gate, groups), 0), nowMs),
+    ({ gate, groups }) => gate !== undefined && mayFail(gate, worstTallyOf(countsOf(gate, groups)), nowMs),
   );
   if (!mayBeBad) return undefined;
   const certain = [];
   for (const at of stages) {
-    const { counts, reachable: wanted } = questionsOf(row.status, at);
+    const { counts, reachable: wanted, trialSilence: isAsked } = questionsOf(row.status, at);
     const reachable = wanted === 0 ? 0 : await deps.waiting.countReachable(db, row, wanted, nowMs);
-    const tally = failureTallyOf(counts, reachable);
+    const trialSilence = isAsked ? await sampledSilence(deps, db, row, at.row, counts.ranOut, nowMs) : undefined;
+    const tally = failureTallyOf(counts, { reachable, trialSilence });
     certain.push({ name: at.row.name, promotion: at.row.promotion, gate: at.gate, tally });
   }
   return judgeRollout(row.status, certain, nowMs);
@@ -102,13 +98,26 @@ async function listStagesAt(db: Reader, row: StagedRollout): Promise<readonly St
 async function tallyStage(deps: Deps, db: Reader, row: StagedRollout, at: StageRowAt, nowMs: number): Promise<Tally> {
   const { row: stage, gate } = at;
   const asked = questionsOf(row.status, at);
+  const { counts } = asked;
   const reachable = asked.reachable === 0 ? 0 : await deps.waiting.countReachable(db, row, asked.reachable, nowMs);
   const answers = {
     reachable,
     isAnyLeft: !asked.anyLeft || reachable > 0 || (await deps.waiting.isAnyLeft(db, row)),
     isUndecided: asked.undecided && (await isUndecided(deps, db, row, { stage, gate }, nowMs)),
     asleep: asked.asleep ? await countSleepers(deps, db, row, { stage, gate }, nowMs) : 0,
-    silence: asked.silence ? await silenceOf(deps, db, row, stage, nowMs) : undefined,
+    silence: asked.silence
+      ? await silenceSince(
+          deps,
+          db,
+          row,
+          stage,
+          await findLastHeardOfLost(db, row.id, stage.id, counts.lost + counts.lostLater),
+          nowMs,
+        )
+      : undefined,
+    trialSilence: asked.trialSilence
+      ? await silenceSince(deps, db, row, stage, await findLastRanOut(db, row.id, stage.id, counts.ranOut), nowMs)
+      : undefined,
     usualSuspects: asked.usualSuspects ? await usualSuspects(deps, db, row, stage) : 0,
   };
   return { ...tallyOf(asked, answers), ...(await healthOf(db, row, at, nowMs)) };
@@ -157,17 +166,35 @@ async function countSleepers(
   return countAsleep(db, of, sleeperLimitMs((gate?.soak_s ?? 0) * 1000));
 }
 
-async function silenceOf(
+async function silenceSince(
   deps: Deps,
   db: Reader,
   row: Rollout,
   stage: Stage,
+  lastHeardAtMs: number | undefined,
   nowMs: number,
 ): Promise<Silence | undefined> {
-  const lastHeardAtMs = await findLastHeardOfLost(db, row.id, stage.id);
   if (lastHeardAtMs === undefined) return undefined;
-  const stageOpenedAtMs = stage.opened_at_ms ?? nowMs;
-  const sum = await deps.others.countSilence(db, row, { lastHeardAtMs, stageOpenedAtMs }, nowMs);
+  const since = { lastHeardAtMs, stageOpenedAtMs: stage.opened_at_ms ?? nowMs };
+  return silenceFrom(await deps.others.countSilence(db, row, since, nowMs), lastHeardAtMs);
+}
+
+/** The same of some boards in a large fleet: soon enough for a transaction. */
+async function sampledSilence(
+  deps: Deps,
+  db: Reader,
+  row: Rollout,
+  stage: Stage,
+  ranOut: number,
+  nowMs: number,
+): Promise<Silence | undefined> {
+  const lastHeardAtMs = await findLastRanOut(db, row.id, stage.id, ranOut);
+  if (lastHeardAtMs === undefined) return undefined;
+  const since = { lastHeardAtMs, stageOpenedAtMs: stage.opened_at_ms ?? nowMs };
+  return silenceFrom(await deps.others.sampleSilence(db, row, since, nowMs), lastHeardAtMs);
+}
+
+function silenceFrom(sum: SilenceCounts, lastHeardAtMs: number): Silence {
   return { ...sum, lastHeardAtMs, usualShare: sum.seen === 0 ? 0 : sum.silent / sum.seen };
 }
 

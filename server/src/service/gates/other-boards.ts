@@ -4,13 +4,8 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FIRMWARE_CAUSES } from '#engine/outcome/restart.ts';
-import {
-  countSilence,
-  countSuspects,
-  findLastDeviceId,
-  type SilenceCounts,
-  type SilenceQuestion,
-} from '#server/db/rollouts/board-counts.ts';
+import { countSuspects, findLastDeviceId } from '#server/db/rollouts/board-counts.ts';
+import { countSilence, type SilenceCounts, type SilenceQuestion } from '#server/db/rollouts/silence-counts.ts';
 import type { Rollout } from '#server/db/rollouts/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
@@ -19,6 +14,8 @@ import { silenceAt } from '#server/service/device/observation.ts';
 
 /** Devices looked at in one statement: some milliseconds on SQLite, during which nobody else is served. */
 const RANGE = 5_000;
+/** A sample is so many ranges, spread over the fleet: boards of one site often came together. */
+const SAMPLE_RANGES = 16;
 
 type Suspects = Awaited<ReturnType<typeof countSuspects>>;
 type Range = Parameters<typeof countSuspects>[2];
@@ -46,6 +43,19 @@ export class OtherBoards {
     );
   }
 
+  /** Of a small fleet the same; of a large one, of some of its boards: a share, within a few milliseconds. */
+  async sampleSilence(
+    db: Reader,
+    { id, product }: Rollout,
+    since: Pick<SilenceQuestion, 'lastHeardAtMs' | 'stageOpenedAtMs'>,
+    nowMs: number,
+  ): Promise<SilenceCounts> {
+    const ask = { product, rolloutId: id, ...since, silence: silenceAt(this.#deps, nowMs) };
+    let sum = NOBODY;
+    for (const range of sampleOf(await findLastDeviceId(db))) sum = addSilence(sum, await countSilence(db, ask, range));
+    return sum;
+  }
+
   /** Of the boards without the build that were seen since this instant. */
   async countSuspects(db: Reader, { id, product }: Rollout, seenSinceMs: number): Promise<Suspects> {
     const ask = { product, rolloutId: id, seenSinceMs, causes: FIRMWARE_CAUSES };
@@ -56,6 +66,15 @@ export class OtherBoards {
       }),
     );
   }
+}
+
+function sampleOf(devices: number): readonly Range[] {
+  if (devices <= SMALL_FLEET) return [{ afterId: 0, untilId: devices }];
+  const size = Math.ceil(SMALL_FLEET / SAMPLE_RANGES);
+  return Array.from({ length: SAMPLE_RANGES }, (_, index) => {
+    const afterId = Math.floor((index * (devices - size)) / (SAMPLE_RANGES - 1));
+    return { afterId, untilId: afterId + size };
+  });
 }
 
 interface Found<Sum> {
@@ -94,7 +113,7 @@ async function addUp<Sum>(
 }
 
 const NO_ONE = { alive: 0, overdue: 0, notDue: 0 } as const;
-const NOBODY: SilenceCounts = { without: NO_ONE, all: NO_ONE, seen: 0, silent: 0 };
+const NOBODY: SilenceCounts = { without: NO_ONE, all: NO_ONE, everyone: NO_ONE, seen: 0, silent: 0 };
 
 function addSilence(one: SilenceCounts, other: SilenceCounts): SilenceCounts {
   const both = (left: SilenceCounts['all'], right: SilenceCounts['all']) => ({
@@ -105,6 +124,7 @@ function addSilence(one: SilenceCounts, other: SilenceCounts): SilenceCounts {
   return {
     without: both(one.without, other.without),
     all: both(one.all, other.all),
+    everyone: both(one.everyone, other.everyone),
     seen: one.seen + other.seen,
     silent: one.silent + other.silent,
   };
