@@ -32,6 +32,8 @@ const OWN_CODES = {
   file_invalid: EXIT.badInput,
   token_file_exposed: EXIT.badInput,
   already_there: EXIT.badInput,
+  nobody_to_update: EXIT.badInput,
+  update_stopped: EXIT.conflict,
   argument_invalid: EXIT.badInput,
   token_missing: EXIT.notAllowed,
   server_unknown: EXIT.server,

@@ -4,6 +4,7 @@
 
 import { CommanderError } from '@commander-js/extra-typings';
 import { addAuditCommand } from '#cli/commands/audit.ts';
+import { addBoardCommands } from '#cli/commands/board.ts';
 import { addCertCommands } from '#cli/commands/cert.ts';
 import { addDeviceCommands } from '#cli/commands/device.ts';
 import { addEventsCommand } from '#cli/commands/events.ts';
@@ -15,6 +16,7 @@ import { addScheduleCommands } from '#cli/commands/schedule.ts';
 import { addServeCommands } from '#cli/commands/serve.ts';
 import { addSimulateCommand } from '#cli/commands/simulate.ts';
 import { addStatusCommand } from '#cli/commands/status.ts';
+import { addUpdateCommand } from '#cli/commands/update.ts';
 import { asCommandError, type CommandError, EXIT } from './exit-code.ts';
 import { createProgram, type OtterProgram } from './program.ts';
 import { createShell, exitQuietlyWhenOutputCloses, type Shell } from './shell.ts';
@@ -59,6 +61,8 @@ function createTree(shell: Shell): OtterProgram {
   });
   addServeCommands(program, shell);
   addStatusCommand(program, shell);
+  addBoardCommands(program, shell);
+  addUpdateCommand(program, shell);
   addFirmwareCommands(program, shell);
   addDeviceCommands(program, shell);
   addLabelCommands(program, shell);

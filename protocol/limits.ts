@@ -40,6 +40,13 @@ export const DAMAGED_CHECK_MS = 600_000;
 /** Most damaged images that `otter status` names one by one. */
 export const MAX_NAMED_IMAGES = 20;
 
+/**
+ * Most boards that fail to get in of which a server process knows; one more takes the place of the oldest. `otter status` calls those that
+ * failed again within this time.
+ */
+export const MAX_BOARD_PROBLEMS = 200;
+export const BOARD_PROBLEM_CALL_MS = 3_600_000;
+
 /** Largest body of a device request, in bytes: a full check-in with eight labels stays under 1 KiB. */
 export const MAX_DEVICE_BODY_BYTES = 8_192;
 

@@ -4,7 +4,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Option } from '@commander-js/extra-typings';
 import { readCount } from '#cli/arguments.ts';
-import { findHome } from '#cli/connection/connection.ts';
+import { findHome, readShownPins } from '#cli/connection/connection.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { readLocalServer } from '#cli/connection/local-server.ts';
 import { addGroup, type OtterProgram } from '#cli/program.ts';
@@ -18,9 +18,14 @@ export function addCertCommands(program: OtterProgram, shell: Shell): void {
 
   cert
     .command('show')
-    .description('fingerprint, pin, names and dates of the certificate')
+    .description('fingerprint, pin, names and dates of the certificate; with --server, the pin that this server shows')
     .action(async (_options, command) => {
       const options = command.optsWithGlobals();
+      if (options.server !== undefined) {
+        const seen = await readShownCertificate(options.server);
+        output(shell, options).show(seen, () => formatSeen(seen, shell.terminal.colors));
+        return;
+      }
       const home = await findHome(options, shell);
       const local = await readLocalServer(home, shell.env);
       if (local === undefined) {
@@ -108,6 +113,30 @@ async function describeCertificate(file: string): Promise<ShownCertificate> {
     not_before: new Date(certificate.notBeforeMs).toISOString(),
     not_after: new Date(certificate.notAfterMs).toISOString(),
   };
+}
+
+/** What a server shows to anybody: compared with nothing. */
+async function readShownCertificate(url: URL) {
+  const { cert, spki } = await readShownPins(url);
+  return {
+    server: url.origin,
+    pin: `spki:${spki}`,
+    curl_pin: Buffer.from(spki, 'hex').toString('base64'),
+    fingerprint: cert,
+  };
+}
+
+function formatSeen(seen: Awaited<ReturnType<typeof readShownCertificate>>, colors: Colors): string {
+  const facts = formatFacts(
+    [
+      ['server', seen.server],
+      ['pin', seen.pin],
+      ['pin for curl', seen.curl_pin],
+      ['SHA-256', seen.fingerprint],
+    ],
+    colors,
+  );
+  return `${facts}\nThis is what it shows to anybody: compare it with \`otter cert show\` on the server itself.`;
 }
 
 function formatCertificate(shown: ShownCertificate, colors: Colors): string {

@@ -108,7 +108,7 @@ async function findServer(
 /** Asks a person to compare the pin; remembers it after a yes. Errors: `pin_needed`, `declined`, those of the network. */
 async function firstContact(url: URL, shell: Shell): Promise<Pin> {
   const { terminal } = shell;
-  const pin = await readShownPin(url);
+  const pin: Pin = { kind: 'spki', sha256: (await readShownPins(url)).spki };
   const message = `first contact with ${hostAndPort(url)}: it shows the pin ${formatPin(pin)}`;
   const compare = 'compare it with what `npx otter cert show` prints on the server';
   if (!terminal.canAsk) {
@@ -122,12 +122,11 @@ async function firstContact(url: URL, shell: Shell): Promise<Pin> {
   return pin;
 }
 
-/** What the server shows to anybody, unproven. */
-async function readShownPin(url: URL): Promise<Pin> {
+/** What the server shows to anybody, unproven: SHA-256 in hex of its certificate and of its public key. Errors: those of the network. */
+export async function readShownPins(url: URL): Promise<{ readonly cert: string; readonly spki: string }> {
   const host = url.hostname.replaceAll(/^\[|\]$/g, '');
   try {
-    const { spki } = await readServerPins({ host, port: url.port === '' ? 443 : Number(url.port) });
-    return { kind: 'spki', sha256: spki };
+    return await readServerPins({ host, port: url.port === '' ? 443 : Number(url.port) });
   } catch (error) {
     throw unreachable(error, url);
   }

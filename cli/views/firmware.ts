@@ -26,7 +26,13 @@ export function formatFirmware(firmware: Firmware, nowMs: number, colors: Colors
 }
 
 /** What was uploaded, what the server thinks of it, and the command that comes next. */
-export function formatUpload({ firmware, image, already_there, warnings }: UploadAnswer, colors: Colors): string {
+export function formatUpload(answer: UploadAnswer, colors: Colors): string {
+  const { firmware } = answer;
+  return [formatUploaded(answer, colors), ...(firmware.blocked ? [] : [`next: ${nextCommand(firmware)}`])].join('\n');
+}
+
+/** The same without what comes next. */
+export function formatUploaded({ firmware, image, already_there, warnings }: UploadAnswer, colors: Colors): string {
   const facts = formatFacts(
     [
       ['product', firmware.product],
@@ -42,7 +48,6 @@ export function formatUpload({ firmware, image, already_there, warnings }: Uploa
     already_there ? 'already there: the same bytes were uploaded before' : colors.green('uploaded'),
     facts,
     ...warnings.map((warning) => `${colors.yellow('warning:')} ${warning}`),
-    ...(firmware.blocked ? [] : [`next: ${nextCommand(firmware)}`]),
   ].join('\n');
 }
 

@@ -60,4 +60,19 @@ export const BUILT_IN_PLANS: readonly Plan[] = [
       },
     ],
   },
+  {
+    name: 'steady',
+    // No label to choose: a few boards at a time are pilot enough where a person knows each of them.
+    description: 'for up to 50 devices: all of them, three at a time; stops and takes back at the first failure',
+    stages: [
+      {
+        name: 'everyone',
+        label: GENERAL_LABEL,
+        percentage: 100,
+        promotion: 'auto',
+        max_in_flight: 3,
+        gate: { min_confirmed: 50, max_failed: 0, max_silent_pct: 20, soak_s: 300, on_halt: 'revert' },
+      },
+    ],
+  },
 ];

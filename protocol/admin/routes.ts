@@ -6,6 +6,7 @@ import { AuditEntry, AuditVerification } from './audit.ts';
 import { Assignment, RemovedDevice, ClearedBuild, Device, DeviceDetail, Explanation, Label } from './devices.ts';
 import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from './firmware.ts';
 import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
+import { BoardProblem, BoardSettings } from './boards.ts';
 import { NewSchedule, Schedule } from './schedules.ts';
 import { Line, Notes, oneOf } from './shapes.ts';
 import { ASSIGNMENT_STATES, DEVICE_STATUSES, ROLLOUT_STATUSES, COUNTED } from './states.ts';
@@ -147,6 +148,19 @@ function route<
 
 export const adminRoutes = {
   getStatus: route('GET', '/status', 'The fleet at a glance', ref(ServerStatus)),
+
+  getBoardSettings: route(
+    'GET',
+    '/boards/settings',
+    'What a board needs to get in: addresses of this server, its pin, the fleet token',
+    ref(BoardSettings),
+  ),
+  getBoardProblems: route(
+    'GET',
+    '/boards/problems',
+    'Boards that fail to get in, the latest first: of this server process, since it started',
+    Type.Object({ items: Type.Array(ref(BoardProblem)) }),
+  ),
 
   listDevices: route(
     'GET',

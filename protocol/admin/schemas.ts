@@ -2,6 +2,7 @@
 
 import { AuditEntry, AuditVerification } from './audit.ts';
 import { Assignment, ClearedBuild, Device, DeviceDetail, Explanation, Label, RemovedDevice } from './devices.ts';
+import { BoardProblem, BoardSettings } from './boards.ts';
 import { Event } from './events.ts';
 import { BlockAnswer, Firmware, RemovedFirmware, UploadAnswer, WayBack } from './firmware.ts';
 import { Telemetry } from './health.ts';
@@ -33,6 +34,8 @@ export const ADMIN_SCHEMAS = [
   RemovedDevice,
   RemovedFirmware,
   Event,
+  BoardSettings,
+  BoardProblem,
   Call,
   ServerStatus,
 ] as const;

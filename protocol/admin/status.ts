@@ -17,6 +17,7 @@ const CALL_KINDS = [
   'nobody_counts',
   'schedule',
   'new_boards',
+  'board_problems',
 ] as const;
 
 /** Something that needs a person. */

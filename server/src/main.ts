@@ -23,6 +23,7 @@ import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
+import { BoardProblems } from '#server/service/fleet/board-problems.ts';
 import { Readiness, type ReadinessOptions } from '#server/service/fleet/readiness.ts';
 import { sharePlanFile } from '#server/service/rollouts/plans.ts';
 import { SharedFiles, type SharedFilesOptions } from '#server/service/schedules/shared-files.ts';
@@ -35,6 +36,9 @@ import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
 import { type DataLock, lockStorage } from '#server/disk/data-locks.ts';
 import { explainDiskError, findWriteFault } from '#server/disk/write-proof.ts';
 import { removePort, writePort } from '#server/home/port-file.ts';
+import { readCertificate } from '#server/certs/certificate.ts';
+import { localHosts } from '#server/certs/self-signed.ts';
+import { boardHosts } from '#server/service/fleet/board-settings.ts';
 import { openBlobStore } from '#server/storage/blob-store.ts';
 import { openStoreFolders, type StoreFolders } from '#server/storage/store-folders.ts';
 import { SERVER_VERSION } from './version.ts';
@@ -81,25 +85,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const store = openBlobStore(folders);
   const database = await openDatabase(config, log);
   const storageLock = await lockImages(config, database, log);
-  const settings = settingsOf(config);
-  const catalog = new Catalog(database);
-  const absences = new Absences({ database, log, clock, steadyClock });
-  const watching = { database, catalog, settings, absences };
-  const images = { database, catalog, store, folders, log };
-  const deps: Deps = {
-    ...watching,
-    ...images,
-    presence: new PresenceBuffer(database, log),
-    images: new ImageUpkeep({ ...images, steadyClock }),
-    random: Math.random,
-    waiting: new WaitingBoards(watching),
-    lost: new LostBoards(watching),
-    others: new OtherBoards(watching),
-    ended: new EndedCounts(),
-    retention: new Retention(watching),
-    sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),
-    readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
-  };
+  const deps = depsOf({ config, options, database, store, folders, log, clock, steadyClock });
   const scheduler = await prepare(deps, { config, clock, log }).catch(async (error: unknown) => {
     await database.close();
     storageLock.release();
@@ -113,7 +99,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     tokens: config.tokens,
     trustProxy: config.trustProxy,
     maxConnections: config.limits.maxConnections,
-    server: () => ({ version: SERVER_VERSION, startedAtMs, warnings: [...warnings, ...scheduler.problems()] }),
+    server: () => ({
+      version: SERVER_VERSION,
+      startedAtMs,
+      port: portOf(app.server.address(), config.port),
+      warnings: [...warnings, ...scheduler.problems()],
+    }),
     clock,
   });
   const close = async (graceMs: number): Promise<void> => {
@@ -145,6 +136,36 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       forgetPort(config.home, port, log);
       await close(graceMs);
     },
+  };
+}
+
+interface Parts extends Pick<Deps, 'database' | 'store' | 'folders' | 'log'> {
+  readonly config: Config;
+  readonly options: ServerOptions;
+  readonly clock: () => number;
+  readonly steadyClock: () => number;
+}
+
+function depsOf({ config, options, database, store, folders, log, clock, steadyClock }: Parts): Deps {
+  const settings = settingsOf(config);
+  const catalog = new Catalog(database);
+  const absences = new Absences({ database, log, clock, steadyClock });
+  const watching = { database, catalog, settings, absences };
+  const images = { database, catalog, store, folders, log };
+  return {
+    ...watching,
+    ...images,
+    presence: new PresenceBuffer(database, log),
+    images: new ImageUpkeep({ ...images, steadyClock }),
+    random: Math.random,
+    waiting: new WaitingBoards(watching),
+    lost: new LostBoards(watching),
+    others: new OtherBoards(watching),
+    ended: new EndedCounts(),
+    retention: new Retention(watching),
+    boardProblems: new BoardProblems(),
+    sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),
+    readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
   };
 }
 
@@ -241,6 +262,7 @@ function forgetPort(home: string, port: number, log: Logger): void {
 }
 
 function settingsOf(config: Config): Settings {
+  const certificate = readCertificate(config.certificate.certPem);
   return {
     pollIntervalS: config.poll.intervalS,
     pollJitter: config.poll.jitterPct / 100,
@@ -250,6 +272,11 @@ function settingsOf(config: Config): Settings {
     maxImageBytes: config.limits.maxImageBytes,
     maxDownloads: config.limits.maxDownloads,
     retention: config.retention,
+    board: {
+      fleetToken: config.tokens.fleet,
+      spkiPin: certificate.spkiPin,
+      hosts: () => boardHosts(config.host, certificate.hosts, localHosts()),
+    },
   };
 }
 

@@ -81,7 +81,7 @@ export const ROOMS: readonly Room[] = [
       'simulator/simulation',
       ...['serve.ts', 'home', 'config', 'certs'].map((name) => `server/src/${name}`),
     ],
-    packages: ['@commander-js/extra-typings', 'cli-table3', 'picocolors', 'typebox'],
+    packages: ['@commander-js/extra-typings', 'cli-table3', 'picocolors', 'typebox', 'uqr'],
     node: true,
   },
   { room: 'simulator', may: ['protocol'], packages: ['picocolors', 'semver', 'typebox'], node: true },

@@ -270,6 +270,8 @@ describe.concurrent('the pin', () => {
       expect(records).not.toContain(APPLICATION_DATA);
     }
     expect((await server.tryAdmin('getDevice', { params: { mac: bench.mac } })).status).toBe(404);
+    const { items } = await server.admin('getBoardProblems');
+    expect(items.find(({ kind }) => kind === 'certificate')).toMatchObject({ cause: /pin/ });
     expectNeverLeft(device);
   });
 

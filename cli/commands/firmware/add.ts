@@ -54,7 +54,8 @@ export function addFirmwareUpload(firmware: CommandGroup, shell: Shell): void {
     });
 }
 
-async function upload(
+/** Shows how far it is. Errors: those of the upload, `interrupted`. */
+export async function upload(
   { client, terminal, signal }: Session,
   query: Parameters<Session['client']['upload']>[0],
   { bytes }: InputFile,

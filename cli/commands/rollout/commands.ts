@@ -1,6 +1,5 @@
 // `otter rollout ...`: one firmware going to the fleet in stages.
 
-import { setTimeout as wait } from 'node:timers/promises';
 import { Option } from '@commander-js/extra-typings';
 import { addRolloutSimulate } from './simulate.ts';
 import type { CallInput } from '#cli/connection/admin-client.ts';
@@ -13,15 +12,14 @@ import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts'
 import { relativeTime } from '#cli/views/relative-time.ts';
 import { nextLine, noteWarnings, showChanged } from '#cli/rollout-changed.ts';
 import { addWaitingCommand } from './waiting.ts';
-import { colorStatus, formatProgress, formatProgressLine } from '#cli/views/rollout.ts';
-import { confirm, type Session, withSession } from '#cli/session.ts';
+import { watchRollout } from './watch.ts';
+import { colorStatus, formatProgress } from '#cli/views/rollout.ts';
+import { confirm, withSession } from '#cli/session.ts';
 import { confirmWayBack, formatWayBack } from '#cli/views/way-back.ts';
 import type { Shell } from '#cli/shell.ts';
-import { type Rollout, type RolloutSummary } from '#protocol/admin/rollouts.ts';
+import type { RolloutSummary } from '#protocol/admin/rollouts.ts';
 import { ROLLOUT_STATUSES } from '#protocol/admin/states.ts';
 import { DEFAULT_PLAN } from '#protocol/admin/plan.ts';
-
-const WATCH_INTERVAL_MS = 1000;
 
 export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
   const rollout = addGroup(program, 'rollout', 'rollouts: one firmware going to the fleet in stages');
@@ -83,7 +81,10 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
     .option('--watch', 'go on until the rollout has ended or is halted (Ctrl-C leaves it running)')
     .action(async (name, { watch }, command) => {
       await withSession(shell, command.optsWithGlobals(), async (session) => {
-        if (watch === true) return watchRollout(session, name);
+        if (watch === true) {
+          await watchRollout(session, name);
+          return;
+        }
         const found = await session.client.call('getRollout', { params: { name } });
         const wayBack =
           found.reverted_at === null || session.json
@@ -180,23 +181,6 @@ const CHANGES = [
     description: 'go on with a paused rollout, or with a halted one: that needs a reason',
   },
 ] as const;
-
-/** Where nothing moves any more without a person. */
-const ENDED: ReadonlySet<Rollout['status']> = new Set(['complete', 'aborted', 'halted', 'regressed']);
-
-/** Asks every second; redraws on a terminal, adds a line (or a JSON line) per change elsewhere. */
-async function watchRollout({ client, terminal, json, signal }: Session, name: string): Promise<void> {
-  const draw = terminal.frame();
-  for (;;) {
-    const rollout = await client.call('getRollout', { params: { name } });
-    if (json) draw(JSON.stringify(rollout));
-    else draw(terminal.isLive ? formatProgress(rollout, Date.now(), terminal) : formatProgressLine(rollout));
-    if (ENDED.has(rollout.status)) return;
-    await wait(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => {
-      throw CommandError.own('interrupted', `stopped watching; ${name} goes on`, `npx otter rollout show ${name}`);
-    });
-  }
-}
 
 function healthyCount(rollout: RolloutSummary): string {
   const outcomes = rollout.stages.find((one) => one.stage === rollout.stage)?.outcomes;

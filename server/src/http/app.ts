@@ -19,6 +19,8 @@ import { addAuth, digestToken } from './auth.ts';
 import { addDeviceRoutes } from '#server/http/device/routes.ts';
 import { addDocRoutes, addOpenApi } from './docs.ts';
 import { addDownloadRoutes } from '#server/http/download/routes.ts';
+import { addFailedHandshakes } from './failed-handshakes.ts';
+import { addRefusals } from '#server/http/device/refusals.ts';
 import { answerBrokenRequest } from '#server/http/request/broken-request.ts';
 import { addEventRoutes } from '#server/http/events/routes.ts';
 import { addErrorAnswers, answerFrameworkError } from '#server/http/answer/error-answer.ts';
@@ -87,6 +89,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await addOpenApi(app);
   addRequestLog(app);
   addErrorAnswers(app, methodsOf);
+  addRefusals(app, deps.boardProblems, options.clock);
+  addFailedHandshakes(app, deps.boardProblems, options.clock);
   addRequestForm(app);
   addBodyParsers(app);
   addLargeAnswers(app, deps.random);

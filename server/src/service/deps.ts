@@ -1,6 +1,7 @@
 // What every use case needs, built once by `main.ts` and passed as first argument.
 
 import type { Logger } from 'pino';
+import type { BoardProblems } from '#server/service/fleet/board-problems.ts';
 import type { Readiness } from '#server/service/fleet/readiness.ts';
 import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import type { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
@@ -23,6 +24,7 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly retention: Retention;
   readonly readiness: Readiness;
   readonly sharedFiles: SharedFiles;
+  readonly boardProblems: BoardProblems;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */
   readonly random: () => number;

@@ -16,6 +16,16 @@ export interface Settings {
   readonly maxImageBytes: number;
   readonly maxDownloads: number;
   readonly retention: RetentionLimits;
+  readonly board: BoardAccess;
+}
+
+/** What boards are told of this server. */
+interface BoardAccess {
+  readonly fleetToken: string;
+  /** SHA-256 of the public key of the certificate, hex. */
+  readonly spkiPin: string;
+  /** Addresses and names by which the machine can be reached now, the best first. */
+  readonly hosts: () => readonly string[];
 }
 
 /** How long what is kept, in milliseconds; infinity: for ever. */

@@ -46,7 +46,13 @@ describe.each(DIALECTS)('a plan of the API on %s', (dialect) => {
 
   test('is made, read, replaced and removed; each says where it comes from', async () => {
     const before = await sources();
-    expect(before).toEqual(['default built_in', 'careful built_in', 'urgent built_in', 'of-the-file file']);
+    expect(before).toEqual([
+      'default built_in',
+      'careful built_in',
+      'urgent built_in',
+      'steady built_in',
+      'of-the-file file',
+    ]);
     const expected: ListedPlan = {
       name: 'mine',
       description: 'own boards, then all',

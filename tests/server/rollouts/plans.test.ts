@@ -45,11 +45,12 @@ describe.each(DIALECTS)('a plan on %s', (dialect) => {
       'default',
       'careful',
       'urgent',
+      'steady',
       'by-shares',
       'at-once',
       'lab-twice',
     ]);
-    expect(await server.admin('getPlan', { params: { name: 'by-shares' } })).toEqual(items[3]);
+    expect(await server.admin('getPlan', { params: { name: 'by-shares' } })).toEqual(items[4]);
     expect(await server.tryAdmin('getPlan', { params: { name: 'nowhere' } })).toMatchObject({
       status: 404,
       body: { error: { code: 'plan_unknown', hint: expect.stringContaining('by-shares') } },

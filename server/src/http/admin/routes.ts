@@ -17,6 +17,7 @@ import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/fleet/assignments.ts';
 import { clearKnownBad } from '#server/service/fleet/clear-known-bad.ts';
 import { createRollout } from '#server/service/rollouts/create.ts';
+import { getBoardSettings } from '#server/service/fleet/board-settings.ts';
 import { setCounted } from '#server/service/fleet/counted.ts';
 import { removeDevice } from '#server/service/fleet/device-removal.ts';
 import { removeFirmware } from '#server/service/firmware/firmware-removal.ts';
@@ -89,6 +90,8 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
   const yes = (query: { readonly confirm?: 'true' | 'false' }) => ({ isConfirmed: query.confirm === 'true' });
   return {
     getStatus: async ({ nowMs }) => getStatus(deps, server(), nowMs),
+    getBoardSettings: async () => getBoardSettings(deps, server().port),
+    getBoardProblems: async () => ({ items: [...deps.boardProblems.list()] }),
 
     listDevices: async ({ query, nowMs }) => listDevices(deps, query, nowMs),
     getDevice: async ({ params, nowMs }) => getDevice(deps, params.mac, nowMs),

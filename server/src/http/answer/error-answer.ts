@@ -47,7 +47,8 @@ export function errorAnswer(error: OtterError, requestId: string): ErrorAnswer {
   };
 }
 
-function toOtterError(error: unknown): OtterError {
+/** What is answered for whatever was thrown. */
+export function toOtterError(error: unknown): OtterError {
   if (error instanceof OtterError) return error;
   if (isValidationError(error)) return fieldError(error);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

@@ -25,6 +25,7 @@ export async function listCalls(deps: Deps, rollouts: readonly Rollout[], nowMs:
     ...(await ofImages(deps)),
     ...(await ofSchedules(deps)),
     ...(await ofNewcomers(deps, nowMs)),
+    ...deps.boardProblems.calls(nowMs),
   ];
   return calls.toSorted((left, right) => URGENCY.indexOf(left.kind) - URGENCY.indexOf(right.kind));
 }
@@ -41,6 +42,7 @@ const URGENCY: readonly Call['kind'][] = [
   'gate_waits',
   'schedule',
   'new_boards',
+  'board_problems',
 ];
 
 /** What one rollout calls for. */

@@ -18,6 +18,8 @@ import { warnOfWebhooks } from '#server/service/events/webhooks.ts';
 export interface ServerFacts {
   readonly version: string;
   readonly startedAtMs: number;
+  /** The one that is listened on. */
+  readonly port: number;
   readonly warnings: readonly string[];
 }
 

@@ -1,0 +1,32 @@
+// `otter board`: what goes into a sketch, and the boards that fail to get in.
+
+import { Option } from '@commander-js/extra-typings';
+import type { OtterProgram } from '#cli/program.ts';
+import { withSession } from '#cli/session.ts';
+import type { Shell } from '#cli/shell.ts';
+import { formatBoardProblems, formatSecrets, formatSecretsForPhone } from '#cli/views/board.ts';
+
+export function addBoardCommands(program: OtterProgram, shell: Shell): void {
+  const board = program
+    .command('board')
+    .description('what goes into a sketch: address, pin and token, as secrets.h, ready to paste')
+    .addOption(new Option('--qr', 'the same as a code for the camera of a phone').conflicts('json'))
+    .action(async ({ qr }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
+        const settings = await client.call('getBoardSettings', {});
+        const text = qr === true ? await formatSecretsForPhone(settings) : formatSecrets(settings);
+        show(settings, () => text);
+        terminal.note('The token opens this server for every board that has it: keep it out of your repository.');
+      });
+    });
+
+  board
+    .command('problems')
+    .description('boards that fail to get in: wrong pin, wrong token, refused requests, with the likely cause')
+    .action(async (_options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
+        const { items } = await client.call('getBoardProblems', {});
+        show({ items }, () => formatBoardProblems(items, Date.now(), terminal.colors));
+      });
+    });
+}

@@ -1,0 +1,46 @@
+// What a board needs, as text to paste; and boards that fail to get in.
+
+import { relativeTime } from './relative-time.ts';
+import { type Colors, formatTable, printable } from '#cli/terminal.ts';
+import type { BoardProblem, BoardSettings } from '#protocol/admin/boards.ts';
+
+/** The names are those of the examples of the library (client/examples). */
+export function formatSecrets({ servers, pin, token }: BoardSettings): string {
+  const [server = '', ...others] = servers;
+  return [
+    '// secrets.h: beside the sketch, and never in a repository',
+    '#pragma once',
+    '',
+    'const char* const kWifiName = "your Wi-Fi";',
+    'const char* const kWifiPassword = "its password";',
+    constant('kServer', server),
+    ...others.map((other) => `// also: ${other}`),
+    constant('kPin', pin),
+    constant('kToken', token),
+  ].join('\n');
+}
+
+/** As a code of block characters that fills a terminal of 60 columns. */
+export async function formatSecretsForPhone({ servers, pin, token }: BoardSettings): Promise<string> {
+  const { renderUnicodeCompact } = await import('uqr');
+  return renderUnicodeCompact([servers[0] ?? '', pin, token].join('\n'), { ecc: 'L' });
+}
+
+export function formatBoardProblems(problems: readonly BoardProblem[], nowMs: number, colors: Colors): string {
+  if (problems.length === 0) return 'no board failed to get in since this server started';
+  const rows = problems.map(({ mac, address, kind, times, last_at, text }) => [
+    mac ?? address,
+    mac === null ? '' : address,
+    kind,
+    String(times),
+    relativeTime(last_at, nowMs),
+    text,
+  ]);
+  const table = formatTable(['board', 'address', 'kind', 'times', 'last', 'what happened'], rows, colors);
+  const causes = new Map(problems.map(({ kind, cause }) => [kind, cause]));
+  return [table, '', ...[...causes].map(([kind, cause]) => `${colors.bold(kind)}: ${printable(cause)}`)].join('\n');
+}
+
+function constant(name: string, value: string): string {
+  return `const char* const ${name} = ${JSON.stringify(value)};`;
+}
