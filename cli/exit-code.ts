@@ -33,6 +33,7 @@ const OWN_CODES = {
   token_file_exposed: EXIT.badInput,
   already_there: EXIT.badInput,
   nobody_to_update: EXIT.badInput,
+  stage_empty: EXIT.badInput,
   update_stopped: EXIT.conflict,
   argument_invalid: EXIT.badInput,
   token_missing: EXIT.notAllowed,

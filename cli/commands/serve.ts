@@ -5,7 +5,8 @@ import { Option } from '@commander-js/extra-typings';
 import { readPort } from '#cli/arguments.ts';
 import { findHome } from '#cli/connection/connection.ts';
 import type { GlobalOptions, OtterProgram } from '#cli/program.ts';
-import { output } from '#cli/session.ts';
+import { confirm, output } from '#cli/session.ts';
+import { formatBytes } from '#cli/views/firmware.ts';
 import type { Shell } from '#cli/shell.ts';
 
 export function addServeCommands(program: OtterProgram, shell: Shell): void {
@@ -36,6 +37,38 @@ export function addServeCommands(program: OtterProgram, shell: Shell): void {
         created.length === 0
           ? `everything is there in ${home}`
           : `made in ${home}:\n${created.map((file) => `  ${file}`).join('\n')}`,
+      );
+    });
+
+  addReset(program, shell);
+}
+
+/** Begins anew with the same key and tokens. */
+function addReset(program: OtterProgram, shell: Shell): void {
+  program
+    .command('reset')
+    .description('begin anew: put database and images of this machine aside; key, tokens and configuration stay')
+    .option('--yes', 'do not ask')
+    .action(async ({ yes }, command) => {
+      const options: GlobalOptions = command.optsWithGlobals();
+      const home = await findHome(options, shell);
+      const { loadConfig } = await import('#server/config/config.ts');
+      const { planReset, putAside } = await import('#server/home/reset.ts');
+      const { config } = loadConfig({ home, env: shell.env });
+      const items = planReset(config, Date.now());
+      const { show } = output(shell, options);
+      if (items.length === 0) {
+        show({ moved: [] }, () => `nothing is there yet in ${home}`);
+        return;
+      }
+      const what = items.map(({ path, sizeBytes }) => `${path} (${formatBytes(sizeBytes)})`).join(', ');
+      await confirm(shell, { yes }, `put ${what} aside, and forget every board and firmware`);
+      putAside(config, items);
+      show({ moved: items.map(({ path, aside }) => ({ from: path, to: aside })) }, () =>
+        [
+          ...items.map(({ path, aside }) => `${path} is now ${aside}`),
+          'boards know this server by the same pin and token as before; to take it back, stop it and rename what was put aside',
+        ].join('\n'),
       );
     });
 }

@@ -22,10 +22,13 @@ import { CHIP_NAMES } from '#protocol/device/chips.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
 import type { BuildFault } from '#simulator/device/faults.ts';
 import type { FleetSnapshot } from '#simulator/fleet.ts';
+import { fleetMacs } from '#simulator/macs.ts';
 import type { SimulateOptions } from '#simulator/simulate.ts';
 
 /** Most MACs that one labelling request may hold, see `labelDevices` in `protocol/admin/routes.ts`. */
 const MACS_PER_REQUEST = 1000;
+/** Boards that are removed at a time. */
+const REMOVERS = 8;
 
 export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
   program
@@ -57,6 +60,7 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
       ),
     )
     .addOption(new Option('--for <length>', 'stop after this time (Ctrl-C if not said)').argParser(readDuration))
+    .option('--keep', 'leave the boards on the server at the end (they are removed if not said)')
     .option('--fleet-token-file <file>', 'file with the fleet token of a remote server (or OTTER_FLEET_TOKEN)')
     .addHelpText('after', () => `\n${FAULTS_HELP}`)
     .action(async (options, command) => {
@@ -65,6 +69,7 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
       const fleetToken = await findFleetToken(options.fleetTokenFile, identity, shell);
       const labels = options.label ?? [];
       const client = labels.length === 0 ? undefined : await openClient(globals, shell);
+      const macs = fleetMacs(options.seed, options.devices);
       try {
         await runFleet(shell, globals, {
           ...options,
@@ -80,6 +85,7 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
         });
       } finally {
         client?.close();
+        if (options.keep !== true) await forgetBoards(macs, globals, shell);
       }
     });
 }
@@ -130,6 +136,46 @@ async function putOnLabels(client: AdminClient, macsByLabel: ReadonlyMap<string,
       const some = macs.slice(start, start + MACS_PER_REQUEST);
       await client.call('labelDevices', { params: { name }, body: { macs: some, confirm: true } });
     }
+  }
+}
+
+/** Simulated boards leave no trace. Where there is no admin token, it says how they are removed. */
+async function forgetBoards(macs: readonly string[], globals: GlobalOptions, shell: Shell): Promise<void> {
+  const { terminal } = shell;
+  const connection = await findConnection(globals, shell).catch(() => undefined);
+  if (connection === undefined) {
+    terminal.note(
+      `${macs.length} simulated boards stay listed: otter device remove MAC, with the admin token, removes one`,
+    );
+    return;
+  }
+  // Ctrl-C has ended the fleet; a second one ends this as well.
+  const client = new AdminClient(connection, new AbortController().signal);
+  const left = [...macs];
+  let removed = 0;
+  const work = async (): Promise<void> => {
+    for (let mac = left.pop(); mac !== undefined; mac = left.pop()) {
+      const isGone = await client.call('removeDevice', { params: { mac }, query: { confirm: 'true' } }).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof CommandError && error.code === 'device_unknown') return false;
+          throw error;
+        },
+      );
+      removed += isGone ? 1 : 0;
+      terminal.progress(`removing simulated boards: ${removed} of ${macs.length}`);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: REMOVERS }, work));
+    terminal.progress('');
+    terminal.note(`${removed} simulated boards removed from the server; --keep leaves them`);
+  } catch (error) {
+    terminal.progress('');
+    const why = error instanceof Error ? error.message : String(error);
+    terminal.note(`${macs.length - removed} simulated boards stay listed: ${why}`);
+  } finally {
+    client.close();
   }
 }
 

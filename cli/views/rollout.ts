@@ -121,7 +121,7 @@ export function nextCommand(rollout: Rollout): string | undefined {
 }
 
 /** No device is in the first stage, so that the next one would be opened on no evidence: the server warns of that. */
-function isNobodyFirst({ status, stage, stages: [first], pilot_label, warnings }: Rollout): boolean {
+export function isNobodyFirst({ status, stage, stages: [first], pilot_label, warnings }: Rollout): boolean {
   const isAhead = status === 'draft' ? pilot_label !== GENERAL_LABEL : stage === first?.stage;
   return isAhead && first !== undefined && warnings.length > 0;
 }

@@ -123,7 +123,7 @@ describe('a pilot without a board', () => {
       stdout: expect.stringMatching(/next: npx otter device label MAC pilot/),
     });
     name = line.rolloutName('1.1.0');
-    const started = await otter('rollout', 'start', name);
+    const started = await otter('rollout', 'start', name, '--anyway');
     expect(started).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/next: npx otter rollout abort/) });
     expect(started.stderr).toMatch(/^warning: nobody is in stage pilot: .*otter device label MAC pilot/);
     const shown = await otter('rollout', 'show', name);

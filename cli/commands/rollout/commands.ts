@@ -13,8 +13,8 @@ import { relativeTime } from '#cli/views/relative-time.ts';
 import { nextLine, noteWarnings, showChanged } from '#cli/rollout-changed.ts';
 import { addWaitingCommand } from './waiting.ts';
 import { watchRollout } from './watch.ts';
-import { colorStatus, formatProgress } from '#cli/views/rollout.ts';
-import { confirm, withSession } from '#cli/session.ts';
+import { colorStatus, formatProgress, isNobodyFirst } from '#cli/views/rollout.ts';
+import { confirm, type Session, withSession } from '#cli/session.ts';
 import { confirmWayBack, formatWayBack } from '#cli/views/way-back.ts';
 import type { Shell } from '#cli/shell.ts';
 import type { RolloutSummary } from '#protocol/admin/rollouts.ts';
@@ -101,6 +101,17 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
   addRetryCommand(rollout, shell);
 }
 
+/** The next stage would be opened on no evidence, and it may be everybody. */
+async function refuseEmptyStart({ client }: Session, name: string): Promise<void> {
+  const draft = await client.call('getRollout', { params: { name } });
+  if (draft.status !== 'draft' || !isNobodyFirst(draft)) return;
+  throw CommandError.own(
+    'stage_empty',
+    `rollout ${name} would begin with nobody: no board of ${draft.product} has label ${draft.pilot_label}`,
+    `choose who goes first: otter device label MAC ${draft.pilot_label}; or start it with --anyway`,
+  );
+}
+
 /** The commands that move a rollout on, hold it or end it. */
 function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
   rollout
@@ -108,8 +119,10 @@ function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
     .description('open the first stage: its devices are offered the firmware')
     .option('--reason <text>', 'why, for the audit')
     .option('--supersede', 'open rollouts that want the same devices end for those devices')
-    .action(async (name, { reason, supersede }, command) => {
+    .option('--anyway', 'start although nobody is in the first stage')
+    .action(async (name, { reason, supersede, anyway }, command) => {
       await withSession(shell, command.optsWithGlobals(), async (session) => {
+        if (anyway !== true) await refuseEmptyStart(session, name);
         const body = { reason, supersede };
         await showChanged(session, session.client.call('startRollout', { params: { name }, body }));
       });
