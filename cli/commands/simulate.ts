@@ -69,7 +69,7 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
       const fleetToken = await findFleetToken(options.fleetTokenFile, identity, shell);
       const labels = options.label ?? [];
       const client = labels.length === 0 ? undefined : await openClient(globals, shell);
-      const macs = fleetMacs(options.seed, options.devices);
+      const boards = fleetMacs(options.seed, options.devices);
       try {
         await runFleet(shell, globals, {
           ...options,
@@ -85,7 +85,7 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
         });
       } finally {
         client?.close();
-        if (options.keep !== true) await forgetBoards(macs, globals, shell);
+        if (options.keep !== true) await forgetBoards(boards, globals, shell);
       }
     });
 }

@@ -65,7 +65,12 @@ export const ROOMS: readonly Room[] = [
     packages: ['typebox', 'yaml'],
     node: true,
   },
-  { room: 'server/src/home', may: ['protocol', 'server/src/certs', 'server/src/config'], packages: [], node: true },
+  {
+    room: 'server/src/home',
+    may: ['protocol', 'server/src/certs', 'server/src/config', 'server/src/disk'],
+    packages: [],
+    node: true,
+  },
   { room: 'server/src/version.ts', may: [], packages: [], node: true },
   {
     room: 'server/src',
