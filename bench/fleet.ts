@@ -32,11 +32,12 @@ export async function makeHome(
   addBuild(db, home, 1, '1.0.0', 'complete');
   if (options.openRollout) addBuild(db, home, 2, '2.0.0', 'running');
   const insert = db.prepare(
-    `insert into devices (id, mac, product, ip, current_version, chip, said_chip, slot_bytes, said_slot_bytes, image_sha256, on_trial, status, attributes, first_seen_at_ms)
+    `insert into devices (id, first_name, product, ip, current_version, chip, said_chip, slot_bytes, said_slot_bytes, image_sha256, on_trial, status, attributes, first_seen_at_ms)
      values (?, ?, 'default', '127.0.0.1', '1.0.0', 'esp32', 'esp32', 1966080, 1966080, null, 0, 'ok', ?, ?)`,
   );
   const attributes = JSON.stringify({ boot_reason: 'poweron' });
   for (let index = 1; index <= devices; index += 1) insert.run(index, benchMac(index), attributes, Date.now());
+  db.exec("insert into device_names (kind, name, device_id) select 'mac', first_name, id from devices");
   db.exec(
     'insert into presence (device_id, last_seen_at_ms, free_heap_bytes, rssi_dbm) select id, first_seen_at_ms, 180000, -61 from devices',
   );

@@ -79,10 +79,11 @@ async function addDevices(run: Run, devices: number, nowMs: number): Promise<voi
      insert into bench_numbers select n from numbers`,
   );
   await run(
-    `insert into devices (id, mac, product, ip, current_version, chip, said_chip, slot_bytes, said_slot_bytes, on_trial, status, attributes, first_seen_at_ms)
+    `insert into devices (id, first_name, product, ip, current_version, chip, said_chip, slot_bytes, said_slot_bytes, on_trial, status, attributes, first_seen_at_ms)
      select n, '02:00:' || ${pair(1)} || ':' || ${pair(3)} || ':' || ${pair(5)} || ':' || ${pair(7)}, 'default', '127.0.0.1',
        '1.${FINISHED}.0', 'esp32', 'esp32', 1966080, 1966080, 0, 'ok', '{"boot_reason":"poweron"}', ${nowMs - 90 * 24 * HOUR_MS} from bench_numbers`,
   );
+  await run(`insert into device_names (kind, name, device_id) select 'mac', first_name, id from devices`);
   // Many without the build fell silent an hour ago, as the lost ones did.
   await run(
     `insert into presence (device_id, last_seen_at_ms, free_heap_bytes, rssi_dbm, interval_s, limit_s, boot_cause)

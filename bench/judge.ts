@@ -50,7 +50,7 @@ export async function benchJudging({ devices, database }: JudgeOptions): Promise
     await fillFleet(beside.run, devices, Date.now());
     await beside.run('analyze');
     const reporting = await beside.rows(
-      `select devices.mac, assignments.id from assignments join devices on devices.id = assignments.device_id
+      `select devices.first_name as mac, assignments.id from assignments join devices on devices.id = assignments.device_id
        join bench_numbers on n = device_id where assignments.state = 'installing' and ${REPORTING}
        order by assignments.id limit ${2 * REPORTS}`,
     );

@@ -4,6 +4,7 @@
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { parsePin, type Pin } from '#protocol/pinned-https.ts';
+import { DEVICE_ID_PATTERN } from '#protocol/identity.ts';
 import { MAC_PATTERN } from '#protocol/words.ts';
 
 /** A MAC in any spelling (upper case, dashes, dots, nothing between) to the canonical one. */
@@ -14,6 +15,12 @@ export function readMac(text: string): string {
     throw new InvalidArgumentError('A MAC address has 12 hex digits, for example 24:6f:28:aa:bb:cc.');
   }
   return mac;
+}
+
+/** A device by its id, or by its MAC in any spelling. */
+export function readDevice(text: string): string {
+  const id = text.toLowerCase();
+  return new RegExp(DEVICE_ID_PATTERN).test(id) ? id : readMac(text);
 }
 
 /** `3%`, `3` or `0.5 %` to a share of 0 to 1. */

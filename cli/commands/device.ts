@@ -1,7 +1,7 @@
 // `otter device ...`: what each board runs, and why it gets an update or not.
 
 import { Argument, Option } from '@commander-js/extra-typings';
-import { readMac } from '#cli/arguments.ts';
+import { readDevice } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
 import { formatCleared, formatDevice, formatExplanation } from '#cli/views/device.ts';
 import { formatTelemetry } from '#cli/views/health.ts';
@@ -56,10 +56,10 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
   device
     .command('show')
     .description('one device: what it says of itself, its labels, its latest assignments')
-    .addArgument(macArgument())
-    .action(async (mac, _options, command) => {
+    .addArgument(deviceArgument())
+    .action(async (ref, _options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
-        const detail = await client.call('getDevice', { params: { mac } });
+        const detail = await client.call('getDevice', { params: { device: ref } });
         show(detail, () => formatDevice(detail, Date.now(), terminal.colors));
       });
     });
@@ -67,10 +67,10 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
   device
     .command('explain')
     .description('why a device gets an update or not: every rule with what it saw')
-    .addArgument(macArgument())
-    .action(async (mac, _options, command) => {
+    .addArgument(deviceArgument())
+    .action(async (ref, _options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
-        const explanation = await client.call('explainDevice', { params: { mac } });
+        const explanation = await client.call('explainDevice', { params: { device: ref } });
         show(explanation, () => formatExplanation(explanation, terminal.colors));
       });
     });
@@ -78,10 +78,10 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
   device
     .command('telemetry')
     .description(`how a device fared in each of the last ${TELEMETRY_HOURS} hours`)
-    .addArgument(macArgument())
-    .action(async (mac, _options, command) => {
+    .addArgument(deviceArgument())
+    .action(async (ref, _options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
-        const telemetry = await client.call('getTelemetry', { params: { mac } });
+        const telemetry = await client.call('getTelemetry', { params: { device: ref } });
         show(telemetry, () => formatTelemetry(telemetry, terminal.colors));
       });
     });
@@ -95,42 +95,42 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
   device
     .command('label')
     .description('put a label on a device')
-    .addArgument(macArgument())
+    .addArgument(deviceArgument())
     .argument('<label>')
     .option('--yes', YES)
-    .action(async (mac, label, options, command) => {
+    .action(async (ref, label, options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const changed = await callConfirmed(shell, options, async (confirmed) =>
-          client.call('labelDevice', { params: { mac, name: label }, query: { confirm: confirmed } }),
+          client.call('labelDevice', { params: { device: ref, name: label }, query: { confirm: confirmed } }),
         );
-        show(changed, () => `${mac} has ${labelsText(changed)}`);
+        show(changed, () => `${ref} has ${labelsText(changed)}`);
       });
     });
 
   device
     .command('unlabel')
     .description('take a label off a device')
-    .addArgument(macArgument())
+    .addArgument(deviceArgument())
     .argument('<label>')
     .option('--yes', YES)
-    .action(async (mac, label, options, command) => {
+    .action(async (ref, label, options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const changed = await callConfirmed(shell, options, async (confirmed) =>
-          client.call('unlabelDevice', { params: { mac, name: label }, query: { confirm: confirmed } }),
+          client.call('unlabelDevice', { params: { device: ref, name: label }, query: { confirm: confirmed } }),
         );
-        show(changed, () => `${mac} has ${labelsText(changed)}`);
+        show(changed, () => `${ref} has ${labelsText(changed)}`);
       });
     });
 
   device
     .command('count')
     .description('say whether a device counts in gates: yes, no (a test board), or auto for the rules')
-    .addArgument(macArgument())
+    .addArgument(deviceArgument())
     .addArgument(new Argument('<counted>', 'yes, no or auto').choices(COUNTED))
     .option('--reason <text>', 'why, shown with the device')
-    .action(async (mac, counted, { reason }, command) => {
+    .action(async (ref, counted, { reason }, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const changed = await client.call('setCounted', { params: { mac }, body: { counted, reason } });
+        const changed = await client.call('setCounted', { params: { device: ref }, body: { counted, reason } });
         show(changed, () => countedText(changed));
       });
     });
@@ -138,13 +138,13 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
   device
     .command('clear-known-bad')
     .description('forget that builds failed on a device: they are offered again, and the offer tells the device')
-    .addArgument(macArgument())
+    .addArgument(deviceArgument())
     .option('--version <version>', 'only this build')
     .option('--product <product>', 'only builds of this product')
-    .action(async (mac, { version, product }, command) => {
+    .action(async (ref, { version, product }, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const answer = await client.call('clearKnownBad', { params: { mac }, query: { version, product } });
-        show(answer, () => formatCleared(mac, answer.builds));
+        const answer = await client.call('clearKnownBad', { params: { device: ref }, query: { version, product } });
+        show(answer, () => formatCleared(ref, answer.builds));
       });
     });
 }
@@ -153,22 +153,22 @@ function addDeviceRemoval(device: CommandGroup, shell: Shell): void {
   device
     .command('remove')
     .description('forget a device with everything that is known of it; with its next check it is a new one')
-    .addArgument(macArgument())
+    .addArgument(deviceArgument())
     .option('--yes', 'do not ask')
-    .action(async (mac, options, command) => {
+    .action(async (ref, options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const removed = await callConfirmed(shell, options, async (confirmed) =>
-          client.call('removeDevice', { params: { mac }, query: { confirm: confirmed } }),
+          client.call('removeDevice', { params: { device: ref }, query: { confirm: confirmed } }),
         );
-        show(removed, () => `device ${mac} is removed, with ${removed.assignments} assignments`);
+        show(removed, () => `device ${ref} is removed, with ${removed.assignments} assignments`);
       });
     });
 }
 
 const YES = 'do not ask, even where it changes a rollout that is under way';
 
-function macArgument() {
-  return new Argument('<mac>', 'MAC address in any spelling').argParser(readMac).argRequired();
+function deviceArgument() {
+  return new Argument('<device>', 'MAC address in any spelling, or the id').argParser(readDevice).argRequired();
 }
 
 function labelsText({ labels }: Device): string {

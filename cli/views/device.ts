@@ -5,10 +5,11 @@ import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
 import type { Assignment, ClearedBuild, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
 
 export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors): string {
-  const { device, builds, assignments } = detail;
+  const { device, names, builds, assignments } = detail;
   const facts = formatFacts(
     [
-      ['mac', device.mac],
+      ['id', device.id],
+      ['mac', names.map(({ name }) => name).join(', ')],
       ['product', device.product],
       ['version', device.current_version],
       ['status', device.status],

@@ -117,7 +117,7 @@ export function stageFacts({ facts }: Case): string {
   if (rollout === undefined) return 'no open rollout';
   const labels = device.labels.map(({ name }) => name).join(', ') || 'none';
   const stages = rollout.opened.map(({ label, percentage }) => `${percentage} % of ${label}`).join(', ');
-  const bucket = `bucket ${bucketOf(rollout.seed, device.mac)} of 10000`;
+  const bucket = `bucket ${bucketOf(rollout.seed, device.firstName)} of 10000`;
   return `rollout ${rollout.name} is at ${rollout.stage} for ${stages}; labels of the device: ${labels}; ${bucket} (${membership(rollout, device)})`;
 }
 

@@ -282,7 +282,7 @@ export type Reason = (typeof RULES)[number]['id'];
 
 /** A device that refuses by a list of its own hears of a clearing only where its client knows the word. */
 function knownBadEnds({ facts, history, target }: Case): string {
-  const ends = `a newer build is rolled out, or: otter device clear-known-bad ${facts.device.mac}`;
+  const ends = `a newer build is rolled out, or: otter device clear-known-bad ${facts.device.firstName}`;
   if (history?.lastError !== 'known_bad') return ends;
   return `${ends}; the board itself refuses this build: where it still does after that, flash ${target?.firmware.version ?? 'it'} once by cable, or upload the same code as a newer version`;
 }

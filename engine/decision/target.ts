@@ -119,12 +119,16 @@ function membershipOf(stage: StageShare, rollout: RolloutFacts, device: DeviceFa
     if (label === undefined) return 'label_missing';
     if (!(label.putAtMs <= rollout.stageOpenedAtMs)) return 'label_too_new';
   }
-  return isWithinPercentage(rollout.seed, device.mac, stage.percentage) ? 'member' : 'bucket_later';
+  return isWithinPercentage(rollout.seed, device.firstName, stage.percentage) ? 'member' : 'bucket_later';
 }
 
-function isOfShare({ label, percentage }: StageShare, { seed }: RolloutFacts, { mac, labels }: DeviceFacts): boolean {
+function isOfShare(
+  { label, percentage }: StageShare,
+  { seed }: RolloutFacts,
+  { firstName, labels }: DeviceFacts,
+): boolean {
   const hasLabel = label === GENERAL_LABEL || labels.some(({ name }) => name === label);
-  return hasLabel && isWithinPercentage(seed, mac, percentage);
+  return hasLabel && isWithinPercentage(seed, firstName, percentage);
 }
 
 function toTarget(source: TargetSource, rollout: RolloutFacts, facts: TargetFacts): Target {

@@ -12,7 +12,8 @@ export type MissedPolicy = (typeof MISSED_POLICIES)[number];
 
 /** What a device says of itself, and what the operator added to it. */
 export interface DeviceFacts {
-  readonly mac: string;
+  /** The name that it was first known by (a MAC, say): what its bucket follows from, and how people call it. */
+  readonly firstName: string;
   readonly product: string;
   readonly currentVersion: string;
   /** The digest of the running image, where the device names one. */

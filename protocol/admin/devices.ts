@@ -1,12 +1,14 @@
 // Devices as operators see them: what each runs, what was tried on it, why it gets what it gets. Instants are ISO 8601 UTC.
 
 import { type Static, Type } from 'typebox';
+import { DeviceIdText } from '#protocol/identity.ts';
 import { Instant, Mac, Name } from '#protocol/words.ts';
 import { Count, Nullable, oneOf } from './shapes.ts';
 import { ASSIGNMENT_STATES, COUNTED, DEVICE_STATUSES, NOT_COUNTED, OUTCOMES } from './states.ts';
 
 export const Device = Type.Object(
   {
+    id: DeviceIdText,
     mac: Mac,
     product: Type.String(),
     ip: Nullable(Type.String()),
@@ -56,6 +58,7 @@ export type ClearedBuild = Static<typeof ClearedBuild>;
 export const Assignment = Type.Object(
   {
     id: Type.Integer(),
+    device_id: DeviceIdText,
     mac: Mac,
     rollout: Type.String(),
     stage: Type.String(),
@@ -78,6 +81,9 @@ export type Assignment = Static<typeof Assignment>;
 export const DeviceDetail = Type.Object(
   {
     device: Type.Unsafe<Device>(Type.Ref('Device')),
+    names: Type.Array(Type.Object({ kind: oneOf(['mac']), name: Type.String() }), {
+      description: 'by which it is found; mac of the device is the first that it had',
+    }),
     builds: Type.Array(KnownBad, { description: 'builds that failed on this device' }),
     assignments: Type.Array(Type.Unsafe<Assignment>(Type.Ref('Assignment')), { description: 'the latest first' }),
   },
@@ -87,6 +93,7 @@ export type DeviceDetail = Static<typeof DeviceDetail>;
 
 export const Explanation = Type.Object(
   {
+    device_id: DeviceIdText,
     mac: Mac,
     outcome: oneOf(['install', 'rollback', 'hold']),
     reason: Type.String(),
@@ -130,6 +137,7 @@ export type Label = Static<typeof Label>;
 /** What was known of a device that was removed. */
 export const RemovedDevice = Type.Object(
   {
+    device_id: DeviceIdText,
     mac: Type.String(),
     product: Type.String(),
     current_version: Type.String(),

@@ -2,6 +2,7 @@
 // table is the list of types; docs/events.md shows the same.
 
 import { type Static, Type } from 'typebox';
+import { DeviceIdText } from '#protocol/identity.ts';
 import { Instant, Mac, Name, RolloutName } from '#protocol/words.ts';
 
 /** Type to what happened. A type is a promise of the wire: it never changes its meaning. */
@@ -62,6 +63,9 @@ export const Event = Type.Object(
     rollout: RolloutName,
     version: Type.String(),
     stage: Type.Union([Name, Type.Null()], { description: 'null: the rollout has opened none yet' }),
+    device_id: Type.Union([DeviceIdText, Type.Null()], {
+      description: 'of an assignment; null in events that were told before devices had ids',
+    }),
     mac: Type.Union([Mac, Type.Null()], { description: 'of an assignment' }),
     assignment_id: Type.Union([Type.Integer(), Type.Null()]),
     from: Type.Union([Type.String(), Type.Null()], {

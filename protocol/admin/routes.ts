@@ -14,6 +14,7 @@ import { ServerStatus } from './status.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from './events.ts';
 import { Telemetry } from './health.ts';
 import { MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
+import { DeviceRefText } from '#protocol/identity.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const ADMIN_PREFIX = '/api/v1/admin';
@@ -65,7 +66,7 @@ const page = <T extends TSchema>(item: T) =>
     items: Type.Array(item),
     next_cursor: Type.Union([Type.String(), Type.Null()], { description: 'null: this was the last page' }),
   });
-const mac = Type.Object({ mac: Mac });
+const device = Type.Object({ device: DeviceRefText });
 const named = Type.Object({ name: Name });
 const rolloutName = Type.Object({ name: RolloutName });
 const firmwareVersion = Type.Object({ version: Version });
@@ -183,52 +184,58 @@ export const adminRoutes = {
       ),
     },
   ),
-  getDevice: route('GET', '/devices/:mac', 'One device with its failed builds and its assignments', ref(DeviceDetail), {
-    params: mac,
-  }),
+  getDevice: route(
+    'GET',
+    '/devices/:device',
+    'One device with its failed builds and its assignments',
+    ref(DeviceDetail),
+    {
+      params: device,
+    },
+  ),
   explainDevice: route(
     'GET',
-    '/devices/:mac/explain',
+    '/devices/:device/explain',
     'Why this device gets an update or not: every rule with the facts it saw',
     ref(Explanation),
-    { params: mac },
+    { params: device },
   ),
   getTelemetry: route(
     'GET',
-    '/devices/:mac/telemetry',
+    '/devices/:device/telemetry',
     `How this device fared in each of the last ${TELEMETRY_HOURS} hours in which it checked in`,
     ref(Telemetry),
-    { params: mac },
+    { params: device },
   ),
-  labelDevice: route('PUT', '/devices/:mac/labels/:name', 'Put a label on a device', ref(Device), {
-    params: Type.Object({ mac: Mac, name: Name }),
+  labelDevice: route('PUT', '/devices/:device/labels/:name', 'Put a label on a device', ref(Device), {
+    params: Type.Object({ device: DeviceRefText, name: Name }),
     query: confirm,
   }),
-  unlabelDevice: route('DELETE', '/devices/:mac/labels/:name', 'Take a label off a device', ref(Device), {
-    params: Type.Object({ mac: Mac, name: Name }),
+  unlabelDevice: route('DELETE', '/devices/:device/labels/:name', 'Take a label off a device', ref(Device), {
+    params: Type.Object({ device: DeviceRefText, name: Name }),
     query: confirm,
   }),
   removeDevice: route(
     'DELETE',
-    '/devices/:mac',
+    '/devices/:device',
     'Forget a device with everything that is known of it; it is a new one with its next check',
     ref(RemovedDevice),
-    { params: mac, query: confirmRemoval },
+    { params: device, query: confirmRemoval },
   ),
-  setCounted: route('PUT', '/devices/:mac/counted', 'Say whether a device counts in gates', ref(Device), {
-    params: mac,
+  setCounted: route('PUT', '/devices/:device/counted', 'Say whether a device counts in gates', ref(Device), {
+    params: device,
     body: Type.Object({ counted: oneOf(COUNTED), reason: Type.Optional(Line) }, strict),
   }),
   clearKnownBad: route(
     'DELETE',
-    '/devices/:mac/known-bad',
+    '/devices/:device/known-bad',
     'Forget that builds failed on this device: they may be offered again, and the next offer tells the device',
     Type.Object({
       cleared: Type.Array(Type.String(), { description: 'versions' }),
       builds: Type.Array(ref(ClearedBuild), { description: 'what stood against each of them' }),
     }),
     {
-      params: mac,
+      params: device,
       query: Type.Object({ ...product, version: Type.Optional(Version) }, strict),
     },
   ),

@@ -347,7 +347,7 @@ test('a draft is previewed, and a label that touches the started rollout needs a
 test('a rollout that a gate halted says so, and is left with a reason', async () => {
   const device = mac(78);
   await server.checkIn(device, '0.9.0', { chip: 'esp32' });
-  await server.admin('labelDevice', { params: { mac: device, name: 'gated' } });
+  await server.admin('labelDevice', { params: { device: device, name: 'gated' } });
   await server.admin('uploadFirmware', { query: { version: '5.0.0', pilot_ready: 'true' }, body: imageOf('5.0.0') });
   const created = await otter('rollout', 'create', '--firmware', '5.0.0', '--plan', 'careful', '--pilot', 'gated');
   expect(created.stdout).toMatch(/5\.0\.0-careful is a draft/);

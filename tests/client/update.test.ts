@@ -173,7 +173,7 @@ describe.concurrent('a build that is bad is left again, and the server knows why
     // When an operator clears the build, the offer says so: the board tries it once more, and leaves it again.
     proxy.heal();
     await bench.knows({ state: 'rolled_back', error_code: 'crash' });
-    await server.admin('clearKnownBad', { params: { mac: bench.mac } });
+    await server.admin('clearKnownBad', { params: { device: bench.mac } });
     const { assignments } = await bench.knows(
       { state: 'rolled_back', error_code: 'crash', attempt: 2 },
       { current_version: '1.0.0' },
@@ -269,7 +269,7 @@ describe.concurrent('the pin', () => {
       expect(receivedBytes).toBeGreaterThan(0);
       expect(records).not.toContain(APPLICATION_DATA);
     }
-    expect((await server.tryAdmin('getDevice', { params: { mac: bench.mac } })).status).toBe(404);
+    expect((await server.tryAdmin('getDevice', { params: { device: bench.mac } })).status).toBe(404);
     const { items } = await server.admin('getBoardProblems');
     expect(items.find(({ kind }) => kind === 'certificate')).toMatchObject({ cause: /pin/ });
     expectNeverLeft(device);

@@ -330,7 +330,7 @@ test('opening a stage takes nobody out of the rollout', () => {
       fc.nat(),
       fc.nat(255),
       (opened, next, seed, last) => {
-        const facts = { ...someDevice, mac: macOf(last), labels: [label('pilot')] };
+        const facts = { ...someDevice, firstName: macOf(last), labels: [label('pilot')] };
         const before = membership(rollout('1.1.0', { seed, opened }), facts);
         const after = membership(rollout('1.1.0', { seed, opened: [...opened, next] }), facts);
         const wider = membership(

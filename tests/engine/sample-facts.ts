@@ -18,7 +18,7 @@ export const STAGE_OPENED_MS = NOW_MS - 3_600_000;
 export const IMAGE_BYTES = 1_000_000;
 
 export const device: DeviceFacts = {
-  mac: '24:6f:28:00:00:01',
+  firstName: '24:6f:28:00:00:01',
   product: 'thermostat',
   currentVersion: '1.0.0',
   imageSha256: undefined,

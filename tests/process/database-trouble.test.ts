@@ -24,7 +24,7 @@ describe('SQLite held by another program', () => {
     expect(quiet.ms).toBeLessThan(1_000);
     await released;
     expect(await fresh).toMatchObject({ status: 200 });
-    expect(await server.admin('getDevice', { params: { mac: mac(100) } })).toBeDefined();
+    expect(await server.admin('getDevice', { params: { device: mac(100) } })).toBeDefined();
   });
 
   test('for 6 s: checks that change nothing go on, the others get 503 with Retry-After within 5 s', async () => {

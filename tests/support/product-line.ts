@@ -60,7 +60,7 @@ export class ProductLine {
     const mac = this.newMac();
     await this.checkIn(mac, version);
     for (const name of labels)
-      await this.#server.admin('labelDevice', { params: { mac, name }, query: { confirm: 'true' } });
+      await this.#server.admin('labelDevice', { params: { device: mac, name }, query: { confirm: 'true' } });
     return mac;
   }
 
@@ -170,7 +170,7 @@ export class ProductLine {
   }
 
   async detail(mac: string): Promise<DeviceDetail> {
-    return this.#server.admin('getDevice', { params: { mac } });
+    return this.#server.admin('getDevice', { params: { device: mac } });
   }
 
   /** The latest first. */
@@ -179,7 +179,7 @@ export class ProductLine {
   }
 
   async explain(mac: string): Promise<Explanation> {
-    return this.#server.admin('explainDevice', { params: { mac } });
+    return this.#server.admin('explainDevice', { params: { device: mac } });
   }
 
   rolloutName(version: string): string {

@@ -87,7 +87,7 @@ export class WatchedFleet {
       await this.#checkIn(board);
       board.nextMs = this.#server.clock.nowMs + ((index * 37) % 600) * 1000;
       for (const name of labels)
-        await this.#server.admin('labelDevice', { params: { mac: board.mac, name }, query: { confirm: 'true' } });
+        await this.#server.admin('labelDevice', { params: { device: board.mac, name }, query: { confirm: 'true' } });
     }
     return macs;
   }

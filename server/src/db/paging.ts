@@ -78,7 +78,7 @@ function orderOf({ column, descending }: Page['sort']): string {
   return (descending ? '-' : '') + nameOf(column);
 }
 
-/** `devices.mac` is selected as `mac`. */
+/** `devices.first_name` is selected as `first_name`. */
 function nameOf(column: string): string {
   return column.slice(column.indexOf('.') + 1);
 }

@@ -1,11 +1,13 @@
 // The attempts that a retry judges: of devices on which a rollout failed, all of its builds that still count.
 
+import type { DeviceId } from '#protocol/identity.ts';
+import { atKey } from '#server/db/fleet/device-names.ts';
 import { AS_FAILED, FAILED, type FailedAttempt } from '#server/db/device/failed-attempts.ts';
 import type { Reader } from './schema.ts';
 
 export interface FailedDevice {
-  readonly id: number;
-  readonly mac: string;
+  readonly id: DeviceId;
+  readonly first_name: string;
 }
 
 /** The devices behind `afterId` with an attempt of this rollout that ended badly and still counts, in the order of their keys. */
@@ -16,8 +18,8 @@ export async function listFailedDevices(
 ): Promise<readonly FailedDevice[]> {
   return db
     .selectFrom('devices')
-    .select(['devices.id', 'devices.mac'])
-    .where('devices.id', '>', page.afterId)
+    .select(['devices.id', 'devices.first_name'])
+    .where('devices.id', '>', atKey(page.afterId))
     .where('devices.id', 'in', (nested) =>
       nested
         .selectFrom('assignments')
@@ -39,7 +41,7 @@ export async function listFailedDevices(
 export async function listBuildAttempts(
   db: Reader,
   rolloutId: number,
-  deviceIds: readonly number[],
+  deviceIds: readonly DeviceId[],
 ): Promise<ReadonlyMap<number, readonly FailedAttempt[]>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db

@@ -5,6 +5,7 @@ import type { Generated, Kysely, Transaction } from 'kysely';
 import type { NotCounted } from '#engine/outcome/watch.ts';
 import type { Mark, Outcome } from '#engine/outcome/outcome.ts';
 import type { Fault } from '#protocol/device/errors.ts';
+import type { DeviceId, DeviceName } from '#protocol/identity.ts';
 import type { AuditChainTable, AuditTable, EventsTable, WebhooksTable } from '#server/db/events/tables.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
 import type { BlobsTable, FirmwareTable, Flag, ImagesTable } from './firmware-tables.ts';
@@ -14,6 +15,7 @@ export type { FirmwareTable, ImagesTable } from './firmware-tables.ts';
 export interface Schema {
   readonly catalog: CatalogTable;
   readonly devices: DevicesTable;
+  readonly device_names: DeviceNamesTable;
   readonly presence: PresenceTable;
   readonly labels: LabelsTable;
   readonly device_labels: DeviceLabelsTable;
@@ -52,8 +54,9 @@ interface CatalogTable {
 }
 
 export interface DevicesTable {
-  readonly id: Generated<number>;
-  readonly mac: string;
+  readonly id: Generated<DeviceId>;
+  /** The text of the name that it was first known by: its buckets are made with it, for ever, and people call it so. */
+  readonly first_name: string;
   readonly product: string;
   readonly ip: string | null;
   readonly current_version: string;
@@ -84,9 +87,16 @@ export interface DevicesTable {
   readonly taken_assignment_id: Generated<number | null>;
 }
 
+/** Every name of every device, the first one too: by these it is found. */
+interface DeviceNamesTable {
+  readonly kind: DeviceName['kind'];
+  readonly name: string;
+  readonly device_id: DeviceId;
+}
+
 /** What every poll changes, apart from the device: short rows, so that a batch of polls writes few pages. */
 export interface PresenceTable {
-  readonly device_id: number;
+  readonly device_id: DeviceId;
   readonly last_seen_at_ms: number;
   readonly free_heap_bytes: number | null;
   readonly rssi_dbm: number | null;
@@ -114,7 +124,7 @@ export interface LabelsTable {
 }
 
 interface DeviceLabelsTable {
-  readonly device_id: number;
+  readonly device_id: DeviceId;
   readonly label_id: number;
   readonly put_at_ms: number;
 }
@@ -194,7 +204,7 @@ export interface StagesTable {
 
 export interface AssignmentsTable {
   readonly id: Generated<number>;
-  readonly device_id: number;
+  readonly device_id: DeviceId;
   readonly rollout_id: number;
   readonly stage_id: number;
   readonly firmware_id: number;
@@ -281,7 +291,7 @@ export interface AbsencesTable {
 
 /** What the checks of one device measured in one hour; `slot` is the place of the hour in the ring. */
 export interface TelemetryTable {
-  readonly device_id: number;
+  readonly device_id: DeviceId;
   readonly slot: number;
   /** Whole hours since 1970. */
   readonly hour: number;

@@ -76,7 +76,7 @@ export class RolloutServer {
     if (plan.stages.some(({ gate }) => isHealthAsked(gate)))
       this.#health = new BoardHealth(devices.map(({ hours }) => hours ?? []));
     this.#devices = devices.map(({ mac, chip, labels }) => ({
-      mac,
+      firstName: mac,
       product: firmware.product,
       currentVersion: stable?.version ?? LOWEST_VERSION,
       chip,

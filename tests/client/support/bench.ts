@@ -154,7 +154,7 @@ export async function reportsOf(server: TestServer, mac: string): Promise<readon
   const raw = await openRaw(server);
   const rows = await raw.query(
     `select a.reported from assignments a join devices d on d.id = a.device_id
-      where d.mac = '${mac}' and a.reported <> '' order by a.id`,
+      where d.first_name = '${mac}' and a.reported <> '' order by a.id`,
   );
   await raw.close();
   return rows.map((row) =>

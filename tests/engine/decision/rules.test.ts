@@ -29,7 +29,7 @@ interface RuleCase {
 }
 
 /** The largest whole percentage that does not reach the bucket of the sample board. */
-const PERCENTAGE_BELOW = Math.floor(bucketOf(0, device.mac) / 100);
+const PERCENTAGE_BELOW = Math.floor(bucketOf(0, device.firstName) / 100);
 
 const twoChips = rollout('1.1.0', {
   firmware: firmware('1.1.0', { images: [imageFor('esp32', { id: 1 }), imageFor('esp32s3', { id: 2 })] }),

@@ -82,7 +82,7 @@ const history: fc.Arbitrary<BuildHistory> = fc.oneof(
 type Parts = Omit<Facts, 'historyOf'> & { readonly history: BuildHistory };
 const anyParts: fc.Arbitrary<Parts> = fc.record({
   device: fc.record({
-    mac: fc.constant('24:6f:28:00:00:01'),
+    firstName: fc.constant('24:6f:28:00:00:01'),
     product: fc.constant('thermostat'),
     currentVersion: reported,
     imageSha256: fc.constantFrom(
@@ -259,11 +259,11 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
   return Object.entries(promises).flatMap(([promise, isKept]) => (isKept ? [] : [promise]));
 }
 
-function isMember({ mac, labels }: DeviceFacts, { opened, seed, stageOpenedAtMs }: RolloutFacts): boolean {
+function isMember({ firstName, labels }: DeviceFacts, { opened, seed, stageOpenedAtMs }: RolloutFacts): boolean {
   return opened.some(({ label, percentage: share }) => {
     const had = labels.find(({ name }) => name === label);
     const isLabelled = label === 'general' || (had !== undefined && had.putAtMs <= stageOpenedAtMs);
-    return isLabelled && (share >= 100 || bucketOf(seed, mac) / 100 < share);
+    return isLabelled && (share >= 100 || bucketOf(seed, firstName) / 100 < share);
   });
 }
 

@@ -46,7 +46,7 @@ describe('membership', () => {
 });
 
 describe('membership of a rollout with several stages', () => {
-  const bucket = bucketOf(0, device.mac);
+  const bucket = bucketOf(0, device.firstName);
   const below = Math.floor(bucket / 100);
   const opened = (...stages: readonly (readonly [string, number])[]) =>
     rollout('1.1.0', { opened: stages.map(([name, percentage]) => stage(name, percentage)) });

@@ -34,6 +34,7 @@ const TABLES = [
   'blobs',
   'catalog',
   'device_labels',
+  'device_names',
   'devices',
   'events',
   'firmware',
@@ -169,6 +170,33 @@ describe.each(BOTH)('the schema on %s', (dialect) => {
     ]);
   });
 
+  test('makes the MAC of every device that is there its first name, under the id that it had', async () => {
+    const { db } = await emptyDatabase(dialect);
+    const step = MIGRATIONS.findIndex(({ name }) => name === 'device names');
+    await migrate(db, dialect, MIGRATIONS.slice(0, step));
+    await addOldRollout(db, 'spring', 'running', 'pilot');
+    await addOldAssignments(db, 4);
+    await sql`delete from assignments where device_id = 2`.execute(db);
+    await sql`delete from devices where id = 2`.execute(db);
+    await sql`insert into events (at_ms, type, product, rollout, version, mac, assignment_id, data)
+      values (1, 'assignment.confirmed', 'default', 'spring', '1.0.0', '24:6f:28:00:00:02', 2, '{}')`.execute(db);
+    await migrate(db, dialect);
+    const devices = [1, 3, 4].map((id) => ({ id, name: `24:6f:28:00:00:0${id}` }));
+    const rows = await db.selectFrom('devices').select(['id', 'first_name as name']).orderBy('id').execute();
+    expect(rows).toEqual(devices);
+    expect(await db.selectFrom('device_names').selectAll().orderBy('name').execute()).toEqual(
+      devices.map(({ id, name }) => ({ kind: 'mac', name, device_id: id })),
+    );
+    expect(await db.selectFrom('assignments').select('device_id').orderBy('id').execute()).toEqual(
+      devices.map(({ id }) => ({ device_id: id })),
+    );
+    expect(await db.selectFrom('events').select(['mac', 'device_id']).execute()).toEqual([
+      { mac: '24:6f:28:00:00:02', device_id: null },
+    ]);
+    const again = sql`insert into device_names (kind, name, device_id) values ('mac', '24:6f:28:00:00:01', 3)`;
+    await expect(again.execute(db), 'a name is that of one device').rejects.toThrow(/unique/i);
+  });
+
   test('is left as it was when a step fails half-way', async () => {
     const { db, content } = await emptyDatabase(dialect);
     await migrate(db, dialect);
@@ -210,10 +238,8 @@ describe.each(BOTH)('the schema on %s', (dialect) => {
   test('holds its references', async () => {
     const { open } = await emptyDatabase(dialect);
     const database = await open();
-    const orphan = { device_id: 404, label_id: 404, put_at_ms: 0 };
-    await expect(
-      database.write(async (trx) => trx.insertInto('device_labels').values(orphan).execute()),
-    ).rejects.toThrow(/foreign key/i);
+    const orphan = sql`insert into device_labels (device_id, label_id, put_at_ms) values (404, 404, 0)`;
+    await expect(database.write(async (trx) => orphan.execute(trx))).rejects.toThrow(/foreign key/i);
     await database.close();
   });
 });

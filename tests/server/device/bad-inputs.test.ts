@@ -251,7 +251,7 @@ describe('what is odd but does not stand in the way', () => {
     const odd = mac(29);
     // It has no place in the order, so no version is offered in its place.
     expect(await server.checkIn(odd, version)).toMatchObject({ update_available: false, reason: 'version_unreadable' });
-    const { device: seen } = await server.admin('getDevice', { params: { mac: odd } });
+    const { device: seen } = await server.admin('getDevice', { params: { device: odd } });
     expect(seen.current_version).toBe(version);
   });
 
@@ -261,7 +261,7 @@ describe('what is odd but does not stand in the way', () => {
     expect(answer.status).toBe(200);
     const line = await expectLoggedOnce(server, String(answer.headers['x-request-id']), { status: 200 });
     expect(line).toMatchObject({ level: 40, warnings: ['flash_bytes', 'free_heap_bytes', 'rssi_dbm', 'library'] });
-    const { device: seen } = await server.admin('getDevice', { params: { mac: mac(34) } });
+    const { device: seen } = await server.admin('getDevice', { params: { device: mac(34) } });
     expect(Object.keys(seen.attributes).filter((name) => name in absurd)).toEqual([]);
   });
 
@@ -309,7 +309,7 @@ describe('what is odd but does not stand in the way', () => {
     };
     const answer = await send(checkWith({ mac: odd, ...fields }));
     expect(JSON.parse(String(answer.body))).toMatchObject({ update_available: false, reason: 'trial_running' });
-    const { device: seen } = await server.admin('getDevice', { params: { mac: odd } });
+    const { device: seen } = await server.admin('getDevice', { params: { device: odd } });
     expect(seen.chip).toBeNull();
     expect(seen.attributes).toEqual({
       slot_bytes: 1_900_544,
@@ -323,7 +323,7 @@ describe('what is odd but does not stand in the way', () => {
   test('A41: a chip that cannot be read is not forgotten', async () => {
     await server.checkIn(mac(43), '1.0.0', { chip: 'esp32s3' });
     await server.checkIn(mac(43), '1.0.0', { chip: { name: 'esp32' } });
-    expect((await server.admin('getDevice', { params: { mac: mac(43) } })).device.chip).toBe('esp32s3');
+    expect((await server.admin('getDevice', { params: { device: mac(43) } })).device.chip).toBe('esp32s3');
   });
 
   test('A37: confirmed before downloading is taken, and the state never goes back', async () => {
@@ -349,7 +349,7 @@ describe('what is odd but does not stand in the way', () => {
     'A39: of a device whose clock says %s the server keeps its own time',
     async (time) => {
       await server.checkIn(mac(39), '1.0.0', { time, last_seen_at: time });
-      const { device: seen } = await server.admin('getDevice', { params: { mac: mac(39) } });
+      const { device: seen } = await server.admin('getDevice', { params: { device: mac(39) } });
       expect(seen.last_seen_at).toBe(new Date(START_MS).toISOString());
     },
   );

@@ -22,7 +22,7 @@ describe.each(BOTH)('a check-in on %s', (dialect) => {
 
   test('registers a device that was never seen before', async () => {
     const mac = line.newMac();
-    expect(await server.tryAdmin('getDevice', { params: { mac } })).toMatchObject({ status: 404 });
+    expect(await server.tryAdmin('getDevice', { params: { device: mac } })).toMatchObject({ status: 404 });
     const said = { chip: 'esp32s3', slot_bytes: 1_900_544, rssi_dbm: -61, library: 'otter/1.0.0' };
     expect(await line.checkIn(mac, '1.0.0', said)).toMatchObject({
       update_available: false,
@@ -75,7 +75,7 @@ describe.each(BOTH)('a check-in on %s', (dialect) => {
     expect(commits).toBeLessThan(polls / 2);
     await sleep(1_500);
     const [row] = await raw.query(
-      `select last_seen_at_ms as at from presence join devices on devices.id = device_id where mac = '${mac}'`,
+      `select last_seen_at_ms as at from presence join devices on devices.id = device_id where first_name = '${mac}'`,
     );
     expect(Number(row?.['at'])).toBe(server.clock.nowMs);
     await raw.close();

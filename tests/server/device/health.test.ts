@@ -115,7 +115,7 @@ describe.each(DIALECTS)('health on %s', (dialect) => {
     server.clock.advance(HOUR_S);
     await line.checkIn(mac, '1.0.0', { rssi_dbm: 'strong', boot: { state: 'confirmed', uptime_s: 'long' } });
     const at = (ms: number) => new Date(ms).toISOString();
-    const { hours } = await server.admin('getTelemetry', { params: { mac } });
+    const { hours } = await server.admin('getTelemetry', { params: { device: mac } });
     expect(hours).toEqual([
       {
         hour: at(startMs),
@@ -144,11 +144,11 @@ describe.each(DIALECTS)('health on %s', (dialect) => {
     ]);
     server.clock.nowMs = startMs + 72 * HOUR_S * 1000;
     await line.checkIn(mac, '1.0.0', fares(100, 100));
-    const { hours: later } = await server.admin('getTelemetry', { params: { mac } });
+    const { hours: later } = await server.admin('getTelemetry', { params: { device: mac } });
     expect(later.map(({ hour }) => Date.parse(hour) - startMs)).toEqual([HOUR_S * 1000, 72 * HOUR_S * 1000]);
     const raw = await openRaw(server);
     const rows = await raw.query(
-      `select slot from telemetry join devices on devices.id = device_id where mac = '${mac}'`,
+      `select slot from telemetry join devices on devices.id = device_id where first_name = '${mac}'`,
     );
     await raw.close();
     expect(rows, 'an hour takes the place of the one 72 hours before').toHaveLength(2);
@@ -163,12 +163,12 @@ describe.each(DIALECTS)('health on %s', (dialect) => {
       await line.detail(mac);
     }
     server.clock.nowMs = startMs + 1_000;
-    const { hours } = await server.admin('getTelemetry', { params: { mac } });
+    const { hours } = await server.admin('getTelemetry', { params: { device: mac } });
     expect(hours.map(({ hour }) => Date.parse(hour))).toEqual([startMs]);
   });
 
   test('the telemetry of a device that never checked in is refused', async () => {
-    expect(await server.tryAdmin('getTelemetry', { params: { mac: line.newMac() } })).toMatchObject({
+    expect(await server.tryAdmin('getTelemetry', { params: { device: line.newMac() } })).toMatchObject({
       status: 404,
       body: { error: { code: 'device_unknown' } },
     });
@@ -180,12 +180,12 @@ describe.each(DIALECTS)('health on %s', (dialect) => {
     const holder = await openRaw(server, { writes: true });
     await holder.query('begin immediate');
     await line.checkIn(mac, '1.0.1', fares(182, 100));
-    expect(await server.tryAdmin('getDevice', { params: { mac } })).toMatchObject({ status: 503 });
+    expect(await server.tryAdmin('getDevice', { params: { device: mac } })).toMatchObject({ status: 503 });
     await line.checkIn(mac, '1.0.1', fares(120, 101));
     await holder.query('rollback');
     await holder.close();
     expect((await line.detail(mac)).device.current_version).toBe('1.0.1');
-    const { hours } = await server.admin('getTelemetry', { params: { mac } });
+    const { hours } = await server.admin('getTelemetry', { params: { device: mac } });
     expect(hours).toMatchObject([{ checks: 3, heap_bytes: 151 * KIB, heap_min_bytes: 120 * KIB }]);
   });
 });

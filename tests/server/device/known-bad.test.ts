@@ -26,7 +26,7 @@ describe.each(DIALECTS)('a build on a board on %s', (dialect) => {
   afterAll(async () => server.end());
 
   const build = async () => (await line.detail(mac)).builds[0];
-  const clear = async () => server.admin('clearKnownBad', { params: { mac } });
+  const clear = async () => server.admin('clearKnownBad', { params: { device: mac } });
   const retry = async () =>
     server.admin('retryRollout', { params: { name: line.rolloutName('1.1.0') }, body: { reason: 'server is back' } });
   /** Ends the next attempt with this report, and waits until its back-off is over. */

@@ -52,7 +52,7 @@ describe.each(DIALECTS)('the largest offer on %s', (dialect) => {
     await addStable(server, { product, version: VERSION, notes });
     await addStable(server, { product, version: NEWER, notes: '' });
     await server.checkIn(mac, NEWER, { product, chip: CHIP.name });
-    for (const name of labels) await server.admin('labelDevice', { params: { mac, name } });
+    for (const name of labels) await server.admin('labelDevice', { params: { device: mac, name } });
     const build = { params: { version: NEWER }, query: { product } };
     await server.admin('blockFirmware', { ...build, body: { reason: 'heater stays on' } });
 

@@ -100,7 +100,7 @@ describe.each(DIALECTS)('silence on %s', (dialect) => {
     await line.detail(mac);
     const raw = await openRaw(server, { writes: true });
     await raw.query(`update presence set limit_s = null, interval_s = null
-      where device_id = (select id from devices where mac = '${mac}')`);
+      where device_id = (select id from devices where first_name = '${mac}')`);
     await raw.close();
     await expectSilentAfter(mac, HOUR_S);
   });
@@ -115,7 +115,7 @@ describe.each(DIALECTS)('silence on %s', (dialect) => {
     expect(device.attributes).toMatchObject({ free_heap_bytes: 180_000, largest_block_bytes: 90_000, uptime_s: 77 });
     const raw = await openRaw(server);
     const [row] = await raw.query(`select gaps, boot_cause, interval_s, limit_s from presence
-      join devices on devices.id = device_id where mac = '${mac}'`);
+      join devices on devices.id = device_id where first_name = '${mac}'`);
     await raw.close();
     expect(row).toMatchObject({ gaps: '70,60,50,40', boot_cause: 'watchdog' });
     expect(Number(row?.['limit_s'])).toBe(3 * Number(row?.['interval_s']));

@@ -85,7 +85,7 @@ describe('two servers on one PostgreSQL', () => {
 
   test('see a label and a report that came in at the other', async () => {
     const mac = await line.newDevice('1.0.0');
-    await right.admin('labelDevice', { params: { mac, name: 'pilot' } });
+    await right.admin('labelDevice', { params: { device: mac, name: 'pilot' } });
     await line.rollOut('1.1.0', 'pilot');
     const { assignment_id } = await checkIn(right, mac, '1.0.0');
     const report = { mac, assignment_id, sequence: 1, status: 'failed', error_code: 'hash' };

@@ -146,7 +146,7 @@ describe('after the first byte', () => {
 async function offeredUrl(): Promise<string> {
   const mac = '24:6f:28:00:00:01';
   await server.checkIn(mac, '0.9.0', { chip: 'esp32s3' });
-  await server.admin('labelDevice', { params: { mac, name: 'pilot' } });
+  await server.admin('labelDevice', { params: { device: mac, name: 'pilot' } });
   await server.admin('createRollout', { body: { version: '1.0.0', name: 'all' } });
   await server.admin('startRollout', { params: { name: 'all' }, body: {} });
   const { url } = await server.checkIn(mac, '0.9.0', { chip: 'esp32s3' });

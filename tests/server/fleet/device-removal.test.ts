@@ -19,7 +19,8 @@ describe.each(BOTH)('a device that is removed on %s', (dialect) => {
   });
   afterAll(async () => server.end());
 
-  const remove = async (mac: string) => server.admin('removeDevice', { params: { mac }, query: { confirm: 'true' } });
+  const remove = async (mac: string) =>
+    server.admin('removeDevice', { params: { device: mac }, query: { confirm: 'true' } });
 
   async function fail(mac: string): Promise<void> {
     await line.take(mac, '1.0.0');
@@ -36,7 +37,7 @@ describe.each(BOTH)('a device that is removed on %s', (dialect) => {
   test('is asked for first, with what goes', async () => {
     const mac = await line.newDevice('1.0.0', ['lab', 'shop']);
     await line.take(mac, '1.0.0');
-    const { status, body } = await server.tryAdmin('removeDevice', { params: { mac } });
+    const { status, body } = await server.tryAdmin('removeDevice', { params: { device: mac } });
     expect(status).toBe(409);
     expect(body).toMatchObject({ error: { code: 'confirmation_needed' } });
     const { message } = JSON.parse(JSON.stringify(body)).error;
@@ -56,24 +57,27 @@ describe.each(BOTH)('a device that is removed on %s', (dialect) => {
     await fail(mac);
     const raw = await openRaw(server);
     onTestFinished(async () => raw.close());
-    const [row] = await raw.query(`select id from devices where mac = '${mac}'`);
+    const [row] = await raw.query(`select id from devices where first_name = '${mac}'`);
     expect(await remove(mac)).toEqual({
+      device_id: `dev-${Number(row?.['id'])}`,
       mac,
       product: line.product,
       current_version: '1.0.0',
       labels: ['lab'],
       assignments: 1,
     });
-    expect((await server.tryAdmin('getDevice', { params: { mac } })).body).toMatchObject({
+    expect((await server.tryAdmin('getDevice', { params: { device: mac } })).body).toMatchObject({
       error: { code: 'device_unknown' },
     });
-    for (const table of ['presence', 'telemetry', 'device_labels', 'assignments'])
+    for (const table of ['device_names', 'presence', 'telemetry', 'device_labels', 'assignments'])
       expect(await raw.query(`select * from ${table} where device_id = ${Number(row?.['id'])}`)).toEqual([]);
     const { items } = await server.admin('listAudit', { query: { action: 'device.remove', subject: mac } });
     expect(items).toMatchObject([
       { actor: 'admin', details: { product: line.product, labels: ['lab'], assignments: 1 } },
     ]);
-    expect((await server.tryAdmin('removeDevice', { params: { mac }, query: { confirm: 'true' } })).status).toBe(404);
+    expect(
+      (await server.tryAdmin('removeDevice', { params: { device: mac }, query: { confirm: 'true' } })).status,
+    ).toBe(404);
   });
 
   test('stays counted by what it showed in the rollout, and is not counted twice when it comes back', async () => {
@@ -145,7 +149,7 @@ describe.each(BOTH)('a device that is removed on %s', (dialect) => {
       server.clock.advance(60);
       await Promise.all([
         ...macs.map(async (one) => line.checkIn(one, '2.0.0')),
-        server.tryAdmin('removeDevice', { params: { mac }, query: { confirm: 'true' } }),
+        server.tryAdmin('removeDevice', { params: { device: mac }, query: { confirm: 'true' } }),
       ]);
     }
     server.clock.advance(60);
@@ -166,8 +170,8 @@ test('a device that another server knows is removed: what that one noted of othe
   for (const mac of [gone, stays]) await one.checkIn(mac, '1.0.0');
   other.clock.advance(600);
   await Promise.all([gone, stays].map(async (mac) => other.checkIn(mac, '1.0.0')));
-  await one.admin('removeDevice', { params: { mac: gone }, query: { confirm: 'true' } });
-  const { device } = await other.admin('getDevice', { params: { mac: stays } });
+  await one.admin('removeDevice', { params: { device: gone }, query: { confirm: 'true' } });
+  const { device } = await other.admin('getDevice', { params: { device: stays } });
   expect(device.last_seen_at).toBe(new Date(other.clock.nowMs).toISOString());
   expect((await other.admin('listDevices')).items).toHaveLength(1);
 });

@@ -94,7 +94,7 @@ describe.each(DIALECTS)('a device on %s', (dialect) => {
     const first = await line.offer(mac, '1.0.0');
     await line.report(mac, first, 1, 'failed', { error_code: 'hash' });
     const clear = async (query: Readonly<Record<string, string>> = {}) =>
-      server.admin('clearKnownBad', { params: { mac }, query });
+      server.admin('clearKnownBad', { params: { device: mac }, query });
     expect(await clear({ version: '1.2.0' }), 'another build').toMatchObject({ cleared: [] });
     expect(await line.checkIn(mac, '1.0.0')).toMatchObject({ reason: 'backing_off' });
     expect(await clear({ version: '1.1.0' })).toMatchObject({
@@ -106,7 +106,7 @@ describe.each(DIALECTS)('a device on %s', (dialect) => {
     expect((await line.detail(mac)).builds).toMatchObject([{ failures: 1 }]);
     server.clock.advance(60);
     expect(await line.checkIn(mac, '1.0.0')).toMatchObject({ update_available: true });
-    expect(await server.tryAdmin('clearKnownBad', { params: { mac: line.newMac() } })).toMatchObject({
+    expect(await server.tryAdmin('clearKnownBad', { params: { device: line.newMac() } })).toMatchObject({
       status: 404,
       body: { error: { code: 'device_unknown' } },
     });
@@ -184,7 +184,9 @@ describe.each(DIALECTS)('a device on %s', (dialect) => {
     expect(rules.map(({ rule }) => rule)).toEqual(RULES.map(({ id }) => id));
     expect(text).toContain('the device is not in its stage');
     expect(text).toContain('labels of the device: shop');
-    expect(await server.tryAdmin('explainDevice', { params: { mac: line.newMac() } })).toMatchObject({ status: 404 });
+    expect(await server.tryAdmin('explainDevice', { params: { device: line.newMac() } })).toMatchObject({
+      status: 404,
+    });
   });
 
   test('is silent after three polls that it missed', async () => {

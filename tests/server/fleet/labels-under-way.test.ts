@@ -50,9 +50,9 @@ describe.each(DIALECTS)('a label of a rollout under way on %s', (dialect) => {
     server.clock.advance(1);
   };
   const put = async (mac: string, label: string, more = {}) =>
-    server.tryAdmin('labelDevice', { params: { mac, name: label }, ...more });
+    server.tryAdmin('labelDevice', { params: { device: mac, name: label }, ...more });
   const take = async (mac: string, label: string, more = {}) =>
-    server.tryAdmin('unlabelDevice', { params: { mac, name: label }, ...more });
+    server.tryAdmin('unlabelDevice', { params: { device: mac, name: label }, ...more });
   const labelsOf = async (mac: string) => (await line.detail(mac)).device.labels;
   const asked = (message: string) => ({
     status: 409,

@@ -47,7 +47,7 @@ describe.each(BOTH)('a label on %s', (dialect) => {
     await line.rollOut('1.1.0', 'pilot', label);
     server.clock.advance(10);
     expect((await putOn(mac)).body).toEqual({ changed: 0 });
-    await server.admin('labelDevice', { params: { mac, name: label } });
+    await server.admin('labelDevice', { params: { device: mac, name: label } });
     expect(await line.checkIn(mac, '1.0.0')).toMatchObject({ update_available: true });
   });
 
@@ -56,11 +56,14 @@ describe.each(BOTH)('a label on %s', (dialect) => {
     const mac = await line.newDevice('1.0.0', [label]);
     await line.rollOut('1.1.0', 'pilot', label);
     await line.offer(mac, '1.0.0');
-    const device = await server.admin('unlabelDevice', { params: { mac, name: label }, query: { confirm: 'true' } });
+    const device = await server.admin('unlabelDevice', {
+      params: { device: mac, name: label },
+      query: { confirm: 'true' },
+    });
     expect(device.labels).toEqual([]);
     expect(await line.checkIn(mac, '1.0.0')).toMatchObject({ update_available: false, reason: 'not_in_stage' });
     expect(await line.assignments(mac)).toMatchObject([{ state: 'superseded' }]);
-    expect(await server.admin('unlabelDevice', { params: { mac, name: label } })).toMatchObject({ labels: [] });
+    expect(await server.admin('unlabelDevice', { params: { device: mac, name: label } })).toMatchObject({ labels: [] });
   });
 
   test('is added to many devices, all or none', async () => {
@@ -86,13 +89,13 @@ describe.each(BOTH)('a label on %s', (dialect) => {
     const had = someLabels(MAX_DEVICE_LABELS);
     const mac = await line.newDevice('1.0.0', had);
     const refusal = { ...FULL, body: { error: { code: 'label_limit', message: expect.stringContaining(mac) } } };
-    expect(await server.tryAdmin('labelDevice', { params: { mac, name: label } })).toMatchObject(refusal);
+    expect(await server.tryAdmin('labelDevice', { params: { device: mac, name: label } })).toMatchObject(refusal);
     expect((await line.detail(mac)).device.labels).toEqual(had);
     const [first = ''] = had;
-    const again = await server.admin('labelDevice', { params: { mac, name: first } });
+    const again = await server.admin('labelDevice', { params: { device: mac, name: first } });
     expect(again.labels, 'one that it has is none more').toEqual(had);
-    await server.admin('unlabelDevice', { params: { mac, name: first } });
-    const device = await server.admin('labelDevice', { params: { mac, name: label } });
+    await server.admin('unlabelDevice', { params: { device: mac, name: first } });
+    const device = await server.admin('labelDevice', { params: { device: mac, name: label } });
     expect(device.labels).toEqual([label, ...had.slice(1)].toSorted());
   });
 
@@ -110,7 +113,9 @@ describe.each(BOTH)('a label on %s', (dialect) => {
   test('that is added together with many others is counted with them', async () => {
     const mac = await line.newDevice('1.0.0');
     const answers = await Promise.all(
-      someLabels(MAX_DEVICE_LABELS + 8).map(async (name) => server.tryAdmin('labelDevice', { params: { mac, name } })),
+      someLabels(MAX_DEVICE_LABELS + 8).map(async (name) =>
+        server.tryAdmin('labelDevice', { params: { device: mac, name } }),
+      ),
     );
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(MAX_DEVICE_LABELS);
     for (const answer of answers.filter(({ status }) => status !== 200)) expect(answer).toMatchObject(FULL);
@@ -130,7 +135,7 @@ describe.each(BOTH)('a label on %s', (dialect) => {
     const mac = await line.newDevice('1.0.0');
     const reserved = { status: 409, body: { error: { code: 'name_reserved' } } };
     expect(await server.tryAdmin('createLabel', { body: { name: 'general' } })).toMatchObject(reserved);
-    expect(await server.tryAdmin('labelDevice', { params: { mac, name: 'general' } })).toMatchObject(reserved);
+    expect(await server.tryAdmin('labelDevice', { params: { device: mac, name: 'general' } })).toMatchObject(reserved);
     expect(await server.tryAdmin('labelDevices', { params: { name: 'general' }, body: { macs: [mac] } })).toMatchObject(
       reserved,
     );
@@ -138,11 +143,11 @@ describe.each(BOTH)('a label on %s', (dialect) => {
 
   test('that does not exist, or a device that does not, is named in the refusal', async () => {
     const mac = await line.newDevice('1.0.0');
-    expect(await server.tryAdmin('unlabelDevice', { params: { mac, name: label } })).toMatchObject({
+    expect(await server.tryAdmin('unlabelDevice', { params: { device: mac, name: label } })).toMatchObject({
       status: 404,
       body: { error: { code: 'label_unknown' } },
     });
-    expect(await server.tryAdmin('labelDevice', { params: { mac: line.newMac(), name: label } })).toMatchObject({
+    expect(await server.tryAdmin('labelDevice', { params: { device: line.newMac(), name: label } })).toMatchObject({
       status: 404,
       body: { error: { code: 'device_unknown' } },
     });
@@ -184,7 +189,7 @@ describe.each(BOTH)('a label from a hint on %s', (dialect) => {
       macs.map(async (mac) =>
         Promise.all([
           line.checkIn(mac, '9.0.0', { labels: ['hint-a'] }),
-          server.tryAdmin('labelDevice', { params: { mac, name: 'operator' } }),
+          server.tryAdmin('labelDevice', { params: { device: mac, name: 'operator' } }),
         ]),
       ),
     );

@@ -206,7 +206,7 @@ class PlayedTwice {
       this.#simulated.checkIn(device, asked, 0);
       await this.#replay();
       for (const label of labelsOf(device))
-        await this.#server.admin('labelDevice', { params: { mac, name: label }, query: { confirm: 'true' } });
+        await this.#server.admin('labelDevice', { params: { device: mac, name: label }, query: { confirm: 'true' } });
     }
     const body = { version: BUILD, product: this.#line.product, plan: name, name: ROLLOUT };
     await this.#server.admin('createRollout', { body });

@@ -181,7 +181,7 @@ async function begin(dialect: Dialect): Promise<Attack> {
   }
   for (const [index, board] of boards.entries()) {
     await board.checkIn();
-    const pilot = { params: { mac: board.mac, name: 'pilot' }, query: { confirm: 'true' } };
+    const pilot = { params: { device: board.mac, name: 'pilot' }, query: { confirm: 'true' } };
     if (index % 4 < 2) await server.admin('labelDevice', pilot);
   }
   await pass(world, 60);

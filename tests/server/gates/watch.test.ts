@@ -279,7 +279,7 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     expect((await calls()).map(({ kind }) => kind)).toEqual(['nobody_counts']);
     const [mac = ''] = macs;
     expect(await line.assignments(mac)).toMatchObject([{ state: 'confirmed', not_counted: 'not_taken' }]);
-    await server.admin('setCounted', { params: { mac }, body: { counted: 'yes', reason: 'I flashed it' } });
+    await server.admin('setCounted', { params: { device: mac }, body: { counted: 'yes', reason: 'I flashed it' } });
     expect(await outcomes('pilot')).toMatchObject({ targeted: 1, uncounted: 2 });
   });
 
@@ -325,7 +325,7 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
   test('does not call its first stage empty where all of it runs the build already', async () => {
     for (const mac of [line.newMac(), line.newMac()]) {
       await line.checkIn(mac, '1.1.0');
-      await server.admin('labelDevice', { params: { mac, name: 'pilot' }, query: {} });
+      await server.admin('labelDevice', { params: { device: mac, name: 'pilot' }, query: {} });
     }
     await begin('default');
     expect(await rollout()).toMatchObject({ warnings: [], left_out: [{ reason: 'up_to_date', devices: 2 }] });

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { checkAnswer } from '../../support/server/answer-schema.ts';
 
 const DEVICE = {
+  id: 'dev-1',
   mac: '24:6f:28:00:00:01',
   product: 'thermostat',
   ip: null,

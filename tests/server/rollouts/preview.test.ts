@@ -237,7 +237,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     await server.admin('createRollout', { body: other });
     server.clock.advance(1);
     await server.admin('startRollout', { params: { name: other.name }, body: {} });
-    await server.admin('labelDevice', { params: { mac: shared, name: `two-${label}` }, query: { confirm: 'true' } });
+    await server.admin('labelDevice', { params: { device: shared, name: `two-${label}` }, query: { confirm: 'true' } });
     expect(await preview()).toMatchObject({
       stages: [{ devices: 1, examples: [own] }],
       left_out: [{ reason: 'other_rollout', devices: 1, examples: [shared] }],

@@ -198,7 +198,7 @@ describe.each(BOTH)('a pilot without a board on %s', (dialect) => {
     ]);
     expect((await line.rollout('1.1.0')).warnings).toEqual(started.warnings);
     server.clock.advance(1);
-    await server.admin('labelDevice', { params: { mac, name: 'pilot' }, query: { confirm: 'true' } });
+    await server.admin('labelDevice', { params: { device: mac, name: 'pilot' }, query: { confirm: 'true' } });
     expect((await line.rollout('1.1.0')).warnings, 'a label that comes later counts for the next stage').toEqual(
       started.warnings,
     );

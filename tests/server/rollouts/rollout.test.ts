@@ -14,7 +14,7 @@ describe.each(DIALECTS)('a rollout on %s', (dialect) => {
 
   test('goes to the pilot label first, then to every device', async () => {
     const [pilot = '', other = ''] = await addDevices(server, 2, '1.0.0');
-    await server.admin('labelDevice', { params: { mac: pilot, name: 'pilot' } });
+    await server.admin('labelDevice', { params: { device: pilot, name: 'pilot' } });
     await addFirmware(server, '1.1.0');
     server.clock.advance(1);
     await rollOut(server, '1.1.0', 'pilot');
@@ -86,7 +86,7 @@ describe.each(DIALECTS)('a rollout on %s', (dialect) => {
     expect(await server.checkIn(device, '1.0.0', back)).toMatchObject({ update_available: false, reason: 'known_bad' });
     server.clock.advance(86_400);
     expect(await server.checkIn(device, '1.0.0', back)).toMatchObject({ reason: 'known_bad' });
-    expect(await server.admin('clearKnownBad', { params: { mac: device } })).toMatchObject({ cleared: ['1.1.0'] });
+    expect(await server.admin('clearKnownBad', { params: { device: device } })).toMatchObject({ cleared: ['1.1.0'] });
     expect(await server.checkIn(device, '1.0.0', back)).toMatchObject({ update_available: true });
     expect(await server.checkIn(device, '1.0.0', back)).toMatchObject({ forgiven: true, reason: 'update' });
   });

@@ -137,7 +137,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       const mac = line.newMac();
       shops.push({ mac, cron, oracle: oracleOf(window, zone, change) });
       await line.checkIn(mac, '1.1.0');
-      await server.admin('labelDevice', { params: { mac, name: label } });
+      await server.admin('labelDevice', { params: { device: mac, name: label } });
     }
     for (const atMs of listInstants(change, 3)) {
       server.clock.nowMs = atMs;

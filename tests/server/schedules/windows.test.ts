@@ -134,7 +134,7 @@ describe.each(DIALECTS)('a window on %s', (dialect) => {
     await open('0 22 * * *', 4, { label: 'shop' });
     expect(await line.checkIn(shop, '1.0.0')).toMatchObject({ reason: 'window_closed' });
     expect(await line.checkIn(line.newMac(), '1.0.0')).toMatchObject({ reason: 'update' });
-    await server.admin('unlabelDevice', { params: { mac: shop, name: 'shop' } });
+    await server.admin('unlabelDevice', { params: { device: shop, name: 'shop' } });
     expect(await line.checkIn(shop, '1.0.0')).toMatchObject({ reason: 'update' });
   });
 

@@ -175,7 +175,7 @@ async function unblock({ world }: Attack): Promise<void> {
 async function label({ world, boards }: Attack, route: 'labelDevice' | 'unlabelDevice'): Promise<void> {
   const board = some(world, boards);
   const confirm = { confirm: String(world.random.chance(0.7)) };
-  if (board !== undefined) await world.ask(route, { params: { mac: board.mac, name: 'pilot' }, query: confirm });
+  if (board !== undefined) await world.ask(route, { params: { device: board.mac, name: 'pilot' }, query: confirm });
 }
 
 async function clear({ world, boards }: Attack): Promise<void> {
@@ -185,7 +185,7 @@ async function clear({ world, boards }: Attack): Promise<void> {
   const board = some(world, suspects);
   if (board === undefined) return;
   await world.follow();
-  const { status } = await world.ask('clearKnownBad', { params: { mac: board.mac }, query: {} });
+  const { status } = await world.ask('clearKnownBad', { params: { device: board.mac }, query: {} });
   if (status < 300) world.forgive(board.mac);
 }
 
@@ -194,7 +194,7 @@ async function look({ world, boards }: Attack): Promise<void> {
   const name = rolloutThat(world, () => true);
   const build = some(world, world.builds);
   await world.ask('getStatus');
-  if (board !== undefined) await world.ask('explainDevice', { params: { mac: board.mac } });
+  if (board !== undefined) await world.ask('explainDevice', { params: { device: board.mac } });
   if (build !== undefined) await world.ask('previewBlock', named(build));
   if (name === undefined) return;
   for (const route of ['getRollout', 'getWaiting', 'previewRollout', 'previewRevert'] as const)

@@ -1,5 +1,7 @@
 // Assignments: one build offered to one device, and what became of it.
 
+import type { DeviceId, DeviceRef } from '#protocol/identity.ts';
+import { idOf } from '#server/db/fleet/device-names.ts';
 import { type Insertable, type Selectable, sql } from 'kysely';
 import { OPEN_STATES } from '#engine/assignment/assignment.ts';
 import type { AssignmentState, Load } from '#engine/facts/model.ts';
@@ -10,31 +12,29 @@ import type { AssignmentsTable, Reader, Trx } from '#server/db/schema.ts';
 
 export type Assignment = Selectable<AssignmentsTable>;
 export type AssignmentView = Assignment & {
-  readonly mac: string;
+  readonly first_name: string;
   readonly rollout: string;
   readonly stage: string;
   readonly product: string;
   readonly version: string;
 };
 
-export async function findAssignment(
-  db: Reader,
-  id: number,
-): Promise<(Assignment & { readonly mac: string }) | undefined> {
-  return db
-    .selectFrom('assignments')
-    .innerJoin('devices', 'devices.id', 'assignments.device_id')
-    .selectAll('assignments')
-    .select('devices.mac')
-    .where('assignments.id', '=', id)
-    .executeTakeFirst();
+/** Where a device is said: undefined also for an assignment of another one. */
+export async function findAssignment(db: Reader, id: number, device?: DeviceRef): Promise<Assignment | undefined> {
+  const query = db.selectFrom('assignments').selectAll().where('id', '=', id);
+  return (device === undefined ? query : query.where('device_id', '=', idOf(device))).executeTakeFirst();
 }
 
 /** The same, held until the end of the transaction. SQLite needs no lock: it has one writer at a time. */
-export async function lockAssignment(trx: Trx, dialect: Dialect, id: number): ReturnType<typeof findAssignment> {
+export async function lockAssignment(
+  trx: Trx,
+  dialect: Dialect,
+  id: number,
+  device?: DeviceRef,
+): Promise<Assignment | undefined> {
   if (dialect === 'postgres')
     await trx.selectFrom('assignments').select('id').where('id', '=', id).forUpdate().execute();
-  return findAssignment(trx, id);
+  return findAssignment(trx, id, device);
 }
 
 export async function addAssignment(trx: Trx, assignment: Insertable<AssignmentsTable>): Promise<number> {
@@ -114,7 +114,7 @@ export async function saveDownloads(trx: Trx, id: number, downloads: number): Pr
 }
 
 /** The latest assignment of the device in the rollout, the way back apart. */
-export async function findLatestOf(trx: Trx, deviceId: number, rolloutId: number): Promise<Assignment | undefined> {
+export async function findLatestOf(trx: Trx, deviceId: DeviceId, rolloutId: number): Promise<Assignment | undefined> {
   return trx
     .selectFrom('assignments')
     .selectAll()
@@ -135,7 +135,7 @@ export interface StandingBoard {
 export async function listBoardsOf(
   db: Reader,
   rolloutId: number,
-  deviceIds: readonly number[],
+  deviceIds: readonly DeviceId[],
 ): Promise<ReadonlyMap<number, StandingBoard>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db
@@ -151,7 +151,7 @@ export async function listBoardsOf(
 }
 
 /** The assignments that speak for the device in rollouts whose gates still judge, with whom those count. */
-export async function listLatestOf(trx: Trx, deviceId: number) {
+export async function listLatestOf(trx: Trx, deviceId: DeviceId) {
   return trx
     .selectFrom('assignments')
     .innerJoin('rollouts', 'rollouts.id', 'assignments.rollout_id')
@@ -169,7 +169,7 @@ export async function saveCounted(trx: Trx, id: number, counted: Assignment['cou
 /** Another one of the same kind speaks for the device from now on. */
 export async function overtakeLatest(
   trx: Trx,
-  of: { readonly deviceId: number; readonly rolloutId: number; readonly isRollback: boolean },
+  of: { readonly deviceId: DeviceId; readonly rolloutId: number; readonly isRollback: boolean },
 ): Promise<void> {
   await trx
     .updateTable('assignments')
@@ -182,7 +182,7 @@ export async function overtakeLatest(
 }
 
 /** The device has confirmed the build of this assignment. */
-export async function saveTaken(trx: Trx, deviceId: number, assignmentId: number): Promise<void> {
+export async function saveTaken(trx: Trx, deviceId: DeviceId, assignmentId: number): Promise<void> {
   await trx.updateTable('devices').set({ taken_assignment_id: assignmentId }).where('id', '=', deviceId).execute();
 }
 
@@ -241,7 +241,7 @@ export async function listAssignments(
   db: Reader,
   filter: {
     readonly rollout?: string | undefined;
-    readonly mac?: string | undefined;
+    readonly device?: DeviceRef | undefined;
     readonly state?: AssignmentState | undefined;
   },
   page: Page,
@@ -254,14 +254,14 @@ export async function listAssignments(
     .innerJoin('firmware', 'firmware.id', 'assignments.firmware_id')
     .selectAll('assignments')
     .select([
-      'devices.mac',
+      'devices.first_name',
       'rollouts.name as rollout',
       'stages.name as stage',
       'firmware.product',
       'firmware.version',
     ]);
   if (filter.rollout !== undefined) query = query.where('rollouts.name', '=', filter.rollout);
-  if (filter.mac !== undefined) query = query.where('devices.mac', '=', filter.mac);
+  if (filter.device !== undefined) query = query.where('assignments.device_id', '=', idOf(filter.device));
   if (filter.state !== undefined) query = query.where('assignments.state', '=', filter.state);
   return runPage(query, page, { id: 'assignments.id' });
 }
@@ -271,7 +271,7 @@ export async function listCompared(
   db: Reader,
   { rolloutId, stageId }: { readonly rolloutId: number; readonly stageId: number },
   limit: number,
-): Promise<readonly { readonly device_id: number; readonly baseline: string; readonly confirmed_at_ms: number }[]> {
+): Promise<readonly { readonly device_id: DeviceId; readonly baseline: string; readonly confirmed_at_ms: number }[]> {
   return (
     db
       .selectFrom('assignments')
@@ -290,7 +290,7 @@ export async function listCompared(
   );
 }
 
-export async function findLatestAssignmentId(db: Reader, deviceId: number): Promise<number | undefined> {
+export async function findLatestAssignmentId(db: Reader, deviceId: DeviceId): Promise<number | undefined> {
   const { id } = await db
     .selectFrom('assignments')
     .select((e) => e.fn.max('id').as('id'))

@@ -2,6 +2,8 @@
 // every device runs.
 
 import { CompiledQuery, type Selectable } from 'kysely';
+import type { DeviceRef } from '#protocol/identity.ts';
+import { idOf } from '#server/db/fleet/device-names.ts';
 import type { Dialect } from '#server/db/database.ts';
 import type { AssignmentsTable, DevicesTable, PresenceTable, Reader, Trx } from '#server/db/schema.ts';
 
@@ -31,9 +33,11 @@ interface Row extends Partial<DeviceRow>, Partial<PresenceRow> {
   readonly taken_json: string | null;
 }
 
-/** Reads the facts of the device with this MAC as they are committed. */
-export async function findCheckInFacts(db: Reader, dialect: Dialect, mac: string): Promise<CheckInFacts> {
-  const { rows } = await db.executeQuery<Row>(CompiledQuery.raw(STATEMENTS[dialect], [mac]));
+/** Reads the facts of this device as they are committed. */
+export async function findCheckInFacts(db: Reader, dialect: Dialect, device: DeviceRef): Promise<CheckInFacts> {
+  const { byId, byName } = STATEMENTS[dialect];
+  const query = typeof device === 'number' ? raw(byId, device) : raw(byName, device.kind, device.text);
+  const { rows } = await db.executeQuery<Row>(query);
   const row = rows[0];
   if (row === undefined) throw new Error('the catalog row is missing');
   return {
@@ -46,10 +50,11 @@ export async function findCheckInFacts(db: Reader, dialect: Dialect, mac: string
 }
 
 /** The same, with the device held until the end of the transaction: two check-ins of one device follow one another. */
-export async function lockCheckInFacts(trx: Trx, dialect: Dialect, mac: string): Promise<CheckInFacts> {
+export async function lockCheckInFacts(trx: Trx, dialect: Dialect, device: DeviceRef): Promise<CheckInFacts> {
   // SQLite has one writer at a time, so there the transaction itself is the lock.
-  if (dialect === 'postgres') await trx.selectFrom('devices').select('id').where('mac', '=', mac).forUpdate().execute();
-  return findCheckInFacts(trx, dialect, mac);
+  if (dialect === 'postgres')
+    await trx.selectFrom('devices').select('id').where('id', '=', idOf(device)).forUpdate().execute();
+  return findCheckInFacts(trx, dialect, device);
 }
 
 const ATTEMPT_COLUMNS = [
@@ -104,37 +109,49 @@ const PRESENCE_COLUMNS = [
 /** What both statements give where there is no row. */
 const NOTHING = '[]';
 
-const STATEMENTS: Readonly<Record<Dialect, string>> = {
-  sqlite: statementFor({
-    parameter: '?',
+/** A check-in knows a name; whoever asks about a device may know its id. */
+const STATEMENTS: Readonly<Record<Dialect, { readonly byId: string; readonly byName: string }>> = {
+  sqlite: statementsFor({
+    parameters: ['?', '?'],
     list: (item) => `json_group_array(${item})`,
     object: 'json_object',
     text: '',
   }),
-  postgres: statementFor({
-    parameter: '$1',
+  postgres: statementsFor({
+    parameters: ['$1', '$2'],
     list: (item) => `coalesce(json_agg(${item})::text, '${NOTHING}')`,
     object: 'json_build_object',
     text: '::text',
   }),
 };
 
-function statementFor(sql: {
-  readonly parameter: string;
+function statementsFor(sql: {
+  readonly parameters: readonly [string, string];
   readonly list: (item: string) => string;
   readonly object: string;
   readonly text: string;
-}): string {
+}) {
   const fields = ATTEMPT_COLUMNS.map((column) => `'${column}', a.${column}`).join(', ');
   const presence = PRESENCE_COLUMNS.map((column) => `p.${column}`).join(', ');
-  return `select c.revision, d.*, ${presence},
+  const select = `select c.revision, d.*, ${presence},
     (select ${sql.list(`${sql.object}('name', l.name, 'putAtMs', dl.put_at_ms)`)}
        from device_labels dl join labels l on l.id = dl.label_id where dl.device_id = d.id) as labels_json,
     (select ${sql.list(`${sql.object}(${fields})`)}
        from assignments a where a.device_id = d.id and a.state not in ('confirmed', 'superseded') and a.forgiven = 0) as attempts_json,
     (select ${sql.object}(${fields})${sql.text}
        from assignments a where a.id = d.taken_assignment_id and a.state = 'confirmed') as taken_json
-    from catalog c left join devices d on d.mac = ${sql.parameter} left join presence p on p.device_id = d.id`;
+    from catalog c`;
+  const [first, second] = sql.parameters;
+  const found = 'left join presence p on p.device_id = d.id';
+  return {
+    byId: `${select} left join devices d on d.id = ${first} ${found}`,
+    byName: `${select} left join device_names n on n.kind = ${first} and n.name = ${second}
+      left join devices d on d.id = n.device_id ${found}`,
+  };
+}
+
+function raw(statement: string, ...parameters: readonly (string | number)[]): CompiledQuery {
+  return CompiledQuery.raw(statement, [...parameters]);
 }
 
 function isDevice(row: Row): row is Row & DeviceRow {

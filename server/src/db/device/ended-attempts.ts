@@ -1,6 +1,7 @@
 // Attempts that ended long ago, and how they go: those that speak for a board in a rollout are counted in `past_boards` by the
 // same transaction that removes them, so that the counts of an old rollout stay what they were. Which of them may go is not said here.
 
+import type { DeviceId } from '#protocol/identity.ts';
 import { sql } from 'kysely';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
@@ -9,7 +10,7 @@ const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] sat
 
 export interface EndedAttempt {
   readonly id: number;
-  readonly device_id: number;
+  readonly device_id: DeviceId;
   readonly rollout_id: number;
   readonly firmware_id: number;
   readonly pardoned: 0 | 1;
@@ -62,7 +63,7 @@ export async function listEndedRollouts(
 }
 
 export interface LatestAttempts {
-  readonly device_id: number;
+  readonly device_id: DeviceId;
   readonly taken_assignment_id: number | null;
   readonly latest_id: number | null;
   /** The way back apart. */
@@ -71,7 +72,7 @@ export interface LatestAttempts {
 
 export async function listLatestAttempts(
   db: Reader,
-  deviceIds: readonly number[],
+  deviceIds: readonly DeviceId[],
 ): Promise<ReadonlyMap<number, LatestAttempts>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db

@@ -1,5 +1,6 @@
 // Attempts that ended badly: which of them count against a build on a device, and how an operator forgives them.
 
+import type { DeviceId } from '#protocol/identity.ts';
 import { sql } from 'kysely';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Assignment } from './assignments.ts';
@@ -47,7 +48,7 @@ async function acknowledgePast(trx: Trx, rolloutId: number): Promise<void> {
 /** The number of the last attempt of this build on this device (0: none is known), and whether it left the build a pardon. */
 export async function findLastAttempt(
   trx: Trx,
-  deviceId: number,
+  deviceId: DeviceId,
   firmwareId: number,
 ): Promise<{ readonly attempt: number; readonly pardoned: boolean }> {
   const last = await trx
@@ -62,7 +63,7 @@ export async function findLastAttempt(
 }
 
 /** Ended-badly assignments of a device that still count, of one firmware where it is named. */
-export async function listFailed(db: Reader, deviceId: number, firmwareId?: number): Promise<readonly Assignment[]> {
+export async function listFailed(db: Reader, deviceId: DeviceId, firmwareId?: number): Promise<readonly Assignment[]> {
   const query = db
     .selectFrom('assignments')
     .selectAll()
@@ -73,7 +74,7 @@ export async function listFailed(db: Reader, deviceId: number, firmwareId?: numb
 }
 
 /** The builds of which an operator has forgiven a failure on this device. */
-export async function listForgivenBuilds(db: Reader, deviceId: number): Promise<ReadonlySet<number>> {
+export async function listForgivenBuilds(db: Reader, deviceId: DeviceId): Promise<ReadonlySet<number>> {
   const rows = await db
     .selectFrom('assignments')
     .select('firmware_id')
@@ -111,7 +112,7 @@ export async function forgive(trx: Trx, ids: readonly number[]): Promise<void> {
 /** Attempts of each of these devices that ended badly and still count. */
 export async function listFailedAttempts(
   db: Reader,
-  deviceIds: readonly number[],
+  deviceIds: readonly DeviceId[],
 ): Promise<ReadonlyMap<number, readonly FailedAttempt[]>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db

@@ -1,6 +1,7 @@
 // The telemetry of devices hour by hour, in a ring: an hour takes the place of the one `TELEMETRY_HOURS` before it, so the
 // table never grows beyond so many short rows for each device. Written with presence, softly.
 
+import type { DeviceId } from '#protocol/identity.ts';
 import { sql } from 'kysely';
 import { type HealthHour, slotOf } from '#engine/outcome/health.ts';
 import { TELEMETRY_HOURS } from '#protocol/limits.ts';
@@ -9,7 +10,7 @@ import { isThere } from '#server/db/fleet/devices.ts';
 import type { Reader, TelemetryTable, Trx } from '#server/db/schema.ts';
 
 export interface DeviceHour {
-  readonly deviceId: number;
+  readonly deviceId: DeviceId;
   readonly hour: HealthHour;
 }
 
@@ -63,7 +64,7 @@ export async function saveHours(trx: Trx, dialect: Dialect, hours: readonly Devi
 /** The kept hours of these devices from `fromHour` to `toHour`, that one included; for each the earliest first. */
 export async function listHours(
   db: Reader,
-  deviceIds: readonly number[],
+  deviceIds: readonly DeviceId[],
   { fromHour, toHour }: { readonly fromHour: number; readonly toHour: number },
 ): Promise<ReadonlyMap<number, readonly HealthHour[]>> {
   if (deviceIds.length === 0) return new Map();
@@ -85,14 +86,14 @@ export async function listHours(
   );
 }
 
-export async function removeHours(trx: Trx, deviceIds: readonly number[]): Promise<void> {
+export async function removeHours(trx: Trx, deviceIds: readonly DeviceId[]): Promise<void> {
   await trx
     .deleteFrom('telemetry')
     .where('device_id', 'in', [...deviceIds])
     .execute();
 }
 
-function valueOf(name: (typeof COLUMNS)[number][1], deviceId: number, hour: HealthHour): number | null {
+function valueOf(name: (typeof COLUMNS)[number][1], deviceId: DeviceId, hour: HealthHour): number | null {
   if (name === 'deviceId') return deviceId;
   return name === 'slot' ? slotOf(hour.hour) : hour[name];
 }

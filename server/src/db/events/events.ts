@@ -42,7 +42,13 @@ export type NewEvent = Pick<EventRow, 'at_ms' | 'product' | 'rollout' | 'version
 /** Of rollouts and stages. */
 export async function addEvents(trx: Trx, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
-  const rows = events.map((event) => ({ ...event, mac: null, assignment_id: null, data: dataText(event.data) }));
+  const rows = events.map((event) => ({
+    ...event,
+    device_id: null,
+    mac: null,
+    assignment_id: null,
+    data: dataText(event.data),
+  }));
   await trx.insertInto('events').values(rows).execute();
 }
 
@@ -92,7 +98,19 @@ async function insertEvents(
   const { atMs, type, data, from } = event;
   await trx
     .insertInto('events')
-    .columns(['at_ms', 'type', 'product', 'rollout', 'version', 'stage', 'mac', 'assignment_id', 'from_state', 'data'])
+    .columns([
+      'at_ms',
+      'type',
+      'product',
+      'rollout',
+      'version',
+      'stage',
+      'device_id',
+      'mac',
+      'assignment_id',
+      'from_state',
+      'data',
+    ])
     .expression(
       pick(assignmentsWithNames(trx)).select([
         sql<number>`cast(${atMs} as bigint)`.as('at_ms'),
@@ -101,7 +119,8 @@ async function insertEvents(
         'rollouts.name as rollout',
         'firmware.version',
         'stages.name as stage',
-        'devices.mac',
+        'assignments.device_id',
+        'devices.first_name as mac',
         'assignments.id as assignment_id',
         from === undefined
           ? 'assignments.state as from_state'

@@ -2,6 +2,7 @@
 
 import type { Generated } from 'kysely';
 import type { EventType } from '#protocol/admin/events.ts';
+import type { DeviceId } from '#protocol/identity.ts';
 
 export interface AuditTable {
   readonly id: Generated<number>;
@@ -38,6 +39,8 @@ export interface EventsTable {
   readonly rollout: string;
   readonly version: string;
   readonly stage: string | null;
+  /** Of an assignment: the device, and its first name then. */
+  readonly device_id: DeviceId | null;
   readonly mac: string | null;
   readonly assignment_id: number | null;
   /** Status of the rollout or state of the assignment before. */

@@ -14,7 +14,7 @@ export async function findInFlightOf(
   return db
     .selectFrom('assignments')
     .innerJoin('devices', 'devices.id', 'assignments.device_id')
-    .select((e) => [e.fn.countAll<number>().as('devices'), e.fn.min('devices.mac').as('example')])
+    .select((e) => [e.fn.countAll<number>().as('devices'), e.fn.min('devices.first_name').as('example')])
     .where('assignments.firmware_id', '=', firmwareId)
     .where(IS_IN_FLIGHT)
     .executeTakeFirstOrThrow();

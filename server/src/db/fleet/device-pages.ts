@@ -1,6 +1,8 @@
 // Many devices, page by page, with what decisions read of them: one statement for a page, and one each for their labels,
 // their failed and their open attempts. For questions about a whole product; a check-in has a statement of its own.
 
+import type { DeviceId } from '#protocol/identity.ts';
+import { atKey } from '#server/db/fleet/device-names.ts';
 import { OPEN_STATES } from '#engine/assignment/assignment.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Device } from './devices.ts';
@@ -9,7 +11,7 @@ import type { Reader } from '#server/db/schema.ts';
 export type PagedDevice = Pick<
   Device,
   | 'id'
-  | 'mac'
+  | 'first_name'
   | 'product'
   | 'current_version'
   | 'image_sha256'
@@ -32,7 +34,7 @@ export interface Which {
   readonly product?: string;
   /** As devices say them. */
   readonly versions?: readonly string[];
-  readonly ids?: readonly number[];
+  readonly ids?: readonly DeviceId[];
   readonly labelId?: number;
   /** Without those that hold an assignment of this rollout, whatever became of it. */
   readonly withoutRolloutId?: number;
@@ -50,7 +52,7 @@ export async function listDevicePage(
     .innerJoin('presence', 'presence.device_id', 'devices.id')
     .select([
       'devices.id',
-      'devices.mac',
+      'devices.first_name',
       'devices.product',
       'devices.current_version',
       'devices.image_sha256',
@@ -67,7 +69,7 @@ export async function listDevicePage(
       'presence.last_seen_at_ms',
       'presence.limit_s',
     ])
-    .where('devices.id', '>', page.afterId);
+    .where('devices.id', '>', atKey(page.afterId));
   if (product !== undefined) query = query.where('devices.product', '=', product);
   if (versions !== undefined) query = query.where('devices.current_version', 'in', [...versions]);
   if (ids !== undefined) query = query.where('devices.id', 'in', [...ids]);
@@ -95,7 +97,7 @@ export async function listDevicePage(
 /** The labels of each of these devices, with the time each was added. */
 export async function listLabelTimes(
   db: Reader,
-  deviceIds: readonly number[],
+  deviceIds: readonly DeviceId[],
 ): Promise<ReadonlyMap<number, readonly { readonly name: string; readonly putAtMs: number }[]>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db
@@ -111,7 +113,7 @@ export async function listLabelTimes(
 export async function listOpenStates(
   db: Reader,
   rolloutId: number,
-  deviceIds: readonly number[],
+  deviceIds: readonly DeviceId[],
 ): Promise<ReadonlyMap<number, AssignmentState>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db

@@ -1,6 +1,7 @@
 // A device goes with everything that is known of it: presence, hours, labels and attempts go with its row. What it showed in
 // rollouts stays counted in `past_boards`.
 
+import type { DeviceId } from '#protocol/identity.ts';
 import { sql } from 'kysely';
 import type { Outcome } from '#engine/outcome/outcome.ts';
 import { addAssignmentEvents } from '#server/db/events/events.ts';
@@ -18,7 +19,7 @@ export interface OpenOffer {
 }
 
 /** The attempt that is not over yet; undefined: the device has none. */
-export async function findOpenOffer(db: Reader, deviceId: number): Promise<OpenOffer | undefined> {
+export async function findOpenOffer(db: Reader, deviceId: DeviceId): Promise<OpenOffer | undefined> {
   return db
     .selectFrom('assignments')
     .innerJoin('rollouts', 'rollouts.id', 'assignments.rollout_id')
@@ -29,7 +30,7 @@ export async function findOpenOffer(db: Reader, deviceId: number): Promise<OpenO
     .executeTakeFirst();
 }
 
-export async function countAttempts(db: Reader, deviceId: number): Promise<number> {
+export async function countAttempts(db: Reader, deviceId: DeviceId): Promise<number> {
   const { count } = await db
     .selectFrom('assignments')
     .select((e) => e.fn.countAll<number>().as('count'))
@@ -38,7 +39,7 @@ export async function countAttempts(db: Reader, deviceId: number): Promise<numbe
   return count;
 }
 
-export async function deleteDevice(trx: Trx, deviceId: number, nowMs: number): Promise<void> {
+export async function deleteDevice(trx: Trx, deviceId: DeviceId, nowMs: number): Promise<void> {
   await addAssignmentEvents(trx, { atMs: nowMs, state: 'superseded', data: { removed: true } }, (open) =>
     open.where('assignments.device_id', '=', deviceId).where(IS_IN_FLIGHT),
   );

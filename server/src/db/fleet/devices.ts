@@ -1,13 +1,15 @@
 // The table of devices: who they are, what they run, when they were last seen.
 
 import { type Insertable, type Selectable, sql } from 'kysely';
+import type { DeviceId, DeviceName, DeviceRef } from '#protocol/identity.ts';
 import type { Dialect } from '#server/db/database.ts';
 import { type Page, type Paged, runPage } from '#server/db/paging.ts';
 import { isSilentAt, type SilenceRule } from '#server/db/device/presence-sql.ts';
+import { addDeviceName, idOf } from './device-names.ts';
 import type { DevicesTable, PresenceTable, Reader, Trx } from '#server/db/schema.ts';
 
 export type Device = Selectable<DevicesTable> & Omit<Selectable<PresenceTable>, 'device_id'>;
-export type NewDevice = Insertable<DevicesTable>;
+export type NewDevice = Omit<Insertable<DevicesTable>, 'first_name'>;
 
 /** One poll: when, what differs every time, and the rhythm that it leaves. */
 export type Sighting = Selectable<PresenceTable>;
@@ -48,8 +50,8 @@ const withPresence = (db: Reader) =>
       'presence.back_at_ms',
     ]);
 
-export async function findDevice(db: Reader, mac: string): Promise<Device | undefined> {
-  return withPresence(db).where('devices.mac', '=', mac).executeTakeFirst();
+export async function findDevice(db: Reader, device: DeviceRef): Promise<Device | undefined> {
+  return withPresence(db).where('devices.id', '=', idOf(device)).executeTakeFirst();
 }
 
 /**
@@ -59,19 +61,22 @@ export async function findDevice(db: Reader, mac: string): Promise<Device | unde
  */
 export async function holdDevices(
   trx: Trx,
-  macs: readonly string[],
-): Promise<readonly { readonly id: number; readonly mac: string }[]> {
+  ids: readonly DeviceId[],
+): Promise<readonly Pick<Device, 'id' | 'first_name'>[]> {
+  if (ids.length === 0) return [];
   return trx
     .updateTable('devices')
     .set((e) => ({ status: e.ref('status') }))
-    .where('mac', 'in', [...macs])
-    .returning(['id', 'mac'])
+    .where('id', 'in', [...ids])
+    .returning(['id', 'first_name'])
     .execute();
 }
 
-/** Throws the database's error where the MAC is there already; the caller has looked, in the same transaction. */
-export async function addDevice(trx: Trx, device: NewDevice, nowMs: number): Promise<number> {
-  const { id } = await trx.insertInto('devices').values(device).returning('id').executeTakeFirstOrThrow();
+/** Throws the database's error where the name is there already; the caller has looked, in the same transaction. */
+export async function addDevice(trx: Trx, name: DeviceName, device: NewDevice, nowMs: number): Promise<DeviceId> {
+  const row = { ...device, first_name: name.text };
+  const { id } = await trx.insertInto('devices').values(row).returning('id').executeTakeFirstOrThrow();
+  await addDeviceName(trx, id, name);
   const telemetry = { free_heap_bytes: null, rssi_dbm: null };
   await trx
     .insertInto('presence')
@@ -80,7 +85,7 @@ export async function addDevice(trx: Trx, device: NewDevice, nowMs: number): Pro
   return id;
 }
 
-export async function setDeviceStatus(trx: Trx, id: number, status: Device['status']): Promise<void> {
+export async function setDeviceStatus(trx: Trx, id: DeviceId, status: Device['status']): Promise<void> {
   await trx.updateTable('devices').set({ status }).where('id', '=', id).where('status', '<>', status).execute();
 }
 
@@ -149,9 +154,17 @@ export async function listDevices(db: Reader, filter: DeviceFilter, page: Page):
   if (filter.status === 'silent') query = query.where(isSilent);
   else if (filter.status !== undefined)
     query = query.where('devices.status', '=', filter.status).where(sql<boolean>`not (${isSilent})`);
-  if (filter.macPrefix !== undefined)
+  const { macPrefix } = filter;
+  if (macPrefix !== undefined)
     // `g` follows every hex digit and the colon in whatever order of letters the database has.
-    query = query.where('devices.mac', '>=', filter.macPrefix).where('devices.mac', '<', `${filter.macPrefix}g`);
+    query = query.where('devices.id', 'in', (nested) =>
+      nested
+        .selectFrom('device_names')
+        .select('device_names.device_id')
+        .where('device_names.kind', '=', 'mac')
+        .where('device_names.name', '>=', macPrefix)
+        .where('device_names.name', '<', `${macPrefix}g`),
+    );
   const { label } = filter;
   if (label !== undefined) {
     query = query.where('devices.id', 'in', (nested) =>
@@ -232,7 +245,7 @@ export async function countNewcomers(
 
 export async function saveOverride(
   trx: Trx,
-  id: number,
+  id: DeviceId,
   change: Pick<Device, 'counted' | 'counted_reason'>,
 ): Promise<void> {
   await trx.updateTable('devices').set(change).where('id', '=', id).execute();
@@ -240,7 +253,7 @@ export async function saveOverride(
 
 export async function saveContradictions(
   trx: Trx,
-  id: number,
+  id: DeviceId,
   change: Pick<Device, 'contradictions' | 'shared_mac_at_ms'>,
 ): Promise<void> {
   await trx.updateTable('devices').set(change).where('id', '=', id).execute();

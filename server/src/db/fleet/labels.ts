@@ -1,5 +1,6 @@
 // Labels and who has them, with the time each was added.
 
+import type { DeviceId } from '#protocol/identity.ts';
 import { type Selectable, sql } from 'kysely';
 import type { Dialect } from '#server/db/database.ts';
 import { type Page, type Paged, runPage } from '#server/db/paging.ts';
@@ -83,9 +84,9 @@ export async function waitForLabelling(trx: Trx, dialect: Dialect): Promise<void
 export async function putLabel(
   trx: Trx,
   labelId: number,
-  deviceIds: readonly number[],
+  deviceIds: readonly DeviceId[],
   nowMs: number,
-): Promise<readonly number[]> {
+): Promise<readonly DeviceId[]> {
   const { latestMs } = await trx
     .selectFrom('stages')
     .select((e) => e.fn.max('opened_at_ms').as('latestMs'))
@@ -101,27 +102,27 @@ export async function putLabel(
   return rows.map(({ device_id }) => device_id);
 }
 
-/** The MAC of one of these devices that has more labels than this. */
+/** The first name of one of these devices that has more labels than this. */
 export async function findOverLabelled(
   db: Reader,
-  deviceIds: readonly number[],
+  deviceIds: readonly DeviceId[],
   maxLabels: number,
 ): Promise<string | undefined> {
   if (deviceIds.length === 0) return undefined;
   const found = await db
     .selectFrom('device_labels')
     .innerJoin('devices', 'devices.id', 'device_labels.device_id')
-    .select('devices.mac')
+    .select('devices.first_name')
     .where('device_labels.device_id', 'in', [...deviceIds])
-    .groupBy('devices.mac')
+    .groupBy('devices.first_name')
     .having((e) => e.fn.countAll(), '>', maxLabels)
-    .orderBy('devices.mac')
+    .orderBy('devices.first_name')
     .limit(1)
     .executeTakeFirst();
-  return found?.mac;
+  return found?.first_name;
 }
 
-export async function takeLabelOff(trx: Trx, labelId: number, deviceId: number): Promise<boolean> {
+export async function takeLabelOff(trx: Trx, labelId: number, deviceId: DeviceId): Promise<boolean> {
   const { numDeletedRows } = await trx
     .deleteFrom('device_labels')
     .where('label_id', '=', labelId)
@@ -133,7 +134,7 @@ export async function takeLabelOff(trx: Trx, labelId: number, deviceId: number):
 /** Label names of each of these devices, in alphabetical order. */
 export async function listLabelsOf(
   db: Reader,
-  deviceIds: readonly number[],
+  deviceIds: readonly DeviceId[],
 ): Promise<ReadonlyMap<number, readonly string[]>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db

@@ -28,6 +28,7 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
+import { createDeviceNames } from './identity-steps.ts';
 import { addImageChecks, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
 import { createSharedFiles, createWriteProof } from './trouble-steps.ts';
@@ -71,4 +72,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'removed images', up: createRemovedImages },
   { name: 'blobs', up: createBlobs },
   { name: 'trials that ran out', up: addRanOut },
+  { name: 'device names', up: createDeviceNames },
 ];

@@ -1,5 +1,6 @@
 // Boards of a rollout, counted by what the engine said of each. What the counts mean stands in engine/stage.
 
+import { atKey } from '#server/db/fleet/device-names.ts';
 import { sql } from 'kysely';
 import type { Fault } from '#protocol/device/errors.ts';
 import { LOSABLE_STATES, type NotCounted } from '#engine/outcome/watch.ts';
@@ -140,8 +141,8 @@ export async function countSuspects(
         .as('suspects'),
     ])
     .where('devices.product', '=', ask.product)
-    .where('devices.id', '>', range.afterId)
-    .where('devices.id', '<=', range.untilId)
+    .where('devices.id', '>', atKey(range.afterId))
+    .where('devices.id', '<=', atKey(range.untilId))
     .where('presence.last_seen_at_ms', '>=', ask.seenSinceMs)
     .where((e) =>
       e.not(
@@ -187,8 +188,8 @@ export async function listNewlyLost(
     .selectFrom('presence')
     .innerJoin('assignments', 'assignments.device_id', 'presence.device_id')
     .select('assignments.id')
-    .where('presence.device_id', '>', range.afterId)
-    .where('presence.device_id', '<=', range.untilId)
+    .where('presence.device_id', '>', atKey(range.afterId))
+    .where('presence.device_id', '<=', atKey(range.untilId))
     .where(isSilentAt(ask.silence))
     .where('assignments.rollout_id', 'in', [...ask.rolloutIds])
     .where('assignments.is_latest', '=', 1)

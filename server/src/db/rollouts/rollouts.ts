@@ -234,9 +234,9 @@ export interface Labelled {
   readonly labelledUntilMs: number;
 }
 
-/** For a stage of less than all of them: which devices it takes is not for SQL to say. */
-export async function listLabelledMacs(db: Reader, stage: Labelled): Promise<readonly string[]> {
-  return (await labelled(db, stage).select('devices.mac').execute()).map(({ mac }) => mac);
+/** Their first names, for a stage of less than all of them: which devices it takes is not for SQL to say. */
+export async function listLabelledNames(db: Reader, stage: Labelled): Promise<readonly string[]> {
+  return (await labelled(db, stage).select('devices.first_name').execute()).map(({ first_name }) => first_name);
 }
 
 function labelled(db: Reader, stage: Labelled) {

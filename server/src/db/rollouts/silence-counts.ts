@@ -1,6 +1,7 @@
 // The silence of the boards of a product since some of a rollout fell silent, or ran out of their trial. What the counts mean stands in
 // engine/stage/silence.ts.
 
+import { atKey } from '#server/db/fleet/device-names.ts';
 import { sql } from 'kysely';
 import { SILENT_POLLS } from '#protocol/limits.ts';
 import { type Heard, LATE_FACTOR, LATE_GRACE_MS, medianOf } from '#engine/stage/silence.ts';
@@ -116,8 +117,8 @@ export async function countSilence(
             sql<number>`case when ${seen} + ${limit} + ${absent} < ${nowMs} then 1 else 0 end`.as('is_silent'),
           ])
           .where('devices.product', '=', ask.product)
-          .where('devices.id', '>', range.afterId)
-          .where('devices.id', '<=', range.untilId),
+          .where('devices.id', '>', atKey(range.afterId))
+          .where('devices.id', '<=', atKey(range.untilId)),
     )
     .selectFrom('boards')
     .select([

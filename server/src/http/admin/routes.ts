@@ -1,6 +1,7 @@
 // The admin API: the table of `protocol/admin/routes.ts`, each route tied to one service. A route without a service, or a
 // service whose answer does not fit, does not compile.
 
+import { macName, readDeviceRef } from '#protocol/identity.ts';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import {
@@ -87,6 +88,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     readonly params: { readonly version: string };
     readonly query: { readonly product?: string };
   }) => ({ version: call.params.version, product: call.query.product });
+  const device = (params: { readonly device: string }) => ({ device: readDeviceRef(params.device) });
   const yes = (query: { readonly confirm?: 'true' | 'false' }) => ({ isConfirmed: query.confirm === 'true' });
   return {
     getStatus: async ({ nowMs }) => getStatus(deps, server(), nowMs),
@@ -94,14 +96,18 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     getBoardProblems: async () => ({ items: [...deps.boardProblems.list()] }),
 
     listDevices: async ({ query, nowMs }) => listDevices(deps, query, nowMs),
-    getDevice: async ({ params, nowMs }) => getDevice(deps, params.mac, nowMs),
-    explainDevice: async ({ params, nowMs }) => explainDevice(deps, params.mac, nowMs),
-    getTelemetry: async ({ params, nowMs }) => getTelemetry(deps, params.mac, nowMs),
-    labelDevice: async ({ params, query, nowMs, by }) => labelDevice(deps, { ...params, ...yes(query) }, by, nowMs),
-    unlabelDevice: async ({ params, query, nowMs, by }) => unlabelDevice(deps, { ...params, ...yes(query) }, by, nowMs),
-    removeDevice: async ({ params, query, nowMs, by }) => removeDevice(deps, { ...params, ...yes(query) }, by, nowMs),
-    setCounted: async ({ params, body, nowMs, by }) => setCounted(deps, params.mac, body, by, nowMs),
-    clearKnownBad: async ({ params, query, nowMs, by }) => clearKnownBad(deps, params.mac, query, by, nowMs),
+    getDevice: async ({ params, nowMs }) => getDevice(deps, readDeviceRef(params.device), nowMs),
+    explainDevice: async ({ params, nowMs }) => explainDevice(deps, readDeviceRef(params.device), nowMs),
+    getTelemetry: async ({ params, nowMs }) => getTelemetry(deps, readDeviceRef(params.device), nowMs),
+    labelDevice: async ({ params, query, nowMs, by }) =>
+      labelDevice(deps, { name: params.name, ...device(params), ...yes(query) }, by, nowMs),
+    unlabelDevice: async ({ params, query, nowMs, by }) =>
+      unlabelDevice(deps, { name: params.name, ...device(params), ...yes(query) }, by, nowMs),
+    removeDevice: async ({ params, query, nowMs, by }) =>
+      removeDevice(deps, { ...device(params), ...yes(query) }, by, nowMs),
+    setCounted: async ({ params, body, nowMs, by }) => setCounted(deps, readDeviceRef(params.device), body, by, nowMs),
+    clearKnownBad: async ({ params, query, nowMs, by }) =>
+      clearKnownBad(deps, readDeviceRef(params.device), query, by, nowMs),
 
     listLabels: async ({ query }) => listLabels(deps, query),
     createLabel: async ({ body, nowMs, by }) => createLabel(deps, body, by, nowMs),
@@ -109,7 +115,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     deleteLabel: async ({ params, query, nowMs, by }) =>
       deleteLabel(deps, params.name, yes(query).isConfirmed, by, nowMs),
     labelDevices: async ({ params, body, nowMs, by }) =>
-      labelDevices(deps, params.name, { macs: body.macs, isConfirmed: body.confirm ?? false }, by, nowMs),
+      labelDevices(deps, params.name, { refs: body.macs.map(macName), isConfirmed: body.confirm ?? false }, by, nowMs),
 
     listFirmware: async ({ query }) => listFirmware(deps, query),
     getFirmware: async (call) => getFirmware(deps, named(call)),
@@ -146,7 +152,8 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
 
     ...rolloutHandlers(deps),
 
-    listAssignments: async ({ query }) => listAssignments(deps, query),
+    listAssignments: async ({ query }) =>
+      listAssignments(deps, { ...query, device: query.mac === undefined ? undefined : macName(query.mac) }),
 
     listSchedules: async ({ query, nowMs }) => listSchedules(deps, query, nowMs),
     createSchedule: async ({ body, nowMs, by }) => createSchedule(deps, body, by, nowMs),

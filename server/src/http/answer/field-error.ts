@@ -10,6 +10,7 @@ type Issue = NonNullable<FastifyError['validation']>[number];
 /** Fields of the device protocol have codes of their own: a board shows them to whoever debugs it. */
 const CODES: Readonly<Record<string, ErrorCode>> = {
   mac: 'mac_invalid',
+  device: 'mac_invalid',
   sequence: 'sequence_invalid',
   status: 'status_invalid',
   current_version: 'version_invalid',
@@ -17,6 +18,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 };
 
 const HINTS: Readonly<Record<string, string>> = {
+  device: 'write its MAC, such as 24:6f:28:aa:bb:cc, or its id, such as dev-17',
   mac: 'write six pairs of hex digits, such as 24:6f:28:aa:bb:cc',
   sequence: `send an integer from 0 to ${MAX_SEQUENCE}`,
   status: `send one of: ${REPORT_STATUSES.join(', ')}`,
@@ -49,7 +51,7 @@ export function fieldError(error: FastifyError & { readonly validation: readonly
       `send at most ${MAX_REPORTED_VERSION_CHARS} characters; a release has at most 31`,
     );
   }
-  if (where === 'params' && field !== 'mac')
+  if (where === 'params' && field !== 'device')
     return new OtterError('id_invalid', `${field}: ${wanted(issue)}`, HINTS[field] ?? 'see /docs');
   const code = hasControlChar(issue) ? 'control_char' : 'field_invalid';
   return new OtterError(

@@ -9,6 +9,7 @@ import {
   ReportStatusAnswer,
   ReportStatusRequest,
 } from '#protocol/device/api.ts';
+import { macName } from '#protocol/identity.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_DEVICE_BODY_BYTES } from '#protocol/limits.ts';
 import { DEFAULT_PRODUCT, MAC_PATTERN, NAME_PATTERN } from '#protocol/words.ts';
@@ -44,7 +45,7 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
       const checked = readCheckIn(request);
       const answer = await checkIn(deps, checked, clock());
       request.outcome = {
-        device: checked.mac,
+        device: checked.name.text,
         decision: answer.update_available ? (answer.rollback ? 'rollback' : 'install') : 'hold',
         reason: answer.reason,
       };
@@ -70,7 +71,7 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
       const answer = await report(
         deps,
         {
-          mac,
+          name: macName(mac),
           assignmentId: body.assignment_id,
           sequence: body.sequence,
           status: body.status,
@@ -95,7 +96,7 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
   if (labelHints.length < hints.length) dropped.add('labels');
   if (dropped.size > 0) request.warnings = [...dropped];
   return {
-    mac: canonicalMac(body.mac),
+    name: macName(canonicalMac(body.mac)),
     ip: request.ip,
     product: body.product ?? DEFAULT_PRODUCT,
     chip: body.chip === undefined ? undefined : canonicalChip(body.chip),

@@ -2,6 +2,7 @@
 // nothing is one read and no write (two reads where only the pace of a stage stands in the way).
 
 import type { CheckUpdateAnswer } from '#protocol/device/api.ts';
+import type { DeviceId } from '#protocol/identity.ts';
 import { MAX_DEVICE_LABELS } from '#protocol/limits.ts';
 import {
   addAssignment,
@@ -38,13 +39,13 @@ import { attemptsOf, factsOf, progressColumns, voterOf, watchColumns, watchOf } 
 import { noteContradiction } from '#server/service/fleet/counted.ts';
 import { haltIfFailed } from '#server/service/gates/act.ts';
 import { baselineOf } from '#server/service/gates/health.ts';
-import { type CheckIn, DESCRIBED, describe, type KnownCheckIn, merge } from './known.ts';
+import { type CheckIn, DESCRIBED, describe, describedBy, type KnownCheckIn, merge } from './known.ts';
 import { type Note, noteOf, type Observation, observe } from './observation.ts';
 
 /** The answer for the device, and the decision for the log line. Throws `unavailable`, `storage_full`. */
 export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Promise<CheckUpdateAnswer> {
   const { database, catalog } = deps;
-  const facts = await findCheckInFacts(database.read, database.dialect, request.mac);
+  const facts = await findCheckInFacts(database.read, database.dialect, request.name);
   const known = merge(request, facts);
   const observation = observationOf(deps, known, facts, nowMs);
   const view = await catalog.at(facts.revision);
@@ -75,18 +76,18 @@ interface SavedCheckIn {
 /** The same once more on locked facts, since they may have changed between the read and the lock. */
 async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number): Promise<SavedCheckIn> {
   const { dialect } = deps.database;
-  const before = await lockCheckInFacts(trx, dialect, request.mac);
+  const before = await lockCheckInFacts(trx, dialect, request.name);
   const known = merge(request, before);
   const observation = observationOf(deps, known, before, nowMs);
   const deviceId = before.device?.id ?? (await register(trx, known, nowMs));
   const hinted = newLabels(deps, known, before);
-  if (hinted.length > 0) await holdDevices(trx, [request.mac]);
+  if (hinted.length > 0) await holdDevices(trx, [deviceId]);
   for (const name of hinted) {
     const { id } = await addLabel(trx, { name, description: 'from a label hint', nowMs });
     await putLabel(trx, id, [deviceId], nowMs);
   }
   const facts =
-    hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.mac) : before;
+    hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.name) : before;
   const view = await deps.catalog.within(trx);
   const plan = await planFor(trx, { request: known, observation }, facts, view, nowMs);
   const offered = await savePlan(trx, { id: deviceId, row: facts.device }, plan, known, nowMs);
@@ -104,9 +105,9 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
 
 async function savePlan(
   trx: Trx,
-  device: { readonly id: number; readonly row: DeviceRow | undefined },
+  device: { readonly id: DeviceId; readonly row: DeviceRow | undefined },
   plan: CheckInPlan,
-  { mac, sighting }: CheckIn,
+  { sighting }: CheckIn,
   nowMs: number,
 ): Promise<Offered | undefined> {
   for (const attempt of plan.changed) {
@@ -121,13 +122,12 @@ async function savePlan(
   }
   const { decision } = plan;
   if (decision.outcome === 'hold' || plan.offered !== undefined) return offeredBy(plan);
-  return offer(trx, { ...device, mac, sighting }, decision, nowMs);
+  return offer(trx, { ...device, sighting }, decision, nowMs);
 }
 
 interface OfferedTo {
-  readonly id: number;
+  readonly id: DeviceId;
   readonly row: DeviceRow | undefined;
-  readonly mac: string;
   readonly sighting: Sighting;
 }
 
@@ -175,7 +175,7 @@ async function planFor(
   nowMs: number,
 ): Promise<CheckInPlan> {
   const device: DeviceFacts = {
-    mac: request.mac,
+    firstName: facts.device?.first_name ?? request.name.text,
     product: request.product,
     currentVersion: request.sighting.version,
     imageSha256: request.sighting.imageSha256,
@@ -217,9 +217,9 @@ function newLabels(deps: Deps, request: CheckIn, facts: CheckInFacts): readonly 
   return [...new Set(request.labelHints.filter(isNew))].slice(0, free);
 }
 
-async function register(trx: Trx, request: KnownCheckIn, nowMs: number): Promise<number> {
-  const { id: _, ...description } = describe(0, request);
-  return addDevice(trx, { ...description, mac: request.mac, status: 'ok', first_seen_at_ms: nowMs }, nowMs);
+async function register(trx: Trx, request: KnownCheckIn, nowMs: number): Promise<DeviceId> {
+  const device = { ...describedBy(request), status: 'ok', first_seen_at_ms: nowMs } as const;
+  return addDevice(trx, request.name, device, nowMs);
 }
 
 /** Most polls say of the device what the last one said; then only the sighting is noted. */

@@ -4,13 +4,15 @@ import type { CheckInFacts } from '#server/db/device/check-in-facts.ts';
 import type { SelfDescription } from '#server/db/fleet/devices.ts';
 import type { Sighting } from '#engine/assignment/assignment.ts';
 import { remember, type RememberedHardware } from '#engine/facts/hardware.ts';
+import type { DeviceId, DeviceName } from '#protocol/identity.ts';
 import { SIMULATED_MACS, SIMULATOR_LIBRARY } from '#protocol/words.ts';
 import { rememberedOf } from '#server/service/rollouts/forecast.ts';
 import type { Measures } from './observation.ts';
 
-/** A check-in as the edge read it: names canonical, telemetry already reduced to what makes sense. */
+/** A check-in as the edge read it: what it names canonical, telemetry already reduced to what makes sense. */
 export interface CheckIn {
-  readonly mac: string;
+  /** By which it is found. */
+  readonly name: DeviceName;
   readonly ip: string;
   readonly product: string;
   readonly chip: string | undefined;
@@ -46,10 +48,13 @@ export const DESCRIBED = [
   'attributes',
 ] as const satisfies readonly Exclude<keyof SelfDescription, 'id'>[];
 
-export function describe(id: number, request: KnownCheckIn): SelfDescription {
+export function describe(id: DeviceId, request: KnownCheckIn): SelfDescription {
+  return { id, ...describedBy(request) };
+}
+
+export function describedBy(request: KnownCheckIn): Omit<SelfDescription, 'id'> {
   const { memory } = request;
   return {
-    id,
     product: request.product,
     ip: request.ip,
     current_version: request.sighting.version,
@@ -66,7 +71,7 @@ export function describe(id: number, request: KnownCheckIn): SelfDescription {
 }
 
 /** By what it says, or by the beginning of the MACs that simulated boards have. */
-function isSimulated({ mac, attributes }: CheckIn): boolean {
+function isSimulated({ name, attributes }: CheckIn): boolean {
   const { library } = attributes;
-  return mac.startsWith(SIMULATED_MACS) || (typeof library === 'string' && library.startsWith(SIMULATOR_LIBRARY));
+  return name.text.startsWith(SIMULATED_MACS) || (typeof library === 'string' && library.startsWith(SIMULATOR_LIBRARY));
 }

@@ -1,6 +1,7 @@
 // What one check-in shows of a board beside what it runs: whether it restarted since the last one, whether both can be of
 // one board, and its rhythm, by which its silence is measured later. Reads nothing and writes nothing.
 
+import type { DeviceId } from '#protocol/identity.ts';
 import type { CheckUpdateAnswer } from '#protocol/device/api.ts';
 import { POLL_REST, SILENT_POLLS } from '#protocol/limits.ts';
 import type { PresenceRow } from '#server/db/device/check-in-facts.ts';
@@ -57,7 +58,7 @@ export interface Note {
 
 /** What is kept of this check once it is answered. */
 export function noteOf(
-  deviceId: number,
+  deviceId: DeviceId,
   checkIn: { readonly telemetry: Measures },
   observation: Observation,
   answer: CheckUpdateAnswer,
@@ -72,7 +73,7 @@ export function noteOf(
 }
 
 function sightingOf(
-  deviceId: number,
+  deviceId: DeviceId,
   { telemetry }: { readonly telemetry: Measures },
   observation: Observation,
   answer: CheckUpdateAnswer,

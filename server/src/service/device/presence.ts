@@ -1,6 +1,7 @@
 // Soft state: when a device was last seen, what it says of itself, and how it fares. Kept for up to a second and written in
 // one batch, so that a poll that changes nothing costs no commit. Lost at most: the last second, which the next poll says again.
 
+import type { DeviceId } from '#protocol/identity.ts';
 import { TELEMETRY_HOURS } from '#protocol/limits.ts';
 import type { Database } from '#server/db/database.ts';
 import { saveSelfDescription, saveSightings, type SelfDescription, type Sighting } from '#server/db/fleet/devices.ts';
@@ -45,7 +46,7 @@ export class PresenceBuffer {
   }
 
   /** What was noted of the device and cannot be read from the database yet. */
-  peek(deviceId: number): Sighting | undefined {
+  peek(deviceId: DeviceId): Sighting | undefined {
     return this.#sightings.get(deviceId) ?? this.#writing.get(deviceId);
   }
 

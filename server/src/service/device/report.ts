@@ -2,6 +2,7 @@
 // reordered reports end in the same state.
 
 import type { ReportStatus, ReportStatusAnswer } from '#protocol/device/api.ts';
+import type { DeviceName } from '#protocol/identity.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { findLatestAssignmentId, lockAssignment, saveProgress, saveTaken } from '#server/db/device/assignments.ts';
 import { noteReport } from '#server/db/device/reports.ts';
@@ -15,7 +16,7 @@ import { progressColumns, progressOf, watchColumns, watchOf } from './facts.ts';
 import { haltIfFailed } from '#server/service/gates/act.ts';
 
 export interface Report {
-  readonly mac: string;
+  readonly name: DeviceName;
   readonly assignmentId: number;
   readonly sequence: number;
   readonly status: ReportStatus;
@@ -26,11 +27,11 @@ export interface Report {
 /** Durable when it resolves. Throws `assignment_unknown` also for an assignment of another device. */
 export async function report(deps: Deps, request: Report, nowMs: number): Promise<ReportStatusAnswer> {
   return deps.database.write(async (trx) => {
-    const assignment = await lockAssignment(trx, deps.database.dialect, request.assignmentId);
-    if (assignment === undefined || assignment.mac !== request.mac) {
+    const assignment = await lockAssignment(trx, deps.database.dialect, request.assignmentId, request.name);
+    if (assignment === undefined) {
       throw new OtterError(
         'assignment_unknown',
-        `assignment_id: device ${request.mac} has no assignment ${request.assignmentId}`,
+        `assignment_id: device ${request.name.text} has no assignment ${request.assignmentId}`,
         'drop this report and check for an update',
       );
     }

@@ -1,6 +1,7 @@
 // Events for those who want to know: pages of what happened, and feeds of what happens. Every reader has a position of its
 // own and reads from the table after it, so one that is slow costs no memory and one that was cut misses nothing.
 
+import { textOfDeviceId } from '#protocol/identity.ts';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { OtterError } from '#protocol/errors.ts';
 import {
@@ -140,6 +141,7 @@ function viewEvent(row: EventRow): Event {
     rollout: row.rollout,
     version: row.version,
     stage: row.stage,
+    device_id: row.device_id === null ? null : textOfDeviceId(row.device_id),
     mac: row.mac,
     assignment_id: row.assignment_id,
     from: row.from_state,

@@ -1,6 +1,7 @@
 // Assignments for operators: which device is how far in which rollout.
 
 import type { Assignment } from '#protocol/admin/devices.ts';
+import type { DeviceRef } from '#protocol/identity.ts';
 import { listAssignments as listRows } from '#server/db/device/assignments.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -11,7 +12,7 @@ export async function listAssignments(
   deps: Deps,
   query: ListQuery & {
     readonly rollout?: string | undefined;
-    readonly mac?: string | undefined;
+    readonly device?: DeviceRef | undefined;
     readonly state?: AssignmentState | undefined;
   },
 ): Promise<Listed<Assignment>> {

@@ -2,6 +2,7 @@
 // of its own needs besides is in the answer; nothing here reaches the device itself.
 
 import type { ClearedBuild } from '#protocol/admin/devices.ts';
+import type { DeviceRef } from '#protocol/identity.ts';
 import { type Assignment } from '#server/db/device/assignments.ts';
 import { forgive, listFailed, listForgivenBuilds } from '#server/db/device/failed-attempts.ts';
 import { addAudit } from '#server/db/events/audit.ts';
@@ -23,7 +24,7 @@ export interface Cleared {
 /** Clears every failed build of the device, or the one that is named. Throws `device_unknown`. */
 export async function clearKnownBad(
   deps: Deps,
-  mac: string,
+  ref: DeviceRef,
   which: { readonly product?: string | undefined; readonly version?: string | undefined },
   by: Principal,
   nowMs: number,
@@ -31,7 +32,7 @@ export async function clearKnownBad(
   // What the device said last of its client may not be stored yet.
   await deps.presence.flush();
   return deps.database.write(async (trx) => {
-    const device = await getRow(trx, mac);
+    const device = await getRow(trx, ref);
     const view = await deps.catalog.within(trx);
     const failed = (await listFailed(trx, device.id)).filter((row) => isMeant(row, which, view));
     const clearedBefore = await listForgivenBuilds(trx, device.id);
@@ -47,7 +48,7 @@ export async function clearKnownBad(
       atMs: nowMs,
       actor: actorOf(by),
       action: 'device.clear_known_bad',
-      subject: mac,
+      subject: device.first_name,
       details: { versions: cleared },
     });
     return { cleared, builds };

@@ -2,6 +2,7 @@
 // when it is offered a build stands with its assignment; a change reaches the assignments that still speak for it.
 
 import type { Device } from '#protocol/admin/devices.ts';
+import type { DeviceRef } from '#protocol/identity.ts';
 import { isShared } from '#engine/outcome/shared-mac.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import { listLatestOf, saveCounted } from '#server/db/device/assignments.ts';
@@ -23,13 +24,13 @@ export interface CountedChange {
 /** Throws `device_unknown`. */
 export async function setCounted(
   deps: Deps,
-  mac: string,
+  device: DeviceRef,
   change: CountedChange,
   by: Principal,
   nowMs: number,
 ): Promise<Device> {
   await deps.database.write(async (trx) => {
-    const row = await getRow(trx, mac);
+    const row = await getRow(trx, device);
     const counted = change.counted === 'auto' ? null : change.counted;
     await saveOverride(trx, row.id, { counted, counted_reason: change.reason ?? null });
     await countAnew(trx, { ...row, counted });
@@ -37,11 +38,11 @@ export async function setCounted(
       atMs: nowMs,
       actor: actorOf(by),
       action: 'device.counted',
-      subject: mac,
+      subject: row.first_name,
       details: { ...change },
     });
   });
-  return viewOne(deps, mac, nowMs);
+  return viewOne(deps, device, nowMs);
 }
 
 /** One more sign that its MAC is that of two boards. */

@@ -2,28 +2,29 @@
 // next check. What it showed in rollouts stays counted there.
 
 import type { RemovedDevice } from '#protocol/admin/devices.ts';
+import { type DeviceRef, textOfDeviceId } from '#protocol/identity.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import { countAttempts, deleteDevice, findOpenOffer, type OpenOffer } from '#server/db/fleet/device-removal.ts';
-import { type Device, holdDevices } from '#server/db/fleet/devices.ts';
+import type { Device } from '#server/db/fleet/devices.ts';
 import { listLabelsOf } from '#server/db/fleet/labels.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
-import { getRow } from './devices.ts';
+import { getRow, holdAll } from './devices.ts';
 
 /** Throws `device_unknown`, and `confirmation_needed` with what goes, until it is confirmed. */
 export async function removeDevice(
   deps: Deps,
-  { mac, isConfirmed }: { readonly mac: string; readonly isConfirmed: boolean },
+  { device: ref, isConfirmed }: { readonly device: DeviceRef; readonly isConfirmed: boolean },
   by: Principal,
   nowMs: number,
 ): Promise<RemovedDevice> {
   await deps.presence.flush();
   return deps.database.write(async (trx) => {
-    await holdDevices(trx, [mac]);
-    const device = await getRow(trx, mac);
+    await holdAll(trx, [ref]);
+    const device = await getRow(trx, ref);
     const removed = await describe(trx, device);
     if (!isConfirmed) throw unconfirmed(removed, device, await findOpenOffer(trx, device.id));
     await deleteDevice(trx, device.id, nowMs);
@@ -33,9 +34,17 @@ export async function removeDevice(
   });
 }
 
-async function describe(trx: Trx, { id, mac, product, current_version }: Device): Promise<RemovedDevice> {
+async function describe(trx: Trx, { id, first_name, product, current_version }: Device): Promise<RemovedDevice> {
   const labels = (await listLabelsOf(trx, [id])).get(id) ?? [];
-  return { mac, product, current_version, labels: [...labels], assignments: await countAttempts(trx, id) };
+  const assignments = await countAttempts(trx, id);
+  return {
+    device_id: textOfDeviceId(id),
+    mac: first_name,
+    product,
+    current_version,
+    labels: [...labels],
+    assignments,
+  };
 }
 
 function unconfirmed(

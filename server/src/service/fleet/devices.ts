@@ -2,11 +2,18 @@
 
 import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
 import { OtterError } from '#protocol/errors.ts';
+import { type DeviceId, type DeviceRef, textOfDeviceId, textOfRef } from '#protocol/identity.ts';
 import { type AssignmentView, countLoad, listAssignments } from '#server/db/device/assignments.ts';
 import { findCheckInFacts } from '#server/db/device/check-in-facts.ts';
-import { type Device as DeviceRow, findDevice, listDevices as listDeviceRows } from '#server/db/fleet/devices.ts';
+import { findDeviceIds, listNamesOf } from '#server/db/fleet/device-names.ts';
+import {
+  type Device as DeviceRow,
+  findDevice,
+  holdDevices,
+  listDevices as listDeviceRows,
+} from '#server/db/fleet/devices.ts';
 import { listLabelsOf } from '#server/db/fleet/labels.ts';
-import type { Reader } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
 import { type Outcome, OUTCOME_TABLE } from '#engine/outcome/outcome.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import type { VoteRules } from '#engine/facts/model.ts';
@@ -33,7 +40,7 @@ export interface DeviceQuery extends ListQuery {
 const ANY_ROLLOUT: VoteRules = { countsBeforeMs: undefined, countsSimulated: false };
 
 const ORDER = {
-  mac: 'devices.mac',
+  mac: 'devices.first_name',
   last_seen_at: 'presence.last_seen_at_ms',
   first_seen_at: 'devices.first_seen_at_ms',
   current_version: 'devices.current_version',
@@ -55,50 +62,58 @@ export async function listDevices(deps: Deps, query: DeviceQuery, nowMs: number)
 }
 
 /** Throws `device_unknown`. */
-export async function getDevice(deps: Deps, mac: string, nowMs: number): Promise<DeviceDetail> {
+export async function getDevice(deps: Deps, ref: DeviceRef, nowMs: number): Promise<DeviceDetail> {
   await deps.presence.flush();
   const { read } = deps.database;
-  const row = await getRow(read, mac);
+  const row = await getRow(read, ref);
   const [device] = await viewDevices(deps, read, [row], nowMs);
   if (device === undefined) throw new Error('a device without a view');
-  const facts = await findCheckInFacts(read, deps.database.dialect, mac);
+  const facts = await findCheckInFacts(read, deps.database.dialect, row.id);
   const view = await deps.catalog.at(facts.revision);
-  const page = await listAssignments(read, { mac }, readPage({ limit: '20' }, { id: 'assignments.id' }, '-id'));
+  const latest = readPage({ limit: '20' }, { id: 'assignments.id' }, '-id');
+  const page = await listAssignments(read, { device: row.id }, latest);
   return {
     device,
+    names: (await listNamesOf(read, row.id)).map(({ kind, text }) => ({ kind, name: text })),
     builds: viewBuilds(attemptsOf(facts.attempts, view), view, nowMs),
     assignments: page.rows.map(viewAssignment),
   };
 }
 
 /** The rule table with what each rule sees of this device, from what it said last. Throws `device_unknown`. */
-export async function explainDevice(deps: Deps, mac: string, nowMs: number): Promise<Explanation> {
+export async function explainDevice(deps: Deps, ref: DeviceRef, nowMs: number): Promise<Explanation> {
   await deps.presence.flush();
-  const { decision, trace } = await decideFor(deps, mac, nowMs);
+  const { device, decision, trace } = await decideFor(deps, ref, nowMs);
   const decided = trace.find(({ matched }) => matched === true);
   return {
-    mac,
+    device_id: textOfDeviceId(device.id),
+    mac: device.first_name,
     outcome: decision.outcome,
     reason: decision.reason,
     text: textOfRule(decided),
     to_change: decided?.change ?? null,
     version: decision.outcome === 'hold' ? null : decision.firmware.version,
     rules: trace.map(({ rule, matched, saw }) => ({ rule, matched: matched ?? null, facts: saw })),
-    board: await boardOf(deps, mac),
+    board: await boardOf(deps, device.id),
   };
 }
 
 /** What the device would be told now, and by which rule. Throws `device_unknown`. */
-export async function decideFor(deps: Deps, mac: string, nowMs: number): Promise<ReturnType<typeof explain>> {
+export async function decideFor(
+  deps: Deps,
+  ref: DeviceRef,
+  nowMs: number,
+): Promise<ReturnType<typeof explain> & { readonly device: Pick<DeviceRow, 'id' | 'first_name'> }> {
   const { read, dialect } = deps.database;
-  const rows = await findCheckInFacts(read, dialect, mac);
-  if (rows.device === undefined) throw unknownDevice(mac);
+  const rows = await findCheckInFacts(read, dialect, ref);
+  if (rows.device === undefined) throw unknownDevice(ref);
   const view = await deps.catalog.at(rows.revision);
   const attempts = attemptsOf(rows.attempts, view);
   const device = deviceFactsOf(rows.device, rows.labels);
   const ofDevice = factsOf(device, view, nowMs);
   const load = ofDevice.rollout === undefined ? undefined : await countLoad(read, ofDevice.rollout.id, nowMs);
-  return explain({ ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout, nowMs) }, nowMs);
+  const explained = explain({ ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout, nowMs) }, nowMs);
+  return { ...explained, device: rows.device };
 }
 
 /** A rule that decided, as a sentence. */
@@ -108,8 +123,8 @@ export function textOfRule(decided: { readonly when: string; readonly saw: strin
 }
 
 /** What became of the device under the build that it was offered last, the way back apart. */
-async function boardOf({ database: { read } }: Deps, mac: string): Promise<Explanation['board']> {
-  const page = await listAssignments(read, { mac }, readPage({ limit: '10' }, { id: 'assignments.id' }, '-id'));
+async function boardOf({ database: { read } }: Deps, device: DeviceId): Promise<Explanation['board']> {
+  const page = await listAssignments(read, { device }, readPage({ limit: '10' }, { id: 'assignments.id' }, '-id'));
   const latest = page.rows.find((row) => row.is_rollback === 0);
   if (latest === undefined) return null;
   const { rollout, version, outcome, counted } = latest;
@@ -123,7 +138,8 @@ export function textOfOutcome(outcome: Outcome): string {
 export function viewAssignment(row: AssignmentView): Assignment {
   return {
     id: row.id,
-    mac: row.mac,
+    device_id: textOfDeviceId(row.device_id),
+    mac: row.first_name,
     rollout: row.rollout,
     stage: row.stage,
     product: row.product,
@@ -147,7 +163,8 @@ async function viewDevices(deps: Deps, db: Reader, rows: readonly DeviceRow[], n
   );
   const silence = silenceAt(deps, nowMs);
   return rows.map((row) => ({
-    mac: row.mac,
+    id: textOfDeviceId(row.id),
+    mac: row.first_name,
     product: row.product,
     ip: row.ip,
     current_version: row.current_version,
@@ -163,23 +180,47 @@ async function viewDevices(deps: Deps, db: Reader, rows: readonly DeviceRow[], n
   }));
 }
 
-export async function viewOne(deps: Deps, mac: string, nowMs: number): Promise<Device> {
+export async function viewOne(deps: Deps, ref: DeviceRef, nowMs: number): Promise<Device> {
   const { read } = deps.database;
-  const [device] = await viewDevices(deps, read, [await getRow(read, mac)], nowMs);
-  if (device === undefined) throw unknownDevice(mac);
+  const [device] = await viewDevices(deps, read, [await getRow(read, ref)], nowMs);
+  if (device === undefined) throw unknownDevice(ref);
   return device;
 }
 
-export async function getRow(db: Reader, mac: string): Promise<DeviceRow> {
-  const row = await findDevice(db, mac);
-  if (row === undefined) throw unknownDevice(mac);
+export async function getRow(db: Reader, ref: DeviceRef): Promise<DeviceRow> {
+  const row = await findDevice(db, ref);
+  if (row === undefined) throw unknownDevice(ref);
   return row;
 }
 
-export function unknownDevice(mac: string): OtterError {
+/** Each once, in this order, held until the end of the transaction. Throws `device_unknown` for the first that is not there. */
+export async function holdAll(
+  trx: Trx,
+  refs: readonly DeviceRef[],
+): Promise<readonly Pick<DeviceRow, 'id' | 'first_name'>[]> {
+  const macs = refs.flatMap((ref) => (typeof ref === 'number' ? [] : [ref.text]));
+  const byMac = await findDeviceIds(trx, 'mac', macs);
+  const ids = refs.map((ref) => (typeof ref === 'number' ? ref : byMac.get(ref.text)));
+  const held = await holdDevices(
+    trx,
+    ids.filter((id) => id !== undefined),
+  );
+  const byId = new Map(held.map((device) => [device.id, device]));
+  const inOrder = new Set(
+    refs.map((ref, index) => {
+      const id = ids[index];
+      const device = id === undefined ? undefined : byId.get(id);
+      if (device === undefined) throw unknownDevice(ref);
+      return device;
+    }),
+  );
+  return [...inOrder];
+}
+
+function unknownDevice(ref: DeviceRef): OtterError {
   return new OtterError(
     'device_unknown',
-    `no device ${mac} has checked in yet`,
+    `no device ${textOfRef(ref)} has checked in yet`,
     'look at the list of devices; a device is known from its first check-in on',
   );
 }

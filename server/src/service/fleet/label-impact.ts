@@ -82,11 +82,11 @@ async function countEffects(trx: Trx, forecast: Forecast, change: LabelChange): 
   const effects = new Map<string, Affected>();
   for (let afterId = 0; ;) {
     const page = await listDevicePage(trx, change.which, { afterId, limit: PAGE });
-    for (const [text, mac] of await effectsOn(trx, forecast, change, page)) {
+    for (const [text, firstName] of await effectsOn(trx, forecast, change, page)) {
       const { devices, examples } = effects.get(text) ?? { devices: 0, examples: [] };
       effects.set(text, {
         devices: devices + 1,
-        examples: examples.length < MAX_EXAMPLES ? [...examples, mac] : examples,
+        examples: examples.length < MAX_EXAMPLES ? [...examples, firstName] : examples,
       });
     }
     const last = page.at(-1);
@@ -100,7 +100,7 @@ async function effectsOn(
   forecast: Forecast,
   { label, change }: LabelChange,
   page: readonly PagedDevice[],
-): Promise<readonly (readonly [text: string, mac: string])[]> {
+): Promise<readonly (readonly [text: string, firstName: string])[]> {
   const ids = page.map(({ id }) => id);
   const labels = await listLabelTimes(trx, ids);
   const open = await listOpenStates(trx, forecast.rollout.id, ids);
@@ -113,7 +113,7 @@ async function effectsOn(
     );
     const effect =
       change === 'put_on' ? labelEffect(forecast, without, withLabel) : labelEffect(forecast, withLabel, without);
-    return [textOf(effect, open.get(row.id)), row.mac];
+    return [textOf(effect, open.get(row.id)), row.first_name];
   });
 }
 

@@ -2,13 +2,13 @@
 // next stage on; removed, it counts at once. Where that touches a rollout under way, the operator hears of it first.
 
 import type { Device, Label } from '#protocol/admin/devices.ts';
+import type { DeviceRef } from '#protocol/identity.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_DEVICE_LABELS } from '#protocol/limits.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { findTimezoneFault } from '#server/time/cron.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
-import { holdDevices } from '#server/db/fleet/devices.ts';
 import {
   addLabel,
   deleteLabel as deleteRow,
@@ -25,7 +25,7 @@ import {
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
-import { getRow, unknownDevice, viewOne } from './devices.ts';
+import { getRow, holdAll, viewOne } from './devices.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { refuseUnconfirmed } from './label-impact.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
@@ -125,16 +125,14 @@ export async function deleteLabel(
 export async function labelDevices(
   deps: Deps,
   name: string,
-  { macs, isConfirmed }: { readonly macs: readonly string[]; readonly isConfirmed: boolean },
+  { refs, isConfirmed }: { readonly refs: readonly DeviceRef[]; readonly isConfirmed: boolean },
   by: Principal,
   nowMs: number,
 ): Promise<{ changed: number }> {
   refuseGeneral(name);
   return deps.database.write(async (trx) => {
     await waitForLabelling(trx, deps.database.dialect);
-    const devices = await holdDevices(trx, macs);
-    const missing = macs.find((mac) => !devices.some((device) => device.mac === mac));
-    if (missing !== undefined) throw unknownDevice(missing);
+    const devices = await holdAll(trx, refs);
     const { id } = await addLabel(trx, { name, description: '', nowMs });
     const labelled = await putLabel(
       trx,
@@ -156,7 +154,7 @@ export async function labelDevices(
       actor: actorOf(by),
       action: 'device.label',
       subject: name,
-      details: { macs: macs.slice(0, 100), devices: macs.length },
+      details: { macs: devices.slice(0, 100).map(({ first_name }) => first_name), devices: devices.length },
     });
     return { changed: labelled.length };
   });
@@ -164,19 +162,19 @@ export async function labelDevices(
 
 /** What a device has or not, and whether the operator knows what that does to rollouts under way. */
 export interface LabelOf {
-  readonly mac: string;
+  readonly device: DeviceRef;
   readonly name: string;
   readonly isConfirmed: boolean;
 }
 
 export async function labelDevice(
   deps: Deps,
-  { mac, name, isConfirmed }: LabelOf,
+  { device, name, isConfirmed }: LabelOf,
   by: Principal,
   nowMs: number,
 ): Promise<Device> {
-  await labelDevices(deps, name, { macs: [mac], isConfirmed }, by, nowMs);
-  return viewOne(deps, mac, nowMs);
+  await labelDevices(deps, name, { refs: [device], isConfirmed }, by, nowMs);
+  return viewOne(deps, device, nowMs);
 }
 
 /**
@@ -185,12 +183,12 @@ export async function labelDevice(
  */
 export async function unlabelDevice(
   deps: Deps,
-  { mac, name, isConfirmed }: LabelOf,
+  { device: ref, name, isConfirmed }: LabelOf,
   by: Principal,
   nowMs: number,
 ): Promise<Device> {
   await deps.database.write(async (trx) => {
-    const device = await getRow(trx, mac);
+    const device = await getRow(trx, ref);
     const label = await getLabel(trx, name);
     if (!isConfirmed)
       await refuseUnconfirmed(deps, trx, {
@@ -206,10 +204,10 @@ export async function unlabelDevice(
         actor: actorOf(by),
         action: 'device.unlabel',
         subject: name,
-        details: { macs: [mac] },
+        details: { macs: [device.first_name] },
       });
   });
-  return viewOne(deps, mac, nowMs);
+  return viewOne(deps, ref, nowMs);
 }
 
 async function getLabel(db: Reader, name: string) {
@@ -234,10 +232,10 @@ function refuseTimezone(timezone: string | null | undefined): void {
     throw new OtterError('timezone_unknown', `timezone: ${timezone} ${fault.message}`, fault.hint);
 }
 
-function labelLimit(mac: string): OtterError {
+function labelLimit(name: string): OtterError {
   return new OtterError(
     'label_limit',
-    `device ${mac} has ${MAX_DEVICE_LABELS} labels already, the most that one may have`,
+    `device ${name} has ${MAX_DEVICE_LABELS} labels already, the most that one may have`,
     'take a label off it first',
   );
 }

@@ -70,14 +70,14 @@ async function forgiveAll(trx: Trx, rollout: Rollout, nowMs: number): Promise<Re
       devices.map(({ id }) => id),
     );
     const forgiven: number[] = [];
-    for (const { id, mac } of devices) {
+    for (const { id, first_name } of devices) {
       const ofBuilds = [...Map.groupBy(attempts.get(id) ?? [], ({ firmware_id }) => firmware_id).values()];
       const judged = ofBuilds.map((ofBuild) => judgeBuild(ofBuild, nowMs));
       const ids = judged.flatMap((build) => build.forgiven);
       const bad = judged.find((build) => build.isKnownBad);
       forgiven.push(...ids);
-      if (ids.length > 0) retried.push(mac);
-      if (bad !== undefined) stay.set(mac, bad.cause);
+      if (ids.length > 0) retried.push(first_name);
+      if (bad !== undefined) stay.set(first_name, bad.cause);
     }
     await forgive(trx, forgiven);
     const last = devices.at(-1);

@@ -1,5 +1,6 @@
 // The health of boards: what an offer keeps of how a board fared before, and how the boards of a stage fare against that.
 
+import type { DeviceId, DeviceRef } from '#protocol/identity.ts';
 import type { StageHealth as StageHealthView, Telemetry } from '#protocol/admin/health.ts';
 import { MAX_COMPARED_DEVICES, TELEMETRY_HOURS } from '#protocol/limits.ts';
 import { listCompared } from '#server/db/device/assignments.ts';
@@ -22,7 +23,7 @@ import { getRow } from '#server/service/fleet/devices.ts';
 import { toInstant } from '#server/time/instant.ts';
 
 /** How the board fared before this instant, as JSON for its assignment; null: it is known for less than a whole hour. */
-export async function baselineOf(db: Reader, deviceId: number, nowMs: number): Promise<string | null> {
+export async function baselineOf(db: Reader, deviceId: DeviceId, nowMs: number): Promise<string | null> {
   const nowHour = hourOf(nowMs);
   const hours = await listHours(db, [deviceId], { fromHour: nowHour - TELEMETRY_HOURS, toHour: nowHour });
   const baseline = baselineBefore(hours.get(deviceId) ?? [], nowHour);
@@ -51,10 +52,10 @@ export async function stageHealth(
 }
 
 /** The kept hours of one board. Throws `device_unknown`. */
-export async function getTelemetry(deps: Deps, mac: string, nowMs: number): Promise<Telemetry> {
+export async function getTelemetry(deps: Deps, device: DeviceRef, nowMs: number): Promise<Telemetry> {
   await deps.presence.flush();
   const { read } = deps.database;
-  const { id } = await getRow(read, mac);
+  const { id, first_name: mac } = await getRow(read, device);
   const toHour = hourOf(nowMs);
   const hours = await listHours(read, [id], { fromHour: toHour - TELEMETRY_HOURS, toHour });
   return { mac, hours: (hours.get(id) ?? []).map(viewHour) };

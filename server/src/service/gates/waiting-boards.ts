@@ -136,7 +136,7 @@ type Member =
   | {
       readonly kind: 'left_out';
       readonly reason: string;
-      readonly mac: string;
+      readonly firstName: string;
       readonly stage: string;
       readonly isOpened: boolean;
     };
@@ -154,7 +154,7 @@ async function* memberOf(deps: WatchDeps, db: Reader, row: StagedRollout): Async
       const isOpened = at < forecast.openedCount;
       const stage = forecast.stages[at]?.name ?? '';
       if (preview.kind === 'left_out') {
-        yield { kind: 'left_out', reason: preview.reason, mac: device.mac, stage, isOpened };
+        yield { kind: 'left_out', reason: preview.reason, firstName: device.first_name, stage, isOpened };
         continue;
       }
       const isCounted = notCountedOf(voterOf(device), forecast.rollout.votes) === undefined;
@@ -183,7 +183,7 @@ async function countAll(deps: WatchDeps, db: Reader, row: StagedRollout): Promis
     const sum = leftOut.get(member.reason) ?? { devices: 0, examples: [] };
     leftOut.set(member.reason, sum);
     sum.devices += 1;
-    if (sum.examples.length < MAX_EXAMPLES) sum.examples.push(member.mac);
+    if (sum.examples.length < MAX_EXAMPLES) sum.examples.push(member.firstName);
   }
   return {
     byStage,

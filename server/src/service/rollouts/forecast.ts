@@ -29,7 +29,7 @@ export function deviceFactsOf(
   labels: DeviceFacts['labels'],
 ): DeviceFacts {
   return {
-    mac: row.mac,
+    firstName: row.first_name,
     product: row.product,
     currentVersion: row.current_version,
     imageSha256: row.image_sha256 ?? undefined,

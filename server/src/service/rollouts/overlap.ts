@@ -3,7 +3,7 @@
 
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import {
-  listLabelledMacs,
+  listLabelledNames,
   listOpenRolloutsOf,
   listStages,
   type Rollout,
@@ -30,7 +30,7 @@ export async function findOverlaps(
 ): Promise<readonly Overlap[]> {
   const open = await listOpenRolloutsOf(db, draft.product);
   if (open.length === 0) return [];
-  const mine = await macsOf(db, draft, stages);
+  const mine = await namesOf(db, draft, stages);
   const theirs = await listStages(
     db,
     open.map(({ id }) => id),
@@ -38,7 +38,7 @@ export async function findOverlaps(
   const overlaps = await Promise.all(
     open.map(async (rollout) => {
       const ofRollout = theirs.filter(({ rollout_id }) => rollout_id === rollout.id);
-      const shared = [...(await macsOf(db, rollout, ofRollout))].filter((mac) => mine.has(mac)).toSorted();
+      const shared = [...(await namesOf(db, rollout, ofRollout))].filter((name) => mine.has(name)).toSorted();
       const isForAll = isForEveryone(stages) || isForEveryone(ofRollout);
       return shared.length === 0 && !isForAll
         ? []
@@ -49,23 +49,23 @@ export async function findOverlaps(
 }
 
 /** The devices of all stages, opened or not, as they are labelled now. */
-async function macsOf(
+async function namesOf(
   db: Reader,
   { product, seed }: Rollout,
   stages: readonly StageShare[],
 ): Promise<ReadonlySet<string>> {
-  const macs = new Set<string>();
+  const names = new Set<string>();
   for (const { label, percentage } of stages) {
     const isGeneral = label === GENERAL_LABEL;
-    const labelled = await listLabelledMacs(db, {
+    const labelled = await listLabelledNames(db, {
       label,
       product,
       isGeneral,
       labelledUntilMs: Number.MAX_SAFE_INTEGER,
     });
-    for (const mac of labelled) if (isWithinPercentage(seed, mac, percentage)) macs.add(mac);
+    for (const name of labelled) if (isWithinPercentage(seed, name, percentage)) names.add(name);
   }
-  return macs;
+  return names;
 }
 
 function isForEveryone(stages: readonly StageShare[]): boolean {

@@ -31,11 +31,11 @@ export async function previewRollout(deps: Deps, name: string, nowMs: number): P
       if (preview.kind === 'left_out') {
         const count = leftOut.get(preview.reason) ?? newCount();
         leftOut.set(preview.reason, count);
-        add(count, device.mac);
+        add(count, device.first_name);
       }
       const stage = preview.kind === 'taken' ? stages[preview.stage] : undefined;
       if (stage === undefined) continue;
-      add(stage.taken, device.mac);
+      add(stage.taken, device.first_name);
       if (isSilent(device, silence)) stage.silent += 1;
     }
   }
@@ -71,7 +71,7 @@ export async function getPreviewDevices(
   name: string,
   query: Pick<ListQuery, 'limit' | 'cursor'> & { readonly stage: string },
 ): Promise<Listed<string>> {
-  const { limit } = readPage({ limit: query.limit }, { mac: 'devices.mac' }, 'mac');
+  const { limit } = readPage({ limit: query.limit }, { mac: 'devices.first_name' }, 'mac');
   const afterId = readCursor(query.cursor);
   const subject = await findSubject(deps, name);
   const wanted = subject.forecast.stages.findIndex((stage) => stage.name === query.stage);
@@ -87,7 +87,7 @@ export async function getPreviewDevices(
     for (const { device, preview } of page) {
       if (preview.kind !== 'taken' || preview.stage !== wanted) continue;
       if (items.length === limit) return { items, next_cursor: String(last) };
-      items.push(device.mac);
+      items.push(device.first_name);
       last = device.id;
     }
   }
@@ -155,9 +155,9 @@ function newCount(): Count {
   return { devices: 0, examples: [] };
 }
 
-function add(count: Count, mac: string): void {
+function add(count: Count, name: string): void {
   count.devices += 1;
-  if (count.examples.length < MAX_EXAMPLES) count.examples.push(mac);
+  if (count.examples.length < MAX_EXAMPLES) count.examples.push(name);
 }
 
 export function readCursor(cursor: string | undefined): number {

@@ -27,7 +27,7 @@ export async function getWaiting(
 ): Promise<Listed<WaitingBoard>> {
   await deps.presence.flush();
   const { read } = deps.database;
-  const { limit } = readPage({ limit: query.limit }, { mac: 'devices.mac' }, 'mac');
+  const { limit } = readPage({ limit: query.limit }, { mac: 'devices.first_name' }, 'mac');
   const row = await getOpened(deps, name);
   const subject = await getSubject(deps, read, row);
   const items: WaitingBoard[] = [];
@@ -65,12 +65,12 @@ async function viewBoard(
   const stage =
     standing?.stage ?? (at !== undefined && at < forecast.openedCount ? forecast.stages[at]?.name : undefined);
   if (stage === undefined || standing?.outcome === 'healthy') return undefined;
-  const common = { mac: device.mac, stage, last_seen_at: toInstant(device.last_seen_at_ms) };
+  const common = { mac: device.first_name, stage, last_seen_at: toInstant(device.last_seen_at_ms) };
   if (standing !== undefined && standing.outcome !== 'waiting') {
     const { outcome, counted } = standing;
     return { ...common, outcome, reason: null, text: textOfOutcome(outcome), not_counted: counted };
   }
-  const { decision, trace } = await decideFor(deps, device.mac, nowMs);
+  const { decision, trace } = await decideFor(deps, device.id, nowMs);
   const held = {
     reason: decision.outcome === 'hold' ? decision.reason : null,
     text: textOfRule(trace.find(({ matched }) => matched === true)),

@@ -71,7 +71,7 @@ async function countAll(deps: Deps, view: CatalogView, changed: Changed): Promis
   const stays = new Map<string, { devices: number; readonly examples: string[] }>();
   let running = 0;
   let others = 0;
-  for await (const { mac, fate } of judgeAll(deps, view, changed)) {
+  for await (const { firstName, fate } of judgeAll(deps, view, changed)) {
     if (fate === 'other_build') {
       others += 1;
       continue;
@@ -80,7 +80,7 @@ async function countAll(deps: Deps, view: CatalogView, changed: Changed): Promis
     if (fate.outcome === 'hold') {
       const count = stays.get(fate.reason) ?? { devices: 0, examples: [] };
       count.devices += 1;
-      if (count.examples.length < MAX_EXAMPLES) count.examples.push(mac);
+      if (count.examples.length < MAX_EXAMPLES) count.examples.push(firstName);
       stays.set(fate.reason, count);
     } else goesTo.set(fate.firmware.version, (goesTo.get(fate.firmware.version) ?? 0) + 1);
   }
@@ -103,7 +103,7 @@ async function* judgeAll(
   { database: { read } }: Deps,
   view: CatalogView,
   changed: Changed,
-): AsyncGenerator<{ readonly mac: string; readonly fate: Decision | 'other_build' }> {
+): AsyncGenerator<{ readonly firstName: string; readonly fate: Decision | 'other_build' }> {
   const { product, version } = changed.firmware;
   const said = await listRunVersions(read, product);
   const versions = said.filter((text) => versionKey(text) === versionKey(version));
@@ -115,7 +115,7 @@ async function* judgeAll(
     for (const row of page) {
       const device = deviceFactsOf(row, labels.get(row.id) ?? []);
       const fate = fateOf(device, view, changed, (firmwareId) => historyOn(failed.get(row.id) ?? [], firmwareId));
-      if (fate !== undefined) yield { mac: row.mac, fate };
+      if (fate !== undefined) yield { firstName: row.first_name, fate };
     }
     const last: PagedDevice | undefined = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
