@@ -10,7 +10,7 @@ import { type Absence, hasAbsence } from '#engine/facts/absence.ts';
 import { isSameVersion, matchBuild } from '#engine/facts/build.ts';
 import type { AssignmentState, BuildHistory, ImageFacts } from '#engine/facts/model.ts';
 import { bootCauseOf } from '#engine/outcome/restart.ts';
-import { type AttemptEnd, isTried, weightOfEnd } from './weight.ts';
+import { type AssignmentEnd, isTried, weightOfEnd } from './weight.ts';
 
 export interface Progress {
   readonly state: AssignmentState;
@@ -149,7 +149,7 @@ function noteReturn(ended: Progress, build: { readonly version: string }, sighti
   return { ...ended, saidItLeft, seenBack: true, bootCause: causeOf(sighting.bootReason) };
 }
 
-/** A pardon is for one attempt: it ends with the one in which the device tried the build, or refused it all the same. */
+/** A pardon is for one assignment: it ends with the one in which the device tried the build, or refused it all the same. */
 function spendPardon(before: Progress, after: Progress): Progress {
   return after.pardoned && isTried(endOf(after)) && !isTried(endOf(before)) ? { ...after, pardoned: false } : after;
 }
@@ -203,21 +203,28 @@ export function causeOfEnd(progress: Pick<Progress, 'errorCode' | 'bootCause'>):
   return progress.errorCode ?? progress.bootCause;
 }
 
-/** What the weight of an attempt goes by. */
-function endOf(progress: Progress): AttemptEnd {
+/** What the board did, whether or not it is excused. */
+function endOf(progress: Progress): AssignmentEnd {
   return { state: progress.state, cause: causeOfEnd(progress), saidItLeft: progress.saidItLeft };
 }
 
+export interface EndedAssignment extends AssignmentEnd {
+  readonly id: number;
+  readonly updatedAtMs: number;
+}
+
+/** What the history of a build on a device goes by. */
+export function endedOf(progress: Progress, updatedAtMs: number): Omit<EndedAssignment, 'id'> {
+  return { ...endOf(progress), excused: progress.excused, updatedAtMs };
+}
+
 /**
- * What the ended attempts of one build on one device amount to; `attempts` without those that an operator forgave. A clock
+ * What the ended assignments of one build on one device amount to; `assignments` without those that an operator forgave. A clock
  * that went back has left failures in the future: one further ahead than the back-off is long sets none, or the build would
  * rest until the clock is there again.
  */
-export function historyOf(
-  attempts: readonly (AttemptEnd & { readonly updatedAtMs: number })[],
-  nowMs: number,
-): BuildHistory {
-  const failed = attempts.filter(
+export function historyOf(assignments: readonly Omit<EndedAssignment, 'id'>[], nowMs: number): BuildHistory {
+  const failed = assignments.filter(
     ({ state }) => state === 'failed' || state === 'rolled_back' || state === 'rejected' || state === 'timed_out',
   );
   const weights = failed.map(weightOfEnd);
@@ -231,11 +238,10 @@ export function historyOf(
   };
 }
 
-function findLatest<Attempt extends { readonly updatedAtMs: number }>(
-  attempts: readonly Attempt[],
-): Attempt | undefined {
-  return attempts.reduce<Attempt | undefined>(
-    (latest, attempt) => (latest === undefined || attempt.updatedAtMs >= latest.updatedAtMs ? attempt : latest),
+function findLatest<Ended extends { readonly updatedAtMs: number }>(assignments: readonly Ended[]): Ended | undefined {
+  return assignments.reduce<Ended | undefined>(
+    (latest, assignment) =>
+      latest === undefined || assignment.updatedAtMs >= latest.updatedAtMs ? assignment : latest,
     undefined,
   );
 }

@@ -1,9 +1,9 @@
-// What the end of one attempt proves of the build on its board: docs/rollout.md, "After a failure". Pure.
+// What the end of one assignment proves of the build on its board: docs/rollout.md, "After a failure". Pure.
 
 import { findDeviceError, type Weight } from '#protocol/device/errors.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 
-export interface AttemptEnd {
+export interface AssignmentEnd {
   readonly state: AssignmentState;
   /** What the device reported, else what its reset reason says; undefined: nobody knows. */
   readonly cause: string | undefined;
@@ -14,11 +14,11 @@ export interface AttemptEnd {
 }
 
 /**
- * The weight of one attempt in this state. Of causes that no table has, and of none, a board that said that it came back
+ * The weight of one assignment in this state. Of causes that no table has, and of none, a board that said that it came back
  * gives proof: better one board waits than a fleet breaks. One that is merely seen on the build before gives a strike, for it
  * may as well have lost its power. An offer that is refused says nothing of the build, but for one that failed there before.
  */
-export function weightOfEnd({ state, cause, saidItLeft, excused }: AttemptEnd): Weight {
+export function weightOfEnd({ state, cause, saidItLeft, excused }: AssignmentEnd): Weight {
   if (excused === true) return 'none';
   const weight = cause === undefined ? undefined : findDeviceError(cause)?.weight;
   if (state === 'rolled_back') return weight ?? (saidItLeft ? 'proof' : 'strike');
@@ -34,7 +34,7 @@ export function isNotNow(cause: string | undefined): boolean {
 }
 
 /** Whether the board got as far as to try the build, so that a pardon for it is used up. */
-export function isTried(end: AttemptEnd): boolean {
+export function isTried(end: AssignmentEnd): boolean {
   if (end.state === 'confirmed' || end.state === 'rolled_back') return true;
   const weight = weightOfEnd(end);
   return weight === 'proof' || weight === 'strike';

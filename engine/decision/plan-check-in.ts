@@ -1,11 +1,11 @@
-// What one check-in changes: what the sighting says of the device's attempts, what the device is told now, and which
+// What one check-in changes: what the sighting says of the device's assignments, what the device is told now, and which
 // assignment carries the offer. Pure; the service stores exactly this, and stores nothing where there is nothing.
 
 import {
   afterConfirmed,
   afterDownloads,
   afterSighting,
-  causeOfEnd,
+  endedOf,
   historyOf,
   isBuild,
   isOpenState,
@@ -19,7 +19,7 @@ import type { BuildHistory, Facts, ImageFacts, RolloutFacts } from '#engine/fact
 import type { Reason } from './rules.ts';
 
 /** An assignment that is open, ended badly and still counts, or brought the build that the device confirmed last. */
-export interface Attempt {
+export interface Assignment {
   readonly id: number;
   readonly rolloutId: number;
   readonly firmwareId: number;
@@ -49,10 +49,10 @@ export type DeviceStatus = 'ok' | 'updating' | 'trial' | 'failed';
 
 export interface CheckInPlan {
   readonly decision: Decision;
-  /** Attempts that the sighting moved on, or that this decision supersedes. */
-  readonly changed: readonly Attempt[];
+  /** Assignments that the sighting moved on, or that this decision supersedes. */
+  readonly changed: readonly Assignment[];
   /** The open assignment that is offered again; undefined with an offer means that a new one is needed. */
-  readonly offered: Attempt | undefined;
+  readonly offered: Assignment | undefined;
   readonly status: DeviceStatus;
   /** How long the device has to run the build that it confirmed before it is healthy; undefined: it does not soak. */
   readonly soakMs: number | undefined;
@@ -72,44 +72,44 @@ const PASSING: ReadonlySet<Reason> = new Set([
 ]);
 
 /**
- * The plan for a check-in at `nowMs`. `attempts` are in the order of their making; history and open offer follow from
+ * The plan for a check-in at `nowMs`. `assignments` are in the order of their making; history and open offer follow from
  * them as the sighting leaves them.
  */
 export function planCheckIn(
-  facts: Omit<Facts, keyof AttemptFacts>,
-  attempts: readonly Attempt[],
+  facts: Omit<Facts, keyof AssignmentFacts>,
+  assignments: readonly Assignment[],
   { sighting, observation }: { readonly sighting: Sighting; readonly observation: Observation },
   nowMs: number,
 ): CheckInPlan {
-  const seen = attempts.map((attempt, index) => {
-    if (attempt.progress.state === 'confirmed')
-      return watchConfirmed(attempt, attempts.slice(index + 1), sighting, observation, nowMs);
-    return index === attempts.length - 1 ? see(attempt, sighting, observation, nowMs) : attempt;
+  const seen = assignments.map((assignment, index) => {
+    if (assignment.progress.state === 'confirmed')
+      return watchConfirmed(assignment, assignments.slice(index + 1), sighting, observation, nowMs);
+    return index === assignments.length - 1 ? see(assignment, sighting, observation, nowMs) : assignment;
   });
-  const decision = decide({ ...facts, ...attemptFacts(seen, facts.rollout, nowMs) }, nowMs);
+  const decision = decide({ ...facts, ...assignmentFacts(seen, facts.rollout, nowMs) }, nowMs);
   const open = seen.find(({ progress }) => isOpenState(progress.state));
   const offered = open !== undefined && carries(open, decision) ? open : undefined;
   const settled =
     open !== undefined && offered === undefined && isOvertaken(open, decision)
-      ? seen.map((attempt) => (attempt === open ? supersede(attempt, nowMs) : attempt))
+      ? seen.map((assignment) => (assignment === open ? supersede(assignment, nowMs) : assignment))
       : seen;
   return {
     decision,
-    changed: settled.filter((attempt, index) => attempt !== attempts[index]),
+    changed: settled.filter((assignment, index) => assignment !== assignments[index]),
     offered,
     status: statusOf(decision, settled),
     soakMs: settled.find(isSoaking)?.soakMs,
-    runsWhatItLeft: hasReturned(attempts, sighting),
+    runsWhatItLeft: hasReturned(assignments, sighting),
   };
 }
 
-/** Of the latest attempt alone: one that was made since explains why it runs that build. */
-function hasReturned(attempts: readonly Attempt[], sighting: Sighting): boolean {
-  const latest = attempts.at(-1);
+/** Of the latest assignment alone: one that was made since explains why it runs that build. */
+function hasReturned(assignments: readonly Assignment[], sighting: Sighting): boolean {
+  const latest = assignments.at(-1);
   return latest?.progress.state === 'rolled_back' && isBuild(latest, sighting);
 }
 
-function isSoaking({ progress, watch, soakMs }: Attempt): boolean {
+function isSoaking({ progress, watch, soakMs }: Assignment): boolean {
   return (
     progress.state === 'confirmed' &&
     soakMs > 0 &&
@@ -118,91 +118,90 @@ function isSoaking({ progress, watch, soakMs }: Attempt): boolean {
   );
 }
 
-/** The facts that follow from the attempts of the device. */
-export type AttemptFacts = Pick<Facts, 'historyOf' | 'holdsOffer'>;
+/** The facts that follow from the assignments of the device. */
+export type AssignmentFacts = Pick<Facts, 'historyOf' | 'holdsOffer'>;
 
-export function attemptFacts(
-  attempts: readonly Attempt[],
+export function assignmentFacts(
+  assignments: readonly Assignment[],
   rollout: RolloutFacts | undefined,
   nowMs: number,
-): AttemptFacts {
+): AssignmentFacts {
   return {
-    historyOf: (firmwareId) => historyOfBuild(attempts, firmwareId, nowMs),
-    holdsOffer: attempts.some(
+    historyOf: (firmwareId) => historyOfBuild(assignments, firmwareId, nowMs),
+    holdsOffer: assignments.some(
       ({ progress, rolloutId, isRollback }) => isOpenState(progress.state) && rolloutId === rollout?.id && !isRollback,
     ),
   };
 }
 
-/** What happened to one build, from the attempts that still count. */
-export function historyOfBuild(attempts: readonly Attempt[], firmwareId: number, nowMs: number): BuildHistory {
-  const ended = attempts
-    .filter((attempt) => attempt.firmwareId === firmwareId)
-    .map(({ progress, updatedAtMs }) => ({
-      state: progress.state,
-      cause: causeOfEnd(progress),
-      excused: progress.excused,
-      saidItLeft: progress.saidItLeft,
-      updatedAtMs,
-    }));
+/** What happened to one build, from the assignments that still count. */
+export function historyOfBuild(assignments: readonly Assignment[], firmwareId: number, nowMs: number): BuildHistory {
+  const ended = assignments
+    .filter((assignment) => assignment.firmwareId === firmwareId)
+    .map(({ progress, updatedAtMs }) => endedOf(progress, updatedAtMs));
   return historyOf(ended, nowMs);
 }
 
-/** Of those that are not confirmed, only the latest attempt can be what the device runs or came back from. */
-function see(attempt: Attempt, sighting: Sighting, observation: Observation, nowMs: number): Attempt {
-  const { downloads, watch, soakMs, usualCrashesPerHour } = attempt;
-  const seenBy = afterSighting(attempt.progress, attempt, sighting, watch.exposedAtMs !== undefined);
-  const progress = downloads < KNOWN_BAD_FAILURES ? seenBy : afterDownloads(seenBy, attempt, sighting);
-  const moved = watchProgress(watch, { before: attempt.progress, after: progress, downloads }, nowMs);
+/** Of those that are not confirmed, only the latest assignment can be what the device runs or came back from. */
+function see(assignment: Assignment, sighting: Sighting, observation: Observation, nowMs: number): Assignment {
+  const { downloads, watch, soakMs, usualCrashesPerHour } = assignment;
+  const seenBy = afterSighting(assignment.progress, assignment, sighting, watch.exposedAtMs !== undefined);
+  const progress = downloads < KNOWN_BAD_FAILURES ? seenBy : afterDownloads(seenBy, assignment, sighting);
+  const moved = watchProgress(watch, { before: assignment.progress, after: progress, downloads }, nowMs);
   // A restart before it confirmed belongs to the update itself.
   const seen = watchSeen(moved, { ...observation, crashed: false, soakMs, usualCrashesPerHour }, nowMs);
-  return changed(attempt, progress, seen, nowMs);
+  return changed(assignment, progress, seen, nowMs);
 }
 
 /** It confirmed the build: does it still run it, and how? */
 function watchConfirmed(
-  attempt: Attempt,
-  later: readonly Attempt[],
+  assignment: Assignment,
+  later: readonly Assignment[],
   sighting: Sighting,
   observation: Observation,
   nowMs: number,
-): Attempt {
-  const { progress: before, watch, downloads, soakMs, usualCrashesPerHour } = attempt;
-  if (isBuild(attempt, sighting)) {
+): Assignment {
+  const { progress: before, watch, downloads, soakMs, usualCrashesPerHour } = assignment;
+  if (isBuild(assignment, sighting)) {
     const crashed = observation.crashed && !later.some((other) => mayHaveCrashed(other, observation.sinceMs));
     const seen = { ...observation, crashed, soakMs, usualCrashesPerHour };
-    return changed(attempt, before, watchSeen(watch, seen, nowMs), nowMs);
+    return changed(assignment, before, watchSeen(watch, seen, nowMs), nowMs);
   }
   // It was offered what it runs now, the way back included.
   if (later.some((other) => isBuild(other, sighting)))
-    return changed(attempt, before, watchMovedOn(watch, nowMs), nowMs);
-  const { version } = attempt;
+    return changed(assignment, before, watchMovedOn(watch, nowMs), nowMs);
+  const { version } = assignment;
   const now = afterConfirmed(before, { version, fromVersion: watch.fromVersion }, sighting);
-  if (now.kind === 'moved_on') return changed(attempt, before, watchMovedOn(watch, nowMs), nowMs);
-  return changed(attempt, now.progress, watchProgress(watch, { before, after: now.progress, downloads }, nowMs), nowMs);
+  if (now.kind === 'moved_on') return changed(assignment, before, watchMovedOn(watch, nowMs), nowMs);
+  return changed(
+    assignment,
+    now.progress,
+    watchProgress(watch, { before, after: now.progress, downloads }, nowMs),
+    nowMs,
+  );
 }
 
 /** The device was given this build and has left it since its last check: the crash that it tells of now ended that trial. */
-function mayHaveCrashed({ progress, watch, updatedAtMs }: Attempt, sinceMs: number | undefined): boolean {
+function mayHaveCrashed({ progress, watch, updatedAtMs }: Assignment, sinceMs: number | undefined): boolean {
   if (watch.exposedAtMs === undefined) return false;
   return isOpenState(progress.state) || (sinceMs !== undefined && updatedAtMs >= sinceMs);
 }
 
-function changed(attempt: Attempt, progress: Progress, watch: Watch, nowMs: number): Attempt {
-  const { progress: before } = attempt;
+function changed(assignment: Assignment, progress: Progress, watch: Watch, nowMs: number): Assignment {
+  const { progress: before } = assignment;
   const isMoved =
     progress.state !== before.state ||
     progress.ranBuild !== before.ranBuild ||
     progress.confirmClaimed !== before.confirmClaimed ||
     progress.seenBack !== before.seenBack ||
     progress.saidItLeft !== before.saidItLeft;
-  if (!isMoved) return watch === attempt.watch ? attempt : { ...attempt, watch };
-  // What is learnt of an attempt that has ended does not make it end later.
+  if (!isMoved) return watch === assignment.watch ? assignment : { ...assignment, watch };
+  // What is learnt of an assignment that has ended does not make it end later.
   const isLater = progress.state !== before.state || isOpenState(progress.state);
-  return { ...attempt, progress, watch, updatedAtMs: isLater ? nowMs : attempt.updatedAtMs };
+  return { ...assignment, progress, watch, updatedAtMs: isLater ? nowMs : assignment.updatedAtMs };
 }
 
-function carries(open: Attempt, decision: Decision): boolean {
+function carries(open: Assignment, decision: Decision): boolean {
   if (decision.outcome === 'hold') return false;
   return (
     open.image.id === decision.image.id &&
@@ -211,18 +210,18 @@ function carries(open: Attempt, decision: Decision): boolean {
   );
 }
 
-function isOvertaken(open: Attempt, decision: Decision): boolean {
+function isOvertaken(open: Assignment, decision: Decision): boolean {
   if (decision.outcome !== 'hold') return true;
   // A board that is installing will be seen running the one or the other soon; what it runs then is the truth.
   return !PASSING.has(decision.reason) && open.progress.state !== 'installing' && open.progress.state !== 'trial';
 }
 
-function supersede(attempt: Attempt, nowMs: number): Attempt {
-  return { ...attempt, progress: { ...attempt.progress, state: 'superseded' }, updatedAtMs: nowMs };
+function supersede(assignment: Assignment, nowMs: number): Assignment {
+  return { ...assignment, progress: { ...assignment.progress, state: 'superseded' }, updatedAtMs: nowMs };
 }
 
-function statusOf(decision: Decision, attempts: readonly Attempt[]): DeviceStatus {
-  const latest = attempts.at(-1)?.progress.state;
+function statusOf(decision: Decision, assignments: readonly Assignment[]): DeviceStatus {
+  const latest = assignments.at(-1)?.progress.state;
   if (latest === 'trial') return 'trial';
   if (decision.outcome !== 'hold' || (latest !== undefined && isOpenState(latest))) return 'updating';
   const isHome =

@@ -138,7 +138,7 @@ export interface InstallWindow {
 
 /** What happened to one build on one device, counted from its assignments that no operator has forgiven. */
 export interface BuildHistory {
-  /** Attempts that ended badly for any reason: they set the back-off. */
+  /** Assignments that ended badly for any reason: they set the back-off. */
   readonly failedAttempts: number;
   readonly lastFailedAtMs: number | undefined;
   readonly lastError: string | undefined;

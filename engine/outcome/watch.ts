@@ -23,7 +23,7 @@ export interface Watch {
   readonly isSuspect: boolean;
   readonly lostAtMs: number | undefined;
   readonly movedOnAtMs: number | undefined;
-  /** Whose fault the failure was that says most of the build, of this attempt or one before it. */
+  /** Whose fault the failure was that says most of the build, of this assignment or one before it. */
   readonly fault: Fault | undefined;
   /** That failure came after the board had taken the build. */
   readonly hasLeft: boolean;
@@ -40,7 +40,7 @@ export interface Watch {
 /** `not_taken`: it runs the build, but neither fetched it here nor reported of it. */
 export type NotCounted = (typeof NOT_COUNTED)[number];
 
-/** The marks of a new attempt: a failure of an attempt before it speaks until this one is confirmed. */
+/** The marks of a new assignment: a failure of an assignment before it speaks until this one is confirmed. */
 export function startWatch(
   start: Pick<Watch, 'fromVersion' | 'notCounted' | 'isOnTheWay'>,
   before: Pick<Watch, 'fault' | 'hasLeft' | 'ranOutSinceMs' | 'isAcknowledged'> | undefined,
@@ -91,7 +91,7 @@ export function watchProgress(
   const cause = causeOfEnd(after);
   const fault = after.excused ? 'server' : faultOf(cause);
   const hasLeft = exposedAtMs !== undefined && !after.excused && !isNotNow(cause);
-  // What the build did before is not taken back by an attempt that did not get as far.
+  // What the build did before is not taken back by an assignment that did not get as far.
   const isNew = after.state !== before.state;
   if (isNew && speaksAgainst(watch) && !speaksAgainst({ fault, hasLeft })) return { ...taken, lostAtMs: undefined };
   const ranOut = cause === 'trial_timeout' && fault === 'firmware' && !(isNew && isProven(watch));

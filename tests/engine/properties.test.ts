@@ -10,7 +10,7 @@ import type { Progress } from '#engine/assignment/assignment.ts';
 import { bucketOf } from '#engine/facts/bucket.ts';
 import type { Decision } from '#engine/decision/decide.ts';
 import { membership } from '#engine/decision/target.ts';
-import type { Attempt } from '#engine/decision/plan-check-in.ts';
+import type { Assignment } from '#engine/decision/plan-check-in.ts';
 import { LASTING } from '#simulator/simulation/boards/fleet.ts';
 import type { CheckInAnswer } from '#simulator/simulation/messages.ts';
 import type { StageState } from '#simulator/simulation/server/rollout-life.ts';
@@ -156,7 +156,7 @@ class World {
 
   ask(index: number): CheckInAnswer {
     const board = this.board(index);
-    const before = this.server.attemptsOf(index).length;
+    const before = this.server.assignmentsOf(index).length;
     const answer = this.server.checkIn(
       index,
       {
@@ -173,7 +173,7 @@ class World {
       this.nowMs,
     );
     board.assignmentId = answer.assignmentId ?? board.assignmentId;
-    if (this.server.attemptsOf(index).length > before) this.offeredAtMs.push(this.nowMs);
+    if (this.server.assignmentsOf(index).length > before) this.offeredAtMs.push(this.nowMs);
     return answer;
   }
 
@@ -290,7 +290,7 @@ test('a stage opens by itself only when its gate has passed, as a second count o
   expect(opened).toBeGreaterThan(50);
 });
 
-test('the same reports in any order leave the same attempts and the same counts', () => {
+test('the same reports in any order leave the same assignments and the same counts', () => {
   const report = fc.record({ device, status: fc.constantFrom(...STATUSES), cause });
   const reports = fc.array(report, { minLength: 2, maxLength: 20 });
   const orders = reports.chain((list) =>
@@ -304,7 +304,7 @@ test('the same reports in any order leave the same attempts and the same counts'
         for (const one of list) world.act({ do: 'report', ...one });
         for (let index = 0; index < DEVICES; index += 1) world.ask(index);
         return {
-          attempts: world.boards.map((_, index) => world.server.attemptsOf(index)),
+          assignments: world.boards.map((_, index) => world.server.assignmentsOf(index)),
           columns: world.server.stages.map(({ plan: { name } }) => world.server.columnsOf(name)),
         };
       });
@@ -383,11 +383,11 @@ function brokenPromises({ server, seed, boards, isBlocked }: World, index: numbe
       bucketOf(seed, macOf(index)) < percentage * 100,
   );
   const failures = server
-    .attemptsOf(index)
+    .assignmentsOf(index)
     .filter(({ progress: { state } }) => state === 'failed' || state === 'rolled_back')
     .map(({ progress }) => weightOf(progress));
   const open = server
-    .attemptsOf(index)
+    .assignmentsOf(index)
     .filter(({ progress: { state } }) => /^(offered|download|installing|trial)/.test(state));
   const promises = {
     'a rollout that runs or has completed': status === 'running' || status === 'complete',
@@ -403,7 +403,7 @@ function brokenPromises({ server, seed, boards, isBlocked }: World, index: numbe
 /** The limits of the open stage that the offer which was just made goes beyond. */
 function brokenLimits({ server, boards, offeredAtMs, nowMs }: World): readonly string[] {
   const { max_in_flight: inFlight, max_offers_per_minute: perMinute } = server.openStage?.plan ?? {};
-  const states = boards.flatMap((_, index) => server.attemptsOf(index).map(({ progress }) => progress.state));
+  const states = boards.flatMap((_, index) => server.assignmentsOf(index).map(({ progress }) => progress.state));
   const open = states.filter((state) => /^(offered|download|installing|trial)/.test(state)).length;
   const inLastMinute = offeredAtMs.filter((atMs) => atMs > nowMs - 60_000).length;
   return [
@@ -412,7 +412,7 @@ function brokenLimits({ server, boards, offeredAtMs, nowMs }: World): readonly s
   ];
 }
 
-/** The conditions of a gate, counted anew from all attempts of all boards: those that do not hold. */
+/** The conditions of a gate, counted anew from all assignments of all boards: those that do not hold. */
 function brokenConditions(
   { server, boards, nowMs }: World,
   stage: Plan['stages'][number],
@@ -420,12 +420,12 @@ function brokenConditions(
   acknowledgedAtMs: number,
 ): readonly string[] {
   const asked = stage.gate;
-  const all = boards.map((_, index) => server.attemptsOf(index)).filter(hasItems);
-  const own = all.filter((attempts) => server.stageOf(attempts.at(-1)?.id ?? -1) === stage.name);
+  const all = boards.map((_, index) => server.assignmentsOf(index)).filter(hasItems);
+  const own = all.filter((assignments) => server.stageOf(assignments.at(-1)?.id ?? -1) === stage.name);
   const latest = own
-    .map((attempts) => {
-      const { progress, watch } = lastOf(attempts);
-      return { progress, watch, failure: failureOf(attempts) };
+    .map((assignments) => {
+      const { progress, watch } = lastOf(assignments);
+      return { progress, watch, failure: failureOf(assignments) };
     })
     .filter(({ watch }) => watch.notCounted === undefined);
   const soakMs = (asked?.soak_s ?? 0) * 1000;
@@ -456,21 +456,21 @@ function brokenConditions(
 }
 
 /** The latest failure since the board confirmed last; undefined: none. */
-function failureOf(attempts: readonly Attempt[]): { readonly fault: string; readonly atMs: number } | undefined {
-  const since = attempts.slice(attempts.findLastIndex(({ progress }) => progress.state === 'confirmed') + 1);
+function failureOf(assignments: readonly Assignment[]): { readonly fault: string; readonly atMs: number } | undefined {
+  const since = assignments.slice(assignments.findLastIndex(({ progress }) => progress.state === 'confirmed') + 1);
   const last = since.findLast(({ progress: { state } }) => /^(failed|rolled_back|rejected)$/.test(state));
   return last === undefined
     ? undefined
     : { fault: faultOf(last.progress.errorCode ?? last.progress.bootCause), atMs: last.updatedAtMs };
 }
 
-function hasItems(attempts: readonly Attempt[]): boolean {
-  return attempts.length > 0;
+function hasItems(assignments: readonly Assignment[]): boolean {
+  return assignments.length > 0;
 }
 
-function lastOf(attempts: readonly Attempt[]): Attempt {
-  const last = attempts.at(-1);
-  if (last === undefined) throw new Error('a board without attempts');
+function lastOf(assignments: readonly Assignment[]): Assignment {
+  const last = assignments.at(-1);
+  if (last === undefined) throw new Error('a board without assignments');
   return last;
 }
 
@@ -480,9 +480,9 @@ function needing({ server, boards, seed }: World, { plan: stage, openedAtMs = 0 
     const isIn = stage.label === 'general' || labelledAtMs <= openedAtMs;
     const isTaken = isIn && bucketOf(seed, macOf(index)) < stage.percentage * 100;
     const hasFailed = server
-      .attemptsOf(index)
+      .assignmentsOf(index)
       .some(({ progress: { state } }) => /^(rolled_back|rejected|timed_out)$/.test(state));
-    const last = server.attemptsOf(index).at(-1);
+    const last = server.assignmentsOf(index).at(-1);
     const isOfEarlier = last !== undefined && server.stageOf(last.id) !== stage.name;
     return isTaken && runs !== BUILD.version && !hasFailed && !isOfEarlier ? [index] : [];
   });
@@ -493,7 +493,7 @@ function isRunning({ server }: World): boolean {
 }
 
 function failuresOf({ server }: World, index: number) {
-  return server.attemptsOf(index).filter(({ progress: { state } }) => state === 'failed' || state === 'rolled_back');
+  return server.assignmentsOf(index).filter(({ progress: { state } }) => state === 'failed' || state === 'rolled_back');
 }
 
 /** A cause that nobody knows is proof where the board itself says that it came back. */

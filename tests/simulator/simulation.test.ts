@@ -6,7 +6,7 @@ import { SILENT_POLLS } from '#protocol/limits.ts';
 import type { Plan } from '#protocol/admin/plan.ts';
 import { startOf } from '#engine/assignment/assignment.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
-import type { Attempt } from '#engine/decision/plan-check-in.ts';
+import type { Assignment } from '#engine/decision/plan-check-in.ts';
 import { startWatch } from '#engine/outcome/watch.ts';
 import type { BoardGroup } from '#engine/stage/counts.ts';
 import type { BuildFault } from '#simulator/device/faults.ts';
@@ -284,7 +284,7 @@ function attemptOf(of: {
   readonly state: AssignmentState;
   readonly isLost: boolean;
   readonly atMs: number;
-}): Omit<Attempt, 'id'> {
+}): Omit<Assignment, 'id'> {
   const start = startWatch({ fromVersion: '1.4.0', notCounted: undefined, isOnTheWay: false }, undefined);
   return {
     rolloutId: 1,

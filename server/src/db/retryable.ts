@@ -1,8 +1,8 @@
-// The attempts that a retry judges: of devices on which a rollout failed, all of its builds that still count.
+// The assignments that a retry judges: of devices on which a rollout failed, all of its builds that still count.
 
 import type { DeviceId } from '#protocol/identity.ts';
 import { atKey } from '#server/db/fleet/device-names.ts';
-import { AS_FAILED, FAILED, type FailedAttempt } from '#server/db/device/failed-attempts.ts';
+import { AS_FAILED, FAILED, type FailedAssignmentRow } from '#server/db/device/failed-assignments.ts';
 import type { Reader } from './schema.ts';
 
 export interface FailedDevice {
@@ -10,7 +10,7 @@ export interface FailedDevice {
   readonly first_name: string;
 }
 
-/** The devices behind `afterId` with an attempt of this rollout that ended badly and still counts, in the order of their keys. */
+/** The devices behind `afterId` with an assignment of this rollout that ended badly and still counts, in the order of their keys. */
 export async function listFailedDevices(
   db: Reader,
   rolloutId: number,
@@ -35,14 +35,14 @@ export async function listFailedDevices(
 }
 
 /**
- * Every attempt on these devices of a build that the rollout brought (its own, or a stepping stone) that no operator has
+ * Every assignment on these devices of a build that the rollout brought (its own, or a stepping stone) that no operator has
  * forgiven, whatever became of it; the oldest first.
  */
-export async function listBuildAttempts(
+export async function listBuildAssignments(
   db: Reader,
   rolloutId: number,
   deviceIds: readonly DeviceId[],
-): Promise<ReadonlyMap<number, readonly FailedAttempt[]>> {
+): Promise<ReadonlyMap<number, readonly FailedAssignmentRow[]>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('assignments')

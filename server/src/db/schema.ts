@@ -252,7 +252,7 @@ export interface AssignmentsTable {
   readonly excused: Generated<Flag>;
   /** An operator cleared this build on this device, which has not tried it since: this offer, or the next one, says so. */
   readonly pardoned: Generated<Flag>;
-  /** Whose fault the latest failure was that still counts, of this attempt or one before it. */
+  /** Whose fault the latest failure was that still counts, of this assignment or one before it. */
   readonly fault: Generated<Fault | null>;
   /** Health before the offer, as JSON: `Baseline` of engine/outcome/baseline.ts. */
   readonly baseline: Generated<string | null>;
@@ -311,7 +311,7 @@ export interface TelemetryTable {
   readonly boot_count: number;
 }
 
-/** Boards of rollouts whose attempts are not kept any more, counted by what became of them; '' for what was null. */
+/** Boards of rollouts whose assignments are not kept any more, counted by what became of them; '' for what was null. */
 interface PastBoardsTable {
   readonly rollout_id: number;
   readonly stage_id: number;

@@ -51,12 +51,14 @@ export class BoardHealth {
   of(boards: StageBoards, nowMs: number): Pick<Tally, 'heapDropPct' | 'moreRestartsPct'> {
     const nowHour = hourOf(nowMs);
     const compared = [...boards.latest]
-      .filter(([, { attempt }]) => attempt.progress.state === 'confirmed' && attempt.watch.movedOnAtMs === undefined)
+      .filter(
+        ([, { assignment }]) => assignment.progress.state === 'confirmed' && assignment.watch.movedOnAtMs === undefined,
+      )
       .slice(0, MAX_COMPARED_DEVICES)
-      .map(([device, { attempt }]) => {
-        const baseline = this.#baselines.get(attempt.id);
+      .map(([device, { assignment }]) => {
+        const baseline = this.#baselines.get(assignment.id);
         // The hour in which it confirmed was in part that of the build before.
-        const sinceHour = hourOf(attempt.watch.confirmedAtMs ?? attempt.updatedAtMs) + 1;
+        const sinceHour = hourOf(assignment.watch.confirmedAtMs ?? assignment.updatedAtMs) + 1;
         return baseline === undefined
           ? undefined
           : compareHealth(baseline, this.#hours[device] ?? [], { sinceHour, nowHour });

@@ -2,7 +2,7 @@
 // are silent beyond their limit, as `service/gates/deadlines.ts` and `service/gates/lost-boards.ts` find them.
 
 import { deadlineSilenceMs, isOverdue } from '#engine/assignment/deadline.ts';
-import type { Attempt } from '#engine/decision/plan-check-in.ts';
+import type { Assignment } from '#engine/decision/plan-check-in.ts';
 import { canBeLost, lastSignMs, watchLost } from '#engine/outcome/watch.ts';
 import { isSilent } from '#engine/stage/silence.ts';
 import type { Assignments } from '#simulator/simulation/server/assignments.ts';
@@ -20,32 +20,32 @@ export class SilentBoards {
   }
 
   /** Open assignments whose time is up, as they are then. */
-  listOverdue(pollIntervalS: number, resumedAtMs: number, nowMs: number): readonly Attempt[] {
-    return this.#assignments.open.flatMap((attempt) => {
-      const { device } = this.#assignments.get(attempt.id);
+  listOverdue(pollIntervalS: number, resumedAtMs: number, nowMs: number): readonly Assignment[] {
+    return this.#assignments.open.flatMap((assignment) => {
+      const { device } = this.#assignments.get(assignment.id);
       const deadline = {
-        state: attempt.progress.state,
-        sinceMs: Math.max(attempt.updatedAtMs, resumedAtMs),
-        seenAtMs: this.#presences.heardOf(device, nowMs)?.seenAtMs ?? attempt.updatedAtMs,
+        state: assignment.progress.state,
+        sinceMs: Math.max(assignment.updatedAtMs, resumedAtMs),
+        seenAtMs: this.#presences.heardOf(device, nowMs)?.seenAtMs ?? assignment.updatedAtMs,
         silenceMs: deadlineSilenceMs(pollIntervalS, this.#presences.intervalOf(device)),
-        sizeBytes: attempt.image.sizeBytes,
+        sizeBytes: assignment.image.sizeBytes,
         isDeviceLocal: false,
       };
-      return isOverdue(deadline, [], nowMs) ? [endOf(attempt, 'timed_out', nowMs)] : [];
+      return isOverdue(deadline, [], nowMs) ? [endOf(assignment, 'timed_out', nowMs)] : [];
     });
   }
 
   /** Boards that are lost from now on, with their assignment as it is then. Nobody is looked for before one can be. */
-  listNewlyLost(nowMs: number): readonly { readonly device: number; readonly attempt: Attempt }[] {
+  listNewlyLost(nowMs: number): readonly { readonly device: number; readonly assignment: Assignment }[] {
     if (nowMs < this.#nextLostMs) return [];
     this.#nextLostMs = Number.POSITIVE_INFINITY;
-    const lost: { readonly device: number; readonly attempt: Attempt }[] = [];
+    const lost: { readonly device: number; readonly assignment: Assignment }[] = [];
     for (let device = 0; device < this.#assignments.devices; device += 1) {
       const latest = this.#assignments.latestOf(device);
       const heard = this.#presences.heardOf(device, nowMs);
       if (latest === undefined || heard === undefined || !canBeLost(latest.watch, latest.progress.state)) continue;
       if (isSilent({ ...heard, seenAtMs: lastSignMs(latest.watch, heard.seenAtMs) }, nowMs))
-        lost.push({ device, attempt: { ...latest, watch: watchLost(latest.watch, nowMs) } });
+        lost.push({ device, assignment: { ...latest, watch: watchLost(latest.watch, nowMs) } });
       else this.expect(device, nowMs);
     }
     return lost;
@@ -58,6 +58,6 @@ export class SilentBoards {
   }
 }
 
-export function endOf(attempt: Attempt, state: 'timed_out' | 'superseded', nowMs: number): Attempt {
-  return { ...attempt, progress: { ...attempt.progress, state }, updatedAtMs: nowMs };
+export function endOf(assignment: Assignment, state: 'timed_out' | 'superseded', nowMs: number): Assignment {
+  return { ...assignment, progress: { ...assignment.progress, state }, updatedAtMs: nowMs };
 }

@@ -2,7 +2,7 @@
 // by their latest one, and what each board confirmed last. It decides nothing.
 
 import { causeOfEnd, isOpenState } from '#engine/assignment/assignment.ts';
-import type { Attempt } from '#engine/decision/plan-check-in.ts';
+import type { Assignment } from '#engine/decision/plan-check-in.ts';
 import { outcomeOf } from '#engine/outcome/outcome.ts';
 import type { Load } from '#engine/facts/model.ts';
 import type { StageBoards } from './stage-boards.ts';
@@ -15,7 +15,7 @@ interface Place {
 
 export class Assignments {
   readonly #stages: readonly StageBoards[];
-  readonly #attempts: (readonly Attempt[])[];
+  readonly #byDevice: (readonly Assignment[])[];
   /** By the number of the assignment. */
   readonly #places: Place[] = [];
   readonly #open = new Set<number>();
@@ -29,21 +29,21 @@ export class Assignments {
 
   constructor(stages: readonly StageBoards[], devices: number) {
     this.#stages = stages;
-    this.#attempts = Array.from({ length: devices }, () => []);
+    this.#byDevice = Array.from({ length: devices }, () => []);
   }
 
   /** How many boards there are. */
   get devices(): number {
-    return this.#attempts.length;
+    return this.#byDevice.length;
   }
 
   /** Of one board, in the order of their making. */
-  of(device: number): readonly Attempt[] {
-    return this.#attempts[device] ?? [];
+  of(device: number): readonly Assignment[] {
+    return this.#byDevice[device] ?? [];
   }
 
   /** Those that a check-in is judged with: open ones, those that ended badly, and the one that brought what the board confirmed last. */
-  countedOf(device: number): readonly Attempt[] {
+  countedOf(device: number): readonly Assignment[] {
     const taken = this.#taken[device];
     return this.of(device).filter(
       ({ id, progress: { state } }) =>
@@ -57,21 +57,21 @@ export class Assignments {
   }
 
   /** The assignment of the rollout that speaks for the board. */
-  latestOf(device: number): Attempt | undefined {
+  latestOf(device: number): Assignment | undefined {
     const id = this.#latest[device];
-    return id === undefined ? undefined : this.#attempts[device]?.findLast((one) => one.id === id);
+    return id === undefined ? undefined : this.#byDevice[device]?.findLast((one) => one.id === id);
   }
 
   /** Throws a RangeError for an assignment that was never made. */
-  get(id: number): Place & { readonly attempt: Attempt } {
+  get(id: number): Place & { readonly assignment: Assignment } {
     const place = this.#places[id];
-    const attempt = this.of(place?.device ?? -1).find((one) => one.id === id);
-    if (place === undefined || attempt === undefined) throw new RangeError(`there is no assignment ${id}`);
-    return { ...place, attempt };
+    const assignment = this.of(place?.device ?? -1).find((one) => one.id === id);
+    if (place === undefined || assignment === undefined) throw new RangeError(`there is no assignment ${id}`);
+    return { ...place, assignment };
   }
 
-  get open(): readonly Attempt[] {
-    return [...this.#open].map((id) => this.get(id).attempt);
+  get open(): readonly Assignment[] {
+    return [...this.#open].map((id) => this.get(id).assignment);
   }
 
   get openCount(): number {
@@ -79,27 +79,27 @@ export class Assignments {
   }
 
   /** Answers the number of the new assignment. */
-  add(place: Place, attempt: Omit<Attempt, 'id'>): number {
+  add(place: Place, assignment: Omit<Assignment, 'id'>): number {
     const id = this.#places.length;
     this.#places.push(place);
-    this.#offeredAtMs.push(attempt.updatedAtMs);
+    this.#offeredAtMs.push(assignment.updatedAtMs);
     const before = place.stage === undefined ? undefined : this.#latest[place.device];
     if (before !== undefined) this.#stageOf(before)?.remove(place.device);
     if (place.stage !== undefined) this.#latest[place.device] = id;
-    this.#attempts[place.device] = [...this.of(place.device), { ...attempt, id }];
-    this.save({ ...attempt, id });
+    this.#byDevice[place.device] = [...this.of(place.device), { ...assignment, id }];
+    this.save({ ...assignment, id });
     return id;
   }
 
-  save(attempt: Attempt): void {
-    const { id, progress, watch, updatedAtMs } = attempt;
+  save(assignment: Assignment): void {
+    const { id, progress, watch, updatedAtMs } = assignment;
     const { device } = this.#places[id] ?? { device: -1 };
-    this.#attempts[device] = this.of(device).map((one) => (one.id === id ? attempt : one));
+    this.#byDevice[device] = this.of(device).map((one) => (one.id === id ? assignment : one));
     if (watch.exposedAtMs !== undefined && this.#places[id]?.stage !== undefined) this.#exposed.add(device);
     if (isOpenState(progress.state)) this.#open.add(id);
     else this.#open.delete(id);
     if (progress.state === 'confirmed' && watch.confirmedAtMs === updatedAtMs) this.#taken[device] = id;
-    if (this.#latest[device] === id) this.#stageOf(id)?.note(device, attempt);
+    if (this.#latest[device] === id) this.#stageOf(id)?.note(device, assignment);
   }
 
   /** How much of the pace of the rollout is used now. */
@@ -115,11 +115,11 @@ export class Assignments {
 }
 
 /** Its failure or silence does not count any more. */
-export function acknowledged(attempt: Attempt): Attempt {
-  return { ...attempt, watch: { ...attempt.watch, isAcknowledged: true } };
+export function acknowledged(assignment: Assignment): Assignment {
+  return { ...assignment, watch: { ...assignment.watch, isAcknowledged: true } };
 }
 
-export function needsAcknowledging({ progress, watch }: Attempt): boolean {
+export function needsAcknowledging({ progress, watch }: Assignment): boolean {
   const outcome = outcomeOf({ ...watch, state: progress.state, cause: causeOfEnd(progress) });
   return watch.fault !== undefined || outcome === 'crashing' || outcome === 'lost';
 }

@@ -7,7 +7,7 @@ import { MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { isOpen, type RolloutCommand } from '#engine/stage/advance.ts';
 import { afterReport, hasLeft, type Sighting, startOf } from '#engine/assignment/assignment.ts';
 import type { Decision } from '#engine/decision/decide.ts';
-import { type Attempt, planCheckIn } from '#engine/decision/plan-check-in.ts';
+import { type Assignment, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import { pollIntervalS } from '#engine/decision/poll.ts';
 import type { DeviceFacts, LabelOnDevice, RolloutStatus } from '#engine/facts/model.ts';
 import type { HealthHour } from '#engine/outcome/health.ts';
@@ -141,7 +141,7 @@ export class RolloutServer {
     return stage === undefined ? undefined : this.stages[stage]?.plan.name;
   }
 
-  attemptsOf(device: number): readonly Attempt[] {
+  assignmentsOf(device: number): readonly Assignment[] {
     return this.#assignments.of(device);
   }
 
@@ -166,7 +166,7 @@ export class RolloutServer {
       { sighting, observation: { crashed, isSuspect, sinceMs: shows.seenBeforeMs } },
       nowMs,
     );
-    for (const attempt of plan.changed) this.#save(attempt, nowMs);
+    for (const assignment of plan.changed) this.#save(assignment, nowMs);
     const assignmentId = plan.offered?.id ?? this.#offer(device, plan.decision, sighting, nowMs);
     if (plan.changed.some(({ watch }) => isBad(watch))) this.#haltIfFailed(nowMs);
     const intervalS = this.#intervalS(plan, checkIn.jitterS, nowMs);
@@ -179,13 +179,13 @@ export class RolloutServer {
 
   /** A board tells how far it is. */
   report(report: Report, nowMs: number): void {
-    const { attempt, device } = this.#assignments.get(report.assignmentId);
+    const { assignment, device } = this.#assignments.get(report.assignmentId);
     const { status, errorCode } = report;
-    const { progress: before, watch: known, downloads } = attempt;
+    const { progress: before, watch: known, downloads } = assignment;
     const progress = afterReport(before, { status, errorCode, detail: undefined });
     const watch = watchProgress(known, { before, after: progress, downloads, said: status }, nowMs);
     const isMoved = progress.state !== before.state;
-    this.#save({ ...attempt, progress, watch, updatedAtMs: isMoved ? nowMs : attempt.updatedAtMs }, nowMs);
+    this.#save({ ...assignment, progress, watch, updatedAtMs: isMoved ? nowMs : assignment.updatedAtMs }, nowMs);
     this.#silent.expect(device, nowMs);
     if (watch.fault !== undefined && (isMoved || watch.fault !== known.fault)) this.#haltIfFailed(nowMs);
   }
@@ -200,7 +200,7 @@ export class RolloutServer {
     if (!this.#life.isJudged(nowMs)) return [];
     this.#saveAll(this.#silent.listOverdue(this.#options.pollIntervalS, this.#life.resumedAtMs, nowMs), nowMs);
     const lost = this.#silent.listNewlyLost(nowMs);
-    for (const { attempt } of lost) this.#save(attempt, nowMs);
+    for (const { assignment } of lost) this.#save(assignment, nowMs);
     const devices = lost.map(({ device }) => device);
     if (this.#changes === this.#judgedChanges) return devices;
     const judged = judgeNow(this.#life, this.#known(), this.#health, nowMs);
@@ -274,8 +274,8 @@ export class RolloutServer {
     return id;
   }
 
-  #save(attempt: Attempt, nowMs: number): void {
-    this.#assignments.save(attempt);
+  #save(assignment: Assignment, nowMs: number): void {
+    this.#assignments.save(assignment);
     this.#noteChange(nowMs);
   }
 
@@ -284,8 +284,8 @@ export class RolloutServer {
     this.#changedAtMs = nowMs;
   }
 
-  #saveAll(attempts: readonly Attempt[], nowMs: number): void {
-    for (const attempt of attempts) this.#save(attempt, nowMs);
+  #saveAll(assignments: readonly Assignment[], nowMs: number): void {
+    for (const assignment of assignments) this.#save(assignment, nowMs);
   }
 
   #haltIfFailed(nowMs: number): void {
@@ -334,7 +334,7 @@ export class RolloutServer {
     if ((from === 'halted' && this.status === 'running') || command === 'keep') this.#acknowledge(nowMs);
     if (this.status === 'aborted')
       this.#saveAll(
-        this.#assignments.open.map((attempt) => endOf(attempt, 'superseded', nowMs)),
+        this.#assignments.open.map((assignment) => endOf(assignment, 'superseded', nowMs)),
         nowMs,
       );
     this.#refresh();
@@ -345,7 +345,7 @@ export class RolloutServer {
 
   /** The failures and the silence so far do not count any more. */
   #acknowledge(nowMs: number): void {
-    const all = this.stages.flatMap(({ boards }) => Array.from(boards.latest.values(), ({ attempt }) => attempt));
+    const all = this.stages.flatMap(({ boards }) => Array.from(boards.latest.values(), ({ assignment }) => assignment));
     this.#saveAll(all.filter(needsAcknowledging).map(acknowledged), nowMs);
   }
 

@@ -14,7 +14,7 @@ import { type Answers, isReachable, NO_ANSWERS, type Questions } from '#engine/s
 import { isUndecided, outcomeOf } from '#engine/outcome/outcome.ts';
 import { classOf } from '#engine/outcome/restart.ts';
 import { causeOfEnd } from '#engine/assignment/assignment.ts';
-import type { Attempt } from '#engine/decision/plan-check-in.ts';
+import type { Assignment } from '#engine/decision/plan-check-in.ts';
 import type { Gate } from '#protocol/admin/plan.ts';
 import type { Assignments } from './assignments.ts';
 import type { Presences } from './presences.ts';
@@ -76,9 +76,9 @@ function countSleepers(stage: AskedStage, known: Known, nowMs: number): number {
 /** Boards of the stage that count, were given the build and are undecided. */
 function* undecidedOf({ boards }: AskedStage, { presences }: Known, nowMs: number) {
   if (!boards.groups.some(isGroupUndecided)) return;
-  for (const [device, { attempt, outcome }] of boards.latest) {
+  for (const [device, { assignment, outcome }] of boards.latest) {
     if (!isUndecided(outcome, true)) continue;
-    const { exposedAtMs, confirmedAtMs, notCounted, isOnTheWay } = attempt.watch;
+    const { exposedAtMs, confirmedAtMs, notCounted, isOnTheWay } = assignment.watch;
     if (exposedAtMs === undefined || notCounted !== undefined || isOnTheWay) continue;
     yield { exposedAtMs, confirmedAtMs, limitMs: presences.heardOf(device, nowMs)?.limitMs ?? 0 };
   }
@@ -87,8 +87,8 @@ function* undecidedOf({ boards }: AskedStage, { presences }: Known, nowMs: numbe
 /** When half of the boards that are lost had been heard of last. */
 function lastHeardOfLost(stage: AskedStage, { presences }: Known, nowMs: number): number | undefined {
   const heardAtMs: number[] = [];
-  for (const [device, { attempt, outcome }] of stage.boards.latest) {
-    const { isAcknowledged, notCounted } = attempt.watch;
+  for (const [device, { assignment, outcome }] of stage.boards.latest) {
+    const { isAcknowledged, notCounted } = assignment.watch;
     if (isAcknowledged || notCounted !== undefined || outcome !== 'lost') continue;
     const seenAtMs = presences.heardOf(device, nowMs)?.seenAtMs;
     if (seenAtMs !== undefined) heardAtMs.push(seenAtMs);
@@ -99,8 +99,8 @@ function lastHeardOfLost(stage: AskedStage, { presences }: Known, nowMs: number)
 /** Since when half of the boards whose trial ran out had the build. */
 function lastRanOut({ boards }: AskedStage): number | undefined {
   const sinceMs: number[] = [];
-  for (const { attempt, outcome } of boards.latest.values()) {
-    const { isAcknowledged, notCounted, ranOutSinceMs } = attempt.watch;
+  for (const { assignment, outcome } of boards.latest.values()) {
+    const { isAcknowledged, notCounted, ranOutSinceMs } = assignment.watch;
     if (isAcknowledged || notCounted !== undefined || outcome !== 'failed' || ranOutSinceMs === undefined) continue;
     sinceMs.push(ranOutSinceMs);
   }
@@ -148,10 +148,10 @@ function exposureOf(assignments: Assignments, device: number): Pick<Witness, 'is
     hasVanished:
       latest?.watch.lostAtMs !== undefined &&
       latest.watch.confirmedAtMs === undefined &&
-      outcomeOfAttempt(latest) === 'lost',
+      outcomeOfAssignment(latest) === 'lost',
   };
 }
 
-function outcomeOfAttempt({ progress, watch }: Attempt) {
+function outcomeOfAssignment({ progress, watch }: Assignment) {
   return outcomeOf({ ...watch, state: progress.state, cause: causeOfEnd(progress) });
 }

@@ -2,12 +2,12 @@
 // What a board counts as is said by `engine/outcome/outcome.ts`, as on the server.
 
 import { causeOfEnd } from '#engine/assignment/assignment.ts';
-import type { Attempt } from '#engine/decision/plan-check-in.ts';
+import type { Assignment } from '#engine/decision/plan-check-in.ts';
 import { markOf, type Outcome, outcomeOf } from '#engine/outcome/outcome.ts';
 import type { BoardGroup } from '#engine/stage/counts.ts';
 
 interface Counted {
-  readonly attempt: Attempt;
+  readonly assignment: Assignment;
   readonly outcome: Outcome;
 }
 
@@ -26,11 +26,11 @@ export class StageBoards {
   }
 
   /** The latest assignment of a board as it is now. */
-  note(device: number, attempt: Attempt): void {
+  note(device: number, assignment: Assignment): void {
     this.remove(device);
-    const group = groupOf(attempt);
+    const group = groupOf(assignment);
     const key = `${group.outcome} ${group.mark} ${group.isCounted} ${group.fault} ${group.isAcknowledged}`;
-    this.#latest.set(device, { attempt, outcome: group.outcome, key });
+    this.#latest.set(device, { assignment, outcome: group.outcome, key });
     const boards = (this.#groups.get(key)?.boards ?? 0) + 1;
     this.#groups.set(key, { ...group, boards });
   }
@@ -45,7 +45,7 @@ export class StageBoards {
   }
 }
 
-function groupOf({ progress, watch }: Attempt): Omit<BoardGroup, 'boards'> {
+function groupOf({ progress, watch }: Assignment): Omit<BoardGroup, 'boards'> {
   const facts = { ...watch, state: progress.state, cause: causeOfEnd(progress) };
   return {
     outcome: outcomeOf(facts),

@@ -2,7 +2,7 @@
 // `service/gates/waiting-boards.ts` finds them.
 
 import { firstStageOf } from '#engine/decision/forecast.ts';
-import { attemptFacts } from '#engine/decision/plan-check-in.ts';
+import { assignmentFacts } from '#engine/decision/plan-check-in.ts';
 import { previewOf } from '#engine/decision/preview.ts';
 import type { DeviceFacts } from '#engine/facts/model.ts';
 import { isOpen } from '#engine/stage/advance.ts';
@@ -47,7 +47,7 @@ export class StageMembers {
     return [...this.#stages.keys()].filter((device) => {
       const facts = this.#devices[device];
       if (facts === undefined || this.#assignments.latestOf(device) !== undefined) return false;
-      const { historyOf } = attemptFacts(this.#assignments.countedOf(device), rollout, Number.POSITIVE_INFINITY);
+      const { historyOf } = assignmentFacts(this.#assignments.countedOf(device), rollout, Number.POSITIVE_INFINITY);
       return previewOf(forecast, { ...this.#life.catalogFor(facts), open, historyOf }).kind === 'taken';
     });
   }

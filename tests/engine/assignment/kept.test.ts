@@ -1,18 +1,18 @@
-// Which ended attempts are kept however old they are.
+// Which ended assignments are kept however old they are.
 
 import { describe, expect, test } from 'vitest';
 import { isKept } from '#engine/assignment/kept.ts';
-import type { AttemptEnd } from '#engine/assignment/weight.ts';
+import type { AssignmentEnd } from '#engine/assignment/weight.ts';
 
 const board = { latestIds: [9, 8], takenId: 7, failed: [] };
-const end = (cause: string | undefined, more: Partial<AttemptEnd> = {}): AttemptEnd => ({
+const end = (cause: string | undefined, more: Partial<AssignmentEnd> = {}): AssignmentEnd => ({
   state: 'failed',
   cause,
   saidItLeft: false,
   ...more,
 });
 
-describe('an old attempt', () => {
+describe('an old assignment', () => {
   test.each([
     ['the latest of its board', { id: 9, isPardoned: false }, board, true],
     ['the latest that is no way back', { id: 8, isPardoned: false }, board, true],
@@ -44,7 +44,7 @@ describe('an old attempt', () => {
       { latestIds: [], takenId: undefined, failed: [] },
       false,
     ],
-  ])('%s', (_, attempt, ofBoard, kept) => {
-    expect(isKept(attempt, ofBoard)).toBe(kept);
+  ])('%s', (_, assignment, ofBoard, kept) => {
+    expect(isKept(assignment, ofBoard)).toBe(kept);
   });
 });

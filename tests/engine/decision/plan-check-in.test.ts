@@ -1,16 +1,16 @@
-// What one check-in changes: which attempt carries the offer, which ends, and what the board is called afterwards.
+// What one check-in changes: which assignment carries the offer, which ends, and what the board is called afterwards.
 
 import { describe, expect, test } from 'vitest';
 import { type Sighting, startOf } from '#engine/assignment/assignment.ts';
 import { startWatch } from '#engine/outcome/watch.ts';
-import { type Attempt, planCheckIn } from '#engine/decision/plan-check-in.ts';
+import { type Assignment, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import type { AssignmentState, Facts } from '#engine/facts/model.ts';
 import { facts, firmware, imageFor, NOW_MS, rollout, stable } from '../sample-facts.ts';
 
 const target = rollout('1.1.0');
 const EARLIER_MS = NOW_MS - 86_400_000;
 
-function attempt(state: AssignmentState, change: Partial<Attempt> = {}): Attempt {
+function assignment(state: AssignmentState, change: Partial<Assignment> = {}): Assignment {
   const { firmware: build } = target;
   return {
     id: 7,
@@ -41,8 +41,8 @@ const running = (version: string, change: Partial<Sighting> = {}): Sighting => (
   bootReason: undefined,
   ...change,
 });
-const plan = (of: Facts, attempts: readonly Attempt[], sighting = running(of.device.currentVersion)) =>
-  planCheckIn(of, attempts, { sighting, observation: { crashed: false, isSuspect: false } }, NOW_MS);
+const plan = (of: Facts, assignments: readonly Assignment[], sighting = running(of.device.currentVersion)) =>
+  planCheckIn(of, assignments, { sighting, observation: { crashed: false, isSuspect: false } }, NOW_MS);
 
 describe('a board that is behind', () => {
   test('needs a new assignment when it has none', () => {
@@ -50,14 +50,14 @@ describe('a board that is behind', () => {
   });
 
   test.each(['offered', 'downloading', 'downloaded'] as const)('goes on with the one that is %s', (state) => {
-    const open = attempt(state);
+    const open = assignment(state);
     expect(plan(facts(), [open])).toMatchObject({ changed: [], offered: open, status: 'updating' });
   });
 
   test.each([
-    ['another image', attempt('offered', { image: { ...attempt('offered').image, id: 99 } })],
-    ['another rollout', attempt('offered', { rolloutId: 99 })],
-    ['a rollback', attempt('offered', { isRollback: true })],
+    ['another image', assignment('offered', { image: { ...assignment('offered').image, id: 99 } })],
+    ['another rollout', assignment('offered', { rolloutId: 99 })],
+    ['a rollback', assignment('offered', { isRollback: true })],
   ] as const)('gets a new one in place of the open one for %s', (_, open) => {
     expect(plan(facts(), [open])).toMatchObject({
       offered: undefined,
@@ -70,7 +70,7 @@ describe('a board that is behind', () => {
     { how: 'after a crash', sighting: running('1.0.0', { bootReason: 'panic' }), reason: 'known_bad' },
     { how: 'without a word', sighting: running('1.0.0'), reason: 'backing_off' },
   ])('and comes back from its trial $how is held in the same check-in: $reason', ({ sighting, reason }) => {
-    expect(plan(facts(), [attempt('trial')], sighting)).toMatchObject({
+    expect(plan(facts(), [assignment('trial')], sighting)).toMatchObject({
       decision: { outcome: 'hold', reason },
       changed: [{ progress: { state: 'rolled_back' }, updatedAtMs: NOW_MS }],
       status: 'failed',
@@ -80,16 +80,16 @@ describe('a board that is behind', () => {
   test('and says later that it left the build does not rest from then on', () => {
     const back = { ...startOf({ leftBefore: false }), state: 'rolled_back', seenBack: true } as const;
     expect(
-      plan(facts(), [attempt('rolled_back', { progress: back })], running('1.0.0', { rolledBackFrom: '1.1.0' })),
+      plan(facts(), [assignment('rolled_back', { progress: back })], running('1.0.0', { rolledBackFrom: '1.1.0' })),
     ).toMatchObject({
       decision: { outcome: 'hold', reason: 'known_bad' },
       changed: [{ progress: { saidItLeft: true }, updatedAtMs: EARLIER_MS }],
     });
   });
 
-  test('is judged by its latest attempt only', () => {
-    const old = attempt('failed', { id: 6, firmwareId: 1, version: '0.9.0' });
-    const { changed } = plan(facts({ device: { currentVersion: '0.9.0' } }), [old, attempt('offered')]);
+  test('is judged by its latest assignment only', () => {
+    const old = assignment('failed', { id: 6, firmwareId: 1, version: '0.9.0' });
+    const { changed } = plan(facts({ device: { currentVersion: '0.9.0' } }), [old, assignment('offered')]);
     expect(changed).toEqual([]);
   });
 });
@@ -114,15 +114,15 @@ describe('a hold', () => {
   ] as const;
 
   test.each(holds)('for $reason keeps the open assignment: $keeps', ({ reason, of, keeps }) => {
-    const { decision, changed } = plan(of, [attempt('downloading')]);
+    const { decision, changed } = plan(of, [assignment('downloading')]);
     expect(decision).toMatchObject({ outcome: 'hold', reason });
     expect(changed.map(({ progress }) => progress.state)).toEqual(keeps ? [] : ['superseded']);
   });
 
   test.each(holds)('for $reason leaves a board alone that installs', ({ of }) => {
     // Seen on neither version: it is still between the two.
-    const open = attempt('installing', { version: '1.1.0' });
-    const { changed } = plan(of, [open, attempt('failed', { id: 8, firmwareId: 1 })]);
+    const open = assignment('installing', { version: '1.1.0' });
+    const { changed } = plan(of, [open, assignment('failed', { id: 8, firmwareId: 1 })]);
     expect(changed).toEqual([]);
   });
 });
@@ -131,36 +131,36 @@ describe('a board is called', () => {
   const upToDate = facts({ device: { currentVersion: '1.1.0' }, running: firmware('1.1.0') });
 
   test.each([
-    { status: 'ok', why: 'it runs the target', of: upToDate, attempts: [] },
-    { status: 'ok', why: 'it was just confirmed', of: upToDate, attempts: [attempt('trial')] },
-    { status: 'updating', why: 'it has an offer', of: facts(), attempts: [] },
+    { status: 'ok', why: 'it runs the target', of: upToDate, assignments: [] },
+    { status: 'ok', why: 'it was just confirmed', of: upToDate, assignments: [assignment('trial')] },
+    { status: 'updating', why: 'it has an offer', of: facts(), assignments: [] },
     {
       status: 'updating',
       why: 'its rollout is paused half-way',
       of: facts({ rollout: rollout('1.1.0', { status: 'paused' }) }),
-      attempts: [attempt('downloading')],
+      assignments: [assignment('downloading')],
     },
     {
       status: 'trial',
       why: 'it says so',
       of: facts({ device: { currentVersion: '1.1.0', onTrial: true } }),
-      attempts: [attempt('installing')],
+      assignments: [assignment('installing')],
       onTrial: true,
     },
     {
       status: 'failed',
-      why: 'its last attempt failed and it waits',
+      why: 'its last assignment failed and it waits',
       of: facts({ rollout: rollout('1.1.0', { status: 'paused' }) }),
-      attempts: [attempt('failed')],
+      assignments: [assignment('failed')],
     },
     {
       status: 'ok',
-      why: 'its last attempt failed but it is where it should be',
+      why: 'its last assignment failed but it is where it should be',
       of: facts({ rollout: undefined, stable: stable('1.0.0') }),
-      attempts: [attempt('failed')],
+      assignments: [assignment('failed')],
     },
-  ])('$status when $why', ({ status, of, attempts, onTrial }) => {
+  ])('$status when $why', ({ status, of, assignments, onTrial }) => {
     const sighting = running(of.device.currentVersion, { onTrial: onTrial ?? false });
-    expect(plan(of, attempts, sighting).status).toBe(status);
+    expect(plan(of, assignments, sighting).status).toBe(status);
   });
 });

@@ -10,8 +10,8 @@ import { addAssignmentEvents, addOutcomeEvents } from '#server/db/events/events.
 import { type Page, type Paged, runPage } from '#server/db/paging.ts';
 import type { AssignmentsTable, Reader, Trx } from '#server/db/schema.ts';
 
-export type Assignment = Selectable<AssignmentsTable>;
-export type AssignmentView = Assignment & {
+export type AssignmentRow = Selectable<AssignmentsTable>;
+export type ListedAssignmentRow = AssignmentRow & {
   readonly first_name: string;
   readonly rollout: string;
   readonly stage: string;
@@ -20,7 +20,7 @@ export type AssignmentView = Assignment & {
 };
 
 /** Where a device is said: undefined also for an assignment of another one. */
-export async function findAssignment(db: Reader, id: number, device?: DeviceRef): Promise<Assignment | undefined> {
+export async function findAssignment(db: Reader, id: number, device?: DeviceRef): Promise<AssignmentRow | undefined> {
   const query = db.selectFrom('assignments').selectAll().where('id', '=', id);
   return (device === undefined ? query : query.where('device_id', '=', idOf(device))).executeTakeFirst();
 }
@@ -31,7 +31,7 @@ export async function lockAssignment(
   dialect: Dialect,
   id: number,
   device?: DeviceRef,
-): Promise<Assignment | undefined> {
+): Promise<AssignmentRow | undefined> {
   if (dialect === 'postgres')
     await trx.selectFrom('assignments').select('id').where('id', '=', id).forUpdate().execute();
   return findAssignment(trx, id, device);
@@ -52,17 +52,12 @@ export async function addAssignment(trx: Trx, assignment: Insertable<Assignments
   return id;
 }
 
-export async function saveProgress(
-  trx: Trx,
-  id: number,
-  progress: SavedProgress & SavedWatch,
-  atMs: number,
-): Promise<void> {
-  const { state, outcome, error_code, boot_cause, detail, crashes } = progress;
-  const excused = progress.excused === 1 ? true : undefined;
+export async function saveAssignment(trx: Trx, id: number, assignment: SavedAssignment, atMs: number): Promise<void> {
+  const { state, outcome, error_code, boot_cause, detail, crashes } = assignment;
+  const excused = assignment.excused === 1 ? true : undefined;
   await addAssignmentEvents(
     trx,
-    { atMs: progress.updated_at_ms, state, data: { error_code, boot_cause, detail, excused } },
+    { atMs: assignment.updated_at_ms, state, data: { error_code, boot_cause, detail, excused } },
     (changed) => changed.where('assignments.id', '=', id),
   );
   await addOutcomeEvents(
@@ -70,11 +65,12 @@ export async function saveProgress(
     { atMs, state, outcome, data: outcome === 'crashing' ? { crashes, boot_cause } : {} },
     (changed) => changed.where('assignments.id', '=', id),
   );
-  await trx.updateTable('assignments').set(progress).where('id', '=', id).execute();
+  await trx.updateTable('assignments').set(assignment).where('id', '=', id).execute();
 }
 
-export type SavedProgress = Pick<
-  Assignment,
+/** What changes after the offer. */
+export type SavedAssignment = Pick<
+  AssignmentRow,
   | 'state'
   | 'ran_build'
   | 'confirm_claimed'
@@ -86,10 +82,6 @@ export type SavedProgress = Pick<
   | 'boot_cause'
   | 'detail'
   | 'updated_at_ms'
->;
-
-export type SavedWatch = Pick<
-  Assignment,
   | 'from_version'
   | 'exposed_at_ms'
   | 'confirmed_at_ms'
@@ -114,7 +106,11 @@ export async function saveDownloads(trx: Trx, id: number, downloads: number): Pr
 }
 
 /** The latest assignment of the device in the rollout, the way back apart. */
-export async function findLatestOf(trx: Trx, deviceId: DeviceId, rolloutId: number): Promise<Assignment | undefined> {
+export async function findLatestOf(
+  trx: Trx,
+  deviceId: DeviceId,
+  rolloutId: number,
+): Promise<AssignmentRow | undefined> {
   return trx
     .selectFrom('assignments')
     .selectAll()
@@ -127,8 +123,8 @@ export async function findLatestOf(trx: Trx, deviceId: DeviceId, rolloutId: numb
 
 export interface StandingBoard {
   readonly stage: string;
-  readonly outcome: Assignment['outcome'];
-  readonly counted: Assignment['counted'];
+  readonly outcome: AssignmentRow['outcome'];
+  readonly counted: AssignmentRow['counted'];
 }
 
 /** What became of these devices in the rollout, of those that hold or held an assignment of it. */
@@ -162,7 +158,7 @@ export async function listLatestOf(trx: Trx, deviceId: DeviceId) {
     .execute();
 }
 
-export async function saveCounted(trx: Trx, id: number, counted: Assignment['counted']): Promise<void> {
+export async function saveCounted(trx: Trx, id: number, counted: AssignmentRow['counted']): Promise<void> {
   await trx.updateTable('assignments').set({ counted }).where('id', '=', id).execute();
 }
 
@@ -245,7 +241,7 @@ export async function listAssignments(
     readonly state?: AssignmentState | undefined;
   },
   page: Page,
-): Promise<Paged<AssignmentView>> {
+): Promise<Paged<ListedAssignmentRow>> {
   let query = db
     .selectFrom('assignments')
     .innerJoin('devices', 'devices.id', 'assignments.device_id')

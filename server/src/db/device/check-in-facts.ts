@@ -5,10 +5,10 @@ import { CompiledQuery, type Selectable } from 'kysely';
 import type { DeviceRef } from '#protocol/identity.ts';
 import { idOf } from '#server/db/fleet/device-names.ts';
 import type { Dialect } from '#server/db/database.ts';
-import type { AssignmentsTable, DevicesTable, PresenceTable, Reader, Trx } from '#server/db/schema.ts';
+import type { DeviceRow } from '#server/db/fleet/devices.ts';
+import type { AssignmentsTable, PresenceTable, Reader, Trx } from '#server/db/schema.ts';
 
-export type DeviceRow = Selectable<DevicesTable>;
-export type AttemptRow = Pick<Selectable<AssignmentsTable>, (typeof ATTEMPT_COLUMNS)[number]>;
+type CheckInAssignmentRow = Pick<Selectable<AssignmentsTable>, (typeof ASSIGNMENT_COLUMNS)[number]>;
 
 /** What is kept of the check before. */
 export type PresenceRow = Pick<Selectable<PresenceTable>, (typeof PRESENCE_COLUMNS)[number]>;
@@ -23,13 +23,13 @@ export interface CheckInFacts {
    * Assignments that are open or ended badly and were not forgiven, and the one that brought the build which the device
    * confirmed last; the oldest first.
    */
-  readonly attempts: readonly AttemptRow[];
+  readonly assignments: readonly CheckInAssignmentRow[];
 }
 
 interface Row extends Partial<DeviceRow>, Partial<PresenceRow> {
   readonly revision: number;
   readonly labels_json: string;
-  readonly attempts_json: string;
+  readonly assignments_json: string;
   readonly taken_json: string | null;
 }
 
@@ -45,7 +45,7 @@ export async function findCheckInFacts(db: Reader, dialect: Dialect, device: Dev
     device: isDevice(row) ? row : undefined,
     presence: hasPresence(row) ? row : undefined,
     labels: row.labels_json === NOTHING ? [] : readLabels(row.labels_json),
-    attempts: readAttempts(row.attempts_json, row.taken_json),
+    assignments: readAssignments(row.assignments_json, row.taken_json),
   };
 }
 
@@ -57,7 +57,7 @@ export async function lockCheckInFacts(trx: Trx, dialect: Dialect, device: Devic
   return findCheckInFacts(trx, dialect, device);
 }
 
-const ATTEMPT_COLUMNS = [
+const ASSIGNMENT_COLUMNS = [
   'id',
   'rollout_id',
   'stage_id',
@@ -131,13 +131,13 @@ function statementsFor(sql: {
   readonly object: string;
   readonly text: string;
 }) {
-  const fields = ATTEMPT_COLUMNS.map((column) => `'${column}', a.${column}`).join(', ');
+  const fields = ASSIGNMENT_COLUMNS.map((column) => `'${column}', a.${column}`).join(', ');
   const presence = PRESENCE_COLUMNS.map((column) => `p.${column}`).join(', ');
   const select = `select c.revision, d.*, ${presence},
     (select ${sql.list(`${sql.object}('name', l.name, 'putAtMs', dl.put_at_ms)`)}
        from device_labels dl join labels l on l.id = dl.label_id where dl.device_id = d.id) as labels_json,
     (select ${sql.list(`${sql.object}(${fields})`)}
-       from assignments a where a.device_id = d.id and a.state not in ('confirmed', 'superseded') and a.forgiven = 0) as attempts_json,
+       from assignments a where a.device_id = d.id and a.state not in ('confirmed', 'superseded') and a.forgiven = 0) as assignments_json,
     (select ${sql.object}(${fields})${sql.text}
        from assignments a where a.id = d.taken_assignment_id and a.state = 'confirmed') as taken_json
     from catalog c`;
@@ -168,9 +168,9 @@ function readLabels(json: string): CheckInFacts['labels'] {
   return labels;
 }
 
-function readAttempts(json: string, takenJson: string | null): readonly AttemptRow[] {
+function readAssignments(json: string, takenJson: string | null): readonly CheckInAssignmentRow[] {
   if (json === NOTHING && takenJson === null) return [];
-  const attempts: AttemptRow[] = JSON.parse(json);
-  const taken: AttemptRow | null = takenJson === null ? null : JSON.parse(takenJson);
-  return (taken === null ? attempts : [...attempts, taken]).toSorted((left, right) => left.id - right.id);
+  const assignments: CheckInAssignmentRow[] = JSON.parse(json);
+  const taken: CheckInAssignmentRow | null = takenJson === null ? null : JSON.parse(takenJson);
+  return (taken === null ? assignments : [...assignments, taken]).toSorted((left, right) => left.id - right.id);
 }

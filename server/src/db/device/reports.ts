@@ -3,13 +3,13 @@
 // taken once more, which changes nothing (`afterReport` of engine/assignment).
 
 import { MAX_KEPT_SEQUENCES } from '#protocol/limits.ts';
-import type { Assignment } from './assignments.ts';
+import type { AssignmentRow } from './assignments.ts';
 import type { Trx } from '#server/db/schema.ts';
 
 /** To be called with the assignment locked. Resolves with whether this report was not taken before. */
 export async function noteReport(
   trx: Trx,
-  { id, reported }: Pick<Assignment, 'id' | 'reported'>,
+  { id, reported }: Pick<AssignmentRow, 'id' | 'reported'>,
   sequence: number,
 ): Promise<boolean> {
   const taken = reported === '' ? [] : reported.split(',');

@@ -1,9 +1,9 @@
-// Firmware goes with its images, the rollouts of it, and every attempt of it. Attempts may be many: they go by ranges of their
+// Firmware goes with its images, the rollouts of it, and every assignment of it. Assignments may be many: they go by ranges of their
 // keys, and those that belong to rollouts of other firmware stay counted there.
 
 import { type SqlBool, sql } from 'kysely';
 import { IS_IN_FLIGHT } from '#server/db/device/assignments.ts';
-import { addPastBoards, type KeyRange } from '#server/db/device/ended-attempts.ts';
+import { addPastBoards, type KeyRange } from '#server/db/device/ended-assignments.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 
 /** Devices in the middle of it, and one of them. */
@@ -31,8 +31,8 @@ export async function listRolloutsOf(db: Reader, firmwareId: number): Promise<re
   return rows.map(({ name }) => name);
 }
 
-/** Whether this range has such attempts. */
-export async function hasAttemptsOf(db: Reader, firmwareId: number, range: KeyRange): Promise<boolean> {
+/** Whether this range has such assignments. */
+export async function hasAssignmentsOf(db: Reader, firmwareId: number, range: KeyRange): Promise<boolean> {
   const found = await db
     .selectFrom('assignments')
     .select('id')
@@ -47,8 +47,8 @@ function isOf(firmwareId: number, { afterId, untilId }: KeyRange) {
     or rollout_id in (select id from rollouts where firmware_id = ${firmwareId}))`;
 }
 
-/** Removes the attempts of this range that are of the firmware, or of a rollout of it. Resolves with how many those were. */
-export async function removeAttemptsOf(trx: Trx, firmwareId: number, range: KeyRange): Promise<number> {
+/** Removes the assignments of this range that are of the firmware, or of a rollout of it. Resolves with how many those were. */
+export async function removeAssignmentsOf(trx: Trx, firmwareId: number, range: KeyRange): Promise<number> {
   const found = await trx.selectFrom('assignments').select('id').where(isOf(firmwareId, range)).execute();
   if (found.length === 0) return 0;
   const ids = sql.join(found.map(({ id }) => id));
@@ -75,7 +75,7 @@ export async function findRemovedSha256(
   return row?.sha256;
 }
 
-/** Removes the rest; to be called when no attempt of it is left. */
+/** Removes the rest; to be called when no assignment of it is left. */
 export async function deleteFirmware(trx: Trx, firmwareId: number): Promise<void> {
   await trx
     .insertInto('removed_images')

@@ -1,15 +1,15 @@
 // Many devices, page by page, with what decisions read of them: one statement for a page, and one each for their labels,
-// their failed and their open attempts. For questions about a whole product; a check-in has a statement of its own.
+// their failed and their open assignments. For questions about a whole product; a check-in has a statement of its own.
 
 import type { DeviceId } from '#protocol/identity.ts';
 import { atKey } from '#server/db/fleet/device-names.ts';
 import { OPEN_STATES } from '#engine/assignment/assignment.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
-import type { Device } from './devices.ts';
+import type { SeenDeviceRow } from './devices.ts';
 import type { Reader } from '#server/db/schema.ts';
 
 export type PagedDevice = Pick<
-  Device,
+  SeenDeviceRow,
   | 'id'
   | 'first_name'
   | 'product'

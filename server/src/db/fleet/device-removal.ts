@@ -1,4 +1,4 @@
-// A device goes with everything that is known of it: presence, hours, labels and attempts go with its row. What it showed in
+// A device goes with everything that is known of it: presence, hours, labels and assignments go with its row. What it showed in
 // rollouts stays counted in `past_boards`.
 
 import type { DeviceId } from '#protocol/identity.ts';
@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import type { Outcome } from '#engine/outcome/outcome.ts';
 import { addAssignmentEvents } from '#server/db/events/events.ts';
 import { IS_IN_FLIGHT } from '#server/db/device/assignments.ts';
-import { addPastBoards } from '#server/db/device/ended-attempts.ts';
+import { addPastBoards } from '#server/db/device/ended-assignments.ts';
 import type { AssignmentsTable, Reader, Trx } from '#server/db/schema.ts';
 
 /** Outcomes that nothing is waited for: what the board has shown, it has shown. */
@@ -18,7 +18,7 @@ export interface OpenOffer {
   readonly state: AssignmentsTable['state'];
 }
 
-/** The attempt that is not over yet; undefined: the device has none. */
+/** The assignment that is not over yet; undefined: the device has none. */
 export async function findOpenOffer(db: Reader, deviceId: DeviceId): Promise<OpenOffer | undefined> {
   return db
     .selectFrom('assignments')
@@ -30,7 +30,7 @@ export async function findOpenOffer(db: Reader, deviceId: DeviceId): Promise<Ope
     .executeTakeFirst();
 }
 
-export async function countAttempts(db: Reader, deviceId: DeviceId): Promise<number> {
+export async function countAssignments(db: Reader, deviceId: DeviceId): Promise<number> {
   const { count } = await db
     .selectFrom('assignments')
     .select((e) => e.fn.countAll<number>().as('count'))

@@ -8,7 +8,10 @@ import { isSilentAt, type SilenceRule } from '#server/db/device/presence-sql.ts'
 import { addDeviceName, idOf } from './device-names.ts';
 import type { DevicesTable, PresenceTable, Reader, Trx } from '#server/db/schema.ts';
 
-export type Device = Selectable<DevicesTable> & Omit<Selectable<PresenceTable>, 'device_id'>;
+export type DeviceRow = Selectable<DevicesTable>;
+
+/** With its presence. */
+export type SeenDeviceRow = DeviceRow & Omit<Selectable<PresenceTable>, 'device_id'>;
 export type NewDevice = Omit<Insertable<DevicesTable>, 'first_name'>;
 
 /** One poll: when, what differs every time, and the rhythm that it leaves. */
@@ -16,7 +19,7 @@ export type Sighting = Selectable<PresenceTable>;
 
 /** What a device says of itself; seldom another than last time. */
 export type SelfDescription = Pick<
-  Selectable<DevicesTable>,
+  DeviceRow,
   | 'id'
   | 'product'
   | 'ip'
@@ -50,7 +53,7 @@ const withPresence = (db: Reader) =>
       'presence.back_at_ms',
     ]);
 
-export async function findDevice(db: Reader, device: DeviceRef): Promise<Device | undefined> {
+export async function findDevice(db: Reader, device: DeviceRef): Promise<SeenDeviceRow | undefined> {
   return withPresence(db).where('devices.id', '=', idOf(device)).executeTakeFirst();
 }
 
@@ -62,7 +65,7 @@ export async function findDevice(db: Reader, device: DeviceRef): Promise<Device 
 export async function holdDevices(
   trx: Trx,
   ids: readonly DeviceId[],
-): Promise<readonly Pick<Device, 'id' | 'first_name'>[]> {
+): Promise<readonly Pick<SeenDeviceRow, 'id' | 'first_name'>[]> {
   if (ids.length === 0) return [];
   return trx
     .updateTable('devices')
@@ -85,7 +88,7 @@ export async function addDevice(trx: Trx, name: DeviceName, device: NewDevice, n
   return id;
 }
 
-export async function setDeviceStatus(trx: Trx, id: DeviceId, status: Device['status']): Promise<void> {
+export async function setDeviceStatus(trx: Trx, id: DeviceId, status: SeenDeviceRow['status']): Promise<void> {
   await trx.updateTable('devices').set({ status }).where('id', '=', id).where('status', '<>', status).execute();
 }
 
@@ -141,12 +144,12 @@ export interface DeviceFilter {
   readonly product: string | undefined;
   readonly label: string | undefined;
   readonly version: string | undefined;
-  readonly status: Device['status'] | 'silent' | undefined;
+  readonly status: SeenDeviceRow['status'] | 'silent' | undefined;
   readonly macPrefix: string | undefined;
   readonly silence: SilenceRule;
 }
 
-export async function listDevices(db: Reader, filter: DeviceFilter, page: Page): Promise<Paged<Device>> {
+export async function listDevices(db: Reader, filter: DeviceFilter, page: Page): Promise<Paged<SeenDeviceRow>> {
   let query = withPresence(db);
   if (filter.product !== undefined) query = query.where('devices.product', '=', filter.product);
   if (filter.version !== undefined) query = query.where('devices.current_version', '=', filter.version);
@@ -204,7 +207,7 @@ export async function countFleet(db: Reader, silence: SilenceRule): Promise<Flee
     .where(sql<boolean>`not (${isSilentAt(silence)})`)
     .groupBy('devices.status')
     .execute();
-  const count = (...wanted: readonly Device['status'][]): number =>
+  const count = (...wanted: readonly SeenDeviceRow['status'][]): number =>
     byStatus.filter(({ status }) => wanted.includes(status)).reduce((sum, row) => sum + row.count, 0);
   return { total, silent, updating: count('updating', 'trial'), failed: count('failed') };
 }
@@ -246,7 +249,7 @@ export async function countNewcomers(
 export async function saveOverride(
   trx: Trx,
   id: DeviceId,
-  change: Pick<Device, 'counted' | 'counted_reason'>,
+  change: Pick<SeenDeviceRow, 'counted' | 'counted_reason'>,
 ): Promise<void> {
   await trx.updateTable('devices').set(change).where('id', '=', id).execute();
 }
@@ -254,7 +257,7 @@ export async function saveOverride(
 export async function saveContradictions(
   trx: Trx,
   id: DeviceId,
-  change: Pick<Device, 'contradictions' | 'shared_mac_at_ms'>,
+  change: Pick<SeenDeviceRow, 'contradictions' | 'shared_mac_at_ms'>,
 ): Promise<void> {
   await trx.updateTable('devices').set(change).where('id', '=', id).execute();
 }

@@ -9,37 +9,42 @@ import {
   countLoad,
   findLatestOf,
   overtakeLatest,
-  saveProgress,
+  saveAssignment,
   saveTaken,
   lockRateLimitedOffers,
 } from '#server/db/device/assignments.ts';
-import { findLastAttempt } from '#server/db/device/failed-attempts.ts';
+import { findLastAttempt } from '#server/db/device/failed-assignments.ts';
 import {
   type CheckInFacts,
-  type DeviceRow,
   findCheckInFacts,
   lockCheckInFacts,
   type PresenceRow,
 } from '#server/db/device/check-in-facts.ts';
-import { addDevice, holdDevices, setDeviceStatus } from '#server/db/fleet/devices.ts';
+import {
+  addDevice,
+  type DeviceRow,
+  holdDevices,
+  type SelfDescription,
+  setDeviceStatus,
+} from '#server/db/fleet/devices.ts';
 import { addLabel, putLabel } from '#server/db/fleet/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
 import { absentMs } from '#engine/facts/absence.ts';
-import { hardwareOf } from '#engine/facts/hardware.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import { hasSign, type Signs } from '#engine/outcome/shared-mac.ts';
 import { isBad, startWatch } from '#engine/outcome/watch.ts';
-import type { DeviceFacts, Pace } from '#engine/facts/model.ts';
+import type { Pace } from '#engine/facts/model.ts';
 import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import { answer, type Offered, offeredBy } from './check-in-answer.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { attemptsOf, factsOf, progressColumns, voterOf, watchColumns, watchOf } from './facts.ts';
+import { assignmentsOf, columnsOf, movingOf } from './assignment.ts';
+import { deviceFactsOf, factsOf, voterOf } from './facts.ts';
 import { noteContradiction } from '#server/service/fleet/counted.ts';
 import { haltIfFailed } from '#server/service/gates/act.ts';
 import { baselineOf } from '#server/service/gates/health.ts';
-import { type CheckIn, DESCRIBED, describe, describedBy, type KnownCheckIn, merge } from './known.ts';
+import { type CheckIn, DESCRIBED, type KnownCheckIn, merge } from './known.ts';
 import { type Note, noteOf, type Observation, observe } from './observation.ts';
 
 /** The answer for the device, and the decision for the log line. Throws `unavailable`, `storage_full`. */
@@ -70,7 +75,7 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
 interface SavedCheckIn {
   readonly answer: CheckUpdateAnswer;
   readonly noted: Note;
-  readonly description: ReturnType<typeof describe>;
+  readonly description: SelfDescription;
 }
 
 /** The same once more on locked facts, since they may have changed between the read and the lock. */
@@ -99,7 +104,7 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   return {
     answer: told,
     noted: noteOf(deviceId, known, observation, told, deps.settings, nowMs),
-    description: describe(deviceId, known),
+    description: { id: deviceId, ...known.described },
   };
 }
 
@@ -110,14 +115,9 @@ async function savePlan(
   { sighting }: CheckIn,
   nowMs: number,
 ): Promise<Offered | undefined> {
-  for (const attempt of plan.changed) {
-    const { id, progress, watch } = attempt;
-    await saveProgress(
-      trx,
-      id,
-      { ...progressColumns(progress, attempt.updatedAtMs), ...watchColumns(watch, progress) },
-      nowMs,
-    );
+  for (const assignment of plan.changed) {
+    const { id, watch } = assignment;
+    await saveAssignment(trx, id, columnsOf(assignment), nowMs);
     if (watch.confirmedAtMs === nowMs) await saveTaken(trx, device.id, id);
   }
   const { decision } = plan;
@@ -146,12 +146,11 @@ async function offer(
     notCounted: device.row === undefined ? undefined : notCountedOf(voterOf(device.row), rollout.votes),
     isOnTheWay: firmware.id !== rollout.firmware.id,
   };
-  const watch = startWatch(start, before === undefined ? undefined : watchOf(before));
+  const watch = startWatch(start, before === undefined ? undefined : movingOf(before).watch);
   const past = await findLastAttempt(trx, device.id, firmware.id);
   const progress = startOf({ leftBefore: false, pardoned: past.pardoned });
   const id = await addAssignment(trx, {
-    ...progressColumns(progress, nowMs),
-    ...watchColumns(watch, progress),
+    ...columnsOf({ progress, watch, updatedAtMs: nowMs }),
     device_id: device.id,
     rollout_id: rollout.id,
     stage_id: stage?.id ?? rollout.stageId,
@@ -174,24 +173,16 @@ async function planFor(
   view: CatalogView,
   nowMs: number,
 ): Promise<CheckInPlan> {
-  const device: DeviceFacts = {
-    firstName: facts.device?.first_name ?? request.name.text,
-    product: request.product,
-    currentVersion: request.sighting.version,
-    imageSha256: request.sighting.imageSha256,
-    ...hardwareOf(request.memory, request),
-    onTrial: request.sighting.onTrial,
-    labels: facts.labels,
-  };
-  const ofDevice = factsOf(device, view, nowMs);
-  const attempts = attemptsOf(facts.attempts, view);
+  const first_name = facts.device?.first_name ?? request.name.text;
+  const ofDevice = factsOf(deviceFactsOf({ ...request.described, first_name }, facts.labels), view, nowMs);
+  const assignments = assignmentsOf(facts.assignments, view);
   const { crashed, suspect: isSuspect } = observation.restart;
   const { seenBeforeMs: sinceMs } = observation;
   const seen = { sighting: request.sighting, observation: { crashed, isSuspect, sinceMs } };
-  const plan = planCheckIn(ofDevice, attempts, seen, nowMs);
+  const plan = planCheckIn(ofDevice, assignments, seen, nowMs);
   if (ofDevice.rollout === undefined || !isHeldByPace(plan)) return plan;
   const load = await countLoad(db, ofDevice.rollout.id, nowMs);
-  return planCheckIn({ ...ofDevice, load }, attempts, seen, nowMs);
+  return planCheckIn({ ...ofDevice, load }, assignments, seen, nowMs);
 }
 
 /** What is not counted holds, so everything else speaks for an offer: now it is worth counting. */
@@ -218,15 +209,15 @@ function newLabels(deps: Deps, request: CheckIn, facts: CheckInFacts): readonly 
 }
 
 async function register(trx: Trx, request: KnownCheckIn, nowMs: number): Promise<DeviceId> {
-  const device = { ...describedBy(request), status: 'ok', first_seen_at_ms: nowMs } as const;
+  const device = { ...request.described, status: 'ok', first_seen_at_ms: nowMs } as const;
   return addDevice(trx, request.name, device, nowMs);
 }
 
 /** Most polls say of the device what the last one said; then only the sighting is noted. */
 function notePresence(deps: Deps, device: DeviceRow, request: KnownCheckIn, noted: Note): void {
-  const described = describe(device.id, request);
+  const { described } = request;
   const isSame = DESCRIBED.every((name) => device[name] === described[name]);
-  deps.presence.note(noted, isSame ? undefined : described);
+  deps.presence.note(noted, isSame ? undefined : { id: device.id, ...described });
 }
 
 /** What this check shows beside the one before, which may be too fresh to be in the database. */

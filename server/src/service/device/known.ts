@@ -4,9 +4,9 @@ import type { CheckInFacts } from '#server/db/device/check-in-facts.ts';
 import type { SelfDescription } from '#server/db/fleet/devices.ts';
 import type { Sighting } from '#engine/assignment/assignment.ts';
 import { remember, type RememberedHardware } from '#engine/facts/hardware.ts';
-import type { DeviceId, DeviceName } from '#protocol/identity.ts';
+import type { DeviceName } from '#protocol/identity.ts';
 import { SIMULATED_MACS, SIMULATOR_LIBRARY } from '#protocol/words.ts';
-import { rememberedOf } from '#server/service/rollouts/forecast.ts';
+import { rememberedOf } from './facts.ts';
 import type { Measures } from './observation.ts';
 
 /** A check-in as the edge read it: what it names canonical, telemetry already reduced to what makes sense. */
@@ -25,13 +25,13 @@ export interface CheckIn {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
-/** With what is remembered of the board, this check-in included. */
+/** With the row that it leaves: what is remembered of the board, this check-in included. */
 export interface KnownCheckIn extends CheckIn {
-  readonly memory: RememberedHardware;
+  readonly described: Omit<SelfDescription, 'id'>;
 }
 
 export function merge(request: CheckIn, { device }: CheckInFacts): KnownCheckIn {
-  return { ...request, memory: remember(rememberedOf(device), request) };
+  return { ...request, described: describe(request, remember(rememberedOf(device), request)) };
 }
 
 export const DESCRIBED = [
@@ -48,12 +48,7 @@ export const DESCRIBED = [
   'attributes',
 ] as const satisfies readonly Exclude<keyof SelfDescription, 'id'>[];
 
-export function describe(id: DeviceId, request: KnownCheckIn): SelfDescription {
-  return { id, ...describedBy(request) };
-}
-
-export function describedBy(request: KnownCheckIn): Omit<SelfDescription, 'id'> {
-  const { memory } = request;
+function describe(request: CheckIn, memory: RememberedHardware): KnownCheckIn['described'] {
   return {
     product: request.product,
     ip: request.ip,

@@ -3,9 +3,9 @@
 
 import { afterReport } from '#engine/assignment/assignment.ts';
 import { watchProgress } from '#engine/outcome/watch.ts';
-import { lockAssignment, saveDownloads, saveProgress } from '#server/db/device/assignments.ts';
+import { lockAssignment, saveDownloads, saveAssignment } from '#server/db/device/assignments.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { progressColumns, progressOf, watchColumns, watchOf } from './facts.ts';
+import { columnsOf, movingOf } from './assignment.ts';
 
 export interface NotedDownload {
   readonly assignmentId: number;
@@ -23,10 +23,10 @@ export async function noteDownload(deps: Deps, noted: NotedDownload, nowMs: numb
       if (row === undefined || row.image_id !== noted.imageId) return;
       if (noted.part === 'whole') return saveDownloads(trx, row.id, row.downloads + 1);
       if (row.state !== 'offered') return;
-      const before = progressOf(row);
+      const { progress: before, watch: known } = movingOf(row);
       const progress = afterReport(before, { status: 'downloading', errorCode: undefined, detail: undefined });
-      const watch = watchProgress(watchOf(row), { before, after: progress, downloads: row.downloads }, nowMs);
-      await saveProgress(trx, row.id, { ...progressColumns(progress, nowMs), ...watchColumns(watch, progress) }, nowMs);
+      const watch = watchProgress(known, { before, after: progress, downloads: row.downloads }, nowMs);
+      await saveAssignment(trx, row.id, columnsOf({ progress, watch, updatedAtMs: nowMs }), nowMs);
     });
   } catch (error) {
     deps.log.warn({ err: error, assignment: noted.assignmentId }, 'a download could not be noted');

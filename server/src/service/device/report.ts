@@ -4,7 +4,7 @@
 import type { ReportStatus, ReportStatusAnswer } from '#protocol/device/api.ts';
 import type { DeviceName } from '#protocol/identity.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { findLatestAssignmentId, lockAssignment, saveProgress, saveTaken } from '#server/db/device/assignments.ts';
+import { findLatestAssignmentId, lockAssignment, saveAssignment, saveTaken } from '#server/db/device/assignments.ts';
 import { noteReport } from '#server/db/device/reports.ts';
 import { setDeviceStatus } from '#server/db/fleet/devices.ts';
 import { watchProgress } from '#engine/outcome/watch.ts';
@@ -12,7 +12,7 @@ import { afterReport, excuse, isOpenState } from '#engine/assignment/assignment.
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { DeviceStatus } from '#engine/decision/plan-check-in.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { progressColumns, progressOf, watchColumns, watchOf } from './facts.ts';
+import { columnsOf, movingOf } from './assignment.ts';
 import { haltIfFailed } from '#server/service/gates/act.ts';
 
 export interface Report {
@@ -36,20 +36,15 @@ export async function report(deps: Deps, request: Report, nowMs: number): Promis
       );
     }
     if (!(await noteReport(trx, assignment, request.sequence))) return { state: assignment.state, duplicate: true };
-    const before = progressOf(assignment);
+    const { progress: before, watch: known } = movingOf(assignment);
     const progress = excuse(afterReport(before, request), assignment.updated_at_ms, deps.absences.recent(), nowMs);
     const watch = watchProgress(
-      watchOf(assignment),
+      known,
       { before, after: progress, downloads: assignment.downloads, said: request.status },
       nowMs,
     );
     const updatedAtMs = progress.state === assignment.state ? assignment.updated_at_ms : nowMs;
-    await saveProgress(
-      trx,
-      assignment.id,
-      { ...progressColumns(progress, updatedAtMs), ...watchColumns(watch, progress) },
-      nowMs,
-    );
+    await saveAssignment(trx, assignment.id, columnsOf({ progress, watch, updatedAtMs }), nowMs);
     if (progress.state === 'confirmed' && assignment.state !== 'confirmed')
       await saveTaken(trx, assignment.device_id, assignment.id);
     const isLatest = (await findLatestAssignmentId(trx, assignment.device_id)) === assignment.id;

@@ -1,19 +1,19 @@
 // Takes a firmware away, with its images, its rollouts, and what is known of the boards under it. Refused while anything needs it.
-// It is blocked first, so that nothing begins to need it while its attempts go in small steps; whoever is interrupted says it again.
+// It is blocked first, so that nothing begins to need it while its assignments go in small steps; whoever is interrupted says it again.
 // The files of the images are not touched here: what no row names is removed by the store.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RemovedFirmware } from '#protocol/admin/firmware.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { PRUNE_RANGE } from '#protocol/limits.ts';
-import { findLastAttemptId } from '#server/db/device/ended-attempts.ts';
+import { findLastAssignmentId } from '#server/db/device/ended-assignments.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import {
   deleteFirmware,
-  hasAttemptsOf,
+  hasAssignmentsOf,
   listRolloutsOf,
-  removeAttemptsOf,
+  removeAssignmentsOf,
 } from '#server/db/firmware/firmware-removal.ts';
 import { listImages, setBlocked } from '#server/db/firmware/firmware.ts';
 import type { Trx } from '#server/db/schema.ts';
@@ -42,11 +42,11 @@ export async function removeFirmware(
     return found;
   });
   let assignments = 0;
-  const lastId = await findLastAttemptId(database.read);
+  const lastId = await findLastAssignmentId(database.read);
   for (let afterId = 0; afterId < lastId; afterId += PRUNE_RANGE) {
     const range = { afterId, untilId: afterId + PRUNE_RANGE };
-    if (!(await hasAttemptsOf(database.read, id, range))) continue;
-    assignments += await database.write(async (trx) => removeAttemptsOf(trx, id, range));
+    if (!(await hasAssignmentsOf(database.read, id, range))) continue;
+    assignments += await database.write(async (trx) => removeAssignmentsOf(trx, id, range));
     await nextTurn();
   }
   return database.write(async (trx) => finish(deps, trx, { name, id, assignments, lastId }, by, nowMs));
@@ -62,7 +62,7 @@ async function finish(
   await raiseRevision(trx);
   const { product, version, images, rollouts } = await describe(deps, trx, of.name, nowMs);
   // Those that came after the last one that was looked at: none, for nothing offers it.
-  const late = await removeAttemptsOf(trx, of.id, { afterId: of.lastId, untilId: Number.MAX_SAFE_INTEGER });
+  const late = await removeAssignmentsOf(trx, of.id, { afterId: of.lastId, untilId: Number.MAX_SAFE_INTEGER });
   await deleteFirmware(trx, of.id);
   const removed = {
     product,

@@ -3,16 +3,16 @@
 
 import type { ClearedBuild } from '#protocol/admin/devices.ts';
 import type { DeviceRef } from '#protocol/identity.ts';
-import { type Assignment } from '#server/db/device/assignments.ts';
-import { forgive, listFailed, listForgivenBuilds } from '#server/db/device/failed-attempts.ts';
+import { type AssignmentRow } from '#server/db/device/assignments.ts';
+import { forgive, listFailed, listForgivenBuilds } from '#server/db/device/failed-assignments.ts';
 import { addAudit } from '#server/db/events/audit.ts';
-import type { Device } from '#server/db/fleet/devices.ts';
+import type { SeenDeviceRow } from '#server/db/fleet/devices.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';
 import { noteOfPardon } from '#engine/assignment/pardon.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
-import { attemptEndOf } from '#server/service/device/facts.ts';
+import { assignmentEndOf } from '#server/service/device/assignment.ts';
 import { getRow } from './devices.ts';
 
 export interface Cleared {
@@ -56,7 +56,7 @@ export async function clearKnownBad(
 }
 
 function isMeant(
-  row: Assignment,
+  row: AssignmentRow,
   which: { readonly product?: string | undefined; readonly version?: string | undefined },
   view: CatalogView,
 ): boolean {
@@ -70,10 +70,10 @@ function isMeant(
 
 /** What stood against one build on the device. */
 function viewCleared(
-  ofBuild: readonly Assignment[],
+  ofBuild: readonly AssignmentRow[],
   at: {
     readonly view: CatalogView;
-    readonly device: Device;
+    readonly device: SeenDeviceRow;
     readonly wasCleared: boolean;
     readonly nowMs: number;
   },
@@ -81,7 +81,7 @@ function viewCleared(
   const [first] = ofBuild;
   const firmware = first === undefined ? undefined : at.view.findBuild(first.firmware_id, first.image_id)?.firmware;
   if (firmware === undefined) return [];
-  const ends = ofBuild.map(attemptEndOf);
+  const ends = ofBuild.map(assignmentEndOf);
   const history = historyOf(ends, at.nowMs);
   const refused = ends.some(({ state, cause }) => state === 'rejected' && cause === 'known_bad');
   const note = noteOfPardon({
@@ -102,7 +102,7 @@ function viewCleared(
   ];
 }
 
-function libraryOf({ attributes }: Device): string | undefined {
+function libraryOf({ attributes }: SeenDeviceRow): string | undefined {
   const { library }: { readonly library?: unknown } = JSON.parse(attributes);
   return typeof library === 'string' ? library : undefined;
 }

@@ -5,8 +5,8 @@ import type { RemovedDevice } from '#protocol/admin/devices.ts';
 import { type DeviceRef, textOfDeviceId } from '#protocol/identity.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { addAudit } from '#server/db/events/audit.ts';
-import { countAttempts, deleteDevice, findOpenOffer, type OpenOffer } from '#server/db/fleet/device-removal.ts';
-import type { Device } from '#server/db/fleet/devices.ts';
+import { countAssignments, deleteDevice, findOpenOffer, type OpenOffer } from '#server/db/fleet/device-removal.ts';
+import type { SeenDeviceRow } from '#server/db/fleet/devices.ts';
 import { listLabelsOf } from '#server/db/fleet/labels.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -34,9 +34,9 @@ export async function removeDevice(
   });
 }
 
-async function describe(trx: Trx, { id, first_name, product, current_version }: Device): Promise<RemovedDevice> {
+async function describe(trx: Trx, { id, first_name, product, current_version }: SeenDeviceRow): Promise<RemovedDevice> {
   const labels = (await listLabelsOf(trx, [id])).get(id) ?? [];
-  const assignments = await countAttempts(trx, id);
+  const assignments = await countAssignments(trx, id);
   return {
     device_id: textOfDeviceId(id),
     mac: first_name,
@@ -49,7 +49,7 @@ async function describe(trx: Trx, { id, first_name, product, current_version }: 
 
 function unconfirmed(
   { mac, product, current_version, labels, assignments }: RemovedDevice,
-  { last_seen_at_ms }: Device,
+  { last_seen_at_ms }: SeenDeviceRow,
   open: OpenOffer | undefined,
 ): OtterError {
   const said = [

@@ -3,14 +3,14 @@
 import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { type DeviceId, type DeviceRef, textOfDeviceId, textOfRef } from '#protocol/identity.ts';
-import { type AssignmentView, countLoad, listAssignments } from '#server/db/device/assignments.ts';
+import { type ListedAssignmentRow, countLoad, listAssignments } from '#server/db/device/assignments.ts';
 import { findCheckInFacts } from '#server/db/device/check-in-facts.ts';
 import { findDeviceIds, listNamesOf } from '#server/db/fleet/device-names.ts';
 import {
-  type Device as DeviceRow,
   findDevice,
   holdDevices,
   listDevices as listDeviceRows,
+  type SeenDeviceRow,
 } from '#server/db/fleet/devices.ts';
 import { listLabelsOf } from '#server/db/fleet/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
@@ -19,11 +19,11 @@ import { notCountedOf } from '#engine/outcome/vote.ts';
 import type { VoteRules } from '#engine/facts/model.ts';
 import { nextOfferAtMs } from '#engine/decision/back-off.ts';
 import { explain } from '#engine/decision/decide.ts';
-import { type Attempt, attemptFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
+import { type Assignment as AssignmentValue, assignmentFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
-import { deviceFactsOf } from '#server/service/rollouts/forecast.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { attemptsOf, factsOf, voterOf } from '#server/service/device/facts.ts';
+import { assignmentsOf } from '#server/service/device/assignment.ts';
+import { deviceFactsOf, factsOf, voterOf } from '#server/service/device/facts.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { isSilent, silenceAt } from '#server/service/device/observation.ts';
@@ -75,7 +75,7 @@ export async function getDevice(deps: Deps, ref: DeviceRef, nowMs: number): Prom
   return {
     device,
     names: (await listNamesOf(read, row.id)).map(({ kind, text }) => ({ kind, name: text })),
-    builds: viewBuilds(attemptsOf(facts.attempts, view), view, nowMs),
+    builds: viewBuilds(assignmentsOf(facts.assignments, view), view, nowMs),
     assignments: page.rows.map(viewAssignment),
   };
 }
@@ -103,16 +103,16 @@ export async function decideFor(
   deps: Deps,
   ref: DeviceRef,
   nowMs: number,
-): Promise<ReturnType<typeof explain> & { readonly device: Pick<DeviceRow, 'id' | 'first_name'> }> {
+): Promise<ReturnType<typeof explain> & { readonly device: Pick<SeenDeviceRow, 'id' | 'first_name'> }> {
   const { read, dialect } = deps.database;
   const rows = await findCheckInFacts(read, dialect, ref);
   if (rows.device === undefined) throw unknownDevice(ref);
   const view = await deps.catalog.at(rows.revision);
-  const attempts = attemptsOf(rows.attempts, view);
+  const assignments = assignmentsOf(rows.assignments, view);
   const device = deviceFactsOf(rows.device, rows.labels);
   const ofDevice = factsOf(device, view, nowMs);
   const load = ofDevice.rollout === undefined ? undefined : await countLoad(read, ofDevice.rollout.id, nowMs);
-  const explained = explain({ ...ofDevice, load, ...attemptFacts(attempts, ofDevice.rollout, nowMs) }, nowMs);
+  const explained = explain({ ...ofDevice, load, ...assignmentFacts(assignments, ofDevice.rollout, nowMs) }, nowMs);
   return { ...explained, device: rows.device };
 }
 
@@ -135,7 +135,7 @@ export function textOfOutcome(outcome: Outcome): string {
   return OUTCOME_TABLE.find(({ id }) => id === outcome)?.when ?? outcome;
 }
 
-export function viewAssignment(row: AssignmentView): Assignment {
+export function viewAssignment(row: ListedAssignmentRow): Assignment {
   return {
     id: row.id,
     device_id: textOfDeviceId(row.device_id),
@@ -156,7 +156,7 @@ export function viewAssignment(row: AssignmentView): Assignment {
   };
 }
 
-async function viewDevices(deps: Deps, db: Reader, rows: readonly DeviceRow[], nowMs: number): Promise<Device[]> {
+async function viewDevices(deps: Deps, db: Reader, rows: readonly SeenDeviceRow[], nowMs: number): Promise<Device[]> {
   const labels = await listLabelsOf(
     db,
     rows.map(({ id }) => id),
@@ -187,7 +187,7 @@ export async function viewOne(deps: Deps, ref: DeviceRef, nowMs: number): Promis
   return device;
 }
 
-export async function getRow(db: Reader, ref: DeviceRef): Promise<DeviceRow> {
+export async function getRow(db: Reader, ref: DeviceRef): Promise<SeenDeviceRow> {
   const row = await findDevice(db, ref);
   if (row === undefined) throw unknownDevice(ref);
   return row;
@@ -197,7 +197,7 @@ export async function getRow(db: Reader, ref: DeviceRef): Promise<DeviceRow> {
 export async function holdAll(
   trx: Trx,
   refs: readonly DeviceRef[],
-): Promise<readonly Pick<DeviceRow, 'id' | 'first_name'>[]> {
+): Promise<readonly Pick<SeenDeviceRow, 'id' | 'first_name'>[]> {
   const macs = refs.flatMap((ref) => (typeof ref === 'number' ? [] : [ref.text]));
   const byMac = await findDeviceIds(trx, 'mac', macs);
   const ids = refs.map((ref) => (typeof ref === 'number' ? ref : byMac.get(ref.text)));
@@ -225,9 +225,9 @@ function unknownDevice(ref: DeviceRef): OtterError {
   );
 }
 
-function viewBuilds(attempts: readonly Attempt[], view: CatalogView, nowMs: number): DeviceDetail['builds'] {
-  return [...Map.groupBy(attempts, ({ firmwareId }) => firmwareId)].flatMap(([firmwareId, ofBuild]) => {
-    const history = historyOfBuild(attempts, firmwareId, nowMs);
+function viewBuilds(assignments: readonly AssignmentValue[], view: CatalogView, nowMs: number): DeviceDetail['builds'] {
+  return [...Map.groupBy(assignments, ({ firmwareId }) => firmwareId)].flatMap(([firmwareId, ofBuild]) => {
+    const history = historyOfBuild(assignments, firmwareId, nowMs);
     const [first] = ofBuild;
     const firmware = first === undefined ? undefined : view.findBuild(firmwareId, first.image.id)?.firmware;
     if (firmware === undefined || history.lastFailedAtMs === undefined) return [];
@@ -245,7 +245,7 @@ function viewBuilds(attempts: readonly Attempt[], view: CatalogView, nowMs: numb
   });
 }
 
-function readAttributes(row: DeviceRow): Device['attributes'] {
+function readAttributes(row: SeenDeviceRow): Device['attributes'] {
   const attributes: Device['attributes'] = JSON.parse(row.attributes);
   const slotBytes = row.said_slot_bytes ?? row.slot_bytes;
   return {

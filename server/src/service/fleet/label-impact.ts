@@ -15,7 +15,8 @@ import { isOpen } from '#engine/stage/advance.ts';
 import { type Forecast, type LabelEffect, labelEffect } from '#engine/decision/forecast.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
-import { forecastOf, deviceFactsOf } from '#server/service/rollouts/forecast.ts';
+import { deviceFactsOf } from '#server/service/device/facts.ts';
+import { forecastOf } from '#server/service/rollouts/forecast.ts';
 import type { Deps } from '#server/service/deps.ts';
 
 const PAGE = 250;

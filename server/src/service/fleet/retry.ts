@@ -3,17 +3,17 @@
 // stays known bad, and the answer says on how many devices and why.
 
 import { assertNever, OtterError } from '#protocol/errors.ts';
-import { forgive } from '#server/db/device/failed-attempts.ts';
+import { forgive } from '#server/db/device/failed-assignments.ts';
 import { addAudit } from '#server/db/events/audit.ts';
-import type { FailedAttempt } from '#server/db/device/failed-attempts.ts';
-import { listBuildAttempts, listFailedDevices } from '#server/db/retryable.ts';
+import type { FailedAssignmentRow } from '#server/db/device/failed-assignments.ts';
+import { listBuildAssignments, listFailedDevices } from '#server/db/retryable.ts';
 import { findRollout, type Rollout } from '#server/db/rollouts/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';
 import { causeOfKnownBad, forgivableOf } from '#engine/assignment/retry.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
-import { attemptEndOf } from '#server/service/device/facts.ts';
+import { assignmentEndOf } from '#server/service/device/assignment.ts';
 
 const PAGE = 250;
 const MAX_EXAMPLES = 10;
@@ -64,14 +64,14 @@ async function forgiveAll(trx: Trx, rollout: Rollout, nowMs: number): Promise<Re
   const stay = new Map<string, string | undefined>();
   for (let afterId = 0; ;) {
     const devices = await listFailedDevices(trx, rollout.id, { afterId, limit: PAGE });
-    const attempts = await listBuildAttempts(
+    const assignments = await listBuildAssignments(
       trx,
       rollout.id,
       devices.map(({ id }) => id),
     );
     const forgiven: number[] = [];
     for (const { id, first_name } of devices) {
-      const ofBuilds = [...Map.groupBy(attempts.get(id) ?? [], ({ firmware_id }) => firmware_id).values()];
+      const ofBuilds = [...Map.groupBy(assignments.get(id) ?? [], ({ firmware_id }) => firmware_id).values()];
       const judged = ofBuilds.map((ofBuild) => judgeBuild(ofBuild, nowMs));
       const ids = judged.flatMap((build) => build.forgiven);
       const bad = judged.find((build) => build.isKnownBad);
@@ -88,17 +88,17 @@ async function forgiveAll(trx: Trx, rollout: Rollout, nowMs: number): Promise<Re
 }
 
 interface JudgedBuild {
-  /** The attempts to forgive. */
+  /** The assignments to forgive. */
   readonly forgiven: readonly number[];
   /** With the others. */
   readonly isKnownBad: boolean;
   readonly cause: string | undefined;
 }
 
-function judgeBuild(ofBuild: readonly FailedAttempt[], nowMs: number): JudgedBuild {
-  const attempts = ofBuild.map(attemptEndOf);
-  const forgiven = new Set(forgivableOf(attempts).map(({ id }) => id));
-  const left = attempts.filter(({ id }) => !forgiven.has(id));
+function judgeBuild(ofBuild: readonly FailedAssignmentRow[], nowMs: number): JudgedBuild {
+  const assignments = ofBuild.map(assignmentEndOf);
+  const forgiven = new Set(forgivableOf(assignments).map(({ id }) => id));
+  const left = assignments.filter(({ id }) => !forgiven.has(id));
   return {
     forgiven: [...forgiven],
     // One that runs it by now is past it.

@@ -1,5 +1,5 @@
 // Acts on what the gates say: opens the next stage, halts, or says that a complete rollout regressed. Called by the tick, and by
-// reports and check-ins that ended an attempt badly, so that a bad build stops at once. Every process may ask; the transaction
+// reports and check-ins that ended an assignment badly, so that a bad build stops at once. Every process may ask; the transaction
 // that acts looks whether the rollout is still where it was judged.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';

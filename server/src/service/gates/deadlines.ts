@@ -3,7 +3,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SILENT_POLLS } from '#protocol/limits.ts';
-import { findAssignment, saveProgress } from '#server/db/device/assignments.ts';
+import { findAssignment, saveAssignment } from '#server/db/device/assignments.ts';
 import { listInFlight, listStages, type Rollout } from '#server/db/rollouts/rollouts.ts';
 import {
   clampFutureChanges,
@@ -17,7 +17,7 @@ import { deadlineSilenceMs, isOverdue, WAIT_MS } from '#engine/assignment/deadli
 import { instantBeforeMs } from '#engine/facts/absence.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { progressColumns, progressOf, watchColumns, watchOf } from '#server/service/device/facts.ts';
+import { columnsOf, movingOf } from '#server/service/device/assignment.ts';
 import { windowOf } from '#server/service/rollouts/view.ts';
 
 export async function endOverdue(deps: Deps, nowMs: number): Promise<void> {
@@ -85,6 +85,7 @@ async function keepsOwnHours({ database, catalog }: Deps, rollout: Rollout): Pro
 async function timeOut(trx: Trx, { id, updated_at_ms }: OpenAssignment, nowMs: number): Promise<void> {
   const row = await findAssignment(trx, id);
   if (row === undefined || row.updated_at_ms !== updated_at_ms || !isOpenState(row.state)) return;
-  const progress = { ...progressOf(row), state: 'timed_out' as const };
-  await saveProgress(trx, id, { ...progressColumns(progress, nowMs), ...watchColumns(watchOf(row), progress) }, nowMs);
+  const { progress, watch } = movingOf(row);
+  const ended = { progress: { ...progress, state: 'timed_out' as const }, watch, updatedAtMs: nowMs };
+  await saveAssignment(trx, id, columnsOf(ended), nowMs);
 }

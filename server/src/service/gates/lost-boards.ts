@@ -4,11 +4,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { canBeLost, watchLost } from '#engine/outcome/watch.ts';
 import { findLastDeviceId, listNewlyLost } from '#server/db/rollouts/board-counts.ts';
-import { findAssignment, saveProgress } from '#server/db/device/assignments.ts';
+import { findAssignment, saveAssignment } from '#server/db/device/assignments.ts';
 import { listWatchedIds } from '#server/db/rollouts/open.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
-import { progressColumns, progressOf, watchColumns, watchOf } from '#server/service/device/facts.ts';
+import { columnsOf, movingOf } from '#server/service/device/assignment.ts';
 import { KEEP_FACTOR, SMALL_FLEET } from './keep.ts';
 import { silenceAt } from '#server/service/device/observation.ts';
 
@@ -52,13 +52,8 @@ export class LostBoards {
 async function markLost(trx: Trx, id: number, nowMs: number): Promise<void> {
   const row = await findAssignment(trx, id);
   // It may have been seen, or ended, since it was looked at.
-  if (row === undefined || row.is_latest !== 1 || !canBeLost(watchOf(row), row.state)) return;
-  const progress = progressOf(row);
-  const watch = watchLost(watchOf(row), nowMs);
-  await saveProgress(
-    trx,
-    id,
-    { ...progressColumns(progress, row.updated_at_ms), ...watchColumns(watch, progress) },
-    nowMs,
-  );
+  if (row === undefined || row.is_latest !== 1) return;
+  const moving = movingOf(row);
+  if (!canBeLost(moving.watch, moving.progress.state)) return;
+  await saveAssignment(trx, id, columnsOf({ ...moving, watch: watchLost(moving.watch, nowMs) }), nowMs);
 }

@@ -5,7 +5,7 @@
 import { PRUNE_PASS_MS, PRUNE_STEPS } from '#protocol/limits.ts';
 import type { RetentionLimits } from '#server/service/settings.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
-import { forgetAttempts } from './attempts.ts';
+import { forgetAssignments } from './assignments.ts';
 import { forgetAudit } from './audit.ts';
 import { forgetEvents } from './events.ts';
 import type { PruneRange } from './prune-range.ts';
@@ -19,7 +19,7 @@ interface Step {
 const STEPS: readonly Step[] = [
   { kept: 'eventsMs', forget: forgetEvents },
   { kept: 'auditMs', forget: forgetAudit },
-  { kept: 'assignmentsMs', forget: forgetAttempts },
+  { kept: 'assignmentsMs', forget: forgetAssignments },
   { kept: 'telemetryMs', forget: forgetHours },
   { kept: 'presenceMs', forget: forgetMeasurements },
 ];

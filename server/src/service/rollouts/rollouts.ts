@@ -4,7 +4,7 @@ import type { WayBack } from '#protocol/admin/firmware.ts';
 import type { Rollout, RolloutSummary } from '#protocol/admin/rollouts.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
 import { supersedeOpen } from '#server/db/device/assignments.ts';
-import { acknowledgeFailed } from '#server/db/device/failed-attempts.ts';
+import { acknowledgeFailed } from '#server/db/device/failed-assignments.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import { addLabel } from '#server/db/fleet/labels.ts';

@@ -3,7 +3,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { listDevicePage, listLabelTimes, type PagedDevice, type Which } from '#server/db/fleet/device-pages.ts';
-import { type FailedAttempt, listFailedAttempts } from '#server/db/device/failed-attempts.ts';
+import { type FailedAssignmentRow, listFailedAssignments } from '#server/db/device/failed-assignments.ts';
 import type { StoredFirmware } from '#server/db/firmware/catalog.ts';
 import { type Rollout, type StagedRollout, withStages } from '#server/db/rollouts/rollouts.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';
@@ -13,10 +13,11 @@ import type { Reader, Trx } from '#server/db/schema.ts';
 import { type Preview, previewOf } from '#engine/decision/preview.ts';
 import { RULES } from '#engine/decision/rules.ts';
 import { stableFor } from '#engine/decision/target.ts';
-import { attemptEndOf } from '#server/service/device/facts.ts';
+import { assignmentEndOf } from '#server/service/device/assignment.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
-import { forecastOf, deviceFactsOf } from './forecast.ts';
+import { deviceFactsOf } from '#server/service/device/facts.ts';
+import { forecastOf } from './forecast.ts';
 
 /** Devices judged at a stretch: a few milliseconds, so that check-ins in between hardly wait. */
 const PAGE = 250;
@@ -75,7 +76,7 @@ export async function* walkDevices(
     const page = await listDevicePage(read, { ...which, product: row.product }, { afterId, limit: PAGE });
     const ids = page.map(({ id }) => id);
     const labels = await listLabelTimes(read, ids);
-    const failed = await listFailedAttempts(read, ids);
+    const failed = await listFailedAssignments(read, ids);
     yield page.map((device) => {
       const current = labels.get(device.id) ?? [];
       const known = deviceFactsOf(device, current);
@@ -98,10 +99,10 @@ export async function* walkDevices(
   }
 }
 
-/** From its attempts that failed and still count; judged when every rest is over. */
-export function historyOn(failed: readonly FailedAttempt[], firmwareId: number): BuildHistory {
-  const attempts = failed.filter((attempt) => attempt.firmware_id === firmwareId).map(attemptEndOf);
-  return historyOf(attempts, Number.POSITIVE_INFINITY);
+/** From its assignments that failed and still count; judged when every rest is over. */
+export function historyOn(failed: readonly FailedAssignmentRow[], firmwareId: number): BuildHistory {
+  const assignments = failed.filter((assignment) => assignment.firmware_id === firmwareId).map(assignmentEndOf);
+  return historyOf(assignments, Number.POSITIVE_INFINITY);
 }
 
 /** A rule that leaves a device out, as a sentence. */

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WayBack } from '#protocol/admin/firmware.ts';
 import type { StoredFirmware } from '#server/db/firmware/catalog.ts';
 import { listDevicePage, listLabelTimes, type PagedDevice } from '#server/db/fleet/device-pages.ts';
-import { listFailedAttempts } from '#server/db/device/failed-attempts.ts';
+import { listFailedAssignments } from '#server/db/device/failed-assignments.ts';
 import { listRunVersions } from '#server/db/fleet/devices.ts';
 import { listReleasedAlone } from '#server/db/rollouts/images.ts';
 import { listUnended, type Rollout } from '#server/db/rollouts/rollouts.ts';
@@ -16,7 +16,7 @@ import { matchBuild, runningOf } from '#engine/facts/build.ts';
 import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
 import { versionKey } from '#engine/facts/version.ts';
 import { asRunOn, type CatalogView } from '#server/service/firmware/catalog.ts';
-import { deviceFactsOf } from './forecast.ts';
+import { deviceFactsOf } from '#server/service/device/facts.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { historyOn } from './walk.ts';
 
@@ -111,7 +111,7 @@ async function* judgeAll(
     const page = await listDevicePage(read, { product, versions }, { afterId, limit: PAGE });
     const ids = page.map(({ id }) => id);
     const labels = await listLabelTimes(read, ids);
-    const failed = await listFailedAttempts(read, ids);
+    const failed = await listFailedAssignments(read, ids);
     for (const row of page) {
       const device = deviceFactsOf(row, labels.get(row.id) ?? []);
       const fate = fateOf(device, view, changed, (firmwareId) => historyOn(failed.get(row.id) ?? [], firmwareId));

@@ -1,4 +1,4 @@
-// Attempts that ended long ago, and how they go: those that speak for a board in a rollout are counted in `past_boards` by the
+// Assignments that ended long ago, and how they go: those that speak for a board in a rollout are counted in `past_boards` by the
 // same transaction that removes them, so that the counts of an old rollout stay what they were. Which of them may go is not said here.
 
 import type { DeviceId } from '#protocol/identity.ts';
@@ -8,7 +8,7 @@ import type { Reader, Trx } from '#server/db/schema.ts';
 
 const OPEN = ['offered', 'downloading', 'downloaded', 'installing', 'trial'] satisfies readonly AssignmentState[];
 
-export interface EndedAttempt {
+export interface EndedAssignmentRow {
   readonly id: number;
   readonly device_id: DeviceId;
   readonly rollout_id: number;
@@ -16,7 +16,7 @@ export interface EndedAttempt {
   readonly pardoned: 0 | 1;
 }
 
-/** Keys of attempts above `afterId` and up to `untilId`. */
+/** Keys of assignments above `afterId` and up to `untilId`. */
 export interface KeyRange {
   readonly afterId: number;
   readonly untilId: number;
@@ -27,7 +27,7 @@ export async function listEndedBefore(
   db: Reader,
   { afterId, untilId }: KeyRange,
   beforeMs: number,
-): Promise<readonly EndedAttempt[]> {
+): Promise<readonly EndedAssignmentRow[]> {
   return db
     .selectFrom('assignments')
     .select(['id', 'device_id', 'rollout_id', 'firmware_id', 'pardoned'])
@@ -39,7 +39,7 @@ export async function listEndedBefore(
     .execute();
 }
 
-export async function findLastAttemptId(db: Reader): Promise<number> {
+export async function findLastAssignmentId(db: Reader): Promise<number> {
   const { id } = await db
     .selectFrom('assignments')
     .select((e) => e.fn.max('id').as('id'))
@@ -62,7 +62,7 @@ export async function listEndedRollouts(
     .execute();
 }
 
-export interface LatestAttempts {
+export interface LatestAssignments {
   readonly device_id: DeviceId;
   readonly taken_assignment_id: number | null;
   readonly latest_id: number | null;
@@ -70,10 +70,10 @@ export interface LatestAttempts {
   readonly latest_forward_id: number | null;
 }
 
-export async function listLatestAttempts(
+export async function listLatestAssignments(
   db: Reader,
   deviceIds: readonly DeviceId[],
-): Promise<ReadonlyMap<number, LatestAttempts>> {
+): Promise<ReadonlyMap<number, LatestAssignments>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('devices')
@@ -94,7 +94,7 @@ export async function listLatestAttempts(
   return new Map(rows.map((row) => [row.device_id, row]));
 }
 
-/** Removes those of these attempts that are still as old. Resolves with how many those were. */
+/** Removes those of these assignments that are still as old. Resolves with how many those were. */
 export async function removeEndedBefore(trx: Trx, ids: readonly number[], beforeMs: number): Promise<number> {
   if (ids.length === 0) return 0;
   await addPastBoards(trx, sql<boolean>`updated_at_ms < ${beforeMs} and ${isOneOf(ids)} and ${HAS_ENDED}`);
@@ -113,7 +113,7 @@ function isOneOf(ids: readonly number[]) {
   return sql`id in (${sql.join(ids)})`;
 }
 
-/** Counts the boards that these attempts speak for, before the attempts go. */
+/** Counts the boards that these assignments speak for, before the assignments go. */
 export async function addPastBoards(trx: Trx, which: ReturnType<typeof sql<boolean>>): Promise<void> {
   await sql`insert into past_boards (rollout_id, stage_id, outcome, mark, counted, fault, acknowledged, boards)
     select rollout_id, stage_id, outcome, mark, coalesce(counted, ''), coalesce(fault, ''), acknowledged, count(*)

@@ -1,12 +1,12 @@
-// Attempts that ended badly: which of them count against a build on a device, and how an operator forgives them.
+// Assignments that ended badly: which of them count against a build on a device, and how an operator forgives them.
 
 import type { DeviceId } from '#protocol/identity.ts';
 import { sql } from 'kysely';
 import type { AssignmentState } from '#engine/facts/model.ts';
-import type { Assignment } from './assignments.ts';
+import type { AssignmentRow } from './assignments.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 
-/** States of attempts that ended badly. */
+/** States of assignments that ended badly. */
 export const FAILED = ['failed', 'rolled_back', 'rejected', 'timed_out'] as const satisfies readonly AssignmentState[];
 
 /** What the history of a build on a device goes by (`engine/assignment/assignment.ts`, `historyOf`). */
@@ -20,8 +20,8 @@ export const AS_FAILED = [
   'boot_cause',
   'excused',
   'updated_at_ms',
-] as const satisfies readonly (keyof Assignment)[];
-export type FailedAttempt = Pick<Assignment, (typeof AS_FAILED)[number]>;
+] as const satisfies readonly (keyof AssignmentRow)[];
+export type FailedAssignmentRow = Pick<AssignmentRow, (typeof AS_FAILED)[number]>;
 
 /** Every board of a rollout that has failed, crashes or is lost so far: its gates count only those that do from now on. */
 export async function acknowledgeFailed(trx: Trx, rolloutId: number): Promise<void> {
@@ -45,7 +45,7 @@ async function acknowledgePast(trx: Trx, rolloutId: number): Promise<void> {
   await sql`delete from past_boards where ${isMeant}`.execute(trx);
 }
 
-/** The number of the last attempt of this build on this device (0: none is known), and whether it left the build a pardon. */
+/** The number of the last assignment of this build on this device (0: none is known), and whether it left the build a pardon. */
 export async function findLastAttempt(
   trx: Trx,
   deviceId: DeviceId,
@@ -63,7 +63,11 @@ export async function findLastAttempt(
 }
 
 /** Ended-badly assignments of a device that still count, of one firmware where it is named. */
-export async function listFailed(db: Reader, deviceId: DeviceId, firmwareId?: number): Promise<readonly Assignment[]> {
+export async function listFailed(
+  db: Reader,
+  deviceId: DeviceId,
+  firmwareId?: number,
+): Promise<readonly AssignmentRow[]> {
   const query = db
     .selectFrom('assignments')
     .selectAll()
@@ -86,7 +90,7 @@ export async function listForgivenBuilds(db: Reader, deviceId: DeviceId): Promis
 }
 
 /**
- * These attempts do not count any more against their builds on their devices, and the next offer of such a build, or the one
+ * These assignments do not count any more against their builds on their devices, and the next offer of such a build, or the one
  * that is open, says so to the device.
  */
 export async function forgive(trx: Trx, ids: readonly number[]): Promise<void> {
@@ -109,17 +113,17 @@ export async function forgive(trx: Trx, ids: readonly number[]): Promise<void> {
     .execute();
 }
 
-/** Attempts of each of these devices that ended badly and still count. */
-export async function listFailedAttempts(
+/** Assignments of each of these devices that ended badly and still count. */
+export async function listFailedAssignments(
   db: Reader,
   deviceIds: readonly DeviceId[],
-): Promise<ReadonlyMap<number, readonly FailedAttempt[]>> {
+): Promise<ReadonlyMap<number, readonly FailedAssignmentRow[]>> {
   if (deviceIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('assignments')
     .select(AS_FAILED)
     .where('device_id', 'in', [...deviceIds])
-    // In the words of the index `assignments_attempts`, which has few of the attempts of a device.
+    // In the words of the index `assignments_attempts`, which has few of the assignments of a device.
     .where(sql<boolean>`state not in ('confirmed', 'superseded') and forgiven = 0`)
     .where('state', 'in', FAILED)
     .execute();

@@ -1,25 +1,25 @@
-// Attempts that ended long ago, of rollouts that are over: not those of an open or watched one, nor of the build that boards are
-// offered or go back to now. What an attempt still says of its board keeps it (engine/assignment/kept.ts). The boards that a
-// removed attempt spoke for stay counted in its rollout.
+// Assignments that ended long ago, of rollouts that are over: not those of an open or watched one, nor of the build that boards are
+// offered or go back to now. What an assignment still says of its board keeps it (engine/assignment/kept.ts). The boards that a
+// removed assignment spoke for stay counted in its rollout.
 
 import { isKept } from '#engine/assignment/kept.ts';
 import { PRUNE_RANGE } from '#protocol/limits.ts';
 import {
-  type EndedAttempt,
-  findLastAttemptId,
+  type EndedAssignmentRow,
+  findLastAssignmentId,
   listEndedBefore,
   listEndedRollouts,
-  listLatestAttempts,
+  listLatestAssignments,
   removeEndedBefore,
-} from '#server/db/device/ended-attempts.ts';
-import { listFailedAttempts } from '#server/db/device/failed-attempts.ts';
+} from '#server/db/device/ended-assignments.ts';
+import { listFailedAssignments } from '#server/db/device/failed-assignments.ts';
 import type { Reader } from '#server/db/schema.ts';
-import { attemptEndOf } from '#server/service/device/facts.ts';
+import { assignmentEndOf } from '#server/service/device/assignment.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
 import type { PruneRange } from './prune-range.ts';
 
-export async function forgetAttempts(
+export async function forgetAssignments(
   deps: WatchDeps,
   { afterId, beforeMs }: PruneRange,
   nowMs: number,
@@ -34,10 +34,10 @@ export async function forgetAttempts(
     ended.filter(({ rollout_id }) => over.has(rollout_id)),
   );
   if (removable.length > 0) await database.write(async (trx) => removeEndedBefore(trx, removable, beforeMs));
-  return untilId < (await findLastAttemptId(database.read)) ? untilId : undefined;
+  return untilId < (await findLastAssignmentId(database.read)) ? untilId : undefined;
 }
 
-/** Rollouts of which attempts may go. */
+/** Rollouts of which assignments may go. */
 async function listOver(
   { database, catalog }: WatchDeps,
   beforeMs: number,
@@ -60,20 +60,22 @@ function offeredBuilds(view: CatalogView): ReadonlySet<number> {
   );
 }
 
-async function selectRemovable(db: Reader, ended: readonly EndedAttempt[]): Promise<readonly number[]> {
+async function selectRemovable(db: Reader, ended: readonly EndedAssignmentRow[]): Promise<readonly number[]> {
   const deviceIds = [...new Set(ended.map(({ device_id }) => device_id))];
-  const latest = await listLatestAttempts(db, deviceIds);
-  const failed = await listFailedAttempts(db, deviceIds);
+  const latest = await listLatestAssignments(db, deviceIds);
+  const failed = await listFailedAssignments(db, deviceIds);
   return ended
-    .filter((attempt) => {
-      const board = latest.get(attempt.device_id);
-      const ofBuild = (failed.get(attempt.device_id) ?? []).filter((one) => one.firmware_id === attempt.firmware_id);
+    .filter((assignment) => {
+      const board = latest.get(assignment.device_id);
+      const ofBuild = (failed.get(assignment.device_id) ?? []).filter(
+        (one) => one.firmware_id === assignment.firmware_id,
+      );
       return !isKept(
-        { id: attempt.id, isPardoned: attempt.pardoned === 1 },
+        { id: assignment.id, isPardoned: assignment.pardoned === 1 },
         {
-          latestIds: [board?.latest_id ?? attempt.id, board?.latest_forward_id ?? attempt.id],
+          latestIds: [board?.latest_id ?? assignment.id, board?.latest_forward_id ?? assignment.id],
           takenId: board?.taken_assignment_id ?? undefined,
-          failed: ofBuild.map(attemptEndOf),
+          failed: ofBuild.map(assignmentEndOf),
         },
       );
     })
