@@ -7,20 +7,16 @@ import { parsePin, type Pin } from '#protocol/pinned-https.ts';
 import { DEVICE_ID_PATTERN } from '#protocol/identity.ts';
 import { MAC_PATTERN } from '#protocol/words.ts';
 
-/** A MAC in any spelling (upper case, dashes, dots, nothing between) to the canonical one. */
-export function readMac(text: string): string {
+/** A device: its id, or its MAC in any spelling (upper case, dashes, dots, nothing between) as the canonical one. */
+export function readDevice(text: string): string {
+  const id = text.toLowerCase();
+  if (new RegExp(DEVICE_ID_PATTERN).test(id)) return id;
   const digits = text.replaceAll(/[:.-]/g, '').toLowerCase();
   const mac = digits.match(/../g)?.join(':') ?? '';
   if (digits.length !== 12 || !new RegExp(MAC_PATTERN).test(mac)) {
-    throw new InvalidArgumentError('A MAC address has 12 hex digits, for example 24:6f:28:aa:bb:cc.');
+    throw new InvalidArgumentError('A MAC address has 12 hex digits, for example 24:6f:28:aa:bb:cc; an id is dev-17.');
   }
   return mac;
-}
-
-/** A device by its id, or by its MAC in any spelling. */
-export function readDevice(text: string): string {
-  const id = text.toLowerCase();
-  return new RegExp(DEVICE_ID_PATTERN).test(id) ? id : readMac(text);
 }
 
 /** `3%`, `3` or `0.5 %` to a share of 0 to 1. */

@@ -344,10 +344,23 @@ test('a draft is previewed, and a label that touches the started rollout needs a
   await server.admin('abortRollout', { params: { name: 'spring' }, body: {} });
 });
 
+test('a device is shown with its id, and is meant by it', async () => {
+  const own = mac(79);
+  await server.checkIn(own, '0.9.0');
+  const { device } = JSON.parse((await otter('device', 'show', own, '--json')).stdout);
+  const byId = await otter('device', 'show', device.id);
+  expect(byId).toMatchObject({ exitCode: 0, stdout: (await otter('device', 'show', own)).stdout });
+  expect(byId.stdout).toMatch(new RegExp(`id +${device.id}\\n.*mac +${own}`));
+  expect((await otter('device', 'label', device.id, 'shelf', '--yes')).stdout).toMatch(/has label shelf/);
+  const gone = await otter('device', 'show', 'dev-999999');
+  expect(gone).toMatchObject({ exitCode: 3, stdout: '' });
+  expect(gone.stderr).toContain('no device dev-999999 has checked in yet');
+});
+
 test('a rollout that a gate halted says so, and is left with a reason', async () => {
   const device = mac(78);
   await server.checkIn(device, '0.9.0', { chip: 'esp32' });
-  await server.admin('labelDevice', { params: { device: device, name: 'gated' } });
+  await server.admin('labelDevice', { params: { device, name: 'gated' } });
   await server.admin('uploadFirmware', { query: { version: '5.0.0', pilot_ready: 'true' }, body: imageOf('5.0.0') });
   const created = await otter('rollout', 'create', '--firmware', '5.0.0', '--plan', 'careful', '--pilot', 'gated');
   expect(created.stdout).toMatch(/5\.0\.0-careful is a draft/);

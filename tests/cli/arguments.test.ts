@@ -1,23 +1,33 @@
 // The values that people type, and what they become.
 
 import { describe, expect, test } from 'vitest';
-import { readDuration, readLabelShare, readMac, readPercentage, readServerUrl } from '#cli/arguments.ts';
+import { readDuration, readLabelShare, readDevice, readPercentage, readServerUrl } from '#cli/arguments.ts';
 import { duration, relativeTime } from '#cli/views/relative-time.ts';
 
 describe('a MAC in any spelling becomes the canonical one', () => {
   test.for(['24:6f:28:aa:bb:cc', '24:6F:28:AA:BB:CC', '24-6f-28-aa-bb-cc', '246f.28aa.bbcc', '246F28AABBCC'])(
     '%s',
     (text) => {
-      expect(readMac(text)).toBe('24:6f:28:aa:bb:cc');
+      expect(readDevice(text)).toBe('24:6f:28:aa:bb:cc');
     },
   );
 
-  test.for(['', '24:6f:28:aa:bb', '24:6f:28:aa:bb:cc:dd', '24:6f:28:aa:bb:cg', '246f28aabbcc\n'])(
-    '%j is none',
-    (text) => {
-      expect(() => readMac(text)).toThrow('12 hex digits');
-    },
-  );
+  test.for(['dev-17', 'DEV-17'])('%s is an id', (text) => {
+    expect(readDevice(text)).toBe('dev-17');
+  });
+
+  test.for([
+    '',
+    '24:6f:28:aa:bb',
+    '24:6f:28:aa:bb:cc:dd',
+    '24:6f:28:aa:bb:cg',
+    '246f28aabbcc\n',
+    'dev-0',
+    'dev-17x',
+    'dev17',
+  ])('%j is none', (text) => {
+    expect(() => readDevice(text)).toThrow('12 hex digits');
+  });
 });
 
 describe('a percentage becomes a share', () => {

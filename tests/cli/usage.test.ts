@@ -70,7 +70,7 @@ const MISTAKES: readonly {
   { name: 'an address with a path', args: ['status', '--server', 'https://a/b'], says: ['no path', 'https://a'] },
   { name: 'an address with a password', args: ['status', '--server', 'https://a:b@c'], says: ['--token-file'] },
   { name: 'something that is no pin', args: ['status', '--pin', 'abc'], says: ['64 hex digits'] },
-  { name: 'a MAC that is none', args: ['device', 'show', '24:6f'], says: ["'24:6f'", '24:6f:28:aa:bb:cc'] },
+  { name: 'a MAC that is none', args: ['device', 'show', '24:6f'], says: ["'24:6f'", '24:6f:28:aa:bb:cc', 'dev-17'] },
   { name: 'an unknown status', args: ['rollout', 'list', '--status', 'done'], says: ["'done'", 'complete'] },
   { name: 'a limit of nothing', args: ['audit', '--limit', '0'], says: ["'0'"] },
   { name: 'an unknown chip', args: ['firmware', 'add', 'x', '--chip', 'esp8266'], says: ["'esp8266'", 'esp32s3'] },

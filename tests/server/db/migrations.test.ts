@@ -8,7 +8,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { Kysely, PostgresDialect, sql, SqliteDialect } from 'kysely';
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { macName } from '#protocol/identity.ts';
 import { MAX_KEPT_SEQUENCES } from '#protocol/limits.ts';
+import { findCheckInFacts } from '#server/db/device/check-in-facts.ts';
 import { hashOfEntry, NO_ENTRY_HASH } from '#server/db/events/audit-chain.ts';
 import { migrate } from '#server/db/migrate.ts';
 import { type Migration, MIGRATIONS } from '#server/db/migrations/migrations.ts';
@@ -193,6 +195,9 @@ describe.each(BOTH)('the schema on %s', (dialect) => {
     expect(await db.selectFrom('events').select(['mac', 'device_id']).execute()).toEqual([
       { mac: '24:6f:28:00:00:02', device_id: null },
     ]);
+    const found = await findCheckInFacts(db, dialect, macName('24:6f:28:00:00:03'));
+    expect(found.device).toMatchObject({ id: 3, first_name: '24:6f:28:00:00:03' });
+    expect((await findCheckInFacts(db, dialect, macName('24:6f:28:00:00:02'))).device).toBeUndefined();
     const again = sql`insert into device_names (kind, name, device_id) values ('mac', '24:6f:28:00:00:01', 3)`;
     await expect(again.execute(db), 'a name is that of one device').rejects.toThrow(/unique/i);
   });

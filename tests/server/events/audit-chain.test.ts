@@ -117,7 +117,7 @@ describe('the audit of two servers on one PostgreSQL', () => {
       const at = index % 2 === 0 ? one : other;
       return index % 3 === 0
         ? at.admin('createLabel', { body: { name: `label-${index}` } })
-        : at.admin('clearKnownBad', { params: { device: device } });
+        : at.admin('clearKnownBad', { params: { device } });
     });
     await Promise.all(work);
     expect(await one.admin('verifyAudit')).toMatchObject({ intact: true, entries: 24, last_number: 24 });

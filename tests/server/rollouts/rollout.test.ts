@@ -86,7 +86,7 @@ describe.each(DIALECTS)('a rollout on %s', (dialect) => {
     expect(await server.checkIn(device, '1.0.0', back)).toMatchObject({ update_available: false, reason: 'known_bad' });
     server.clock.advance(86_400);
     expect(await server.checkIn(device, '1.0.0', back)).toMatchObject({ reason: 'known_bad' });
-    expect(await server.admin('clearKnownBad', { params: { device: device } })).toMatchObject({ cleared: ['1.1.0'] });
+    expect(await server.admin('clearKnownBad', { params: { device } })).toMatchObject({ cleared: ['1.1.0'] });
     expect(await server.checkIn(device, '1.0.0', back)).toMatchObject({ update_available: true });
     expect(await server.checkIn(device, '1.0.0', back)).toMatchObject({ forgiven: true, reason: 'update' });
   });
