@@ -155,7 +155,7 @@ async function forgetBoards(macs: readonly string[], globals: GlobalOptions, she
   let removed = 0;
   const work = async (): Promise<void> => {
     for (let mac = left.pop(); mac !== undefined; mac = left.pop()) {
-      const isGone = await client.call('removeDevice', { params: { mac }, query: { confirm: 'true' } }).then(
+      const isGone = await client.call('removeDevice', { params: { device: mac }, query: { confirm: 'true' } }).then(
         () => true,
         (error: unknown) => {
           if (error instanceof CommandError && error.code === 'device_unknown') return false;

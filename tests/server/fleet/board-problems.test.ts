@@ -82,7 +82,7 @@ describe('a board that fails to get in is told of', () => {
     expect(await calls()).toMatchObject([
       { text: '1 board fails to get in: 1 with another token', commands: ['otter board problems'] },
     ]);
-    expect((await server.tryAdmin('getDevice', { params: { mac: MAC } })).status).toBe(404);
+    expect((await server.tryAdmin('getDevice', { params: { device: MAC } })).status).toBe(404);
     server.clock.advance(3_601);
     expect(await calls()).toEqual([]);
   });
