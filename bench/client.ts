@@ -15,6 +15,7 @@ import { readCertificate } from '#server/certs/certificate.ts';
 import { initHome } from '#server/home/init.ts';
 import { startServer } from '#server/main.ts';
 import { buildDeviceImage } from '../tests/client/support/device-image.ts';
+import { FAKE_HEADERS } from '../tests/client/support/fake-headers.ts';
 import { ServerClient } from '../tests/support/server/client.ts';
 
 const SOURCE = join(import.meta.dirname, '../client/src');
@@ -61,7 +62,7 @@ function measureSizes(parts: readonly string[]): Sizes {
     const object = join(folder, `${index}.o`);
     const machine = ['-march=rv32imc', '-mabi=ilp32', '-ffreestanding', '-fno-threadsafe-statics'];
     const language = ['-std=gnu++17', '-Os', '-fno-exceptions', '-fno-rtti', '-ffunction-sections', '-fdata-sections'];
-    const headers = ['-isystem', PICOLIBC, '-isystem', join(TESTS, 'riscv/include'), '-isystem', join(TESTS, 'fakes')];
+    const headers = [PICOLIBC, join(TESTS, 'riscv/include'), ...FAKE_HEADERS].flatMap((folder) => ['-isystem', folder]);
     const defined = ['-DESP32', '-DARDUINO=10819', `-I${SOURCE}`];
     execFileSync(`${RISCV}g++`, [...machine, ...language, ...headers, ...defined, '-c', source, '-o', object]);
     return object;

@@ -35,6 +35,15 @@ test(`no folder has more than ${MOST_FILES} files`, () => {
   expect(folders.filter((folder) => filesOf(folder).length > MOST_FILES)).toEqual([]);
 });
 
+test(`no folder of the Arduino library has more than ${MOST_FILES} files`, () => {
+  const entries = readdirSync(join(ROOT, 'client'), { recursive: true, withFileTypes: true });
+  // What the fuzzer was given: data, one file for each case.
+  const rooms = entries.filter((entry) => entry.isFile() && !entry.parentPath.includes('/fuzz/corpus'));
+  const counts = Map.groupBy(rooms, ({ parentPath }) => parentPath.slice(ROOT.length + 1));
+  expect(counts.size).toBeGreaterThan(20);
+  expect([...counts].filter(([, files]) => files.length > MOST_FILES).map(([folder]) => folder)).toEqual([]);
+});
+
 test('no folder has two files of one stem: gate.ts beside gates.ts is one too many', () => {
   const doubled = folders.flatMap((folder) => {
     const stems = filesOf(folder).map((name) => basename(name, '.ts').replace(/s$/, ''));

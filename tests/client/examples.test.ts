@@ -8,12 +8,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { codeBlocks, ROOT } from '../docs/markdown.ts';
+import { FAKE_HEADERS, LIBRARY_SOURCES } from './support/fake-headers.ts';
 import { listExamples, sketchOf } from './library-rules.ts';
 
 const LIBRARY = join(ROOT, 'client');
 const WARNINGS = ['-Wall', '-Wextra', '-Werror'];
 const OPTIONS = ['-std=gnu++17', '-fsyntax-only', '-fno-rtti', ...WARNINGS, '-DESP32', '-DARDUINO=10819'];
-const FOLDERS = ['-I', join(LIBRARY, 'src'), '-isystem', join(LIBRARY, 'extras/test/fakes')];
+const FOLDERS = ['-I', LIBRARY_SOURCES, ...FAKE_HEADERS.flatMap((folder) => ['-isystem', folder])];
 const AS_THE_IDE_DOES = ['-include', 'Arduino.h', '-x', 'c++'];
 
 const COMPILER = process.env['CXX'] ?? 'g++';

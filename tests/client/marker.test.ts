@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { encodeFirmwareMarker } from '#protocol/device/firmware-marker.ts';
+import { FAKE_HEADERS, LIBRARY_SOURCES } from './support/fake-headers.ts';
 
-const CLIENT = join(import.meta.dirname, '../../client');
+const INCLUDE = ['-I', LIBRARY_SOURCES, ...FAKE_HEADERS.flatMap((folder) => ['-I', folder])];
 
 const PROGRAM = `
 #include <OtterOTA.h>
@@ -28,7 +29,6 @@ test('the macro puts the marker of the server into a program, aligned', () => {
   onTestFinished(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, 'sketch.cpp'), PROGRAM);
   writeFileSync(join(folder, 'library.cpp'), LIBRARY);
-  const include = ['src', 'extras/test/fakes'].map((name) => `-I${join(CLIENT, name)}`);
   const optimized = ['-Os', '-fdata-sections', '-ffunction-sections', '-Wl,--gc-sections'];
   const { status, stderr } = spawnSync(
     'g++',
@@ -37,7 +37,7 @@ test('the macro puts the marker of the server into a program, aligned', () => {
       ...optimized,
       '-DESP32',
       '-DARDUINO=10819',
-      ...include,
+      ...INCLUDE,
       'sketch.cpp',
       'library.cpp',
       '-o',
@@ -58,10 +58,9 @@ test.each([
   ['no product', 'OTTER_FIRMWARE("", "1.0.0");', 'the product has 1 to 31 characters'],
   ['a version of 32 characters', `OTTER_FIRMWARE("p", "1.0.0-${'a'.repeat(26)}");`, 'at most 31 characters'],
 ])('%s does not compile, and says why', (_, line, why) => {
-  const include = ['src', 'extras/test/fakes'].map((name) => `-I${join(CLIENT, name)}`);
   const { status, stderr } = spawnSync(
     'g++',
-    ['-std=gnu++17', '-fsyntax-only', '-DESP32', '-DARDUINO=10819', ...include, '-x', 'c++', '-'],
+    ['-std=gnu++17', '-fsyntax-only', '-DESP32', '-DARDUINO=10819', ...INCLUDE, '-x', 'c++', '-'],
     { input: `#include <OtterOTA.h>\n${line}\n`, encoding: 'utf8' },
   );
   expect(status).not.toBe(0);

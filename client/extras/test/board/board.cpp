@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "running_marker.h"
+#include "board/image/running_marker.h"
 
 namespace board {
 namespace {

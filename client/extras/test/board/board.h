@@ -26,12 +26,12 @@
 
 #include "bootloader.h"
 #include "clock.h"
-#include "flash.h"
-#include "image.h"
-#include "layout.h"
-#include "nvs.h"
-#include "ota_data.h"
-#include "power.h"
+#include "board/flash/flash.h"
+#include "board/image/image.h"
+#include "board/flash/layout.h"
+#include "board/flash/nvs.h"
+#include "board/flash/ota_data.h"
+#include "board/flash/power.h"
 
 namespace board {
 

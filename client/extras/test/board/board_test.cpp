@@ -15,8 +15,8 @@
 #include <filesystem>
 #include <ostream>
 
-#include "image_maker.h"
-#include "running_marker.h"
+#include "board/image/image_maker.h"
+#include "board/image/running_marker.h"
 
 using board::Board;
 using board::BoardOptions;

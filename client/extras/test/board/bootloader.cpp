@@ -1,6 +1,6 @@
 #include "bootloader.h"
 
-#include "ota_data.h"
+#include "board/flash/ota_data.h"
 
 namespace board {
 namespace {

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "flash.h"
-#include "image.h"
-#include "layout.h"
+#include "board/flash/flash.h"
+#include "board/image/image.h"
+#include "board/flash/layout.h"
 
 namespace board {
 

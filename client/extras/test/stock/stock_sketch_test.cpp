@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "board/board.h"
-#include "board/image_maker.h"
+#include "board/image/image_maker.h"
 
 TEST_CASE("a stock sketch is kept as soon as it starts, before anybody knows whether it works") {
   board::Board board;

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "board/board.h"
-#include "board/image_maker.h"
+#include "board/image/image_maker.h"
 
 namespace {
 

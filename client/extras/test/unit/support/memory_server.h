@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "board/nvs.h"
+#include "board/flash/nvs.h"
 #include "core/error.h"
 #include "hal/hal.h"
 
