@@ -8,9 +8,11 @@
 #include <freertos/task.h>
 #include <string.h>
 
+#include "core/log/log_line.h"
 #include "core/offer/label_rule.h"
 #include "core/trust/pin.h"
 #include "core/offer/semver.h"
+#include "core/text_buffer.h"
 #include "core/trust/signature.h"
 #include "hal/esp32.h"
 #include "net/certificate_pin.h"
@@ -30,13 +32,50 @@ constexpr uint32_t kLongestSleepS = 2592000;
 
 enum Command : uint8_t { kCheck = 1, kApply = 2, kConfirm = 4, kReject = 8 };
 
-/** The callbacks of the sketch. */
+constexpr uint32_t kProgressStepPercent = 10;
+
+/** Where the lines of the log go: what the sketch named, or the log of the core. */
+class Log final {
+ public:
+  void write(otter::LogLevel level, const char* line) {
+    if (out_ == nullptr) return writeToCore(level, line);
+    out_->print("otter: ");
+    out_->println(line);
+  }
+
+  Print* out_ = nullptr;
+
+ private:
+  /** Each is nothing where the debug level of the core is lower. */
+  static void writeToCore(otter::LogLevel level, const char* line) {
+    (void)line;
+    switch (level) {
+      case otter::LogLevel::info:
+        log_i("otter: %s", line);
+        return;
+      case otter::LogLevel::warning:
+        log_w("otter: %s", line);
+        return;
+      case otter::LogLevel::error:
+        log_e("otter: %s", line);
+        return;
+    }
+  }
+};
+Log logger;
+
+/** The callbacks of the sketch, and its log. */
 class SketchCallbacks final : public otter::Application {
  public:
-  void onEvent(otter::Event event, otter::Error error) override {
-    if (event_ != nullptr) event_(event, error);
+  void onEvent(otter::Event event, otter::Error error, const otter::EventFacts& facts) override {
+    char line[otter::kLogLineBytes];
+    otter::writeLogLine(event, error, facts, line, sizeof line);
+    logger.write(otter::levelOf(event), line);
+    toldPercent_ = 0;
+    if (event_ != nullptr) event_(event, OtterError(error, facts.detail));
   }
   void onProgress(uint32_t doneBytes, uint32_t totalBytes) override {
+    tellProgress(doneBytes, totalBytes);
     if (progress_ != nullptr) progress_(doneBytes, totalBytes);
   }
   const char* canUpdate(const otter::OfferView& offer) override {
@@ -50,6 +89,21 @@ class SketchCallbacks final : public otter::Application {
   const char* (*canUpdate_)(const OtterOffer&) = nullptr;
   bool (*isIdle_)() = nullptr;
   OtterHealth (*health_)() = nullptr;
+
+ private:
+  /** Every 10 %: a download has hundreds of pieces. */
+  void tellProgress(uint32_t doneBytes, uint32_t totalBytes) {
+    if (totalBytes == 0) return;
+    const auto percent = static_cast<uint32_t>(static_cast<uint64_t>(doneBytes) * 100 / totalBytes);
+    if (percent < toldPercent_ + kProgressStepPercent) return;
+    toldPercent_ = percent - percent % kProgressStepPercent;
+    char line[48];
+    otter::TextBuffer(line, sizeof line).add("progress: ").addNumber(percent).add(" % of ").addNumber(totalBytes).add(
+        " bytes");
+    logger.write(otter::LogLevel::info, line);
+  }
+
+  uint32_t toldPercent_ = 0;
 };
 
 // One client per sketch, so its parts are static: their memory is known when the sketch is linked.
@@ -197,6 +251,11 @@ OtterOTA& OtterOTA::isNetworkUp(bool (*callback)()) {
   return *this;
 }
 
+OtterOTA& OtterOTA::logTo(Print& out) {
+  logger.out_ = &out;
+  return *this;
+}
+
 OtterOTA& OtterOTA::onEvent(void (*callback)(OtterEvent, OtterError)) {
   callbacks.event_ = callback;
   return *this;
@@ -225,10 +284,12 @@ OtterOTA& OtterOTA::healthCheck(OtterHealth (*callback)()) {
 OtterError OtterOTA::begin() {
   if (isRunning_) return OtterError();
   const OtterError wrong = prepare();
-  if (wrong) return wrong;
+  if (wrong) return refuse(wrong);
+  tellStart();
   lock = xSemaphoreCreateMutexStatic(&lockMemory);
   otter::startTrialGuard(settings_.trialTimeoutS + kGuardMarginS);
   const OtterError begun = engine.begin(settings_);
+  if (begun) refuse(begun);
   isRunning_ = true;
   workOnce();
   if (!hasTask_) return begun;
@@ -236,7 +297,28 @@ OtterError OtterOTA::begin() {
   const BaseType_t created = xTaskCreatePinnedToCore(runTask, "otter", taskStackBytes_, this, 1, nullptr, core);
   if (created == pdPASS) return begun;
   isRunning_ = false;
-  return OtterError(otter::Error::low_memory, "no memory for the task");
+  return refuse(OtterError(otter::Error::low_memory, "no memory for the task"));
+}
+
+/** What `begin()` answers with is told, too: many sketches do not look at it. */
+OtterError OtterOTA::refuse(OtterError error) {
+  const bool isStarted = error == otter::Error::no_ota_slot;
+  char line[otter::kLogLineBytes];
+  otter::writeErrorLine(isStarted ? "started, but it can install nothing" : "not started", error.code(), error.detail(),
+                        line, sizeof line);
+  logger.write(otter::LogLevel::error, line);
+  return error;
+}
+
+/** What a person needs to find this board on the server. */
+void OtterOTA::tellStart() {
+  char mac[18];
+  boardSystem.mac(mac);
+  char line[otter::kLogLineBytes];
+  otter::TextBuffer out(line, sizeof line);
+  out.add("started: ").add(settings_.product).add(" ").add(settings_.version).add(" on ").add(boardSystem.chip());
+  out.add(" ").add(mac).add(", server ").add(serverUrl_);
+  logger.write(otter::LogLevel::info, line);
 }
 
 /** Everything that can be wrong with the settings is said here, before anything runs. */
@@ -244,6 +326,8 @@ OtterError OtterOTA::prepare() {
   const auto wrong = [](const char* what) { return OtterError(otter::Error::settings, what); };
   if (overflow_ != nullptr) return wrong(overflow_);
   if (!otter::parseServer(serverUrl_, settings_.server)) return wrong("server: write https://host:port");
+  if (!otter::Esp32System::hasWifi() && boardSystem.networkCheck == nullptr)
+    return wrong("isNetworkUp: this chip has no Wi-Fi; say how to ask whether the network is up");
   if (!isToken(settings_.token)) return wrong("token: write the fleet token as it is in fleet.token");
   for (size_t i = 0; i < pinCount_; ++i) {
     otter::Pin pin;

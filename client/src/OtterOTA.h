@@ -1,9 +1,10 @@
 // OtterOTA: over-the-air updates from an Otter server that cannot brick a board.
 //
 //     #include <OtterOTA.h>
+//     #include <WiFi.h>
 //     OTTER_FIRMWARE("greenhouse", "1.4.0");
 //     OtterOTA ota("https://192.168.1.10:8443", "spki:...", "otf_...");
-//     void setup() { WiFi.begin(ssid, pass); ota.begin(); }
+//     void setup() { Serial.begin(115200); WiFi.begin("name", "password"); ota.logTo(Serial).begin(); }
 //     void loop() { }
 //
 // Everything below `begin()` happens in a task of its own: ask the server every 10 minutes, download into the spare
@@ -15,10 +16,15 @@
 
 #include <stdint.h>
 
-#if defined(ARDUINO)
+#if !defined(ARDUINO) || !defined(ESP32)
+#error "OtterOTA runs on ESP32 boards with the Arduino core; for tests on a computer see extras/test"
+#endif
+
 #include <Arduino.h>
-#else
-#error "OtterOTA is an Arduino library; for tests on a computer see extras/test"
+#include <esp_arduino_version.h>
+
+#if ESP_ARDUINO_VERSION < ESP_ARDUINO_VERSION_VAL(2, 0, 4)
+#error "OtterOTA needs version 2.0.4 or newer of the ESP32 core (esp32 by Espressif Systems): older ones cannot go back"
 #endif
 
 #include "core/update/application.h"
@@ -127,6 +133,13 @@ class OtterOTA {
   /** No task: the sketch calls `loop()` often. A check then holds the sketch up for some seconds. */
   OtterOTA& withoutTask();
 
+  /**
+   * One line for each event goes to `out`, such as `Serial`: what happened, and what to do where something failed. The
+   * same lines go to the log of the core otherwise (`log_i`, `log_w`, `log_e`), which shows them from "Core Debug
+   * Level: Info" on. `out` must live on.
+   */
+  OtterOTA& logTo(Print& out);
+
   // ---- callbacks, before begin()
 
   /** Tells what happens; `error` says why where something failed. */
@@ -178,6 +191,8 @@ class OtterOTA {
   static constexpr size_t kMaxPins = 3;
 
   OtterError prepare();
+  OtterError refuse(OtterError error);
+  void tellStart();
   static void runTask(void* self);
   void workOnce();
   void takeCommands();

@@ -3,7 +3,7 @@
 // sketch may say. No linking: the real headers are checked elsewhere.
 
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -26,16 +26,15 @@ describe.runIf(HAS_TO_RUN)('an example', () => {
     expect(await compile(join(LIBRARY, sketchOf(name)))).toBe('');
   });
 
-  test('compiles as the README shows it', async () => {
-    const shown = codeBlocks(readFileSync(join(LIBRARY, 'README.md'), 'utf8')).find(
-      ({ language }) => language === 'cpp',
-    );
-    expect(await compile(sketchWith(shown?.text ?? '#error the README shows no sketch'))).toBe('');
+  test.each(['README.md', 'client/README.md', 'docs/first-board.md'])('compiles as %s shows it', async (document) => {
+    const shown = codeBlocks(readFileSync(join(ROOT, document), 'utf8')).filter(({ language }) => language === 'cpp');
+    expect(shown.length).toBeGreaterThan(0);
+    for (const { text } of shown) expect(await compile(sketchWith(text))).toBe('');
   });
 
   test('that calls what is not there does not compile', async () => {
     const basic = readFileSync(join(LIBRARY, sketchOf('Basic')), 'utf8');
-    expect(await compile(sketchWith(basic.replace('ota.begin()', 'ota.start()')))).toMatch(
+    expect(await compile(sketchWith(basic.replace('.begin();\n}', '.start();\n}')))).toMatch(
       /has no member named .start/,
     );
   });
@@ -50,6 +49,7 @@ test.skipIf(HAS_TO_RUN)(
 function sketchWith(text: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'otter-example-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
+  cpSync(join(LIBRARY, 'examples/Basic/secrets.example.h'), join(folder, 'secrets.example.h'));
   writeFileSync(join(folder, 'Sketch.ino'), text);
   return join(folder, 'Sketch.ino');
 }

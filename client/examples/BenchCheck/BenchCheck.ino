@@ -10,7 +10,7 @@
 //   - a serial adapter on GND and TX of the board only: on RX it would feed the board while the relay is open.
 //
 // Prepare
-//   1. Fill in the texts below, compile build A and export it. Then change BENCH_BUILD to "B" and BENCH_VERSION to
+//   1. Fill in secrets.h, compile build A and export it. Then change BENCH_BUILD to "B" and BENCH_VERSION to
 //      "1.0.1", compile build B and export it.
 //   2. Flash build A by cable, with "Erase All Flash Before Sketch Upload" enabled: bootloader and counters are new
 //      then. For a second run, flash it by cable with a bootloader of the age that your fleet has.
@@ -55,11 +55,12 @@
 #define BENCH_BUILD "A"
 #define BENCH_VERSION "1.0.0"
 
-const char* const kWifiName = "your Wi-Fi";
-const char* const kWifiPassword = "its password";
-const char* const kServer = "https://192.168.1.10:8443";
-const char* const kPin = "spki:...";   // npx otter cert show
-const char* const kToken = "otf_...";  // data/tokens/fleet.token
+// Wi-Fi, server, pin and token: copy secrets.example.h to secrets.h, and fill it in.
+#if __has_include("secrets.h")
+#include "secrets.h"
+#else
+#include "secrets.example.h"
+#endif
 
 const uint32_t kAskEveryMs = 15000;
 const uint32_t kPrintEveryMs = 10UL * 60 * 1000;
@@ -167,7 +168,6 @@ void note(OtterEvent event, OtterError error) {
   counters.putUInt("last", static_cast<uint32_t>(number));
   countOne("event", number);
   if (error) countOne("error", error.number());
-  Serial.printf("%s %s\n", otter::nameOf(event), error.name());
 
   if (event == OtterEvent::download_started) downloadSinceMs = millis();
   if (event == OtterEvent::downloaded) {
@@ -194,8 +194,7 @@ void setup() {
   WiFi.begin(kWifiName, kWifiPassword);
 
   ota.onEvent(note);
-  OtterError error = ota.begin();
-  if (error) Serial.println(error);
+  ota.logTo(Serial).begin();
   printTable();
 }
 

@@ -1,15 +1,16 @@
-// Shows an update on a LED and on Serial, and puts it off while the battery is low.
+// Shows an update on a LED, and puts it off while the battery is low.
 //
 // Callbacks are plain functions. They run in the task of the client: keep them short, without `delay`.
 
 #include <OtterOTA.h>
 #include <WiFi.h>
 
-const char* const kWifiName = "your Wi-Fi";
-const char* const kWifiPassword = "its password";
-const char* const kServer = "https://192.168.1.10:8443";
-const char* const kPin = "spki:...";   // npx otter cert show
-const char* const kToken = "otf_...";  // data/tokens/fleet.token
+// Wi-Fi, server, pin and token: copy secrets.example.h to secrets.h, and fill it in.
+#if __has_include("secrets.h")
+#include "secrets.h"
+#else
+#include "secrets.example.h"
+#endif
 
 const int kLedPin = 2;
 const int kBatteryPin = 35;    // behind a divider that halves the voltage
@@ -19,16 +20,10 @@ OTTER_FIRMWARE("callbacks", "1.0.0");
 
 OtterOTA ota(kServer, kPin, kToken);
 
-// The LED is on from the start of a download until the new build is kept.
+// The LED is on from the start of a download until the new build is kept. What happens is told by the log; `error` says
+// why where something failed.
 void showEvent(OtterEvent event, OtterError error) {
-  Serial.print("update: ");
-  Serial.print(otter::nameOf(event));
-  if (error) {
-    Serial.print(", ");
-    Serial.print(error);
-  }
-  Serial.println();
-
+  (void)error;
   switch (event) {
     case OtterEvent::download_started:
     case OtterEvent::trial_started:
@@ -44,15 +39,11 @@ void showEvent(OtterEvent event, OtterError error) {
   }
 }
 
+// During the download it blinks with every percent.
 void showProgress(uint32_t doneBytes, uint32_t totalBytes) {
-  static uint32_t shownPercent = 101;
   if (totalBytes == 0) return;
   uint32_t percent = static_cast<uint32_t>(100ULL * doneBytes / totalBytes);
-  if (percent == shownPercent) return;
-  shownPercent = percent;
-  Serial.print("downloaded ");
-  Serial.print(percent);
-  Serial.println(" %");
+  digitalWrite(kLedPin, percent % 2 == 0 ? HIGH : LOW);
 }
 
 // nullptr takes the offer. A reason puts it off until the next check.
@@ -72,8 +63,7 @@ void setup() {
   WiFi.begin(kWifiName, kWifiPassword);
 
   ota.onEvent(showEvent).onProgress(showProgress).canUpdate(mayUpdate);
-  OtterError error = ota.begin();
-  if (error) Serial.println(error);
+  ota.logTo(Serial).begin();
 }
 
 void loop() { delay(1000); }

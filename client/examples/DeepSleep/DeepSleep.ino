@@ -8,11 +8,12 @@
 #include <esp_attr.h>
 #include <esp_sleep.h>
 
-const char* const kWifiName = "your Wi-Fi";
-const char* const kWifiPassword = "its password";
-const char* const kServer = "https://192.168.1.10:8443";
-const char* const kPin = "spki:...";   // npx otter cert show
-const char* const kToken = "otf_...";  // data/tokens/fleet.token
+// Wi-Fi, server, pin and token: copy secrets.example.h to secrets.h, and fill it in.
+#if __has_include("secrets.h")
+#include "secrets.h"
+#else
+#include "secrets.example.h"
+#endif
 
 const int kSensorPin = 34;
 const int kSensorBroken = 50;
@@ -31,9 +32,8 @@ RTC_DATA_ATTR uint32_t wakes = 0;
 volatile bool hasFailed = false;
 
 void noteFailure(OtterEvent event, OtterError error) {
-  if (event != OtterEvent::failed) return;
-  Serial.println(error);
-  hasFailed = true;
+  (void)error;  // the log has told it
+  if (event == OtterEvent::failed) hasFailed = true;
 }
 
 // The server has answered since this start.
@@ -53,8 +53,7 @@ void askForUpdate(bool isSensorGood) {
 
   // So that the server knows when this board asks again, and does not take its sleep for silence.
   ota.onEvent(noteFailure).confirmByHand().nextCheckIn(kSleepS * kWakesPerCheck);
-  OtterError error = ota.begin();
-  if (error) Serial.println(error);
+  ota.logTo(Serial).begin();
 
   // Before the sleep: this sketch is content with the build. On trial it is kept once the server was reached, too.
   if (isSensorGood) {

@@ -6,8 +6,12 @@
 #include <OtterOTA.h>  // OTA
 #include <WiFi.h>
 
-const char* const kWifiName = "your Wi-Fi";
-const char* const kWifiPassword = "its password";
+// Wi-Fi, server, pin and token: copy secrets.example.h to secrets.h, and fill it in.
+#if __has_include("secrets.h")
+#include "secrets.h"
+#else
+#include "secrets.example.h"
+#endif
 
 const int kTemperaturePin = 34;  // a TMP36: 500 mV at 0 degrees, 10 mV for each degree
 const int kSoilPin = 35;
@@ -26,9 +30,9 @@ volatile bool isWatering = false;  // volatile: for OTA
 uint32_t wateringSinceMs = 0;
 uint32_t lastReportMs = 0;
 
-OTTER_FIRMWARE("greenhouse", "1.4.0");                              // OTA
-OtterOTA ota("https://192.168.1.10:8443", "spki:...", "otf_...");  // OTA
-bool isQuiet() { return !isWatering; }                              // OTA
+OTTER_FIRMWARE("greenhouse", "1.4.0");  // OTA
+OtterOTA ota(kServer, kPin, kToken);    // OTA
+bool isQuiet() { return !isWatering; }  // OTA
 
 float readTemperatureC() {
   float millivolts = static_cast<float>(analogRead(kTemperaturePin)) * 3300.0f / 4095.0f;
@@ -63,7 +67,7 @@ void report(float temperatureC, int soil) {
 void setup() {
   Serial.begin(115200);
   WiFi.begin(kWifiName, kWifiPassword);
-  Serial.println(ota.isIdle(isQuiet).begin());  // OTA
+  ota.logTo(Serial).isIdle(isQuiet).begin();  // OTA
   pinMode(kVentPin, OUTPUT);
   pinMode(kValvePin, OUTPUT);
 }

@@ -7,11 +7,12 @@
 #include <OtterOTA.h>
 #include <WiFi.h>
 
-const char* const kWifiName = "your Wi-Fi";
-const char* const kWifiPassword = "its password";
-const char* const kServer = "https://192.168.1.10:8443";
-const char* const kPin = "spki:...";   // npx otter cert show
-const char* const kToken = "otf_...";  // data/tokens/fleet.token
+// Wi-Fi, server, pin and token: copy secrets.example.h to secrets.h, and fill it in.
+#if __has_include("secrets.h")
+#include "secrets.h"
+#else
+#include "secrets.example.h"
+#endif
 
 const int kSensorPin = 34;
 const int kSensorBroken = 50;  // below: no sensor is connected
@@ -38,8 +39,7 @@ void setup() {
 
   // begin() comes early: while a build is on trial, this is what brings the board back when something below hangs.
   ota.healthCheck(isHealthy).trialTimeout(120);
-  OtterError error = ota.begin();
-  if (error) Serial.println(error);
+  ota.logTo(Serial).begin();
 }
 
 void loop() {

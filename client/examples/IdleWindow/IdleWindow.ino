@@ -6,11 +6,12 @@
 #include <OtterOTA.h>
 #include <WiFi.h>
 
-const char* const kWifiName = "your Wi-Fi";
-const char* const kWifiPassword = "its password";
-const char* const kServer = "https://192.168.1.10:8443";
-const char* const kPin = "spki:...";   // npx otter cert show
-const char* const kToken = "otf_...";  // data/tokens/fleet.token
+// Wi-Fi, server, pin and token: copy secrets.example.h to secrets.h, and fill it in.
+#if __has_include("secrets.h")
+#include "secrets.h"
+#else
+#include "secrets.example.h"
+#endif
 
 const int kPumpPin = 26;
 const int kLevelPin = 34;
@@ -36,8 +37,7 @@ void setup() {
   ota.idleHours(2, 5, 60);                  // from 2:00 to 5:00, one hour ahead of UTC
   ota.isIdle(isQuiet);                      // and not while it pumps
   ota.longestDeferral(3UL * 24 * 60 * 60);  // but after three days in any case
-  OtterError error = ota.begin();
-  if (error) Serial.println(error);
+  ota.logTo(Serial).begin();
 }
 
 void loop() {

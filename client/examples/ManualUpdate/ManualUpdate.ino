@@ -6,11 +6,12 @@
 #include <OtterOTA.h>
 #include <WiFi.h>
 
-const char* const kWifiName = "your Wi-Fi";
-const char* const kWifiPassword = "its password";
-const char* const kServer = "https://192.168.1.10:8443";
-const char* const kPin = "spki:...";   // npx otter cert show
-const char* const kToken = "otf_...";  // data/tokens/fleet.token
+// Wi-Fi, server, pin and token: copy secrets.example.h to secrets.h, and fill it in.
+#if __has_include("secrets.h")
+#include "secrets.h"
+#else
+#include "secrets.example.h"
+#endif
 
 const int kButtonPin = 0;  // the BOOT button of many boards; LOW while it is pressed
 const int kLedPin = 2;
@@ -52,8 +53,7 @@ void setup() {
   WiFi.begin(kWifiName, kWifiPassword);
 
   ota.withoutTask().applyByHand();
-  OtterError error = ota.begin();
-  if (error) Serial.println(error);
+  ota.logTo(Serial).begin();
 }
 
 void loop() {

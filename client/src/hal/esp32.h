@@ -1,5 +1,5 @@
 // The board behind `hal.h`: Arduino and ESP-IDF calls, nothing that decides. The traps of each call and where they are
-// known from stand beside it. Works with Arduino core 2.0.4 and later.
+// known from stand beside it. Works with Arduino core 2.0.4 and later, on every chip that they know.
 
 #pragma once
 
@@ -65,7 +65,11 @@ class Esp32System final : public System {
   void mac(char text[18]) override;
   const char* chip() override;
   uint16_t chipId() override;
+  uint16_t chipRevision() override;
   void onDownload(bool isRunning) override;
+
+  /** False on a chip without Wi-Fi, such as the ESP32-H2: there the sketch has to say whether the network is up. */
+  static bool hasWifi();
 
   /** Where the network is not Wi-Fi. nullptr: ask Wi-Fi. */
   bool (*networkCheck)() = nullptr;

@@ -11,7 +11,11 @@
 namespace otter {
 namespace {
 
-/** `ESP_RST_PWR_GLITCH` and `ESP_RST_CPU_LOCKUP` of `esp_system.h`. */
+// `esp_reset_reason_t` of ESP-IDF 5.x by number: 4.4 and 5.1 do not name all of them, and a bootloader may be newer.
+constexpr int kSdio = 10;
+constexpr int kUsb = 11;
+constexpr int kJtag = 12;
+constexpr int kEfuse = 13;
 constexpr int kPowerGlitch = 14;
 constexpr int kCpuLockup = 15;
 
@@ -92,7 +96,6 @@ uint32_t Esp32Bootloader::runningSecurityVersion() {
   return readRunningDescription(description) ? description.secure_version : 0;
 }
 
-/** As a number: ESP-IDF names the last two since 5.2 only, which is after the core 3.0. */
 ResetReason Esp32Bootloader::resetReason() {
   switch (static_cast<int>(esp_reset_reason())) {
     case ESP_RST_UNKNOWN:
@@ -115,6 +118,14 @@ ResetReason Esp32Bootloader::resetReason() {
       return ResetReason::deep_sleep;
     case ESP_RST_BROWNOUT:
       return ResetReason::brownout;
+    case kSdio:
+      return ResetReason::sdio;
+    case kUsb:
+      return ResetReason::usb;
+    case kJtag:
+      return ResetReason::jtag;
+    case kEfuse:
+      return ResetReason::efuse;
     case kPowerGlitch:
       return ResetReason::pwr_glitch;
     case kCpuLockup:

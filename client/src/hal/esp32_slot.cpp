@@ -26,7 +26,9 @@ Error errorOf(uint8_t code, Error otherwise) {
       return Error::no_ota_slot;
     // Bytes that do not begin like an image are taken for an encrypted one, for which there is no key.
     case UPDATE_ERROR_MAGIC_BYTE:
-    case UPDATE_ERROR_DECRYPT:
+#if defined(UPDATE_ERROR_DECRYPT)
+    case UPDATE_ERROR_DECRYPT:  // since core 3.0
+#endif
       return Error::image;
     default:
       return otherwise;

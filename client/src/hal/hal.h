@@ -11,6 +11,7 @@
 namespace otter {
 
 constexpr uint8_t kNoSlot = 0xFF;
+constexpr uint16_t kUnknownRevision = 0xFFFF;
 /** The first bytes of an image, withheld from flash until the image is verified: without them no slot is bootable. */
 constexpr size_t kHeaderBytes = 16;
 
@@ -29,6 +30,13 @@ enum class ResetReason : uint8_t {
   other_watchdog,
   deep_sleep,
   brownout,
+  /** By the host of the chip, or by a cable. */
+  sdio,
+  usb,
+  jtag,
+  /** The fuses did not read well. */
+  efuse,
+  /** One that this library does not know. */
   other,
   /** A fault inside the handler of a fault: a crash that could not even say so. */
   cpu_lockup,
@@ -126,6 +134,8 @@ class System {
   virtual const char* chip() = 0;
   /** The number in byte 12 of images for this chip (`esp_chip_id_t`). */
   virtual uint16_t chipId() = 0;
+  /** Revision of the chip, major * 100 + minor; `kUnknownRevision` where the platform does not say it. */
+  virtual uint16_t chipRevision() = 0;
   /** A download begins or ends: modem sleep off and on. */
   virtual void onDownload(bool isRunning) = 0;
 
@@ -144,6 +154,8 @@ class Connection {
   virtual Error read(uint8_t* bytes, size_t capacity, size_t& received) = 0;
   virtual void close() = 0;
   virtual bool isOpen() = 0;
+  /** What exactly was wrong with the last `open` that failed; empty where the error says it all. */
+  virtual const char* detail() { return ""; }
 
  protected:
   ~Connection() = default;

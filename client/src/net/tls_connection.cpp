@@ -75,6 +75,36 @@ bool readHost(const char* host, char name[kMaxHostChars + 1]) {
   return true;
 }
 
+/** Two mistakes that look alike otherwise: a server that is off, and an address where there is none. */
+const char* whyNot(int error) {
+  switch (error) {
+    case ECONNREFUSED:
+      return "the machine is there, but nothing listens at this port";
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+      return "there is no way to this address";
+    case EINPROGRESS:
+      return "nobody answers at this address";
+    default:
+      return "";
+  }
+}
+
+const char* whyNoTls(int result) {
+  switch (result) {
+    case MBEDTLS_ERR_SSL_INVALID_RECORD:
+    case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE:
+      return "what answers there does not speak TLS";
+    case MBEDTLS_ERR_SSL_CONN_EOF:
+    case kSocketFailed:
+      return "the server hung up";
+    case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
+      return "the server does not want TLS 1.2";
+    default:
+      return "";
+  }
+}
+
 /** Errors of mbedTLS up to 3.x are a high-level and a low-level number in one: -(0x1000 * a + 0x80 * b) - low. */
 bool isOutOfMemory(int result) {
   if (result == MBEDTLS_ERR_SSL_ALLOC_FAILED || result == MBEDTLS_ERR_X509_ALLOC_FAILED) return true;
@@ -128,6 +158,7 @@ bool TlsConnection::begin() { return startCryptoLibrary() && pinCount_ > 0; }
 
 Error TlsConnection::open(const char* host, uint16_t port) {
   close();
+  detail_ = "";
   if (!system_.isNetworkUp()) return Error::no_network;
   if (!hasHeap()) return Error::low_memory;
   char name[kMaxHostChars + 1];
@@ -232,6 +263,7 @@ Error TlsConnection::connectTo(const addrinfo& address, uint64_t deadlineMs) {
   }
   if (error != 0) {
     closeSocket();
+    detail_ = whyNot(error);
     return Error::connect;
   }
   // A request goes out in two writes; the second must not wait for the server's answer to the first.
@@ -255,7 +287,10 @@ Error TlsConnection::shakeHands(const char* host) {
   int result = session_->start(host);
   if (result == 0) result = mbedtls_ssl_handshake(&session_->ssl);
   if (session_->isRefused) return Error::pin_mismatch;
-  if (result != 0) return isOutOfMemory(result) ? Error::low_memory : Error::tls;
+  if (result != 0) {
+    detail_ = session_->isLate() ? "nothing came for too long" : whyNoTls(result);
+    return isOutOfMemory(result) ? Error::low_memory : Error::tls;
+  }
   // A handshake that showed no certificate has proven nothing.
   if (!session_->isPinned) return Error::pin_mismatch;
   session_->isEstablished = true;

@@ -47,6 +47,7 @@ class TlsConnection final : public Connection {
   Error read(uint8_t* bytes, size_t capacity, size_t& received) override;
   void close() override;
   bool isOpen() override { return session_ != nullptr; }
+  const char* detail() override { return detail_; }
 
  private:
   struct Session;
@@ -62,6 +63,7 @@ class TlsConnection final : public Connection {
   System& system_;
   Session* session_ = nullptr;
   int socket_ = -1;
+  const char* detail_ = "";
   uint8_t pinCount_ = 0;
   Pin pins_[kMaxPins] = {};
 };

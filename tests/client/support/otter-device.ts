@@ -128,8 +128,13 @@ export class OtterDevice {
   }
 
   /** Names of the events, those that come all the time left out. */
-  names(leftOut: readonly string[] = ['progress', 'checked', 'power_on']): readonly string[] {
+  names(leftOut: readonly string[] = ['progress', 'connected', 'checked', 'power_on']): readonly string[] {
     return this.events.map(({ event }) => event).filter((name) => !leftOut.includes(name));
+  }
+
+  /** What it has written to `Serial` in this life, the lines of the library only, in order. */
+  get log(): readonly string[] {
+    return this.stderr.split('\n').filter((line) => line.startsWith('otter: '));
   }
 
   eventsOf(name: string): readonly DeviceEvent[] {

@@ -83,7 +83,7 @@ void configure() {
   if (options->appliesByHand) ota->applyByHand();
   if (options->confirmsByHand) ota->confirmByHand();
   if (script == "self-test") ota->healthCheck(failSelfTest);
-  ota->onEvent(onEvent).onProgress(onProgress).isIdle(isIdle);
+  ota->logTo(Serial).onEvent(onEvent).onProgress(onProgress).isIdle(isIdle);
 }
 
 bool isOnTrial() {
@@ -128,8 +128,6 @@ void setup() {
   startHeapMeter(shared->peakHeapBytes);
   const OtterError error = ota->begin();
   begunAtMs = millis();
-  if (!error) return;
-  Serial.println(error);
   if (error == otter::Error::settings) endProcess(kExitUsage);
 }
 

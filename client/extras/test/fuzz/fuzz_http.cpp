@@ -29,6 +29,7 @@ class Clock final : public System {
   void mac(char text[18]) override { text[0] = '\0'; }
   const char* chip() override { return "esp32"; }
   uint16_t chipId() override { return 0; }
+  uint16_t chipRevision() override { return otter::kUnknownRevision; }
   void onDownload(bool) override {}
 };
 

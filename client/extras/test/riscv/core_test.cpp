@@ -203,6 +203,7 @@ class BareSystem final : public System {
   void mac(char text[18]) override { text[0] = '\0'; }
   const char* chip() override { return "esp32c3"; }
   uint16_t chipId() override { return 5; }
+  uint16_t chipRevision() override { return otter::kUnknownRevision; }
   void onDownload(bool) override {}
 
  private:

@@ -145,7 +145,8 @@ TEST_CASE("image-heads.json: what the first bytes of an image say") {
     // Exactly the bytes that the check may read, so that ASan sees one more.
     const std::vector<uint8_t> head(image.begin(), image.begin() + kImageHeadBytes);
     const auto chipId = static_cast<uint16_t>(number(row, "chip_id"));
-    const Error error = checkImageHead(head.data(), chipId, static_cast<uint32_t>(image.size()), elfSha256);
+    const ImageFacts facts = {chipId, kUnknownRevision, static_cast<uint32_t>(image.size())};
+    const Error error = checkImageHead(head.data(), facts, elfSha256);
     CHECK(nameOf(error) == text(row, "client"));
     ++cases;
   }

@@ -12,29 +12,29 @@ uint32_t between(uint32_t low, uint32_t high, uint32_t random) {
 
 }  // namespace
 
-uint32_t firstCheckWaitMs(uint32_t random) { return between(5'000, 120'000, random); }
+uint32_t firstCheckWaitMs(uint32_t random) { return between(5000, 120000, random); }
 
-uint32_t trialCheckWaitMs(uint32_t random) { return between(2'000, 10'000, random); }
+uint32_t trialCheckWaitMs(uint32_t random) { return between(2000, 10000, random); }
 
 uint32_t trialRetryWaitMs(uint32_t failures, uint32_t random) {
-  const uint32_t waitMs = failures < 3 ? 5'000U << failures : 30'000U;
+  const uint32_t waitMs = failures < 3 ? 5000U << failures : 30000U;
   return between(waitMs / 2, waitMs, random);
 }
 
-uint32_t pollWaitMs(uint32_t intervalS, uint32_t random) { return between(intervalS * 900, intervalS * 1'100, random); }
+uint32_t pollWaitMs(uint32_t intervalS, uint32_t random) { return between(intervalS * 900, intervalS * 1100, random); }
 
 uint32_t backOffMs(uint32_t failures, uint32_t longestS, uint32_t random) {
   uint32_t waitS = 60;
   for (uint32_t i = 0; i < failures && waitS < longestS; ++i) waitS *= 2;
   if (waitS > longestS) waitS = longestS;
-  return between(waitS * 500, waitS * 1'000, random);
+  return between(waitS * 500, waitS * 1000, random);
 }
 
 uint32_t retryAfterMs(uint32_t seconds, uint32_t random) {
   if (seconds > kDayS) seconds = kDayS;
   // At most 86 400 s times 1 250: within 32 bits.
-  const uint32_t waitMs = between(seconds * 1'000, seconds * 1'250, random);
-  return waitMs > kDayS * 1'000 ? kDayS * 1'000 : waitMs;
+  const uint32_t waitMs = between(seconds * 1000, seconds * 1250, random);
+  return waitMs > kDayS * 1000 ? kDayS * 1000 : waitMs;
 }
 
 }  // namespace otter

@@ -23,6 +23,7 @@ size_t writeCheckIn(const CheckIn& checkIn, char* text, size_t capacity) {
   out.add(",\"rollback_capable\":").add(checkIn.canRollBack ? "true" : "false");
   out.add(",\"uptime_s\":").addNumber(checkIn.uptimeS);
   out.add("},\"flash_bytes\":").addNumber(checkIn.flashBytes);
+  if (checkIn.chipRevision != kUnknownRevision) out.add(",\"chip_revision\":").addNumber(checkIn.chipRevision);
   if (checkIn.nextCheckS > 0) out.add(",\"next_check_s\":").addNumber(checkIn.nextCheckS);
   out.add(",\"free_heap_bytes\":").addNumber(checkIn.freeHeapBytes);
   out.add(",\"largest_block_bytes\":").addNumber(checkIn.largestBlockBytes);

@@ -32,6 +32,8 @@ struct CheckIn {
   /** Seconds since the last restart; waking up from deep sleep is one. */
   uint32_t uptimeS;
   uint32_t flashBytes;
+  /** Major * 100 + minor; `kUnknownRevision` is not sent. */
+  uint16_t chipRevision;
   /** Seconds until the board means to check again; 0: as the server says. */
   uint32_t nextCheckS;
   uint32_t freeHeapBytes;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../hal/hal.h"
 #include "../error.h"
 
 namespace otter {
@@ -14,10 +15,19 @@ namespace otter {
 /** Image header, first segment header and app descriptor. */
 constexpr size_t kImageHeadBytes = 288;
 
+/** What the head of an image is compared with. */
+struct ImageFacts {
+  uint16_t chipId;
+  /** Major * 100 + minor; `kUnknownRevision`: not compared. The bootloader looks once more. */
+  uint16_t chipRevision;
+  uint32_t sizeBytes;
+};
+
 /**
- * `image`: no application image, or without its own SHA-256; `chip`: for another chip; `hash`: its descriptor is not
+ * `image`: no application image, or without its own SHA-256; `chip`: for another chip, or for other revisions of it
+ * (`min_chip_rev_full` to `max_chip_rev_full`, of which 0 and 65535 are no limit); `hash`: its descriptor is not
  * that of the manifest (`elfSha256` all zero: not compared). `bytes` has at least `kImageHeadBytes`.
  */
-Error checkImageHead(const uint8_t* bytes, uint16_t chipId, uint32_t sizeBytes, const uint8_t elfSha256[32]);
+Error checkImageHead(const uint8_t* bytes, const ImageFacts& facts, const uint8_t elfSha256[32]);
 
 }  // namespace otter

@@ -10,6 +10,8 @@ namespace otter {
 
 /** What happens, for lights, logs and displays. */
 enum class Event : uint8_t {
+  /** A new connection to the server stands, and its pin is right. */
+  connected,
   /** The server was asked and answered: nothing to do. */
   checked,
   /** The server offers a build. */
@@ -50,9 +52,20 @@ struct OfferView {
   bool isRollback;
 };
 
+/** What an event is about, for the line that tells it. The texts live until the call returns; none is nullptr. */
+struct EventFacts {
+  /** The build that it is about: the offered one, the running one, or the one that was left. */
+  const char* version;
+  uint32_t sizeBytes;
+  /** Seconds until the next try, or that a trial has. 0: not known. */
+  uint32_t waitS;
+  /** What exactly went wrong, the reason of the server, or where the server is. May be empty. */
+  const char* detail;
+};
+
 class Application {
  public:
-  virtual void onEvent(Event event, Error error) = 0;
+  virtual void onEvent(Event event, Error error, const EventFacts& facts) = 0;
   virtual void onProgress(uint32_t doneBytes, uint32_t totalBytes) = 0;
   /** nullptr takes the offer; a reason puts it off. */
   virtual const char* canUpdate(const OfferView& offer) = 0;

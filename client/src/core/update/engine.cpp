@@ -10,6 +10,7 @@
 #include "../trust/release_signature.h"
 #include "timing.h"
 #include "../offer/offer_validation.h"
+#include "../text_buffer.h"
 
 namespace otter {
 namespace {
@@ -146,6 +147,7 @@ void Engine::perform(Action action) {
 Outcome Engine::check() {
   Json root;
   error_ = link_.ask(false, space(), root);
+  tellIfConnected();
   const bool isFirst = isFirstCheck_;
   isFirstCheck_ = false;
   if (error_ != Error::ok) {
@@ -159,6 +161,7 @@ Outcome Engine::check() {
   intervalS_ = answer_.pollIntervalS;
   if (error_ == Error::ok && !answer_.isOffer) {
     lastError_ = Error::ok;
+    root.member("reason").copyString(detail_, sizeof detail_);
     tell(Event::checked, Error::ok);
     return Outcome::nothing;
   }
@@ -219,11 +222,11 @@ bool Engine::isStagedImage(const Manifest& manifest) const {
 void Engine::backOff() {
   http_.close();
   lastError_ = error_;
-  tell(Event::failed, error_);
   const uint32_t random = board_.system.random();
   const uint32_t longestS = error_ == Error::auth ? kLongestAuthBackOffS : kLongestBackOffS;
   checkIn(link_.retryAfterS() > 0 ? retryAfterMs(link_.retryAfterS(), random) : backOffMs(failures_, longestS, random));
   ++failures_;
+  tell(Event::failed, error_);
 }
 
 void Engine::checkIn(uint32_t waitMs) { nextCheckMs_ = board_.system.nowMs() + waitMs; }
@@ -392,7 +395,99 @@ void Engine::save() {
   if (journalStore_.save(journal_) != Error::ok) lastError_ = Error::nvs;
 }
 
-void Engine::tell(Event event, Error error) { board_.application.onEvent(event, error); }
+void Engine::tell(Event event, Error error) {
+  board_.application.onEvent(event, error, factsOf(event, error));
+  detail_[0] = '\0';
+}
+
+/** A connection that is kept for the next request was told when it was opened. */
+void Engine::tellIfConnected() {
+  if (http_.openedCount() == toldConnections_) return;
+  toldConnections_ = http_.openedCount();
+  TextBuffer(detail_, sizeof detail_).add(settings_.server.host).add(":").addNumber(settings_.server.port);
+  tell(Event::connected, Error::ok);
+}
+
+EventFacts Engine::factsOf(Event event, Error error) {
+  if (error != Error::ok) writeDetail(error);
+  EventFacts facts = {settings_.version, journal_.sizeBytes, 0, detail_};
+  switch (event) {
+    case Event::connected:
+    case Event::confirmed:
+    case Event::rejected_build:
+      break;
+    case Event::checked:
+      facts.waitS = intervalS_;
+      break;
+    case Event::trial_started:
+      facts.waitS = settings_.trialTimeoutS;
+      break;
+    case Event::offered:
+    case Event::rejected:
+    case Event::deferred:
+      facts.version = answer_.manifest.version;
+      facts.sizeBytes = answer_.manifest.sizeBytes;
+      break;
+    case Event::download_started:
+    case Event::downloaded:
+    case Event::installing:
+      facts.version = journal_.version;
+      break;
+    case Event::rolled_back:
+      facts.version = journal_.leftVersion;
+      break;
+    case Event::download_interrupted:
+      facts.version = journal_.version;
+      facts.waitS = secondsUntil(resumeAtMs_);
+      break;
+    case Event::failed:
+      facts.waitS = secondsUntil(nextCheckMs_);
+      break;
+  }
+  return facts;
+}
+
+/** What the error itself does not say. */
+void Engine::writeDetail(Error error) {
+  TextBuffer out(detail_, sizeof detail_);
+  switch (error) {
+    case Error::dns:
+    case Error::connect:
+    case Error::tls:
+    case Error::pin_mismatch:
+      out.add(settings_.server.host).add(":").addNumber(settings_.server.port);
+      if (board_.connection.detail()[0] != '\0') out.add(", ").add(board_.connection.detail());
+      return;
+    case Error::http_status:
+    case Error::auth:
+    case Error::redirect_refused:
+      out.add("status ").addNumber(http_.lastStatus());
+      return;
+    case Error::low_memory:
+      out.addNumber(board_.system.freeHeapBytes()).add(" bytes are free, ");
+      out.addNumber(board_.system.largestHeapBlockBytes()).add(" in one piece");
+      return;
+    case Error::size:
+      out.addNumber(answer_.manifest.sizeBytes).add(" bytes into ").addNumber(board_.bootloader.spareSlotBytes());
+      return;
+    case Error::chip:
+      out.add("this board is an ").add(board_.system.chip());
+      return;
+    case Error::product:
+      out.add("this board is a ").add(settings_.product);
+      return;
+    case Error::downgrade:
+      out.add("this board runs ").add(settings_.version);
+      return;
+    default:
+      return;
+  }
+}
+
+uint32_t Engine::secondsUntil(uint64_t atMs) const {
+  const uint64_t nowMs = board_.system.nowMs();
+  return atMs > nowMs ? static_cast<uint32_t>((atMs - nowMs + 999) / 1000) : 0;
+}
 
 // ---- what is known
 

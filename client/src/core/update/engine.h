@@ -25,6 +25,8 @@ namespace otter {
 
 /** A piece of an image, a request or an answer: the largest answer to a check-in with its NUL. */
 constexpr size_t kBufferBytes = kMaxOfferBytes + 1;
+/** Room for what an event has to say beyond its error: an address with its port. */
+constexpr size_t kEventDetailBytes = 96;
 
 class Engine {
  public:
@@ -99,6 +101,10 @@ class Engine {
   void addReport(ReportStatus status, Error error);
   void save();
   void tell(Event event, Error error);
+  void tellIfConnected();
+  EventFacts factsOf(Event event, Error error);
+  void writeDetail(Error error);
+  uint32_t secondsUntil(uint64_t atMs) const;
   void checkIn(uint32_t waitMs);
   uint32_t securityFloor();
   TextSpace space() { return {reinterpret_cast<char*>(buffer_), sizeof buffer_}; }
@@ -131,6 +137,9 @@ class Engine {
   uint64_t resumeAtMs_ = 0;
   uint64_t stagedAtMs_ = 0;
   uint64_t trialStartMs_ = 0;
+  uint32_t toldConnections_ = 0;
+  /** For the event that is told next. */
+  char detail_[kEventDetailBytes] = {};
   uint8_t buffer_[kBufferBytes];
 };
 

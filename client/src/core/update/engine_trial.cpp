@@ -103,6 +103,7 @@ Outcome Engine::waitOnTrial() {
 Outcome Engine::checkOnTrial() {
   Json root;
   error_ = link_.ask(true, space(), root);
+  tellIfConnected();
   if (error_ != Error::ok) {
     lastError_ = error_;
     http_.close();

@@ -29,6 +29,7 @@ const char* nameOf(State state) {
 
 const char* nameOf(Event event) {
   switch (event) {
+    OTTER_CASE(Event, connected)
     OTTER_CASE(Event, checked)
     OTTER_CASE(Event, offered)
     OTTER_CASE(Event, rejected)
@@ -103,6 +104,10 @@ const char* nameOf(ResetReason reason) {
     OTTER_CASE(ResetReason, other_watchdog)
     OTTER_CASE(ResetReason, deep_sleep)
     OTTER_CASE(ResetReason, brownout)
+    OTTER_CASE(ResetReason, sdio)
+    OTTER_CASE(ResetReason, usb)
+    OTTER_CASE(ResetReason, jtag)
+    OTTER_CASE(ResetReason, efuse)
     OTTER_CASE(ResetReason, other)
     OTTER_CASE(ResetReason, cpu_lockup)
     OTTER_CASE(ResetReason, pwr_glitch)

@@ -144,7 +144,8 @@ Error Download::writePiece(uint8_t* buffer, size_t count) {
     // Before the first byte of the slot is erased, which still holds the build before this one.
     const size_t head = manifest.sizeBytes < kImageHeadBytes ? 0 : kImageHeadBytes;
     if (head == 0 || count < head) return Error::image;
-    const Error checked = checkImageHead(buffer, system_.chipId(), manifest.sizeBytes, manifest.elfSha256);
+    const Error checked = checkImageHead(
+        buffer, {system_.chipId(), system_.chipRevision(), manifest.sizeBytes}, manifest.elfSha256);
     if (checked != Error::ok) return checked;
     const Error begun = slot_.begin(manifest.sizeBytes);
     if (begun != Error::ok) return begun;

@@ -53,12 +53,14 @@ Error HttpClient::exchange(const HttpRequest& request, HttpHead& head, bool& isS
   if (!connection_.isOpen()) {
     const Error error = connection_.open(server_->host, server_->port);
     if (error != Error::ok) return fail(error);
+    ++openedCount_;
     deadlineMs_ = system_.nowMs() + kAnswerTimeoutMs;
   }
   const Error sent = writeRequest(request);
   if (sent != Error::ok) return fail(sent);
   const Error error = readHead(head, isStale);
   if (error != Error::ok) return fail(error);
+  lastStatus_ = head.status;
   isChunked_ = head.isChunked;
   chunkPart_ = ChunkPart::size;
   trailerBytes_ = 0;

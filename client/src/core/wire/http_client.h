@@ -88,6 +88,10 @@ class HttpClient {
 
   void close();
 
+  /** How many connections were opened in all. */
+  uint32_t openedCount() const { return openedCount_; }
+  /** Status of the last answer that had a head; 0 before the first. */
+  uint16_t lastStatus() const { return lastStatus_; }
   /** Body bytes received in all, for statistics. */
   uint64_t receivedBytes() const { return receivedBytes_; }
 
@@ -109,6 +113,8 @@ class HttpClient {
   const char* token_ = "";
   uint64_t deadlineMs_ = 0;
   uint64_t receivedBytes_ = 0;
+  uint32_t openedCount_ = 0;
+  uint16_t lastStatus_ = 0;
   /** Bytes of the body, or of its present chunk, that are still to come. */
   uint32_t remaining_ = 0;
   bool isChunked_ = false;

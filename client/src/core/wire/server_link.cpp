@@ -100,6 +100,7 @@ size_t ServerLink::writeCheckInTo(const TextSpace& space, bool isOnTrial) {
   checkIn.leftVersion = journal_.leftVersion;
   checkIn.uptimeS = static_cast<uint32_t>(system_.nowMs() / 1000);
   checkIn.flashBytes = system_.flashBytes();
+  checkIn.chipRevision = system_.chipRevision();
   checkIn.nextCheckS = settings_->nextCheckS;
   checkIn.freeHeapBytes = freeHeapBytes_;
   checkIn.largestBlockBytes = largestBlockBytes_;

@@ -49,6 +49,14 @@ const char* nameOf(ResetReason reason) {
       return "deep_sleep";
     case ResetReason::brownout:
       return "brownout";
+    case ResetReason::sdio:
+      return "sdio";
+    case ResetReason::usb:
+      return "usb";
+    case ResetReason::jtag:
+      return "jtag";
+    case ResetReason::efuse:
+      return "efuse";
     case ResetReason::pwr_glitch:
       return "pwr_glitch";
     case ResetReason::cpu_lockup:

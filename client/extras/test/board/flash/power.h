@@ -41,6 +41,10 @@ enum class ResetReason : uint8_t {
   other_watchdog,
   deep_sleep,
   brownout,
+  sdio,
+  usb,
+  jtag,
+  efuse,
   pwr_glitch,
   cpu_lockup
 };

@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <string>
 
+#include "esp32-hal-log.h"
+#include "esp_arduino_version.h"
 #include "esp_attr.h"
 #include "esp_random.h"
 #include "esp_sleep.h"
@@ -21,10 +23,6 @@
 #include "freertos/semphr.h"
 #include "freertos/task.h"
 #include "sdkconfig.h"
-
-#define ESP_ARDUINO_VERSION_MAJOR 3
-#define ESP_ARDUINO_VERSION_MINOR 0
-#define ESP_ARDUINO_VERSION_PATCH 5
 
 #define LOW 0x0
 #define HIGH 0x1

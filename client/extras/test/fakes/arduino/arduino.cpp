@@ -50,6 +50,14 @@ size_t HardwareSerial::write(uint8_t character) {
   return 1;
 }
 
+int log_printf(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  const int count = vfprintf(stderr, format, arguments);
+  va_end(arguments);
+  return count;
+}
+
 uint32_t EspClass::getFlashChipSize() { return Board::current().flash.sizeBytes(); }
 
 uint32_t EspClass::getFreeHeap() { return Board::current().surroundings.freeHeapBytes; }

@@ -49,6 +49,7 @@ class TestSystem final : public otter::System {
   void mac(char text[18]) override { text[0] = '\0'; }
   const char* chip() override { return "esp32"; }
   uint16_t chipId() override { return 0; }
+  uint16_t chipRevision() override { return otter::kUnknownRevision; }
   void onDownload(bool) override {}
 
   uint64_t jumpMs = 0;

@@ -25,6 +25,7 @@ CheckIn sample() {
   checkIn.leftVersion = "";
   checkIn.uptimeS = 61;
   checkIn.flashBytes = 4194304;
+  checkIn.chipRevision = kUnknownRevision;
   checkIn.freeHeapBytes = 201344;
   checkIn.largestBlockBytes = 110580;
   checkIn.library = "otter-ota/0.1.0";
@@ -50,6 +51,13 @@ std::string bodyOf(const Report& report) {
 }
 
 }  // namespace
+
+TEST_CASE("a board says the revision of its chip where it knows it") {
+  CheckIn checkIn = sample();
+  CHECK(bodyOf(checkIn).find("chip_revision") == std::string::npos);
+  checkIn.chipRevision = 301;
+  CHECK(bodyOf(checkIn).find(",\"chip_revision\":301,") != std::string::npos);
+}
 
 TEST_CASE("a check-in of a board that knows little") {
   CHECK(

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "core/log/log_line.h"
 #include "hal/esp32.h"
 
 namespace testing {
@@ -19,7 +20,12 @@ class Sketch final : public otter::Application {
  public:
   Sketch(TestDevice& device, std::string version, std::string script)
       : device_(device), version_(std::move(version)), script_(std::move(script)) {}
-  void onEvent(otter::Event event, otter::Error error) override { device_.events.push_back({event, error, version_}); }
+  void onEvent(otter::Event event, otter::Error error, const otter::EventFacts& facts) override {
+    device_.events.push_back({event, error, version_});
+    char line[otter::kLogLineBytes];
+    otter::writeLogLine(event, error, facts, line, sizeof line);
+    device_.lines.push_back(line);
+  }
   void onProgress(uint32_t, uint32_t) override {}
   const char* canUpdate(const otter::OfferView&) override { return device_.canUpdate(); }
   bool isIdle() override { return device_.isIdle(); }

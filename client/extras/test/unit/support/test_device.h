@@ -28,6 +28,8 @@ class TestDevice {
   MemoryServer server;
   otter::Settings settings;
   std::vector<ToldEvent> events;
+  /** The same events, as the log tells them. */
+  std::vector<std::string> lines;
   /** What a build does, by its version, apart from the script in its image. */
   std::function<bool()> isIdle = [] { return true; };
   std::function<const char*()> canUpdate = [] { return static_cast<const char*>(nullptr); };

@@ -24,6 +24,7 @@ class TestSystem final : public otter::System {
   void mac(char text[18]) override { std::strcpy(text, "24:6f:28:aa:bb:cc"); }
   const char* chip() override { return "esp32s3"; }
   uint16_t chipId() override { return 9; }
+  uint16_t chipRevision() override { return otter::kUnknownRevision; }
   void onDownload(bool) override {}
 };
 

@@ -112,6 +112,13 @@ const std::vector<Row> kRows = {
     {"brownout", S::trial, kOk, 1, Runs::source, I::valid, true, R::brownout, C::came_back, Error::brownout, false},
     {"power cut", S::trial, kOk, 1, Runs::source, I::valid, true, R::power_on, C::came_back, Error::power, false},
     {"reset button", S::trial, kOk, 1, Runs::source, I::valid, true, R::external, C::came_back, Error::power, false},
+    {"reset over SDIO", S::trial, kOk, 1, Runs::source, I::valid, true, R::sdio, C::came_back, Error::power, false},
+    {"reset over USB", S::trial, kOk, 1, Runs::source, I::valid, true, R::usb, C::came_back, Error::power, false},
+    {"reset over JTAG", S::trial, kOk, 1, Runs::source, I::valid, true, R::jtag, C::came_back, Error::power, false},
+    {"the fuses did not read well", S::trial, kOk, 1, Runs::source, I::valid, true, R::efuse, C::came_back,
+     Error::power, false},
+    {"a reset of a chip to come", S::trial, kOk, 1, Runs::source, I::valid, true, R::other, C::came_back, Error::power,
+     false},
     {"unknown reset", S::trial, kOk, 1, Runs::source, I::valid, true, R::unknown, C::came_back, Error::power, false},
     {"restarted by itself", S::trial, kOk, 1, Runs::source, I::valid, true, R::software, C::came_back, Error::crash,
      false},
@@ -164,7 +171,7 @@ TEST_CASE("what a restart means") {
 TEST_CASE("whatever the board finds, the story holds together") {
   size_t stories = 0;
   for (const S stage : {S::none, S::staged, S::applying, S::trial, S::confirming}) {
-    for (int combination = 0; combination < 6 * 13 * 2 * 2 * 2 * 5 * 2; ++combination) {
+    for (int combination = 0; combination < 6 * 17 * 2 * 2 * 2 * 5 * 2; ++combination) {
       int rest = combination;
       const auto pick = [&rest](int count) {
         const int value = rest % count;
@@ -173,7 +180,7 @@ TEST_CASE("whatever the board finds, the story holds together") {
       };
       BootFacts facts = {};
       facts.runningState = static_cast<I>(pick(6));
-      facts.resetReason = static_cast<R>(pick(13));
+      facts.resetReason = static_cast<R>(pick(17));
       facts.isJournalImage = pick(2) == 1;
       facts.wasTargetLeft = pick(2) == 1;
       facts.runningSlot = static_cast<uint8_t>(pick(2));
@@ -196,5 +203,5 @@ TEST_CASE("whatever the board finds, the story holds together") {
       ++stories;
     }
   }
-  CHECK(stories == 5 * 6 * 13 * 2 * 2 * 2 * 5 * 2);
+  CHECK(stories == 5 * 6 * 17 * 2 * 2 * 2 * 5 * 2);
 }

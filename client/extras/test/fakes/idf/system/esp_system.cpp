@@ -3,9 +3,12 @@
 #include "esp_system.h"
 
 #include <algorithm>
+#include <iterator>
 #include <random>
+#include <string>
 
 #include "board/board.h"
+#include "esp_chip_info.h"
 #include "esp_heap_caps.h"
 #include "esp_mac.h"
 #include "esp_random.h"
@@ -39,6 +42,14 @@ esp_reset_reason_t esp_reset_reason(void) {
       return ESP_RST_DEEPSLEEP;
     case ResetReason::brownout:
       return ESP_RST_BROWNOUT;
+    case ResetReason::sdio:
+      return ESP_RST_SDIO;
+    case ResetReason::usb:
+      return ESP_RST_USB;
+    case ResetReason::jtag:
+      return ESP_RST_JTAG;
+    case ResetReason::efuse:
+      return ESP_RST_EFUSE;
     case ResetReason::pwr_glitch:
       return ESP_RST_PWR_GLITCH;
     case ResetReason::cpu_lockup:
@@ -65,6 +76,15 @@ void esp_fill_random(void* bytes, size_t count) {
 
 esp_err_t esp_read_mac(uint8_t* mac, esp_mac_type_t type) {
   const auto& base = Board::current().options().mac;
+  const std::string chip = Board::current().chip().name;
+  // `esp_read_mac` of ESP-IDF 5.1 and newer knows no address of Wi-Fi where the chip has none.
+  const bool isOfWifi = type == ESP_MAC_WIFI_STA || type == ESP_MAC_WIFI_SOFTAP;
+  if (isOfWifi && (chip == "esp32h2" || chip == "esp32p4")) return ESP_ERR_NOT_SUPPORTED;
+  if (type == ESP_MAC_IEEE802154) {
+    const uint8_t eui64[8] = {base[0], base[1], base[2], 0xFF, 0xFE, base[3], base[4], base[5]};
+    std::copy(std::begin(eui64), std::end(eui64), mac);
+    return ESP_OK;
+  }
   std::copy(base.begin(), base.end(), mac);
   // The other interfaces count up from the address of the station.
   if (type == ESP_MAC_WIFI_SOFTAP) mac[5] = static_cast<uint8_t>(mac[5] + 1);
@@ -103,4 +123,9 @@ void esp_deep_sleep(uint64_t us) {
 esp_sleep_wakeup_cause_t esp_sleep_get_wakeup_cause(void) {
   return Board::current().resetReason() == ResetReason::deep_sleep ? ESP_SLEEP_WAKEUP_TIMER
                                                                    : ESP_SLEEP_WAKEUP_UNDEFINED;
+}
+
+void esp_chip_info(esp_chip_info_t* info) {
+  *info = {};
+  info->revision = Board::current().chip().revision;
 }

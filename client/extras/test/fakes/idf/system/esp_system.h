@@ -18,11 +18,13 @@ typedef enum {
   ESP_RST_DEEPSLEEP,
   ESP_RST_BROWNOUT,
   ESP_RST_SDIO,
+#if !defined(OTTER_FAKE_IDF_4)
   ESP_RST_USB,
   ESP_RST_JTAG,
   ESP_RST_EFUSE,
   ESP_RST_PWR_GLITCH,
   ESP_RST_CPU_LOCKUP
+#endif
 } esp_reset_reason_t;
 
 [[noreturn]] void esp_restart(void);

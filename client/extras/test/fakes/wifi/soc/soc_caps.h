@@ -1,0 +1,5 @@
+// ESP-IDF `soc/soc_caps.h` of a chip with Wi-Fi.
+
+#pragma once
+
+#define SOC_WIFI_SUPPORTED 1
