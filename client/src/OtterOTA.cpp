@@ -159,9 +159,18 @@ size_t OtterError::printTo(Print& out) const {
   return printed + out.print(detail_);
 }
 
-OtterOTA::OtterOTA(const char* server, const char* pin, const char* token) : serverUrl_(server), pins_{pin} {
+OtterOTA::OtterOTA(const char* server, const char* pin, const char* token) : serverUrls_{server}, pins_{pin} {
   settings_.token = token;
   settings_.library = "OtterOTA " OTTER_OTA_VERSION;
+}
+
+OtterOTA& OtterOTA::addServer(const char* server) {
+  if (settings_.serverCount < otter::kServers) {
+    serverUrls_[settings_.serverCount++] = server;
+  } else {
+    overflow_ = "addServer: at most 2 servers";
+  }
+  return *this;
 }
 
 OtterOTA& OtterOTA::addPin(const char* pin) {
@@ -317,7 +326,8 @@ void OtterOTA::tellStart() {
   char line[otter::kLogLineBytes];
   otter::TextBuffer out(line, sizeof line);
   out.add("started: ").add(settings_.product).add(" ").add(settings_.version).add(" on ").add(boardSystem.chip());
-  out.add(" ").add(mac).add(", server ").add(serverUrl_);
+  out.add(" ").add(mac).add(", server ").add(serverUrls_[0]);
+  if (settings_.serverCount > 1) out.add(", then ").add(serverUrls_[1]);
   logger.write(otter::LogLevel::info, line);
 }
 
@@ -325,7 +335,7 @@ void OtterOTA::tellStart() {
 OtterError OtterOTA::prepare() {
   const auto wrong = [](const char* what) { return OtterError(otter::Error::settings, what); };
   if (overflow_ != nullptr) return wrong(overflow_);
-  if (!otter::parseServer(serverUrl_, settings_.server)) return wrong("server: write https://host:port");
+  if (!readServers()) return wrong("server: write https://host:port");
   if (!otter::Esp32System::hasWifi() && boardSystem.networkCheck == nullptr)
     return wrong("isNetworkUp: this chip has no Wi-Fi; say how to ask whether the network is up");
   if (!isToken(settings_.token)) return wrong("token: write the fleet token as it is in fleet.token");
@@ -358,6 +368,12 @@ OtterError OtterOTA::prepare() {
     return wrong("idleHours: hours are 0 to 24");
   if (hasTask_ && taskStackBytes_ < kMinTaskStackBytes) return wrong("taskStack: at least 10240 bytes");
   return OtterError();
+}
+
+bool OtterOTA::readServers() {
+  for (size_t i = 0; i < settings_.serverCount; ++i)
+    if (!otter::parseServer(serverUrls_[i], settings_.servers[i])) return false;
+  return true;
 }
 
 void OtterOTA::runTask(void* self) {

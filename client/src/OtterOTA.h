@@ -89,6 +89,11 @@ class OtterOTA {
 
   // ---- settings, before begin(); each returns the object, so they can be chained
 
+  /**
+   * A second address of the same server, or of another one with the same data. At most 2 in all. The board asks first
+   * where it was answered last, and goes to the other where it is not. Every pin counts for both.
+   */
+  OtterOTA& addServer(const char* server);
   /** A further pin, such as that of a certificate kept in reserve. At most 3 in all. */
   OtterOTA& addPin(const char* pin);
   /**
@@ -191,6 +196,7 @@ class OtterOTA {
   static constexpr size_t kMaxPins = 3;
 
   OtterError prepare();
+  bool readServers();
   OtterError refuse(OtterError error);
   void tellStart();
   static void runTask(void* self);
@@ -198,7 +204,7 @@ class OtterOTA {
   void takeCommands();
 
   otter::Settings settings_;
-  const char* serverUrl_;
+  const char* serverUrls_[otter::kServers];
   const char* pins_[kMaxPins];
   size_t pinCount_ = 1;
   /** The first call with one thing too many; `begin()` tells it. */

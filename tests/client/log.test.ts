@@ -82,25 +82,25 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a name that is not there',
     says: /dns: .*\(otter\.invalid:8443\).*Is the name in the address right/,
     isConnected: false,
-    board: () => ({ args: ['--server', 'https://otter.invalid:8443'] }),
+    board: () => at('https://otter.invalid:8443'),
   },
   {
     name: 'an address to which there is no way',
     says: /connect: .*there is no way to this address.*Is Otter running/,
     isConnected: false,
-    board: () => ({ args: ['--server', 'https://224.0.0.1:8443'] }),
+    board: () => at('https://224.0.0.1:8443'),
   },
   {
     name: 'a server that is off',
     says: /connect: .*the machine is there, but nothing listens at this port.*Is Otter running/,
     isConnected: false,
-    board: async () => ({ args: ['--server', `https://127.0.0.1:${await closedPort()}`] }),
+    board: async () => at(`https://127.0.0.1:${await closedPort()}`),
   },
   {
     name: 'a port that speaks no TLS',
     says: /tls: .*does not speak TLS.*Is this the HTTPS port of Otter/,
     isConnected: false,
-    board: async () => ({ args: ['--server', `https://127.0.0.1:${await plainPort()}`] }),
+    board: async () => at(`https://127.0.0.1:${await plainPort()}`),
   },
 ];
 
@@ -139,6 +139,10 @@ test('a board with one slot says why it installs nothing', async ({ onTestFinish
     /no_ota_slot: .*Choose a partition scheme with two OTA slots/,
   );
 });
+
+function at(url: string): BoardSpec {
+  return { at: { url: new URL(url), pin: server.pin } };
+}
 
 async function boardWith(args: readonly string[], onTestFinished: OnTestFinished): Promise<OtterDevice> {
   return new Bench(server, onTestFinished).board({ args });

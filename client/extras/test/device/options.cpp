@@ -29,6 +29,7 @@ The board
   --product P --version V  what an image without a marker is taken for (default, 0.0.0)
 
 The sketch
+  --server URL           a second one is tried where the first does not answer
   --pin PIN              repeatable
   --interval S, --trial-timeout S, --longest-deferral S   seconds (as the library has them)
   --next-check S         says that it sleeps so long between two checks (it does not)
@@ -117,7 +118,7 @@ Options parseOptions(const std::vector<std::string>& arguments) {
   using Take = std::function<void(const std::string&)>;
   const std::map<std::string, Take> withValue = {
       {"--board", [&](const std::string& text) { options.boardFolder = text; }},
-      {"--server", [&](const std::string& text) { options.server = text; }},
+      {"--server", [&](const std::string& text) { options.servers.push_back(text); }},
       {"--pin", [&](const std::string& text) { options.pins.push_back(text); }},
       {"--token", [&](const std::string& text) { options.token = text; }},
       {"--flash", [&](const std::string& text) { options.flashFile = text; }},
@@ -175,7 +176,7 @@ Options parseOptions(const std::vector<std::string>& arguments) {
   }
   if (options.isHelpWanted) return options;
   if (options.boardFolder.empty()) throw UsageError("--board DIR is missing");
-  if (options.server.empty()) throw UsageError("--server https://host:port is missing");
+  if (options.servers.empty()) throw UsageError("--server https://host:port is missing");
   if (options.pins.empty()) throw UsageError("--pin PIN is missing; npx otter cert show prints it");
   if (options.token.empty()) throw UsageError("--token TOKEN is missing; the server has it in data/tokens/fleet.token");
   return options;

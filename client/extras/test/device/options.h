@@ -20,7 +20,7 @@ struct UsageError : std::runtime_error {
 
 struct Options {
   std::string boardFolder;
-  std::string server;
+  std::vector<std::string> servers;
   std::vector<std::string> pins;
   std::string token;
 

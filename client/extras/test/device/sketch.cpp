@@ -70,6 +70,7 @@ std::string readFile(const std::string& path) {
 }
 
 void configure() {
+  for (size_t i = 1; i < options->servers.size(); ++i) ota->addServer(options->servers[i].c_str());
   for (size_t i = 1; i < options->pins.size(); ++i) ota->addPin(options->pins[i].c_str());
   for (const std::string& path : options->releaseKeyFiles) releaseKeys.push_back(readFile(path));
   for (const std::string& key : releaseKeys) ota->addReleaseKey(key.c_str());
@@ -122,7 +123,7 @@ void setup() {
   }
   if (script == "no-network") Line("no_network").write();
   WiFi.begin("network", "password");
-  static OtterOTA client(options->server.c_str(), options->pins[0].c_str(), options->token.c_str());
+  static OtterOTA client(options->servers[0].c_str(), options->pins[0].c_str(), options->token.c_str());
   ota = &client;
   configure();
   startHeapMeter(shared->peakHeapBytes);

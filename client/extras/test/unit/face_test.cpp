@@ -69,6 +69,8 @@ TEST_CASE("a wrong setting is named by begin(), and nothing runs") {
       {"pin", kServer, "spki:7963", kToken, nothing},
       {"pin", kServer, "-----BEGIN CERTIFICATE-----", kToken, nothing},
       {"pin", kServer, kPin, kToken, [](OtterOTA& ota) { ota.addPin("sha256//"); }},
+      {"server", kServer, kPin, kToken, [](OtterOTA& ota) { ota.addServer("http://192.168.1.11"); }},
+      {"addServer", kServer, kPin, kToken, [](OtterOTA& ota) { ota.addServer(kServer).addServer(kServer); }},
       {"addPin", kServer, kPin, kToken, [](OtterOTA& ota) { ota.addPin(kPin).addPin(kPin).addPin(kPin); }},
       {"addReleaseKey", kServer, kPin, kToken,
        [](OtterOTA& ota) { ota.addReleaseKey("").addReleaseKey("").addReleaseKey(""); }},

@@ -16,6 +16,7 @@ namespace otter {
 namespace {
 
 constexpr uint32_t kLongestStepMs = 1000;
+constexpr const char* kServerKey = "server";
 
 /** The labels of an offer, in the answer where they stand. */
 class OfferLabels final : public Labels {
@@ -50,6 +51,7 @@ Error Engine::begin(const Settings& settings) {
   hasSlot_ = bootloader.spareSlot() != kNoSlot && bootloader.spareSlotBytes() > 0;
   resetReason_ = bootloader.resetReason();
   link_.begin(settings_, resetReason_);
+  if (board_.store.load(kServerKey, &storedServer_, 1) == 1) link_.useServer(storedServer_);
   checkIn(firstCheckWaitMs(board_.system.random()));
   const BootFacts facts = {bootloader.runningSlot(), bootloader.runningState(), isJournalImage(),
                            journal_.targetSlot != kNoSlot && bootloader.wasLeft(journal_.targetSlot), resetReason_};
@@ -402,10 +404,18 @@ void Engine::tell(Event event, Error error) {
 
 /** A connection that is kept for the next request was told when it was opened. */
 void Engine::tellIfConnected() {
+  rememberServer();
   if (http_.openedCount() == toldConnections_) return;
   toldConnections_ = http_.openedCount();
-  TextBuffer(detail_, sizeof detail_).add(settings_.server.host).add(":").addNumber(settings_.server.port);
+  TextBuffer(detail_, sizeof detail_).add(link_.server().host).add(":").addNumber(link_.server().port);
   tell(Event::connected, Error::ok);
+}
+
+/** Where it answered last is asked first, after a restart too. Written only when it changes, which is rare. */
+void Engine::rememberServer() {
+  const auto index = static_cast<uint8_t>(link_.serverIndex());
+  if (error_ != Error::ok || index == storedServer_) return;
+  if (board_.store.save(kServerKey, &index, 1) == Error::ok) storedServer_ = index;
 }
 
 EventFacts Engine::factsOf(Event event, Error error) {
@@ -455,7 +465,7 @@ void Engine::writeDetail(Error error) {
     case Error::connect:
     case Error::tls:
     case Error::pin_mismatch:
-      out.add(settings_.server.host).add(":").addNumber(settings_.server.port);
+      out.add(link_.server().host).add(":").addNumber(link_.server().port);
       if (board_.connection.detail()[0] != '\0') out.add(", ").add(board_.connection.detail());
       return;
     case Error::http_status:

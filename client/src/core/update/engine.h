@@ -102,6 +102,7 @@ class Engine {
   void save();
   void tell(Event event, Error error);
   void tellIfConnected();
+  void rememberServer();
   EventFacts factsOf(Event event, Error error);
   void writeDetail(Error error);
   uint32_t secondsUntil(uint64_t atMs) const;
@@ -138,6 +139,8 @@ class Engine {
   uint64_t stagedAtMs_ = 0;
   uint64_t trialStartMs_ = 0;
   uint32_t toldConnections_ = 0;
+  /** Index of the address that answered last, as it is in NVS. */
+  uint8_t storedServer_ = 0;
   /** For the event that is told next. */
   char detail_[kEventDetailBytes] = {};
   uint8_t buffer_[kBufferBytes];

@@ -12,9 +12,12 @@
 namespace otter {
 
 constexpr size_t kReleaseKeys = 2;
+constexpr size_t kServers = 2;
 
 struct Settings {
-  Server server = {};
+  /** Addresses of the server, in the order in which they are tried. */
+  Server servers[kServers] = {};
+  size_t serverCount = 1;
   const char* token = "";
   const char* product = "";
   const char* version = "";

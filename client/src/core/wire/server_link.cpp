@@ -14,11 +14,28 @@ bool isRefusedForGood(uint16_t status) { return status == 400 || status == 404 |
 void ServerLink::begin(const Settings& settings, ResetReason resetReason) {
   settings_ = &settings;
   resetReason_ = resetReason;
-  http_.setServer(settings.server, settings.token);
+  useServer(0);
   system_.mac(mac_);
 }
 
+void ServerLink::useServer(size_t index) {
+  serverIndex_ = index < settings_->serverCount ? index : 0;
+  http_.close();
+  http_.setServer(server(), settings_->token);
+}
+
 Error ServerLink::ask(bool isOnTrial, const TextSpace& space, Json& root) {
+  Error error = Error::ok;
+  for (size_t tried = 0; tried < settings_->serverCount; ++tried) {
+    error = askServer(isOnTrial, space, root);
+    // Who answered is the server, whatever it said. Without a network the other address is no better.
+    if (faultOf(error) != Fault::network || error == Error::ok || error == Error::no_network) return error;
+    if (tried + 1 < settings_->serverCount) useServer((serverIndex_ + 1) % settings_->serverCount);
+  }
+  return error;
+}
+
+Error ServerLink::askServer(bool isOnTrial, const TextSpace& space, Json& root) {
   retryAfterS_ = 0;
   if (!system_.isNetworkUp()) return Error::no_network;
   freeHeapBytes_ = system_.freeHeapBytes();

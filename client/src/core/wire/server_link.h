@@ -29,8 +29,14 @@ class ServerLink {
   /** `settings` lives as long as the link. */
   void begin(const Settings& settings, ResetReason resetReason);
 
+  /** Which address is asked first; one that is not there is the first one. */
+  void useServer(size_t index);
+  size_t serverIndex() const { return serverIndex_; }
+  const Server& server() const { return settings_->servers[serverIndex_]; }
+
   /**
-   * Sends what waits, then the check-in. `root` is the answer, a JSON object in `space`. Errors of the connection and
+   * Asks one address after the other, the one that answered last before the others, until one answers. After a failure of
+   * all the error is that of the last one. Sends what waits, then the check-in. `root` is the answer, a JSON object in `space`. Errors of the connection and
    * of HTTP; `http_status`, `auth`, `redirect_refused`, `json`.
    */
   Error ask(bool isOnTrial, const TextSpace& space, Json& root);
@@ -46,6 +52,7 @@ class ServerLink {
   uint32_t lastAnswerAgeS();
 
  private:
+  Error askServer(bool isOnTrial, const TextSpace& space, Json& root);
   Error post(const char* path, const TextSpace& space, size_t bodyBytes, HttpHead& head);
   Error refusedBy(const HttpHead& head);
   size_t writeCheckInTo(const TextSpace& space, bool isOnTrial);
@@ -57,6 +64,7 @@ class ServerLink {
   JournalStore& journalStore_;
   const Settings* settings_ = nullptr;
   ResetReason resetReason_ = ResetReason::unknown;
+  size_t serverIndex_ = 0;
   uint32_t retryAfterS_ = 0;
   bool wasAnswered_ = false;
   uint64_t lastAnswerMs_ = 0;
