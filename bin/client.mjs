@@ -8,6 +8,7 @@
 //   node bin/client.mjs replay           the kept inputs of the fuzzer through the readers, once
 //   node bin/client.mjs fuzz [SECONDS]   libFuzzer on the readers, this long in all
 //   node bin/client.mjs riscv            the core as 32-bit RISC-V, under QEMU
+//   node bin/client.mjs package FOLDER   the zip for the Arduino IDE, and the tree of a mirror repository
 //   node bin/client.mjs measure          code size, memory and speed, as docs/performance.md has them
 //
 // What was built of the same sources with the same compiler is not built again, in this clone or another: see
@@ -16,9 +17,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { bringPrograms } from './built-programs.mjs';
+import { packageLibrary } from './library-package.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
 const SOURCE = join(ROOT, 'client/extras/test');
@@ -61,6 +63,7 @@ const COMMANDS = {
   riscv: () =>
     installPackages([...COMPILER, ...RISCV]) &&
     run('bash', [join(SOURCE, 'riscv/run.sh'), join(CACHE, 'client-riscv')]),
+  package: makePackage,
   measure: () =>
     installPackages([...COMPILER, ...RISCV]) &&
     makePlain() &&
@@ -76,6 +79,17 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   } else {
     process.exitCode = (await command(args)) ? 0 : 1;
   }
+}
+
+async function makePackage([folder]) {
+  if (folder === undefined) {
+    process.stderr.write('otter: say into which folder: node bin/client.mjs package FOLDER\n');
+    return false;
+  }
+  const { tree, zip, problems } = await packageLibrary(resolve(folder));
+  for (const problem of problems) process.stderr.write(`otter: the package is not an Arduino library: ${problem}\n`);
+  if (problems.length === 0) process.stdout.write(`${zip}\n${tree}\n`);
+  return problems.length === 0;
 }
 
 function buildDevice() {

@@ -38,6 +38,7 @@ const SEMVER = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[\da-z.-]+)?(\+[\da-z
 export const RULES = {
   properties: checkProperties,
   json: checkJson,
+  component: checkComponent,
   keywords: checkKeywords,
   files: checkFiles,
   examples: checkExamples,
@@ -109,6 +110,7 @@ function checkJson(root: string): readonly string[] {
     authors: [{ name: fields.get('author'), maintainer: true }],
     license: fields.get('license'),
     homepage: fields.get('url'),
+    repository: { type: 'git', url: componentField(root, 'repository') },
     platforms: ['espressif32'],
     frameworks: ['arduino'],
     headers: fields.get('includes')?.split(','),
@@ -121,6 +123,15 @@ function checkJson(root: string): readonly string[] {
   return Object.entries(expected)
     .filter(([field, value]) => JSON.stringify(said.get(field)) !== JSON.stringify(value))
     .map(([field, value]) => `library.json: ${field} is not ${JSON.stringify(value)}`);
+}
+
+/** The component of ESP-IDF says the same as the library. */
+function checkComponent(root: string): readonly string[] {
+  const fields = properties(root);
+  const expected = { version: 'version', description: 'sentence', url: 'url', license: 'license' };
+  return Object.entries(expected)
+    .filter(([field, name]) => componentField(root, field) !== fields.get(name))
+    .map(([field]) => `idf_component.yml: ${field} is not that of library.properties`);
 }
 
 function checkKeywords(root: string): readonly string[] {
@@ -310,6 +321,11 @@ function properties(root: string): ReadonlyMap<string, string> {
       return at < 0 ? [] : [[line.slice(0, at), line.slice(at + 1)] as const];
     }),
   );
+}
+
+/** A field of `idf_component.yml` that stands alone on its line. */
+function componentField(root: string, name: string): string {
+  return new RegExp(`^${name}: (.+)$`, 'm').exec(read(root, 'idf_component.yml'))?.[1] ?? '';
 }
 
 function macroVersion(root: string): string | undefined {

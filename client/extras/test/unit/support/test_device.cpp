@@ -118,8 +118,8 @@ bool TestDevice::runOnce(bool& isAtRest) {
   server.close();
   otter::Engine engine({spare, bootloader, store, system, server, sketch});
   otter::Settings now = settings;
-  std::strcpy(now.server.host, "server");
-  now.server.port = 8443;
+  std::strcpy(now.servers[0].host, "server");
+  now.servers[0].port = 8443;
   now.product = marker.product.c_str();
   now.version = marker.version.c_str();
   now.library = "OtterOTA test";
