@@ -32,6 +32,10 @@ describe.runIf(HAS_TO_RUN)('an example', () => {
     for (const { text } of shown) expect(await compile(sketchWith(text))).toBe('');
   });
 
+  test('compiles as the project for ESP-IDF has it', async () => {
+    expect(await compile(join(LIBRARY, 'extras/esp-idf/main/main.cpp'))).toBe('');
+  });
+
   test('that calls what is not there does not compile', async () => {
     const basic = readFileSync(join(LIBRARY, sketchOf('Basic')), 'utf8');
     expect(await compile(sketchWith(basic.replace('.begin();\n}', '.start();\n}')))).toMatch(

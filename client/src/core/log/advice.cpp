@@ -61,7 +61,7 @@ const char* adviceOn(Error error) {
     case Error::flash_write:
     case Error::flash_read:
     case Error::flash_hash:
-      return "Look at the supply of the board. When it stays so, its flash is worn.";
+      return "Look at the supply of the board. When it stays so, its flash is at its end.";
     case Error::hash:
       return "The board comes again. When it stays so, something between changes bytes.";
     case Error::image:
