@@ -62,7 +62,7 @@ function measureSizes(parts: readonly string[]): Sizes {
     const object = join(folder, `${index}.o`);
     const machine = ['-march=rv32imc', '-mabi=ilp32', '-ffreestanding', '-fno-threadsafe-statics'];
     const language = ['-std=gnu++17', '-Os', '-fno-exceptions', '-fno-rtti', '-ffunction-sections', '-fdata-sections'];
-    const headers = [PICOLIBC, join(TESTS, 'riscv/include'), ...FAKE_HEADERS].flatMap((folder) => ['-isystem', folder]);
+    const headers = [PICOLIBC, join(TESTS, 'riscv/include'), ...FAKE_HEADERS].flatMap((path) => ['-isystem', path]);
     const defined = ['-DESP32', '-DARDUINO=10819', `-I${SOURCE}`];
     execFileSync(`${RISCV}g++`, [...machine, ...language, ...headers, ...defined, '-c', source, '-o', object]);
     return object;

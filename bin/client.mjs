@@ -17,7 +17,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { bringPrograms } from './built-programs.mjs';
 import { packageLibrary } from './library-package.mjs';
@@ -86,7 +86,7 @@ async function makePackage([folder]) {
     process.stderr.write('otter: say into which folder: node bin/client.mjs package FOLDER\n');
     return false;
   }
-  const { tree, zip, problems } = await packageLibrary(resolve(folder));
+  const { tree, zip, problems } = await packageLibrary(folder);
   for (const problem of problems) process.stderr.write(`otter: the package is not an Arduino library: ${problem}\n`);
   if (problems.length === 0) process.stdout.write(`${zip}\n${tree}\n`);
   return problems.length === 0;

@@ -4,7 +4,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -14,7 +14,7 @@ const ZIP_DATE = 0x0021;
 
 /** Writes `OtterOTA/` and `OtterOTA-VERSION.zip` into this folder. The paths, and what the rules say of the tree. */
 export async function packageLibrary(folder) {
-  const tree = join(folder, NAME);
+  const tree = join(resolve(folder), NAME);
   rmSync(tree, { recursive: true, force: true });
   const version = /^version=(.+)$/m.exec(readFileSync(join(ROOT, 'client/library.properties'), 'utf8'))?.[1];
   for (const path of trackedFiles()) {
@@ -23,7 +23,7 @@ export async function packageLibrary(folder) {
   }
   const readme = join(tree, 'README.md');
   writeFileSync(readme, withOutsideLinks(readFileSync(readme, 'utf8'), version));
-  const zip = join(folder, `${NAME}-${version}.zip`);
+  const zip = join(resolve(folder), `${NAME}-${version}.zip`);
   writeFileSync(zip, makeZip(tree));
   const { RULES } = await import('../tests/client/library-rules.ts');
   const problems = Object.values(RULES).flatMap((rule) => rule(tree));

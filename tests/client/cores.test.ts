@@ -42,8 +42,6 @@ const SOURCES = readdirSync(LIBRARY_SOURCES, { recursive: true, encoding: 'utf8'
   .filter((name) => name.endsWith('.cpp'))
   .map((name) => join(LIBRARY_SOURCES, name));
 const OF_THE_PLATFORM = SOURCES.filter((path) => /hal\/|OtterOTA\.cpp$/.test(path));
-/** Sketches that use `WiFi` themselves. */
-const WITHOUT_WIFI = ['Ethernet'];
 
 describe.runIf(HAS_TO_RUN).concurrent('the library compiles', () => {
   test.for(BUILDS)('on core $core, Wi-Fi: $wifi', async (build) => {
@@ -64,7 +62,7 @@ describe.runIf(HAS_TO_RUN).concurrent('the library compiles', () => {
     expect(await compile(SOURCES, build)).toBe('');
   });
 
-  const withWifi = listExamples(LIBRARY).filter((name) => !WITHOUT_WIFI.includes(name));
+  const withWifi = listExamples(LIBRARY).filter((name) => name !== 'Ethernet');
   test.for(sizeOf({ push: ['Basic'], whole: withWifi }))('with the example %s on core 2.0', async (name) => {
     expect(await compile([join(LIBRARY, sketchOf(name))], { core: '2.0', wifi: 'own' })).toBe('');
   });
