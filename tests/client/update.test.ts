@@ -234,6 +234,18 @@ describe.concurrent('an offer that does not fit', () => {
     expect(await finalReportsOf(server, bench.mac)).toEqual([['rejected']]);
   });
 
+  test('by the revision of the chip is refused before the spare slot is touched', async ({ onTestFinished }) => {
+    const bench = new Bench(server, onTestFinished);
+    await bench.offer('1.1.0', { minChipRevision: 302 });
+    const device = await bench.board();
+    expect(await device.waitFor('failed')).toMatchObject({ error: 'chip' });
+    const { device: known } = await bench.knows({ state: 'failed', error_code: 'chip' }, { current_version: '1.0.0' });
+    expect(known.attributes).toMatchObject({ chip_revision: 301 });
+    expect(device.eventsOf('progress')).toEqual([]);
+    await vi.waitFor(() => expect(device.log.join('\n')).toContain('(this board is an esp32 of revision 301)'));
+    expectNeverLeft(device);
+  });
+
   test('by the bytes of its image is refused before the spare slot is touched', async ({ onTestFinished }) => {
     const { bench, proxy } = await newProxiedBench(onTestFinished);
     await bench.offer('1.1.0');

@@ -16,6 +16,8 @@ export interface DeviceImageSpec {
   /** About so large, a few hundred bytes more. */
   readonly sizeBytes?: number;
   readonly securityVersion?: number;
+  /** Major * 100 + minor, for the header. */
+  readonly minChipRevision?: number;
   /** Another build of the same version. */
   readonly build?: string;
 }
@@ -28,6 +30,7 @@ export function buildDeviceImage(spec: DeviceImageSpec): Buffer {
   const seed = hash('sha256', `${product} ${version} ${script} ${chip} ${spec.build ?? ''}`, 'buffer');
   return buildEspImage({
     chipId: CHIP_IDS[chip],
+    minChipRevision: spec.minChipRevision ?? 0,
     descriptor: {
       version,
       projectName: product,

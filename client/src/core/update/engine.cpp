@@ -482,6 +482,8 @@ void Engine::writeDetail(Error error) {
       return;
     case Error::chip:
       out.add("this board is an ").add(board_.system.chip());
+      if (board_.system.chipRevision() != kUnknownRevision)
+        out.add(" of revision ").addNumber(board_.system.chipRevision());
       return;
     case Error::product:
       out.add("this board is a ").add(settings_.product);
