@@ -7,7 +7,7 @@ import { type Counts, exposedOf } from './counts.ts';
 import { isOutageOver, isTooManyLost, lostBeyondUsual, outageOf, type Silence, trialOutageOf } from './silence.ts';
 
 /** What became of the boards of one stage, and what else its gate asks of them. */
-export interface Tally extends Counts {
+export interface GateCounts extends Counts {
   /** Boards that can be part of the sample: healthy ones, and those that still can become it. */
   readonly available: number;
   /** A board that was given the build is undecided, and is not one that sleeps for so long that nobody waits for it. */
@@ -38,7 +38,7 @@ export interface Verdict {
 
 interface GateInput {
   readonly gate: Gate;
-  readonly tally: Tally;
+  readonly gateCounts: GateCounts;
   readonly nowMs: number;
   readonly sample: number;
   readonly answered: number;
@@ -73,9 +73,9 @@ export const CONDITIONS = [
     state: 'waiting',
     when: 'more boards failed than may, but not without those whose trial ran out (`trial_timeout`); and a fifth of the boards without the build fell silent in the same time, or too few of them were to check in since; at most 2 hours, and not with fewer than five without the build',
     matches: isTrialCutShort,
-    text: ({ tally, failed }) =>
-      `${failed} failed, ${tally.ranOut} of them as their trial ran out; ${
-        tally.trialSilence !== undefined && trialOutageOf(tally.trialSilence) === 'outage'
+    text: ({ gateCounts, failed }) =>
+      `${failed} failed, ${gateCounts.ranOut} of them as their trial ran out; ${
+        gateCounts.trialSilence !== undefined && trialOutageOf(gateCounts.trialSilence) === 'outage'
           ? 'outage: boards without the build were silent too'
           : 'waits to hear of boards without the build'
       }`,
@@ -101,7 +101,7 @@ export const CONDITIONS = [
     matches: (c) => hasTooManyLost(c) && mayBeOutage(c) && !isOver(c),
     text: (c) =>
       `${lostOf(c)} of ${c.exposed} that were given the build are silent; ${
-        c.tally.silence !== undefined && outageOf(c.tally.silence) === 'outage'
+        c.gateCounts.silence !== undefined && outageOf(c.gateCounts.silence) === 'outage'
           ? 'outage: so are other boards'
           : 'waits to hear of boards without it'
       }`,
@@ -126,76 +126,81 @@ export const CONDITIONS = [
     id: 'max_heap_drop_pct',
     state: 'failed',
     when: 'the free heap fell by more than `max_heap_drop_pct`, on boards where both builds told it',
-    matches: ({ gate, tally }) =>
+    matches: ({ gate, gateCounts }) =>
       gate.max_heap_drop_pct !== undefined &&
-      tally.heapDropPct !== undefined &&
-      tally.heapDropPct > gate.max_heap_drop_pct,
-    text: ({ gate, tally }) =>
-      `free heap fell by ${Math.round(tally.heapDropPct ?? 0)} %, at most ${gate.max_heap_drop_pct} % may`,
+      gateCounts.heapDropPct !== undefined &&
+      gateCounts.heapDropPct > gate.max_heap_drop_pct,
+    text: ({ gate, gateCounts }) =>
+      `free heap fell by ${Math.round(gateCounts.heapDropPct ?? 0)} %, at most ${gate.max_heap_drop_pct} % may`,
   },
   {
     id: 'max_more_restarts_pct',
     state: 'failed',
     when: 'boards restart more often than before by more than `max_more_restarts_pct`',
-    matches: ({ gate, tally }) =>
+    matches: ({ gate, gateCounts }) =>
       gate.max_more_restarts_pct !== undefined &&
-      tally.moreRestartsPct !== undefined &&
-      tally.moreRestartsPct > gate.max_more_restarts_pct,
-    text: ({ gate, tally }) =>
-      `${Math.round(tally.moreRestartsPct ?? 0)} % more restarts than before, at most ${gate.max_more_restarts_pct} % may be`,
+      gateCounts.moreRestartsPct !== undefined &&
+      gateCounts.moreRestartsPct > gate.max_more_restarts_pct,
+    text: ({ gate, gateCounts }) =>
+      `${Math.round(gateCounts.moreRestartsPct ?? 0)} % more restarts than before, at most ${gate.max_more_restarts_pct} % may be`,
   },
   {
     id: 'nobody_left',
     state: 'passed',
     when: 'it is not the first stage, and none of its boards needs the build: every one runs it already',
-    matches: ({ tally }) => tally.isNobodyLeft,
+    matches: ({ gateCounts }) => gateCounts.isNobodyLeft,
     text: () => 'every board of the stage runs the build already',
   },
   {
     id: 'min_confirmed',
     state: 'waiting',
     when: 'fewer boards are healthy than the sample asks for: `min_confirmed`, or all that can be where those are fewer, at least 1',
-    matches: ({ tally, sample }) => !(tally.healthy >= sample),
-    text: ({ gate, tally, sample }) => `${tally.healthy} of ${sample} healthy${restOf(tally, gate)}`,
+    matches: ({ gateCounts, sample }) => !(gateCounts.healthy >= sample),
+    text: ({ gate, gateCounts, sample }) => `${gateCounts.healthy} of ${sample} healthy${restOf(gateCounts, gate)}`,
   },
   {
     id: 'undecided',
     state: 'waiting',
     when: 'a board that was given the build is neither healthy nor failed nor lost; one that sleeps long is waited for at most its soak and one of its gaps',
-    matches: ({ tally }) => tally.isUndecided,
-    text: ({ gate, tally }) => `${tally.healthy} healthy${restOf(tally, gate)}`,
+    matches: ({ gateCounts }) => gateCounts.isUndecided,
+    text: ({ gate, gateCounts }) => `${gateCounts.healthy} healthy${restOf(gateCounts, gate)}`,
   },
   {
     id: 'max_silent_pct',
     state: 'waiting',
     when: 'the share of boards past the deadline of their offer, among those and the ones that answered, is above `max_silent_pct`',
-    matches: ({ gate, tally, answered }) =>
-      gate.max_silent_pct !== undefined && !(share(tally.silent, answered + tally.silent) <= gate.max_silent_pct),
-    text: ({ gate, tally, answered }) =>
-      `${tally.silent} of ${answered + tally.silent} are silent, at most ${gate.max_silent_pct} % may be`,
+    matches: ({ gate, gateCounts, answered }) =>
+      gate.max_silent_pct !== undefined &&
+      !(share(gateCounts.silent, answered + gateCounts.silent) <= gate.max_silent_pct),
+    text: ({ gate, gateCounts, answered }) =>
+      `${gateCounts.silent} of ${answered + gateCounts.silent} are silent, at most ${gate.max_silent_pct} % may be`,
   },
   {
     id: 'passed',
     state: 'passed',
     when: 'none of these: the gate has passed',
     matches: () => true,
-    text: ({ gate, tally, answered, failed }) =>
-      `${tally.healthy} of ${answered} healthy, ${failed} failed${restOf(tally, gate)}`,
+    text: ({ gate, gateCounts, answered, failed }) =>
+      `${gateCounts.healthy} of ${answered} healthy, ${failed} failed${restOf(gateCounts, gate)}`,
   },
 ] as const satisfies readonly Condition[];
 
-export function judgeStage(gate: Gate, tally: Tally, nowMs: number): Verdict {
-  const answered = answeredOf(tally);
-  const running = tally.healthy + tally.soaking;
+export function judgeStage(gate: Gate, gateCounts: GateCounts, nowMs: number): Verdict {
+  const answered = answeredOf(gateCounts);
+  const running = gateCounts.healthy + gateCounts.soaking;
   const input: GateInput = {
     gate,
-    tally,
+    gateCounts,
     nowMs,
     answered,
-    sample: Math.max(1, Math.min(gate.min_confirmed, tally.available)),
-    exposed: exposedOf(tally),
-    failed: tally.failed + Math.max(0, Math.floor(tally.suspects - running * tally.usualSuspects)),
-    lostLater: lostBeyondUsual(tally.lostLater, tally.healthy + tally.lostLater, tally.silence?.usualShare ?? 0),
+    sample: Math.max(1, Math.min(gate.min_confirmed, gateCounts.available)),
+    exposed: exposedOf(gateCounts),
+    failed: gateCounts.failed + Math.max(0, Math.floor(gateCounts.suspects - running * gateCounts.usualSuspects)),
+    lostLater: lostBeyondUsual(
+      gateCounts.lostLater,
+      gateCounts.healthy + gateCounts.lostLater,
+      gateCounts.silence?.usualShare ?? 0,
+    ),
   };
   const conditions: readonly Condition[] = CONDITIONS;
   const found = conditions.find(({ matches }) => matches(input)) ?? CONDITIONS[0];
@@ -230,8 +235,8 @@ export function needsTrialSilence(gate: Gate, counts: Counts): boolean {
 }
 
 function isTrialCutShort(c: GateInput): boolean {
-  const { gate, tally, failed, nowMs } = c;
-  const { ranOut, trialSilence: silence } = tally;
+  const { gate, gateCounts, failed, nowMs } = c;
+  const { ranOut, trialSilence: silence } = gateCounts;
   const isAbove = (boards: number): boolean => isAboveMaxFailed(gate, boards) || isAboveMaxFailedPct(c, boards);
   if (ranOut === 0 || !isAbove(failed) || isAbove(failed - ranOut)) return false;
   return silence === undefined || (trialOutageOf(silence) !== 'none' && !isOutageOver(silence, nowMs));
@@ -250,27 +255,28 @@ function answeredOf({ healthy, soaking, failed, otherFailures }: Counts): number
   return healthy + soaking + failed + otherFailures;
 }
 
-function hasTooManyLost({ gate, tally, exposed, lostLater }: GateInput): boolean {
+function hasTooManyLost({ gate, gateCounts, exposed, lostLater }: GateInput): boolean {
   const { max_lost_pct: maxPct } = gate;
   return (
-    isTooManyLost(tally.lost, exposed, maxPct) || isTooManyLost(lostLater, tally.healthy + tally.lostLater, maxPct)
+    isTooManyLost(gateCounts.lost, exposed, maxPct) ||
+    isTooManyLost(lostLater, gateCounts.healthy + gateCounts.lostLater, maxPct)
   );
 }
 
 /** What nobody counted might be an outage. */
-function mayBeOutage({ tally: { silence } }: GateInput): boolean {
+function mayBeOutage({ gateCounts: { silence } }: GateInput): boolean {
   return silence === undefined || outageOf(silence) !== 'none';
 }
 
-function isOver({ tally: { silence }, nowMs }: GateInput): boolean {
+function isOver({ gateCounts: { silence }, nowMs }: GateInput): boolean {
   return silence !== undefined && isOutageOver(silence, nowMs);
 }
 
-function lostOf({ tally, lostLater }: GateInput): number {
-  return tally.lost + lostLater;
+function lostOf({ gateCounts, lostLater }: GateInput): number {
+  return gateCounts.lost + lostLater;
 }
 
-function numbersOf({ gate, tally, nowMs }: GateInput): readonly (number | undefined)[] {
+function numbersOf({ gate, gateCounts, nowMs }: GateInput): readonly (number | undefined)[] {
   const {
     isNobodyLeft: _n,
     isUndecided: _u,
@@ -279,7 +285,7 @@ function numbersOf({ gate, tally, nowMs }: GateInput): readonly (number | undefi
     heapDropPct: _h,
     moreRestartsPct: _m,
     ...counts
-  } = tally;
+  } = gateCounts;
   return [
     nowMs,
     ...Object.values(counts),
@@ -288,7 +294,7 @@ function numbersOf({ gate, tally, nowMs }: GateInput): readonly (number | undefi
     gate.max_silent_pct,
     gate.max_lost_pct,
     gate.soak_s,
-    gate.min_confirmed + tally.available,
+    gate.min_confirmed + gateCounts.available,
   ];
 }
 
@@ -297,16 +303,16 @@ function share(part: number, whole: number): number {
   return part === 0 ? 0 : (part / whole) * 100;
 }
 
-function restOf(tally: Tally, gate: Gate): string {
+function restOf(gateCounts: GateCounts, gate: Gate): string {
   const soak = gate.soak_s === undefined || gate.soak_s === 0 ? '' : ` (${spanOf(gate.soak_s)} each)`;
   const parts = [
-    [tally.soaking, `soaking${soak}`],
-    [tally.installing, 'installing or on trial'],
-    [tally.asleep, 'of them asleep'],
-    [tally.otherFailures, 'other failures'],
-    [tally.lost + tally.lostLater, 'lost'],
-    [tally.silent, 'silent'],
-    [tally.open, 'on the way'],
+    [gateCounts.soaking, `soaking${soak}`],
+    [gateCounts.installing, 'installing or on trial'],
+    [gateCounts.asleep, 'of them asleep'],
+    [gateCounts.otherFailures, 'other failures'],
+    [gateCounts.lost + gateCounts.lostLater, 'lost'],
+    [gateCounts.silent, 'silent'],
+    [gateCounts.open, 'on the way'],
   ] as const;
   return parts.flatMap(([boards, what]) => (boards > 0 ? [`, ${boards} ${what}`] : [])).join('');
 }

@@ -3,14 +3,14 @@
 
 import type { Gate } from '#protocol/admin/plan.ts';
 import type { Promotion, RolloutStatus } from '#engine/facts/model.ts';
-import { isOutage, judgeStage, type Tally, type Verdict } from './gate.ts';
+import { isOutage, judgeStage, type GateCounts, type Verdict } from './gate.ts';
 
 /** A stage that has opened, with what became of its boards. */
 export interface OpenedStageFacts {
   readonly name: string;
   readonly promotion: Promotion;
   readonly gate: Gate | undefined;
-  readonly tally: Tally;
+  readonly gateCounts: GateCounts;
 }
 
 export type Step =
@@ -30,7 +30,9 @@ export const WATCH_LIMITS: Gate = { min_confirmed: 3, max_failed_pct: 10 };
 /** `stages`: those that have opened, in their order; the last one is open. */
 export function judgeRollout(status: RolloutStatus, stages: readonly OpenedStageFacts[], nowMs: number): Judgement {
   const judged = stages.flatMap((stage) =>
-    stage.gate === undefined ? [] : [{ stage, gate: stage.gate, verdict: judgeStage(stage.gate, stage.tally, nowMs) }],
+    stage.gate === undefined
+      ? []
+      : [{ stage, gate: stage.gate, verdict: judgeStage(stage.gate, stage.gateCounts, nowMs) }],
   );
   const verdicts = new Map(judged.map(({ stage, verdict }) => [stage.name, verdict]));
   const bad = judged.find(({ verdict }) => verdict.state === 'failed');
@@ -54,6 +56,6 @@ export function judgeRollout(status: RolloutStatus, stages: readonly OpenedStage
  * Whether the gate fails for some number of available boards. With none the sample is smallest and the gate strictest, so
  * where it does not fail then, nobody needs to count them: most failures (of the network, say) end here.
  */
-export function mayFail(gate: Gate, tally: Tally, nowMs: number): boolean {
-  return judgeStage(gate, { ...tally, available: 0 }, nowMs).state === 'failed';
+export function mayFail(gate: Gate, gateCounts: GateCounts, nowMs: number): boolean {
+  return judgeStage(gate, { ...gateCounts, available: 0 }, nowMs).state === 'failed';
 }

@@ -1,11 +1,11 @@
-// What has to be found out of a stage beside the outcomes of its boards, before its gate can be judged; and the tally that the
+// What has to be found out of a stage beside the outcomes of its boards, before its gate can be judged; and the counts that the
 // answers make. Some answers cost a look at every board, so they are asked for only where they matter. Pure: a server answers
 // from its database, a simulation from memory.
 
 import type { Gate } from '#protocol/admin/plan.ts';
 import type { RolloutStatus } from '#engine/facts/model.ts';
 import { type BoardGroup, type Counts, countsOf, isGroupUndecided } from './counts.ts';
-import { needsSilence, needsTrialSilence, type Tally } from './gate.ts';
+import { needsSilence, needsTrialSilence, type GateCounts } from './gate.ts';
 import { WATCH_LIMITS } from './judge.ts';
 import type { Silence } from './silence.ts';
 
@@ -71,7 +71,7 @@ export function questionsOf(status: RolloutStatus, { gate, groups, isOpen, isFir
   };
 }
 
-export function tallyOf({ counts, anyLeft }: Pick<Questions, 'counts' | 'anyLeft'>, answers: Answers): Tally {
+export function gateCountsOf({ counts, anyLeft }: Pick<Questions, 'counts' | 'anyLeft'>, answers: Answers): GateCounts {
   const { reachable, isAnyLeft, isUndecided, asleep, silence, trialSilence, usualSuspects } = answers;
   return {
     ...counts,
@@ -91,13 +91,13 @@ export function tallyOf({ counts, anyLeft }: Pick<Questions, 'counts' | 'anyLeft
  * What is certain at once after a failure: what depends on who is lost or undecided is for the next tick to say. `trialSilence`: where
  * `questionsOf` asks for it, of as many boards as can be looked at so soon.
  */
-export function failureTallyOf(counts: Counts, found: Pick<Answers, 'reachable' | 'trialSilence'>): Tally {
-  return tallyOf({ counts: { ...counts, lost: 0, lostLater: 0 }, anyLeft: false }, { ...NO_ANSWERS, ...found });
+export function failureCountsOf(counts: Counts, found: Pick<Answers, 'reachable' | 'trialSilence'>): GateCounts {
+  return gateCountsOf({ counts: { ...counts, lost: 0, lostLater: 0 }, anyLeft: false }, { ...NO_ANSWERS, ...found });
 }
 
 /** The same where no outage excuses a trial that ran out. */
-export function worstTallyOf(counts: Counts): Tally {
-  return failureTallyOf({ ...counts, ranOut: 0 }, NO_ANSWERS);
+export function worstCountsOf(counts: Counts): GateCounts {
+  return failureCountsOf({ ...counts, ranOut: 0 }, NO_ANSWERS);
 }
 
 /** How many boards the sample still lacks. Once there are enough, it does not matter how many more there are. */

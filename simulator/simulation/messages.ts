@@ -5,7 +5,7 @@ import type { Decision } from '#engine/decision/decide.ts';
 import type { RolloutStatus } from '#engine/facts/model.ts';
 import type { RolloutCommand } from '#engine/stage/advance.ts';
 import type { Columns } from '#engine/stage/counts.ts';
-import type { Tally, Verdict } from '#engine/stage/gate.ts';
+import type { GateCounts, Verdict } from '#engine/stage/gate.ts';
 import type { CheckInSays } from '#simulator/simulation/server/presences.ts';
 
 export interface CheckIn extends CheckInSays {
@@ -41,7 +41,7 @@ export interface TimelineEntry {
   readonly members: number;
   readonly reason: string;
   /** What the gate that acted is about, and what it saw; undefined for what a person does. */
-  readonly judged: { readonly stage: string; readonly verdict: Verdict; readonly tally: Tally } | undefined;
+  readonly judged: { readonly stage: string; readonly verdict: Verdict; readonly gateCounts: GateCounts } | undefined;
   /** What became of the boards of each opened stage until then, without those that hold no assignment. */
   readonly columns: ReadonlyMap<string, Columns>;
 }

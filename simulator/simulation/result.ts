@@ -123,7 +123,7 @@ function entryOf(entry: TimelineEntry): ResultEntry {
 
 function countsOfEntry(judged: TimelineEntry['judged']): ResultEntry['counts'] {
   if (judged === undefined) return null;
-  const { healthy, soaking, failed, otherFailures, lost, lostLater, silent, open, installing } = judged.tally;
+  const { healthy, soaking, failed, otherFailures, lost, lostLater, silent, open, installing } = judged.gateCounts;
   return {
     healthy,
     soaking,

@@ -28,6 +28,7 @@ const RETIRED: readonly (readonly [RegExp, string])[] = [
   [/\bhurts?\b/i, 'affected'],
   [/\bturnstile/i, 'semaphore'],
   [/\bmishap/i, 'fault'],
+  [/\btall(y|ies)\b/i, 'gate counts'],
   [/\brehears/i, 'simulation'],
   [/\bvet(ting|Offer|ted)\b/i, 'validate an offer'],
   [/boot.?story|tellBoot/i, 'boot diagnosis'],

@@ -137,7 +137,7 @@ test.each(PROCESSES)('%i processes, one of them killed %#', { timeout: 400_000 }
   const database = await openRaw(first);
   const seen = { mostInFlight: 0, twoOffers: 0 };
   const work = new AbortController();
-  const tallies = { checks: 0, failed: 0, kills: 0 };
+  const gateCounts = { checks: 0, failed: 0, kills: 0 };
   const restarts: Promise<void>[] = [];
 
   /** What whichever server answers; a board whose server is gone asks another one. */
@@ -146,7 +146,7 @@ test.each(PROCESSES)('%i processes, one of them killed %#', { timeout: 400_000 }
       const server = peers[Math.floor(Math.random() * peers.length)]?.client;
       const answer = server === undefined ? undefined : await ask(server).catch(() => undefined);
       if (answer !== undefined) return answer;
-      tallies.failed += 1;
+      gateCounts.failed += 1;
       await delay(20);
     }
     throw new Error('no server answers');
@@ -155,7 +155,7 @@ test.each(PROCESSES)('%i processes, one of them killed %#', { timeout: 400_000 }
     const { mac, version, onTrial } = board;
     const more = { product: line.product, ...(onTrial ? { boot: { state: 'trial' } } : {}) };
     const answer = await answered(async (server) => server.checkIn(mac, version, more));
-    tallies.checks += 1;
+    gateCounts.checks += 1;
     const { assignment_id } = answer;
     // It begins to fetch the image.
     const report = { mac, assignment_id, sequence: 1, status: 'downloading' };
@@ -164,7 +164,7 @@ test.each(PROCESSES)('%i processes, one of them killed %#', { timeout: 400_000 }
   };
   const boardWork = async (worker: number): Promise<void> => {
     const own = boards.filter((_, index) => index % AT_ONCE === worker);
-    for (let turn = 0; tallies.checks < CHECKS || !work.signal.aborted; turn += 1) {
+    for (let turn = 0; gateCounts.checks < CHECKS || !work.signal.aborted; turn += 1) {
       const board = own[turn % own.length];
       if (board !== undefined) await check(board);
       // Spread over all ticks, so that there are checks in each of them.
@@ -189,13 +189,13 @@ test.each(PROCESSES)('%i processes, one of them killed %#', { timeout: 400_000 }
       clock.nowMs += TICK_S * 1000;
       for (const peer of peers) peer.setClock();
       const ticks = Promise.all(peers.map(async (peer) => peer.tick(tick)));
-      if (tick % Math.floor(TICKS / KILLS) === 0 && tallies.kills < KILLS) {
+      if (tick % Math.floor(TICKS / KILLS) === 0 && gateCounts.kills < KILLS) {
         // Somebody is always left to answer.
         while (peers.filter(({ client: alive }) => alive !== undefined).length < 2) await delay(10);
         const leader = peers.find(({ client: alive }) => alive !== undefined);
         await delay(Math.random() * 15);
         await leader?.kill();
-        tallies.kills += 1;
+        gateCounts.kills += 1;
         if (leader !== undefined) restarts.push(leader.start());
       }
       await ticks;
@@ -214,8 +214,8 @@ test.each(PROCESSES)('%i processes, one of them killed %#', { timeout: 400_000 }
     await Promise.all(peers.map(async (peer) => peer.tick(TICKS + round)));
     if ((await last.admin('getRollout', { params: { name } })).status === 'complete') break;
   }
-  expect(tallies.kills).toBe(KILLS);
-  expect(tallies.checks).toBeGreaterThanOrEqual(CHECKS);
+  expect(gateCounts.kills).toBe(KILLS);
+  expect(gateCounts.checks).toBeGreaterThanOrEqual(CHECKS);
   expect(seen.twoOffers, 'no device holds two offers').toBe(0);
   expect(seen.mostInFlight, 'the pace was used').toBeGreaterThan(1);
   expect(seen.mostInFlight, 'and kept').toBeLessThanOrEqual(IN_FLIGHT);

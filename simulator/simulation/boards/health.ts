@@ -12,7 +12,7 @@ import {
   moreRestartsPct,
 } from '#engine/outcome/baseline.ts';
 import { addCheck, type HealthHour, hourOf, hourOfCheck } from '#engine/outcome/health.ts';
-import type { Tally } from '#engine/stage/gate.ts';
+import type { GateCounts } from '#engine/stage/gate.ts';
 import type { StageBoards } from '#simulator/simulation/server/stage-boards.ts';
 
 export function isHealthAsked(gate: Gate | undefined): boolean {
@@ -48,7 +48,7 @@ export class BoardHealth {
     if (baseline !== undefined) this.#baselines.set(assignmentId, baseline);
   }
 
-  of(boards: StageBoards, nowMs: number): Pick<Tally, 'heapDropPct' | 'moreRestartsPct'> {
+  of(boards: StageBoards, nowMs: number): Pick<GateCounts, 'heapDropPct' | 'moreRestartsPct'> {
     const nowHour = hourOf(nowMs);
     const compared = [...boards.latest]
       .filter(

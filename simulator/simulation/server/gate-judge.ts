@@ -2,9 +2,9 @@
 // as `service/gates/judge.ts` does for a server.
 
 import { countsOf } from '#engine/stage/counts.ts';
-import type { Tally } from '#engine/stage/gate.ts';
+import type { GateCounts } from '#engine/stage/gate.ts';
 import { judgeRollout, type Judgement, mayFail, WATCH_LIMITS } from '#engine/stage/judge.ts';
-import { failureTallyOf, questionsOf, tallyOf, worstTallyOf } from '#engine/stage/questions.ts';
+import { failureCountsOf, questionsOf, gateCountsOf, worstCountsOf } from '#engine/stage/questions.ts';
 import { type BoardHealth, isHealthAsked } from '#simulator/simulation/boards/health.ts';
 import type { RolloutLife, StageState } from './rollout-life.ts';
 import { answersTo, type AskedStage, countReachable, type Known, trialSilenceIn } from './stage-answers.ts';
@@ -12,19 +12,19 @@ import { answersTo, type AskedStage, countReachable, type Known, trialSilenceIn 
 export interface Judged {
   readonly judgement: Judgement;
   /** Of the opened stages, in their order. */
-  readonly tallies: readonly Tally[];
+  readonly countsOfStages: readonly GateCounts[];
   /** It says the same until a board changes something. */
   readonly isTimeless: boolean;
 }
 
 export function judgeNow(life: RolloutLife, known: Known, health: BoardHealth | undefined, nowMs: number): Judged {
   const asked = life.opened.map((stage, at) => askOf(life, stage, at));
-  const tallies = asked.map(({ stage, questions }) => {
+  const countsOfStages = asked.map(({ stage, questions }) => {
     const fares = isHealthAsked(stage.plan.gate) ? health?.of(stage.boards, nowMs) : undefined;
-    return { ...tallyOf(questions, answersTo(questions, askedOf(stage, nowMs), known, nowMs)), ...fares };
+    return { ...gateCountsOf(questions, answersTo(questions, askedOf(stage, nowMs), known, nowMs)), ...fares };
   });
-  const judgement = judgeRollout(life.status, facts(life, tallies), nowMs);
-  return { judgement, tallies, isTimeless: asked.every(isTimeless) };
+  const judgement = judgeRollout(life.status, facts(life, countsOfStages), nowMs);
+  return { judgement, countsOfStages, isTimeless: asked.every(isTimeless) };
 }
 
 /** The same at once after a failure; undefined where it cannot be one too many. */
@@ -34,22 +34,26 @@ export function judgeFailure(life: RolloutLife, known: Known, nowMs: number): Ju
     counts: countsOf(plan.gate ?? WATCH_LIMITS, boards.groups),
   }));
   const isPossible = ({ gate, counts }: (typeof counted)[number]): boolean =>
-    gate !== undefined && mayFail(gate, worstTallyOf(counts), nowMs);
+    gate !== undefined && mayFail(gate, worstCountsOf(counts), nowMs);
   if (!counted.some(isPossible)) return undefined;
-  const tallies = life.opened.map((stage, at) => {
+  const countsOfStages = life.opened.map((stage, at) => {
     const { counts, reachable, trialSilence } = askOf(life, stage, at).questions;
-    return failureTallyOf(counts, {
+    return failureCountsOf(counts, {
       reachable: reachable > 0 ? countReachable(known, reachable, nowMs) : 0,
       trialSilence: trialSilence ? trialSilenceIn(askedOf(stage, nowMs), known, nowMs) : undefined,
     });
   });
-  return { judgement: judgeRollout(life.status, facts(life, tallies), nowMs), tallies, isTimeless: false };
+  return {
+    judgement: judgeRollout(life.status, facts(life, countsOfStages), nowMs),
+    countsOfStages,
+    isTimeless: false,
+  };
 }
 
-function facts(life: RolloutLife, tallies: readonly Tally[]) {
+function facts(life: RolloutLife, countsOfStages: readonly GateCounts[]) {
   return life.opened.flatMap(({ plan: { name, promotion, gate } }, at) => {
-    const tally = tallies[at];
-    return tally === undefined ? [] : [{ name, promotion, gate, tally }];
+    const gateCounts = countsOfStages[at];
+    return gateCounts === undefined ? [] : [{ name, promotion, gate, gateCounts }];
   });
 }
 

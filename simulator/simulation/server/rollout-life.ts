@@ -8,7 +8,7 @@ import type { Forecast } from '#engine/decision/forecast.ts';
 import { stableFor } from '#engine/decision/target.ts';
 import type { DeviceFacts, FirmwareFacts, OpenedStage, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
 import { advance, isOpen, type RolloutCommand } from '#engine/stage/advance.ts';
-import type { Tally } from '#engine/stage/gate.ts';
+import type { GateCounts } from '#engine/stage/gate.ts';
 import { StageBoards } from './stage-boards.ts';
 
 export interface LifeOptions {
@@ -25,7 +25,7 @@ export interface StageState {
   readonly boards: StageBoards;
   openedAtMs: number | undefined;
   /** What its gate saw when it was judged last. */
-  tally: Tally | undefined;
+  gateCounts: GateCounts | undefined;
 }
 
 export const ROLLOUT_ID = 1;
@@ -54,7 +54,7 @@ export class RolloutLife {
       plan,
       boards: new StageBoards(),
       openedAtMs: undefined,
-      tally: undefined,
+      gateCounts: undefined,
     }));
   }
 

@@ -296,17 +296,18 @@ export class RolloutServer {
     this.#act(judged.judgement, nowMs);
   }
 
-  #keep({ judgement, tallies }: Judged): void {
+  #keep({ judgement, countsOfStages }: Judged): void {
     this.#judgement = judgement;
-    for (const [at, stage] of this.#life.opened.entries()) stage.tally = tallies[at];
+    for (const [at, stage] of this.#life.opened.entries()) stage.gateCounts = countsOfStages[at];
   }
 
   #act({ step, verdicts }: Judgement, nowMs: number): void {
     if (step.do === 'stay') return;
     const about = step.do === 'promote' ? step.from : step.stage;
     const verdict = verdicts.get(about);
-    const tally = this.stages.find(({ plan }) => plan.name === about)?.tally;
-    const judged = verdict === undefined || tally === undefined ? undefined : { stage: about, verdict, tally };
+    const gateCounts = this.stages.find(({ plan }) => plan.name === about)?.gateCounts;
+    const judged =
+      verdict === undefined || gateCounts === undefined ? undefined : { stage: about, verdict, gateCounts };
     const revert = step.do !== 'promote' && step.revert;
     this.#move(step.do, { actor: 'gate', reason: step.reason, judged }, nowMs, revert);
   }

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Gate } from '#protocol/admin/plan.ts';
-import { CONDITIONS, judgeStage, needsSilence, type Tally } from '#engine/stage/gate.ts';
+import { CONDITIONS, judgeStage, needsSilence, type GateCounts } from '#engine/stage/gate.ts';
 import type { Silence } from '#engine/stage/silence.ts';
 import { NOBODY } from './sample-counts.ts';
 
@@ -11,7 +11,7 @@ const NOW_MS = Date.UTC(2026, 10, 23, 10);
 const HOUR_MS = 3_600_000;
 const GATE: Gate = { min_confirmed: 3, max_failed: 1, max_silent_pct: 20, soak_s: 3_600 };
 
-const NO_TALLY: Tally = {
+const NO_COUNTS: GateCounts = {
   ...NOBODY,
   available: 10,
   isUndecided: false,
@@ -34,44 +34,44 @@ function heard(without: Partial<Silence['without']>, more: Partial<Silence> = {}
 interface Case {
   readonly name: string;
   readonly gate?: Partial<Gate>;
-  readonly tally: Partial<Tally>;
+  readonly gateCounts: Partial<GateCounts>;
   readonly text: string;
 }
 
 const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>> = {
-  unknown: [{ name: 'a count is no number', tally: { healthy: Number.NaN }, text: 'a number is missing' }],
+  unknown: [{ name: 'a count is no number', gateCounts: { healthy: Number.NaN }, text: 'a number is missing' }],
   outage_on_trial: [
     {
       name: 'trials ran out while boards without the build were silent',
-      tally: { healthy: 7, failed: 3, ranOut: 2, trialSilence: heard({ alive: 7, overdue: 3 }) },
+      gateCounts: { healthy: 7, failed: 3, ranOut: 2, trialSilence: heard({ alive: 7, overdue: 3 }) },
       text: '3 failed, 2 of them as their trial ran out; outage: boards without the build were silent too',
     },
     {
       name: 'too few of them were to check in',
-      tally: { failed: 2, ranOut: 2, trialSilence: heard({ alive: 2, notDue: 8 }) },
+      gateCounts: { failed: 2, ranOut: 2, trialSilence: heard({ alive: 2, notDue: 8 }) },
       text: '2 failed, 2 of them as their trial ran out; waits to hear of boards without the build',
     },
     {
       name: 'of a share',
       gate: { max_failed: undefined, max_failed_pct: 20 },
-      tally: { healthy: 3, soaking: 2, failed: 2, ranOut: 1, trialSilence: heard({ overdue: 5 }) },
+      gateCounts: { healthy: 3, soaking: 2, failed: 2, ranOut: 1, trialSilence: heard({ overdue: 5 }) },
       text: '2 failed, 1 of them as their trial ran out; outage: boards without the build were silent too',
     },
   ],
   max_failed: [
     {
       name: 'trials ran out, and the others were heard of',
-      tally: { failed: 2, ranOut: 2, trialSilence: heard({ alive: 10 }) },
+      gateCounts: { failed: 2, ranOut: 2, trialSilence: heard({ alive: 10 }) },
       text: '2 failed, at most 1 may',
     },
     {
       name: 'trials ran out, and fewer than five are without the build',
-      tally: { failed: 2, ranOut: 2, trialSilence: heard({ overdue: 4 }) },
+      gateCounts: { failed: 2, ranOut: 2, trialSilence: heard({ overdue: 4 }) },
       text: '2 failed, at most 1 may',
     },
     {
       name: 'trials ran out in an outage of more than two hours',
-      tally: {
+      gateCounts: {
         failed: 2,
         ranOut: 2,
         trialSilence: heard({ overdue: 10 }, { lastHeardAtMs: NOW_MS - 2 * HOUR_MS - 1 }),
@@ -80,18 +80,18 @@ const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>
     },
     {
       name: 'enough failed beside those whose trial ran out',
-      tally: { failed: 3, ranOut: 1, trialSilence: heard({ overdue: 10 }) },
+      gateCounts: { failed: 3, ranOut: 1, trialSilence: heard({ overdue: 10 }) },
       text: '3 failed, at most 1 may',
     },
-    { name: 'two failed, one may', tally: { failed: 2 }, text: '2 failed, at most 1 may' },
+    { name: 'two failed, one may', gateCounts: { failed: 2 }, text: '2 failed, at most 1 may' },
     {
       name: 'every board says panic, and no other does',
-      tally: { soaking: 10, suspects: 10 },
+      gateCounts: { soaking: 10, suspects: 10 },
       text: '10 failed, at most 1 may',
     },
     {
       name: 'more boards say panic than without the build',
-      tally: { healthy: 10, suspects: 6, usualSuspects: 0.4 },
+      gateCounts: { healthy: 10, suspects: 6, usualSuspects: 0.4 },
       text: '2 failed, at most 1 may',
     },
   ],
@@ -99,29 +99,29 @@ const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>
     {
       name: 'a quarter of those that answered',
       gate: { max_failed: undefined, max_failed_pct: 20 },
-      tally: { healthy: 1, soaking: 2, failed: 1 },
+      gateCounts: { healthy: 1, soaking: 2, failed: 1 },
       text: '1 of 4 failed, at most 20 % may',
     },
   ],
   outage: [
     {
       name: 'boards without the build are silent too',
-      tally: { healthy: 8, lost: 2, silence: heard({ alive: 7, overdue: 3 }) },
+      gateCounts: { healthy: 8, lost: 2, silence: heard({ alive: 7, overdue: 3 }) },
       text: '2 of 10 that were given the build are silent; outage: so are other boards',
     },
     {
       name: 'too few of them were to check in',
-      tally: { healthy: 8, lost: 2, silence: heard({ alive: 3, notDue: 20 }) },
+      gateCounts: { healthy: 8, lost: 2, silence: heard({ alive: 3, notDue: 20 }) },
       text: '2 of 10 that were given the build are silent; waits to hear of boards without it',
     },
     {
       name: 'the silence of others was not counted',
-      tally: { healthy: 8, lost: 2 },
+      gateCounts: { healthy: 8, lost: 2 },
       text: '2 of 10 that were given the build are silent; waits to hear of boards without it',
     },
     {
       name: 'with fewer than five without the build, a fifth of all',
-      tally: {
+      gateCounts: {
         healthy: 8,
         lost: 2,
         silence: heard({ alive: 4 }, { all: { alive: 8, overdue: 2, notDue: 0 } }),
@@ -130,7 +130,7 @@ const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>
     },
     {
       name: 'with almost nobody without the build, those that vanished are silent boards too',
-      tally: {
+      gateCounts: {
         healthy: 40,
         lost: 20,
         silence: heard(
@@ -144,24 +144,24 @@ const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>
   outage_too_long: [
     {
       name: 'since more than two hours',
-      tally: { healthy: 8, lost: 2, silence: heard({ overdue: 10 }, { lastHeardAtMs: NOW_MS - 2 * HOUR_MS - 1 }) },
+      gateCounts: { healthy: 8, lost: 2, silence: heard({ overdue: 10 }, { lastHeardAtMs: NOW_MS - 2 * HOUR_MS - 1 }) },
       text: 'outage for more than 2 h: 2 of 10 that were given the build are silent',
     },
   ],
   max_lost: [
     {
       name: 'two of ten vanished, the others are heard of',
-      tally: { healthy: 8, lost: 2, silence: heard({ alive: 10 }) },
+      gateCounts: { healthy: 8, lost: 2, silence: heard({ alive: 10 }) },
       text: '2 of 10 that were given the build are lost',
     },
     {
       name: 'the only one vanished',
-      tally: { lost: 1, silence: heard({ alive: 10 }) },
+      gateCounts: { lost: 1, silence: heard({ alive: 10 }) },
       text: '1 of 1 that were given the build are lost',
     },
     {
       name: 'the pilots of a small fleet vanished, and the few without the build are heard of',
-      tally: {
+      gateCounts: {
         lost: 4,
         silence: heard(
           { alive: 4 },
@@ -172,7 +172,7 @@ const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>
     },
     {
       name: 'more that had been healthy fell silent than of the others',
-      tally: { healthy: 80, lostLater: 20, silence: heard({ alive: 10 }, { usualShare: 0.1 }) },
+      gateCounts: { healthy: 80, lostLater: 20, silence: heard({ alive: 10 }, { usualShare: 0.1 }) },
       text: '10 of 100 that were given the build are lost',
     },
   ],
@@ -180,7 +180,7 @@ const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>
     {
       name: 'a third of the heap is gone',
       gate: { max_heap_drop_pct: 20 },
-      tally: { heapDropPct: 33.4 },
+      gateCounts: { heapDropPct: 33.4 },
       text: 'free heap fell by 33 %, at most 20 % may',
     },
   ],
@@ -188,56 +188,56 @@ const CASES: Readonly<Record<(typeof CONDITIONS)[number]['id'], readonly Case[]>
     {
       name: 'they restart three times as often',
       gate: { max_more_restarts_pct: 100 },
-      tally: { moreRestartsPct: 200 },
+      gateCounts: { moreRestartsPct: 200 },
       text: '200 % more restarts than before, at most 100 % may be',
     },
   ],
   nobody_left: [
-    { name: 'all run it', tally: { isNobodyLeft: true }, text: 'every board of the stage runs the build already' },
+    { name: 'all run it', gateCounts: { isNobodyLeft: true }, text: 'every board of the stage runs the build already' },
   ],
   min_confirmed: [
     {
       name: 'two of three',
-      tally: { healthy: 2, soaking: 1, installing: 4, open: 2 },
+      gateCounts: { healthy: 2, soaking: 1, installing: 4, open: 2 },
       text: '2 of 3 healthy, 1 soaking (1 h each), 4 installing or on trial, 2 on the way',
     },
-    { name: 'fewer are there', tally: { available: 2, healthy: 1 }, text: '1 of 2 healthy' },
-    { name: 'nobody is there', tally: { available: 0 }, text: '0 of 1 healthy' },
+    { name: 'fewer are there', gateCounts: { available: 2, healthy: 1 }, text: '1 of 2 healthy' },
+    { name: 'nobody is there', gateCounts: { available: 0 }, text: '0 of 1 healthy' },
   ],
   undecided: [
     {
       name: 'one more soaks',
-      tally: { healthy: 3, soaking: 1, isUndecided: true },
+      gateCounts: { healthy: 3, soaking: 1, isUndecided: true },
       text: '3 healthy, 1 soaking (1 h each)',
     },
   ],
   max_silent_pct: [
-    { name: 'a quarter', tally: { healthy: 3, silent: 1 }, text: '1 of 4 are silent, at most 20 % may be' },
+    { name: 'a quarter', gateCounts: { healthy: 3, silent: 1 }, text: '1 of 4 are silent, at most 20 % may be' },
   ],
   passed: [
-    { name: 'enough are healthy', tally: { healthy: 3, failed: 1 }, text: '3 of 4 healthy, 1 failed' },
-    { name: 'one of twenty is lost', tally: { healthy: 19, lost: 1 }, text: '19 of 19 healthy, 0 failed, 1 lost' },
+    { name: 'enough are healthy', gateCounts: { healthy: 3, failed: 1 }, text: '3 of 4 healthy, 1 failed' },
+    { name: 'one of twenty is lost', gateCounts: { healthy: 19, lost: 1 }, text: '19 of 19 healthy, 0 failed, 1 lost' },
     {
       name: 'as many boards say panic without the build',
-      tally: { healthy: 10, suspects: 4, usualSuspects: 0.4 },
+      gateCounts: { healthy: 10, suspects: 4, usualSuspects: 0.4 },
       text: '10 of 10 healthy, 0 failed',
     },
   ],
 };
 
 describe.each(CONDITIONS)('the condition $id', ({ id, state }) => {
-  test.each(CASES[id])('decides: $name', ({ gate, tally, text }) => {
-    const verdict = judgeStage({ ...GATE, ...gate }, { ...NO_TALLY, ...tally }, NOW_MS);
+  test.each(CASES[id])('decides: $name', ({ gate, gateCounts, text }) => {
+    const verdict = judgeStage({ ...GATE, ...gate }, { ...NO_COUNTS, ...gateCounts }, NOW_MS);
     expect(verdict).toMatchObject({ condition: id, state, text });
   });
 });
 
 test('lost boards and outages call people and take nothing back by themselves', () => {
-  const verdicts = [...CASES.max_lost, ...CASES.outage_too_long].map(({ tally }) =>
-    judgeStage(GATE, { ...NO_TALLY, ...tally }, NOW_MS),
+  const verdicts = [...CASES.max_lost, ...CASES.outage_too_long].map(({ gateCounts }) =>
+    judgeStage(GATE, { ...NO_COUNTS, ...gateCounts }, NOW_MS),
   );
   expect(verdicts.every(({ state, mayRevert }) => state === 'failed' && !mayRevert)).toBe(true);
-  expect(judgeStage(GATE, { ...NO_TALLY, failed: 2 }, NOW_MS)).toMatchObject({ state: 'failed', mayRevert: true });
+  expect(judgeStage(GATE, { ...NO_COUNTS, failed: 2 }, NOW_MS)).toMatchObject({ state: 'failed', mayRevert: true });
 });
 
 test.each([
@@ -249,11 +249,11 @@ test.each([
   { lost: 2, healthy: 4, isAsked: true },
   { lost: 1, healthy: 0, isAsked: true },
 ])('with $lost lost beside $healthy healthy the silence of the others matters: $isAsked', ({ isAsked, ...counts }) => {
-  expect(needsSilence(GATE, { ...NO_TALLY, ...counts })).toBe(isAsked);
+  expect(needsSilence(GATE, { ...NO_COUNTS, ...counts })).toBe(isAsked);
 });
 
 const count = fc.integer({ min: 0, max: 50 });
-const anyTally: fc.Arbitrary<Tally> = fc.record({
+const anyCounts: fc.Arbitrary<GateCounts> = fc.record({
   healthy: count,
   soaking: count,
   installing: count,
@@ -283,20 +283,20 @@ const anyTally: fc.Arbitrary<Tally> = fc.record({
 describe('whatever the numbers', () => {
   test('no gate passes without a healthy sample, with one undecided, or beyond its limits', () => {
     fc.assert(
-      fc.property(anyTally, (tally) => {
-        if (judgeStage(GATE, tally, NOW_MS).state !== 'passed') return;
-        expect(tally.healthy).toBeGreaterThanOrEqual(Math.max(1, Math.min(3, tally.available)));
-        expect(tally.isUndecided).toBe(false);
-        expect(tally.failed).toBeLessThanOrEqual(1);
+      fc.property(anyCounts, (gateCounts) => {
+        if (judgeStage(GATE, gateCounts, NOW_MS).state !== 'passed') return;
+        expect(gateCounts.healthy).toBeGreaterThanOrEqual(Math.max(1, Math.min(3, gateCounts.available)));
+        expect(gateCounts.isUndecided).toBe(false);
+        expect(gateCounts.failed).toBeLessThanOrEqual(1);
       }),
     );
   });
 
   test('time alone never passes a gate', () => {
     fc.assert(
-      fc.property(anyTally, fc.integer({ min: 0, max: 365 * 24 }), (tally, hours) => {
-        if (judgeStage(GATE, tally, NOW_MS).state === 'passed') return;
-        expect(judgeStage(GATE, tally, NOW_MS + hours * HOUR_MS).state).not.toBe('passed');
+      fc.property(anyCounts, fc.integer({ min: 0, max: 365 * 24 }), (gateCounts, hours) => {
+        if (judgeStage(GATE, gateCounts, NOW_MS).state === 'passed') return;
+        expect(judgeStage(GATE, gateCounts, NOW_MS + hours * HOUR_MS).state).not.toBe('passed');
       }),
     );
   });
@@ -304,9 +304,9 @@ describe('whatever the numbers', () => {
   test('one more failure never makes a gate better', () => {
     const order = { failed: 0, waiting: 1, passed: 2 };
     fc.assert(
-      fc.property(anyTally, (tally) => {
-        const before = judgeStage(GATE, tally, NOW_MS);
-        const after = judgeStage(GATE, { ...tally, failed: tally.failed + 1 }, NOW_MS);
+      fc.property(anyCounts, (gateCounts) => {
+        const before = judgeStage(GATE, gateCounts, NOW_MS);
+        const after = judgeStage(GATE, { ...gateCounts, failed: gateCounts.failed + 1 }, NOW_MS);
         if (before.condition !== 'max_lost') expect(order[after.state]).toBeLessThanOrEqual(order[before.state]);
       }),
     );

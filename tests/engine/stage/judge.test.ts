@@ -5,7 +5,7 @@ import type { Gate } from '#protocol/admin/plan.ts';
 import type { RolloutStatus } from '#engine/facts/model.ts';
 import type { Counts } from '#engine/stage/counts.ts';
 import { judgeRollout, type OpenedStageFacts } from '#engine/stage/judge.ts';
-import { NO_ANSWERS, tallyOf } from '#engine/stage/questions.ts';
+import { NO_ANSWERS, gateCountsOf } from '#engine/stage/questions.ts';
 import type { Silence } from '#engine/stage/silence.ts';
 import { NOBODY } from './sample-counts.ts';
 
@@ -21,8 +21,8 @@ const OUTAGE: Silence = {
 
 function stage(name: string, counts: Partial<Counts>, more: { silence?: Silence; gate?: Gate } = {}): OpenedStageFacts {
   const { silence, gate = GATE } = more;
-  const tally = tallyOf({ counts: { ...NOBODY, ...counts }, anyLeft: false }, { ...NO_ANSWERS, silence });
-  return { name, promotion: 'auto', gate, tally };
+  const gateCounts = gateCountsOf({ counts: { ...NOBODY, ...counts }, anyLeft: false }, { ...NO_ANSWERS, silence });
+  return { name, promotion: 'auto', gate, gateCounts };
 }
 
 const passed = { healthy: 5, hopeful: 5 };

@@ -114,7 +114,7 @@ describe.each(BOTH)('promote on %s', (dialect) => {
     expect(await rollout()).toMatchObject({ status: 'running', stage: 'pilot' });
     await update(pilots[1] ?? '');
     expect(await tryPromote({ from: 'pilot' })).toMatchObject({ status: 200, body: { stage: 'some' } });
-    expect((await lastAudit())?.details).toMatchObject({ gate: { state: 'passed', tally: { healthy: 2 } } });
+    expect((await lastAudit())?.details).toMatchObject({ gate: { state: 'passed', gateCounts: { healthy: 2 } } });
     expect((await lastAudit())?.details).not.toHaveProperty('override');
   });
 
@@ -139,7 +139,7 @@ describe.each(BOTH)('promote on %s', (dialect) => {
         to: { status: 'running', stage: 'some' },
         reason,
         override: true,
-        gate: { state: 'waiting', text: expect.stringContaining('1 of 2 healthy'), tally: { healthy: 1 } },
+        gate: { state: 'waiting', text: expect.stringContaining('1 of 2 healthy'), gateCounts: { healthy: 1 } },
       },
     });
   });

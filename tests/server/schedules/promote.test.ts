@@ -187,8 +187,8 @@ describe.each(DIALECTS)('a schedule that promotes on %s', (dialect) => {
       last_result: 'done: stage pilot is promoted',
     });
     expect((await auditOf('schedule:go-on')).slice(0, 2)).toMatchObject([
-      { action: 'rollout.promote', details: { gate: { state: 'passed', tally: { healthy: 2 } } } },
-      { action: 'schedule.pending', details: { gate: { state: 'waiting', tally: { healthy: 1 } } } },
+      { action: 'rollout.promote', details: { gate: { state: 'passed', gateCounts: { healthy: 2 } } } },
+      { action: 'schedule.pending', details: { gate: { state: 'waiting', gateCounts: { healthy: 1 } } } },
     ]);
     expect((await server.admin('getStatus')).warnings).toEqual([]);
     await tickAt(dueMs + DAY_MS);

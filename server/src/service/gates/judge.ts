@@ -4,9 +4,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Value } from 'typebox/value';
 import { heapDropPct, moreRestartsPct } from '#engine/outcome/baseline.ts';
 import { countsOf } from '#engine/stage/counts.ts';
-import type { Tally } from '#engine/stage/gate.ts';
+import type { GateCounts } from '#engine/stage/gate.ts';
 import { judgeRollout, type Judgement, mayFail } from '#engine/stage/judge.ts';
-import { failureTallyOf, questionsOf, type StageAt, tallyOf, worstTallyOf } from '#engine/stage/questions.ts';
+import { failureCountsOf, questionsOf, type StageAt, gateCountsOf, worstCountsOf } from '#engine/stage/questions.ts';
 import { isWaitedFor, type Silence, sleeperLimitMs } from '#engine/stage/silence.ts';
 import { Gate } from '#protocol/admin/plan.ts';
 import { countAsleep, countBoards, listUndecided, type StageGroup } from '#server/db/rollouts/board-counts.ts';
@@ -26,7 +26,7 @@ interface JudgedStage {
   readonly promotion: Stage['promotion'];
   readonly gate: Gate | undefined;
   readonly groups: readonly StageGroup[];
-  readonly tally: Tally;
+  readonly gateCounts: GateCounts;
 }
 
 export interface JudgedRollout extends Judgement {
@@ -38,8 +38,8 @@ export interface JudgedRollout extends Judgement {
 export async function judge(deps: Deps, db: Reader, row: StagedRollout, nowMs: number): Promise<JudgedRollout> {
   const stages: JudgedStage[] = [];
   for (const at of await listStagesAt(db, row)) {
-    const tally = await tallyStage(deps, db, row, at, nowMs);
-    stages.push({ ...at, name: at.row.name, promotion: at.row.promotion, tally });
+    const gateCounts = await countStage(deps, db, row, at, nowMs);
+    stages.push({ ...at, name: at.row.name, promotion: at.row.promotion, gateCounts });
     // One after the other: each is some reading, and check-ins have their turn in between.
     await nextTurn();
   }
@@ -58,7 +58,7 @@ export async function judgeFailure(
 ): Promise<Judgement | undefined> {
   const stages = await listStagesAt(db, row);
   const mayBeBad = stages.some(
-    ({ gate, groups }) => gate !== undefined && mayFail(gate, worstTallyOf(countsOf(gate, groups)), nowMs),
+    ({ gate, groups }) => gate !== undefined && mayFail(gate, worstCountsOf(countsOf(gate, groups)), nowMs),
   );
   if (!mayBeBad) return undefined;
   const certain = [];
@@ -66,8 +66,8 @@ export async function judgeFailure(
     const { counts, reachable: wanted, trialSilence: isAsked } = questionsOf(row.status, at);
     const reachable = wanted === 0 ? 0 : await deps.waiting.countReachable(db, row, wanted, nowMs);
     const trialSilence = isAsked ? await sampledSilence(deps, db, row, at.row, counts.ranOut, nowMs) : undefined;
-    const tally = failureTallyOf(counts, { reachable, trialSilence });
-    certain.push({ name: at.row.name, promotion: at.row.promotion, gate: at.gate, tally });
+    const gateCounts = failureCountsOf(counts, { reachable, trialSilence });
+    certain.push({ name: at.row.name, promotion: at.row.promotion, gate: at.gate, gateCounts });
   }
   return judgeRollout(row.status, certain, nowMs);
 }
@@ -95,7 +95,13 @@ async function listStagesAt(db: Reader, row: StagedRollout): Promise<readonly St
   }));
 }
 
-async function tallyStage(deps: Deps, db: Reader, row: StagedRollout, at: StageRowAt, nowMs: number): Promise<Tally> {
+async function countStage(
+  deps: Deps,
+  db: Reader,
+  row: StagedRollout,
+  at: StageRowAt,
+  nowMs: number,
+): Promise<GateCounts> {
   const { row: stage, gate } = at;
   const asked = questionsOf(row.status, at);
   const { counts } = asked;
@@ -120,7 +126,7 @@ async function tallyStage(deps: Deps, db: Reader, row: StagedRollout, at: StageR
       : undefined,
     usualSuspects: asked.usualSuspects ? await usualSuspects(deps, db, row, stage) : 0,
   };
-  return { ...tallyOf(asked, answers), ...(await healthOf(db, row, at, nowMs)) };
+  return { ...gateCountsOf(asked, answers), ...(await healthOf(db, row, at, nowMs)) };
 }
 
 /** Compared only where the gate asks for it: it reads the hours of many boards. */
@@ -129,7 +135,7 @@ async function healthOf(
   { id }: Rollout,
   { row, gate }: StageRowAt,
   nowMs: number,
-): Promise<Pick<Tally, 'heapDropPct' | 'moreRestartsPct'>> {
+): Promise<Pick<GateCounts, 'heapDropPct' | 'moreRestartsPct'>> {
   if (gate?.max_heap_drop_pct === undefined && gate?.max_more_restarts_pct === undefined)
     return { heapDropPct: undefined, moreRestartsPct: undefined };
   const health = await stageHealth(db, { rolloutId: id, stageId: row.id }, nowMs);

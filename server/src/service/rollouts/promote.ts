@@ -16,7 +16,7 @@ export interface GateVerdict {
   readonly stage: string;
   readonly state: 'waiting' | 'passed' | 'failed';
   readonly text: string;
-  readonly tally: Readonly<Record<string, unknown>>;
+  readonly gateCounts: Readonly<Record<string, unknown>>;
 }
 
 export interface Promotion {
@@ -126,7 +126,7 @@ export async function gateVerdict(deps: Deps, row: StagedRollout, nowMs: number)
   const open = stages.at(-1);
   const verdict = open === undefined ? undefined : verdicts.get(open.name);
   if (open === undefined || verdict === undefined) return undefined;
-  return { stage: open.name, state: verdict.state, text: verdict.text, tally: { ...open.tally } };
+  return { stage: open.name, state: verdict.state, text: verdict.text, gateCounts: { ...open.gateCounts } };
 }
 
 function refuseOtherStage({ name, stage, stages }: StagedRollout, from: string): void {

@@ -121,7 +121,7 @@ interface Found {
 
 function viewStage(stage: Stage, { judged, groups, waiting }: Found): Rollout['stages'][number] {
   const verdict = judged?.verdicts.get(stage.name);
-  const asleep = judged?.stages.find(({ name }) => name === stage.name)?.tally.asleep ?? 0;
+  const asleep = judged?.stages.find(({ name }) => name === stage.name)?.gateCounts.asleep ?? 0;
   const waits = waiting?.byStage.get(stage.name) ?? { counted: 0, uncounted: 0 };
   const columns = columnsOf(groupsOf(stage, groups), waits.counted);
   return {
