@@ -17,8 +17,8 @@ export const ROLLOUT_NAME_PATTERN = '^[a-z0-9][A-Za-z0-9.+_-]{0,109}$';
 export const SEMVER_PATTERN =
   '^(0|[1-9]\\d{0,14})\\.(0|[1-9]\\d{0,14})\\.(0|[1-9]\\d{0,14})(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$';
 
-/** What a device may report as its version: any printable text of these characters; only SemVer is ever ordered. */
-export const REPORTED_VERSION_PATTERN = '^[0-9A-Za-z][0-9A-Za-z.+_ -]*$';
+/** What a device may report as its version: printable text such as build systems write, names of branches too, and nothing of HTML or a shell's quotes. */
+export const REPORTED_VERSION_PATTERN = '^[0-9A-Za-z][0-9A-Za-z.+_ /:~@#(),=-]*$';
 
 const SHA256_PATTERN = '^[0-9a-f]{64}$';
 export const CHIP_PATTERN = '^esp32[a-z0-9]{0,4}$';

@@ -123,7 +123,7 @@ export function nextCommand(rollout: Rollout): string | undefined {
 /** No device is in the first stage, so that the next one would be opened on no evidence: the server warns of that. */
 export function isNobodyFirst({ status, stage, stages: [first], pilot_label, warnings }: Rollout): boolean {
   const isAhead = status === 'draft' ? pilot_label !== GENERAL_LABEL : stage === first?.stage;
-  return isAhead && first !== undefined && warnings.length > 0;
+  return isAhead && first !== undefined && warnings.some((warning) => warning.startsWith('nobody is in stage'));
 }
 
 /** A person has to open the next stage, and nothing speaks against it. */

@@ -1,11 +1,9 @@
 // What an operator is told who clears a build on a device: whether the device will hear of it. Pure.
 
-import { compareVersions } from '#engine/facts/version.ts';
+import { isOtterOtaBefore } from '#engine/facts/library.ts';
 
 /** The first OtterOTA that forgets what it holds against a build when the offer says `forgiven` (client/library.properties). */
 const FORGIVING_LIBRARY = '0.2.0';
-
-const OTTER_OTA = /^OtterOTA\b\s*(.*)$/;
 
 export interface Pardoned {
   readonly version: string;
@@ -21,14 +19,6 @@ export interface Pardoned {
 export function noteOfPardon({ version, wasKnownBad, refusedAgain, library }: Pardoned): string | undefined {
   const instead = `flash ${version} once by cable, or upload the same code as a newer version`;
   if (refusedAgain) return `the board refused ${version} after it had been cleared before: ${instead}`;
-  if (!wasKnownBad || honoursForgiven(library)) return undefined;
+  if (!wasKnownBad || !isOtterOtaBefore(library, FORGIVING_LIBRARY)) return undefined;
   return `${library} on this board keeps its own list and refuses ${version} (OtterOTA hears of a clearing from ${FORGIVING_LIBRARY} on): ${instead}`;
-}
-
-/** A client that is not OtterOTA keeps no list that anybody knows of. */
-function honoursForgiven(library: string | undefined): boolean {
-  const version = library === undefined ? undefined : OTTER_OTA.exec(library)?.[1];
-  if (version === undefined) return true;
-  const order = compareVersions(version, FORGIVING_LIBRARY);
-  return order !== undefined && order >= 0;
 }

@@ -15,7 +15,11 @@ import {
   type Target,
   targetOf,
 } from './target.ts';
-import { compareVersions } from '#engine/facts/version.ts';
+import { isOtterOtaBefore } from '#engine/facts/library.ts';
+import { compareAsSemver, compareVersions } from '#protocol/device/version.ts';
+
+/** The first OtterOTA that orders what `git describe` writes as the server does. */
+export const DESCRIBING_LIBRARY = '0.3.0';
 
 /** So much of a digest is enough to tell builds apart. */
 const DIGEST_CHARS = 12;
@@ -95,6 +99,32 @@ export function rolloutName({ target }: Case): string {
 export function saysChip({ facts: { device } }: Case): string {
   const before = device.rememberedChips.length === 0 ? '' : `; named before: ${device.rememberedChips.join(' and ')}`;
   return device.chip ?? `not named${before}`;
+}
+
+/** Its client orders as SemVer alone does, and would refuse the target as lower than what it runs. */
+export function isOrderedOtherwise({ facts: { device }, target, order }: Case): boolean {
+  if (target === undefined || target.source === 'prior_stable' || !(order !== undefined && order < 0)) return false;
+  const onBoard = compareAsSemver(device.currentVersion, target.firmware.version);
+  return onBoard !== undefined && onBoard >= 0 && isOtterOtaBefore(device.library, DESCRIBING_LIBRARY);
+}
+
+/** Of the images for the chip that the device names, whether it takes its revision to choose one. */
+export function needsRevision({ facts: { device }, target, image }: Case): boolean {
+  const images = target?.images.filter(({ chip }) => chip === device.chip) ?? [];
+  return image === undefined && images.length > 1;
+}
+
+/** `v3.0`; as the chip names it. */
+export function revisionText(revision: number | undefined): string {
+  return revision === undefined ? 'not reported' : `v${Math.floor(revision / 100)}.${revision % 100}`;
+}
+
+/** Which revisions an image is for. */
+export function revisionsOf(image: ImageFacts | undefined): string {
+  if (image === undefined) return 'none';
+  const { minChipRevision, maxChipRevision } = image;
+  const from = `from ${revisionText(minChipRevision)}`;
+  return maxChipRevision === undefined ? from : `${from} to ${revisionText(maxChipRevision)}`;
 }
 
 /** The firmware has an image for the device, which the rollout does not cover. */

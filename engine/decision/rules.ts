@@ -4,13 +4,18 @@
 import {
   type Case,
   chips,
+  DESCRIBING_LIBRARY,
   isAtLimit,
+  isOrderedOtherwise,
   isOutside,
   isStranded,
   isUnreleased,
+  needsRevision,
   openLabels,
   openRollout,
   paceFacts,
+  revisionsOf,
+  revisionText,
   rolloutName,
   runs,
   runsBuild,
@@ -19,9 +24,9 @@ import {
   version,
   windowFacts,
 } from './case.ts';
-import { acceptsSecurity } from './target.ts';
+import { acceptsSecurity, fitsRevision } from './target.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
-import { isOrdered } from '#engine/facts/version.ts';
+import { isOrdered, versionFault } from '#protocol/device/version.ts';
 
 interface Shared {
   readonly id: string;
@@ -112,8 +117,17 @@ export const RULES = [
     outcome: 'hold',
     when: 'the version that the device reports is not SemVer, so it has no place in the order',
     matches: (c) => !isOrdered(c.facts.device.currentVersion),
-    saw: (c) => `runs ${runs(c)}`,
-    change: () => 'the device is flashed once with a build whose version is SemVer, such as 1.4.0',
+    saw: (c) => `runs ${runs(c)}: ${versionFault(runs(c)) ?? 'SemVer'}`,
+    change: () =>
+      'the device is flashed once by cable with a build whose version is SemVer, such as 1.4.0 (PROJECT_VER or version.txt in ESP-IDF, OTTER_FIRMWARE in a sketch); or its client sends the image_sha256 of a build that is uploaded here',
+  },
+  {
+    id: 'versions_unordered',
+    outcome: 'hold',
+    when: 'the device runs another state of the source that is as many commits after the same tag as the target: neither is newer',
+    matches: (c) => c.order === undefined,
+    saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
+    change: (c) => `a version with a tag or a commit after ${runs(c)} is rolled out`,
   },
   {
     id: 'newer_than_target',
@@ -122,6 +136,15 @@ export const RULES = [
     matches: (c) => c.target?.source !== 'prior_stable' && !(c.order !== undefined && c.order < 0),
     saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
     change: (c) => `a version above ${runs(c)} is rolled out, or firmware ${runs(c)} is blocked, which takes it back`,
+  },
+  {
+    id: 'board_orders_otherwise',
+    outcome: 'hold',
+    when: 'the device would refuse the target as a downgrade: its client orders what `git describe` writes as a pre-release of the tag',
+    matches: isOrderedOtherwise,
+    saw: (c) => `runs ${runs(c)}; target ${version(c)}; library ${c.facts.device.library ?? 'not reported'}`,
+    change: (c) =>
+      `a release with a plain version above ${runs(c)} is rolled out, or the device runs OtterOTA ${DESCRIBING_LIBRARY} or later`,
   },
   {
     id: 'rollout_halted',
@@ -168,6 +191,14 @@ export const RULES = [
     change: () => 'the device names its chip with its check: what it named before chooses no image',
   },
   {
+    id: 'chip_revision_unknown',
+    outcome: 'hold',
+    when: 'the check-in does not say the revision of the chip, and there are several images for the chip',
+    matches: needsRevision,
+    saw: (c) => `chip ${saysChip(c)}, revision ${revisionText(c.facts.device.chipRevision)}; images: ${chips(c)}`,
+    change: () => 'the device sends chip_revision with its check',
+  },
+  {
     id: 'image_not_released',
     outcome: 'hold',
     when: "the image for the device's chip was added after the rollout had started: it waits for a rollout of its own",
@@ -182,6 +213,28 @@ export const RULES = [
     matches: (c) => c.image === undefined,
     saw: (c) => `chip ${saysChip(c)}; images: ${chips(c)}`,
     change: (c) => `an image of ${version(c)} for ${c.facts.device.chip ?? 'its chip'} is uploaded`,
+  },
+  {
+    id: 'chip_revision',
+    outcome: 'hold',
+    when: 'the image is for other revisions of the chip than that of the device, whose bootloader would refuse it',
+    matches: (c) => c.image !== undefined && !fitsRevision(c.image, c.facts.device.chipRevision),
+    saw: (c) =>
+      `revision ${revisionText(c.facts.device.chipRevision)} of ${saysChip(c)}; the image is for revisions ${revisionsOf(c.image)}`,
+    change: (c) =>
+      `an image of ${version(c)} for revision ${revisionText(c.facts.device.chipRevision)} of ${saysChip(c)} is uploaded and rolled out`,
+  },
+  {
+    id: 'flash_too_small',
+    outcome: 'hold',
+    when: 'the image was built for more flash than the device has',
+    matches: (c) =>
+      c.facts.device.flashBytes !== undefined &&
+      c.image?.flashBytes !== undefined &&
+      !(c.image.flashBytes <= c.facts.device.flashBytes),
+    saw: (c) =>
+      `image for ${c.image?.flashBytes ?? 'any'} bytes of flash; the device has ${c.facts.device.flashBytes ?? 'not reported'}`,
+    change: (c) => `a build for at most ${c.facts.device.flashBytes ?? 0} bytes of flash is rolled out`,
   },
   {
     id: 'security_version_lower',

@@ -14,7 +14,7 @@ import type {
   RolloutFacts,
   StageShare,
 } from '#engine/facts/model.ts';
-import { compareVersions } from '#engine/facts/version.ts';
+import { compareVersions } from '#protocol/device/version.ts';
 
 type TargetSource = 'prior_stable' | 'rollout' | 'stable';
 
@@ -152,16 +152,41 @@ function isBelow(left: string, right: string): boolean {
   return order !== undefined && order < 0;
 }
 
+/** Whether the image runs on a chip of this revision. One that the board does not say is taken for any. */
+export function fitsRevision(
+  { minChipRevision, maxChipRevision }: Pick<ImageFacts, 'minChipRevision' | 'maxChipRevision'>,
+  revision: number | undefined,
+): boolean {
+  if (revision === undefined) return true;
+  return revision >= minChipRevision && (maxChipRevision === undefined || revision <= maxChipRevision);
+}
+
 /**
- * The image for the chip that the check-in names. Without one, the only image there is (the board's own check of the image header
+ * Of the images for one chip that of the newest revisions that the board has. Where none fits, the first one, of which the rules
+ * say why; where the board does not say its revision and there are several, none.
+ */
+function ofRevision(images: readonly ImageFacts[], revision: number | undefined): ImageFacts | undefined {
+  if (images.length <= 1) return images[0];
+  if (revision === undefined) return undefined;
+  const fitting = images.filter((image) => fitsRevision(image, revision));
+  return fitting.toSorted((left, right) => right.minChipRevision - left.minChipRevision)[0] ?? images[0];
+}
+
+/**
+ * The image for the chip that the check-in names, and for its revision. Without a chip, the only image there is (the board's own check of the image header
  * still guards it), unless the device named another chip before; with several images the choice would be a guess, so there is
  * none: a memory may hold an offer, never permit one.
  */
 export function imageFor(
   images: readonly ImageFacts[],
-  { chip, rememberedChips }: Pick<DeviceFacts, 'chip' | 'rememberedChips'>,
+  { chip, rememberedChips, chipRevision }: Pick<DeviceFacts, 'chip' | 'rememberedChips' | 'chipRevision'>,
 ): ImageFacts | undefined {
-  if (chip !== undefined) return images.find((image) => image.chip === chip);
+  if (chip !== undefined) {
+    return ofRevision(
+      images.filter((image) => image.chip === chip),
+      chipRevision,
+    );
+  }
   const [only, ...others] = images;
   const fits = others.length === 0 && rememberedChips.every((remembered) => remembered === only?.chip);
   return fits ? only : undefined;

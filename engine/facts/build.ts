@@ -2,7 +2,7 @@
 // the digest, where the device names one, must be that of the image: of the file, of the ELF, or the one appended to it.
 
 import type { DeviceFacts, ImageFacts } from './model.ts';
-import { versionKey } from './version.ts';
+import { versionKey } from '#protocol/device/version.ts';
 
 /** The three digests by which an image is known on a board. */
 export type Digests = Pick<ImageFacts, 'sha256' | 'elfSha256' | 'appendedSha256'>;
@@ -30,6 +30,12 @@ export function matchBuild(
   return digest === undefined || isNamed ? 'runs_it' : 'other_build';
 }
 
+/** Whether the digest that the device names is one of this image; undefined: it names none. */
+export function isNamedBy(image: Digests, running: Pick<Running, 'imageSha256'>): boolean | undefined {
+  const digest = digestOf(running);
+  return digest === undefined ? undefined : hasDigest(image, digest);
+}
+
 /** The same of a device as the rules know it. */
 export function runningOf(device: Pick<DeviceFacts, 'currentVersion' | 'imageSha256'>): Running {
   return { version: device.currentVersion, imageSha256: device.imageSha256 };
@@ -41,7 +47,7 @@ export function isSameVersion(left: string, right: string): boolean {
 }
 
 /** A board that cannot read its digest may say 64 zeros; that says nothing. */
-function digestOf({ imageSha256 }: Running): string | undefined {
+function digestOf({ imageSha256 }: Pick<Running, 'imageSha256'>): string | undefined {
   return imageSha256 === undefined || /^0*$/.test(imageSha256) ? undefined : imageSha256;
 }
 

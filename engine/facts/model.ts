@@ -24,6 +24,12 @@ export interface DeviceFacts {
   readonly rememberedChips: readonly string[];
   /** As its check-in says it, else as it said it before. */
   readonly slotBytes: number | undefined;
+  /** Revision of the chip, major * 100 + minor; undefined where its check-in does not say it. */
+  readonly chipRevision: number | undefined;
+  /** Flash of the board; undefined where its check-in does not say it. */
+  readonly flashBytes: number | undefined;
+  /** Name and version of its client; undefined where its check-in does not say it. */
+  readonly library: string | undefined;
   /** The running image is not yet marked valid. */
   readonly onTrial: boolean;
   readonly labels: readonly LabelOnDevice[];
@@ -37,6 +43,11 @@ export interface LabelOnDevice {
 export interface ImageFacts {
   readonly id: number;
   readonly chip: string;
+  /** Lowest and highest revision of the chip that runs it, major * 100 + minor; undefined: no limit. */
+  readonly minChipRevision: number;
+  readonly maxChipRevision: number | undefined;
+  /** Flash that it was built for; undefined: it does not say. */
+  readonly flashBytes: number | undefined;
   readonly sizeBytes: number;
   readonly sha256: string;
   /** `app_elf_sha256` of the descriptor, where the image has one. */

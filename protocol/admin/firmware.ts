@@ -4,12 +4,26 @@ import { type Static, Type } from 'typebox';
 import { Chip, Instant, Mac, Name, Sha256, Version } from '#protocol/words.ts';
 import { Count, Nullable } from './shapes.ts';
 
+/** What the file says of itself and of the hardware that runs it. Revisions are major * 100 + minor. */
+export const ImageInfo = Type.Object({
+  project: Nullable(Type.String(), { description: 'project name of the app descriptor; null: none of this program' }),
+  version: Nullable(Type.String(), { description: 'version of the app descriptor, as the build system wrote it' }),
+  idf_version: Nullable(Type.String()),
+  compiled_at: Nullable(Type.String({ description: 'as the compiler printed it, in no known time zone' })),
+  min_chip_revision: Type.Integer({ minimum: 0 }),
+  max_chip_revision: Nullable(Type.Integer({ minimum: 0 }), { description: 'null: no limit' }),
+  flash_bytes: Nullable(Type.Integer({ minimum: 1 }), { description: 'flash that it was built for' }),
+  signature: Nullable(Type.String(), { description: 'what kind of signature the file carries; null: none' }),
+});
+export type ImageInfo = Static<typeof ImageInfo>;
+
 const Image = Type.Object({
   chip: Chip,
   size_bytes: Type.Integer({ minimum: 1 }),
   sha256: Sha256,
   url: Type.String(),
   created_at: Instant,
+  info: Nullable(ImageInfo, { description: 'null: stored by an older server, and not read yet' }),
 });
 
 export const Firmware = Type.Object(

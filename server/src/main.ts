@@ -16,7 +16,7 @@ import { openSqlite } from '#server/db/sqlite.ts';
 import { type Scheduler, type ScheduleSource, startScheduler } from '#server/jobs/scheduler.ts';
 import { startWebhooks } from '#server/jobs/webhooks.ts';
 import { Absences } from '#server/service/time/absences.ts';
-import { readAppendedDigests } from '#server/service/firmware/appended-digests.ts';
+import { readUnreadImages } from '#server/service/firmware/unread-images.ts';
 import { Catalog } from '#server/service/firmware/catalog.ts';
 import { findStoreProblem } from '#server/service/firmware/image-checks.ts';
 import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
@@ -189,7 +189,7 @@ async function prepare(
   // Boards report as soon as somebody listens: by then it is known for how long nobody did.
   await deps.absences.start();
   await deps.images.start();
-  await readAppendedDigests(deps);
+  await readUnreadImages(deps);
   return startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
 }
 

@@ -1,13 +1,12 @@
 // What a board is and how an update changes it: pure functions from one state of the board to the next, and the check of
 // an offer that a board makes for itself. It never talks to a server, draws no chance and knows nothing of rollouts.
 
-import semver from 'semver';
 import type { CheckUpdateRequest, InstallWindow, Offer } from '#protocol/device/api.ts';
 import type { DeviceErrorName } from '#protocol/device/errors.ts';
 import { matchesLabelRule } from '#protocol/device/label-rule.ts';
 import { KNOWN_BAD_FAILURES, MAX_IMAGE_BYTES, MAX_SECURITY_VERSION_STEP, MIN_IMAGE_BYTES } from '#protocol/limits.ts';
 import type { Manifest } from '#protocol/device/manifest.ts';
-import { SEMVER_PATTERN } from '#protocol/words.ts';
+import { compareVersions, isOrdered, isVersion } from '#protocol/device/version.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 1_440 * MINUTE_MS;
@@ -212,14 +211,8 @@ function forgivenKey({ assignment_id, manifest }: CheckedOffer): string {
   return `${assignment_id} ${manifest.sha256}`;
 }
 
-const strict = new RegExp(SEMVER_PATTERN);
-
-/** SemVer as written: `semver.valid` alone would take a leading `v` and blanks. */
-function isVersion(text: string): boolean {
-  return strict.test(text) && semver.valid(text) !== null;
-}
-
 /** A running version that is not SemVer cannot be ordered; any release may replace it. */
 function isHigher(offered: string, running: string): boolean {
-  return !isVersion(running) || semver.gt(offered, running);
+  const order = compareVersions(offered, running);
+  return !isOrdered(running) || (order !== undefined && order > 0);
 }

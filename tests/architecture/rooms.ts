@@ -29,7 +29,7 @@ const SERVER = [
 
 export const ROOMS: readonly Room[] = [
   { room: 'protocol', may: [], packages: ['typebox'], node: true },
-  { room: 'engine', may: ['protocol'], packages: ['semver'], node: false, pure: true },
+  { room: 'engine', may: ['protocol'], packages: [], node: false, pure: true },
   { room: 'server/src/time', may: ['protocol'], packages: ['croner'], node: false },
   { room: 'server/src/values', may: ['protocol', 'server/src/time'], packages: [], node: true },
   { room: 'server/src/certs', may: ['protocol'], packages: ['@peculiar/x509', 'reflect-metadata'], node: true },
@@ -89,7 +89,7 @@ export const ROOMS: readonly Room[] = [
     packages: ['@commander-js/extra-typings', 'cli-table3', 'picocolors', 'typebox', 'uqr'],
     node: true,
   },
-  { room: 'simulator', may: ['protocol'], packages: ['picocolors', 'semver', 'typebox'], node: true },
+  { room: 'simulator', may: ['protocol'], packages: ['picocolors', 'typebox'], node: true },
   {
     room: 'simulator/simulation',
     may: ['protocol', 'engine', 'simulator'],

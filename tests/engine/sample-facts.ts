@@ -25,6 +25,9 @@ export const device: DeviceFacts = {
   chip: 'esp32',
   rememberedChips: ['esp32'],
   slotBytes: 1_900_544,
+  chipRevision: 300,
+  flashBytes: 4 * 1_048_576,
+  library: undefined,
   onTrial: false,
   labels: [],
 };
@@ -33,6 +36,9 @@ export function imageFor(chip: string, change: Partial<ImageFacts> = {}): ImageF
   return {
     id: 1,
     chip,
+    minChipRevision: 0,
+    maxChipRevision: undefined,
+    flashBytes: undefined,
     sizeBytes: IMAGE_BYTES,
     sha256: 'a'.repeat(64),
     elfSha256: 'e'.repeat(64),

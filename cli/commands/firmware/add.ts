@@ -23,16 +23,19 @@ export function addFirmwareUpload(firmware: CommandGroup, shell: Shell): void {
   firmware
     .command('add <file>')
     .description('upload an application image (the .bin of the sketch, not the merged one)')
-    .option('--product <product>', 'which program it is (what its marker says, else `default`)')
-    .option('--version <version>', 'its version (what its marker says)')
+    .option('--product <product>', 'which program it is: names the build (else what its marker says, else `default`)')
+    .option('--version <version>', 'its version: names the build (else what its marker or its descriptor says)')
     .addOption(new Option('--chip <chip>', 'refuse it if it is for another chip').choices([...CHIP_NAMES.values()]))
     .option('--channel <channel>', 'the channel it belongs to')
     .option('--notes <text>', 'release notes')
     .addOption(new Option('--notes-file <file>', 'file with the release notes').conflicts('notes'))
     .option('--ready', 'it may go to the pilot at once')
-    .option('--force-version', 'take --version although the image says another')
-    .option('--force-product', 'take --product although the image says another')
-    .option('--force-project', 'take it although the images of other chips are of another project')
+    .option('--force-version', 'take --version although the marker says another')
+    .option('--force-product', 'take --product although the marker says another')
+    .option(
+      '--force-project',
+      'take it although the images of other chips are of another project, and do not warn of it',
+    )
     .action(async (name, options, command) => {
       const { product, version, chip, channel } = options;
       const file = await readInputFile(path.resolve(shell.folder, name), { what: 'image', maxBytes: MAX_IMAGE_BYTES });

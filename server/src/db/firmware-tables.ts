@@ -32,6 +32,8 @@ export interface ImagesTable {
   readonly appended_sha256: Generated<string | null>;
   /** Which program it says that it is; null: it does not say it, or was stored before this was kept. */
   readonly project: Generated<string | null>;
+  /** `ImageInfo` as JSON; null: not read yet, which a start of the server does. */
+  readonly info: Generated<string | null>;
   /** SHA-256 of each 64 KiB block, as a JSON array of hex texts. */
   readonly block_sha256: string;
   readonly created_at_ms: number;

@@ -17,7 +17,7 @@ export type AppDescriptor = {
   readonly compiledAt: string;
 };
 
-const DESCRIPTOR_MAGIC = 0xabcd5432;
+export const DESCRIPTOR_MAGIC = 0xabcd5432;
 const DESCRIPTOR_BYTES = 256;
 
 /** Whether the first segment begins with a descriptor. Programs built before ESP-IDF 3.3 have none. */

@@ -6,11 +6,14 @@ import { hash } from 'node:crypto';
 import { OtterError } from '#protocol/errors.ts';
 import type { FirmwareMarker } from '#protocol/device/firmware-marker.ts';
 import { MAX_IMAGE_BYTES, MIN_IMAGE_BYTES } from '#protocol/limits.ts';
-import { type AppDescriptor, hasAppDescriptor, readAppDescriptor } from './app-descriptor.ts';
+import { type AppDescriptor, readAppDescriptor } from './app-descriptor.ts';
 import { type ImageHeader, readLayout } from './image-layout.ts';
-import { checkSeal, readAppendedSha256 } from './image-seal.ts';
+import { checkSeal, readAppendedSha256, type SignatureKind } from './image-seal.ts';
 import { findMarker } from './marker.ts';
-import { APP_IMAGE_HINT, refuseBootloader, refuseOtherFiles } from './not-an-app.ts';
+import { APP_IMAGE_HINT } from './hints.ts';
+import { refuseFlashImage } from './flash-image.ts';
+import { refuseOtherImages } from './not-an-app.ts';
+import { refuseOtherFiles } from './other-files.ts';
 
 export type EspImage = ImageHeader & {
   /** Size and SHA-256 (hex) of the whole file, a signature sector included. */
@@ -21,11 +24,13 @@ export type EspImage = ImageHeader & {
   readonly segmentCount: number;
   readonly descriptor: AppDescriptor | undefined;
   readonly marker: FirmwareMarker | undefined;
+  /** Undefined: it is not signed. */
+  readonly signature: SignatureKind | undefined;
 };
 
 /**
- * Parses and checks a whole image file. Throws `OtterError` with one of: `empty_image`, `elf_not_bin`, `uf2_not_bin`,
- * `hex_not_bin`, `compressed_image`, `partition_table`, `merged_image`, `bootloader_image`, `not_esp_image`,
+ * Parses and checks a whole image file. Throws `OtterError` with one of: `empty_image`, what `refuseOtherFiles` and
+ * `refuseOtherImages` throw,
  * `image_too_large`, `image_truncated`, `segment_invalid`, `chip_unknown`, `checksum`, `image_hash_missing`,
  * `image_hash`, `image_trailing`, `descriptor_invalid`, `marker_invalid`.
  */
@@ -33,10 +38,11 @@ export function parseEspImage(bytes: Uint8Array): EspImage {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (file.length === 0) throw new OtterError('empty_image', 'The file has 0 bytes.', APP_IMAGE_HINT);
   refuseOtherFiles(file);
+  if (file.length > MAX_IMAGE_BYTES) refuseFlashImage(file);
   checkSize(file);
   const layout = readLayout(file);
-  if (!hasAppDescriptor(file, layout.segments)) refuseBootloader(file, layout);
-  checkSeal(file, layout);
+  refuseOtherImages(file, layout);
+  const signature = checkSeal(file, layout);
   return {
     ...layout.header,
     sizeBytes: file.length,
@@ -45,6 +51,7 @@ export function parseEspImage(bytes: Uint8Array): EspImage {
     segmentCount: layout.segments.length,
     descriptor: readAppDescriptor(file, layout.segments),
     marker: findMarker(file, layout.segments),
+    signature,
   };
 }
 

@@ -1,6 +1,6 @@
 // The two sums at the end of an image and what may follow them. Every byte of an accepted file is covered: the image by
-// its SHA-256, the padding by its value, the signature sector by its CRCs. It does not check the signature itself: the
-// key is burnt into the device. Source: ESP-IDF `esp_image_format.c`, `secure_boot.h`; esptool `espsecure` (sign_data).
+// its SHA-256, the padding by its value, the sector of Secure Boot V2 by its CRCs; of the two other kinds of signature only their
+// length and form are known. It does not check the signature itself: the key is on the device. Source: ESP-IDF `esp_image_format.c`, `secure_boot.h`; esptool `espsecure` (sign_data).
 
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -15,16 +15,23 @@ const SIGNATURE_MAGIC = 0xe7;
 const SIGNATURE_BLOCK_BYTES = 1216;
 const SIGNATURE_CRC_AT = 1196;
 const MAX_SIGNATURE_BLOCKS = 3;
+/** Secure Boot V1: a word of 0 and an ECDSA P-256 signature; ESP-IDF `esp_secure_boot_sig_block_t`. */
+const V1_BYTES = 68;
+/** arduino-esp32 3.3 `tools/bin_signing.py`: an RSA or ECDSA signature, padded with zeros. */
+const ARDUINO_BYTES = 512;
+
+/** How the file is signed. The signature is part of the file and goes to the boards as it is. */
+export type SignatureKind = 'Secure Boot V1' | 'Secure Boot V2' | 'Arduino';
 
 /**
- * Checks checksum, appended SHA-256 and end of file. Throws `checksum`, `image_hash_missing`, `image_hash`,
+ * Checks checksum, appended SHA-256 and end of file; the signature that follows, undefined: none. Throws `checksum`, `image_hash_missing`, `image_hash`,
  * `image_truncated`, `image_trailing`.
  */
-export function checkSeal(file: Buffer, layout: ImageLayout): void {
+export function checkSeal(file: Buffer, layout: ImageLayout): SignatureKind | undefined {
   checkChecksum(file, layout);
   const hashAt = layout.checksumAt + 1;
   checkHash(file, layout, hashAt);
-  checkEnd(file, hashAt + HASH_BYTES);
+  return readSignature(file, hashAt + HASH_BYTES);
 }
 
 /** The SHA-256 that stands behind the checksum, also where a signature follows it; of an image that `checkSeal` has passed. */
@@ -66,16 +73,42 @@ function checkHash(file: Buffer, layout: ImageLayout, hashAt: number): void {
   );
 }
 
-function checkEnd(file: Buffer, endAt: number): void {
-  if (file.length === endAt) return;
+function readSignature(file: Buffer, endAt: number): SignatureKind | undefined {
+  if (file.length === endAt) return undefined;
+  const rest = file.subarray(endAt);
+  if (isV1Signature(rest)) return 'Secure Boot V1';
+  if (isArduinoSignature(rest)) return 'Arduino';
   const sectorAt = Math.ceil(endAt / SECTOR_BYTES) * SECTOR_BYTES;
   const fault = signatureFault(file, endAt, sectorAt);
-  if (fault === undefined) return;
+  if (fault === undefined) return 'Secure Boot V2';
   throw new OtterError(
     'image_trailing',
-    `The image ends at offset ${hex(endAt)}, but ${file.length - endAt} bytes follow, and they are no Secure Boot V2 signature: ${fault}.`,
+    `The image ends at offset ${hex(endAt)}, but ${rest.length} bytes follow, and they are no signature: not ${V1_BYTES} bytes as of Secure Boot V1, not ${ARDUINO_BYTES} as Arduino appends, and not of Secure Boot V2: ${fault}.`,
     'Upload the .bin as the build made it, with nothing appended.',
   );
+}
+
+function isV1Signature(rest: Buffer): boolean {
+  return (
+    rest.length === V1_BYTES &&
+    rest.readUInt32LE(0) === 0 &&
+    isSigned(rest.subarray(4, 36)) &&
+    isSigned(rest.subarray(36))
+  );
+}
+
+/** The shortest, of ECDSA P-256, has at least 64 bytes and begins as DER does; RSA has 256, 384 or 512. Zeros follow. */
+function isArduinoSignature(rest: Buffer): boolean {
+  if (rest.length !== ARDUINO_BYTES) return false;
+  let length = rest.length;
+  while (length > 0 && rest[length - 1] === 0) length -= 1;
+  const isDer = rest[0] === 0x30 && rest[1] !== undefined && length <= 2 + rest[1] && length > rest[1] - 2;
+  return isSigned(rest.subarray(0, 32)) && (isDer || length > 250);
+}
+
+/** Not padding: a signature is never one byte over and over. */
+function isSigned(bytes: Buffer): boolean {
+  return bytes.some((byte) => byte !== bytes[0]);
 }
 
 /** What keeps the bytes from `endAt` on from being 0xFF padding and one signature sector; undefined when they are. */

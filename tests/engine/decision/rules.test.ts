@@ -42,6 +42,16 @@ const paced = rollout('1.1.0', { pace: { maxInFlight: 5, maxOffersPerMinute: und
 const timed = rollout('1.1.0', { pace: { maxInFlight: undefined, maxOffersPerMinute: 5 } });
 const openWindow = { open: true, name: 'night', opensAtMs: undefined, install: undefined };
 const closedWindow = (opensAtMs: number | undefined) => ({ open: false, name: 'night', opensAtMs, install: undefined });
+const described = firmware('1.0.0', { id: 7, version: '1.0.0-2-gabcdef0' });
+const fromRevision3 = firmware('1.1.0', {
+  images: [imageFor('esp32', { minChipRevision: 300, maxChipRevision: 399 })],
+});
+const twoRevisions = rollout('1.1.0', {
+  firmware: firmware('1.1.0', {
+    images: [imageFor('esp32', { id: 1 }), imageFor('esp32', { id: 2, minChipRevision: 300 })],
+  }),
+});
+const for4Mib = firmware('1.1.0', { images: [imageFor('esp32', { flashBytes: 4_194_304 })] });
 const failedOnce = { ...NO_HISTORY, failedAttempts: 1, lastError: 'connection_lost' };
 
 // `unknown` has no facts that lead to it, see below.
@@ -117,6 +127,21 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     nearMiss: facts({ device: { currentVersion: '1.0.0' } }),
     next: 'update',
   },
+  versions_unordered: {
+    decides: [
+      facts({
+        device: { currentVersion: '1.0.0-2-g0296947' },
+        running: undefined,
+        rollout: rollout('1.0.0-2-gabcdef0', { firmware: described }),
+      }),
+    ],
+    nearMiss: facts({
+      device: { currentVersion: '1.0.0-1-g0296947' },
+      running: undefined,
+      rollout: rollout('1.0.0-2-gabcdef0', { firmware: described }),
+    }),
+    next: 'update',
+  },
   newer_than_target: {
     decides: [
       facts({ device: { currentVersion: '1.2.0' }, running: undefined, stable: stable('1.0.0') }),
@@ -124,6 +149,16 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     ],
     nearMiss: facts({ device: { currentVersion: '1.2.0' }, running: blocked, stable: stable('1.0.0') }),
     next: 'blocked_go_back',
+  },
+  board_orders_otherwise: {
+    decides: ['OtterOTA 0.1.0', 'OtterOTA 0.2.0', 'OtterOTA'].map((library) =>
+      facts({ device: { library }, rollout: rollout('1.0.0-2-gabcdef0', { firmware: described }) }),
+    ),
+    nearMiss: facts({
+      device: { library: 'OtterOTA 0.3.0' },
+      rollout: rollout('1.0.0-2-gabcdef0', { firmware: described }),
+    }),
+    next: 'update',
   },
   rollout_halted: {
     decides: [facts({ rollout: rollout('1.1.0', { status: 'halted' }) })],
@@ -165,6 +200,11 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     nearMiss: facts({ device: { chip: undefined } }),
     next: 'update',
   },
+  chip_revision_unknown: {
+    decides: [facts({ device: { chipRevision: undefined }, rollout: twoRevisions })],
+    nearMiss: facts({ device: { chipRevision: 0 }, rollout: twoRevisions }),
+    next: 'update',
+  },
   image_not_released: {
     decides: [
       facts({ device: { chip: 'esp32s3' }, rollout: { ...twoChips, imageIds: [1] } }),
@@ -185,6 +225,23 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
       facts({ rollout: rollout('1.1.0', { firmware: firmware('1.1.0', { images: [] }) }) }),
     ],
     nearMiss: facts({ device: { chip: 'esp32s3' }, rollout: twoChips }),
+    next: 'update',
+  },
+  chip_revision: {
+    decides: [
+      facts({ device: { chipRevision: 299 }, rollout: rollout('1.1.0', { firmware: fromRevision3 }) }),
+      facts({ device: { chipRevision: Number.NaN }, rollout: rollout('1.1.0', { firmware: fromRevision3 }) }),
+      facts({ device: { chipRevision: 400 }, rollout: rollout('1.1.0', { firmware: fromRevision3 }) }),
+    ],
+    nearMiss: facts({ device: { chipRevision: 399 }, rollout: rollout('1.1.0', { firmware: fromRevision3 }) }),
+    next: 'update',
+  },
+  flash_too_small: {
+    decides: [
+      facts({ device: { flashBytes: 2_097_152 }, rollout: rollout('1.1.0', { firmware: for4Mib }) }),
+      facts({ device: { flashBytes: Number.NaN }, rollout: rollout('1.1.0', { firmware: for4Mib }) }),
+    ],
+    nearMiss: facts({ device: { flashBytes: undefined }, rollout: rollout('1.1.0', { firmware: for4Mib }) }),
     next: 'update',
   },
   security_version_lower: {

@@ -31,6 +31,9 @@ const image: fc.Arbitrary<ImageFacts> = fc.record({
   sha256: fc.constant('a'.repeat(64)),
   elfSha256: fc.constant(undefined),
   appendedSha256: fc.constant(undefined),
+  minChipRevision: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 300, Number.NaN),
+  maxChipRevision: fc.constantFrom(undefined, undefined, undefined, undefined, undefined, undefined, 299, Number.NaN),
+  flashBytes: fc.constantFrom(undefined, undefined, undefined, 2_097_152, 4_194_304, Number.NaN),
 });
 const firmware: fc.Arbitrary<FirmwareFacts> = fc.record({
   id: fc.nat(3),
@@ -97,6 +100,9 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     chip: optional(chip),
     rememberedChips: fc.constantFrom([], [], [], [], ['esp32'], ['esp32s3'], ['esp32', 'esp32s3']),
     slotBytes: optional(fc.constantFrom(999, 1_000, 1_000, 2_000, 2_000, Number.NaN)),
+    chipRevision: optional(fc.constantFrom(0, 200, 200, 200, 300, Number.NaN)),
+    flashBytes: optional(fc.constantFrom(2_097_152, 4_194_304, 4_194_304, 4_194_304, Number.NaN)),
+    library: fc.constantFrom(undefined, 'OtterOTA 0.2.0', 'OtterOTA 0.3.0'),
     onTrial: mostly(false),
     labels: fc.array(fc.record({ name: fc.constantFrom('pilot', 'shop'), putAtMs: instant }), { maxLength: 2 }),
   }),
@@ -246,6 +252,12 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
       device.chip !== undefined || device.rememberedChips.every((remembered) => remembered === offered.chip),
     'that the rollout covers': covered.includes(offered),
     'an image of this build': target.images.includes(offered),
+    'for the revision of the chip':
+      device.chipRevision === undefined ||
+      (device.chipRevision >= offered.minChipRevision &&
+        !(device.chipRevision > (offered.maxChipRevision ?? Infinity))),
+    'for the flash':
+      device.flashBytes === undefined || offered.flashBytes === undefined || offered.flashBytes <= device.flashBytes,
     'that fits the slot': device.slotBytes === undefined || offered.sizeBytes <= device.slotBytes,
     'up or back as it says': semver.compare(device.currentVersion, target.version) === (outcome === 'install' ? -1 : 1),
     'within the devices in flight': !isPaced || maxInFlight === Infinity || Number(facts.load?.inFlight) < maxInFlight,

@@ -108,7 +108,11 @@ test('the way back to a stable build that the board refuses leads over no requir
 
 describe('the image', () => {
   const both = [image('esp32', { id: 1 }), image('esp32s3', { id: 2 })];
-  const says = (chip: string | undefined, ...rememberedChips: readonly string[]) => ({ chip, rememberedChips });
+  const says = (chip: string | undefined, ...rememberedChips: readonly string[]) => ({
+    chip,
+    rememberedChips,
+    chipRevision: undefined,
+  });
 
   test('is the one for the chip that the check-in names, whatever it named before', () => {
     expect(imageFor(both, says('esp32s3', 'esp32s3'))?.id).toBe(2);
@@ -127,5 +131,23 @@ describe('the image', () => {
     expect(imageFor([image('esp32')], says(undefined, 'esp32s3'))).toBeUndefined();
     expect(imageFor([image('esp32')], says(undefined, 'esp32', 'esp32s3'))).toBeUndefined();
     expect(imageFor(both, says(undefined, 'esp32'))).toBeUndefined();
+  });
+
+  test.each([
+    { chipRevision: 0, id: 1 },
+    { chipRevision: 299, id: 1 },
+    { chipRevision: 300, id: 2 },
+    { chipRevision: 301, id: 2 },
+    { chipRevision: undefined, id: undefined },
+  ])('of several for one chip is that of the newest revisions that the board has: $chipRevision', (row) => {
+    const old = image('esp32', { id: 1 });
+    const eco3 = image('esp32', { id: 2, minChipRevision: 300 });
+    const board = { ...says('esp32'), chipRevision: row.chipRevision };
+    expect(imageFor([old, eco3], board)?.id).toBe(row.id);
+    expect(imageFor([eco3, old], board)?.id).toBe(row.id);
+  });
+
+  test('that is the only one for the chip is taken for any revision: the rules say whether it fits', () => {
+    expect(imageFor([image('esp32', { minChipRevision: 300 })], { ...says('esp32'), chipRevision: 0 })?.id).toBe(1);
   });
 });

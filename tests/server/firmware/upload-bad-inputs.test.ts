@@ -17,6 +17,7 @@ import { startTestServer, type TestServer } from '../../support/server/server.ts
 
 const UPLOAD = '/api/v1/admin/firmware';
 const image = buildEspImage({ descriptor: { version: '1.4.0', projectName: 'thermostat' } });
+const marked = buildEspImage({ marker: { product: 'thermostat', version: '1.4.0' } });
 const hashAt = image.length - 32;
 const espruino = new URL('../../../node_modules/espruino-create-project/firmware/esp32/', import.meta.url);
 const PARTITIONS = readFileSync(new URL('partitions_espruino.bin', espruino));
@@ -146,16 +147,16 @@ const ROWS: readonly Row[] = [
   },
   {
     id: 'F30',
-    input: 'the project of another product',
-    body: image,
+    input: 'the marker of another product',
+    body: marked,
     query: { product: 'boiler' },
     code: 'product_mismatch',
     says: /thermostat.*boiler/,
   },
   {
     id: 'F30',
-    input: 'another version than the descriptor',
-    body: image,
+    input: 'another version than the marker',
+    body: marked,
     query: { version: '1.5.0' },
     code: 'version_mismatch',
   },
@@ -175,7 +176,13 @@ const ROWS: readonly Row[] = [
     query: { product: 'a"\r\nX-Evil: 1' },
     code: 'field_invalid',
   },
-  { id: 'F37', input: 'a version with a path', body: image, query: { version: '1.4.0/../..' }, code: 'field_invalid' },
+  {
+    id: 'F37',
+    input: 'a version with a path',
+    body: image,
+    query: { version: '1.4.0/../..' },
+    code: 'version_invalid',
+  },
   {
     id: 'F37',
     input: 'release notes with an escape sequence',

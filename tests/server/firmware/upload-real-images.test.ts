@@ -29,8 +29,7 @@ describe.skipIf(files.length === 0)('real images (skipped where ../shared/firmwa
     const [, version = '', chip = ''] = /-(\d+\.\d+\.\d+)-(esp32\w*)\.bin$/.exec(name) ?? [];
     const product = name.slice(0, name.indexOf(version) - 1);
     const bytes = read(name);
-    // These builds name their project after another program than the product is called.
-    const query = { product, version, force_product: 'true', sha256: hash('sha256', bytes), chip };
+    const query = { product, version, sha256: hash('sha256', bytes), chip };
     const { image, already_there } = await server.admin('uploadFirmware', { query, body: bytes });
     expect({ image, already_there }).toMatchObject({
       already_there: false,

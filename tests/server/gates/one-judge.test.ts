@@ -336,7 +336,17 @@ function firmwareOf(id: number, version: string, product: string) {
     mustPass: false,
     securityVersion: 0,
     images: [
-      { id, chip: 'esp32', sizeBytes: IMAGE_BYTES, sha256: '', elfSha256: undefined, appendedSha256: undefined },
+      {
+        id,
+        chip: 'esp32',
+        sizeBytes: IMAGE_BYTES,
+        sha256: '',
+        elfSha256: undefined,
+        appendedSha256: undefined,
+        minChipRevision: 0,
+        maxChipRevision: undefined,
+        flashBytes: undefined,
+      },
     ],
   };
 }

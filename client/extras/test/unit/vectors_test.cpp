@@ -24,6 +24,23 @@ namespace {
 
 int sign(int value) { return value < 0 ? -1 : (value > 0 ? 1 : 0); }
 
+/** Fails for what has no order. */
+int orderOf(VersionOrder order) {
+  switch (order) {
+    case VersionOrder::lower:
+      return -1;
+    case VersionOrder::equal:
+      return 0;
+    case VersionOrder::higher:
+      return 1;
+    case VersionOrder::unordered:
+    case VersionOrder::unreadable:
+      break;
+  }
+  FAIL_CHECK("not ordered");
+  return 99;
+}
+
 }  // namespace
 
 TEST_CASE("semver.json: what is SemVer, and which is higher") {
@@ -52,7 +69,32 @@ TEST_CASE("semver.json: what is SemVer, and which is higher") {
     CHECK(sign(compareSemver(right.c_str(), left.c_str())) == -order);
     ++cases;
   }
-  CHECK(cases > 60);
+  for (const Json& row : elements(file.member("reported_order"))) {
+    const std::string left = text(row, "left");
+    const std::string right = text(row, "right");
+    uint32_t stated = 0;
+    const int order = row.member("order").toUint32(stated) ? static_cast<int>(stated) : -1;
+    CAPTURE(left);
+    CAPTURE(right);
+    CHECK(orderOf(compareVersions(left.c_str(), right.c_str())) == order);
+    CHECK(orderOf(compareVersions(right.c_str(), left.c_str())) == -order);
+    ++cases;
+  }
+  for (const Json& row : elements(file.member("unordered"))) {
+    const std::string left = text(row, "left");
+    const std::string right = text(row, "right");
+    CAPTURE(left);
+    CHECK(compareVersions(left.c_str(), right.c_str()) == VersionOrder::unordered);
+    CHECK(compareVersions(right.c_str(), left.c_str()) == VersionOrder::unordered);
+    ++cases;
+  }
+  for (const std::string& version : texts(file.member("unreadable"))) {
+    CAPTURE(version);
+    CHECK(compareVersions(version.c_str(), "1.0.0") == VersionOrder::unreadable);
+    CHECK(compareVersions("1.0.0", version.c_str()) == VersionOrder::unreadable);
+    ++cases;
+  }
+  CHECK(cases > 110);
 }
 
 TEST_CASE("label-rules.json: which labels a rule takes") {

@@ -12,7 +12,8 @@ constexpr int64_t kClockToleranceS = 86400;
 
 /** A running version that is not SemVer cannot be ordered; any release may replace it. */
 bool isHigher(const char* offered, const char* running) {
-  return !isSemver(running) || compareSemver(offered, running) > 0;
+  const VersionOrder order = compareVersions(offered, running);
+  return order == VersionOrder::higher || order == VersionOrder::unreadable;
 }
 
 bool isOutOfDate(const Manifest& manifest, int64_t nowS) {

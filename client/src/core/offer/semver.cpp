@@ -92,6 +92,72 @@ int comparePreReleases(const char* left, const char* right) {
   }
 }
 
+bool isHexDigit(char c) { return isDigit(c) || (c >= 'a' && c <= 'f'); }
+
+/** A version as `git describe` means it. */
+struct Place {
+  /** SemVer, without build metadata. */
+  char tag[kMaxChars + 1];
+  /** Commits after the tag; no digits: none. */
+  Identifier commits;
+  Identifier hash;
+  bool isDirty;
+};
+
+constexpr char kDirty[] = "-dirty";
+constexpr size_t kDirtyChars = sizeof kDirty - 1;
+constexpr size_t kMostCommitDigits = 15;
+constexpr size_t kFewestHashDigits = 4;
+constexpr size_t kMostHashDigits = 40;
+
+/** Whether `text` of `length` characters ends in `-COMMITS-gHASH`; says where that begins, and its parts. */
+bool findCommits(const char* text, size_t length, size_t& start, Place& place) {
+  size_t hashAt = length;
+  while (hashAt > 0 && isHexDigit(text[hashAt - 1])) --hashAt;
+  const size_t hashLength = length - hashAt;
+  if (hashLength < kFewestHashDigits || hashLength > kMostHashDigits) return false;
+  if (hashAt < 2 || text[hashAt - 1] != 'g' || text[hashAt - 2] != '-') return false;
+  const size_t commitsEnd = hashAt - 2;
+  size_t commitsAt = commitsEnd;
+  while (commitsAt > 0 && isDigit(text[commitsAt - 1])) --commitsAt;
+  const Identifier commits = {text + commitsAt, commitsEnd - commitsAt};
+  if (commits.length == 0 || commits.length > kMostCommitDigits || hasLeadingZero(commits)) return false;
+  if (commitsAt == 0 || text[commitsAt - 1] != '-') return false;
+  start = commitsAt - 1;
+  place.hash = {text + hashAt, hashLength};
+  // Zero commits after a tag is the tag.
+  place.commits = {commits.start, commits.start[0] == '0' ? 0 : commits.length};
+  return true;
+}
+
+bool copyTag(const char* text, size_t length, Place& place) {
+  memcpy(place.tag, text, length);
+  place.tag[length] = '\0';
+  return isSemver(place.tag);
+}
+
+/** False where the text is not SemVer, with a leading `v` or without. The place points into the text. */
+bool readPlace(const char* text, Place& place) {
+  if ((*text == 'v' || *text == 'V') && isDigit(text[1])) ++text;
+  if (!isSemver(text)) return false;
+  const size_t length = strcspn(text, "+");
+  size_t end = length;
+  place.isDirty = end > kDirtyChars && memcmp(text + end - kDirtyChars, kDirty, kDirtyChars) == 0;
+  if (place.isDirty) end -= kDirtyChars;
+  if (findCommits(text, end, end, place) && copyTag(text, end, place)) return true;
+  place.commits = {text, 0};
+  place.hash = {text, 0};
+  end = place.isDirty ? length - kDirtyChars : length;
+  if (copyTag(text, end, place)) return true;
+  place.isDirty = false;
+  return copyTag(text, length, place);
+}
+
+VersionOrder orderOf(int difference) {
+  if (difference == 0) return VersionOrder::equal;
+  return difference < 0 ? VersionOrder::lower : VersionOrder::higher;
+}
+
 }  // namespace
 
 bool isSemver(const char* text) {
@@ -115,6 +181,18 @@ int compareSemver(const char* left, const char* right) {
     }
   }
   return comparePreReleases(left, right);
+}
+
+VersionOrder compareVersions(const char* left, const char* right) {
+  Place here;
+  Place there;
+  if (!readPlace(left, here) || !readPlace(right, there)) return VersionOrder::unreadable;
+  const int order = compareSemver(here.tag, there.tag);
+  if (order != 0) return orderOf(order);
+  const int commits = compareNumbers(here.commits, there.commits);
+  if (commits != 0) return orderOf(commits);
+  if (here.commits.length > 0 && compareTexts(here.hash, there.hash) != 0) return VersionOrder::unordered;
+  return orderOf(static_cast<int>(here.isDirty) - static_cast<int>(there.isDirty));
 }
 
 }  // namespace otter

@@ -3,6 +3,7 @@
 // it raises the revision first, which also makes such transactions wait for each other.
 
 import { type Selectable, sql } from 'kysely';
+import type { ImageInfo } from '#protocol/admin/firmware.ts';
 import type { FirmwareFacts, ImageFacts, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
 import { digestsOf } from './firmware.ts';
 import { isOpened, rolloutFactsOf } from '#server/db/rollouts/facts.ts';
@@ -30,6 +31,8 @@ export interface StoredImage extends ImageFacts {
   /** The rollout that released it was reverted. */
   readonly reverted: boolean;
   readonly path: string;
+  /** What its app descriptor says, as the build system wrote it. */
+  readonly saidVersion: string | undefined;
   readonly blockSha256: readonly string[];
   readonly createdAtMs: number;
 }
@@ -143,9 +146,14 @@ function toFirmware(
 }
 
 function toImage(row: Selectable<ImagesTable>, reverted: boolean): StoredImage {
+  const info: Partial<ImageInfo> = JSON.parse(row.info ?? '{}');
   return {
     id: row.id,
     chip: row.chip,
+    minChipRevision: info.min_chip_revision ?? 0,
+    maxChipRevision: info.max_chip_revision ?? undefined,
+    flashBytes: info.flash_bytes ?? undefined,
+    saidVersion: info.version ?? undefined,
     path: row.path,
     sizeBytes: row.size_bytes,
     ...digestsOf(row),

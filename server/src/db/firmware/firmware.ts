@@ -18,6 +18,22 @@ export async function listFirmwareByVersion(
   return (product === undefined ? query : query.where('product', '=', product)).orderBy('product').execute();
 }
 
+/** Which programs the images of a product say that they are, with the version of each. */
+export async function listProjects(
+  db: Reader,
+  product: string,
+): Promise<readonly { readonly version: string; readonly project: string }[]> {
+  const rows = await db
+    .selectFrom('images')
+    .innerJoin('firmware', 'firmware.id', 'images.firmware_id')
+    .select(['firmware.version', 'images.project'])
+    .where('firmware.product', '=', product)
+    .where('images.project', 'is not', null)
+    .orderBy('images.id')
+    .execute();
+  return rows.flatMap(({ version, project }) => (project === null ? [] : [{ version, project }]));
+}
+
 export async function listVersions(
   db: Reader,
   product: string,
@@ -63,20 +79,24 @@ export async function addImage(trx: Trx, image: Insertable<ImagesTable>): Promis
   return trx.insertInto('images').values(image).returningAll().executeTakeFirstOrThrow();
 }
 
-/** Images of which nobody has read yet which digest they carry, with what a reader of their files needs. */
-export async function listWithoutAppended(db: Reader) {
+/** Images of which nobody has read yet what they say of themselves, with what a reader of their files needs. */
+export async function listUnread(db: Reader) {
   return db
     .selectFrom('images')
     .innerJoin('firmware', 'firmware.id', 'images.firmware_id')
     .select(['images.id', 'firmware.product', 'firmware.version', 'images.chip'])
     .select(['images.size_bytes', 'images.sha256', 'images.block_sha256'])
-    .where('images.appended_sha256', 'is', null)
+    .where((e) => e.or([e('images.appended_sha256', 'is', null), e('images.info', 'is', null)]))
     .orderBy('images.id')
     .execute();
 }
 
-export async function saveAppended(trx: Trx, id: number, sha256: string): Promise<void> {
-  await trx.updateTable('images').set({ appended_sha256: sha256 }).where('id', '=', id).execute();
+export async function saveRead(
+  trx: Trx,
+  read: { readonly id: number; readonly appendedSha256: string; readonly info: string },
+): Promise<void> {
+  const { id, appendedSha256: appended_sha256, info } = read;
+  await trx.updateTable('images').set({ appended_sha256, info }).where('id', '=', id).execute();
 }
 
 export async function setPilotReady(trx: Trx, id: number, ready: boolean): Promise<void> {

@@ -21,6 +21,7 @@ export type PagedDevice = Pick<
   | 'said_chip'
   | 'said_slot_bytes'
   | 'on_trial'
+  | 'attributes'
   | 'first_seen_at_ms'
   | 'is_simulated'
   | 'shared_mac_at_ms'
@@ -62,6 +63,7 @@ export async function listDevicePage(
       'devices.said_chip',
       'devices.said_slot_bytes',
       'devices.on_trial',
+      'devices.attributes',
       'devices.first_seen_at_ms',
       'devices.is_simulated',
       'devices.shared_mac_at_ms',

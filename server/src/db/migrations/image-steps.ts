@@ -10,6 +10,11 @@ export async function addImageChecks(db: Trx): Promise<void> {
   await db.schema.alterTable('images').addColumn('damage', 'text').execute();
 }
 
+/** What images that are there say of themselves is read from their files at the next start. */
+export async function addImageInfo(db: Trx): Promise<void> {
+  await db.schema.alterTable('images').addColumn('info', 'text').execute();
+}
+
 /** Images that are there are this database's own. */
 export async function createBlobs(db: Trx): Promise<void> {
   await db.schema

@@ -62,6 +62,7 @@ import { getStatus, listAudit, type ServerFacts } from '#server/service/fleet/st
 import { getWaiting } from '#server/service/rollouts/waiting-list.ts';
 import { uploadFirmware } from '#server/service/firmware/upload.ts';
 import { readUpload } from '#server/http/request/read-body.ts';
+import { readVersions } from './version-members.ts';
 
 interface Call<Name extends AdminRouteName> {
   readonly params: ParamsOf<(typeof adminRoutes)[Name]>;
@@ -215,6 +216,8 @@ function addRoute(app: FastifyInstance, name: AdminRouteName, handlers: Handlers
       ...(route.rawBody ? { consumes: ['application/octet-stream'] } : {}),
       response: { 200: route.answer, [route.status]: route.answer, '4xx': ErrorAnswer, '5xx': ErrorAnswer },
     },
+    // Devices are found by the text that they report.
+    ...(name === 'listDevices' ? {} : { preValidation: readVersions }),
     handler: async (request, reply) => {
       const { params, query, body, raw, headers } = request;
       const answer = await handle({

@@ -22,7 +22,7 @@ const HINTS: Readonly<Record<string, string>> = {
   mac: 'write six pairs of hex digits, such as 24:6f:28:aa:bb:cc',
   sequence: `send an integer from 0 to ${MAX_SEQUENCE}`,
   status: `send one of: ${REPORT_STATUSES.join(', ')}`,
-  current_version: 'send letters, digits, dots, dashes, plus and underscores, beginning with a letter or digit',
+  current_version: 'send letters, digits, blanks and . + _ - / : ~ @ # ( ) , = beginning with a letter or digit',
   version: 'write a SemVer 2.0.0 version, such as 1.4.0',
 };
 

@@ -51,9 +51,9 @@ import { type Note, noteOf, type Observation, observe } from './observation.ts';
 export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Promise<CheckUpdateAnswer> {
   const { database, catalog } = deps;
   const facts = await findCheckInFacts(database.read, database.dialect, request.name);
-  const known = merge(request, facts);
-  const observation = observationOf(deps, known, facts, nowMs);
   const view = await catalog.at(facts.revision);
+  const known = merge(request, facts, view);
+  const observation = observationOf(deps, known, facts, nowMs);
   const plan = await planFor(database.read, { request: known, observation }, facts, view, nowMs);
   const isStrange = hasSign(signsOf(request, facts, plan, observation));
   if (facts.device !== undefined && !isStrange && isQuiet(facts, plan, newLabels(deps, known, facts))) {
@@ -82,7 +82,8 @@ interface SavedCheckIn {
 async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number): Promise<SavedCheckIn> {
   const { dialect } = deps.database;
   const before = await lockCheckInFacts(trx, dialect, request.name);
-  const known = merge(request, before);
+  const view = await deps.catalog.within(trx);
+  const known = merge(request, before, view);
   const observation = observationOf(deps, known, before, nowMs);
   const deviceId = before.device?.id ?? (await register(trx, known, nowMs));
   const hinted = newLabels(deps, known, before);
@@ -93,7 +94,6 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   }
   const facts =
     hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.name) : before;
-  const view = await deps.catalog.within(trx);
   const plan = await planFor(trx, { request: known, observation }, facts, view, nowMs);
   const offered = await savePlan(trx, { id: deviceId, row: facts.device }, plan, known, nowMs);
   for (const { watch, rolloutId } of plan.changed) if (isBad(watch)) await haltIfFailed(deps, trx, rolloutId, nowMs);

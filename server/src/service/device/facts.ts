@@ -28,6 +28,18 @@ export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): 
   return { ...facts, window: view.windows.find({ rollout, stage, labels }, nowMs), load: undefined };
 }
 
+/** Of what a device says of itself, what rules read beside chip and slot. */
+function saidOf(
+  attributes: Readonly<Record<string, unknown>>,
+): Pick<DeviceFacts, 'chipRevision' | 'flashBytes' | 'library'> {
+  const { chip_revision, flash_bytes, library } = attributes;
+  return {
+    chipRevision: typeof chip_revision === 'number' ? chip_revision : undefined,
+    flashBytes: typeof flash_bytes === 'number' ? flash_bytes : undefined,
+    library: typeof library === 'string' ? library : undefined,
+  };
+}
+
 /** A device as the rules see it; a check-in is asked by the row that it leaves. */
 export function deviceFactsOf(
   row: Pick<
@@ -42,6 +54,7 @@ export function deviceFactsOf(
     | 'said_chip'
     | 'said_slot_bytes'
     | 'on_trial'
+    | 'attributes'
   >,
   labels: DeviceFacts['labels'],
 ): DeviceFacts {
@@ -54,6 +67,7 @@ export function deviceFactsOf(
       chip: row.said_chip ?? undefined,
       slotBytes: row.said_slot_bytes ?? undefined,
     }),
+    ...saidOf(JSON.parse(row.attributes)),
     onTrial: row.on_trial === 1,
     labels,
   };

@@ -7,6 +7,7 @@ import { remember, type RememberedHardware } from '#engine/facts/hardware.ts';
 import type { DeviceName } from '#protocol/identity.ts';
 import { SIMULATED_MACS, SIMULATOR_LIBRARY } from '#protocol/words.ts';
 import { rememberedOf } from './facts.ts';
+import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import type { Measures } from './observation.ts';
 
 /** A check-in as the edge read it: what it names canonical, telemetry already reduced to what makes sense. */
@@ -30,8 +31,26 @@ export interface KnownCheckIn extends CheckIn {
   readonly described: Omit<SelfDescription, 'id'>;
 }
 
-export function merge(request: CheckIn, { device }: CheckInFacts): KnownCheckIn {
-  return { ...request, described: describe(request, remember(rememberedOf(device), request)) };
+export function merge(request: CheckIn, { device }: CheckInFacts, view: CatalogView): KnownCheckIn {
+  const known = named(request, view);
+  return { ...known, described: describe(known, remember(rememberedOf(device), known)) };
+}
+
+/** By the names of releases, where the board says what their app descriptors say; its own words stay among its attributes. */
+function named(request: CheckIn, view: CatalogView): CheckIn {
+  const { product, chip, sighting, attributes } = request;
+  const { version, rolledBackFrom, imageSha256 } = sighting;
+  const release = view.findRelease({ product, chip, currentVersion: version, imageSha256 });
+  const left =
+    rolledBackFrom === undefined
+      ? undefined
+      : view.findRelease({ product, chip, currentVersion: rolledBackFrom, imageSha256: undefined });
+  if (release === undefined && left === undefined) return request;
+  return {
+    ...request,
+    sighting: { ...sighting, version: release ?? version, rolledBackFrom: left ?? rolledBackFrom },
+    attributes: release === undefined ? attributes : { ...attributes, reported_version: version },
+  };
 }
 
 export const DESCRIBED = [

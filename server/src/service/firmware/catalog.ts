@@ -14,9 +14,9 @@ import type { Reader, Trx } from '#server/db/schema.ts';
 import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import { acceptsSecurity, isForEveryone } from '#engine/decision/target.ts';
-import { matchBuild, runningOf } from '#engine/facts/build.ts';
+import { isNamedBy, matchBuild, runningOf } from '#engine/facts/build.ts';
 import { likelyChip } from '#engine/facts/hardware.ts';
-import { compareVersions, versionKey } from '#engine/facts/version.ts';
+import { compareVersions, isDirty, namesCommit, versionKey } from '#protocol/device/version.ts';
 import { WindowClock } from '#server/service/schedules/windows.ts';
 
 type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha256' | 'chip' | 'rememberedChips'>;
@@ -31,6 +31,8 @@ export interface CatalogView {
   readonly getFirmware: (id: number) => StoredFirmware;
   /** The firmware that the device runs; undefined also where it runs another build of that version. */
   readonly findRunning: (device: RunningDevice) => StoredFirmware | undefined;
+  /** The version of the release that says this of itself by its app descriptor, and was given another name at its upload. */
+  readonly findRelease: (said: Omit<RunningDevice, 'rememberedChips'>) => string | undefined;
   /** Every firmware with this version, of any product. */
   readonly listByVersion: (version: string) => readonly StoredFirmware[];
   readonly findBuild: (
@@ -106,6 +108,7 @@ function viewOf(rows: CatalogRows): CatalogView {
   const byName = new Map(rows.firmware.map((item) => [nameOf(item.product, item.version), item]));
   const findFirmware: CatalogView['findFirmware'] = (product, version) => byName.get(nameOf(product, version));
   const byVersion = Map.groupBy(rows.firmware, ({ version }) => version);
+  const saying = bySaid(rows.firmware);
   const soaks = new Map(rows.rollouts.flatMap(({ opened }) => opened.map(({ id, soakMs }) => [id, soakMs] as const)));
   const open = Map.groupBy(
     rows.rollouts.filter(({ status }) => isOpen(status)),
@@ -136,6 +139,7 @@ function viewOf(rows: CatalogRows): CatalogView {
         ? asRunOn(named, device)
         : undefined;
     },
+    findRelease: (said) => findRelease(saying, findFirmware, said),
     listByVersion: (version) => byVersion.get(version) ?? [],
     findBuild: (firmwareId, imageId) => {
       const build = firmware.get(firmwareId);
@@ -158,6 +162,51 @@ function viewOf(rows: CatalogRows): CatalogView {
     windows: new WindowClock(rows),
   };
 }
+
+/**
+ * A board with stock ESP-IDF reports what its app descriptor says. Its digest tells which release that is; without one, the hash of
+ * a commit does, if only one release of the product was built from it and all of its changes were committed.
+ */
+function findRelease(
+  saying: ReadonlyMap<string, readonly StoredFirmware[]>,
+  findFirmware: CatalogView['findFirmware'],
+  { product, currentVersion, imageSha256, chip }: Omit<RunningDevice, 'rememberedChips'>,
+): string | undefined {
+  const key = nameOf(product, currentVersion);
+  const found = saying
+    .get(key)
+    ?.filter(({ images }) =>
+      images.some(
+        (image) =>
+          saysOf(product, image) === key &&
+          (chip === undefined || image.chip === chip) &&
+          isNamedBy(image, { imageSha256 }) !== false,
+      ),
+    );
+  const [only, ...others] = found ?? [];
+  if (only === undefined || others.length > 0) return undefined;
+  if (isNamedBy(NO_DIGESTS, { imageSha256 }) !== undefined) return only.version;
+  const isTold = namesCommit(currentVersion) && !isDirty(currentVersion);
+  return isTold && findFirmware(product, currentVersion) === undefined ? only.version : undefined;
+}
+
+/** Firmware by what the app descriptors of its images say, where that is another version than its name. */
+function bySaid(all: readonly StoredFirmware[]): ReadonlyMap<string, readonly StoredFirmware[]> {
+  const pairs = all.flatMap((firmware) => {
+    const keys = firmware.images.map((image) => saysOf(firmware.product, image));
+    const others = keys.filter((key) => key !== undefined && key !== nameOf(firmware.product, firmware.version));
+    return [...new Set(others)].map((key) => ({ key, firmware }));
+  });
+  return new Map(
+    [...Map.groupBy(pairs, ({ key }) => key ?? '')].map(([key, found]) => [key, found.map(({ firmware }) => firmware)]),
+  );
+}
+
+function saysOf(product: string, { saidVersion }: StoredImage): string | undefined {
+  return saidVersion === undefined ? undefined : nameOf(product, saidVersion);
+}
+
+const NO_DIGESTS = { sha256: '', elfSha256: undefined, appendedSha256: undefined };
 
 /** The firmware as this device runs it: reverted where its image is, as far as its digest or its chip says which. */
 export function asRunOn(firmware: StoredFirmware, device: RunningDevice): StoredFirmware {

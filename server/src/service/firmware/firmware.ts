@@ -23,8 +23,9 @@ import { listUnended, withStages } from '#server/db/rollouts/rollouts.ts';
 import { coverStone } from '#server/db/rollouts/images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { matchBuild } from '#engine/facts/build.ts';
-import { versionKey } from '#engine/facts/version.ts';
+import { versionKey } from '#protocol/device/version.ts';
 import type { CatalogView } from './catalog.ts';
+import { readInfo } from './image-info.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
@@ -205,6 +206,7 @@ export function viewImage(
     sha256: row.sha256,
     url: imagePath({ ...firmware, chip: row.chip }),
     created_at: toInstant(row.created_at_ms),
+    info: readInfo(row.info),
   };
 }
 

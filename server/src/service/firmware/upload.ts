@@ -14,19 +14,21 @@ import {
   type Image as ImageRow,
   listFirmwareByVersion,
   listImages,
+  listProjects,
   listVersions,
 } from '#server/db/firmware/firmware.ts';
 import { findReleases, isStoneCovered } from '#server/db/rollouts/images.ts';
 import { saveCheck } from '#server/db/firmware/image-checks.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { type EspImage, parseEspImage } from '#server/esp-image/esp-image.ts';
-import { nameBuild, projectOf, type UploadClaims } from '#server/esp-image/build-name.ts';
-import { compareVersions } from '#engine/facts/version.ts';
+import { isSameProject, nameBuild, projectOf, type UploadClaims } from '#server/esp-image/build-name.ts';
+import { compareVersions, looksNewer } from '#protocol/device/version.ts';
 import { type ReceivedImage, receiveImage } from '#server/storage/receive-image.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { findRemovedSha256 } from '#server/db/firmware/firmware-removal.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getFirmware, refuseBlocked, subjectOf, viewImage } from './firmware.ts';
+import { infoOf } from './image-info.ts';
 import { showUploaded } from './shown-firmware.ts';
 
 export interface Upload extends UploadClaims {
@@ -94,10 +96,10 @@ async function receiveCandidate(deps: Deps, upload: Upload, by: Principal, nowMs
   return { upload, received, image, ...nameBuild(image, upload, DEFAULT_PRODUCT), by, nowMs };
 }
 
-/** What is there beside the candidate, and what it had to be forced past. */
+/** What is there beside the candidate, and what speaks against it without refusing it. */
 type Compared =
   | { readonly kind: 'already_there'; readonly firmware: FirmwareRow; readonly image: ImageRow }
-  | { readonly kind: 'new'; readonly firmware: FirmwareRow | undefined; readonly forced: readonly string[] };
+  | { readonly kind: 'new'; readonly firmware: FirmwareRow | undefined; readonly warnings: readonly string[] };
 
 /** Throws the refusal. */
 async function compare(db: Reader, candidate: Candidate): Promise<Compared> {
@@ -116,7 +118,7 @@ async function compare(db: Reader, candidate: Candidate): Promise<Compared> {
   await refuseSamePrecedence(db, product, version);
   await refuseLowerSecurity(db, candidate);
   const forced = otherProject === undefined ? [] : [`it was forced: ${otherProject}`];
-  return { kind: 'new', firmware: known, forced };
+  return { kind: 'new', firmware: known, warnings: [...forced, ...(await warnOfProject(db, candidate))] };
 }
 
 async function record(deps: Deps, trx: Trx, candidate: Candidate, put: 'written' | 'already_there'): Promise<Stored> {
@@ -155,7 +157,7 @@ async function recordRepair(
 async function recordNew(
   trx: Trx,
   candidate: Candidate,
-  { firmware: known, forced }: Extract<Compared, { readonly kind: 'new' }>,
+  { firmware: known, warnings }: Extract<Compared, { readonly kind: 'new' }>,
 ): Promise<Stored> {
   const { received, image, nowMs } = candidate;
   const firmware = known ?? (await addRow(trx, candidate));
@@ -167,7 +169,7 @@ async function recordNew(
     subject: subjectOf(firmware),
     details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },
   });
-  return { firmware, image: row, alreadyThere: false, warnings: [...candidate.warnings, ...forced] };
+  return { firmware, image: row, alreadyThere: false, warnings: [...candidate.warnings, ...warnings] };
 }
 
 async function addRow(trx: Trx, { upload, product, version, image, nowMs }: Candidate): Promise<FirmwareRow> {
@@ -193,6 +195,7 @@ function imageColumns(firmware: FirmwareRow, { received, image, product, version
     size_bytes: received.sizeBytes,
     sha256: received.sha256,
     elf_sha256: image.descriptor?.elfSha256 ?? null,
+    info: JSON.stringify(infoOf(image)),
     appended_sha256: image.appendedSha256,
     project: projectOf(image) ?? null,
     block_sha256: JSON.stringify(received.chunkSha256),
@@ -205,11 +208,50 @@ function imageColumns(firmware: FirmwareRow, { received, image, product, version
 function findOtherProject(image: EspImage, firmware: FirmwareRow, siblings: readonly ImageRow[]): string | undefined {
   const project = projectOf(image);
   const other = siblings.find(
-    (sibling) => sibling.project !== null && project !== undefined && sibling.project !== project,
+    (sibling) => sibling.project !== null && project !== undefined && !isSameProject(sibling.project, project),
   );
   return other === undefined
     ? undefined
     : `the image for ${image.chip} is of project ${project ?? ''}, that of ${subjectOf(firmware)} for ${other.chip} of project ${other.project ?? ''}`;
+}
+
+/**
+ * Said once for each project of a product: the name of a project is what a build folder is called, so another one than the name of
+ * the product, or than that of the builds before, is no error. It may be one.
+ */
+async function warnOfProject(db: Reader, { image, product, upload }: Candidate): Promise<readonly string[]> {
+  const project = projectOf(image);
+  if (project === undefined || upload.forceProject || product === DEFAULT_PRODUCT) return [];
+  const known = await listProjects(db, product);
+  if (known.some((other) => isSameProject(other.project, project))) return [];
+  const before = known.at(-1);
+  if (before !== undefined)
+    return [
+      `the image is of project ${project}, that of ${product} ${before.version} of project ${before.project}: check that it is the same program (--force-project says so)`,
+    ];
+  return isSameProject(project, product)
+    ? []
+    : [
+        `the image is of project ${project}, and goes out as product ${product}: check that it is this program (--force-project says so)`,
+      ];
+}
+
+/** What people are likely to misread, or did not mean. */
+async function orderWarnings(deps: Deps, { product, version }: FirmwareRow): Promise<readonly string[]> {
+  const view = await deps.catalog.current();
+  const stable = view.stableOf(product)?.firmware.version;
+  const isBelow = stable !== undefined && (compareVersions(version, stable) ?? 0) < 0;
+  const misread = (await listVersions(deps.database.read, product)).find((other) => looksNewer(version, other.version));
+  return [
+    ...(isBelow
+      ? [`${version} is below ${stable}, the stable build of ${product}: boards that run that are not offered it`]
+      : []),
+    ...(misread === undefined
+      ? []
+      : [
+          `${version} is ordered below ${misread.version}: in SemVer a number counts as one only between dots, as in rc.9 and rc.10`,
+        ]),
+  ];
 }
 
 function projectMismatch(fault: string): OtterError {
@@ -284,6 +326,10 @@ async function answer(deps: Deps, { firmware, image, alreadyThere, warnings }: S
     firmware: await getFirmware(deps, firmware),
     image: viewImage(firmware, image),
     already_there: alreadyThere,
-    warnings: [...warnings, ...(await releaseWarnings(deps.database.read, firmware, image))],
+    warnings: [
+      ...warnings,
+      ...(await orderWarnings(deps, firmware)),
+      ...(await releaseWarnings(deps.database.read, firmware, image)),
+    ],
   };
 }

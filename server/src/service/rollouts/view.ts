@@ -73,7 +73,7 @@ async function viewWith(
       examples: [...examples],
     })),
     stages,
-    warnings: waiting === undefined ? [] : warnOfEmptyStage(row, stages, waiting),
+    warnings: waiting === undefined ? [] : [...warnOfEmptyStage(row, stages, waiting), ...warnOfNobody(row, waiting)],
   };
 }
 
@@ -190,6 +190,16 @@ function warnOfEmptyStage(
     status === 'draft'
       ? `nobody is in stage ${first.stage}: no device of product ${product} has label ${label}; label one before the start: otter device label MAC ${label}`
       : `nobody is in stage ${first.stage}: no device of product ${product} had label ${label} when it opened, and one that gets it now counts from the next stage on; abort the rollout, label a device (otter device label MAC ${label}), and create it again`,
+  ];
+}
+
+/** Of a draft whose stages have devices, but none that the build would go to. */
+function warnOfNobody({ status, name, version }: RolloutRow, { byStage, leftOut, included }: Waiting): string[] {
+  const taken = [...byStage.values()].reduce((sum, { counted, uncounted }) => sum + counted + uncounted, 0);
+  if (status !== 'draft' || taken > 0 || included.size === 0) return [];
+  const reasons = leftOut.map(({ reason, devices }) => `${devices} with ${reason}`);
+  return [
+    `rollout ${name} takes nobody: every device of its stages ${reasons.length === 0 ? '' : `is left out (${reasons.join(', ')}) or `}runs ${version} or a newer version; otter rollout preview ${name} says which`,
   ];
 }
 

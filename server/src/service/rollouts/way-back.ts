@@ -14,7 +14,7 @@ import { RULES } from '#engine/decision/rules.ts';
 import { isTakenBack, rolloutFor, stableFor } from '#engine/decision/target.ts';
 import { matchBuild, runningOf } from '#engine/facts/build.ts';
 import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
-import { versionKey } from '#engine/facts/version.ts';
+import { versionKey } from '#protocol/device/version.ts';
 import { asRunOn, type CatalogView } from '#server/service/firmware/catalog.ts';
 import { deviceFactsOf } from '#server/service/device/facts.ts';
 import type { Deps } from '#server/service/deps.ts';

@@ -1,27 +1,28 @@
-// Reads from their files the digests that images carry of themselves, of images that were stored before the database kept them:
-// once, at the first start after an upgrade. A file that cannot be read is left for the next start; it stops nothing.
+// Reads from their files what images say of themselves (their digest, their descriptor, their hardware), of images that were stored
+// before the database kept it: once, at the first start after an upgrade. A file that cannot be read is left for the next start; it stops nothing.
 
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
-import { listWithoutAppended, saveAppended } from '#server/db/firmware/firmware.ts';
-import { readLayout } from '#server/esp-image/image-layout.ts';
-import { readAppendedSha256 } from '#server/esp-image/image-seal.ts';
+import { listUnread, saveRead } from '#server/db/firmware/firmware.ts';
+import { parseEspImage } from '#server/esp-image/esp-image.ts';
 import type { RecordedImage } from '#server/storage/stored-image.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { infoOf } from './image-info.ts';
 
 /** Resolves with how many were read. Several servers may do it at once: each writes the same. */
-export async function readAppendedDigests({
+export async function readUnreadImages({
   database,
   store,
   log,
 }: Pick<Deps, 'database' | 'store' | 'log'>): Promise<number> {
-  const missing = await listWithoutAppended(database.read);
-  const found: { readonly id: number; readonly sha256: string }[] = [];
+  const missing = await listUnread(database.read);
+  const found: Parameters<typeof saveRead>[1][] = [];
   for (const { id, size_bytes: sizeBytes, sha256, block_sha256, product, version, chip } of missing) {
     const name = `${product} ${version} for ${chip}`;
     try {
       const chunkSha256: RecordedImage['chunkSha256'] = JSON.parse(block_sha256);
       const file = await readImage(store, { name, sha256, sizeBytes, chunkSha256 });
-      found.push({ id, sha256: readAppendedSha256(file, readLayout(file)) });
+      const read = parseEspImage(file);
+      found.push({ id, appendedSha256: read.appendedSha256, info: JSON.stringify(infoOf(read)) });
     } catch (error) {
       log.warn({ err: error, image: name }, 'the digest of an image could not be read; the next start tries again');
     }
@@ -29,7 +30,7 @@ export async function readAppendedDigests({
   if (found.length === 0) return 0;
   await database.write(async (trx) => {
     await raiseRevision(trx);
-    for (const { id, sha256 } of found) await saveAppended(trx, id, sha256);
+    for (const image of found) await saveRead(trx, image);
   });
   return found.length;
 }
