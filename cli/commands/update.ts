@@ -5,7 +5,6 @@ import path from 'node:path';
 import { upload } from '#cli/commands/firmware/add.ts';
 import { watchRollout } from '#cli/commands/rollout/watch.ts';
 import { CommandError } from '#cli/exit-code.ts';
-import { readInputFile } from '#cli/input-file.ts';
 import type { OtterProgram } from '#cli/program.ts';
 import { noteWarnings } from '#cli/rollout-changed.ts';
 import { confirm, type Session, withSession } from '#cli/session.ts';
@@ -13,9 +12,9 @@ import type { Shell } from '#cli/shell.ts';
 import { formatUploaded } from '#cli/views/firmware.ts';
 import { formatPreview } from '#cli/views/preview.ts';
 import { formatProgress } from '#cli/views/rollout.ts';
+import { readImageFile } from '#cli/commands/firmware/image-file.ts';
 import type { Rollout } from '#protocol/admin/rollouts.ts';
 import type { Firmware } from '#protocol/admin/firmware.ts';
-import { MAX_IMAGE_BYTES } from '#protocol/limits.ts';
 
 /** Of a larger fleet a few pilots go first. */
 const SMALL_FLEET = 50;
@@ -30,10 +29,10 @@ export function addUpdateCommand(program: OtterProgram, shell: Shell): void {
     .option('--plan <plan>', `how it goes out (steady up to ${SMALL_FLEET} boards, careful above)`)
     .option('--yes', 'do not ask')
     .action(async (name, { product, version, notes, plan, yes }, command) => {
-      const file = await readInputFile(path.resolve(shell.folder, name), { what: 'image', maxBytes: MAX_IMAGE_BYTES });
+      const bytes = await readImageFile(path.resolve(shell.folder, name), undefined);
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         const { client, terminal, json } = session;
-        const uploaded = await upload(session, { product, version, notes }, file);
+        const uploaded = await upload(session, { product, version, notes }, bytes);
         if (!json) terminal.note(formatUploaded(uploaded, terminal.errorColors));
         const { firmware } = uploaded;
         const params = { version: firmware.version };

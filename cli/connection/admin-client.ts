@@ -9,6 +9,7 @@ import { Value } from 'typebox/value';
 import type { Connection } from './connection.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { asConnectionError } from './connection-error.ts';
+import { bareVersion, versionFault } from '#protocol/device/version.ts';
 import { ADMIN_SCHEMAS } from '#protocol/admin/schemas.ts';
 import {
   type AdminRoute,
@@ -183,10 +184,13 @@ function isAnswer<N extends AdminRouteName>(name: N, value: unknown): value is A
  * Errors: `argument_invalid`.
  */
 function pathOf(route: Pick<AdminRoute, 'path' | 'params'>, input: LooseInput): string {
-  const params = input.params ?? {};
+  const { version, ...others } = input.params ?? {};
+  const params: LooseInput['params'] =
+    typeof version === 'string' ? { ...others, version: bareVersion(version) } : others;
   for (const [key, schema] of Object.entries(route.params.properties)) {
     if (Value.Check(schema, params[key])) continue;
-    const wanted = 'description' in schema ? `: ${String(schema.description)}` : '';
+    const fault = key === 'version' && typeof version === 'string' ? versionFault(version) : undefined;
+    const wanted = 'description' in schema ? `: ${fault ?? String(schema.description)}` : '';
     throw CommandError.own(
       'argument_invalid',
       `${key} ${JSON.stringify(params[key])} is invalid${wanted}`,

@@ -2,7 +2,7 @@
 
 import { relativeTime } from './relative-time.ts';
 import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
-import type { Firmware, UploadAnswer } from '#protocol/admin/firmware.ts';
+import type { Firmware, ImageInfo, UploadAnswer } from '#protocol/admin/firmware.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
 
 export function formatFirmware(firmware: Firmware, nowMs: number, colors: Colors): string {
@@ -22,7 +22,29 @@ export function formatFirmware(firmware: Firmware, nowMs: number, colors: Colors
     colors,
   );
   const images = firmware.images.map((image) => [image.chip, formatBytes(image.size_bytes), image.sha256, image.url]);
-  return `${facts}\n\n${formatTable(['chip', 'size', 'sha256', 'url'], images, colors)}`;
+  const infos = firmware.images.flatMap((image) =>
+    image.info === null ? [] : [formatFacts([['image', image.url], ...infoFacts(image.info)], colors)],
+  );
+  return [facts, formatTable(['chip', 'size', 'sha256', 'url'], images, colors), ...infos].join('\n\n');
+}
+
+/** What an image says of itself, line by line. */
+export function infoFacts(info: ImageInfo): readonly (readonly [string, string | undefined])[] {
+  return [
+    ['project', info.project ?? undefined],
+    ['built as', info.version ?? undefined],
+    ['ESP-IDF', info.idf_version ?? undefined],
+    ['compiled', info.compiled_at ?? undefined],
+    ['chip revisions', revisionsText(info)],
+    ['flash', info.flash_bytes === null ? undefined : `built for ${formatBytes(info.flash_bytes)}`],
+    ['signature', info.signature ?? 'none'],
+  ];
+}
+
+function revisionsText({ min_chip_revision: min, max_chip_revision: max }: ImageInfo): string {
+  const text = (revision: number): string => `v${Math.floor(revision / 100)}.${revision % 100}`;
+  if (max === null) return min === 0 ? 'any' : `${text(min)} and later`;
+  return `${text(min)} to ${text(max)}`;
 }
 
 /** What was uploaded, what the server thinks of it, and the command that comes next. */

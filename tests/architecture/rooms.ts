@@ -84,7 +84,7 @@ export const ROOMS: readonly Room[] = [
       'protocol',
       'simulator',
       'simulator/simulation',
-      ...['serve.ts', 'home', 'config', 'certs'].map((name) => `server/src/${name}`),
+      ...['serve.ts', 'home', 'config', 'certs', 'esp-image'].map((name) => `server/src/${name}`),
     ],
     packages: ['@commander-js/extra-typings', 'cli-table3', 'picocolors', 'typebox', 'uqr'],
     node: true,

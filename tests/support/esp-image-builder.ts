@@ -87,6 +87,49 @@ export function withSignatureSector(image: Uint8Array, blocks = 1): Buffer {
   return Buffer.concat([signed, sector]);
 }
 
+/** As `espsecure sign-data --version 1` leaves it, with a made-up signature. */
+export function secureBootV1Signed(image: Uint8Array): Buffer {
+  return Buffer.concat([image, Buffer.alloc(4), hash('sha512', image, 'buffer')]);
+}
+
+/** As `bin_signing.py` of arduino-esp32 leaves it, with a made-up signature. */
+export function arduinoSigned(image: Uint8Array, key: 'ecdsa' | 'rsa-2048' | 'rsa-4096'): Buffer {
+  const noise = Buffer.concat(Array.from({ length: 8 }, (_, index) => hash('sha512', `${index}`, 'buffer')));
+  const trailer = Buffer.alloc(512);
+  if (key === 'ecdsa') Buffer.concat([Buffer.from([0x30, 68]), noise.subarray(0, 68)]).copy(trailer);
+  else noise.copy(trailer, 0, 0, key === 'rsa-2048' ? 256 : 512);
+  return Buffer.concat([image, trailer]);
+}
+
+export interface PartitionSpec {
+  readonly label: string;
+  readonly type: number;
+  readonly subtype: number;
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
+
+/** A partition table as `gen_esp32part.py` writes it, without its MD5. */
+export function partitionTable(partitions: readonly PartitionSpec[]): Buffer {
+  return Buffer.concat(
+    partitions.map(({ label, type, subtype, offset, sizeBytes }) => {
+      const entry = Buffer.alloc(32);
+      entry.set([0xaa, 0x50, type, subtype]);
+      entry.writeUInt32LE(offset, 4);
+      entry.writeUInt32LE(sizeBytes, 8);
+      entry.write(label, 12);
+      return entry;
+    }),
+  );
+}
+
+/** A flash of this size with these parts; 0xFF between them. */
+export function flashFile(sizeBytes: number, parts: readonly (readonly [at: number, bytes: Uint8Array])[]): Buffer {
+  const flash = Buffer.alloc(sizeBytes, 0xff);
+  for (const [at, bytes] of parts) flash.set(bytes, at);
+  return flash;
+}
+
 function usualSegments(spec: ImageSpec): readonly SegmentSpec[] {
   const descriptor = spec.descriptor === 'none' ? Buffer.alloc(256, 0x11) : descriptorBytes(spec.descriptor);
   const marker =

@@ -7,13 +7,14 @@ import { Option } from '@commander-js/extra-typings';
 import type { Answer } from '#cli/connection/admin-client.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { formatBytes, formatUpload } from '#cli/views/firmware.ts';
-import { type InputFile, readInputFile } from '#cli/input-file.ts';
+import { readInputFile } from '#cli/input-file.ts';
+import { readImageFile } from './image-file.ts';
 import type { CommandGroup } from '#cli/program.ts';
 import { type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatBar } from '#cli/terminal.ts';
 import { CHIP_NAMES } from '#protocol/device/chips.ts';
-import { MAX_IMAGE_BYTES, MAX_NOTES_CHARS } from '#protocol/limits.ts';
+import { MAX_NOTES_CHARS } from '#protocol/limits.ts';
 
 /** Release notes travel in the request line, which is bounded with the headers; what is left after the rest, in bytes. */
 const MAX_ENCODED_NOTES_BYTES = 6000;
@@ -26,6 +27,7 @@ export function addFirmwareUpload(firmware: CommandGroup, shell: Shell): void {
     .option('--product <product>', 'which program it is: names the build (else what its marker says, else `default`)')
     .option('--version <version>', 'its version: names the build (else what its marker or its descriptor says)')
     .addOption(new Option('--chip <chip>', 'refuse it if it is for another chip').choices([...CHIP_NAMES.values()]))
+    .option('--extract <part>', 'take the application out of a merged image: app, or the label of its partition')
     .option('--channel <channel>', 'the channel it belongs to')
     .option('--notes <text>', 'release notes')
     .addOption(new Option('--notes-file <file>', 'file with the release notes').conflicts('notes'))
@@ -38,7 +40,7 @@ export function addFirmwareUpload(firmware: CommandGroup, shell: Shell): void {
     )
     .action(async (name, options, command) => {
       const { product, version, chip, channel } = options;
-      const file = await readInputFile(path.resolve(shell.folder, name), { what: 'image', maxBytes: MAX_IMAGE_BYTES });
+      const bytes = await readImageFile(path.resolve(shell.folder, name), options.extract);
       const query = {
         product,
         version,
@@ -51,7 +53,7 @@ export function addFirmwareUpload(firmware: CommandGroup, shell: Shell): void {
         force_project: flag(options.forceProject),
       };
       await withSession(shell, command.optsWithGlobals(), async (session) => {
-        const answer = await upload(session, query, file);
+        const answer = await upload(session, query, bytes);
         session.show(answer, () => formatUpload(answer, session.terminal.colors));
       });
     });
@@ -61,7 +63,7 @@ export function addFirmwareUpload(firmware: CommandGroup, shell: Shell): void {
 export async function upload(
   { client, terminal, signal }: Session,
   query: Parameters<Session['client']['upload']>[0],
-  { bytes }: InputFile,
+  bytes: Buffer,
 ): Promise<Answer<'uploadFirmware'>> {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   let sent = 0;

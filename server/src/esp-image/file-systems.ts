@@ -7,7 +7,7 @@ const SECTOR_BYTES = 4096;
 export function findFileSystem(file: Buffer): string | undefined {
   if (isLittleFs(file)) return 'a LittleFS file system';
   if (isSpiffs(file)) return 'a SPIFFS file system';
-  // Wear levelling puts a sector of its own in front.
+  // The layer that spreads writes puts a sector of its own in front.
   if (isFat(file) || isFat(file.subarray(SECTOR_BYTES))) return 'a FAT file system';
   return isNvs(file) ? 'an NVS partition' : undefined;
 }

@@ -1,6 +1,6 @@
 // Firmware for operators: list, mark as ready for the pilot, block and unblock. Uploading is in `upload.ts`.
 
-import type { BlockAnswer, Firmware, WayBack } from '#protocol/admin/firmware.ts';
+import type { BlockAnswer, Firmware, ImageInfo, WayBack } from '#protocol/admin/firmware.ts';
 import { imagePath } from '#protocol/device/api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { supersedeOpen } from '#server/db/device/assignments.ts';
@@ -25,7 +25,6 @@ import type { Reader, Trx } from '#server/db/schema.ts';
 import { matchBuild } from '#engine/facts/build.ts';
 import { versionKey } from '#protocol/device/version.ts';
 import type { CatalogView } from './catalog.ts';
-import { readInfo } from './image-info.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
@@ -208,6 +207,13 @@ export function viewImage(
     created_at: toInstant(row.created_at_ms),
     info: readInfo(row.info),
   };
+}
+
+/** As it was stored; null: not read yet. */
+function readInfo(stored: string | null): ImageInfo | null {
+  if (stored === null) return null;
+  const info: ImageInfo = JSON.parse(stored);
+  return info;
 }
 
 async function viewOne(db: Reader, view: CatalogView, row: FirmwareRow): Promise<Firmware> {

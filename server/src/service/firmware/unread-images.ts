@@ -4,9 +4,9 @@
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import { listUnread, saveRead } from '#server/db/firmware/firmware.ts';
 import { parseEspImage } from '#server/esp-image/esp-image.ts';
+import { infoOf } from '#server/esp-image/image-info.ts';
 import type { RecordedImage } from '#server/storage/stored-image.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { infoOf } from './image-info.ts';
 
 /** Resolves with how many were read. Several servers may do it at once: each writes the same. */
 export async function readUnreadImages({

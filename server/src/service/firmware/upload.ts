@@ -21,6 +21,7 @@ import { findReleases, isStoneCovered } from '#server/db/rollouts/images.ts';
 import { saveCheck } from '#server/db/firmware/image-checks.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { type EspImage, parseEspImage } from '#server/esp-image/esp-image.ts';
+import { infoOf } from '#server/esp-image/image-info.ts';
 import { isSameProject, nameBuild, projectOf, type UploadClaims } from '#server/esp-image/build-name.ts';
 import { compareVersions, looksNewer } from '#protocol/device/version.ts';
 import { type ReceivedImage, receiveImage } from '#server/storage/receive-image.ts';
@@ -28,7 +29,6 @@ import type { Deps } from '#server/service/deps.ts';
 import { findRemovedSha256 } from '#server/db/firmware/firmware-removal.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getFirmware, refuseBlocked, subjectOf, viewImage } from './firmware.ts';
-import { infoOf } from './image-info.ts';
 import { showUploaded } from './shown-firmware.ts';
 
 export interface Upload extends UploadClaims {

@@ -1,8 +1,8 @@
 // What a file says of itself and of its hardware, as operators see it and as it is stored.
 
 import type { ImageInfo } from '#protocol/admin/firmware.ts';
-import { ownDescriptorOf } from '#server/esp-image/build-name.ts';
-import type { EspImage } from '#server/esp-image/esp-image.ts';
+import { ownDescriptorOf } from './build-name.ts';
+import type { EspImage } from './esp-image.ts';
 
 export function infoOf(image: EspImage): ImageInfo {
   const { descriptor } = image;
@@ -17,13 +17,6 @@ export function infoOf(image: EspImage): ImageInfo {
     flash_bytes: image.flashSizeBytes ?? null,
     signature: image.signature ?? null,
   };
-}
-
-/** As it was stored; null: not read yet. */
-export function readInfo(stored: string | null): ImageInfo | null {
-  if (stored === null) return null;
-  const info: ImageInfo = JSON.parse(stored);
-  return info;
 }
 
 function textOrNull(text: string | undefined): string | null {
