@@ -66,7 +66,7 @@ function addBuild(db: DatabaseSync, home: string, id: number, version: string, s
     version,
   );
   run(
-    `insert into images (id, firmware_id, chip, path, size_bytes, sha256, block_sha256, created_at_ms)
+    `insert into images (id, firmware_id, folder, path, size_bytes, sha256, block_sha256, created_at_ms)
      values (?, ?, 'esp32', ?, ?, ?, ?, 0)`,
     id,
     id,

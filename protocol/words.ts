@@ -22,6 +22,8 @@ export const REPORTED_VERSION_PATTERN = '^[0-9A-Za-z][0-9A-Za-z.+_ /:~@#(),=-]*$
 
 const SHA256_PATTERN = '^[0-9a-f]{64}$';
 export const CHIP_PATTERN = '^esp32[a-z0-9]{0,4}$';
+/** Under which name an image lies beside those of other chips: its chip, and for a second one of it `-r` and its lowest chip revision. */
+export const IMAGE_FOLDER_PATTERN = '^esp32[a-z0-9]{0,4}(?:-r(?:0|[1-9][0-9]{0,4}))?$';
 export const DEFAULT_PRODUCT = 'default';
 export const DEFAULT_CHANNEL = 'stable';
 export const DEFAULT_PILOT_LABEL = 'pilot';
@@ -46,6 +48,7 @@ export const Version = Type.String({
   examples: ['1.4.0'],
 });
 export const Chip = Type.String({ pattern: CHIP_PATTERN, examples: ['esp32s3'] });
+export const ImageFolder = Type.String({ pattern: IMAGE_FOLDER_PATTERN, examples: ['esp32s3', 'esp32-r300'] });
 export const Sha256 = Type.String({ pattern: SHA256_PATTERN, description: 'lower-case hex' });
 
 /** ISO 8601 in UTC with milliseconds. */

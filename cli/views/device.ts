@@ -1,7 +1,7 @@
 // One device, and the decision about it, as text.
 
 import { relativeTime } from './relative-time.ts';
-import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
+import { type Colors, formatFacts, formatTable, printable } from '#cli/terminal.ts';
 import type { Assignment, ClearedBuild, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
 
 export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors): string {
@@ -19,11 +19,14 @@ export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors
       ['counts in gates', countsText(device)],
       ['first seen', relativeTime(device.first_seen_at, nowMs)],
       ['last seen', relativeTime(device.last_seen_at, nowMs)],
-      ...Object.entries(device.attributes).map(([key, value]) => [key, asText(value)] as const),
+      ...Object.entries(device.attributes)
+        .filter(([key]) => key !== 'unreadable')
+        .map(([key, value]) => [key, asText(value)] as const),
     ],
     colors,
   );
-  return [facts, formatBuilds(builds, nowMs, colors), formatAssignments(assignments, nowMs, colors)]
+  const notes = device.notes.map((note) => `${colors.yellow('note:')} ${printable(note)}`).join('\n');
+  return [facts, notes, formatBuilds(builds, nowMs, colors), formatAssignments(assignments, nowMs, colors)]
     .filter((part) => part !== '')
     .join('\n\n');
 }

@@ -18,7 +18,10 @@ export const Device = Type.Object(
     labels: Type.Array(Type.String()),
     first_seen_at: Instant,
     last_seen_at: Instant,
-    attributes: Type.Record(Type.String(), Type.Unknown(), { description: 'what the device says of itself' }),
+    attributes: Type.Record(Type.String(), Type.Unknown(), {
+      description: 'what the device says of itself; `unreadable`: members of its last check-in that were dropped',
+    }),
+    notes: Type.Array(Type.String(), { description: 'what is odd about the device, as sentences' }),
     counted: oneOf(COUNTED, { description: 'whether it counts in gates, as an operator said; auto: the rules decide' }),
     counted_reason: Nullable(Type.String()),
     not_counted: Nullable(oneOf(NOT_COUNTED), {

@@ -22,8 +22,8 @@ const SpelledMac = Type.String({
 
 /** As `CONFIG_IDF_TARGET` or as `ESP.getChipModel()` has it; see `canonicalChip`. */
 const SpelledChip = Type.String({
-  pattern: '^[A-Za-z0-9][A-Za-z0-9 _-]{0,31}$',
-  description: 'the chip of the board; any case, with or without dashes',
+  pattern: '^[A-Za-z0-9 ()/._?+-]{0,48}$',
+  description: 'the chip of the board; any case, with or without dashes; `UNKNOWN` and empty say nothing',
   examples: ['esp32s3', 'ESP32-S3'],
 });
 
@@ -64,6 +64,9 @@ export const CheckUpdateRequest = Type.Object(
     ),
     product: Type.Optional(Name),
     chip: Type.Optional(SpelledChip),
+    chip_revision: Type.Optional(
+      Type.Unknown({ description: 'integer, revision of the chip: major * 100 + minor, 301 for v3.1' }),
+    ),
     slot_bytes: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: 'size of the next OTA slot' }),
     ),
@@ -203,13 +206,26 @@ export const ErrorAnswer = Type.Object(
 );
 export type ErrorAnswer = Static<typeof ErrorAnswer>;
 
-/** The path of an image; every version and chip has one for ever. */
+/**
+ * Under which name the image lies: the first one of a chip under the chip, another one, for other revisions of it, under that and its
+ * lowest revision.
+ */
+export function imageFolder(chip: string, minChipRevision: number, isFirst: boolean): string {
+  return isFirst ? chip : `${chip}-r${minChipRevision}`;
+}
+
+/** The chip of the image in this folder. */
+export function chipOfFolder(folder: string): string {
+  return folder.split('-')[0] ?? folder;
+}
+
+/** The path of an image; every version and folder has one for ever. */
 export function imagePath(image: {
   readonly product: string;
   readonly version: string;
-  readonly chip: string;
+  readonly folder: string;
 }): string {
-  return `/firmware/${image.product}/${encodeURIComponent(image.version)}/${image.chip}/image.bin`;
+  return `/firmware/${image.product}/${encodeURIComponent(image.version)}/${image.folder}/image.bin`;
 }
 
 /** Where the device of an assignment fetches its image: so the server knows that it took it from here. */

@@ -38,7 +38,7 @@ export function addFirmwareCommands(program: OtterProgram, shell: Shell): void {
               one.product,
               stateOf(one, session.terminal.colors),
               one.channel,
-              one.images.map((image) => image.chip).join(' '),
+              [...new Set(one.images.map((image) => image.chip))].join(' '),
               String(one.devices),
               relativeTime(one.created_at, Date.now()),
             ],

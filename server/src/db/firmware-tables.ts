@@ -22,7 +22,8 @@ export interface FirmwareTable {
 export interface ImagesTable {
   readonly id: Generated<number>;
   readonly firmware_id: number;
-  readonly chip: string;
+  /** Its chip; of a second image of one chip, with its lowest chip revision: `imageFolder`. */
+  readonly folder: string;
   /** Where people see it in the store, relative to its root. */
   readonly path: string;
   readonly size_bytes: number;

@@ -4,8 +4,9 @@
 import { join } from 'node:path';
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_VERSION_CHARS } from '#protocol/limits.ts';
-import { CHIP_PATTERN, NAME_PATTERN, SEMVER_PATTERN } from '#protocol/words.ts';
+import { IMAGE_FOLDER_PATTERN, NAME_PATTERN, SEMVER_PATTERN } from '#protocol/words.ts';
 
+/** `chip`: that of the image, and for a second one of it the lowest revision, as in `esp32-r300`. */
 export type ImagePlace = { readonly product: string; readonly version: string; readonly chip: string };
 
 export const IMAGE_FILE = 'image.bin';
@@ -13,7 +14,7 @@ export const MANIFEST_FILE = 'manifest.json';
 
 const productGrammar = new RegExp(NAME_PATTERN);
 const versionGrammar = new RegExp(SEMVER_PATTERN);
-const chipGrammar = new RegExp(CHIP_PATTERN);
+const chipGrammar = new RegExp(IMAGE_FOLDER_PATTERN);
 
 /** `<root>/<product>/<version>/<chip>`. None of the three grammars allows a slash or a leading dot. Throws `id_invalid`. */
 export function placeFolder(root: string, { product, version, chip }: ImagePlace): string {

@@ -317,6 +317,7 @@ describe('what is odd but does not stand in the way', () => {
       rolled_back_from: '0.9.0',
       uptime_s: 12,
       label_hints: ['lab'],
+      unreadable: ['boot.reason', 'chip', 'labels'],
     });
   });
 

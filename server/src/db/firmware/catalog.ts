@@ -3,6 +3,7 @@
 // it raises the revision first, which also makes such transactions wait for each other.
 
 import { type Selectable, sql } from 'kysely';
+import { chipOfFolder } from '#protocol/device/api.ts';
 import type { ImageInfo } from '#protocol/admin/firmware.ts';
 import type { FirmwareFacts, ImageFacts, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
 import { digestsOf } from './firmware.ts';
@@ -31,6 +32,8 @@ export interface StoredImage extends ImageFacts {
   /** The rollout that released it was reverted. */
   readonly reverted: boolean;
   readonly path: string;
+  /** Under which name it lies beside the other images of its firmware. */
+  readonly folder: string;
   /** What its app descriptor says, as the build system wrote it. */
   readonly saidVersion: string | undefined;
   readonly blockSha256: readonly string[];
@@ -149,7 +152,8 @@ function toImage(row: Selectable<ImagesTable>, reverted: boolean): StoredImage {
   const info: Partial<ImageInfo> = JSON.parse(row.info ?? '{}');
   return {
     id: row.id,
-    chip: row.chip,
+    chip: chipOfFolder(row.folder),
+    folder: row.folder,
     minChipRevision: info.min_chip_revision ?? 0,
     maxChipRevision: info.max_chip_revision ?? undefined,
     flashBytes: info.flash_bytes ?? undefined,

@@ -63,14 +63,14 @@ export async function removeAssignmentsOf(trx: Trx, firmwareId: number, range: K
 /** The digest of the image that was removed from this address; undefined: none was. */
 export async function findRemovedSha256(
   db: Reader,
-  of: { readonly product: string; readonly version: string; readonly chip: string },
+  of: { readonly product: string; readonly version: string; readonly folder: string },
 ): Promise<string | undefined> {
   const row = await db
     .selectFrom('removed_images')
     .select('sha256')
     .where('product', '=', of.product)
     .where('version', '=', of.version)
-    .where('chip', '=', of.chip)
+    .where('chip', '=', of.folder)
     .executeTakeFirst();
   return row?.sha256;
 }
@@ -84,7 +84,7 @@ export async function deleteFirmware(trx: Trx, firmwareId: number): Promise<void
       e
         .selectFrom('images')
         .innerJoin('firmware', 'firmware.id', 'images.firmware_id')
-        .select(['firmware.product', 'firmware.version', 'images.chip', 'images.sha256'])
+        .select(['firmware.product', 'firmware.version', 'images.folder', 'images.sha256'])
         .where('firmware.id', '=', firmwareId),
     )
     .onConflict((conflict) => conflict.doNothing())

@@ -62,7 +62,7 @@ export async function listImages(db: Reader, firmwareIds: readonly number[]): Pr
     .selectFrom('images')
     .selectAll()
     .where('firmware_id', 'in', [...firmwareIds])
-    .orderBy('chip')
+    .orderBy('folder')
     .execute();
 }
 
@@ -84,7 +84,7 @@ export async function listUnread(db: Reader) {
   return db
     .selectFrom('images')
     .innerJoin('firmware', 'firmware.id', 'images.firmware_id')
-    .select(['images.id', 'firmware.product', 'firmware.version', 'images.chip'])
+    .select(['images.id', 'firmware.product', 'firmware.version', 'images.folder'])
     .select(['images.size_bytes', 'images.sha256', 'images.block_sha256'])
     .where((e) => e.or([e('images.appended_sha256', 'is', null), e('images.info', 'is', null)]))
     .orderBy('images.id')

@@ -70,5 +70,12 @@ function select(db: Reader) {
   return db
     .selectFrom('images')
     .innerJoin('firmware', 'firmware.id', 'images.firmware_id')
-    .select(['images.id', 'firmware.product', 'firmware.version', 'images.chip', 'images.sha256', 'images.size_bytes']);
+    .select([
+      'images.id',
+      'firmware.product',
+      'firmware.version',
+      'images.folder as chip',
+      'images.sha256',
+      'images.size_bytes',
+    ]);
 }

@@ -10,9 +10,13 @@ export async function addImageChecks(db: Trx): Promise<void> {
   await db.schema.alterTable('images').addColumn('damage', 'text').execute();
 }
 
-/** What images that are there say of themselves is read from their files at the next start. */
+/**
+ * What images that are there say of themselves is read from their files at the next start. One chip may have several images, so what
+ * was its chip is where it lies beside the others.
+ */
 export async function addImageInfo(db: Trx): Promise<void> {
   await db.schema.alterTable('images').addColumn('info', 'text').execute();
+  await db.schema.alterTable('images').renameColumn('chip', 'folder').execute();
 }
 
 /** Images that are there are this database's own. */

@@ -110,7 +110,11 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
     },
     labelHints,
     telemetry: telemetry.measures,
-    attributes: { ...telemetry.attributes, ...(labelHints.length > 0 ? { label_hints: labelHints } : {}) },
+    attributes: {
+      ...telemetry.attributes,
+      ...(labelHints.length > 0 ? { label_hints: labelHints } : {}),
+      ...(dropped.size > 0 ? { unreadable: [...dropped].toSorted() } : {}),
+    },
   };
 }
 

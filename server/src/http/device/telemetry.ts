@@ -13,6 +13,8 @@ export interface Telemetry {
   readonly dropped: readonly string[];
 }
 
+/** Major * 100 + minor in 16 bits, as the image header has it. */
+const MAX_CHIP_REVISION = 0xfffe;
 const UINT32 = 0xffff_ffff;
 /** 65 535 is no revision: in the header of an image it means no limit. */
 const LAST_REVISION = 0xfffe;
@@ -31,6 +33,7 @@ export function readTelemetry(body: CheckUpdateRequest): Telemetry {
     if (value !== undefined) dropped.push(name);
     return undefined;
   };
+  keep('chip_revision', body.chip_revision, isIntegerWithin(body.chip_revision, 0, MAX_CHIP_REVISION));
   keep('flash_bytes', body.flash_bytes, isIntegerWithin(body.flash_bytes, 1, UINT32));
   keep('chip_revision', body.chip_revision, isIntegerWithin(body.chip_revision, 0, LAST_REVISION));
   const measures = {

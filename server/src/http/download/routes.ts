@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { ErrorAnswer } from '#protocol/device/api.ts';
 import { Manifest } from '#protocol/device/manifest.ts';
-import { Chip, Name, Version } from '#protocol/words.ts';
+import { ImageFolder, Name, Version } from '#protocol/words.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { type Download, getManifest, openDownload } from '#server/service/device/download.ts';
 import { noteDownload } from '#server/service/device/note-download.ts';
@@ -13,7 +13,7 @@ import { type ByteRange, readRange } from './range.ts';
 import { sendSlices } from '#server/http/answer/send-slices.ts';
 import { TransferPlaces } from '#server/http/answer/transfer-places.ts';
 
-const LongForm = Type.Object({ product: Name, version: Version, chip: Chip });
+const LongForm = Type.Object({ product: Name, version: Version, chip: ImageFolder });
 const ShortForm = Type.Object({ version: Version });
 
 export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () => number): void {
@@ -34,8 +34,8 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () =>
   ) => {
     const giveBack = places.take();
     try {
-      const { product, version, chip } = address;
-      const download = await openDownload(deps, { product, version, chip }, clock());
+      const { product, version, chip: folder } = address;
+      const download = await openDownload(deps, { product, version, folder }, clock());
       try {
         const note = noterOf(deps, request, download, clock);
         await sendImage(request, reply, download, note);
@@ -71,7 +71,7 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () =>
         response: { 200: Type.Ref('Manifest'), '4xx': ErrorAnswer },
       },
     },
-    async (request): Promise<Manifest> => getManifest(deps, request.params),
+    async (request): Promise<Manifest> => getManifest(deps, { ...request.params, folder: request.params.chip }),
   );
 }
 

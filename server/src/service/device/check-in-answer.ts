@@ -46,7 +46,7 @@ export function answer(deps: Deps, told: Told): CheckUpdateAnswer {
     rollback: decision.outcome === 'rollback',
     labels: told.labels.map(({ name }) => name),
     manifest,
-    url: offerPath(manifest, offered.assignmentId),
+    url: offerPath({ ...manifest, folder: build.image.folder }, offered.assignmentId),
     ...(decision.install === undefined ? {} : { install_window: toInstallWindow(decision.install) }),
     ...(offered.isForgiven ? { forgiven: true } : {}),
   };

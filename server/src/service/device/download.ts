@@ -13,7 +13,7 @@ export interface ImageAddress {
   /** Undefined in the short form of the address. */
   readonly product: string | undefined;
   readonly version: string;
-  readonly chip: string | undefined;
+  readonly folder: string | undefined;
 }
 
 export interface Download {
@@ -49,10 +49,10 @@ export async function openDownload(deps: Deps, address: ImageAddress, nowMs: num
   const { product, version } = firmware;
   const { sha256, sizeBytes, blockSha256: chunkSha256 } = image;
   const stored = await noting(async () =>
-    deps.store.open({ name: `${product} ${version} for ${image.chip}`, sha256, sizeBytes, chunkSha256 }),
+    deps.store.open({ name: `${product} ${version} for ${image.folder}`, sha256, sizeBytes, chunkSha256 }),
   );
   return {
-    firmware: `${firmware.product} ${firmware.version} ${image.chip}`,
+    firmware: `${firmware.product} ${firmware.version} ${image.folder}`,
     sizeBytes: image.sizeBytes,
     sha256: image.sha256,
     imageId: image.id,
@@ -87,20 +87,20 @@ async function getImage(
     .filter(({ product }) => address.product === undefined || product === address.product)
     .flatMap((firmware) =>
       firmware.images
-        .filter(({ chip }) => address.chip === undefined || chip === address.chip)
+        .filter(({ folder }) => address.folder === undefined || folder === address.folder)
         .map((image) => ({ firmware, image })),
     );
   const [found, ...others] = candidates;
   if (found === undefined)
     throw new OtterError(
       'image_unknown',
-      `there is no image ${[address.product, address.version, address.chip].filter((part) => part !== undefined).join(' ')}`,
+      `there is no image ${[address.product, address.version, address.folder].filter((part) => part !== undefined).join(' ')}`,
       'take the address from the answer of check-update',
     );
   if (others.length > 0) {
     throw new OtterError(
       'version_ambiguous',
-      `version ${address.version} has several images: ${candidates.map(({ firmware, image }) => `${firmware.product}/${image.chip}`).join(', ')}`,
+      `version ${address.version} has several images: ${candidates.map(({ firmware, image }) => `${firmware.product}/${image.folder}`).join(', ')}`,
       'use the long form /firmware/{product}/{version}/{chip}/image.bin',
     );
   }

@@ -107,7 +107,7 @@ async function describe(deps: Deps, trx: Trx, name: FirmwareName, nowMs: number)
     id: row.id,
     product: row.product,
     version: row.version,
-    images: images.map(({ chip, size_bytes, sha256 }) => ({ chip, size_bytes, sha256 })),
+    images: images.map(({ folder, size_bytes, sha256 }) => ({ chip: folder, size_bytes, sha256 })),
     rollouts: await listRolloutsOf(trx, row.id),
   };
 }

@@ -1,7 +1,7 @@
 // Firmware for operators: list, mark as ready for the pilot, block and unblock. Uploading is in `upload.ts`.
 
 import type { BlockAnswer, Firmware, ImageInfo, WayBack } from '#protocol/admin/firmware.ts';
-import { imagePath } from '#protocol/device/api.ts';
+import { chipOfFolder, imagePath } from '#protocol/device/api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { supersedeOpen } from '#server/db/device/assignments.ts';
 import { addAudit } from '#server/db/events/audit.ts';
@@ -200,10 +200,10 @@ export function viewImage(
   row: ImageRow,
 ): Firmware['images'][number] {
   return {
-    chip: row.chip,
+    chip: chipOfFolder(row.folder),
     size_bytes: row.size_bytes,
     sha256: row.sha256,
-    url: imagePath({ ...firmware, chip: row.chip }),
+    url: imagePath({ ...firmware, folder: row.folder }),
     created_at: toInstant(row.created_at_ms),
     info: readInfo(row.info),
   };

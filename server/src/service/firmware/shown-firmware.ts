@@ -11,13 +11,13 @@ import { manifestOf } from './manifest.ts';
 type ShowDeps = Pick<ImageDeps, 'database' | 'catalog' | 'folders' | 'log'>;
 
 /** Shows the image that was uploaded just now. Never throws. */
-export async function showUploaded(deps: ShowDeps, product: string, version: string, chip: string): Promise<void> {
+export async function showUploaded(deps: ShowDeps, product: string, version: string, folder: string): Promise<void> {
   try {
     const firmware = (await deps.catalog.current()).findFirmware(product, version);
-    const image = firmware?.images.find((one) => one.chip === chip);
+    const image = firmware?.images.find((one) => one.folder === folder);
     if (firmware !== undefined && image !== undefined) await showImage(deps.folders, toShown(firmware, image));
   } catch (error) {
-    deps.log.warn({ err: error, product, version, chip }, CANNOT_SHOW);
+    deps.log.warn({ err: error, product, version, folder }, CANNOT_SHOW);
   }
 }
 
@@ -48,7 +48,7 @@ const CANNOT_SHOW = 'images and manifests cannot be shown in the folder of the s
 
 export function toShown(firmware: StoredFirmware, image: StoredImage): ShownImage {
   return {
-    place: { product: firmware.product, version: firmware.version, chip: image.chip },
+    place: { product: firmware.product, version: firmware.version, chip: image.folder },
     sha256: image.sha256,
     sizeBytes: image.sizeBytes,
     manifest: manifestOf({ ...firmware, image }),

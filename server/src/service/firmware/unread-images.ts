@@ -16,8 +16,8 @@ export async function readUnreadImages({
 }: Pick<Deps, 'database' | 'store' | 'log'>): Promise<number> {
   const missing = await listUnread(database.read);
   const found: Parameters<typeof saveRead>[1][] = [];
-  for (const { id, size_bytes: sizeBytes, sha256, block_sha256, product, version, chip } of missing) {
-    const name = `${product} ${version} for ${chip}`;
+  for (const { id, size_bytes: sizeBytes, sha256, block_sha256, product, version, folder } of missing) {
+    const name = `${product} ${version} for ${folder}`;
     try {
       const chunkSha256: RecordedImage['chunkSha256'] = JSON.parse(block_sha256);
       const file = await readImage(store, { name, sha256, sizeBytes, chunkSha256 });

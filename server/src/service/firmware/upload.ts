@@ -1,7 +1,8 @@
 // An image arrives: receive, parse, name, check against what is there, store the bytes, record. What is refused leaves neither
 // row nor file; the same bytes once more are "already there", and mend what is stored of them.
 
-import type { UploadAnswer } from '#protocol/admin/firmware.ts';
+import type { ImageInfo, UploadAnswer } from '#protocol/admin/firmware.ts';
+import { chipOfFolder, imageFolder } from '#protocol/device/api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { DEFAULT_CHANNEL, DEFAULT_PRODUCT } from '#protocol/words.ts';
 import { addAudit } from '#server/db/events/audit.ts';
@@ -48,13 +49,13 @@ export interface Upload extends UploadClaims {
  */
 export async function uploadFirmware(deps: Deps, upload: Upload, by: Principal, nowMs: number): Promise<UploadAnswer> {
   const candidate = await receiveCandidate(deps, upload, by, nowMs);
-  const { product, version, image, received } = candidate;
+  const { product, version, received } = candidate;
   // Asked before anything is written, and once more under the lock: only an upload that another one overtakes leaves its bytes.
   await compare(deps.database.read, candidate);
   await deps.database.write(async (trx) => addBlob(trx, received.sha256, nowMs));
   const put = await deps.store.put(received.bytes, received.sha256);
   const stored = await deps.database.write(async (trx) => record(deps, trx, candidate, put));
-  await showUploaded(deps, product, version, image.chip);
+  await showUploaded(deps, product, version, stored.image.folder);
   return answer(deps, stored);
 }
 
@@ -99,26 +100,40 @@ async function receiveCandidate(deps: Deps, upload: Upload, by: Principal, nowMs
 /** What is there beside the candidate, and what speaks against it without refusing it. */
 type Compared =
   | { readonly kind: 'already_there'; readonly firmware: FirmwareRow; readonly image: ImageRow }
-  | { readonly kind: 'new'; readonly firmware: FirmwareRow | undefined; readonly warnings: readonly string[] };
+  | {
+      readonly kind: 'new';
+      readonly firmware: FirmwareRow | undefined;
+      readonly folder: string;
+      readonly warnings: readonly string[];
+    };
 
 /** Throws the refusal. */
 async function compare(db: Reader, candidate: Candidate): Promise<Compared> {
   const { product, version, image, received } = candidate;
   const known = (await listFirmwareByVersion(db, version, product))[0];
   const siblings = known === undefined ? [] : await listImages(db, [known.id]);
-  const same = siblings.find(({ chip }) => chip === image.chip);
+  const same = siblings.find((sibling) => isForSameRevisions(sibling, image));
   if (known !== undefined && same !== undefined) {
     if (same.sha256 !== received.sha256) throw versionExists(known, same, received.sha256);
     return { kind: 'already_there', firmware: known, image: same };
   }
   if (known !== undefined) refuseBlocked(known);
-  await refuseOtherBytes(db, { product, version, chip: image.chip }, received.sha256);
+  const isFirst = !siblings.some(({ folder: taken }) => chipOfFolder(taken) === image.chip);
+  const folder = imageFolder(image.chip, image.minChipRevision, isFirst);
+  await refuseOtherBytes(db, { product, version, folder }, received.sha256);
   const otherProject = known === undefined ? undefined : findOtherProject(image, known, siblings);
   if (otherProject !== undefined && !candidate.upload.forceProject) throw projectMismatch(otherProject);
   await refuseSamePrecedence(db, product, version);
   await refuseLowerSecurity(db, candidate);
   const forced = otherProject === undefined ? [] : [`it was forced: ${otherProject}`];
-  return { kind: 'new', firmware: known, warnings: [...forced, ...(await warnOfProject(db, candidate))] };
+  return { kind: 'new', firmware: known, folder, warnings: [...forced, ...(await warnOfProject(db, candidate))] };
+}
+
+/** One image for each chip and the revision that it needs; of one that nobody has read yet, for each chip. */
+function isForSameRevisions(sibling: ImageRow, image: EspImage): boolean {
+  if (chipOfFolder(sibling.folder) !== image.chip) return false;
+  const info: Partial<ImageInfo> = JSON.parse(sibling.info ?? '{}');
+  return info.min_chip_revision === undefined || info.min_chip_revision === image.minChipRevision;
 }
 
 async function record(deps: Deps, trx: Trx, candidate: Candidate, put: 'written' | 'already_there'): Promise<Stored> {
@@ -148,7 +163,7 @@ async function recordRepair(
     actor: actorOf(by),
     action: 'firmware.repair',
     subject: subjectOf(firmware),
-    details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },
+    details: { chip: image.folder, sha256: received.sha256, size_bytes: received.sizeBytes },
   });
   const repaired = 'the stored file was missing or damaged: it is whole again';
   return { firmware, image, alreadyThere: true, warnings: [...warnings, repaired] };
@@ -157,17 +172,17 @@ async function recordRepair(
 async function recordNew(
   trx: Trx,
   candidate: Candidate,
-  { firmware: known, warnings }: Extract<Compared, { readonly kind: 'new' }>,
+  { firmware: known, folder, warnings }: Extract<Compared, { readonly kind: 'new' }>,
 ): Promise<Stored> {
-  const { received, image, nowMs } = candidate;
+  const { received, nowMs } = candidate;
   const firmware = known ?? (await addRow(trx, candidate));
-  const row = await addImage(trx, imageColumns(firmware, candidate));
+  const row = await addImage(trx, imageColumns(firmware, folder, candidate));
   await addAudit(trx, {
     atMs: nowMs,
     actor: actorOf(candidate.by),
     action: 'firmware.add',
     subject: subjectOf(firmware),
-    details: { chip: image.chip, sha256: received.sha256, size_bytes: received.sizeBytes },
+    details: { chip: folder, sha256: received.sha256, size_bytes: received.sizeBytes },
   });
   return { firmware, image: row, alreadyThere: false, warnings: [...candidate.warnings, ...warnings] };
 }
@@ -187,11 +202,11 @@ async function addRow(trx: Trx, { upload, product, version, image, nowMs }: Cand
   });
 }
 
-function imageColumns(firmware: FirmwareRow, { received, image, product, version, nowMs }: Candidate) {
+function imageColumns(firmware: FirmwareRow, folder: string, { received, image, product, version, nowMs }: Candidate) {
   return {
     firmware_id: firmware.id,
-    chip: image.chip,
-    path: `${product}/${version}/${image.chip}/image.bin`,
+    folder,
+    path: `${product}/${version}/${folder}/image.bin`,
     size_bytes: received.sizeBytes,
     sha256: received.sha256,
     elf_sha256: image.descriptor?.elfSha256 ?? null,
@@ -212,7 +227,7 @@ function findOtherProject(image: EspImage, firmware: FirmwareRow, siblings: read
   );
   return other === undefined
     ? undefined
-    : `the image for ${image.chip} is of project ${project ?? ''}, that of ${subjectOf(firmware)} for ${other.chip} of project ${other.project ?? ''}`;
+    : `the image for ${image.chip} is of project ${project ?? ''}, that of ${subjectOf(firmware)} for ${other.folder} of project ${other.project ?? ''}`;
 }
 
 /**
@@ -262,7 +277,7 @@ function projectMismatch(fault: string): OtterError {
 async function releaseWarnings(db: Reader, firmware: FirmwareRow, image: ImageRow): Promise<readonly string[]> {
   const { rollouts, isCovered } = await findReleases(db, image);
   const name = `${firmware.version}${firmware.product === DEFAULT_PRODUCT ? '' : ` --product ${firmware.product}`}`;
-  const what = `the image for ${image.chip}`;
+  const what = `the image for ${image.folder}`;
   if (rollouts.length > 0 && !isCovered)
     return [
       `${what} is offered to nobody yet: ${rollouts.join(', ')} started before it was there; roll it out: npx otter rollout create --firmware ${name}`,
@@ -301,14 +316,14 @@ async function refuseLowerSecurity(db: Reader, { product, image }: Candidate): P
 /** An address never gives other bytes, also where its firmware was removed meanwhile. */
 async function refuseOtherBytes(
   db: Reader,
-  of: { readonly product: string; readonly version: string; readonly chip: string },
+  of: { readonly product: string; readonly version: string; readonly folder: string },
   sha256: string,
 ): Promise<void> {
   const removed = await findRemovedSha256(db, of);
   if (removed === undefined || removed === sha256) return;
   throw new OtterError(
     'version_exists',
-    `${subjectOf(of)} for ${of.chip} was removed, and had other bytes: SHA-256 ${removed}, sent ${sha256}`,
+    `${subjectOf(of)} for ${of.folder} was removed, and had other bytes: SHA-256 ${removed}, sent ${sha256}`,
     'a version never changes its bytes; raise the version',
   );
 }
@@ -316,7 +331,7 @@ async function refuseOtherBytes(
 function versionExists(firmware: FirmwareRow, image: ImageRow, sha256: string): OtterError {
   return new OtterError(
     'version_exists',
-    `${subjectOf(firmware)} for ${image.chip} is there with other bytes: stored SHA-256 ${image.sha256}, sent ${sha256}`,
+    `${subjectOf(firmware)} for ${image.folder} is there with other bytes: stored SHA-256 ${image.sha256}, sent ${sha256}`,
     'a version never changes its bytes; raise the version',
   );
 }

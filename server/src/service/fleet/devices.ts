@@ -174,10 +174,31 @@ async function viewDevices(deps: Deps, db: Reader, rows: readonly SeenDeviceRow[
     first_seen_at: toInstant(row.first_seen_at_ms),
     last_seen_at: toInstant(row.last_seen_at_ms),
     attributes: readAttributes(row),
+    notes: notesOf(row),
     counted: row.counted ?? 'auto',
     counted_reason: row.counted_reason,
     not_counted: notCountedOf(voterOf(row), ANY_ROLLOUT) ?? null,
   }));
+}
+
+/** `ff:fe` is what stands between the two halves of a MAC in an EUI-64; six of its eight bytes are the same for many boards. */
+const CUT_FROM_EUI64 = /^(?:..:){3}ff:fe:/;
+
+function notesOf(row: SeenDeviceRow): string[] {
+  const { unreadable }: { readonly unreadable?: unknown } = JSON.parse(row.attributes);
+  return [
+    ...(CUT_FROM_EUI64.test(row.first_name)
+      ? [
+          'its MAC looks like the first six bytes of an EUI-64 (ff:fe in its middle): boards of one batch may send the same; take the six bytes of esp_read_mac(ESP_MAC_WIFI_STA)',
+        ]
+      : []),
+    ...(row.shared_mac_at_ms === null
+      ? []
+      : ['two boards seem to use this MAC: their check-ins cannot be of one board; it counts in no gate']),
+    ...(Array.isArray(unreadable)
+      ? [`members of its last check-in could not be read and were dropped: ${unreadable.join(', ')}`]
+      : []),
+  ];
 }
 
 export async function viewOne(deps: Deps, ref: DeviceRef, nowMs: number): Promise<Device> {
