@@ -56,6 +56,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     https: {
       ...options.tls,
       minVersion: 'TLSv1.2',
+      // Clients of HTTP/1.0 that name their protocol are refused in the handshake where it is not listed.
+      ALPNProtocols: ['http/1.1', 'http/1.0'],
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,

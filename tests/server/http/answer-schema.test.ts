@@ -15,6 +15,7 @@ const DEVICE = {
   first_seen_at: '2026-11-23T10:00:00.000Z',
   last_seen_at: '2026-11-23T10:00:00.000Z',
   attributes: { boot_reason: 'poweron' },
+  notes: [],
   counted: 'auto',
   counted_reason: null,
   not_counted: null,

@@ -20,12 +20,18 @@ const AMBIGUOUS: ReadonlySet<ErrorCode> = new Set(['duplicate_header', 'request_
 
 export function addErrorAnswers(app: FastifyInstance, methodsOf: MethodsOf): void {
   app.setErrorHandler(async (error: FastifyError, request, reply) => sendError(request, reply, toOtterError(error)));
-  app.setNotFoundHandler(async (request, reply) => {
+  const refuseUnknown = async (request: FastifyRequest, reply: FastifyReply) => {
     const path = pathOf(request);
     const methods = methodsOf(path);
     if (methods.length === 0) return sendError(request, reply, notFound(request.method, path));
     void reply.header('allow', methods.join(', '));
     return sendError(request, reply, methodNotAllowed(request.method, path, methods));
+  };
+  app.setNotFoundHandler(refuseUnknown);
+  // Before its body is looked at: what an address that is not there takes is no question.
+  app.addHook('preParsing', async (request, reply) => {
+    if (request.is404) return refuseUnknown(request, reply);
+    return undefined;
   });
 }
 

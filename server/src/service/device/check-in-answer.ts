@@ -37,7 +37,7 @@ export function answer(deps: Deps, told: Told): CheckUpdateAnswer {
   const { offered } = told;
   const build = told.view.findBuild(decision.firmware.id, decision.image.id);
   if (build === undefined || offered === undefined) throw new Error('an offer without build or assignment');
-  const manifest = offeredManifestOf({ ...build.firmware, image: build.image });
+  const manifest = offeredManifestOf({ ...build.firmware, image: build.image }, told.nowMs);
   return {
     update_available: true,
     reason: decision.reason,

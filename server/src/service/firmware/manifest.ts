@@ -34,8 +34,17 @@ export function manifestOf(facts: ManifestFacts): Manifest {
   };
 }
 
-export function offeredManifestOf(facts: ManifestFacts): Manifest {
-  return manifestOf({ ...facts, releaseNotes: firstCodePoints(facts.releaseNotes, MAX_OFFER_NOTES_CHARS) });
+/**
+ * The same for an offer at `nowMs`. A board compares the date with that of the answer and refuses what comes from the future: where the
+ * clock of the server is behind that of the upload, an offer that nobody signed is as old as the answer.
+ */
+export function offeredManifestOf(facts: ManifestFacts, nowMs: number): Manifest {
+  const { image, releaseNotes } = facts;
+  return manifestOf({
+    ...facts,
+    image: { ...image, createdAtMs: Math.min(image.createdAtMs, nowMs) },
+    releaseNotes: firstCodePoints(releaseNotes, MAX_OFFER_NOTES_CHARS),
+  });
 }
 
 /** Never ends in half a surrogate pair. */
