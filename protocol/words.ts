@@ -21,7 +21,7 @@ export const SEMVER_PATTERN =
 export const REPORTED_VERSION_PATTERN = '^[0-9A-Za-z][0-9A-Za-z.+_ /:~@#(),=-]*$';
 
 const SHA256_PATTERN = '^[0-9a-f]{64}$';
-export const CHIP_PATTERN = '^esp32[a-z0-9]{0,4}$';
+const CHIP_PATTERN = '^esp32[a-z0-9]{0,4}$';
 /** Under which name an image lies beside those of other chips: its chip, and for a second one of it `-r` and its lowest chip revision. */
 export const IMAGE_FOLDER_PATTERN = '^esp32[a-z0-9]{0,4}(?:-r(?:0|[1-9][0-9]{0,4}))?$';
 export const DEFAULT_PRODUCT = 'default';

@@ -11,7 +11,8 @@ import type {
   RolloutFacts,
 } from '#engine/facts/model.ts';
 import { stageOf } from './target.ts';
-import { type Reason, type Rule, RULES } from './rules.ts';
+import type { Rule } from './rule-shape.ts';
+import { type Reason, RULES } from './rules.ts';
 
 export type Decision =
   /** `nextOfferAtMs`: the instant at which what holds is known to end. */

@@ -2,7 +2,6 @@
 // compared by a test), the answer of `otter device explain` and the reason on the wire. What is unknown holds.
 
 import {
-  type Case,
   chips,
   DESCRIBING_LIBRARY,
   isAtLimit,
@@ -14,7 +13,6 @@ import {
   openLabels,
   openRollout,
   paceFacts,
-  revisionsOf,
   revisionText,
   rolloutName,
   runs,
@@ -24,25 +22,10 @@ import {
   version,
   windowFacts,
 } from './case.ts';
-import { acceptsSecurity, fitsRevision } from './target.ts';
-import { DEFAULT_PRODUCT } from '#protocol/words.ts';
+import { acceptsSecurity } from './target.ts';
+import { HARDWARE_RULES } from './hardware-rules.ts';
+import { knownBadEnds, releaseCommand, type Rule, takenBackFacts, waitText } from './rule-shape.ts';
 import { isOrdered, versionFault } from '#protocol/device/version.ts';
-
-interface Shared {
-  readonly id: string;
-  /** The condition in words, as the documentation prints it. */
-  readonly when: string;
-  readonly matches: (c: Case) => boolean;
-  /** What the rule looked at, with the values of this device. */
-  readonly saw: (c: Case) => string;
-}
-
-export type Rule = Shared &
-  (
-    | { readonly outcome: 'install' | 'rollback' }
-    /** `change` says what would have to change for the rule to let the device pass. */
-    | { readonly outcome: 'hold'; readonly change: (c: Case) => string }
-  );
 
 export const RULES = [
   {
@@ -214,28 +197,7 @@ export const RULES = [
     saw: (c) => `chip ${saysChip(c)}; images: ${chips(c)}`,
     change: (c) => `an image of ${version(c)} for ${c.facts.device.chip ?? 'its chip'} is uploaded`,
   },
-  {
-    id: 'chip_revision',
-    outcome: 'hold',
-    when: 'the image is for other revisions of the chip than that of the device, whose bootloader would refuse it',
-    matches: (c) => c.image !== undefined && !fitsRevision(c.image, c.facts.device.chipRevision),
-    saw: (c) =>
-      `revision ${revisionText(c.facts.device.chipRevision)} of ${saysChip(c)}; the image is for revisions ${revisionsOf(c.image)}`,
-    change: (c) =>
-      `an image of ${version(c)} for revision ${revisionText(c.facts.device.chipRevision)} of ${saysChip(c)} is uploaded and rolled out`,
-  },
-  {
-    id: 'flash_too_small',
-    outcome: 'hold',
-    when: 'the image was built for more flash than the device has',
-    matches: (c) =>
-      c.facts.device.flashBytes !== undefined &&
-      c.image?.flashBytes !== undefined &&
-      !(c.image.flashBytes <= c.facts.device.flashBytes),
-    saw: (c) =>
-      `image for ${c.image?.flashBytes ?? 'any'} bytes of flash; the device has ${c.facts.device.flashBytes ?? 'not reported'}`,
-    change: (c) => `a build for at most ${c.facts.device.flashBytes ?? 0} bytes of flash is rolled out`,
-  },
+  ...HARDWARE_RULES,
   {
     id: 'security_version_lower',
     outcome: 'hold',
@@ -332,27 +294,3 @@ export const RULES = [
 ] as const satisfies readonly Rule[];
 
 export type Reason = (typeof RULES)[number]['id'];
-
-/** A device that refuses by a list of its own hears of a clearing only where its client knows the word. */
-function knownBadEnds({ facts, history, target }: Case): string {
-  const ends = `a newer build is rolled out, or: otter device clear-known-bad ${facts.device.firstName}`;
-  if (history?.lastError !== 'known_bad') return ends;
-  return `${ends}; the board itself refuses this build: where it still does after that, flash ${target?.firmware.version ?? 'it'} once by cable, or upload the same code as a newer version`;
-}
-
-function takenBackFacts({ facts: { running } }: Case): string {
-  if (running?.blocked === true) return ' (blocked)';
-  return running?.reverted === true ? ' (reverted)' : '';
-}
-
-function releaseCommand({ target }: Case): string {
-  const { product, version: of, id } = target?.firmware ?? { product: '', version: 'VERSION', id: undefined };
-  const name = `${of}${product === DEFAULT_PRODUCT ? '' : ` --product ${product}`}`;
-  return id === target?.rollout.firmware.id
-    ? `a rollout that covers it is started: otter rollout create --firmware ${name}`
-    : `the stepping stone is marked once more: otter firmware must-pass ${name}`;
-}
-
-function waitText(atMs: number | undefined, nowMs: number): string {
-  return atMs === undefined ? '' : ` in ${Math.max(0, Math.ceil((atMs - nowMs) / 60_000))} min`;
-}

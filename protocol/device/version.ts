@@ -25,7 +25,7 @@ interface Place {
   /** How many commits after it. */
   readonly commits: number;
   readonly hash: string | undefined;
-  readonly isDirty: boolean;
+  readonly hasChanges: boolean;
 }
 
 /** Whether the text is SemVer 2.0.0 as written: no leading `v`, no spaces, no number that is too long to be ordered. */
@@ -53,7 +53,7 @@ export function compareVersions(left: string, right: string): number | undefined
   const order = compareSemver(here.tag, there.tag) || here.commits - there.commits;
   if (order !== 0) return order;
   const isOtherCommit = here.commits > 0 && here.hash !== there.hash;
-  return isOtherCommit ? undefined : Number(here.isDirty) - Number(there.isDirty);
+  return isOtherCommit ? undefined : Number(here.hasChanges) - Number(there.hasChanges);
 }
 
 /**
@@ -68,19 +68,19 @@ export function compareAsSemver(left: string, right: string): number | undefined
 export function versionKey(reported: string): string {
   const place = placeOf(reported);
   if (place === undefined) return reported;
-  const { tag, commits, hash, isDirty } = place;
-  return `${tag}${commits === 0 ? '' : `-${commits}-g${hash}`}${isDirty ? '-dirty' : ''}`;
+  const { tag, commits, hash, hasChanges } = place;
+  return `${tag}${commits === 0 ? '' : `-${commits}-g${hash}`}${hasChanges ? '-dirty' : ''}`;
 }
 
 /** Whether `git describe` wrote this beside a tag: a state of the source that is no release by itself. */
 export function isDescribed(version: string): boolean {
   const place = placeOf(version);
-  return place !== undefined && (place.hash !== undefined || place.isDirty);
+  return place !== undefined && (place.hash !== undefined || place.hasChanges);
 }
 
 /** Whether the sources had changes that nobody committed: such a build cannot be made again. */
 export function isDirty(version: string): boolean {
-  return /-dirty$/.test(withoutBuild(version));
+  return withoutBuild(version).endsWith('-dirty');
 }
 
 /** Whether the text names one commit: two builds that say it come from the same committed sources, or from changed ones. */
@@ -127,8 +127,8 @@ function placeOf(text: string): Place | undefined {
   if (!isVersion(bare)) return undefined;
   const version = withoutBuild(bare);
   const { tag, commits, hash, dirty } = DESCRIBED.exec(version)?.groups ?? {};
-  if (tag === undefined || !isVersion(tag)) return { tag: version, commits: 0, hash: undefined, isDirty: false };
-  return { tag, commits: Number(commits ?? 0), hash, isDirty: dirty !== undefined };
+  if (tag === undefined || !isVersion(tag)) return { tag: version, commits: 0, hash: undefined, hasChanges: false };
+  return { tag, commits: Number(commits ?? 0), hash, hasChanges: dirty !== undefined };
 }
 
 function withoutBuild(version: string): string {

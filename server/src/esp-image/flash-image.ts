@@ -20,14 +20,14 @@ const MOST_NAMED = 8;
 const LAST_TABLE_AT = 0x20000;
 const APP_TYPE = 0;
 
-export interface Partition {
+interface Partition {
   readonly label: string;
   readonly isApp: boolean;
   readonly offset: number;
   readonly sizeBytes: number;
 }
 
-export interface FlashImage {
+interface FlashImage {
   readonly tableAt: number;
   readonly partitions: readonly Partition[];
 }
@@ -62,7 +62,7 @@ export function extractApp(file: Buffer, label: string): Buffer {
 }
 
 /** Undefined where the file has no partition table, or begins as an application does. */
-export function findFlashImage(file: Buffer): FlashImage | undefined {
+function findFlashImage(file: Buffer): FlashImage | undefined {
   const first = file[0];
   if (first !== IMAGE_MAGIC && first !== 0xff && first !== 0) return undefined;
   if (first === IMAGE_MAGIC && !isBootloader(file)) return undefined;

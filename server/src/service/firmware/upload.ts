@@ -15,22 +15,21 @@ import {
   type Image as ImageRow,
   listFirmwareByVersion,
   listImages,
-  listProjects,
   listVersions,
 } from '#server/db/firmware/firmware.ts';
-import { findReleases, isStoneCovered } from '#server/db/rollouts/images.ts';
 import { saveCheck } from '#server/db/firmware/image-checks.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { type EspImage, parseEspImage } from '#server/esp-image/esp-image.ts';
 import { infoOf } from '#server/esp-image/image-info.ts';
 import { isSameProject, nameBuild, projectOf, type UploadClaims } from '#server/esp-image/build-name.ts';
-import { compareVersions, looksNewer } from '#protocol/device/version.ts';
+import { compareVersions } from '#protocol/device/version.ts';
 import { type ReceivedImage, receiveImage } from '#server/storage/receive-image.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { findRemovedSha256 } from '#server/db/firmware/firmware-removal.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getFirmware, refuseBlocked, subjectOf, viewImage } from './firmware.ts';
 import { showUploaded } from './shown-firmware.ts';
+import { orderWarnings, releaseWarnings, warnOfProject } from './upload-warnings.ts';
 
 export interface Upload extends UploadClaims {
   readonly channel: string | undefined;
@@ -230,63 +229,8 @@ function findOtherProject(image: EspImage, firmware: FirmwareRow, siblings: read
     : `the image for ${image.chip} is of project ${project ?? ''}, that of ${subjectOf(firmware)} for ${other.folder} of project ${other.project ?? ''}`;
 }
 
-/**
- * Said once for each project of a product: the name of a project is what a build folder is called, so another one than the name of
- * the product, or than that of the builds before, is no error. It may be one.
- */
-async function warnOfProject(db: Reader, { image, product, upload }: Candidate): Promise<readonly string[]> {
-  const project = projectOf(image);
-  if (project === undefined || upload.forceProject || product === DEFAULT_PRODUCT) return [];
-  const known = await listProjects(db, product);
-  if (known.some((other) => isSameProject(other.project, project))) return [];
-  const before = known.at(-1);
-  if (before !== undefined)
-    return [
-      `the image is of project ${project}, that of ${product} ${before.version} of project ${before.project}: check that it is the same program (--force-project says so)`,
-    ];
-  return isSameProject(project, product)
-    ? []
-    : [
-        `the image is of project ${project}, and goes out as product ${product}: check that it is this program (--force-project says so)`,
-      ];
-}
-
-/** What people are likely to misread, or did not mean. */
-async function orderWarnings(deps: Deps, { product, version }: FirmwareRow): Promise<readonly string[]> {
-  const view = await deps.catalog.current();
-  const stable = view.stableOf(product)?.firmware.version;
-  const isBelow = stable !== undefined && (compareVersions(version, stable) ?? 0) < 0;
-  const misread = (await listVersions(deps.database.read, product)).find((other) => looksNewer(version, other.version));
-  return [
-    ...(isBelow
-      ? [`${version} is below ${stable}, the stable build of ${product}: boards that run that are not offered it`]
-      : []),
-    ...(misread === undefined
-      ? []
-      : [
-          `${version} is ordered below ${misread.version}: in SemVer a number counts as one only between dots, as in rc.9 and rc.10`,
-        ]),
-  ];
-}
-
 function projectMismatch(fault: string): OtterError {
   return new OtterError('project_mismatch', fault, 'check which build this is; --force-project if you are sure');
-}
-
-/** Who is not offered the image that was added, and what changes that. */
-async function releaseWarnings(db: Reader, firmware: FirmwareRow, image: ImageRow): Promise<readonly string[]> {
-  const { rollouts, isCovered } = await findReleases(db, image);
-  const name = `${firmware.version}${firmware.product === DEFAULT_PRODUCT ? '' : ` --product ${firmware.product}`}`;
-  const what = `the image for ${image.folder}`;
-  if (rollouts.length > 0 && !isCovered)
-    return [
-      `${what} is offered to nobody yet: ${rollouts.join(', ')} started before it was there; roll it out: npx otter rollout create --firmware ${name}`,
-    ];
-  if (firmware.must_pass === 1 && !(await isStoneCovered(db, image)))
-    return [
-      `${what} is not yet offered to devices on their way to a newer version: npx otter firmware must-pass ${name}`,
-    ];
-  return [];
 }
 
 /** Two versions that differ in build metadata alone have no order: a device could not tell which is newer. */
