@@ -33,7 +33,7 @@
 #include "core/firmware_marker.h"
 #include "core/update/status.h"
 
-#define OTTER_OTA_VERSION "0.2.0"
+#define OTTER_OTA_VERSION "0.3.0"
 
 /**
  * Says what this program is: product (`[a-z0-9][a-z0-9._-]*`, at most 31 characters) and version (SemVer, at most 31).

@@ -75,9 +75,6 @@ export const CheckUpdateRequest = Type.Object(
     ),
     boot: Type.Optional(BootState),
     flash_bytes: Type.Optional(Type.Unknown({ description: 'integer, bytes of flash' })),
-    chip_revision: Type.Optional(
-      Type.Unknown({ description: 'integer, revision of the chip: major * 100 + minor, as in the header of an image' }),
-    ),
     next_check_s: Type.Optional(
       Type.Unknown({ description: 'integer, seconds until the board intends to check again; for one that sleeps' }),
     ),

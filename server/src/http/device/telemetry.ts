@@ -16,8 +16,6 @@ export interface Telemetry {
 /** Major * 100 + minor in 16 bits, as the image header has it. */
 const MAX_CHIP_REVISION = 0xfffe;
 const UINT32 = 0xffff_ffff;
-/** 65 535 is no revision: in the header of an image it means no limit. */
-const LAST_REVISION = 0xfffe;
 const SHORT_TEXT = /^[\x20-\x7e]{1,64}$/;
 
 export function readTelemetry(body: CheckUpdateRequest): Telemetry {
@@ -35,7 +33,6 @@ export function readTelemetry(body: CheckUpdateRequest): Telemetry {
   };
   keep('chip_revision', body.chip_revision, isIntegerWithin(body.chip_revision, 0, MAX_CHIP_REVISION));
   keep('flash_bytes', body.flash_bytes, isIntegerWithin(body.flash_bytes, 1, UINT32));
-  keep('chip_revision', body.chip_revision, isIntegerWithin(body.chip_revision, 0, LAST_REVISION));
   const measures = {
     freeHeapBytes: measure('free_heap_bytes', body.free_heap_bytes, 0, UINT32),
     largestBlockBytes: measure('largest_block_bytes', body.largest_block_bytes, 0, UINT32),
