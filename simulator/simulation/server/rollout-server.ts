@@ -306,11 +306,10 @@ export class RolloutServer {
 
   #act({ step, verdicts }: Judgement, nowMs: number): void {
     if (step.do === 'stay') return;
-    const about = step.do === 'promote' ? step.from : step.stage;
-    const verdict = verdicts.get(about);
-    const gateCounts = this.stages.find(({ plan }) => plan.name === about)?.gateCounts;
-    const judged =
-      verdict === undefined || gateCounts === undefined ? undefined : { stage: about, verdict, gateCounts };
+    const stage = step.do === 'promote' ? step.from : step.stage;
+    const verdict = verdicts.get(stage);
+    const gateCounts = this.stages.find(({ plan }) => plan.name === stage)?.gateCounts;
+    const judged = verdict === undefined || gateCounts === undefined ? undefined : { stage, verdict, gateCounts };
     const revert = step.do !== 'promote' && step.revert;
     this.#move(step.do, { actor: 'gate', reason: step.reason, judged }, nowMs, revert);
   }
