@@ -12,7 +12,7 @@ export function formatFirmware(firmware: Firmware, nowMs: number, colors: Colors
       ['version', firmware.version],
       ['state', stateOf(firmware, colors)],
       ['reason', firmware.blocked_reason ?? undefined],
-      ['stepping stone', firmware.must_pass ? 'yes: older devices do not skip it' : undefined],
+      ['required version', firmware.required ? 'yes: older devices do not skip it' : undefined],
       ['channel', firmware.channel],
       ['devices', String(firmware.devices)],
       ['created', relativeTime(firmware.created_at, nowMs)],

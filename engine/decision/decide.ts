@@ -23,7 +23,7 @@ export type Decision =
       readonly rollout: RolloutFacts;
       /** The stage that the device got its place from. */
       readonly stage: OpenedStage | undefined;
-      /** That of the rollout, or a stepping stone on the way there. */
+      /** That of the rollout, or a required version on the way there. */
       readonly firmware: FirmwareFacts;
       readonly image: ImageFacts;
       /** The hours of its own day in which the device may install; undefined: at any time. */

@@ -36,7 +36,7 @@ export function releaseCommand({ target }: Case): string {
   const name = `${of}${product === DEFAULT_PRODUCT ? '' : ` --product ${product}`}`;
   return id === target?.rollout.firmware.id
     ? `a rollout that covers it is started: otter rollout create --firmware ${name}`
-    : `the stepping stone is marked once more: otter firmware must-pass ${name}`;
+    : `the required version is marked once more: otter firmware require ${name}`;
 }
 
 export function waitText(atMs: number | undefined, nowMs: number): string {

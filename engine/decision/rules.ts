@@ -148,13 +148,13 @@ export const RULES = [
   {
     id: 'firmware_withdrawn',
     outcome: 'hold',
-    when: 'the target build, or the stepping stone on the way there, is blocked or no longer marked pilot ready',
+    when: 'the target build, or the required version on the way there, is blocked or no longer marked pilot ready',
     matches: (c) => c.target?.firmware.blocked !== false || !c.target.firmware.pilotReady,
     saw: (c) =>
       `target ${version(c)}: blocked ${c.target?.firmware.blocked}, pilot ready ${c.target?.firmware.pilotReady}`,
     change: (c) =>
-      c.target?.firmware.mustPass === true
-        ? `firmware ${version(c)} is unblocked and pilot ready, or no longer a stepping stone`
+      c.target?.firmware.isRequired === true
+        ? `firmware ${version(c)} is unblocked and pilot ready, or no longer a required version`
         : `firmware ${version(c)} is unblocked and marked pilot ready`,
   },
   {
@@ -270,7 +270,7 @@ export const RULES = [
     saw: (c) => `runs ${runs(c)}; prior stable ${version(c)}`,
   },
   {
-    id: 'stepping_stone',
+    id: 'required_version',
     outcome: 'install',
     when: 'the device is behind a build that must not be skipped on the way to the target version',
     matches: (c) => c.target?.firmware.id !== c.target?.rollout.firmware.id && c.order !== undefined && c.order < 0,

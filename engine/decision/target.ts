@@ -1,6 +1,6 @@
 // Which firmware a device should run: exactly one candidate (or none) that the rules then judge. A device on a build that
 // was taken back goes to the prior stable one (where there is none, a rollout may still bring it the repaired one); a member
-// of an open stage goes to its rollout; every other to the stable build. On the way up nobody skips a stepping stone.
+// of an open stage goes to its rollout; every other to the stable build. On the way up nobody skips a required version.
 
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { isWithinPercentage } from '#engine/facts/bucket.ts';
@@ -21,14 +21,14 @@ type TargetSource = 'prior_stable' | 'rollout' | 'stable';
 export interface Target {
   readonly source: TargetSource;
   readonly rollout: RolloutFacts;
-  /** That of the rollout, or a stepping stone on the way there. */
+  /** That of the rollout, or a required version on the way there. */
   readonly firmware: FirmwareFacts;
   /** Those of this firmware that the rollout covers. */
   readonly images: readonly ImageFacts[];
 }
 
 /** What the target of a device depends on. */
-export type TargetFacts = Pick<Facts, 'device' | 'running' | 'rollout' | 'stable' | 'steppingStones'>;
+export type TargetFacts = Pick<Facts, 'device' | 'running' | 'rollout' | 'stable' | 'requiredVersions'>;
 
 /** The best that one of the opened stages says of a device, in this order. */
 const MEMBERSHIPS = ['member', 'bucket_later', 'label_too_new', 'label_missing'] as const;
@@ -132,16 +132,16 @@ function isOfShare(
 }
 
 function toTarget(source: TargetSource, rollout: RolloutFacts, facts: TargetFacts): Target {
-  return toRollout(source, rollout, nextStone(rollout.firmware, facts) ?? rollout.firmware);
+  return toRollout(source, rollout, nextRequired(rollout.firmware, facts) ?? rollout.firmware);
 }
 
 function toRollout(source: TargetSource, rollout: RolloutFacts, firmware: FirmwareFacts): Target {
   return { source, rollout, firmware, images: coveredImages(rollout, firmware) };
 }
 
-/** The lowest stepping stone between what the device runs and where it goes. */
-function nextStone(goal: FirmwareFacts, { device, steppingStones }: TargetFacts): FirmwareFacts | undefined {
-  const between = steppingStones.filter(
+/** The lowest required version between what the device runs and where it goes. */
+function nextRequired(goal: FirmwareFacts, { device, requiredVersions }: TargetFacts): FirmwareFacts | undefined {
+  const between = requiredVersions.filter(
     ({ version }) => isBelow(device.currentVersion, version) && isBelow(version, goal.version),
   );
   return between.toSorted((left, right) => compareVersions(left.version, right.version) ?? 0)[0];

@@ -66,8 +66,8 @@ export interface FirmwareFacts {
   readonly blocked: boolean;
   /** Its rollout was halted or aborted with the way back: devices that run it roll back. Of a running one: that of its image. */
   readonly reverted: boolean;
-  /** A stepping stone: devices that are older do not skip it. */
-  readonly mustPass: boolean;
+  /** A required version: devices that are older do not skip it. */
+  readonly isRequired: boolean;
   readonly images: readonly ImageFacts[];
 }
 
@@ -124,7 +124,7 @@ export interface RolloutFacts {
   readonly votes: VoteRules;
   readonly firmware: FirmwareFacts;
   /**
-   * The images that it offers: those that its firmware had at its start, and those of the stepping stones then. One that was
+   * The images that it offers: those that its firmware had at its start, and those of the required versions then. One that was
    * added later is released by a rollout of its own.
    */
   readonly imageIds: readonly number[];
@@ -165,7 +165,7 @@ export interface Facts {
   /** The completed rollout that the device follows (`stableFor`). */
   readonly stable: RolloutFacts | undefined;
   /** Firmware of the product that must not be skipped. */
-  readonly steppingStones: readonly FirmwareFacts[];
+  readonly requiredVersions: readonly FirmwareFacts[];
   readonly window: WindowFacts | undefined;
   /** History of one build on this device. */
   readonly historyOf: (firmwareId: number) => BuildHistory;

@@ -338,10 +338,22 @@ export const adminRoutes = {
       body: Type.Object({ ready: Type.Optional(Type.Boolean()) }, strict),
     },
   ),
+  setRequired: route(
+    'POST',
+    '/firmware/:version/require',
+    'Make a firmware a required version: devices that are older do not skip it (or lift that)',
+    ref(Firmware),
+    {
+      params: firmwareVersion,
+      query: Type.Object(product, strict),
+      body: Type.Object({ required: Type.Optional(Type.Boolean()) }, strict),
+    },
+  ),
+  /** How `setRequired` was called before 0.2; programs that people wrote call it so. */
   setMustPass: route(
     'POST',
     '/firmware/:version/must-pass',
-    'Make a firmware a stepping stone: devices that are older do not skip it (or lift that)',
+    'The same by its former name: call /require',
     ref(Firmware),
     {
       params: firmwareVersion,

@@ -206,7 +206,7 @@ function firmwareOf(id: number, version: string, { imageBytes, badChipShare }: S
     pilotReady: true,
     blocked: false,
     reverted: false,
-    mustPass: false,
+    isRequired: false,
     securityVersion: 0,
     images: chips.map((chip, index) => ({
       id: 10 * id + index,

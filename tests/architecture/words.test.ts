@@ -29,6 +29,7 @@ const RETIRED: readonly (readonly [RegExp, string])[] = [
   [/\bturnstile/i, 'semaphore'],
   [/\bmishap/i, 'fault'],
   [/\btall(y|ies)\b/i, 'gate counts'],
+  [/stepping.?stone/i, 'required version'],
   [/\brehears/i, 'simulation'],
   [/\bvet(ting|Offer|ted)\b/i, 'validate an offer'],
   [/boot.?story|tellBoot/i, 'boot diagnosis'],

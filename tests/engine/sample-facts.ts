@@ -57,7 +57,7 @@ export function firmware(version: string, change: Partial<FirmwareFacts> = {}): 
     pilotReady: true,
     blocked: false,
     reverted: false,
-    mustPass: false,
+    isRequired: false,
     images: [imageFor('esp32')],
     ...change,
   };
@@ -109,7 +109,7 @@ export function facts(change: Omit<Partial<Facts>, 'device'> & { readonly device
     running: firmware('1.0.0'),
     rollout: rollout('1.1.0'),
     stable: undefined,
-    steppingStones: [],
+    requiredVersions: [],
     window: undefined,
     historyOf: () => NO_HISTORY,
     holdsOffer: false,

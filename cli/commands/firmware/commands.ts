@@ -83,16 +83,17 @@ function addFirmwareChanges(firmware: CommandGroup, shell: Shell): void {
     });
 
   firmware
-    .command('must-pass <version>')
-    .description('make a firmware a stepping stone: devices that are older do not skip it')
+    .command('require <version>')
+    .alias('must-pass')
+    .description('make a firmware a required version: devices that are older do not skip it')
     .option('--not', 'take that back')
     .option('--product <product>', 'needed where several products have this version')
     .action(async (version, { not, product }, command) => {
-      const body = { must_pass: not !== true };
+      const body = { required: not !== true };
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const changed = await client.call('setMustPass', { params: { version }, query: { product }, body });
+        const changed = await client.call('setRequired', { params: { version }, query: { product }, body });
         show(changed, () =>
-          changed.must_pass
+          changed.required
             ? `devices below ${changed.version} are offered ${changed.product} ${changed.version} before anything newer`
             : `devices may skip ${changed.product} ${changed.version}`,
         );

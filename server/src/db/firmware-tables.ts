@@ -12,8 +12,8 @@ export interface FirmwareTable {
   readonly release_notes: string;
   readonly security_version: number;
   readonly pilot_ready: Flag;
-  /** A stepping stone: devices that are older do not skip it. */
-  readonly must_pass: Flag;
+  /** A required version: devices that are older do not skip it. */
+  readonly required: Generated<Flag>;
   readonly blocked: Flag;
   readonly blocked_reason: string | null;
   readonly created_at_ms: number;

@@ -35,7 +35,7 @@ export async function listFailedDevices(
 }
 
 /**
- * Every assignment on these devices of a build that the rollout brought (its own, or a stepping stone) that no operator has
+ * Every assignment on these devices of a build that the rollout brought (its own, or a required version) that no operator has
  * forgiven, whatever became of it; the oldest first.
  */
 export async function listBuildAssignments(

@@ -138,7 +138,7 @@ export class RolloutLife {
       running,
       rollout: isOpen(this.#status) ? this.#facts : undefined,
       stable: stableFor(completed, device, running),
-      steppingStones: [],
+      requiredVersions: [],
       window: undefined,
     };
   }

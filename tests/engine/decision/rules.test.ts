@@ -36,7 +36,7 @@ const twoChips = rollout('1.1.0', {
 });
 const blocked = firmware('1.2.0', { blocked: true });
 const reverted = firmware('1.2.0', { reverted: true });
-const stone = firmware('1.0.5', { mustPass: true });
+const requiredVersion = firmware('1.0.5', { isRequired: true });
 const failed = rollout('1.2.0', { status: 'halted' });
 const paced = rollout('1.1.0', { pace: { maxInFlight: 5, maxOffersPerMinute: undefined } });
 const timed = rollout('1.1.0', { pace: { maxInFlight: undefined, maxOffersPerMinute: 5 } });
@@ -178,8 +178,8 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     decides: [
       facts({ rollout: rollout('1.1.0', { firmware: firmware('1.1.0', { blocked: true }) }) }),
       facts({ rollout: rollout('1.1.0', { firmware: firmware('1.1.0', { pilotReady: false }) }) }),
-      facts({ steppingStones: [{ ...stone, blocked: true }] }),
-      facts({ steppingStones: [{ ...stone, pilotReady: false }] }),
+      facts({ requiredVersions: [{ ...requiredVersion, blocked: true }] }),
+      facts({ requiredVersions: [{ ...requiredVersion, pilotReady: false }] }),
     ],
     nearMiss: facts({ rollout: rollout('1.1.0', { firmware: firmware('1.1.0') }) }),
     next: 'update',
@@ -339,15 +339,21 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     }),
     next: 'up_to_date',
   },
-  stepping_stone: {
+  required_version: {
     decides: [
-      facts({ steppingStones: [stone] }),
-      facts({ steppingStones: [firmware('1.0.7', { mustPass: true }), stone, firmware('0.9.0', { mustPass: true })] }),
-      facts({ rollout: undefined, stable: stable('1.1.0'), steppingStones: [stone] }),
+      facts({ requiredVersions: [requiredVersion] }),
+      facts({
+        requiredVersions: [
+          firmware('1.0.7', { isRequired: true }),
+          requiredVersion,
+          firmware('0.9.0', { isRequired: true }),
+        ],
+      }),
+      facts({ rollout: undefined, stable: stable('1.1.0'), requiredVersions: [requiredVersion] }),
     ],
     nearMiss: facts({
       device: { currentVersion: '1.0.5' },
-      steppingStones: [stone, firmware('1.1.0', { mustPass: true })],
+      requiredVersions: [requiredVersion, firmware('1.1.0', { isRequired: true })],
     }),
     next: 'update',
   },
@@ -425,8 +431,11 @@ describe('a decision', () => {
     expect(decide(back, NOW_MS)).toMatchObject({ outcome: 'rollback', rollout: { id: 9, status: 'complete' } });
   });
 
-  test('to pass a stepping stone carries that build and the rollout on whose way it lies', () => {
-    const far = facts({ rollout: rollout('1.2.0'), steppingStones: [firmware('1.1.0', { mustPass: true }), stone] });
+  test('to pass a required version carries that build and the rollout on whose way it lies', () => {
+    const far = facts({
+      rollout: rollout('1.2.0'),
+      requiredVersions: [firmware('1.1.0', { isRequired: true }), requiredVersion],
+    });
     expect(decide(far, NOW_MS)).toMatchObject({
       outcome: 'install',
       firmware: { version: '1.0.5' },

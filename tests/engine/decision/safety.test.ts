@@ -43,7 +43,7 @@ const firmware: fc.Arbitrary<FirmwareFacts> = fc.record({
   pilotReady: mostly(true),
   blocked: mostly(false),
   reverted: mostly(false),
-  mustPass: fc.constant(false),
+  isRequired: fc.constant(false),
   images: fc.array(image, { minLength: 1, maxLength: 3 }),
 });
 const rolloutIn = (...statuses: readonly RolloutFacts['status'][]): fc.Arbitrary<RolloutFacts> =>
@@ -109,8 +109,8 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
   running: optional(firmware),
   rollout: optional(rolloutIn('running', 'running', 'running', 'running', 'paused', 'halted', 'draft', 'aborted')),
   stable: optional(rolloutIn('complete')),
-  steppingStones: fc.array(
-    firmware.map((stone) => Object.assign(stone, { mustPass: true })),
+  requiredVersions: fc.array(
+    firmware.map((requiredVersion) => Object.assign(requiredVersion, { isRequired: true })),
     { maxLength: 1 },
   ),
   window: optional(
@@ -233,8 +233,9 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
       stable.firmware.images.some((one) => one.chip === known && stable.imageIds.includes(one.id)));
   const { maxInFlight = Infinity, maxOffersPerMinute = Infinity } = rollout.pace;
   const isPaced = rollout === facts.rollout && !facts.holdsOffer;
-  const skipped = facts.steppingStones.filter(
-    ({ version: stone }) => semver.lt(device.currentVersion, stone) && semver.lt(stone, target.version),
+  const skipped = facts.requiredVersions.filter(
+    ({ version: requiredVersion }) =>
+      semver.lt(device.currentVersion, requiredVersion) && semver.lt(requiredVersion, target.version),
   );
   const past = facts.historyOf(target.id);
   const hasFailed = past.lastFailedAtMs !== undefined && !(past.failedAttempts < 1);
@@ -263,7 +264,7 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
     'within the devices in flight': !isPaced || maxInFlight === Infinity || Number(facts.load?.inFlight) < maxInFlight,
     'within the offers of a minute':
       !isPaced || maxOffersPerMinute === Infinity || Number(facts.load?.offersInLastMinute) < maxOffersPerMinute,
-    'no stepping stone skipped': outcome === 'rollback' || skipped.length === 0,
+    'no required version skipped': outcome === 'rollback' || skipped.length === 0,
     'back only from a build that was taken back': outcome === 'install' || isWayHome,
     'from a build that was taken back to the prior stable one': !isWayHome || rollout === stable,
     'only to a member of an opened stage': rollout !== facts.rollout || isMember(device, rollout),

@@ -101,8 +101,10 @@ describe('the target', () => {
 
 test('the way back to a stable build that the board refuses leads over no required version either', () => {
   const running = firmware('1.0.0', { reverted: true, securityVersion: 1 });
-  const required = firmware('1.2.0', { mustPass: true, securityVersion: 1 });
-  const target = targetOf(facts({ running, rollout: undefined, stable: stable('1.3.0'), steppingStones: [required] }));
+  const required = firmware('1.2.0', { isRequired: true, securityVersion: 1 });
+  const target = targetOf(
+    facts({ running, rollout: undefined, stable: stable('1.3.0'), requiredVersions: [required] }),
+  );
   expect(target).toMatchObject({ source: 'prior_stable', firmware: { version: '1.3.0' } });
 });
 

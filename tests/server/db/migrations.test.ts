@@ -353,7 +353,6 @@ async function addOldRollout(
       release_notes: '',
       security_version: 0,
       pilot_ready: 1,
-      must_pass: 0,
       blocked: 0,
       blocked_reason: null,
       created_at_ms: 1,

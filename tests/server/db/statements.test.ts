@@ -94,7 +94,7 @@ describe.each(BOTH)('statements on %s', (dialect) => {
     const params = { version: '1.1.0' };
     const query = { product: line.product };
     statements.reset();
-    await server.admin('setMustPass', { params, query, body: { must_pass: true } });
+    await server.admin('setRequired', { params, query, body: { required: true } });
     await server.admin('setPilotReady', { params, query, body: {} });
     await server.admin('updateLabel', { params: { name: 'pilot' }, body: { description: 'a few boards' } });
     await server.admin('blockFirmware', { params, query, body: { reason: 'bad' } });

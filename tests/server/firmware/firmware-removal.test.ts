@@ -93,17 +93,17 @@ describe.each(BOTH)('a firmware that is removed on %s', (dialect) => {
       hint: `otter device list --product ${line.product} --version 1.1.0`,
     });
     await line.checkIn(mac, '1.0.0');
-    await server.admin('setMustPass', {
+    await server.admin('setRequired', {
       ...named('1.1.0'),
-      body: { must_pass: true },
+      body: { required: true },
     });
-    expect((await refusal('1.1.0')).hint).toBe(`otter firmware must-pass 1.1.0 --product ${line.product} --not`);
+    expect((await refusal('1.1.0')).hint).toBe(`otter firmware require 1.1.0 --product ${line.product} --not`);
     await line.add('1.2.0');
     await line.rollOut('1.2.0', 'expand');
     await line.take(mac, '1.0.0');
-    await server.admin('setMustPass', {
+    await server.admin('setRequired', {
       ...named('1.1.0'),
-      body: { must_pass: false },
+      body: { required: false },
     });
     expect(await refusal('1.1.0')).toMatchObject({
       message: expect.stringContaining(`1 device is in the middle of it, such as ${mac}`),
@@ -143,9 +143,9 @@ describe.each(BOTH)('a firmware that is removed on %s', (dialect) => {
 
   test('that was a required version leaves the counts of other rollouts as they are', async () => {
     await line.add('1.1.0');
-    await server.admin('setMustPass', {
+    await server.admin('setRequired', {
       ...named('1.1.0'),
-      body: { must_pass: true },
+      body: { required: true },
     });
     await line.add('1.2.0');
     await line.rollOut('1.2.0', 'expand');
@@ -154,9 +154,9 @@ describe.each(BOTH)('a firmware that is removed on %s', (dialect) => {
     await line.checkIn(mac, '1.1.0', ON_TRIAL);
     await line.checkIn(mac, '1.0.0', { boot: { ...CAME_BACK.boot, rolled_back_from: '1.1.0' } });
     const before = await line.outcomes('1.2.0', 'expand');
-    await server.admin('setMustPass', {
+    await server.admin('setRequired', {
       ...named('1.1.0'),
-      body: { must_pass: false },
+      body: { required: false },
     });
     expect(await remove('1.1.0')).toMatchObject({ assignments: 1, rollouts: [] });
     expect(await line.outcomes('1.2.0', 'expand')).toMatchObject({ failed: before.failed });

@@ -99,9 +99,15 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
       { route: 'deleteSchedule', call: schedule, action: 'schedule.delete', subject: 'go-on' },
       { route: 'promoteRollout', call: rollout, action: 'rollout.promote', subject: 'spring' },
       {
+        route: 'setRequired',
+        call: { ...version, body: { required: true } },
+        action: 'firmware.require',
+        subject: firmware,
+      },
+      {
         route: 'setMustPass',
-        call: { ...version, body: { must_pass: true } },
-        action: 'firmware.must_pass',
+        call: { ...version, body: { must_pass: false } },
+        action: 'firmware.unrequire',
         subject: firmware,
       },
       { route: 'blockFirmware', call: { ...version, body: {} }, action: 'firmware.block', subject: firmware },

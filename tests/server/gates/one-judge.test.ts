@@ -333,7 +333,7 @@ function firmwareOf(id: number, version: string, product: string) {
     pilotReady: true,
     blocked: false,
     reverted: false,
-    mustPass: false,
+    isRequired: false,
     securityVersion: 0,
     images: [
       {

@@ -123,15 +123,15 @@ describe.each(DIALECTS)('an image on %s', (dialect) => {
     await line.add('1.1.0', { chips: ['esp32', 'esp32c3'] });
     await line.add('1.0.5');
     const mark = { params: { version: '1.0.5' }, query: { product: line.product }, body: {} };
-    await server.admin('setMustPass', mark);
+    await server.admin('setRequired', mark);
     await line.rollOut('1.1.0', 'expand');
     const mac = line.newMac();
-    expect(await line.checkIn(line.newMac(), '1.0.0', { chip: 'esp32' })).toMatchObject({ reason: 'stepping_stone' });
+    expect(await line.checkIn(line.newMac(), '1.0.0', { chip: 'esp32' })).toMatchObject({ reason: 'required_version' });
     expect(await line.checkIn(mac, '1.0.0', C3)).toMatchObject({ reason: 'no_image_for_chip' });
-    expect((await addImage('1.0.5')).warnings).toEqual([expect.stringContaining('otter firmware must-pass 1.0.5')]);
+    expect((await addImage('1.0.5')).warnings).toEqual([expect.stringContaining('otter firmware require 1.0.5')]);
     expect(await line.checkIn(mac, '1.0.0', C3)).toMatchObject({ reason: 'image_not_released' });
-    await server.admin('setMustPass', mark);
-    expect(await line.checkIn(mac, '1.0.0', C3)).toMatchObject({ reason: 'stepping_stone', manifest: C3 });
+    await server.admin('setRequired', mark);
+    expect(await line.checkIn(mac, '1.0.0', C3)).toMatchObject({ reason: 'required_version', manifest: C3 });
   });
 
   test('is taken back alone where its own rollout is reverted', async () => {

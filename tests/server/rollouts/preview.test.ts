@@ -203,7 +203,7 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     });
   });
 
-  test('takes a device that goes by a stepping stone, and one that is on the way back from this very build', async () => {
+  test('takes a device that goes by a required version, and one that is on the way back from this very build', async () => {
     await line.makeStable('1.0.0');
     await line.add('1.1.0');
     await create('urgent');
@@ -213,8 +213,8 @@ describe.each(DIALECTS)('a preview on %s', (dialect) => {
     await line.checkIn(tried, '1.1.0', chip);
     await server.admin('abortRollout', { params: { name }, body: { revert: true } });
     await line.add('1.0.5');
-    const stone = { params: { version: '1.0.5' }, query: { product: line.product }, body: {} };
-    await server.admin('setMustPass', stone);
+    const requiredVersion = { params: { version: '1.0.5' }, query: { product: line.product }, body: {} };
+    await server.admin('setRequired', requiredVersion);
     const old = await device();
     name = `${name}-again`;
     await create();

@@ -128,10 +128,10 @@ describe.each(DIALECTS)('a retry on %s', (dialect) => {
     expect(await line.checkIn(mac, '1.0.0')).toMatchObject({ update_available: true });
   });
 
-  test('reaches a stepping stone that failed on the way', async () => {
+  test('reaches a required version that failed on the way', async () => {
     await line.add('1.0.5');
-    const stone = { params: { version: '1.0.5' }, query: { product: line.product }, body: {} };
-    await server.admin('setMustPass', stone);
+    const requiredVersion = { params: { version: '1.0.5' }, query: { product: line.product }, body: {} };
+    await server.admin('setRequired', requiredVersion);
     const [mac = ''] = await start(1);
     for (let round = 0; round < 3; round += 1) await fail(mac, 'flash_write');
     expect(await failures(mac)).toMatchObject({ version: '1.0.5', known_bad: true });

@@ -142,7 +142,7 @@ function toFirmware(
     pilotReady: row.pilot_ready === 1,
     blocked: row.blocked === 1,
     reverted: reverted.firmware.has(row.id),
-    mustPass: row.must_pass === 1,
+    isRequired: row.required === 1,
     createdAtMs: row.created_at_ms,
     images: images.map((image) => toImage(image, reverted.images.has(image.id))),
   };

@@ -107,10 +107,10 @@ export async function setPilotReady(trx: Trx, id: number, ready: boolean): Promi
     .execute();
 }
 
-export async function saveMustPass(trx: Trx, id: number, mustPass: boolean): Promise<void> {
+export async function saveRequired(trx: Trx, id: number, isRequired: boolean): Promise<void> {
   await trx
     .updateTable('firmware')
-    .set({ must_pass: mustPass ? 1 : 0 })
+    .set({ required: isRequired ? 1 : 0 })
     .where('id', '=', id)
     .execute();
 }

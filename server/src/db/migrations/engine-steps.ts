@@ -27,7 +27,7 @@ export async function addGates(db: Trx): Promise<void> {
   );
 }
 
-/** Pace and windows of stages, the way back, stepping stones, and several open rollouts of one product. */
+/** Pace and windows of stages, the way back, required versions, and several open rollouts of one product. */
 export async function addProtections(db: Trx): Promise<void> {
   await db.schema.alterTable('stages').addColumn('window', 'text').execute();
   await db.schema.alterTable('stages').addColumn('max_in_flight', 'integer').execute();

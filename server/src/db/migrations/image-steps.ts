@@ -30,3 +30,8 @@ export async function createBlobs(db: Trx): Promise<void> {
     db,
   );
 }
+
+/** One name for it everywhere: a required version. */
+export async function renameRequired(db: Trx): Promise<void> {
+  await db.schema.alterTable('firmware').renameColumn('must_pass', 'required').execute();
+}

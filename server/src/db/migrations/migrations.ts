@@ -29,7 +29,7 @@ import {
   createTelemetry,
 } from './watch-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
-import { addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
+import { renameRequired, addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
 import { createSharedFiles, createWriteProof } from './trouble-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
@@ -74,4 +74,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'trials that ran out', up: addRanOut },
   { name: 'device names', up: createDeviceNames },
   { name: 'image info', up: addImageInfo },
+  { name: 'required versions', up: renameRequired },
 ];

@@ -194,7 +194,7 @@ export async function addAppendedDigests(db: Trx): Promise<void> {
   await db.schema.alterTable('images').addColumn('appended_sha256', 'text').execute();
 }
 
-/** Which program an image says that it is; and rollouts that have started cover the stepping stones that are there. */
+/** Which program an image says that it is; and rollouts that have started cover the required versions that are there. */
 export async function addImageReleases(db: Trx): Promise<void> {
   await db.schema.alterTable('images').addColumn('project', 'text').execute();
   await sql`insert into rollout_images (rollout_id, image_id)

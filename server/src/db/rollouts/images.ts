@@ -1,4 +1,4 @@
-// Which images a rollout covers: those that its firmware and the stepping stones of its product had when it was started.
+// Which images a rollout covers: those that its firmware and the required versions of its product had when it was started.
 
 import type { RolloutStatus } from '#engine/facts/model.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
@@ -22,7 +22,7 @@ export async function coverImages(
         .where((nested) =>
           nested.or([
             nested('firmware.id', '=', rollout.firmware_id),
-            nested.and([nested('firmware.product', '=', rollout.product), nested('firmware.must_pass', '=', 1)]),
+            nested.and([nested('firmware.product', '=', rollout.product), nested('firmware.required', '=', 1)]),
           ]),
         ),
     )
@@ -30,19 +30,22 @@ export async function coverImages(
     .execute();
 }
 
-/** Rollouts of the product that have started cover the images that this stepping stone has now. */
-export async function coverStone(trx: Trx, stone: { readonly id: number; readonly product: string }): Promise<void> {
+/** Rollouts of the product that have started cover the images that this required version has now. */
+export async function coverRequired(
+  trx: Trx,
+  requiredVersion: { readonly id: number; readonly product: string },
+): Promise<void> {
   await trx
     .insertInto('rollout_images')
     .columns(['rollout_id', 'image_id'])
     .expression((e) =>
       e
         .selectFrom('rollouts')
-        .innerJoin('images', (join) => join.on('images.firmware_id', '=', stone.id))
+        .innerJoin('images', (join) => join.on('images.firmware_id', '=', requiredVersion.id))
         .select(['rollouts.id as rollout_id', 'images.id as image_id'])
-        .where('rollouts.product', '=', stone.product)
+        .where('rollouts.product', '=', requiredVersion.product)
         // A rollout of this very firmware covers what it covered at its start.
-        .where('rollouts.firmware_id', '<>', stone.id)
+        .where('rollouts.firmware_id', '<>', requiredVersion.id)
         .where('rollouts.status', 'in', STARTED),
     )
     .onConflict((conflict) => conflict.doNothing())
@@ -131,7 +134,7 @@ export async function findReleases(
 }
 
 /** Whether a started rollout of another firmware of the product leads its devices over this image. */
-export async function isStoneCovered(
+export async function isRequiredCovered(
   db: Reader,
   image: { readonly id: number; readonly firmware_id: number },
 ): Promise<boolean> {

@@ -32,7 +32,7 @@ import {
   getFirmware,
   listFirmware,
   previewBlock,
-  setMustPass,
+  setRequired,
   setPilotReady,
   unblockFirmware,
 } from '#server/service/firmware/firmware.ts';
@@ -140,7 +140,8 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
         nowMs,
       ),
     setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.by, call.nowMs),
-    setMustPass: async (call) => setMustPass(deps, named(call), call.body.must_pass ?? true, call.by, call.nowMs),
+    setRequired: async (call) => setRequired(deps, named(call), call.body.required ?? true, call.by, call.nowMs),
+    setMustPass: async (call) => setRequired(deps, named(call), call.body.must_pass ?? true, call.by, call.nowMs),
     blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.by, call.nowMs),
     previewBlock: async (call) => previewBlock(deps, named(call)),
     unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.by, call.nowMs),

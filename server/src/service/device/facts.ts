@@ -20,7 +20,7 @@ export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): 
     running,
     rollout: rolloutFor(view.openRolloutsOf(device.product), device),
     stable: stableFor(view.completedOf(device.product), device, running),
-    steppingStones: view.steppingStonesOf(device.product),
+    requiredVersions: view.requiredVersionsOf(device.product),
   };
   const rollout = targetOf(facts)?.rollout;
   const stage = rollout === undefined ? undefined : stageOf(rollout, device);

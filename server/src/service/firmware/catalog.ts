@@ -42,7 +42,7 @@ export interface CatalogView {
   readonly listImages: () => readonly { readonly firmware: StoredFirmware; readonly image: StoredImage }[];
   /** The one started latest first. */
   readonly openRolloutsOf: (product: string) => readonly RolloutFacts[];
-  readonly steppingStonesOf: (product: string) => readonly StoredFirmware[];
+  readonly requiredVersionsOf: (product: string) => readonly StoredFirmware[];
   /** Completed rollouts whose firmware is neither blocked nor reverted, the newest firmware first. */
   readonly completedOf: (product: string) => readonly RolloutFacts[];
   /** Of those, the first that is for every device, which is what people mean by the stable build. */
@@ -114,8 +114,8 @@ function viewOf(rows: CatalogRows): CatalogView {
     rows.rollouts.filter(({ status }) => isOpen(status)),
     (rollout) => rollout.firmware.product,
   );
-  const stones = Map.groupBy(
-    rows.firmware.filter(({ mustPass }) => mustPass),
+  const requiredVersions = Map.groupBy(
+    rows.firmware.filter(({ isRequired }) => isRequired),
     ({ product }) => product,
   );
   const completed = new Map(
@@ -148,7 +148,7 @@ function viewOf(rows: CatalogRows): CatalogView {
     },
     listImages: () => rows.firmware.flatMap((build) => build.images.map((image) => ({ firmware: build, image }))),
     openRolloutsOf: (product) => open.get(product) ?? [],
-    steppingStonesOf: (product) => stones.get(product) ?? [],
+    requiredVersionsOf: (product) => requiredVersions.get(product) ?? [],
     completedOf: (product) => completed.get(product) ?? [],
     stableOf: (product) => completed.get(product)?.find(isForEveryone),
     soakMsOf: (stageId) => soaks.get(stageId) ?? 0,

@@ -30,7 +30,7 @@ export async function listNeeds(
     ...unended.map(unendedNeed),
     ...watched.map(watchedNeed),
     ...stableNeeds(view, row),
-    ...(row.must_pass === 1 ? [requiredNeed(row)] : []),
+    ...(row.required === 1 ? [requiredNeed(row)] : []),
     ...(devices > 0 ? [runningNeed(row, devices)] : []),
     ...(await inFlightNeeds(trx, row)),
   ];
@@ -50,7 +50,7 @@ function watchedNeed({ name, watch_until_ms }: Rollout): Need {
 function requiredNeed({ product, version }: FirmwareRow): Need {
   return {
     text: 'older devices have to pass it',
-    command: `otter firmware must-pass ${version} --product ${product} --not`,
+    command: `otter firmware require ${version} --product ${product} --not`,
   };
 }
 

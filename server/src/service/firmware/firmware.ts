@@ -15,12 +15,12 @@ import {
   listImages,
   digestsOf,
   setBlocked,
-  saveMustPass,
+  saveRequired,
   setPilotReady as savePilotReady,
 } from '#server/db/firmware/firmware.ts';
 import { endWatchesOf } from '#server/db/rollouts/open.ts';
 import { listUnended, withStages } from '#server/db/rollouts/rollouts.ts';
-import { coverStone } from '#server/db/rollouts/images.ts';
+import { coverRequired } from '#server/db/rollouts/images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { matchBuild } from '#engine/facts/build.ts';
 import { versionKey } from '#protocol/device/version.ts';
@@ -77,20 +77,20 @@ export async function setPilotReady(
 }
 
 /**
- * Makes it a stepping stone, which older devices do not skip, or lifts that. Rollouts under way lead over the images that it has
+ * Makes it a required version, which older devices do not skip, or lifts that. Rollouts under way lead over the images that it has
  * now; marked once more, over those that were added since.
  */
-export async function setMustPass(
+export async function setRequired(
   deps: Deps,
   name: FirmwareName,
-  mustPass: boolean,
+  isRequired: boolean,
   by: Principal,
   nowMs: number,
 ): Promise<Firmware> {
-  const action = mustPass ? 'firmware.must_pass' : 'firmware.may_skip';
+  const action = isRequired ? 'firmware.require' : 'firmware.unrequire';
   await changeFirmware(deps, name, { action, by, nowMs }, async (trx, row) => {
-    await saveMustPass(trx, row.id, mustPass);
-    if (mustPass) await coverStone(trx, row);
+    await saveRequired(trx, row.id, isRequired);
+    if (isRequired) await coverRequired(trx, row);
   });
   return getFirmware(deps, name);
 }
@@ -238,7 +238,8 @@ async function viewFirmware(db: Reader, view: CatalogView, rows: readonly Firmwa
     release_notes: row.release_notes,
     security_version: row.security_version,
     pilot_ready: row.pilot_ready === 1,
-    must_pass: row.must_pass === 1,
+    required: row.required === 1,
+    must_pass: row.required === 1,
     blocked: row.blocked === 1,
     blocked_reason: row.blocked_reason,
     stable: view.stableOf(row.product)?.firmware.id === row.id,

@@ -8,7 +8,7 @@ import {
   listProjects,
   listVersions,
 } from '#server/db/firmware/firmware.ts';
-import { findReleases, isStoneCovered } from '#server/db/rollouts/images.ts';
+import { findReleases, isRequiredCovered } from '#server/db/rollouts/images.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { isSameProject, projectOf } from '#server/esp-image/build-name.ts';
 import type { EspImage } from '#server/esp-image/esp-image.ts';
@@ -69,9 +69,9 @@ export async function releaseWarnings(db: Reader, firmware: FirmwareRow, image: 
     return [
       `${what} is offered to nobody yet: ${rollouts.join(', ')} started before it was there; roll it out: npx otter rollout create --firmware ${name}`,
     ];
-  if (firmware.must_pass === 1 && !(await isStoneCovered(db, image)))
+  if (firmware.required === 1 && !(await isRequiredCovered(db, image)))
     return [
-      `${what} is not yet offered to devices on their way to a newer version: npx otter firmware must-pass ${name}`,
+      `${what} is not yet offered to devices on their way to a newer version: npx otter firmware require ${name}`,
     ];
   return [];
 }

@@ -194,7 +194,7 @@ async function addRow(trx: Trx, { upload, product, version, image, nowMs }: Cand
     release_notes: upload.notes ?? '',
     security_version: image.descriptor?.secureVersion ?? 0,
     pilot_ready: upload.pilotReady ? 1 : 0,
-    must_pass: 0,
+    required: 0,
     blocked: 0,
     blocked_reason: null,
     created_at_ms: nowMs,

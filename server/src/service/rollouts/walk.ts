@@ -51,7 +51,7 @@ export async function subjectOf(deps: Pick<WatchDeps, 'catalog'>, db: Reader, ro
 
 /** What it would cover if it started now: as `coverImages` of `db/` stores it. */
 function coveredByStart(view: CatalogView, firmware: StoredFirmware): readonly number[] {
-  return [firmware, ...view.steppingStonesOf(firmware.product)].flatMap(({ images }) => images.map(({ id }) => id));
+  return [firmware, ...view.requiredVersionsOf(firmware.product)].flatMap(({ images }) => images.map(({ id }) => id));
 }
 
 function isTrx(db: Reader): db is Trx {
@@ -88,7 +88,7 @@ export async function* walkDevices(
           row.status === 'draft' && running?.id === forecast.rollout.firmware.id ? forecast.rollout.firmware : running,
         open: view.openRolloutsOf(device.product),
         stable: stableFor(view.completedOf(device.product), known, running),
-        steppingStones: view.steppingStonesOf(device.product),
+        requiredVersions: view.requiredVersionsOf(device.product),
         historyOf: (firmwareId: number) => historyOn(failed.get(device.id) ?? [], firmwareId),
       };
       return { device, facts: known, labels: current.map((label) => label.name), preview: previewOf(forecast, facts) };

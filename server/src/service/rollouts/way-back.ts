@@ -140,7 +140,7 @@ function fateOf(
       running,
       rollout: rollout && { ...rollout, pace: { maxInFlight: undefined, maxOffersPerMinute: undefined } },
       stable: stableFor(completed, device, running),
-      steppingStones: view.steppingStonesOf(firmware.product),
+      requiredVersions: view.requiredVersionsOf(firmware.product),
       window: undefined,
       historyOf,
       holdsOffer: false,
