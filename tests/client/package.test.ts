@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import library from '../../client/library.json' with { type: 'json' };
 import { ROOT } from '../docs/markdown.ts';
 import { RULES } from './library-rules.ts';
 
@@ -24,9 +25,11 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const ZIP = `OtterOTA-${library.version}.zip`;
+
 test('the tree is an Arduino library by itself, with its manifests at the root', () => {
   const tree = join(folder, 'OtterOTA');
-  expect(said).toBe(`${join(folder, 'OtterOTA-0.2.0.zip')}\n${tree}\n`);
+  expect(said).toBe(`${join(folder, ZIP)}\n${tree}\n`);
   expect(Object.values(RULES).flatMap((rule) => rule(tree))).toEqual([]);
   const top = [
     'library.properties',
@@ -48,7 +51,7 @@ test('the zip unpacks with another program to the same files', () => {
   onTestFinished(() => rmSync(out, { recursive: true }));
   const unpack =
     'import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; z.extractall(sys.argv[2])';
-  const run = spawnSync('python3', ['-c', unpack, join(folder, 'OtterOTA-0.2.0.zip'), out], { encoding: 'utf8' });
+  const run = spawnSync('python3', ['-c', unpack, join(folder, ZIP), out], { encoding: 'utf8' });
   expect(run.stderr).toBe('');
   const files = (root: string): readonly string[] =>
     readdirSync(join(root, 'OtterOTA'), { recursive: true, encoding: 'utf8' }).toSorted();

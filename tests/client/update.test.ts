@@ -235,9 +235,10 @@ describe.concurrent('an offer that does not fit', () => {
   });
 
   test('by the revision of the chip is refused before the spare slot is touched', async ({ onTestFinished }) => {
-    const bench = new Bench(server, onTestFinished);
-    await bench.offer('1.1.0', { minChipRevision: 302 });
-    const device = await bench.board();
+    const { bench, proxy } = await newProxiedBench(onTestFinished);
+    await bench.offer('1.1.0');
+    offerInstead(proxy, bench.build('1.1.0', { minChipRevision: 302 }));
+    const device = await bench.board({ at: proxy });
     expect(await device.waitFor('failed')).toMatchObject({ error: 'chip' });
     const { device: known } = await bench.knows({ state: 'failed', error_code: 'chip' }, { current_version: '1.0.0' });
     expect(known.attributes).toMatchObject({ chip_revision: 301 });
@@ -250,16 +251,7 @@ describe.concurrent('an offer that does not fit', () => {
     const { bench, proxy } = await newProxiedBench(onTestFinished);
     await bench.offer('1.1.0');
     const image = bench.build('1.1.0', { chip: 'esp32c3' });
-    proxy.faults.check = async (exchange) => {
-      if (exchange.index > 0) return exchange.relay();
-      const offer = await exchange.askForOffer();
-      const { elf_sha256: _, ...manifest } = offer.manifest;
-      return exchange.sendJson({
-        ...offer,
-        manifest: { ...manifest, size_bytes: image.length, sha256: sha256Of(image) },
-      });
-    };
-    proxy.faults.image = async (exchange) => exchange.send({ body: image, headers: { etag: `"${sha256Of(image)}"` } });
+    offerInstead(proxy, image);
     const device = await bench.board({ at: proxy });
     expect(await device.waitFor('failed')).toMatchObject({ error: 'chip' });
     await bench.knows({ state: 'failed', error_code: 'chip' }, { current_version: '1.0.0' });
@@ -267,6 +259,20 @@ describe.concurrent('an offer that does not fit', () => {
     expectNeverLeft(device);
   });
 });
+
+/** The first check is answered with another image than the one that the server offers. */
+function offerInstead(proxy: FaultProxy, image: Buffer): void {
+  proxy.faults.check = async (exchange) => {
+    if (exchange.index > 0) return exchange.relay();
+    const offer = await exchange.askForOffer();
+    const { elf_sha256: _, ...manifest } = offer.manifest;
+    return exchange.sendJson({
+      ...offer,
+      manifest: { ...manifest, size_bytes: image.length, sha256: sha256Of(image) },
+    });
+  };
+  proxy.faults.image = async (exchange) => exchange.send({ body: image, headers: { etag: `"${sha256Of(image)}"` } });
+}
 
 describe.concurrent('the pin', () => {
   test('that is wrong: not one byte of a request leaves the board', async ({ onTestFinished }) => {

@@ -132,9 +132,10 @@ export class OtterDevice {
     return this.events.map(({ event }) => event).filter((name) => !leftOut.includes(name));
   }
 
-  /** What it has written to `Serial` in this life, the lines of the library only, in order. */
+  /** What it has written to `Serial` in this life, the whole lines of the library only, in order. */
   get log(): readonly string[] {
-    return this.stderr.split('\n').filter((line) => line.startsWith('otter: '));
+    const whole = this.stderr.split('\n').slice(0, -1);
+    return whole.filter((line) => line.startsWith('otter: '));
   }
 
   eventsOf(name: string): readonly DeviceEvent[] {
