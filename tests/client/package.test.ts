@@ -16,7 +16,7 @@ let said: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'otter-package-'));
   // A person's secrets, which must not come along.
-  const secrets = join(ROOT, 'client/examples/Basic/secrets.h');
+  const secrets = join(ROOT, 'client/examples/secrets.h');
   const isMine = !existsSync(secrets);
   if (isMine) writeFileSync(secrets, '// secret\n');
   const run = spawnSync(process.execPath, [join(ROOT, 'bin/client.mjs'), 'package', folder], { encoding: 'utf8' });
@@ -42,7 +42,7 @@ test('the tree is an Arduino library by itself, with its manifests at the root',
   ];
   expect(readdirSync(tree)).toEqual(expect.arrayContaining(top));
   expect(readdirSync(join(tree, 'extras')).toSorted()).toEqual(['esp-idf', 'platformio']);
-  expect(existsSync(join(tree, 'examples/Basic/secrets.h'))).toBe(false);
+  expect(existsSync(join(tree, 'examples/secrets.h'))).toBe(false);
   expect(readFileSync(join(tree, 'README.md'), 'utf8')).not.toContain('](../');
 });
 
