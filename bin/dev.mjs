@@ -59,6 +59,8 @@ export const TASKS = {
   ],
   bench: [['node', 'bench/bench.ts']],
   images: [['node', 'simulator/images/write-images.ts']],
+  prepack: [['node', '--disable-warning=ExperimentalWarning', 'bin/pack.mjs', 'make']],
+  postpack: [['node', 'bin/pack.mjs', 'clean']],
 };
 
 /** Resolves with the exit code of the task; further arguments go to its last command. */
@@ -111,12 +113,14 @@ function spawnStep([program, ...args], { root, children }, output) {
   const ignore = () => undefined;
   process.on('SIGINT', ignore);
   process.on('SIGTERM', passOn);
+  process.on('SIGHUP', passOn);
   children.add(child);
   if (output === 'kept' && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   return new Promise((resolve) => {
     child.once('close', (status, signal) => {
       process.off('SIGINT', ignore);
       process.off('SIGTERM', passOn);
+      process.off('SIGHUP', passOn);
       children.delete(child);
       process.stdout.write(Buffer.concat(said));
       resolve({ status, signal });

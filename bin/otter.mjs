@@ -1,20 +1,24 @@
 #!/usr/bin/env node
 // The launcher: brings what is missing and hands over. Plain JavaScript without dependencies, so that any Node from 18 runs
 // it in a fresh clone: it installs the packages (`npm ci`), and where the system's Node is older than 22.18 it takes
-// Node 24 from npm and goes on with that. It knows nothing of firmware or fleets.
+// Node 24 from npm and goes on with that. In a package that npm installed (see pack.mjs) npm has brought the packages, and
+// what this program keeps is in the user's cache, for others may not write there. It knows nothing of firmware or fleets.
 //
 //   otter <command>          the command line (see cli/)
 //   otter dev <task>         test, lint, format, demo, bench, images: for people who work on Otter
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import module from 'node:module';
-import { constants } from 'node:os';
+import { constants, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Installed from a package: the program is in dist/, as JavaScript. */
+const isPackage = !existsSync(join(root, 'cli', 'main.ts'));
 
 /** The first that runs TypeScript as it is, and whose SQLite says whether a transaction is open. Node 23 lacks the latter. */
 const LOWEST_NODE = [22, 18];
@@ -24,7 +28,11 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(args) {
   const isDev = args[0] === 'dev';
   stopWithNpm();
-  if (!install(root, isDev ? 'dev' : 'production')) return 69;
+  if (isDev && isPackage) {
+    process.stderr.write('otter: dev is for people who work on Otter; type it in a clone of its repository\n');
+    return 2;
+  }
+  if (!isPackage && !install(root, isDev ? 'dev' : 'production')) return 69;
   if (!isNewEnough(process.versions.node)) {
     const node = newerNode();
     if (node !== undefined) return runUnder(node, args);
@@ -38,9 +46,16 @@ async function main(args) {
     return runTask(args.slice(1), root);
   }
   // Compiled code is kept between runs: the command line starts in half the time.
-  module.enableCompileCache?.(join(root, 'node_modules', '.cache', 'compiled'));
-  const cli = await import(pathToFileURL(join(root, 'cli', 'main.ts')).href);
+  module.enableCompileCache?.(
+    isPackage ? join(userCache(), 'compiled') : join(root, 'node_modules', '.cache', 'compiled'),
+  );
+  const program = isPackage ? join('dist', 'cli', 'main.js') : join('cli', 'main.ts');
+  const cli = await import(pathToFileURL(join(root, program)).href);
   return cli.main(args);
+}
+
+function userCache() {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'otter');
 }
 
 function isNewEnough(version) {
@@ -166,11 +181,20 @@ function isRunning(pid) {
 
 /** The path of Node 24 from npm; undefined where there is none for this machine. */
 function newerNode() {
-  const folder = join(root, 'runtime');
+  const folder = isPackage ? runtimeInCache() : join(root, 'runtime');
   const platform = process.platform === 'win32' ? 'win' : process.platform;
   const program = process.platform === 'win32' ? 'node.exe' : 'node';
   const node = join(folder, 'node_modules', `node-${platform}-${process.arch}`, 'bin', program);
   return install(folder, 'production') && existsSync(node) ? node : undefined;
+}
+
+/** The list of what to install, where this user may install it. */
+function runtimeInCache() {
+  const folder = join(userCache(), 'runtime');
+  mkdirSync(folder, { recursive: true });
+  for (const name of ['package.json', 'package-lock.json'])
+    copyFileSync(join(root, 'runtime', name), join(folder, name));
+  return folder;
 }
 
 /** npm runs a script in a shell that dies without passing the signal on: that the parent is gone is the signal then. */

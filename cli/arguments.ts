@@ -6,6 +6,7 @@ import { MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { parsePin, type Pin } from '#protocol/pinned-https.ts';
 import { DEVICE_ID_PATTERN } from '#protocol/identity.ts';
 import { MAC_PATTERN } from '#protocol/words.ts';
+import { OTTER } from './program-place.ts';
 
 /** A device: its id, or its MAC in any spelling (upper case, dashes, dots, nothing between) as the canonical one. */
 export function readDevice(text: string): string {
@@ -99,7 +100,7 @@ export function readPin(text: string): Pin {
   const pin = parsePin(text);
   if (pin === undefined) {
     throw new InvalidArgumentError(
-      'A pin is spki: and 64 hex digits, as `npx otter cert show` prints it (curl writes sha256//BASE64).',
+      `A pin is spki: and 64 hex digits, as \`${OTTER} cert show\` prints it (curl writes sha256//BASE64).`,
     );
   }
   return pin;

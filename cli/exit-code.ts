@@ -36,6 +36,7 @@ const OWN_CODES = {
   stage_empty: EXIT.badInput,
   update_stopped: EXIT.conflict,
   argument_invalid: EXIT.badInput,
+  context_unknown: EXIT.badInput,
   token_missing: EXIT.notAllowed,
   server_unknown: EXIT.server,
   server_unreachable: EXIT.server,

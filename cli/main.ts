@@ -10,6 +10,7 @@ import { addDeviceCommands } from '#cli/commands/device.ts';
 import { addEventsCommand } from '#cli/commands/events.ts';
 import { addFirmwareCommands } from '#cli/commands/firmware/commands.ts';
 import { addLabelCommands } from '#cli/commands/label.ts';
+import { addLoginCommands } from '#cli/commands/login.ts';
 import { addPlanCommands } from '#cli/commands/plan.ts';
 import { addRolloutCommands } from '#cli/commands/rollout/commands.ts';
 import { addScheduleCommands } from '#cli/commands/schedule.ts';
@@ -17,6 +18,8 @@ import { addServeCommands } from '#cli/commands/serve.ts';
 import { addSimulateCommand } from '#cli/commands/simulate.ts';
 import { addStatusCommand } from '#cli/commands/status.ts';
 import { addUpdateCommand } from '#cli/commands/update.ts';
+import { addExamples } from './help/examples.ts';
+import { addHelpCommands } from './help/help-command.ts';
 import { asCommandError, type CommandError, EXIT } from './exit-code.ts';
 import { createProgram, type OtterProgram } from './program.ts';
 import { createShell, exitQuietlyWhenOutputCloses, type Shell } from './shell.ts';
@@ -49,15 +52,24 @@ export async function runCommand(
 
 async function run(args: readonly string[], shell: Shell): Promise<void> {
   // Not an option of the program: that one would also take the `--version` of `firmware add`.
-  if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) shell.terminal.print(packageJson.version);
-  else await createTree(shell).parseAsync(args, { from: 'user' });
+  const asked = args.filter((word) => word !== '--json');
+  const isVersion = asked.length === 1 && (asked[0] === '--version' || asked[0] === '-V');
+  if (!isVersion) await createTree(shell).parseAsync(args, { from: 'user' });
+  else if (args.length === 1) shell.terminal.print(packageJson.version);
+  else
+    shell.terminal.print(JSON.stringify({ version: packageJson.version, node: process.versions.node }, undefined, 2));
 }
 
-function createTree(shell: Shell): OtterProgram {
+/** Of a terminal, and of text that goes to none. */
+const USUAL_COLUMNS = 80;
+
+/** All commands, for whoever runs or describes them. */
+export function createTree(shell: Shell): OtterProgram {
   const { terminal } = shell;
   const program = createProgram({
     write: (text) => terminal.print(text.replace(/\n$/, '')),
     warn: (text) => terminal.note(text.replace(/\n$/, '')),
+    columns: Number.isFinite(terminal.columns) ? terminal.columns : USUAL_COLUMNS,
   });
   addServeCommands(program, shell);
   addStatusCommand(program, shell);
@@ -73,6 +85,9 @@ function createTree(shell: Shell): OtterProgram {
   addAuditCommand(program, shell);
   addCertCommands(program, shell);
   addSimulateCommand(program, shell);
+  addLoginCommands(program, shell);
+  addHelpCommands(program, shell);
+  addExamples(program);
   return program;
 }
 

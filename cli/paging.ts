@@ -12,12 +12,15 @@ interface PageQuery {
   readonly limit: string;
   readonly cursor: string | undefined;
   readonly sort: string | undefined;
+  /** Whether to count what is on all pages. */
+  readonly total?: 'true';
 }
 
 interface Page<T> {
   readonly items: readonly T[];
   /** Where to go on; null: this was the last page. */
   readonly next_cursor: string | null;
+  readonly total?: number | undefined;
 }
 
 interface ListOptions {
@@ -55,12 +58,26 @@ export async function showList<T>(
   form: ListForm<T>,
 ): Promise<void> {
   const page = await readList(options, fetch);
-  const { terminal, json, show } = session;
-  if (json || page.items.length > 0)
-    show(page, () => formatTable(form.head, page.items.map(form.row), terminal.colors));
-  if (json) return;
-  if (page.items.length === 0) terminal.note(form.empty);
-  if (page.next_cursor !== null) terminal.note(`the first ${page.items.length}; --all shows all`);
+  const { terminal, json, showLong } = session;
+  if (json) return showLong(page, () => '');
+  if (page.items.length === 0) return terminal.note(form.empty);
+  // Only where there is more: it reads every row.
+  const isCut = page.next_cursor !== null;
+  const total = isCut
+    ? (await fetch({ limit: '1', cursor: undefined, sort: options.sort, total: 'true' })).total
+    : undefined;
+  await showLong(page, () => formatTable(form.head, page.items.map(form.row), terminal.colors));
+  if (isCut) terminal.note(`${cutText(page.items.length, total)}; --all shows all`);
+}
+
+/** `50 of 1 204`; a list that is not counted says only where it ends. */
+function cutText(shown: number, total: number | undefined): string {
+  return total === undefined ? `the first ${grouped(shown)}` : `${grouped(shown)} of ${grouped(total)}`;
+}
+
+/** `1 204`: groups of three with spaces, which no language takes for a decimal point (ISO 80000-1). */
+function grouped(count: number): string {
+  return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ' ');
 }
 
 async function readList<T>(options: ListOptions, fetch: (query: PageQuery) => Promise<Page<T>>): Promise<Page<T>> {

@@ -12,6 +12,8 @@ export type GlobalOptions = ReturnType<OtterProgram['opts']>;
 export function createProgram(output: {
   readonly write: (text: string) => void;
   readonly warn: (text: string) => void;
+  /** Of the terminal; what goes to a file has the usual 80. */
+  readonly columns: number;
 }) {
   return (
     new Command('otter')
@@ -19,14 +21,21 @@ export function createProgram(output: {
       .usage('COMMAND [options]')
       .addHelpText(
         'after',
-        '\nWithout --server, commands speak to the server of this machine.\n`otter --version` says the version.',
+        '\nCommands speak to the server that you logged in to, else to that of this machine;\nsee `otter help connection`. `otter --version` says the version.',
       )
       // Before the first `.command()`: each command inherits these.
-      .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
-      .configureOutput({ writeOut: output.write, writeErr: output.warn, outputError: () => {} })
+      .configureHelp({ showGlobalOptions: true, sortSubcommands: false, minWidthToWrap: 20 })
+      .configureOutput({
+        writeOut: output.write,
+        writeErr: output.warn,
+        outputError: () => {},
+        getOutHelpWidth: () => output.columns,
+        getErrHelpWidth: () => output.columns,
+      })
       .exitOverride()
       .showSuggestionAfterError(true)
       .option('--json', 'print one JSON document')
+      .option('--no-pager', 'print long lists as they are (a terminal gets $PAGER or less)')
       // The environment is read in `connection.ts`: what is typed must win over it, also across options.
       .addOption(new Option('--server <url>', 'address of the server (or OTTER_SERVER)').argParser(readServerUrl))
       .addOption(new Option('--token <token>', 'admin token, visible in the process list (or OTTER_TOKEN)'))
@@ -44,7 +53,7 @@ export function createProgram(output: {
 /** A command that only holds others: `otter device ...`. */
 export function addGroup(
   program: OtterProgram,
-  name: 'cert' | 'device' | 'firmware' | 'label' | 'plan' | 'rollout' | 'schedule',
+  name: 'cert' | 'context' | 'device' | 'firmware' | 'label' | 'plan' | 'rollout' | 'schedule',
   description: string,
 ) {
   return program.command(name).description(description);

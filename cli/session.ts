@@ -15,6 +15,8 @@ export interface Session {
   readonly signal: AbortSignal;
   /** The result: `value` as JSON with `--json`, else the text. */
   readonly show: (value: unknown, text: () => string) => void;
+  /** The same for what may be long: a terminal gets it through the pager. */
+  readonly showLong: (value: unknown, text: () => string) => Promise<void>;
 }
 
 /** Runs `work` with a client for the server that the options name, and closes its connections. */
@@ -32,13 +34,21 @@ export async function withSession(
 }
 
 /** The output half of a session, for commands that ask no server. */
-export function output(shell: Shell, options: Pick<GlobalOptions, 'json'>): Omit<Session, 'client'> {
+export function output(shell: Shell, options: Pick<GlobalOptions, 'json' | 'pager'>): Omit<Session, 'client'> {
   const json = options.json === true;
+  const show: Session['show'] = (value, text) => {
+    if (json) shell.terminal.print(JSON.stringify(value, undefined, 2));
+    else shell.terminal.say(text());
+  };
   return {
     terminal: shell.terminal,
     json,
     signal: shell.interrupted(),
-    show: (value, text) => shell.terminal.print(json ? JSON.stringify(value, undefined, 2) : text()),
+    show,
+    showLong: async (value, text) => {
+      if (json || !options.pager) show(value, text);
+      else await shell.terminal.page(text());
+    },
   };
 }
 

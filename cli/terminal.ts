@@ -2,11 +2,13 @@
 // person looks on. Texts that came over the network never reach the terminal with control characters in them.
 
 import { createInterface } from 'node:readline/promises';
-import type { Readable, Writable } from 'node:stream';
-import Table from 'cli-table3';
+import { type Readable, Writable } from 'node:stream';
 import pc from 'picocolors';
+import { layOutFacts, layOutTable, widthOf, wrapLines } from './screen/layout.ts';
+import { showInPager } from './screen/pager.ts';
 
-export type Colors = ReturnType<typeof pc.createColors>;
+/** How text looks where it is shown: its colours, and in how many columns it has to fit. */
+export type Colors = ReturnType<typeof pc.createColors> & { readonly columns: number };
 
 /** The standard streams, which are terminals, pipes or files. */
 export interface Streams {
@@ -15,18 +17,20 @@ export interface Streams {
   readonly stderr: OutputStream;
 }
 
-type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 export class Terminal {
   /** Colours for stdout and for stderr: one may be a terminal while the other is a file. */
   readonly colors: Colors;
   readonly errorColors: Colors;
   readonly #streams: Streams;
+  readonly #env: NodeJS.ProcessEnv;
 
   constructor(streams: Streams, env: NodeJS.ProcessEnv) {
     this.#streams = streams;
-    this.colors = pc.createColors(wantsColor(streams.stdout, env));
-    this.errorColors = pc.createColors(wantsColor(streams.stderr, env));
+    this.#env = env;
+    this.colors = { ...pc.createColors(wantsColor(streams.stdout, env)), columns: this.columns };
+    this.errorColors = { ...pc.createColors(wantsColor(streams.stderr, env)), columns: this.columns };
   }
 
   /** A person looks at the results. */
@@ -50,14 +54,26 @@ export class Terminal {
     return this.#streams.stdin.isTTY === true && this.#streams.stderr.isTTY === true;
   }
 
-  /** A part of the result. */
+  /** A part of the result, as it is. */
   print(text: string): void {
     this.#streams.stdout.write(`${text}\n`);
   }
 
+  /** A part of the result in sentences: a line that is too long goes on below. */
+  say(text: string): void {
+    this.print(wrapLines(text, this.columns));
+  }
+
   /** A remark that is not part of the result. */
   note(text: string): void {
-    this.#streams.stderr.write(`${text}\n`);
+    this.#streams.stderr.write(`${this.showsProgress ? wrapLines(text, this.columns) : text}\n`);
+  }
+
+  /** The result, through the person's pager where it is longer than the terminal. */
+  async page(text: string): Promise<void> {
+    const lines = wrapLines(text, this.columns);
+    const isLong = this.isLive && this.canAsk && lines.split('\n').length >= this.#rows;
+    if (!isLong || !(await showInPager(`${lines}\n`, this.#env))) this.print(lines);
   }
 
   /** Replaces the last line of stderr; `note('')` ends it. Writes nothing where nobody looks on. */
@@ -96,41 +112,72 @@ export class Terminal {
     }
   }
 
-  /** A frame that replaces itself on a terminal; on a pipe or file each changed text is one more print. */
+  /** What is typed stays invisible. Empty where the input ends. */
+  async askSecret(question: string, signal: AbortSignal): Promise<string> {
+    const silence = new Writable({ write: (_chunk, _encoding, done) => done() });
+    // Before the question, which somebody may answer at once. A terminal of its own: readline switches the echo off and writes what it would show into nothing.
+    const lines = createInterface({ input: this.#streams.stdin, output: silence, terminal: true });
+    lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+    try {
+      const ended = new Promise<string>((resolve) => {
+        lines.once('close', () => resolve(''));
+      });
+      this.#streams.stderr.write(`${question} `);
+      const asked = lines.question('', { signal }).catch((error: unknown) => {
+        if (signal.aborted) return '';
+        throw error;
+      });
+      return (await Promise.race([asked, ended])).trim();
+    } finally {
+      lines.close();
+      this.#streams.stderr.write('\n');
+    }
+  }
+
+  /**
+   * A frame that replaces itself on a terminal, cut to its height, for what has left it at the top cannot be replaced. On a pipe or
+   * file each changed text is one more print.
+   */
   frame(): (text: string) => void {
-    let shown = '';
+    let [shown, drawn] = ['', ''];
     return (text) => {
       if (text === shown) return;
-      if (this.isLive && shown !== '') {
-        this.#streams.stdout.write(`\u001B[${rowsOf(shown, this.columns)}A\u001B[J`);
+      if (!this.isLive) this.print(text);
+      else {
+        if (shown !== '') this.#streams.stdout.write(`\u001B[${rowsOf(drawn, this.columns)}A\u001B[J`);
+        drawn = wrapLines(text, this.columns)
+          .split('\n')
+          .slice(0, this.#rows - 1)
+          .join('\n');
+        this.print(drawn);
       }
       shown = text;
-      this.print(text);
     };
+  }
+
+  get #rows(): number {
+    const { rows = 0 } = this.#streams.stdout;
+    return rows > 1 ? rows : Number.POSITIVE_INFINITY;
   }
 }
 
-/** Aligned columns without borders; a column without any text is left out. */
+/** Aligned columns without borders; a column without any text is left out. Where they do not fit, a list for each row. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[], colors: Colors): string {
-  const kept = head.map((_, column) => rows.some((row) => (row[column] ?? '') !== ''));
-  const pick = (cells: readonly string[]): string[] => cells.filter((_, column) => kept[column]);
-  const table = new Table({
-    head: pick(head).map((title) => colors.dim(title)),
-    chars: NO_BORDERS,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
-  });
-  table.push(...rows.map((row) => pick(row.map(printable))));
-  return table.toString().replaceAll(/ +$/gm, '');
+  const titles = head.map((title) => (title === '' ? '' : colors.dim(title)));
+  return layOutTable(
+    titles,
+    rows.map((row) => row.map(printable)),
+    colors.columns,
+  );
 }
 
 /** `key   value` lines; an undefined or empty value is left out. */
 export function formatFacts(facts: readonly (readonly [string, string | undefined])[], colors: Colors): string {
-  const shown = facts.filter(([, value]) => value !== undefined && value !== '');
-  const width = Math.max(0, ...shown.map(([key]) => key.length));
-  const indent = `\n${' '.repeat(width + 2)}`;
-  return shown
-    .map(([key, value]) => `${colors.dim(key.padEnd(width))}  ${printable(value ?? '').replaceAll('\n', indent)}`)
-    .join('\n');
+  return layOutFacts(
+    facts.map(([key]) => colors.dim(key)),
+    facts.map(([, value]) => printable(value ?? '')),
+    colors.columns,
+  );
 }
 
 /** Line feeds and our own colours stay; every other control character could move the cursor or hide text. */
@@ -146,24 +193,6 @@ export function formatBar(share: number, width: number): string {
   return '█'.repeat(filled) + '░'.repeat(width - filled);
 }
 
-const NO_BORDERS = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '  ',
-} as const;
-
 /** https://no-color.org and the same idea for the other way round. */
 function wantsColor(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv): boolean {
   if ((env['NO_COLOR'] ?? '') !== '') return false;
@@ -173,7 +202,5 @@ function wantsColor(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv
 
 /** Rows that a text takes on a terminal that wraps at `columns`. */
 function rowsOf(text: string, columns: number): number {
-  // oxlint-disable-next-line no-control-regex -- colours take no room
-  const lines = text.replaceAll(/\u001B\[\d{1,2}m/g, '').split('\n');
-  return lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / columns)), 0);
+  return text.split('\n').reduce((rows, line) => rows + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
 }

@@ -12,10 +12,12 @@ export function addBoardCommands(program: OtterProgram, shell: Shell): void {
     .description('what goes into a sketch: address, pin and token, as secrets.h, ready to paste')
     .addOption(new Option('--qr', 'the same as a code for the camera of a phone').conflicts('json'))
     .action(async ({ qr }, command) => {
-      await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, json, show, terminal }) => {
         const settings = await client.call('getBoardSettings', {});
         const text = qr === true ? await formatSecretsForPhone(settings) : formatSecrets(settings);
-        show(settings, () => text);
+        // As it is, however wide the terminal: it is pasted, or read by a camera.
+        if (json) show(settings, () => text);
+        else terminal.print(text);
         terminal.note('The token opens this server for every board that has it: keep it out of your repository.');
       });
     });

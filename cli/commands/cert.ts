@@ -6,7 +6,7 @@ import { Option } from '@commander-js/extra-typings';
 import { readCount } from '#cli/arguments.ts';
 import { findHome, readShownPins } from '#cli/connection/connection.ts';
 import { CommandError } from '#cli/exit-code.ts';
-import { readLocalServer } from '#cli/connection/local-server.ts';
+import { getLocalServer } from '#cli/connection/local-server.ts';
 import { addGroup, type OtterProgram } from '#cli/program.ts';
 import { output } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
@@ -27,11 +27,7 @@ export function addCertCommands(program: OtterProgram, shell: Shell): void {
         return;
       }
       const home = await findHome(options, shell);
-      const local = await readLocalServer(home, shell.env);
-      if (local === undefined) {
-        const hint = 'run `npm start` or `npx otter init` there first, or name another folder: --home FOLDER';
-        throw CommandError.own('server_unknown', `no server is set up in ${home}`, hint);
-      }
+      const local = await getLocalServer(home, shell.env);
       const shown = await describeCertificate(local.certificateFile);
       output(shell, options).show(shown, () => formatCertificate(shown, shell.terminal.colors));
     });

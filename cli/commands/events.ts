@@ -7,10 +7,12 @@ import { readCount } from '#cli/arguments.ts';
 import { CommandError, EXIT } from '#cli/exit-code.ts';
 import type { OtterProgram } from '#cli/program.ts';
 import { type Session, withSession } from '#cli/session.ts';
+import { localTime } from '#cli/views/relative-time.ts';
 import type { Shell } from '#cli/shell.ts';
 import { type Colors, printable } from '#cli/terminal.ts';
 import { type Event, EVENT_FILTER_TYPES, type EventFilterType } from '#protocol/admin/events.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from '#protocol/limits.ts';
+import { OTTER } from '#cli/program-place.ts';
 
 /** How long to wait before the next connection, doubled each time up to the last. */
 const FIRST_WAIT_MS = 1_000;
@@ -52,7 +54,7 @@ export function addEventsCommand(program: OtterProgram, shell: Shell): void {
         else {
           const lastId = await followEvents(session, filter, after ?? (await showLatest(session, filter, limit)));
           // On stderr and no error: what was printed is whole, and each line of --json stays a document.
-          session.terminal.note(`stopped following; go on: npx otter events --follow --after ${lastId}`);
+          session.terminal.note(`stopped following; go on: ${OTTER} events --follow --after ${lastId}`);
           shell.finish(EXIT.interrupted);
         }
       });
@@ -64,12 +66,13 @@ async function showEvents(
   filter: Filter,
   { after, limit }: { readonly after: string | undefined; readonly limit: number },
 ): Promise<void> {
-  const { client, terminal, json, show } = session;
+  const { client, terminal, json, showLong } = session;
   // The latest ones, or the first ones after that id; the latest last in both.
   const sort = after === undefined ? '-id' : 'id';
   const page = await client.call('listEvents', { query: { ...filter, after, sort, limit: String(limit) } });
   const items = after === undefined ? page.items.toReversed() : page.items;
-  if (json || items.length > 0) show({ items }, () => items.map((one) => formatEvent(one, terminal.colors)).join('\n'));
+  if (json || items.length > 0)
+    await showLong({ items }, () => items.map((one) => formatEvent(one, terminal.colors)).join('\n'));
   if (json) return;
   if (items.length === 0) terminal.note('no such events');
   const last = items.at(-1);
@@ -124,7 +127,7 @@ function formatEvent(event: Event, colors: Colors): string {
     ([key, value]) => `${key}=${typeof value === 'string' && !value.includes(' ') ? value : JSON.stringify(value)}`,
   );
   const parts = [
-    colors.dim(at.replace(/\.\d+Z$/, 'Z')),
+    colors.dim(localTime(at)),
     colorType(type.padEnd(20), colors),
     rollout,
     stage ?? '-',

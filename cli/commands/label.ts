@@ -6,6 +6,7 @@ import { addGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
+import { OTTER } from '#cli/program-place.ts';
 
 export function addLabelCommands(program: OtterProgram, shell: Shell): void {
   const label = addGroup(program, 'label', 'labels, which decide what a rollout targets');
@@ -25,7 +26,7 @@ export function addLabelCommands(program: OtterProgram, shell: Shell): void {
           timezone ?? '',
           relativeTime(created_at, Date.now()),
         ],
-        empty: 'no labels yet; create one: npx otter label create NAME',
+        empty: `no labels yet; create one: ${OTTER} label create NAME`,
       });
     });
   });
@@ -38,7 +39,7 @@ export function addLabelCommands(program: OtterProgram, shell: Shell): void {
     .action(async (name, { description, timezone }, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const created = await client.call('createLabel', { body: { name, description, timezone } });
-        show(created, () => `label ${created.name} created\nnext: npx otter device label MAC ${created.name}`);
+        show(created, () => `label ${created.name} created\nnext: ${OTTER} device label MAC ${created.name}`);
       });
     });
 

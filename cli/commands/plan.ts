@@ -4,13 +4,14 @@ import path from 'node:path';
 import { CommandError } from '#cli/exit-code.ts';
 import { readInputFile } from '#cli/input-file.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
-import { duration } from '#cli/views/relative-time.ts';
+import { exactDuration } from '#cli/views/relative-time.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatTable, printable, type Terminal } from '#cli/terminal.ts';
 import type { ListedPlan, NewPlan } from '#protocol/admin/rollouts.ts';
 import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import type { Plan } from '#protocol/admin/plan.ts';
+import { OTTER } from '#cli/program-place.ts';
 
 export function addPlanCommands(program: OtterProgram, shell: Shell): void {
   const plan = addGroup(program, 'plan', 'plans: the stages that a rollout goes through');
@@ -50,8 +51,7 @@ function addPlanChanges(plan: CommandGroup, shell: Shell): void {
         const saved = await client.call('setPlan', { params: { name }, body });
         show(
           saved,
-          () =>
-            `${formatPlan(saved, terminal)}\nnext: npx otter rollout create --firmware VERSION --plan ${saved.name}`,
+          () => `${formatPlan(saved, terminal)}\nnext: ${OTTER} rollout create --firmware VERSION --plan ${saved.name}`,
         );
       });
     });
@@ -124,7 +124,7 @@ function gateText(gate: Plan['stages'][number]['gate']): string {
     ...(gate.max_failed === undefined ? [] : [`at most ${gate.max_failed} failed`]),
     ...(gate.max_failed_pct === undefined ? [] : [`at most ${gate.max_failed_pct} % failed`]),
     ...(gate.max_silent_pct === undefined ? [] : [`at most ${gate.max_silent_pct} % silent`]),
-    ...(gate.soak_s === undefined ? [] : [`soaks ${duration(gate.soak_s)}`]),
+    ...(gate.soak_s === undefined ? [] : [`soaks ${exactDuration(gate.soak_s)}`]),
     ...(gate.max_heap_drop_pct === undefined ? [] : [`at most ${gate.max_heap_drop_pct} % less free heap`]),
     ...(gate.max_more_restarts_pct === undefined ? [] : [`at most ${gate.max_more_restarts_pct} % more restarts`]),
     ...(gate.fault_classes === undefined ? [] : [`counts faults of ${gate.fault_classes.join(', ')}`]),
@@ -135,7 +135,7 @@ function gateText(gate: Plan['stages'][number]['gate']): string {
 function limitsText({ window, max_in_flight, max_offers_per_minute }: Plan['stages'][number]): string {
   const zone = window?.device_local === true ? 'device local' : window?.timezone;
   const parts = [
-    ...(window === undefined ? [] : [`window "${window.cron}" of ${duration(window.duration_s)}, ${zone}`]),
+    ...(window === undefined ? [] : [`window "${window.cron}" of ${exactDuration(window.duration_s)}, ${zone}`]),
     ...(max_in_flight === undefined ? [] : [`${max_in_flight} in flight`]),
     ...(max_offers_per_minute === undefined ? [] : [`${max_offers_per_minute} offers per minute`]),
   ];

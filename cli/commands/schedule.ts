@@ -5,11 +5,12 @@ import { readDuration } from '#cli/arguments.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
-import { duration, relativeTime } from '#cli/views/relative-time.ts';
+import { duration, exactDuration, localTime, relativeTime } from '#cli/views/relative-time.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { type Schedule } from '#protocol/admin/schedules.ts';
 import { MISSED_POLICIES, SCHEDULE_ACTIONS } from '#protocol/admin/states.ts';
+import { OTTER } from '#cli/program-place.ts';
 
 export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
   const schedule = addGroup(program, 'schedule', 'schedules: what happens to rollouts by the clock');
@@ -23,8 +24,7 @@ export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
       await showList(session, options, async (query) => session.client.call('listSchedules', { query }), {
         head: ['schedule', 'when', 'time zone', 'action', 'rollout', 'label', 'source', 'next', 'last', 'result'],
         row: (one) => rowOf(one, Date.now()),
-        empty:
-          'no schedules yet; create one: npx otter schedule add NAME --cron "0 3 * * 2" --action start --rollout ROLLOUT',
+        empty: `no schedules yet; create one: ${OTTER} schedule add NAME --cron "0 3 * * 2" --action start --rollout ROLLOUT`,
       });
     });
   });
@@ -145,7 +145,7 @@ function resultOf({ pending_since, last_result }: Schedule, nowMs: number): stri
 }
 
 function actionOf({ action, from, duration_s, device_local }: Schedule): string {
-  if (duration_s !== null) return `${action} of ${duration(duration_s)}${device_local ? ', device local' : ''}`;
+  if (duration_s !== null) return `${action} of ${exactDuration(duration_s)}${device_local ? ', device local' : ''}`;
   return from === null ? action : `${action} from ${from}`;
 }
 
@@ -157,10 +157,10 @@ function nextOf({ enabled, done_at, next_run_at }: Schedule, nowMs: number): str
 /** What the schedule does next. A window is never run: it is asked about at every offer. */
 function nextRun(schedule: Schedule, nowMs: number): string {
   if (schedule.done_at !== null) return `does not run again; ${schedule.last_result ?? 'done'}`;
-  if (!schedule.enabled) return `disabled; switch it on: npx otter schedule enable ${schedule.name}`;
+  if (!schedule.enabled) return `disabled; switch it on: ${OTTER} schedule enable ${schedule.name}`;
   if (schedule.action === 'window') return 'a window: outside of it, nothing is offered';
   if (schedule.next_run_at === null) return 'no run is planned';
   const once = schedule.at === null ? '' : 'once, ';
   const from = schedule.from === null ? '' : `; promotes from stage ${schedule.from}, once its gate has passed`;
-  return `runs ${once}${relativeTime(schedule.next_run_at, nowMs)} (${schedule.next_run_at})${from}`;
+  return `runs ${once}${relativeTime(schedule.next_run_at, nowMs)} (${localTime(schedule.next_run_at)})${from}`;
 }

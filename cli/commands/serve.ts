@@ -3,7 +3,7 @@
 
 import { Option } from '@commander-js/extra-typings';
 import { readPort } from '#cli/arguments.ts';
-import { findHome } from '#cli/connection/connection.ts';
+import { findHome, typedFor } from '#cli/connection/connection.ts';
 import type { GlobalOptions, OtterProgram } from '#cli/program.ts';
 import { confirm, output } from '#cli/session.ts';
 import { formatBytes } from '#cli/views/firmware.ts';
@@ -11,18 +11,20 @@ import type { Shell } from '#cli/shell.ts';
 
 export function addServeCommands(program: OtterProgram, shell: Shell): void {
   addServing(program, 'start')
-    .description('set up what is missing, then run the server: what `npm start` does')
+    .description('set up what is missing, then run the server; `npm start` of a clone is this')
     .action(async (options, command) => {
-      const home = await findHome(command.optsWithGlobals(), shell);
+      const globals: GlobalOptions = command.optsWithGlobals();
+      const home = await findHome(globals, shell);
       const { initHome } = await import('#server/home/init.ts');
       await initHome(home, { nowMs: Date.now() });
-      await runServer(shell, home, options);
+      await runServer(shell, home, { ...options, json: globals.json });
     });
 
   addServing(program, 'serve')
     .description('run the server that is set up in the home folder')
     .action(async (options, command) => {
-      await runServer(shell, await findHome(command.optsWithGlobals(), shell), options);
+      const globals: GlobalOptions = command.optsWithGlobals();
+      await runServer(shell, await findHome(globals, shell), { ...options, json: globals.json });
     });
 
   program
@@ -92,12 +94,16 @@ async function runServer(
   options: {
     readonly port?: number | undefined;
     readonly pretty?: boolean | undefined;
+    readonly json?: true | undefined;
     readonly takeOverFiles?: true | undefined;
   },
 ): Promise<void> {
   const { serve } = await import('#server/serve.ts');
-  const pretty = options.pretty ?? shell.terminal.isLive;
+  const pretty = options.pretty ?? (options.json !== true && shell.terminal.isLive);
   const port = options.port === undefined ? {} : { port: options.port };
   const takesOverFiles = options.takeOverFiles ?? false;
-  shell.finish(await serve({ home, pretty, env: shell.env, takesOverFiles, ...port }));
+  const typed = typedFor(home, shell);
+  shell.finish(
+    await serve({ home, pretty, env: shell.env, takesOverFiles, typed, throwsRefusal: options.json === true, ...port }),
+  );
 }

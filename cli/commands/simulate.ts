@@ -5,13 +5,8 @@ import path from 'node:path';
 import { Option } from '@commander-js/extra-typings';
 import { AdminClient } from '#cli/connection/admin-client.ts';
 import { readDevices, readDuration, readLabelShare, readPercentage, readSeed } from '#cli/arguments.ts';
-import {
-  environment,
-  findConnection,
-  findServerIdentity,
-  readTokenFile,
-  type ServerIdentity,
-} from '#cli/connection/connection.ts';
+import { environment, findConnection, findServerIdentity, type ServerIdentity } from '#cli/connection/connection.ts';
+import { readPrivateFile } from '#cli/connection/private-file.ts';
 import { CommandError, EXIT } from '#cli/exit-code.ts';
 import type { GlobalOptions, OtterProgram } from '#cli/program.ts';
 import { output } from '#cli/session.ts';
@@ -114,7 +109,7 @@ async function runFleet(
 
 async function findFleetToken(file: string | undefined, { local }: ServerIdentity, shell: Shell): Promise<string> {
   const token =
-    (file === undefined ? undefined : await readTokenFile(path.resolve(shell.folder, file))) ??
+    (file === undefined ? undefined : await readPrivateFile(path.resolve(shell.folder, file))) ??
     local?.fleetToken ??
     environment(shell, 'OTTER_FLEET_TOKEN');
   if (token !== undefined) return token;

@@ -2,6 +2,7 @@
 
 import { CommandError } from '#cli/exit-code.ts';
 import { formatPin, PinMismatchError } from '#protocol/pinned-https.ts';
+import { OTTER, START } from '#cli/program-place.ts';
 
 /** Where a pin comes from, and how one would replace it. */
 export interface PinSource {
@@ -45,7 +46,7 @@ function identityChanged(error: PinMismatchError, connection: Asked): CommandErr
     'server_identity_changed',
     `SERVER IDENTITY CHANGED, nothing was sent: ${hostAndPort(connection.url)} shows ${found}, ` +
       `expected ${formatPin(error.expected)} (${connection.pinSource.is})`,
-    `someone may stand between you and the server; if its certificate was really changed (compare with \`npx otter cert show\` there), ${connection.pinSource.toChange}`,
+    `someone may stand between you and the server; if its certificate was really changed (compare with \`${OTTER} cert show\` there), ${connection.pinSource.toChange}`,
     { cause: error },
   );
 }
@@ -64,6 +65,6 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 const HINTS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'is it running? try `npm start`, then repeat the command',
+  ECONNREFUSED: `is it running? try \`${START}\` on its machine, then repeat the command`,
   ENOTFOUND: 'check the name of the server',
 };

@@ -1,13 +1,13 @@
 // The pins of servers that a person has trusted, one JSON object in `~/.config/otter/known-servers.json`: origin to pin.
 // Only this user can read it; it is replaced whole, so that a crash never leaves half a file.
 
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { CommandError } from '#cli/exit-code.ts';
 import { settingsFolder } from '#cli/shell.ts';
+import { writePrivateFile } from './private-file.ts';
 import { formatPin, parsePin, type Pin } from '#protocol/pinned-https.ts';
 
 const KnownServers = Type.Record(Type.String(), Type.String());
@@ -29,14 +29,7 @@ export async function findKnownPin(url: URL, env: NodeJS.ProcessEnv): Promise<Pi
 export async function rememberPin(url: URL, pin: Pin, env: NodeJS.ProcessEnv): Promise<void> {
   const file = knownServersFile(env);
   const servers = { ...(await readKnownServers(file)), [url.origin]: formatPin(pin) };
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  const unfinished = `${file}.${randomBytes(6).toString('hex')}`;
-  try {
-    await writeFile(unfinished, `${JSON.stringify(servers, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true });
-    await rename(unfinished, file);
-  } finally {
-    await rm(unfinished, { force: true });
-  }
+  await writePrivateFile(file, `${JSON.stringify(servers, null, 2)}\n`);
 }
 
 async function readKnownServers(file: string): Promise<Readonly<Record<string, string>>> {

@@ -3,10 +3,14 @@
 
 import { access } from 'node:fs/promises';
 import path from 'node:path';
+import { CommandError } from '#cli/exit-code.ts';
+import { OTTER, START } from '#cli/program-place.ts';
 import type { Pin } from '#protocol/pinned-https.ts';
 
 export interface LocalServer {
   readonly url: URL;
+  /** What it was told to listen on. */
+  readonly host: string;
   readonly adminToken: string;
   readonly fleetToken: string;
   readonly certificateFile: string;
@@ -27,11 +31,20 @@ export async function readLocalServer(home: string, env: NodeJS.ProcessEnv): Pro
   const { config } = loadConfig({ home, env });
   return {
     url: new URL(`https://${localHost(config.host)}:${findPort(home) ?? config.port}`),
+    host: config.host,
     adminToken: config.tokens.admin,
     fleetToken: config.tokens.fleet,
     certificateFile: config.certificate.certFile,
     pin: { kind: 'spki', sha256: readCertificate(config.certificate.certPem).spkiPin },
   };
+}
+
+/** Errors: `server_unknown` where none was set up, and those of `readLocalServer`. */
+export async function getLocalServer(home: string, env: NodeJS.ProcessEnv): Promise<LocalServer> {
+  const local = await readLocalServer(home, env);
+  if (local !== undefined) return local;
+  const hint = `run \`${START}\` or \`${OTTER} init\` there first, or name another folder: --home FOLDER`;
+  throw CommandError.own('server_unknown', `no server is set up in ${home}`, hint);
 }
 
 /** A server that listens on every address is asked on the loopback one. */

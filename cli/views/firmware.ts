@@ -4,6 +4,7 @@ import { relativeTime } from './relative-time.ts';
 import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
 import type { Firmware, ImageInfo, UploadAnswer } from '#protocol/admin/firmware.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
+import { OTTER } from '#cli/program-place.ts';
 
 export function formatFirmware(firmware: Firmware, nowMs: number, colors: Colors): string {
   const facts = formatFacts(
@@ -77,7 +78,7 @@ export function formatUploaded({ firmware, image, already_there, warnings }: Upl
 export function nextCommand(firmware: Firmware): string {
   const verb = firmware.pilot_ready ? 'rollout create --firmware' : 'firmware ready';
   const product = firmware.product === DEFAULT_PRODUCT ? '' : ` --product ${firmware.product}`;
-  return `npx otter ${verb} ${firmware.version}${product}`;
+  return `${OTTER} ${verb} ${firmware.version}${product}`;
 }
 
 /** One word for how far a build is. */

@@ -1,5 +1,6 @@
 // How boards fare, as text: one of them hour by hour, and a stage against how its boards were before.
 
+import { localMinute } from './relative-time.ts';
 import { type Colors, formatTable, printable } from '#cli/terminal.ts';
 import type { Rollout } from '#protocol/admin/rollouts.ts';
 import type { Telemetry } from '#protocol/admin/health.ts';
@@ -9,7 +10,7 @@ const KIB = 1024;
 export function formatTelemetry({ mac, hours }: Telemetry, colors: Colors): string {
   if (hours.length === 0) return `${mac} has not checked in within the hours that are kept`;
   const rows = hours.map((one) => [
-    one.hour.slice(0, 16).replace('T', ' '),
+    localMinute(one.hour),
     String(one.checks),
     withLeast(one.heap_bytes, one.heap_min_bytes),
     withLeast(one.block_bytes, one.block_min_bytes),
@@ -19,7 +20,7 @@ export function formatTelemetry({ mac, hours }: Telemetry, colors: Colors): stri
     rounded(one.boot_s),
   ]);
   const head = [
-    'hour (UTC)',
+    'hour',
     'checks',
     'free heap, least (KiB)',
     'largest block, least (KiB)',

@@ -7,35 +7,24 @@ import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { assertNever } from '#protocol/errors.ts';
 import { DEFAULT_PLAN } from '#protocol/admin/plan.ts';
 import { GENERAL_LABEL } from '#protocol/words.ts';
+import { OTTER } from '#cli/program-place.ts';
 
 const BAR_CELLS = 16;
 const NARROW_BAR_CELLS = 8;
 /** Columns that the whole table takes; a narrower terminal is spared what is 0 everywhere. */
 const WIDE_COLUMNS = 108;
+/** A space at which no line ends. */
+const NO_BREAK = '\u00A0';
+/** More than that do not fit 80 columns beside stage, label and bar. */
+const MOST_NARROW_COUNTS = 4;
 /** A server that has just started may not know yet who waits. */
 const NOT_COUNTED_YET = '?';
 
 export function formatProgress(rollout: Rollout, nowMs: number, terminal: Terminal): string {
-  const { colors, columns } = terminal;
+  const { colors } = terminal;
   const { name, product, version, status, stages } = rollout;
   const head = `${colors.bold(printable(name))}  ${product} ${version}  ${colorStatus(status, colors)}${rollout.plan === DEFAULT_PLAN ? '' : `, plan ${rollout.plan}`}${when(rollout, nowMs)}`;
-  const shown = COUNTS.filter(
-    (count) =>
-      (columns >= WIDE_COLUMNS && ALWAYS.has(count)) ||
-      count === 'targeted' ||
-      stages.some(({ outcomes }) => (outcomes[count] ?? 0) > 0),
-  );
-  const barCells = columns >= WIDE_COLUMNS ? BAR_CELLS : NARROW_BAR_CELLS;
-  const rows = stages.map(({ stage, label, percentage, opened_at, outcomes }) => {
-    const bar = opened_at === null ? colors.dim(formatBar(0, barCells)) : healthyBar(outcomes, barCells, colors);
-    const first = [
-      stage === rollout.stage ? colors.bold(stage) : stage,
-      percentage < 100 ? `${percentage} % of ${label}` : label,
-      bar,
-    ];
-    return first.concat(shown.map((count) => String(outcomes[count] ?? NOT_COUNTED_YET)));
-  });
-  const table = formatTable(['stage', 'label', 'healthy', ...shown.map((count) => TITLES[count])], rows, colors);
+  const table = stageTable(rollout, terminal);
   const gates = stages.flatMap(({ stage, promotion, verdict }) => {
     if (verdict === null) return [];
     const ready = promotion === 'manual' ? 'passed, ready to be promoted' : 'passed, the next stage opens';
@@ -61,6 +50,33 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
   const warnings = rollout.warnings.map((warning) => `${colors.yellow('warning:')} ${printable(warning)}`);
   const more = [...watched, ...halted, ...regressed, ...left, ...revertedLine(rollout, colors), ...reason, ...warnings];
   return [head, table, ...gates, ...stageHealthLines(rollout), ...more].join('\n');
+}
+
+/** A column for each count; on a narrow terminal, where there are many, one that names those that are not 0. */
+function stageTable({ stage: open, stages }: Rollout, { colors, columns }: Terminal): string {
+  const isWide = columns >= WIDE_COLUMNS;
+  const shown = COUNTS.filter(
+    (count) =>
+      (isWide && ALWAYS.has(count)) ||
+      count === 'targeted' ||
+      stages.some(({ outcomes }) => (outcomes[count] ?? 0) > 0),
+  );
+  const hasColumns = isWide || shown.length <= MOST_NARROW_COUNTS;
+  const barCells = isWide ? BAR_CELLS : NARROW_BAR_CELLS;
+  const rows = stages.map(({ stage, label, percentage, opened_at, outcomes }) => {
+    const bar = opened_at === null ? colors.dim(formatBar(0, barCells)) : healthyBar(outcomes, barCells, colors);
+    const first = [
+      stage === open ? colors.bold(stage) : stage,
+      percentage < 100 ? `${percentage} % of ${label}` : label,
+      bar,
+    ];
+    const counts = shown.map((count) => ({ count, shown: String(outcomes[count] ?? NOT_COUNTED_YET) }));
+    if (hasColumns) return first.concat(counts.map((one) => one.shown));
+    const named = counts.filter((one) => one.shown !== '0').map((one) => `${one.shown}${NO_BREAK}${TITLES[one.count]}`);
+    return first.concat(named.join(', '));
+  });
+  const titles = hasColumns ? shown.map((count) => TITLES[count]) : ['boards'];
+  return formatTable(['stage', 'label', 'healthy', ...titles], rows, colors);
 }
 
 /** One line for a rollout that is complete and still watched; what goes wrong with it is called besides. */
@@ -98,20 +114,20 @@ export function nextCommand(rollout: Rollout): string | undefined {
   switch (rollout.status) {
     case 'draft':
       return isNobodyFirst(rollout)
-        ? `npx otter device label MAC ${rollout.pilot_label}`
-        : `npx otter rollout start ${rollout.name}`;
+        ? `${OTTER} device label MAC ${rollout.pilot_label}`
+        : `${OTTER} rollout start ${rollout.name}`;
     case 'running':
       if (isNobodyFirst(rollout))
-        return `npx otter rollout abort ${rollout.name} --reason "nobody is in its first stage"`;
+        return `${OTTER} rollout abort ${rollout.name} --reason "nobody is in its first stage"`;
       return isForPeople(rollout)
-        ? `npx otter rollout promote ${rollout.name} --from ${rollout.stage ?? ''}`
-        : `npx otter rollout show ${rollout.name} --watch`;
+        ? `${OTTER} rollout promote ${rollout.name} --from ${rollout.stage ?? ''}`
+        : `${OTTER} rollout show ${rollout.name} --watch`;
     case 'paused':
-      return `npx otter rollout resume ${rollout.name}`;
+      return `${OTTER} rollout resume ${rollout.name}`;
     case 'halted':
-      return `npx otter rollout waiting ${rollout.name}`;
+      return `${OTTER} rollout waiting ${rollout.name}`;
     case 'regressed':
-      return `npx otter firmware block ${rollout.version} --reason "..."`;
+      return `${OTTER} firmware block ${rollout.version} --reason "..."`;
     case 'complete':
     case 'aborted':
       return undefined;

@@ -26,14 +26,18 @@ export function formatSimulation(
   const timeline = result.timeline.map(
     ({ after_s, text }) => `${colors.dim(`+${elapsed(after_s).padStart(width)}`)}  ${printable(text)}`,
   );
+  // A narrow terminal is spared what is 0 everywhere.
+  const shown = OUTCOMES_SHOWN.filter(
+    (outcome) => colors.columns >= WIDE_COLUMNS || result.stages.some(({ outcomes }) => outcomes[outcome] > 0),
+  );
   const rows = result.stages.map((stage) => [
     stage.stage,
     stage.opened_after_s === null ? 'not opened' : `+${elapsed(stage.opened_after_s)}`,
     String(stage.exposed),
     String(stage.affected),
-    ...OUTCOMES_SHOWN.map((outcome) => String(stage.outcomes[outcome])),
+    ...shown.map((outcome) => String(stage.outcomes[outcome])),
   ]);
-  const table = formatTable(['stage', 'opened', 'exposed', 'affected', ...OUTCOMES_SHOWN], rows, colors);
+  const table = formatTable(['stage', 'opened', 'exposed', 'affected', ...shown], rows, colors);
   const leftOut = rollout.stages.some(({ window }) => window !== null) ? ['windows of stages are left out'] : [];
   const color = { complete: colors.green, halted: colors.red, regressed: colors.red, stuck: colors.yellow }[
     result.outcome
@@ -60,6 +64,8 @@ export function elapsed(seconds: number): string {
   return `${days > 0 ? `${days} d ` : ''}${hours} h ${String(rest).padStart(2, '0')} min`;
 }
 
+/** Columns that the whole table takes. */
+const WIDE_COLUMNS = 90;
 const OUTCOMES_SHOWN = ['healthy', 'failed', 'crashing', 'lost', 'waiting', 'other'] as const;
 
 function faultsOf({ faults, badChipShare }: SimulationOptions): readonly string[] {

@@ -60,11 +60,18 @@ const paging = {
   sort: Type.Optional(
     Type.String({ description: 'a field of the allow-list; a leading `-` sorts in the other order', maxLength: 40 }),
   ),
+  total: Type.Optional(
+    Type.Unsafe<'true' | 'false'>({
+      ...oneOf(['true', 'false']),
+      description: 'whether to count all that the filter finds',
+    }),
+  ),
 };
 const page = <T extends TSchema>(item: T) =>
   Type.Object({
     items: Type.Array(item),
     next_cursor: Type.Union([Type.String(), Type.Null()], { description: 'null: this was the last page' }),
+    total: Type.Optional(Type.Integer({ description: 'of all pages; only where the query asked for it' })),
   });
 const device = Type.Object({ device: DeviceRefText });
 const named = Type.Object({ name: Name });

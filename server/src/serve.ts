@@ -1,13 +1,13 @@
 // The process around a server: what it says at the start, how it stops, how it exits. `otter start` and `otter serve` are
 // this.
 
-import { join } from 'node:path';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { OtterError } from '#protocol/errors.ts';
-import { localHosts } from '#server/certs/self-signed.ts';
 import { readCertificate } from '#server/certs/certificate.ts';
+import { bannerOf, formatBanner } from '#server/home/banner.ts';
 import { ConfigError } from '#server/config/yaml/problem.ts';
 import { type RunningServer, startServer } from './main.ts';
+import { prettyLine } from './pretty-log.ts';
 
 export interface ServeOptions {
   readonly home: string;
@@ -17,6 +17,10 @@ export interface ServeOptions {
   /** Log for people instead of JSON lines. */
   readonly pretty: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What refuses the start is thrown, for whoever says it in a form of their own, instead of written to stderr. */
+  readonly throwsRefusal: boolean;
+  /** How a person types a command of these words for this home: see `formatBanner()`. */
+  readonly typed: (words: string) => string;
 }
 
 /** What running requests get when the server is asked to stop. */
@@ -39,7 +43,7 @@ const EXIT_INTERRUPTED = 130;
 
 /** Runs until SIGINT, SIGTERM or SIGHUP; resolves with the exit code. */
 export async function serve(options: ServeOptions): Promise<number> {
-  const output = options.pretty ? await prettyOutput() : lineOutput();
+  const output = options.pretty ? prettyOutput() : lineOutput();
   let log: Logger | undefined;
   try {
     const server = await startServer({
@@ -57,7 +61,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     log?.info('stopped');
     return 0;
   } catch (error) {
-    if (!(error instanceof OtterError)) throw error;
+    if (!(error instanceof OtterError) || options.throwsRefusal) throw error;
     process.stderr.write(error instanceof ConfigError ? `${error.message}\n` : `${error.message}\n  ${error.hint}\n`);
     return EXIT_REFUSED;
   } finally {
@@ -85,34 +89,19 @@ async function untilSignal(): Promise<NodeJS.Signals> {
 function announce(server: RunningServer, options: ServeOptions, log: Logger | undefined): void {
   const { config, port } = server;
   const certificate = readCertificate(config.certificate.certPem);
-  const url = `https://localhost:${port}`;
+  const banner = bannerOf({ home: config.home, host: config.host, port, certificate });
   log?.info(
     {
-      url,
+      url: banner.url,
       host: config.host,
-      certificate_sha256: certificate.fingerprint256,
-      spki_pin: `spki:${certificate.spkiPin}`,
+      certificate_sha256: banner.certificate_sha256,
+      spki_pin: banner.pin,
       home: config.home,
     },
     'listening',
   );
   for (const warning of server.warnings) log?.warn(warning);
-  const at = config.home === process.cwd() ? '' : ` --home ${config.home}`;
-  const addresses = localHosts().filter((host) => /^[0-9.]+$/.test(host) && !host.startsWith('127.'));
-  const text = `
-Otter is ready at ${url}${addresses.length === 0 ? '' : `  (for boards: ${addresses.map((address) => `https://${address}:${port}`).join('  ')})`}
-
-  certificate  ${certificate.fingerprint256}  (SHA-256)
-  pin          spki:${certificate.spkiPin}
-  fleet token  ${join(config.home, 'data/tokens/fleet.token')}  (for boards)
-  admin token  ${join(config.home, 'data/tokens/admin.token')}  (for operators; on this machine the command line finds it)
-
-Next, in another terminal:
-  npx otter status${at}
-  npx otter firmware add firmware.bin --version 1.0.0${at}
-  npx otter simulate --devices 10${at}
-
-`;
+  const text = formatBanner(banner, options.typed);
   (options.pretty ? process.stdout : process.stderr).write(text);
 }
 
@@ -138,15 +127,13 @@ function lineOutput(): LogOutput {
   };
 }
 
-async function prettyOutput(): Promise<LogOutput> {
-  const { default: pretty } = await import('pino-pretty');
+/** Written at once: a person looks on. */
+function prettyOutput(): LogOutput {
   const destination = pino.destination({ sync: true });
   destination.on('error', () => undefined);
-  const stream = pretty({
-    destination,
-    ignore: 'request_id',
-    translateTime: 'SYS:HH:MM:ss',
-    colorize: process.stdout.isTTY,
-  });
-  return { stream, flush: async () => undefined };
+  const color = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '';
+  return {
+    stream: { write: (line) => void destination.write(prettyLine(line, { color })) },
+    flush: async () => undefined,
+  };
 }

@@ -38,11 +38,17 @@ const PACE = { pollIntervalS: 1, scale: 0.1 } as const;
 /** Time for a person to read; a log needs none. */
 const READING_MS = 1_500;
 
-/** Resolves with the exit code: 0 everybody is where they should be, 1 somebody is not, 130 after Ctrl-C. */
+/**
+ * Resolves with the exit code: 0 everybody is where they should be, 1 somebody is not; else as shells count it, 130 after Ctrl-C,
+ * 129 where the terminal was closed, 141 where nobody reads what it says.
+ */
 async function runDemo(): Promise<number> {
   const interrupted = new AbortController();
-  process.once('SIGINT', () => interrupted.abort());
-  process.once('SIGTERM', () => interrupted.abort());
+  const leave = (exitCode: number) => () => interrupted.abort(exitCode);
+  process.once('SIGINT', leave(130)).once('SIGTERM', leave(130));
+  // More than once: a closed terminal may say so again, and each line into a closed pipe fails anew.
+  process.on('SIGHUP', leave(129));
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', leave(141));
   const screen = new DemoScreen(process.stdout);
   const startedAtMs = Date.now();
   try {
@@ -51,7 +57,7 @@ async function runDemo(): Promise<number> {
     screen.say('Now run your own: npm start');
     return 0;
   } catch (error) {
-    if (interrupted.signal.aborted) return 130;
+    if (interrupted.signal.aborted) return Number(interrupted.signal.reason);
     if (!(error instanceof DemoFailure)) throw error;
     screen.bad(error.message);
     return 1;

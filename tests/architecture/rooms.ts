@@ -75,7 +75,7 @@ export const ROOMS: readonly Room[] = [
   {
     room: 'server/src',
     may: ['protocol', 'server/src/version.ts', ...SERVER.map((name) => `server/src/${name}`)],
-    packages: ['pino', 'pino-pretty'],
+    packages: ['pino'],
     node: true,
   },
   {
@@ -86,7 +86,7 @@ export const ROOMS: readonly Room[] = [
       'simulator/simulation',
       ...['serve.ts', 'home', 'config', 'certs', 'esp-image'].map((name) => `server/src/${name}`),
     ],
-    packages: ['@commander-js/extra-typings', 'cli-table3', 'picocolors', 'typebox', 'uqr'],
+    packages: ['@commander-js/extra-typings', 'picocolors', 'typebox', 'uqr'],
     node: true,
   },
   { room: 'simulator', may: ['protocol'], packages: ['picocolors', 'typebox'], node: true },

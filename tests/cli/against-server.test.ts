@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildEspImage } from '../support/esp-image-builder.ts';
 import { imageOf, mac } from '../support/fleet.ts';
 import { type OtterRun, runOtter, spawnOtter } from '../support/otter-command.ts';
+import { localMinute } from '#cli/views/relative-time.ts';
 import { openRaw } from '../support/server/raw-database.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
 
@@ -259,8 +260,8 @@ describe('the telemetry of a device', () => {
     const table = await otter('device', 'telemetry', device.toUpperCase());
     expect(table).toMatchObject({ exitCode: 0, stderr: '' });
     const [head = '', row = '', ...rest] = table.stdout.trimEnd().split('\n');
-    expect(head.split(/ {2,}/)).toEqual(['hour (UTC)', 'checks', 'free heap, least (KiB)', 'restarts', 'crashes']);
-    expect(row.split(/ {2,}/)).toEqual(['2026-11-23 10:00', '2', '151, 120', '0', '0']);
+    expect(head.split(/ {2,}/)).toEqual(['hour', 'checks', 'free heap, least (KiB)', 'restarts', 'crashes']);
+    expect(row.split(/ {2,}/)).toEqual([localMinute('2026-11-23T10:00:00.000Z'), '2', '151, 120', '0', '0']);
     expect(rest).toEqual([]);
     const json = await otter('device', 'telemetry', device, '--json');
     expect(JSON.parse(json.stdout)).toMatchObject({ mac: device, hours: [{ checks: 2, heap_min_bytes: 122_880 }] });

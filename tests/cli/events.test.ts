@@ -47,8 +47,10 @@ test('the latest events are printed one a line, the latest last', async () => {
   const { stdout, exitCode } = await otter('events', '--limit', '2');
   expect(exitCode).toBe(0);
   expect(stdout.trim().split('\n')).toEqual([
-    expect.stringMatching(/^2026-11-23T10:00:00Z {2}stage\.opened +product-\d+-1\.1\.0 {2}pilot {2}label=pilot/),
-    expect.stringMatching(/^2026-11-23T10:00:00Z {2}rollout\.started +product-\d+-1\.1\.0 {2}pilot {2}from=draft/),
+    expect.stringMatching(/^2026-11-23 \d\d:\d\d:00 \S+ {2}stage\.opened +product-\d+-1\.1\.0 {2}pilot {2}label=pilot/),
+    expect.stringMatching(
+      /^2026-11-23 \d\d:\d\d:00 \S+ {2}rollout\.started +product-\d+-1\.1\.0 {2}pilot {2}from=draft/,
+    ),
   ]);
 });
 
@@ -60,7 +62,7 @@ test('with --json they are one document, with --after those behind an event', as
     'rollout.started',
   ]);
   const after = await otter('events', '--after', items[0].id, '--limit', '1');
-  expect(after.stdout).toMatch(/^\S+ {2}stage\.opened[^\n]*\n$/);
+  expect(after.stdout).toMatch(/^\S+ \S+ \S+ {2}stage\.opened[^\n]*\n$/);
   expect(after.stderr).toContain(`--after ${items[1].id}`);
   expect((await otter('events', '--type', 'rollout')).stdout.trim().split('\n')).toHaveLength(2);
 });

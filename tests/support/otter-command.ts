@@ -16,6 +16,8 @@ export interface OtterRun {
 export interface OtterOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** The results go to a terminal of this width, in `runOtter` alone. */
+  readonly columns?: number;
 }
 
 export interface SpawnOptions extends OtterOptions {
@@ -32,6 +34,8 @@ export const OTTER: readonly string[] = [process.execPath, LAUNCHER];
 export async function runOtter(home: string, args: readonly string[], options: OtterOptions = {}): Promise<OtterRun> {
   const env = { PATH: process.env['PATH'] ?? '', HOME: home, ...options.env };
   const [stdout, stderr] = [new Collected(), new Collected()];
+  const { columns } = options;
+  if (columns !== undefined) Object.assign(stdout.stream, { isTTY: true, columns });
   const exitCode = await runCommand(args, (finish) => ({
     env,
     folder: options.cwd ?? home,

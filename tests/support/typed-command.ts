@@ -13,20 +13,30 @@ export function hasScript(): boolean {
   }
 }
 
-/** Everything that the terminal shows until the command ends; `input` is typed when it asks. */
-export async function typeOnTerminal(home: string, input: string, args: readonly string[]): Promise<string> {
+/** What is typed, once the terminal shows the question. */
+type Answer = readonly [question: string, typed: string];
+
+/** Everything that the terminal shows until the command ends; `input` is typed when it asks, or each answer to its question. */
+export async function typeOnTerminal(
+  home: string,
+  input: string | readonly Answer[],
+  args: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const command = [...OTTER, ...args].map((part) => `'${part.replaceAll("'", `'\\''`)}'`).join(' ');
-  const child = spawn('script', ['-qec', command, '/dev/null'], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: home, TERM: 'dumb' },
+  // A terminal of `script` alone has no size.
+  const child = spawn('script', ['-qec', `stty rows 24 columns 80; ${command}`, '/dev/null'], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: home, TERM: 'dumb', ...more },
     cwd: home,
   });
   let shown = '';
-  let answered = false;
+  const answers: Answer[] = typeof input === 'string' ? [['[y/N]', input]] : [...input];
   child.stdout.on('data', (chunk: Buffer) => {
     shown += chunk.toString('utf8');
-    if (answered || !shown.includes('[y/N]')) return;
-    answered = true;
-    child.stdin.write(input);
+    const [next] = answers;
+    if (next === undefined || !shown.includes(next[0])) return;
+    answers.shift();
+    child.stdin.write(next[1]);
   });
   await new Promise((resolve) => {
     child.once('close', resolve);

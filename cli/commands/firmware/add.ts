@@ -15,6 +15,7 @@ import type { Shell } from '#cli/shell.ts';
 import { formatBar } from '#cli/terminal.ts';
 import { CHIP_NAMES } from '#protocol/device/chips.ts';
 import { MAX_NOTES_CHARS } from '#protocol/limits.ts';
+import { OTTER } from '#cli/program-place.ts';
 
 /** Release notes travel in the request line, which is bounded with the headers; what is left after the rest, in bytes. */
 const MAX_ENCODED_NOTES_BYTES = 6000;
@@ -84,7 +85,7 @@ export async function upload(
       : CommandError.own(
           'interrupted',
           'interrupted while the server checked the image',
-          'see `npx otter firmware list`',
+          `see \`${OTTER} firmware list\``,
         );
   } finally {
     terminal.progress('');

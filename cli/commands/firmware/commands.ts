@@ -11,6 +11,7 @@ import { callConfirmed } from '#cli/confirmed-call.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { confirmWayBack, formatWayBack } from '#cli/views/way-back.ts';
+import { OTTER } from '#cli/program-place.ts';
 
 export function addFirmwareCommands(program: OtterProgram, shell: Shell): void {
   const firmware = addGroup(program, 'firmware', 'firmware: the builds that the server holds');
@@ -42,7 +43,7 @@ export function addFirmwareCommands(program: OtterProgram, shell: Shell): void {
               String(one.devices),
               relativeTime(one.created_at, Date.now()),
             ],
-            empty: 'no such firmware; upload one: npx otter firmware add FILE',
+            empty: `no such firmware; upload one: ${OTTER} firmware add FILE`,
           },
         );
       });

@@ -20,6 +20,7 @@ import type { Shell } from '#cli/shell.ts';
 import type { RolloutSummary } from '#protocol/admin/rollouts.ts';
 import { ROLLOUT_STATUSES } from '#protocol/admin/states.ts';
 import { DEFAULT_PLAN } from '#protocol/admin/plan.ts';
+import { OTTER } from '#cli/program-place.ts';
 
 export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
   const rollout = addGroup(program, 'rollout', 'rollouts: one firmware going to the fleet in stages');
@@ -39,7 +40,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
         session.show(created, () =>
           [
             `rollout ${created.name} is a draft`,
-            `see whom it reaches: npx otter rollout preview ${created.name}`,
+            `see whom it reaches: ${OTTER} rollout preview ${created.name}`,
             ...nextLine(created),
           ].join('\n'),
         );
@@ -69,7 +70,7 @@ export function addRolloutCommands(program: OtterProgram, shell: Shell): void {
               healthyCount(one),
               relativeTime(one.created_at, Date.now()),
             ],
-            empty: 'no such rollouts; create one: npx otter rollout create --firmware VERSION',
+            empty: `no such rollouts; create one: ${OTTER} rollout create --firmware VERSION`,
           },
         );
       });

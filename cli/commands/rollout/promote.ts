@@ -8,6 +8,7 @@ import { confirm, type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { printable } from '#cli/terminal.ts';
 import type { Rollout } from '#protocol/admin/rollouts.ts';
+import { OTTER } from '#cli/program-place.ts';
 
 export function addPromoteCommand(rollout: CommandGroup, shell: Shell): void {
   rollout
@@ -22,7 +23,7 @@ export function addPromoteCommand(rollout: CommandGroup, shell: Shell): void {
       if (override === true && (reason ?? '').trim() === '')
         throw CommandError.usage(
           `--override passes a gate of ${name} that has not passed, and no --reason says why`,
-          `npx otter rollout promote ${name}${from === undefined ? '' : ` --from ${from}`} --override --reason "..."`,
+          `${OTTER} rollout promote ${name}${from === undefined ? '' : ` --from ${from}`} --override --reason "..."`,
         );
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         const stage = from ?? (await askForStage(shell, session, name, override === true));

@@ -5,6 +5,7 @@ import { CommandError } from '#cli/exit-code.ts';
 import type { Session } from '#cli/session.ts';
 import { formatProgress, formatProgressLine } from '#cli/views/rollout.ts';
 import type { Rollout } from '#protocol/admin/rollouts.ts';
+import { OTTER } from '#cli/program-place.ts';
 
 const WATCH_INTERVAL_MS = 1000;
 
@@ -19,7 +20,7 @@ export async function watchRollout({ client, terminal, json, signal }: Session, 
     else draw(terminal.isLive ? formatProgress(rollout, Date.now(), terminal) : formatProgressLine(rollout));
     if (ENDED.has(rollout.status)) return rollout;
     await wait(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => {
-      throw CommandError.own('interrupted', `stopped watching; ${name} goes on`, `npx otter rollout show ${name}`);
+      throw CommandError.own('interrupted', `stopped watching; ${name} goes on`, `${OTTER} rollout show ${name}`);
     });
   }
 }

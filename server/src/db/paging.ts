@@ -9,11 +9,15 @@ export interface Page {
   readonly limit: number;
   readonly cursor: string | undefined;
   readonly sort: { readonly column: string; readonly descending: boolean };
+  /** Whether to count the rows of all pages, which reads each of them. */
+  readonly counts: boolean;
 }
 
 export interface Paged<Row> {
   readonly rows: readonly Row[];
   readonly nextCursor: string | null;
+  /** Of all pages; undefined where nobody asked. */
+  readonly total: number | undefined;
 }
 
 type Key = string | number;
@@ -44,7 +48,19 @@ export async function runPage<Tables extends keyof Schema, Row extends object>(
   return {
     rows: shown,
     nextCursor: rows.length > page.limit && last !== undefined ? cursorOf(last, page.sort, columns.id) : null,
+    total: page.counts ? await countRows(query) : undefined,
   };
+}
+
+/** `query` has no groups, so that one row says it. */
+async function countRows<Tables extends keyof Schema, Row extends object>(
+  query: SelectQueryBuilder<Schema, Tables, Row>,
+): Promise<number> {
+  const counted = await query
+    .clearSelect()
+    .select(sql<number | string>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow();
+  return Number(counted.total);
 }
 
 function cursorOf(row: object, sort: Page['sort'], idColumn: string): string {

@@ -139,7 +139,7 @@ function appText(file: Buffer, { offset }: Partition): string {
 function cutHint(file: Buffer, app: Partition): string {
   const bytes = tryRead(() => appBytes(file, app));
   const byHand = bytes === undefined ? '' : ` (by hand: tail -c +${app.offset + 1} FILE | head -c ${bytes} > app.bin)`;
-  return `Cut the application out: npx otter firmware add FILE --extract app${byHand}.`;
+  return `Cut the application out: otter firmware add FILE --extract app${byHand}.`;
 }
 
 function tryLayout(file: Buffer): ImageLayout | undefined {

@@ -8,11 +8,13 @@ export interface ListQuery {
   readonly limit?: string | undefined;
   readonly cursor?: string | undefined;
   readonly sort?: string | undefined;
+  readonly total?: 'true' | 'false' | undefined;
 }
 
 export interface Listed<Item> {
   readonly items: Item[];
   readonly next_cursor: string | null;
+  readonly total?: number;
 }
 
 /**
@@ -38,9 +40,15 @@ export function readPage(query: ListQuery, columns: Readonly<Record<string, stri
       `use one of: ${Object.keys(columns).join(', ')}; a leading - sorts in the other order`,
     );
   }
-  return { limit, cursor: query.cursor, sort: { column, descending: sort.startsWith('-') } };
+  return {
+    limit,
+    cursor: query.cursor,
+    counts: query.total === 'true',
+    sort: { column, descending: sort.startsWith('-') },
+  };
 }
 
 export function toListed<Row, Item>(page: Paged<Row>, items: readonly Item[]): Listed<Item> {
-  return { items: [...items], next_cursor: page.nextCursor };
+  const total = page.total === undefined ? {} : { total: page.total };
+  return { items: [...items], next_cursor: page.nextCursor, ...total };
 }

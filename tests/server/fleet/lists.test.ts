@@ -86,6 +86,17 @@ describe.each(BOTH)('a list on %s', (dialect) => {
     },
   );
 
+  test.each(LISTS)('%s counts all of its items where it is asked to, on whichever page', async (route) => {
+    const whole = await walk(route, { limit: '500' });
+    const [sort = ''] = ORDERS[route] ?? [];
+    const first = await server.tryAdmin(route, { query: { limit: '1', sort, total: 'true' } });
+    expect(first.body).toMatchObject({ total: whole.length });
+    const cursor = readPage(first.body).next_cursor ?? '';
+    const second = await server.tryAdmin(route, { query: { limit: '1', sort, cursor, total: 'true' } });
+    expect(second.body).toMatchObject({ total: whole.length });
+    expect((await server.tryAdmin(route, { query: { limit: '1' } })).body).not.toHaveProperty('total');
+  });
+
   test('of devices by mac is in the order of the alphabet', async () => {
     const { items } = await server.admin('listDevices', { query: { limit: '500' } });
     expect(items.map(({ mac }) => mac)).toEqual(macs.toSorted());

@@ -67,11 +67,9 @@ export async function releaseWarnings(db: Reader, firmware: FirmwareRow, image: 
   const what = `the image for ${image.folder}`;
   if (rollouts.length > 0 && !isCovered)
     return [
-      `${what} is offered to nobody yet: ${rollouts.join(', ')} started before it was there; roll it out: npx otter rollout create --firmware ${name}`,
+      `${what} is offered to nobody yet: ${rollouts.join(', ')} started before it was there; roll it out: otter rollout create --firmware ${name}`,
     ];
   if (firmware.required === 1 && !(await isRequiredCovered(db, image)))
-    return [
-      `${what} is not yet offered to devices on their way to a newer version: npx otter firmware require ${name}`,
-    ];
+    return [`${what} is not yet offered to devices on their way to a newer version: otter firmware require ${name}`];
   return [];
 }

@@ -1,0 +1,144 @@
+// What each command is typed for, shown by its --help and in the man page. A test sees that every command has one, and that
+// each of them names commands and options that exist.
+
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import { type Example, findCommand } from './command-tree.ts';
+
+/** By the path of the command. */
+export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
+  start: [
+    ['otter start', 'the server, set up with the first start'],
+    ['otter start --home /var/lib/otter --port 443', 'another folder, another port'],
+  ],
+  serve: [['otter serve --home /var/lib/otter --json', 'as a service: JSON lines, and nothing is made']],
+  init: [['otter init --home .', 'configuration, certificate and tokens in this folder']],
+  reset: [['otter reset', 'begin anew after a trial: the same key and tokens, no boards']],
+  status: [
+    ['otter status', 'the fleet, and what needs a person'],
+    ['otter status --banner', 'address, pin and tokens of the server of this machine again'],
+  ],
+  'firmware add': [
+    ['otter firmware add sketch.bin', 'name and version from the marker in the image'],
+    [
+      'otter firmware add sketch.bin --version 1.2.0 --notes "less power" --ready',
+      'an image that does not say its own',
+    ],
+  ],
+  'firmware list': [['otter firmware list --product greenhouse', 'the builds of one product, the latest first']],
+  'firmware show': [['otter firmware show 1.2.0', 'its images with size and SHA-256']],
+  'firmware ready': [['otter firmware ready 1.2.0', 'it may go to a pilot']],
+  'firmware require': [['otter firmware require 1.1.0', 'older boards do not skip it on their way up']],
+  'firmware check': [['otter firmware check sketch.ino.bin', 'what the file is, without a server']],
+  'firmware block': [
+    ['otter firmware block 1.2.0 --dry-run', 'who would go where'],
+    ['otter firmware block 1.2.0 --reason "heater stays on"', 'nobody gets it, and boards that run it roll back'],
+  ],
+  'firmware unblock': [['otter firmware unblock 1.2.0', 'it may be offered again']],
+  'firmware remove': [['otter firmware remove 0.9.0', 'its images go, where nothing needs them']],
+  'device list': [
+    ['otter device list --status failed', 'boards on which the last attempt failed'],
+    ['otter device list --label pilot --sort=-last_seen_at --all', 'the pilot, the latest first'],
+  ],
+  'device show': [['otter device show 24:6f:28:aa:bb:cc', 'what it says of itself, its latest attempts']],
+  'device explain': [['otter device explain 24:6f:28:aa:bb:cc', 'why it gets an update or not']],
+  'device telemetry': [['otter device telemetry 24:6f:28:aa:bb:cc', 'heap, restarts and crashes, hour by hour']],
+  'device label': [['otter device label 24:6f:28:aa:bb:cc pilot', 'the board belongs to the pilot']],
+  'device unlabel': [['otter device unlabel 24:6f:28:aa:bb:cc pilot', 'and no more']],
+  'device count': [['otter device count 24:6f:28:aa:bb:cc no --reason "on my desk"', 'a test board proves nothing']],
+  'device clear-known-bad': [
+    ['otter device clear-known-bad 24:6f:28:aa:bb:cc --version 1.1.0', 'this build is offered to it again'],
+  ],
+  'device remove': [['otter device remove 24:6f:28:aa:bb:cc', 'a board that is gone for good']],
+  board: [
+    ['otter board', 'what a sketch needs: address, pin, token'],
+    ['otter board --qr', 'the same for the camera of a phone'],
+  ],
+  'board problems': [['otter board problems', 'boards that fail to get in, and why']],
+  update: [
+    ['otter update sketch.bin', 'from a binary to updated boards in one command'],
+    ['otter update sketch.bin --plan careful --yes', 'by this plan, without a question'],
+  ],
+  'label list': [['otter label list', 'labels, and how many boards have each']],
+  'label create': [['otter label create berlin --timezone Europe/Berlin', 'a label with a time zone']],
+  'label set': [['otter label set berlin --description "the shop"', 'what it is for']],
+  'label delete': [['otter label delete berlin', 'it is taken off every board']],
+  'plan list': [['otter plan list', 'plans that a rollout may follow']],
+  'plan show': [['otter plan show careful', 'its stages, gates and limits']],
+  'plan set': [['otter plan set plan.yaml', 'a plan of your own']],
+  'plan remove': [['otter plan remove weekly', 'rollouts that follow it keep it']],
+  'rollout create': [
+    ['otter rollout create --firmware 1.2.0', 'a draft: no board notices'],
+    ['otter rollout create --firmware 1.2.0 --plan careful', 'with gates that watch'],
+  ],
+  'rollout list': [['otter rollout list --status running', 'what is under way']],
+  'rollout show': [
+    ['otter rollout show 1.2.0', 'how many boards of each stage are how far'],
+    ['otter rollout show 1.2.0 --watch', 'the same, drawn anew every second'],
+  ],
+  'rollout simulate': [
+    ['otter rollout simulate 1.2.0 --devices 2000 --fail-trial 20%', 'how far a bad build would come, in virtual time'],
+  ],
+  'rollout preview': [['otter rollout preview 1.2.0', 'which boards each stage takes, and who is left out']],
+  'rollout start': [['otter rollout start 1.2.0', 'the first stage opens']],
+  'rollout promote': [['otter rollout promote 1.2.0 --from pilot', 'the stage after the pilot opens']],
+  'rollout pause': [['otter rollout pause 1.2.0 --reason "boards drop off"', 'no new offers from the next check on']],
+  'rollout resume': [['otter rollout resume 1.2.0 --reason "it was the router"', 'a halted one needs a reason']],
+  'rollout keep': [['otter rollout keep 1.2.0 --reason "it was the supply"', 'a regressed build is offered again']],
+  'rollout waiting': [['otter rollout waiting 1.2.0', 'boards that are not healthy on it, and what holds each']],
+  'rollout abort': [
+    ['otter rollout abort 1.2.0 --revert --dry-run', 'who would go back'],
+    ['otter rollout abort 1.2.0 --revert --reason "crashes at night"', 'it ends, and boards that run it roll back'],
+  ],
+  'rollout retry': [['otter rollout retry 1.2.0', 'boards that failed by network or supply get another chance']],
+  'schedule list': [['otter schedule list', 'what happens by the clock, and what became of it']],
+  'schedule add': [
+    [
+      'otter schedule add go --cron "0 3 * * 2" --action start --rollout 1.2.0 --timezone Europe/Berlin',
+      'on Tuesday at three',
+    ],
+    ['otter schedule add night --cron "0 22 * * *" --action window --duration 8h', 'offers only from ten to six'],
+  ],
+  'schedule enable': [['otter schedule enable night', 'it runs again']],
+  'schedule disable': [['otter schedule disable night', 'it stays, and does not run']],
+  'schedule run': [['otter schedule run go', 'now, by hand']],
+  'schedule remove': [['otter schedule remove go', 'it is forgotten']],
+  events: [
+    ['otter events --rollout 1.2.0', 'what became of one rollout'],
+    ['otter events --follow --json', 'a document per line, until Ctrl-C'],
+  ],
+  audit: [['otter audit --action rollout.start', 'who started what, the latest first']],
+  'audit verify': [['otter audit verify', 'whether all of it is still there']],
+  'cert show': [['otter cert show', 'the pin that boards and people compare']],
+  'cert create': [['otter cert create --host ota.example.com --home /var/lib/otter', 'for a name of your own']],
+  simulate: [
+    ['otter simulate --devices 100 --label pilot=5%', 'a fleet against your own server'],
+    ['otter simulate --fault crash_loops=10%:5m --for 30m', 'a build that goes bad late'],
+  ],
+  login: [
+    ['otter login https://ota.example.com:8443', 'shows the pin and asks, then asks for the token'],
+    ['otter login https://ota.example.com:8443 --pin spki:HEX --token-file token', 'where nobody can be asked'],
+  ],
+  logout: [['otter logout', 'the token of the server in use is forgotten']],
+  'context list': [['otter context list', 'the servers that you logged in to']],
+  'context use': [
+    ['otter context use ota.example.com', 'commands go there'],
+    ['otter context use local', 'commands go to the server of this machine'],
+  ],
+  help: [
+    ['otter help rollout promote', 'a command'],
+    ['otter help connection', 'a topic'],
+  ],
+  completion: [
+    ['otter completion bash > ~/.local/share/bash-completion/completions/otter', 'for bash, from the next shell on'],
+    ['otter completion zsh > ~/.zsh/_otter', 'for zsh; ~/.zsh has to be in $fpath, before compinit'],
+    ['otter completion fish > ~/.config/fish/completions/otter.fish', 'for fish'],
+  ],
+};
+
+/** Hangs the examples below the help of their commands. */
+export function addExamples(program: CommandUnknownOpts): void {
+  for (const [path, examples] of Object.entries(EXAMPLES)) {
+    const lines = examples.map(([command, purpose]) => `  ${command}\n      ${purpose}`);
+    findCommand(program, path)?.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+  }
+}
