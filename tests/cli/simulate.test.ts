@@ -31,7 +31,7 @@ async function macs(): Promise<readonly string[]> {
 
 test('boards are removed at the end, and no others', async () => {
   await server.checkIn('24:6f:28:00:00:01', '1.0.0');
-  const run = await otter('simulate', '--devices', '12', '--poll', '1s', '--for', '3s', '--label', 'pilot=50%');
+  const run = await otter('simulate', '--devices', '12', '--poll', '1s', '--for', '5s', '--label', 'pilot=50%');
   expect(run).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('12 simulated boards removed') });
   expect(await macs()).toEqual(['24:6f:28:00:00:01']);
 });

@@ -116,7 +116,11 @@ describe('a simulated fleet', () => {
   });
 
   test('tells the person with a wrong token what is wrong', async () => {
-    const last = await simulate(await prepare({ fleetToken: 'wrong', durationS: 1 }));
+    const interrupt = new AbortController();
+    const onProgress = ({ errors }: FleetSnapshot): void => {
+      if (errors > 0) interrupt.abort();
+    };
+    const last = await simulate(await prepare({ fleetToken: 'wrong', signal: interrupt.signal, onProgress }));
     expect(last.errors).toBe(last.polls);
     expect(last.errors).toBeGreaterThan(0);
     expect(last.lastError).toContain('auth: status 401');
