@@ -54,6 +54,18 @@ export function readDuration(text: string): number {
   return Number(match[1]) * (SECONDS_PER_UNIT[match[2] ?? 's'] ?? Number.NaN);
 }
 
+/** When something ends: a duration from now, a day (its beginning, here) or a date with a time, as ISO 8601 in UTC. */
+export function readUntil(text: string, nowMs: number): string {
+  const typed = text.trim();
+  if (/^\d{1,7}\s*(s|m|min|h|d)$/.test(typed)) return new Date(nowMs + readDuration(typed) * 1000).toISOString();
+  // Without a time, JavaScript would take it for a day in UTC.
+  const local = /^\d{4}-\d{2}-\d{2}$/.test(typed) ? `${typed}T00:00` : typed;
+  const atMs = /^\d{4}-\d{2}-\d{2}T/.test(local) ? Date.parse(local) : Number.NaN;
+  if (Number.isNaN(atMs))
+    throw new InvalidArgumentError('It wants a duration or a date, for example 3d, 2026-12-24 or 2026-12-24T18:00.');
+  return new Date(atMs).toISOString();
+}
+
 export interface LabelShare {
   readonly label: string;
   /** 0 to 1 of all devices. */

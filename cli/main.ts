@@ -9,6 +9,7 @@ import { addCertCommands } from '#cli/commands/cert.ts';
 import { addDeviceCommands } from '#cli/commands/device.ts';
 import { addEventsCommand } from '#cli/commands/events.ts';
 import { addFirmwareCommands } from '#cli/commands/firmware/commands.ts';
+import { addProductCommands } from '#cli/commands/hold.ts';
 import { addLabelCommands } from '#cli/commands/label.ts';
 import { addLoginCommands } from '#cli/commands/login.ts';
 import { addPlanCommands } from '#cli/commands/plan.ts';
@@ -77,6 +78,7 @@ export function createTree(shell: Shell): OtterProgram {
   addUpdateCommand(program, shell);
   addFirmwareCommands(program, shell);
   addDeviceCommands(program, shell);
+  addProductCommands(program, shell);
   addLabelCommands(program, shell);
   addPlanCommands(program, shell);
   addRolloutCommands(program, shell);

@@ -3,6 +3,7 @@
 import { Argument, Option } from '@commander-js/extra-typings';
 import { readDevice } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
+import { addHoldCommands } from './hold.ts';
 import { formatCleared, formatDevice, formatExplanation } from '#cli/views/device.ts';
 import { formatTelemetry } from '#cli/views/health.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
@@ -41,7 +42,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
               one.mac,
               one.product,
               one.current_version,
-              one.status,
+              one.hold === null ? one.status : `${one.status}, held`,
               one.labels.join(' '),
               one.chip ?? '',
               one.ip ?? '',
@@ -87,6 +88,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
     });
 
   addDeviceChanges(device, shell);
+  addHoldCommands(device, shell);
   addDeviceRemoval(device, shell);
 }
 

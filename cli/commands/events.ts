@@ -30,15 +30,16 @@ interface Filter {
 export function addEventsCommand(program: OtterProgram, shell: Shell): void {
   program
     .command('events')
-    .description('what changed of rollouts, stages and devices, the latest last')
+    .description('what changed of rollouts, stages, devices and products, the latest last')
     .option('--follow', 'go on with what changes from now on, until Ctrl-C')
     .option('--after <id>', 'only what came after this event; 0 is from the beginning')
     .option('--rollout <name>', 'only events of this rollout')
     .option('--product <product>', 'only events of this product')
     .addOption(
-      new Option('--type <type>', 'only this type, or rollout, stage, assignment for all of those').choices(
-        EVENT_FILTER_TYPES,
-      ),
+      new Option(
+        '--type <type>',
+        'only this type, or rollout, stage, assignment, device, product for all of those',
+      ).choices(EVENT_FILTER_TYPES),
     )
     .addOption(
       new Option(
@@ -122,14 +123,14 @@ function showLine({ terminal, json }: Session, event: Event): void {
 }
 
 function formatEvent(event: Event, colors: Colors): string {
-  const { at, type, rollout, stage, mac, from, data } = event;
+  const { at, type, product, rollout, stage, mac, from, data } = event;
   const facts = Object.entries({ ...(from === null ? {} : { from }), ...data }).map(
     ([key, value]) => `${key}=${typeof value === 'string' && !value.includes(' ') ? value : JSON.stringify(value)}`,
   );
   const parts = [
     colors.dim(localTime(at)),
     colorType(type.padEnd(20), colors),
-    rollout,
+    rollout ?? product,
     stage ?? '-',
     ...(mac === null ? [] : [mac]),
     colors.dim(facts.join(' ')),

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import type { GlobalOptions, OtterProgram } from '#cli/program.ts';
 import { exactDuration, relativeTime } from '#cli/views/relative-time.ts';
+import { holdText } from '#cli/views/hold.ts';
 import { formatProgress, formatWatched } from '#cli/views/rollout.ts';
 import { output, withSession } from '#cli/session.ts';
 import { findHome, typedFor } from '#cli/connection/connection.ts';
@@ -43,7 +44,14 @@ function formatStatus(status: ServerStatus, nowMs: number, terminal: Terminal): 
   const facts = formatFacts(
     [
       ['server', `Otter ${status.version} on ${status.database}, started ${relativeTime(status.started_at, nowMs)}`],
-      ['devices', `${devices.total}: ${devices.updating} updating, ${devices.failed} failed, ${devices.silent} silent`],
+      [
+        'devices',
+        `${devices.total}: ${devices.updating} updating, ${devices.failed} failed, ${devices.silent} silent${devices.held === 0 ? '' : `, ${devices.held} held`}`,
+      ],
+      ...status.frozen.map(
+        ({ product, freeze }) =>
+          [`frozen`, `product ${product}${freeze === null ? '' : `: ${holdText(freeze, nowMs)}`}`] as const,
+      ),
       ['poll interval', exactDuration(status.poll_interval_s)],
     ],
     colors,

@@ -1,5 +1,6 @@
 // One device, and the decision about it, as text.
 
+import { holdText } from './hold.ts';
 import { relativeTime } from './relative-time.ts';
 import { type Colors, formatFacts, formatTable, printable } from '#cli/terminal.ts';
 import type { Assignment, ClearedBuild, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
@@ -13,6 +14,7 @@ export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors
       ['product', device.product],
       ['version', device.current_version],
       ['status', device.status],
+      ['held', device.hold === null ? undefined : holdText(device.hold, nowMs)],
       ['labels', device.labels.length === 0 ? 'none' : device.labels.join(', ')],
       ['chip', device.chip ?? undefined],
       ['address', device.ip ?? undefined],

@@ -85,5 +85,7 @@ function toDecision(c: Case, rule: (typeof RULES)[number] | undefined): Decision
 
 function holdEndsAtMs(c: Case, reason: Reason): number | undefined {
   if (reason === 'backing_off') return c.nextOfferAtMs;
+  if (reason === 'device_held') return c.facts.device.hold?.untilMs;
+  if (reason === 'product_frozen') return c.facts.freeze?.untilMs;
   return reason === 'window_closed' ? c.facts.window?.opensAtMs : undefined;
 }

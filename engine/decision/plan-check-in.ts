@@ -63,6 +63,7 @@ export interface CheckInPlan {
 /** Holds that leave an open assignment as it is: the device goes on with it when they end. */
 const PASSING: ReadonlySet<Reason> = new Set([
   'trial_running',
+  'product_frozen',
   'rollout_halted',
   'rollout_paused',
   'window_closed',

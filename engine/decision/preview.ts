@@ -4,6 +4,7 @@
 import { type Forecast, firstStageOf } from './forecast.ts';
 import { decide } from './decide.ts';
 import type { Facts, RolloutFacts } from '#engine/facts/model.ts';
+import { withoutEnd } from '#engine/facts/hold.ts';
 import type { Reason } from './rules.ts';
 import { rolloutFor } from './target.ts';
 
@@ -33,8 +34,10 @@ export function previewOf(forecast: Forecast, { open, ...known }: PreviewFacts):
   const facts = {
     ...known,
     rollout,
-    device: { ...known.device, onTrial: false },
+    device: { ...known.device, onTrial: false, hold: withoutEnd(known.device.hold) },
     window: undefined,
+    // As a pause of its rollouts: their boards are still to get the build.
+    freeze: undefined,
     holdsOffer: false,
     load: undefined,
   };

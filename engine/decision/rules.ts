@@ -24,6 +24,7 @@ import {
 } from './case.ts';
 import { acceptsSecurity } from './target.ts';
 import { HARDWARE_RULES } from './hardware-rules.ts';
+import { HOLD_RULES } from './hold-rules.ts';
 import { knownBadEnds, releaseCommand, type Rule, takenBackFacts, waitText } from './rule-shape.ts';
 import { isOrdered, versionFault } from '#protocol/device/version.ts';
 
@@ -129,6 +130,7 @@ export const RULES = [
     change: (c) =>
       `a release with a plain version above ${runs(c)} is rolled out, or the device runs OtterOTA ${DESCRIBING_LIBRARY} or later`,
   },
+  ...HOLD_RULES,
   {
     id: 'rollout_halted',
     outcome: 'hold',

@@ -2,6 +2,7 @@
 // nothing of where the facts come from.
 
 import type { ASSIGNMENT_STATES, MISSED_POLICIES, ROLLOUT_STATUSES, SCHEDULE_ACTIONS } from '#protocol/admin/states.ts';
+import type { Hold } from './hold.ts';
 import type { PlanWindow, PROMOTIONS } from '#protocol/admin/plan.ts';
 
 export type RolloutStatus = (typeof ROLLOUT_STATUSES)[number];
@@ -33,6 +34,8 @@ export interface DeviceFacts {
   /** The running image is not yet marked valid. */
   readonly onTrial: boolean;
   readonly labels: readonly LabelOnDevice[];
+  /** An operator keeps the device as it is. */
+  readonly hold: Hold | undefined;
 }
 
 export interface LabelOnDevice {
@@ -167,6 +170,8 @@ export interface Facts {
   /** Firmware of the product that must not be skipped. */
   readonly requiredVersions: readonly FirmwareFacts[];
   readonly window: WindowFacts | undefined;
+  /** An operator keeps all devices of the product as they are. */
+  readonly freeze: Hold | undefined;
   /** History of one build on this device. */
   readonly historyOf: (firmwareId: number) => BuildHistory;
   /** The device holds an open offer of the rollout already, so that another one costs nothing of its pace. */

@@ -3,8 +3,35 @@
 import { type Static, Type } from 'typebox';
 import { DeviceIdText } from '#protocol/identity.ts';
 import { Instant, Mac, Name } from '#protocol/words.ts';
-import { Count, Nullable, oneOf } from './shapes.ts';
+import { Count, Line, Nullable, oneOf } from './shapes.ts';
 import { ASSIGNMENT_STATES, COUNTED, DEVICE_STATUSES, NOT_COUNTED, OUTCOMES } from './states.ts';
+
+export const WAYS_BACK = ['open', 'hold'] as const;
+
+const WAY_BACK =
+  'whether it keeps a board also on a build that was blocked or reverted: open (default): no, it may go back';
+
+export const NewHold = Type.Object(
+  {
+    reason: Line,
+    until: Type.Optional(Type.Unsafe<string>({ ...Instant, description: 'when it ends by itself; left out: never' })),
+    way_back: Type.Optional(oneOf(WAYS_BACK, { description: WAY_BACK })),
+  },
+  { additionalProperties: false },
+);
+export type NewHold = Static<typeof NewHold>;
+
+export const Hold = Type.Object(
+  {
+    reason: Type.String(),
+    since: Instant,
+    until: Nullable(Instant, { description: 'null: until somebody ends it' }),
+    by: Type.String({ description: 'who put it there' }),
+    way_back: oneOf(WAYS_BACK, { description: WAY_BACK }),
+  },
+  { $id: 'Hold' },
+);
+export type Hold = Static<typeof Hold>;
 
 export const Device = Type.Object(
   {
@@ -27,6 +54,7 @@ export const Device = Type.Object(
     not_counted: Nullable(oneOf(NOT_COUNTED), {
       description: 'why it counts in no gate (simulated: where real boards are in the product)',
     }),
+    hold: Nullable(Type.Unsafe<Hold>(Type.Ref('Hold')), { description: 'null: nobody holds it' }),
   },
   { $id: 'Device' },
 );
@@ -150,3 +178,14 @@ export const RemovedDevice = Type.Object(
   { $id: 'RemovedDevice' },
 );
 export type RemovedDevice = Static<typeof RemovedDevice>;
+
+/** A product, and whether an operator has frozen it: a hold of all its devices. */
+export const Product = Type.Object(
+  {
+    product: Name,
+    devices: Count,
+    freeze: Nullable(Type.Unsafe<Hold>(Type.Ref('Hold')), { description: 'null: it is not frozen' }),
+  },
+  { $id: 'Product' },
+);
+export type Product = Static<typeof Product>;

@@ -1,4 +1,4 @@
-// Events: what changed of a rollout, a stage or an assignment, as the event stream, the list and webhooks say it. The
+// Events: what changed of a rollout, a stage, an assignment, and what operators hold, as the event stream, the list and webhooks say it. The
 // table is the list of types; docs/events.md shows the same.
 
 import { type Static, Type } from 'typebox';
@@ -35,12 +35,16 @@ export const EVENT_TYPES = {
   'assignment.rejected': 'it refused the build',
   'assignment.timed_out': 'nothing was heard of it until its deadline',
   'assignment.superseded': 'the rollout ended before the device was done',
+  'device.held': 'an operator holds the device: it is offered nothing new',
+  'device.released': 'it is not held any more',
+  'product.frozen': 'an operator has frozen the product: none of its devices is offered anything new',
+  'product.unfrozen': 'it is not frozen any more',
 } as const;
 
 export type EventType = keyof typeof EVENT_TYPES;
 
 /** What comes before the dot: stands for all types of that group. */
-const EVENT_GROUPS = ['rollout', 'stage', 'assignment'] as const;
+const EVENT_GROUPS = ['rollout', 'stage', 'assignment', 'device', 'product'] as const;
 export type EventFilterType = EventType | (typeof EVENT_GROUPS)[number];
 
 /** A type, or a group for all of its types. */
@@ -60,13 +64,13 @@ export const Event = Type.Object(
     at: Instant,
     type: Type.Unsafe<EventType>({ type: 'string', enum: Object.keys(EVENT_TYPES) }),
     product: Name,
-    rollout: RolloutName,
-    version: Type.String(),
+    rollout: Type.Union([RolloutName, Type.Null()], { description: 'null: of a device or a product' }),
+    version: Type.Union([Type.String(), Type.Null()], { description: 'null: of a device or a product' }),
     stage: Type.Union([Name, Type.Null()], { description: 'null: the rollout has opened none yet' }),
     device_id: Type.Union([DeviceIdText, Type.Null()], {
-      description: 'of an assignment; null in events that were told before devices had ids',
+      description: 'of an assignment or a device; null in events that were told before devices had ids',
     }),
-    mac: Type.Union([Mac, Type.Null()], { description: 'of an assignment' }),
+    mac: Type.Union([Mac, Type.Null()], { description: 'of an assignment or a device' }),
     assignment_id: Type.Union([Type.Integer(), Type.Null()]),
     from: Type.Union([Type.String(), Type.Null()], {
       description: 'status of the rollout or state of the assignment before; null: there was none, or it is a stage',

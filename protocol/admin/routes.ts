@@ -7,6 +7,7 @@ import { Assignment, RemovedDevice, ClearedBuild, Device, DeviceDetail, Explanat
 import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from './firmware.ts';
 import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
+import { NewHold, Product } from './devices.ts';
 import { NewSchedule, Schedule } from './schedules.ts';
 import { Line, Notes, oneOf } from './shapes.ts';
 import { ASSIGNMENT_STATES, DEVICE_STATUSES, ROLLOUT_STATUSES, COUNTED } from './states.ts';
@@ -233,6 +234,14 @@ export const adminRoutes = {
     params: device,
     body: Type.Object({ counted: oneOf(COUNTED), reason: Type.Optional(Line) }, strict),
   }),
+  holdDevice: route(
+    'PUT',
+    '/devices/:device/hold',
+    'Hold a device: it is offered nothing new until it is released, or until the end that is said',
+    ref(Device),
+    { params: device, body: NewHold },
+  ),
+  releaseDevice: route('DELETE', '/devices/:device/hold', 'End the hold of a device', ref(Device), { params: device }),
   clearKnownBad: route(
     'DELETE',
     '/devices/:device/known-bad',
@@ -246,6 +255,23 @@ export const adminRoutes = {
       query: Type.Object({ ...product, version: Type.Optional(Version) }, strict),
     },
   ),
+
+  getProducts: route(
+    'GET',
+    '/products',
+    'Products that have firmware or devices, and which of them are frozen',
+    Type.Object({ items: Type.Array(ref(Product)) }),
+  ),
+  freezeProduct: route(
+    'PUT',
+    '/products/:name/freeze',
+    'Freeze a product: none of its devices is offered anything new until somebody ends it, or until the end that is said',
+    ref(Product),
+    { params: named, body: NewHold },
+  ),
+  unfreezeProduct: route('DELETE', '/products/:name/freeze', 'End the freeze of a product', ref(Product), {
+    params: named,
+  }),
 
   listLabels: route('GET', '/labels', 'Labels; sort by name', page(ref(Label)), { query: Type.Object(paging, strict) }),
   createLabel: route('POST', '/labels', 'Create a label', ref(Label), {

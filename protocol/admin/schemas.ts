@@ -1,5 +1,6 @@
 // The schemas of the admin API that others refer to by name.
 
+import { Hold, Product } from './devices.ts';
 import { AuditEntry, AuditVerification } from './audit.ts';
 import { Assignment, ClearedBuild, Device, DeviceDetail, Explanation, Label, RemovedDevice } from './devices.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
@@ -12,6 +13,8 @@ import { Call, ServerStatus } from './status.ts';
 
 /** Schemas that others refer to by name; the server registers each once. */
 export const ADMIN_SCHEMAS = [
+  Hold,
+  Product,
   Device,
   Assignment,
   DeviceDetail,

@@ -2,6 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { Instant } from '#protocol/words.ts';
+import { Product } from './devices.ts';
 import { Rollout } from './rollouts.ts';
 import { Count, Nullable, oneOf } from './shapes.ts';
 
@@ -40,7 +41,8 @@ export const ServerStatus = Type.Object(
     database: oneOf(['sqlite', 'postgres']),
     started_at: Instant,
     poll_interval_s: Type.Integer(),
-    devices: Type.Object({ total: Count, silent: Count, updating: Count, failed: Count }),
+    devices: Type.Object({ total: Count, silent: Count, updating: Count, failed: Count, held: Count }),
+    frozen: Type.Array(Type.Unsafe<Product>(Type.Ref('Product')), { description: 'products that are frozen' }),
     versions: Type.Array(Type.Object({ product: Type.String(), version: Type.String(), devices: Count })),
     rollouts: Type.Array(Type.Unsafe<Rollout>(Type.Ref('Rollout')), {
       description: 'those that are running, paused, halted, regressed, or watched after they completed',

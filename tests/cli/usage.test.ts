@@ -71,6 +71,12 @@ const MISTAKES: readonly {
   { name: 'an address with a password', args: ['status', '--server', 'https://a:b@c'], says: ['--token-file'] },
   { name: 'something that is no pin', args: ['status', '--pin', 'abc'], says: ['64 hex digits'] },
   { name: 'a MAC that is none', args: ['device', 'show', '24:6f'], says: ["'24:6f'", '24:6f:28:aa:bb:cc', 'dev-17'] },
+  { name: 'a hold without a reason', args: ['device', 'hold', '24:6f:28:aa:bb:cc'], says: ['--reason'] },
+  {
+    name: 'an end that is none',
+    args: ['device', 'hold', '24:6f:28:aa:bb:cc', '--reason', 'x', '--until', 'soon'],
+    says: ["'soon'", '3d', '2026-12-24'],
+  },
   { name: 'an unknown status', args: ['rollout', 'list', '--status', 'done'], says: ["'done'", 'complete'] },
   { name: 'a limit of nothing', args: ['audit', '--limit', '0'], says: ["'0'"] },
   { name: 'an unknown chip', args: ['firmware', 'add', 'x', '--chip', 'esp8266'], says: ["'esp8266'", 'esp32s3'] },

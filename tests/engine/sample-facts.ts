@@ -30,6 +30,7 @@ export const device: DeviceFacts = {
   library: undefined,
   onTrial: false,
   labels: [],
+  hold: undefined,
 };
 
 export function imageFor(chip: string, change: Partial<ImageFacts> = {}): ImageFacts {
@@ -111,6 +112,7 @@ export function facts(change: Omit<Partial<Facts>, 'device'> & { readonly device
     stable: undefined,
     requiredVersions: [],
     window: undefined,
+    freeze: undefined,
     historyOf: () => NO_HISTORY,
     holdsOffer: false,
     load: undefined,

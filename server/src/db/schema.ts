@@ -39,6 +39,7 @@ export interface Schema {
   readonly telemetry: TelemetryTable;
   readonly write_proof: WriteProofTable;
   readonly shared_files: SharedFilesTable;
+  readonly freezes: FreezesTable;
 }
 
 /** Any connection: enough to read. */
@@ -85,6 +86,13 @@ export interface DevicesTable {
   readonly shared_mac_at_ms: Generated<number | null>;
   /** The assignment by which it took the build that it confirmed last. */
   readonly taken_assignment_id: Generated<number | null>;
+  /** Since when an operator holds it; null: nobody does. */
+  readonly held_at_ms: Generated<number | null>;
+  /** Null: until somebody releases it. */
+  readonly held_until_ms: Generated<number | null>;
+  readonly held_reason: Generated<string | null>;
+  readonly held_by: Generated<string | null>;
+  readonly holds_way_back: Generated<Flag>;
 }
 
 /** Every name of every device, the first one too: by these it is found. */
@@ -356,6 +364,17 @@ export interface SchedulesTable {
 interface WriteProofTable {
   readonly id: number;
   readonly proofs: number;
+}
+
+/** Products that an operator has frozen; part of the catalog. */
+export interface FreezesTable {
+  readonly product: string;
+  readonly frozen_at_ms: number;
+  /** Null: until somebody ends it. */
+  readonly until_ms: number | null;
+  readonly reason: string;
+  readonly frozen_by: string;
+  readonly holds_way_back: Flag;
 }
 
 /** Files of the configuration that all servers of a database have in common: which version, and who brought it. */

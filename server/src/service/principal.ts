@@ -12,10 +12,13 @@ export type Principal =
   | { readonly kind: 'schedule'; readonly name: string }
   /** What a stage has shown. */
   | { readonly kind: 'gate' }
+  /** Its end, which somebody set, has come. */
+  | { readonly kind: 'clock' }
   /** A changed file of the configuration. */
   | { readonly kind: 'file' };
 
 export const GATE: Principal = { kind: 'gate' };
+export const CLOCK: Principal = { kind: 'clock' };
 export const FILE: Principal = { kind: 'file' };
 
 /** As audit and events name it: `admin`, `schedule:nightly`, `gate`. */
@@ -28,6 +31,7 @@ export function actorOf(principal: Principal): string {
     case 'anyone':
     case 'fleet_token':
     case 'gate':
+    case 'clock':
     case 'file':
       return principal.kind;
     default:

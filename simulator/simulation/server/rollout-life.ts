@@ -140,6 +140,7 @@ export class RolloutLife {
       stable: stableFor(completed, device, running),
       requiredVersions: [],
       window: undefined,
+      freeze: undefined,
     };
   }
 

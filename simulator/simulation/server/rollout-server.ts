@@ -3,6 +3,7 @@
 // that does neither; what the gates say is asked in gate-judge.ts. It only keeps what they return, as the services keep it in the
 // database; it has no rule of its own.
 
+import { factsOfBoard } from './board-facts.ts';
 import { MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { isOpen, type RolloutCommand } from '#engine/stage/advance.ts';
 import { afterReport, hasLeft, type Sighting, startOf } from '#engine/assignment/assignment.ts';
@@ -75,20 +76,7 @@ export class RolloutServer {
     this.#silent = new SilentBoards(this.#assignments, this.#presences);
     if (plan.stages.some(({ gate }) => isHealthAsked(gate)))
       this.#health = new BoardHealth(devices.map(({ hours }) => hours ?? []));
-    this.#devices = devices.map(({ mac, chip, labels }) => ({
-      firstName: mac,
-      product: firmware.product,
-      currentVersion: stable?.version ?? LOWEST_VERSION,
-      chip,
-      imageSha256: undefined,
-      rememberedChips: [],
-      chipRevision: undefined,
-      flashBytes: undefined,
-      library: undefined,
-      slotBytes: undefined,
-      onTrial: false,
-      labels,
-    }));
+    this.#devices = devices.map((device) => factsOfBoard(device, firmware.product, stable?.version ?? LOWEST_VERSION));
     this.#members = new StageMembers(this.#life, this.#assignments, this.#devices);
   }
 

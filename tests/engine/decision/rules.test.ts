@@ -52,6 +52,7 @@ const twoRevisions = rollout('1.1.0', {
   }),
 });
 const for4Mib = firmware('1.1.0', { images: [imageFor('esp32', { flashBytes: 4_194_304 })] });
+const held = { reason: 'at the fair', untilMs: undefined, holdsWayBack: false };
 const failedOnce = { ...NO_HISTORY, failedAttempts: 1, lastError: 'connection_lost' };
 
 // `unknown` has no facts that lead to it, see below.
@@ -159,6 +160,42 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
       rollout: rollout('1.0.0-2-gabcdef0', { firmware: described }),
     }),
     next: 'update',
+  },
+  device_held: {
+    decides: [
+      facts({ device: { hold: held } }),
+      facts({ device: { hold: { ...held, untilMs: NOW_MS + 1 } } }),
+      facts({ device: { hold: { ...held, untilMs: Number.NaN } } }),
+      facts({ device: { hold: held }, freeze: held, rollout: rollout('1.1.0', { status: 'halted' }) }),
+      facts({
+        device: { currentVersion: '1.2.0', hold: { ...held, holdsWayBack: true } },
+        running: blocked,
+        stable: stable('1.0.0'),
+      }),
+      // Where nothing is stable that it could go back to, the repaired build is a way forward.
+      facts({ device: { currentVersion: '1.2.0', hold: held }, running: blocked, rollout: rollout('1.3.0') }),
+    ],
+    nearMiss: facts({ device: { hold: { ...held, untilMs: NOW_MS } } }),
+    next: 'update',
+  },
+  product_frozen: {
+    decides: [
+      facts({ freeze: held }),
+      facts({ freeze: { ...held, untilMs: NOW_MS + 1 } }),
+      facts({
+        device: { currentVersion: '1.2.0' },
+        freeze: { ...held, holdsWayBack: true },
+        running: blocked,
+        stable: stable('1.0.0'),
+      }),
+    ],
+    nearMiss: facts({
+      device: { currentVersion: '1.2.0' },
+      freeze: held,
+      running: blocked,
+      stable: stable('1.0.0'),
+    }),
+    next: 'blocked_go_back',
   },
   rollout_halted: {
     decides: [facts({ rollout: rollout('1.1.0', { status: 'halted' }) })],

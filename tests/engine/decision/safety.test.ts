@@ -82,6 +82,11 @@ const history: fc.Arbitrary<BuildHistory> = fc.oneof(
     knownBad: mostly(false),
   }),
 );
+const hold = fc.record({
+  reason: fc.constant('at the fair'),
+  untilMs: fc.constantFrom(undefined, NOW_MS, NOW_MS + 1, NOW_MS - 1, Number.NaN),
+  holdsWayBack: fc.boolean(),
+});
 type Parts = Omit<Facts, 'historyOf'> & { readonly history: BuildHistory };
 const anyParts: fc.Arbitrary<Parts> = fc.record({
   device: fc.record({
@@ -105,6 +110,7 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     library: fc.constantFrom(undefined, 'OtterOTA 0.2.0', 'OtterOTA 0.3.0'),
     onTrial: mostly(false),
     labels: fc.array(fc.record({ name: fc.constantFrom('pilot', 'shop'), putAtMs: instant }), { maxLength: 2 }),
+    hold: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, hold),
   }),
   running: optional(firmware),
   rollout: optional(rolloutIn('running', 'running', 'running', 'running', 'paused', 'halted', 'draft', 'aborted')),
@@ -121,6 +127,7 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
       install: fc.constant(undefined),
     }),
   ),
+  freeze: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, hold),
   holdsOffer: mostly(false),
   load: optional(
     fc.record({ inFlight: fc.constantFrom(0, 1, Number.NaN), offersInLastMinute: fc.constantFrom(0, 1, Number.NaN) }),
@@ -246,6 +253,8 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
     'not known bad here': !past.knownBad && past.knownBad !== undefined,
     'after the back-off': !hasFailed || (past.lastFailedAtMs ?? Number.NaN) + 60_000 <= NOW_MS,
     'inside of a window': window === undefined || isWayHome || window.open,
+    'past no hold of the device': mayPass(device.hold, isWayHome),
+    'past no freeze of the product': mayPass(facts.freeze, isWayHome),
     'for the chip': device.chip === undefined ? covered.length === 1 : offered.chip === device.chip,
     'not below the security version of what it runs':
       running === undefined || target.securityVersion >= running.securityVersion,
@@ -270,6 +279,11 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
     'only to a member of an opened stage': rollout !== facts.rollout || isMember(device, rollout),
   };
   return Object.entries(promises).flatMap(([promise, isKept]) => (isKept ? [] : [promise]));
+}
+
+function mayPass(held: Facts['freeze'], isWayHome: boolean): boolean {
+  if (held === undefined || (held.untilMs !== undefined && held.untilMs <= NOW_MS)) return true;
+  return isWayHome && !held.holdsWayBack;
 }
 
 function isMember({ firstName, labels }: DeviceFacts, { opened, seed, stageOpenedAtMs }: RolloutFacts): boolean {

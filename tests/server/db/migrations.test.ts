@@ -40,6 +40,7 @@ const TABLES = [
   'devices',
   'events',
   'firmware',
+  'freezes',
   'heartbeat',
   'images',
   'labels',

@@ -137,6 +137,20 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
         action: 'device.counted',
         subject: mac,
       },
+      {
+        route: 'holdDevice',
+        call: { params: { device: mac }, body: { reason: 'at the fair' } },
+        action: 'device.hold',
+        subject: mac,
+      },
+      { route: 'releaseDevice', call: { params: { device: mac } }, action: 'device.release', subject: mac },
+      {
+        route: 'freezeProduct',
+        call: { params: { name: product }, body: { reason: 'before Christmas' } },
+        action: 'product.freeze',
+        subject: product,
+      },
+      { route: 'unfreezeProduct', call: { params: { name: product } }, action: 'product.unfreeze', subject: product },
       { route: 'clearKnownBad', call: { params: { device: mac } }, action: 'device.clear_known_bad', subject: mac },
       {
         route: 'removeFirmware',

@@ -21,7 +21,8 @@ describe.each(DIALECTS)('the status on %s', (dialect) => {
       database: dialect,
       started_at: new Date(START_MS).toISOString(),
       poll_interval_s: 600,
-      devices: { total: 0, silent: 0, updating: 0, failed: 0 },
+      devices: { total: 0, silent: 0, updating: 0, failed: 0, held: 0 },
+      frozen: [],
       versions: [],
       rollouts: [],
       calls: [],
@@ -39,7 +40,7 @@ describe.each(DIALECTS)('the status on %s', (dialect) => {
     await line.checkIn(back, '1.0.0', CAME_BACK);
     await line.checkIn(confirmed, '1.1.0');
     const { devices, versions, rollouts } = await server.admin('getStatus');
-    expect(devices).toEqual({ total: 4, silent: 0, updating: 2, failed: 1 });
+    expect(devices).toEqual({ total: 4, silent: 0, updating: 2, failed: 1, held: 0 });
     expect(versions).toEqual(
       expect.arrayContaining([
         { product: line.product, version: '1.0.0', devices: 2 },
@@ -50,7 +51,7 @@ describe.each(DIALECTS)('the status on %s', (dialect) => {
 
     server.clock.advance(3 * 1_200 + 1);
     await line.checkIn(trial, '1.1.0', ON_TRIAL);
-    expect((await server.admin('getStatus')).devices).toEqual({ total: 4, silent: 3, updating: 1, failed: 0 });
+    expect((await server.admin('getStatus')).devices).toEqual({ total: 4, silent: 3, updating: 1, failed: 0, held: 0 });
     const { items } = await server.admin('listDevices', { query: { status: 'failed' } });
     expect(items, 'the list counts as the status does').toEqual([]);
     const { items: silent } = await server.admin('listDevices', { query: { status: 'silent' } });

@@ -54,6 +54,10 @@ const OF_AN_OFFER: readonly OfferRule[] = [
       isRollback || rollout.statusBefore === 'running' || rollout.statusBefore === 'complete',
   },
   {
+    says: 'a board that is held, or whose product is frozen, is never offered the way forward; nor the way back, where that is held too',
+    holds: ({ mac, offered, isRollback }, world) => !world.keeps(mac, offered.product, isRollback),
+  },
+  {
     says: 'only a way back goes to a lower version',
     holds: ({ board, offered, isRollback }) =>
       isRollback === Number(offered.version.split('.')[1]) < Number(board.version.split('.')[1]),
@@ -121,6 +125,9 @@ const REACHED = [
   ['rollout.completed'],
   ['rollout.aborted'],
   ['blockFirmware done', 'way back'],
+  ['device.held'],
+  ['device.released'],
+  ['product.frozen'],
 ] as const;
 
 function missing(world: AttackWorld): readonly (readonly string[])[] {

@@ -71,6 +71,10 @@ const OPERATIONS: readonly Operation[] = [
   { says: 'a board is labelled', weight: 8, run: async (attack) => label(attack, 'labelDevice') },
   { says: 'a board is unlabelled', weight: 5, run: async (attack) => label(attack, 'unlabelDevice') },
   { says: 'known bad builds of a board are cleared', weight: 8, run: clear },
+  { says: 'a board is held', weight: 7, run: holdBoard },
+  { says: 'a board is released', weight: 6, run: releaseBoard },
+  { says: 'a product is frozen', weight: 1, run: freezeProduct },
+  { says: 'a product is unfrozen', weight: 4, run: unfreezeProduct },
   { says: 'an operator looks', weight: 12, run: look },
 ];
 
@@ -187,6 +191,47 @@ async function clear({ world, boards }: Attack): Promise<void> {
   await world.follow();
   const { status } = await world.ask('clearKnownBad', { params: { device: board.mac }, query: {} });
   if (status < 300) world.forgive(board.mac);
+}
+
+/** What was asked for stands in the books of the world, with its end. */
+async function holdBoard({ world, boards }: Attack): Promise<void> {
+  const board = some(world, boards);
+  if (board === undefined) return;
+  const hold = drawHold(world);
+  const { status } = await world.ask('holdDevice', { params: { device: board.mac }, body: hold.body });
+  if (status < 300) world.held.set(board.mac, hold);
+}
+
+async function releaseBoard({ world }: Attack): Promise<void> {
+  const [mac] = some(world, [...world.held]) ?? [];
+  if (mac === undefined) return;
+  const { status } = await world.ask('releaseDevice', { params: { device: mac } });
+  if (status < 300) world.held.delete(mac);
+}
+
+async function freezeProduct({ world }: Attack): Promise<void> {
+  const { product: name } = anyLine(world);
+  const hold = drawHold(world);
+  const { status } = await world.ask('freezeProduct', { params: { name }, body: hold.body });
+  if (status < 300) world.frozen.set(name, hold);
+}
+
+async function unfreezeProduct({ world }: Attack): Promise<void> {
+  const [name] = some(world, [...world.frozen]) ?? [];
+  if (name === undefined) return;
+  const { status } = await world.ask('unfreezeProduct', { params: { name } });
+  if (status < 300) world.frozen.delete(name);
+}
+
+function drawHold({ random, server }: AttackWorld) {
+  const untilMs = random.chance(0.6) ? server.clock.nowMs + random.between(60, 7_200) * 1000 : Number.POSITIVE_INFINITY;
+  const holdsWayBack = random.chance(0.3);
+  const until = untilMs === Number.POSITIVE_INFINITY ? {} : { until: new Date(untilMs).toISOString() };
+  return {
+    untilMs: Math.floor(untilMs),
+    holdsWayBack,
+    body: { reason: 'at the fair', ...until, ...(holdsWayBack ? { way_back: 'hold' } : {}) },
+  };
 }
 
 async function look({ world, boards }: Attack): Promise<void> {

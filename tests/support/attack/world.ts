@@ -71,6 +71,12 @@ export interface SeenOffer {
   readonly grudge: Grudge;
 }
 
+/** A hold of a board, or a freeze of a product, as it was asked for. */
+interface AskedHold {
+  readonly untilMs: number;
+  readonly holdsWayBack: boolean;
+}
+
 export class AttackWorld {
   readonly server: TestServer;
   readonly random: Random;
@@ -79,6 +85,9 @@ export class AttackWorld {
   /** Name of every rollout to its status, as the events told it. */
   readonly rollouts = new Map<string, { status: string; stage: string | null; readonly product: string }>();
   readonly assignments = new Map<number, KnownAssignment>();
+  /** By MAC, and by product. Those whose end has passed may stay. */
+  readonly held = new Map<string, AskedHold>();
+  readonly frozen = new Map<string, AskedHold>();
   readonly events: Event[] = [];
   /** What was found wrong since it was asked last. */
   readonly faults: string[] = [];
@@ -104,6 +113,14 @@ export class AttackWorld {
     const answer = await this.server.device(path, body);
     this.#judgeStatus(path, answer);
     return answer;
+  }
+
+  /** Whether somebody holds the board, or has frozen its product, so that it must not go this way now. */
+  keeps(mac: string, product: string, isWayBack: boolean): boolean {
+    const { nowMs } = this.server.clock;
+    return [this.held.get(mac), this.frozen.get(product)].some(
+      (hold) => hold !== undefined && nowMs < hold.untilMs && (!isWayBack || hold.holdsWayBack),
+    );
   }
 
   note(what: string): void {
@@ -167,7 +184,8 @@ export class AttackWorld {
     if (event.type.startsWith('assignment.')) this.#takeAssignment(event);
   }
 
-  #takeRollout({ id, type, from, rollout, stage, product }: Event): void {
+  #takeRollout({ id, type, from, rollout: name, stage, product }: Event): void {
+    const rollout = name ?? '';
     const known = this.rollouts.get(rollout);
     if ((known?.status ?? null) !== from)
       this.faults.push(`event ${id}, ${type} of ${rollout}, says from ${from}, told before was ${known?.status}`);
@@ -180,7 +198,13 @@ export class AttackWorld {
       this.faults.push(`event ${id}, ${type} of ${assignment_id}, says from ${from}, told before was ${known?.state}`);
     const state = OUTCOMES_TOLD.has(type) ? (known?.state ?? 'unknown') : type.slice('assignment.'.length);
     if (known?.state === state && !OUTCOMES_TOLD.has(type)) this.faults.push(`event ${id} tells ${type} twice`);
-    const start = { mac: mac ?? '', rollout, version, left: 'no', isForgiven: false } as const;
+    const start = {
+      mac: mac ?? '',
+      rollout: rollout ?? '',
+      version: version ?? '',
+      left: 'no',
+      isForgiven: false,
+    } as const;
     this.assignments.set(assignment_id ?? 0, { ...(known ?? start), state });
   }
 

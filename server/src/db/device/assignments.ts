@@ -2,13 +2,13 @@
 
 import type { DeviceId, DeviceRef } from '#protocol/identity.ts';
 import { idOf } from '#server/db/fleet/device-names.ts';
-import { type Insertable, type Selectable, sql } from 'kysely';
+import { type ExpressionBuilder, type Insertable, type Selectable, sql } from 'kysely';
 import { OPEN_STATES } from '#engine/assignment/assignment.ts';
 import type { AssignmentState, Load } from '#engine/facts/model.ts';
 import type { Dialect } from '#server/db/database.ts';
 import { addAssignmentEvents, addOutcomeEvents } from '#server/db/events/events.ts';
 import { type Page, type Paged, runPage } from '#server/db/paging.ts';
-import type { AssignmentsTable, Reader, Trx } from '#server/db/schema.ts';
+import type { AssignmentsTable, Reader, Schema, Trx } from '#server/db/schema.ts';
 
 export type AssignmentRow = Selectable<AssignmentsTable>;
 export type ListedAssignmentRow = AssignmentRow & {
@@ -158,6 +158,48 @@ export async function listLatestOf(trx: Trx, deviceId: DeviceId) {
     .execute();
 }
 
+/**
+ * Ends the open assignment of a device that has not begun to install it, also its way back where that is said. One that fetches it may
+ * install it all the same; it is then seen on it.
+ */
+export async function supersedeUngiven(
+  trx: Trx,
+  deviceId: DeviceId,
+  how: { readonly includesWayBack: boolean; readonly data: Readonly<Record<string, boolean>> },
+  nowMs: number,
+): Promise<number> {
+  const kinds = how.includesWayBack ? ([0, 1] as const) : ([0] as const);
+  await addAssignmentEvents(trx, { atMs: nowMs, state: 'superseded', data: how.data }, (ended) =>
+    ended
+      .where('assignments.device_id', '=', deviceId)
+      .where('assignments.state', 'in', UNGIVEN_STATES)
+      .where('assignments.is_rollback', 'in', kinds),
+  );
+  const { numUpdatedRows } = await trx
+    .updateTable('assignments')
+    .set((e) => ({ state: 'superseded', updated_at_ms: nowMs, outcome: withdrawnOutcome(e) }))
+    .where('device_id', '=', deviceId)
+    .where('state', 'in', UNGIVEN_STATES)
+    .where('is_rollback', 'in', kinds)
+    .executeTakeFirstOrThrow();
+  return Number(numUpdatedRows);
+}
+
+/** Of a device that is held: no gate waits for it. What it has shown of a build that it was given stays counted. */
+export async function leaveOutUngiven(trx: Trx, deviceId: DeviceId): Promise<void> {
+  await trx
+    .updateTable('assignments')
+    .set({ counted: 'held' })
+    .where('device_id', '=', deviceId)
+    .where('is_latest', '=', 1)
+    .where('is_rollback', '=', 0)
+    .where('counted', 'is', null)
+    .where('exposed_at_ms', 'is', null)
+    .where('outcome', 'in', ['waiting', 'updating', 'not_now'])
+    .where('state', 'not in', ['installing', 'trial'])
+    .execute();
+}
+
 export async function saveCounted(trx: Trx, id: number, counted: AssignmentRow['counted']): Promise<void> {
   await trx.updateTable('assignments').set({ counted }).where('id', '=', id).execute();
 }
@@ -209,6 +251,18 @@ export async function countLoad(db: Reader, rolloutId: number, nowMs: number): P
   return { inFlight: open.count, offersInLastMinute: begun.count };
 }
 
+const UNGIVEN_STATES = ['offered', 'downloading', 'downloaded'] as const satisfies readonly AssignmentState[];
+
+/** What the engine says of one that is superseded and neither lost nor failed. */
+function withdrawnOutcome(e: ExpressionBuilder<Schema, 'assignments'>) {
+  return e
+    .case()
+    .when('outcome', 'in', ['updating', 'on_trial'])
+    .then('waiting' as const)
+    .else(e.ref('outcome'))
+    .end();
+}
+
 /** Ends every open assignment of a rollout; devices in the middle of one still report and are still seen. */
 export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number): Promise<number> {
   await addAssignmentEvents(trx, { atMs: nowMs, state: 'superseded' }, (ended) =>
@@ -219,13 +273,7 @@ export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number):
     .set((e) => ({
       state: 'superseded',
       updated_at_ms: nowMs,
-      // What the engine says of one that is superseded and neither lost nor failed.
-      outcome: e
-        .case()
-        .when('outcome', 'in', ['updating', 'on_trial'])
-        .then('waiting' as const)
-        .else(e.ref('outcome'))
-        .end(),
+      outcome: withdrawnOutcome(e),
     }))
     .where('rollout_id', '=', rolloutId)
     .where('state', 'in', OPEN_STATES)

@@ -3,6 +3,7 @@
 
 import { type Selectable, sql } from 'kysely';
 import type { EventType } from '#protocol/admin/events.ts';
+import type { DeviceId } from '#protocol/identity.ts';
 import type { Outcome } from '#engine/outcome/outcome.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { Dialect } from '#server/db/database.ts';
@@ -50,6 +51,29 @@ export async function addEvents(trx: Trx, events: readonly NewEvent[]): Promise<
     data: dataText(event.data),
   }));
   await trx.insertInto('events').values(rows).execute();
+}
+
+/** Of a device, or of all devices of a product. */
+export async function addHoldEvent(
+  trx: Trx,
+  event: Pick<EventRow, 'at_ms' | 'product'> & {
+    readonly type: Extract<EventType, `device.${string}` | `product.${string}`>;
+    readonly device?: { readonly id: DeviceId; readonly first_name: string };
+    readonly data: EventData;
+  },
+): Promise<void> {
+  const { device, data, ...columns } = event;
+  const row = { rollout: '', version: '', stage: null, assignment_id: null, from_state: null };
+  await trx
+    .insertInto('events')
+    .values({
+      ...row,
+      ...columns,
+      device_id: device?.id ?? null,
+      mac: device?.first_name ?? null,
+      data: dataText(data),
+    })
+    .execute();
 }
 
 const assignmentsWithNames = (trx: Trx) =>

@@ -36,6 +36,7 @@ export interface EventsTable {
   readonly at_ms: number;
   readonly type: EventType;
   readonly product: string;
+  /** Both empty: it is of a device or a product. */
   readonly rollout: string;
   readonly version: string;
   readonly stage: string | null;

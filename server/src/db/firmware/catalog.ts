@@ -7,6 +7,7 @@ import { chipOfFolder } from '#protocol/device/api.ts';
 import type { ImageInfo } from '#protocol/admin/firmware.ts';
 import type { FirmwareFacts, ImageFacts, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
 import { digestsOf } from './firmware.ts';
+import { type FreezeRow, listFreezes } from '#server/db/fleet/holds.ts';
 import { isOpened, rolloutFactsOf } from '#server/db/rollouts/facts.ts';
 import { listCovered, listRevertedImages } from '#server/db/rollouts/images.ts';
 import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, Trx } from '#server/db/schema.ts';
@@ -17,6 +18,8 @@ export interface CatalogRows {
   /** Running, paused, halted, complete or regressed, each at its open (or last) stage; the one started latest first. */
   readonly rollouts: readonly RolloutFacts[];
   readonly windows: readonly Selectable<SchedulesTable>[];
+  /** Products that are frozen. */
+  readonly freezes: readonly FreezeRow[];
   /** Time zones of the labels that have one. */
   readonly zones: readonly { readonly label: string; readonly timezone: string }[];
 }
@@ -74,6 +77,7 @@ export async function loadCatalog(db: Reader): Promise<CatalogRows> {
     firmware,
     rollouts: await loadRollouts(db, new Map(firmware.map((item) => [item.id, item]))),
     windows,
+    freezes: await listFreezes(db),
     zones: await listZones(db),
   };
 }

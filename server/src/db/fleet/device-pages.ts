@@ -26,6 +26,11 @@ export type PagedDevice = Pick<
   | 'is_simulated'
   | 'shared_mac_at_ms'
   | 'counted'
+  | 'held_at_ms'
+  | 'held_until_ms'
+  | 'held_reason'
+  | 'held_by'
+  | 'holds_way_back'
   | 'last_seen_at_ms'
   | 'limit_s'
 >;
@@ -68,6 +73,11 @@ export async function listDevicePage(
       'devices.is_simulated',
       'devices.shared_mac_at_ms',
       'devices.counted',
+      'devices.held_at_ms',
+      'devices.held_until_ms',
+      'devices.held_reason',
+      'devices.held_by',
+      'devices.holds_way_back',
       'presence.last_seen_at_ms',
       'presence.limit_s',
     ])

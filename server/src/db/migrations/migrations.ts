@@ -28,6 +28,7 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
+import { addHolds } from './hold-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
 import { renameRequired, addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
@@ -75,4 +76,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'device names', up: createDeviceNames },
   { name: 'image info', up: addImageInfo },
   { name: 'required versions', up: renameRequired },
+  { name: 'holds', up: addHolds },
 ];

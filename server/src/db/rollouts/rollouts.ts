@@ -36,6 +36,16 @@ export async function forgetReverts(trx: Trx, firmwareId: number): Promise<void>
   await trx.updateTable('rollouts').set({ reverted_at_ms: null }).where('firmware_id', '=', firmwareId).execute();
 }
 
+/** What the devices of the product were given has its deadline from now on: nothing went on before. */
+export async function restartDeadlines(trx: Trx, product: string, nowMs: number): Promise<void> {
+  await trx
+    .updateTable('rollouts')
+    .set({ resumed_at_ms: nowMs })
+    .where('product', '=', product)
+    .where('status', 'in', ['running', 'paused', 'complete'])
+    .execute();
+}
+
 /** Rollouts that run or are complete, and of which a device holds an open offer. */
 export async function listInFlight(db: Reader): Promise<readonly Rollout[]> {
   return withVersion(db)

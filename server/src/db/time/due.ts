@@ -2,6 +2,7 @@
 // to do, never less; the services look themselves, by the rules.
 
 import { sql } from 'kysely';
+import type { DeviceId } from '#protocol/identity.ts';
 import { type Pulse, pulseColumns, pulseOf } from '#server/db/device/absences.ts';
 import { IS_IN_FLIGHT } from '#server/db/device/assignments.ts';
 import type { Reader } from '#server/db/schema.ts';
@@ -15,6 +16,8 @@ export interface Due extends Pulse {
   readonly hasWatched: boolean;
   /** A promotion waits for its gate. */
   readonly hasPending: boolean;
+  /** A hold of a device, or a freeze of a product, has ended. */
+  readonly hasEndedHold: boolean;
 }
 
 export async function findDue(db: Reader, nowMs: number): Promise<Due> {
@@ -49,6 +52,18 @@ export async function findDue(db: Reader, nowMs: number): Promise<Due> {
             ]),
           ),
         ).as('has_watched'),
+        has(
+          e
+            .selectFrom('devices')
+            .select('devices.id')
+            .where('held_until_ms', '<=', nowMs)
+            .unionAll(
+              e
+                .selectFrom('freezes')
+                .select(sql<DeviceId>`0`.as('id'))
+                .where('until_ms', '<=', nowMs),
+            ),
+        ).as('has_ended_hold'),
       ];
     })
     .executeTakeFirstOrThrow();
@@ -58,5 +73,6 @@ export async function findDue(db: Reader, nowMs: number): Promise<Due> {
     hasInFlight: row.has_in_flight === 1,
     hasWatched: row.has_watched === 1,
     hasPending: row.has_pending === 1,
+    hasEndedHold: row.has_ended_hold === 1,
   };
 }

@@ -46,6 +46,8 @@ import {
   unlabelDevice,
   updateLabel,
 } from '#server/service/fleet/labels.ts';
+import { freezeProduct, listProducts, unfreezeProduct } from '#server/service/holds/freezes.ts';
+import { holdDevice, releaseDevice } from '#server/service/holds/holds.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/rollouts/plans.ts';
 import { getPreviewDevices, previewRollout } from '#server/service/rollouts/preview.ts';
 import { promoteRollout } from '#server/service/rollouts/promote.ts';
@@ -89,26 +91,16 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     readonly params: { readonly version: string };
     readonly query: { readonly product?: string };
   }) => ({ version: call.params.version, product: call.query.product });
-  const device = (params: { readonly device: string }) => ({ device: readDeviceRef(params.device) });
-  const yes = (query: { readonly confirm?: 'true' | 'false' }) => ({ isConfirmed: query.confirm === 'true' });
   return {
     getStatus: async ({ nowMs }) => getStatus(deps, server(), nowMs),
     getBoardSettings: async () => getBoardSettings(deps, server().port),
     getBoardProblems: async () => ({ items: [...deps.boardProblems.list()] }),
 
-    listDevices: async ({ query, nowMs }) => listDevices(deps, query, nowMs),
-    getDevice: async ({ params, nowMs }) => getDevice(deps, readDeviceRef(params.device), nowMs),
-    explainDevice: async ({ params, nowMs }) => explainDevice(deps, readDeviceRef(params.device), nowMs),
-    getTelemetry: async ({ params, nowMs }) => getTelemetry(deps, readDeviceRef(params.device), nowMs),
-    labelDevice: async ({ params, query, nowMs, by }) =>
-      labelDevice(deps, { name: params.name, ...device(params), ...yes(query) }, by, nowMs),
-    unlabelDevice: async ({ params, query, nowMs, by }) =>
-      unlabelDevice(deps, { name: params.name, ...device(params), ...yes(query) }, by, nowMs),
-    removeDevice: async ({ params, query, nowMs, by }) =>
-      removeDevice(deps, { ...device(params), ...yes(query) }, by, nowMs),
-    setCounted: async ({ params, body, nowMs, by }) => setCounted(deps, readDeviceRef(params.device), body, by, nowMs),
-    clearKnownBad: async ({ params, query, nowMs, by }) =>
-      clearKnownBad(deps, readDeviceRef(params.device), query, by, nowMs),
+    ...deviceHandlers(deps),
+
+    getProducts: async ({ nowMs }) => ({ items: await listProducts(deps, nowMs) }),
+    freezeProduct: async ({ params, body, nowMs, by }) => freezeProduct(deps, params.name, body, by, nowMs),
+    unfreezeProduct: async ({ params, nowMs, by }) => unfreezeProduct(deps, params.name, by, nowMs),
 
     listLabels: async ({ query }) => listLabels(deps, query),
     createLabel: async ({ body, nowMs, by }) => createLabel(deps, body, by, nowMs),
@@ -167,6 +159,44 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     listAudit: async ({ query }) => listAudit(deps, query),
     verifyAudit: async () => verifyAudit(deps),
     listEvents: async ({ query }) => listEvents(deps, query),
+  };
+}
+
+type DeviceRoute =
+  | 'listDevices'
+  | 'getDevice'
+  | 'explainDevice'
+  | 'getTelemetry'
+  | 'labelDevice'
+  | 'unlabelDevice'
+  | 'removeDevice'
+  | 'setCounted'
+  | 'holdDevice'
+  | 'releaseDevice'
+  | 'clearKnownBad';
+
+function yes(query: { readonly confirm?: 'true' | 'false' }) {
+  return { isConfirmed: query.confirm === 'true' };
+}
+
+function deviceHandlers(deps: Deps): Pick<Handlers, DeviceRoute> {
+  const device = (params: { readonly device: string }) => ({ device: readDeviceRef(params.device) });
+  return {
+    listDevices: async ({ query, nowMs }) => listDevices(deps, query, nowMs),
+    getDevice: async ({ params, nowMs }) => getDevice(deps, readDeviceRef(params.device), nowMs),
+    explainDevice: async ({ params, nowMs }) => explainDevice(deps, readDeviceRef(params.device), nowMs),
+    getTelemetry: async ({ params, nowMs }) => getTelemetry(deps, readDeviceRef(params.device), nowMs),
+    labelDevice: async ({ params, query, nowMs, by }) =>
+      labelDevice(deps, { name: params.name, ...device(params), ...yes(query) }, by, nowMs),
+    unlabelDevice: async ({ params, query, nowMs, by }) =>
+      unlabelDevice(deps, { name: params.name, ...device(params), ...yes(query) }, by, nowMs),
+    removeDevice: async ({ params, query, nowMs, by }) =>
+      removeDevice(deps, { ...device(params), ...yes(query) }, by, nowMs),
+    setCounted: async ({ params, body, nowMs, by }) => setCounted(deps, readDeviceRef(params.device), body, by, nowMs),
+    holdDevice: async ({ params, body, nowMs, by }) => holdDevice(deps, readDeviceRef(params.device), body, by, nowMs),
+    releaseDevice: async ({ params, nowMs, by }) => releaseDevice(deps, readDeviceRef(params.device), by, nowMs),
+    clearKnownBad: async ({ params, query, nowMs, by }) =>
+      clearKnownBad(deps, readDeviceRef(params.device), query, by, nowMs),
   };
 }
 

@@ -27,6 +27,7 @@ import {
   type SelfDescription,
   setDeviceStatus,
 } from '#server/db/fleet/devices.ts';
+import { NOT_HELD } from '#server/db/fleet/holds.ts';
 import { addLabel, putLabel } from '#server/db/fleet/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
@@ -174,7 +175,8 @@ async function planFor(
   nowMs: number,
 ): Promise<CheckInPlan> {
   const first_name = facts.device?.first_name ?? request.name.text;
-  const ofDevice = factsOf(deviceFactsOf({ ...request.described, first_name }, facts.labels), view, nowMs);
+  const asked = { ...NOT_HELD, ...facts.device, ...request.described, first_name };
+  const ofDevice = factsOf(deviceFactsOf(asked, facts.labels), view, nowMs);
   const assignments = assignmentsOf(facts.assignments, view);
   const { crashed, suspect: isSuspect } = observation.restart;
   const { seenBeforeMs: sinceMs } = observation;

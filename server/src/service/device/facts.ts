@@ -2,7 +2,9 @@
 // is made of stands in assignment.ts beside it.
 
 import type { DeviceRow } from '#server/db/fleet/devices.ts';
+import type { HoldColumns } from '#server/db/fleet/holds.ts';
 import type { VoterFacts } from '#engine/outcome/vote.ts';
+import type { Hold } from '#engine/facts/hold.ts';
 import { hardwareOf, type RememberedHardware } from '#engine/facts/hardware.ts';
 import type { DeviceFacts, Facts } from '#engine/facts/model.ts';
 import type { AssignmentFacts } from '#engine/decision/plan-check-in.ts';
@@ -25,7 +27,12 @@ export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): 
   const rollout = targetOf(facts)?.rollout;
   const stage = rollout === undefined ? undefined : stageOf(rollout, device);
   const labels = device.labels.map(({ name }) => name);
-  return { ...facts, window: view.windows.find({ rollout, stage, labels }, nowMs), load: undefined };
+  return {
+    ...facts,
+    window: view.windows.find({ rollout, stage, labels }, nowMs),
+    freeze: view.freezeOf(device.product),
+    load: undefined,
+  };
 }
 
 /** Of what a device says of itself, what rules read beside chip and slot. */
@@ -55,7 +62,8 @@ export function deviceFactsOf(
     | 'said_slot_bytes'
     | 'on_trial'
     | 'attributes'
-  >,
+  > &
+    HoldColumns,
   labels: DeviceFacts['labels'],
 ): DeviceFacts {
   return {
@@ -70,6 +78,17 @@ export function deviceFactsOf(
     ...saidOf(JSON.parse(row.attributes)),
     onTrial: row.on_trial === 1,
     labels,
+    hold: holdOf(row),
+  };
+}
+
+/** Also one whose end has passed: the rules say when it holds. */
+function holdOf(row: HoldColumns): Hold | undefined {
+  if (row.held_at_ms === null) return undefined;
+  return {
+    reason: row.held_reason ?? '',
+    untilMs: row.held_until_ms ?? undefined,
+    holdsWayBack: row.holds_way_back === 1,
   };
 }
 

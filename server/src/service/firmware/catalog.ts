@@ -9,9 +9,11 @@ import {
   type StoredFirmware,
   type StoredImage,
 } from '#server/db/firmware/catalog.ts';
+import type { FreezeRow } from '#server/db/fleet/holds.ts';
 import { findOutdated } from '#server/db/migrate.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
+import type { Hold } from '#engine/facts/hold.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import { acceptsSecurity, isForEveryone } from '#engine/decision/target.ts';
 import { isNamedBy, matchBuild, runningOf } from '#engine/facts/build.ts';
@@ -51,6 +53,8 @@ export interface CatalogView {
   readonly soakMsOf: (stageId: number) => number;
   /** The same, seen from devices that leave this firmware: another one, whose security version they accept. */
   readonly priorStableOf: (firmware: StoredFirmware) => RolloutFacts | undefined;
+  /** Also one whose end has passed: the rules say when it holds. */
+  readonly freezeOf: (product: string) => Hold | undefined;
   readonly windows: WindowClock;
 }
 
@@ -124,6 +128,7 @@ function viewOf(rows: CatalogRows): CatalogView {
       newestFirst(rollouts),
     ]),
   );
+  const freezes = new Map(rows.freezes.map((row) => [row.product, freezeFactsOf(row)]));
   return {
     revision: rows.revision,
     products: [...new Set(rows.firmware.map(({ product }) => product))],
@@ -159,6 +164,7 @@ function viewOf(rows: CatalogRows): CatalogView {
           (rollout) =>
             rollout.firmware.id !== left.id && isForEveryone(rollout) && acceptsSecurity(rollout.firmware, left),
         ),
+    freezeOf: (product) => freezes.get(product),
     windows: new WindowClock(rows),
   };
 }
@@ -200,6 +206,10 @@ function bySaid(all: readonly StoredFirmware[]): ReadonlyMap<string, readonly St
   return new Map(
     [...Map.groupBy(pairs, ({ key }) => key ?? '')].map(([key, found]) => [key, found.map(({ firmware }) => firmware)]),
   );
+}
+
+function freezeFactsOf(row: FreezeRow): Hold {
+  return { reason: row.reason, untilMs: row.until_ms ?? undefined, holdsWayBack: row.holds_way_back === 1 };
 }
 
 function saysOf(product: string, { saidVersion }: StoredImage): string | undefined {

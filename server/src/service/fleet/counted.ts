@@ -53,13 +53,14 @@ export async function noteContradiction(trx: Trx, device: DeviceRow, nowMs: numb
   if (isNewlyShared) await countAnew(trx, { ...device, shared_mac_at_ms });
 }
 
-/** One that did not take the build from here stays as it is: it shows nothing, whoever says what. */
-async function countAnew(
+/** One that did not take the build from here stays as it is: it shows nothing, whoever says what; so does one that is held. */
+export async function countAnew(
   trx: Trx,
-  device: Pick<DeviceRow, 'id' | 'first_seen_at_ms' | 'is_simulated' | 'shared_mac_at_ms' | 'counted'>,
+  device: Pick<DeviceRow, 'id' | 'first_seen_at_ms' | 'is_simulated' | 'shared_mac_at_ms' | 'counted' | 'held_at_ms'>,
 ): Promise<void> {
   for (const row of await listLatestOf(trx, device.id)) {
     if (row.counted === 'not_taken' && device.counted !== 'yes') continue;
+    if (row.counted === 'held' && device.held_at_ms !== null) continue;
     const rules = {
       countsBeforeMs: row.counts_before_ms ?? undefined,
       countsSimulated: row.counts_simulated === 1,

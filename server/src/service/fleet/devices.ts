@@ -26,6 +26,7 @@ import { assignmentsOf } from '#server/service/device/assignment.ts';
 import { deviceFactsOf, factsOf, voterOf } from '#server/service/device/facts.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
+import { viewHold } from '#server/service/holds/stored-hold.ts';
 import { isSilent, silenceAt } from '#server/service/device/observation.ts';
 
 export interface DeviceQuery extends ListQuery {
@@ -178,6 +179,7 @@ async function viewDevices(deps: Deps, db: Reader, rows: readonly SeenDeviceRow[
     counted: row.counted ?? 'auto',
     counted_reason: row.counted_reason,
     not_counted: notCountedOf(voterOf(row), ANY_ROLLOUT) ?? null,
+    hold: viewHold(row, nowMs),
   }));
 }
 

@@ -4,6 +4,7 @@ import type { AuditEntry } from '#protocol/admin/audit.ts';
 import type { ServerStatus } from '#protocol/admin/status.ts';
 import { listAudit as listRows } from '#server/db/events/audit.ts';
 import { countFleet, countVersions } from '#server/db/fleet/devices.ts';
+import { countHeld } from '#server/db/fleet/holds.ts';
 import { countOpenRollouts, listAfterwards, listOpenRollouts } from '#server/db/rollouts/open.ts';
 import { listCalls } from './calls.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -11,6 +12,7 @@ import { toInstant } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { silenceAt } from '#server/service/device/observation.ts';
 import { warnOfPending } from '#server/service/rollouts/pending-promotions.ts';
+import { listFrozen } from '#server/service/holds/freezes.ts';
 import { viewKnown } from '#server/service/rollouts/view.ts';
 import { warnOfWebhooks } from '#server/service/events/webhooks.ts';
 
@@ -33,7 +35,8 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
     database: dialect,
     started_at: toInstant(server.startedAtMs),
     poll_interval_s: deps.settings.pollIntervalS,
-    devices: await countFleet(read, silenceAt(deps, nowMs)),
+    devices: { ...(await countFleet(read, silenceAt(deps, nowMs))), held: await countHeld(read) },
+    frozen: await listFrozen(deps, nowMs),
     versions: [...(await countVersions(read))],
     rollouts,
     calls: await listCalls(deps, rollouts, nowMs),

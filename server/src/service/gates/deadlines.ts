@@ -1,6 +1,7 @@
 // Every offer has a deadline. What is past it is `timed_out`: its device counts as silent until it is seen again, and then by
 // what it runs. A board that is heard of while it holds the image is not late, and time without a server does not count. Of rollouts that run, and of complete ones that late devices follow; a paused one stands still.
 
+import { isHolding } from '#engine/facts/hold.ts';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SILENT_POLLS } from '#protocol/limits.ts';
 import { findAssignment, saveAssignment } from '#server/db/device/assignments.ts';
@@ -23,7 +24,10 @@ import { windowOf } from '#server/service/rollouts/view.ts';
 export async function endOverdue(deps: Deps, nowMs: number): Promise<void> {
   // Who has just checked in is heard of.
   await deps.presence.flush();
-  for (const rollout of await listInFlight(deps.database.read)) await endOverdueOf(deps, rollout, nowMs);
+  const { freezeOf } = await deps.catalog.current();
+  // What waits for the end of a freeze is not late; its deadline begins anew then.
+  for (const rollout of await listInFlight(deps.database.read))
+    if (!isHolding(freezeOf(rollout.product), false, nowMs)) await endOverdueOf(deps, rollout, nowMs);
 }
 
 async function endOverdueOf(deps: Deps, rollout: Rollout, nowMs: number): Promise<void> {

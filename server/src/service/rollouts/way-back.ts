@@ -12,6 +12,7 @@ import { listUnended, type Rollout } from '#server/db/rollouts/rollouts.ts';
 import { decide, type Decision } from '#engine/decision/decide.ts';
 import { RULES } from '#engine/decision/rules.ts';
 import { isTakenBack, rolloutFor, stableFor } from '#engine/decision/target.ts';
+import { withoutEnd } from '#engine/facts/hold.ts';
 import { matchBuild, runningOf } from '#engine/facts/build.ts';
 import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
 import { versionKey } from '#protocol/device/version.ts';
@@ -136,12 +137,13 @@ function fateOf(
   const rollout = rolloutFor(open, device);
   return decide(
     {
-      device: { ...device, onTrial: false },
+      device: { ...device, onTrial: false, hold: withoutEnd(device.hold) },
       running,
       rollout: rollout && { ...rollout, pace: { maxInFlight: undefined, maxOffersPerMinute: undefined } },
       stable: stableFor(completed, device, running),
       requiredVersions: view.requiredVersionsOf(firmware.product),
       window: undefined,
+      freeze: withoutEnd(view.freezeOf(firmware.product)),
       historyOf,
       holdsOffer: false,
       load: undefined,

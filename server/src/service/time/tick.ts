@@ -4,6 +4,8 @@
 import { type Due, findDue } from '#server/db/time/due.ts';
 import { endOverdue } from '#server/service/gates/deadlines.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { endFreezes } from '#server/service/holds/freezes.ts';
+import { endHolds } from '#server/service/holds/holds.ts';
 import { setFutureTimesRight } from './future-times.ts';
 import { judgeRollouts } from '#server/service/gates/act.ts';
 import { promotePending } from '#server/service/rollouts/pending-promotions.ts';
@@ -18,6 +20,10 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
     await setFutureTimesRight(deps, nowMs);
     await absences.acceptClock();
     due = await look();
+  }
+  if (due.hasEndedHold) {
+    await endHolds(deps, nowMs);
+    await endFreezes(deps, nowMs);
   }
   const done = due.hasRun || absences.isSetBack ? await runDue(deps, nowMs) : [];
   // What they started has its gates asked with this tick.

@@ -1,0 +1,25 @@
+// Steps by which operators keep devices as they are: one device, or all of a product.
+
+import { sql } from 'kysely';
+import type { Trx } from '#server/db/schema.ts';
+import { required, withDefault } from './columns.ts';
+
+export async function addHolds(db: Trx): Promise<void> {
+  await db.schema.alterTable('devices').addColumn('held_at_ms', 'bigint').execute();
+  await db.schema.alterTable('devices').addColumn('held_until_ms', 'bigint').execute();
+  await db.schema.alterTable('devices').addColumn('held_reason', 'text').execute();
+  await db.schema.alterTable('devices').addColumn('held_by', 'text').execute();
+  await db.schema.alterTable('devices').addColumn('holds_way_back', 'integer', withDefault(0)).execute();
+  // A tick asks whether a hold has ended, and the status how many there are: few devices are held.
+  await sql`create index devices_held_until on devices (held_until_ms) where held_until_ms is not null`.execute(db);
+  await sql`create index devices_held on devices (held_at_ms) where held_at_ms is not null`.execute(db);
+  await db.schema
+    .createTable('freezes')
+    .addColumn('product', 'text', (c) => c.primaryKey())
+    .addColumn('frozen_at_ms', 'bigint', required)
+    .addColumn('until_ms', 'bigint')
+    .addColumn('reason', 'text', required)
+    .addColumn('frozen_by', 'text', required)
+    .addColumn('holds_way_back', 'integer', required)
+    .execute();
+}

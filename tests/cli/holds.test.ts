@@ -1,0 +1,64 @@
+// Holds and freezes as people type them, against a server over real TLS.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type OtterRun, runOtter } from '../support/otter-command.ts';
+import { ProductLine } from '../support/product-line.ts';
+import { startTestServer, type TestServer } from '../support/server/server.ts';
+
+let server: TestServer;
+let folder: string;
+let line: ProductLine;
+beforeAll(async () => {
+  server = await startTestServer();
+  folder = await mkdtemp(join(tmpdir(), 'otter-cli-'));
+  line = new ProductLine(server);
+});
+afterAll(async () => {
+  await server.end();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const otter = async (...args: readonly string[]): Promise<OtterRun> =>
+  runOtter(folder, [...args, '--home', server.home]);
+
+test('a device is held with its reason, shown as held wherever it is shown, and released', async () => {
+  const mac = await line.newDevice('1.0.0');
+  const held = await otter('device', 'hold', mac, '--reason', 'at the fair', '--until', '2039-12-24T18:00Z');
+  expect(held).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(held.stdout).toContain(`${mac} is held: at the fair`);
+  expect((await line.detail(mac)).device.hold).toMatchObject({ until: '2039-12-24T18:00:00.000Z', way_back: 'open' });
+  expect((await otter('device', 'list')).stdout).toMatch(/ok, held/);
+  expect((await otter('device', 'show', mac)).stdout).toMatch(/held +at the fair/);
+  expect((await otter('device', 'explain', mac)).stdout).toMatch(/device_held/);
+  expect((await otter('status')).stdout).toContain('1 held');
+  expect(JSON.parse((await otter('device', 'release', mac, '--json')).stdout)).toMatchObject({ mac, hold: null });
+  expect(await otter('device', 'release', mac)).toMatchObject({
+    exitCode: 6,
+    stderr: expect.stringContaining(`device ${mac} is not held`),
+  });
+});
+
+test('a day without a time is its beginning where the person is', async () => {
+  const mac = await line.newDevice('1.0.0');
+  await otter('device', 'hold', mac, '--reason', 'x', '--until', '2039-12-24', '--way-back', 'hold');
+  expect((await line.detail(mac)).device.hold).toMatchObject({
+    until: new Date(2039, 11, 24).toISOString(),
+    way_back: 'hold',
+  });
+});
+
+test('a product is frozen, named by the status and the list, and goes on afterwards', async () => {
+  await line.newDevice('1.0.0');
+  const { product } = line;
+  const frozen = await otter('product', 'freeze', product, '--reason', 'before Christmas');
+  expect(frozen.stdout).toMatch(new RegExp(`product ${product} is frozen, with \\d+ devices`));
+  expect((await otter('status')).stdout).toMatch(new RegExp(`frozen +product ${product}: before Christmas`));
+  expect((await otter('product', 'list')).stdout).toMatch(/before Christmas \(by admin/);
+  expect((await otter('product', 'unfreeze', product)).stdout).toContain('is not frozen any more');
+  expect(await otter('product', 'freeze', `${product}x`, '--reason', 'x')).toMatchObject({
+    stderr: expect.stringContaining(`did you mean ${product}?`),
+  });
+});
