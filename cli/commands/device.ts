@@ -42,7 +42,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
               one.mac,
               one.product,
               one.current_version,
-              one.hold === null ? one.status : `${one.status}, held`,
+              statusText(one),
               one.labels.join(' '),
               one.chip ?? '',
               one.ip ?? '',
@@ -138,6 +138,20 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
     });
 
   device
+    .command('test')
+    .description('say that a device is a test board, which no gate and no number of the fleet counts; off: it is none')
+    .addArgument(deviceArgument())
+    .addArgument(new Argument('<test>', 'on or off').choices(['on', 'off']))
+    .option('--reason <text>', 'why, shown with the device')
+    .action(async (ref, test, { reason }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const counted = test === 'on' ? 'no' : 'auto';
+        const changed = await client.call('setCounted', { params: { device: ref }, body: { counted, reason } });
+        show(changed, () => countedText(changed));
+      });
+    });
+
+  device
     .command('clear-known-bad')
     .description('forget that builds failed on a device: they are offered again, and the offer tells the device')
     .addArgument(deviceArgument())
@@ -182,4 +196,8 @@ function countedText({ mac, counted, not_counted }: Device): string {
   if (counted === 'yes') return `${mac} counts in gates`;
   if (counted === 'no') return `${mac} does not count in gates: a test board`;
   return `${mac} counts in gates as the rules say${not_counted === null ? '' : ` (now: no, ${not_counted})`}`;
+}
+
+function statusText({ status, hold, counted }: Device): string {
+  return [status, ...(counted === 'no' ? ['test'] : []), ...(hold === null ? [] : ['held'])].join(', ');
 }

@@ -46,7 +46,7 @@ function formatStatus(status: ServerStatus, nowMs: number, terminal: Terminal): 
       ['server', `Otter ${status.version} on ${status.database}, started ${relativeTime(status.started_at, nowMs)}`],
       [
         'devices',
-        `${devices.total}: ${devices.updating} updating, ${devices.failed} failed, ${devices.silent} silent${devices.held === 0 ? '' : `, ${devices.held} held`}`,
+        `${devices.total}: ${devices.updating} updating, ${devices.failed} failed, ${devices.silent} silent${devices.held === 0 ? '' : `, ${devices.held} held`}${devices.test === 0 ? '' : `; ${devices.test} for tests apart`}`,
       ],
       ...status.frozen.map(
         ({ product, freeze }) =>

@@ -45,6 +45,25 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'device label': [['otter device label 24:6f:28:aa:bb:cc pilot', 'the board belongs to the pilot']],
   'device unlabel': [['otter device unlabel 24:6f:28:aa:bb:cc pilot', 'and no more']],
   'device count': [['otter device count 24:6f:28:aa:bb:cc no --reason "on my desk"', 'a test board proves nothing']],
+  'device test': [
+    ['otter device test 24:6f:28:aa:bb:cc on --reason "the bench"', 'it counts nowhere, and is shown apart'],
+  ],
+  'device hold': [
+    ['otter device hold 24:6f:28:aa:bb:cc --reason "at the fair" --until 2026-12-24', 'nothing new until that day'],
+    [
+      'otter device hold 24:6f:28:aa:bb:cc --reason "evidence" --way-back hold',
+      'it stays also on a build that is blocked',
+    ],
+  ],
+  'device release': [['otter device release 24:6f:28:aa:bb:cc', 'its rollouts have it again']],
+  'product list': [['otter product list', 'which there are, and which of them are frozen']],
+  'product freeze': [
+    [
+      'otter product freeze greenhouse --reason "before Christmas" --until 14d',
+      'none of its boards is offered anything new',
+    ],
+  ],
+  'product unfreeze': [['otter product unfreeze greenhouse', 'its rollouts go on']],
   'device clear-known-bad': [
     ['otter device clear-known-bad 24:6f:28:aa:bb:cc --version 1.1.0', 'this build is offered to it again'],
   ],

@@ -41,7 +41,12 @@ export const ServerStatus = Type.Object(
     database: oneOf(['sqlite', 'postgres']),
     started_at: Instant,
     poll_interval_s: Type.Integer(),
-    devices: Type.Object({ total: Count, silent: Count, updating: Count, failed: Count, held: Count }),
+    devices: Type.Object(
+      { total: Count, silent: Count, updating: Count, failed: Count, held: Count, test: Count },
+      {
+        description: 'test boards are counted as `test` alone; held ones as what they do as well',
+      },
+    ),
     frozen: Type.Array(Type.Unsafe<Product>(Type.Ref('Product')), { description: 'products that are frozen' }),
     versions: Type.Array(Type.Object({ product: Type.String(), version: Type.String(), devices: Count })),
     rollouts: Type.Array(Type.Unsafe<Rollout>(Type.Ref('Rollout')), {

@@ -62,3 +62,14 @@ test('a product is frozen, named by the status and the list, and goes on afterwa
     stderr: expect.stringContaining(`did you mean ${product}?`),
   });
 });
+
+test('a test board is shown as one, and counted apart until it is none', async () => {
+  const mac = await line.newDevice('1.0.0');
+  const on = await otter('device', 'test', mac, 'on', '--reason', 'the bench');
+  expect(on.stdout).toContain(`${mac} does not count in gates: a test board`);
+  expect((await otter('device', 'list')).stdout).toMatch(/ok, test/);
+  expect((await otter('device', 'show', mac)).stdout).toContain('no (test), as an operator said: the bench');
+  expect((await otter('status')).stdout).toContain('1 for tests apart');
+  expect((await otter('device', 'test', mac, 'off')).stdout).toContain(`${mac} counts in gates as the rules say`);
+  expect((await otter('status')).stdout).not.toContain('for tests');
+});

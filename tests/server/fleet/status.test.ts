@@ -21,7 +21,7 @@ describe.each(DIALECTS)('the status on %s', (dialect) => {
       database: dialect,
       started_at: new Date(START_MS).toISOString(),
       poll_interval_s: 600,
-      devices: { total: 0, silent: 0, updating: 0, failed: 0, held: 0 },
+      devices: { total: 0, silent: 0, updating: 0, failed: 0, held: 0, test: 0 },
       frozen: [],
       versions: [],
       rollouts: [],
@@ -40,7 +40,7 @@ describe.each(DIALECTS)('the status on %s', (dialect) => {
     await line.checkIn(back, '1.0.0', CAME_BACK);
     await line.checkIn(confirmed, '1.1.0');
     const { devices, versions, rollouts } = await server.admin('getStatus');
-    expect(devices).toEqual({ total: 4, silent: 0, updating: 2, failed: 1, held: 0 });
+    expect(devices).toEqual({ total: 4, silent: 0, updating: 2, failed: 1, held: 0, test: 0 });
     expect(versions).toEqual(
       expect.arrayContaining([
         { product: line.product, version: '1.0.0', devices: 2 },
@@ -51,11 +51,36 @@ describe.each(DIALECTS)('the status on %s', (dialect) => {
 
     server.clock.advance(3 * 1_200 + 1);
     await line.checkIn(trial, '1.1.0', ON_TRIAL);
-    expect((await server.admin('getStatus')).devices).toEqual({ total: 4, silent: 3, updating: 1, failed: 0, held: 0 });
+    expect((await server.admin('getStatus')).devices).toEqual({
+      total: 4,
+      silent: 3,
+      updating: 1,
+      failed: 0,
+      held: 0,
+      test: 0,
+    });
     const { items } = await server.admin('listDevices', { query: { status: 'failed' } });
     expect(items, 'the list counts as the status does').toEqual([]);
     const { items: silent } = await server.admin('listDevices', { query: { status: 'silent' } });
     expect(silent.map(({ mac }) => mac)).toEqual([offered, back, confirmed]);
+  });
+
+  test('counts a test board apart, and nowhere else', async () => {
+    await line.add('1.1.0');
+    await line.rollOut('1.1.0', 'expand');
+    const [real, bench] = [await line.newDevice('1.0.0'), await line.newDevice('1.0.1')];
+    const say = async (counted: 'no' | 'auto') =>
+      server.admin('setCounted', { params: { device: bench }, body: { counted, reason: 'the bench' } });
+    expect(await say('no')).toMatchObject({ counted: 'no', not_counted: 'test' });
+    const status = await server.admin('getStatus');
+    expect(status.devices).toEqual({ total: 1, silent: 0, updating: 1, failed: 0, held: 0, test: 1 });
+    expect(status.versions).toEqual([{ product: line.product, version: '1.0.0', devices: 1 }]);
+    expect(await line.outcomes('1.1.0', 'expand')).toMatchObject({ targeted: 1, waiting: 1, uncounted: 1 });
+    server.clock.advance(86_400);
+    await line.checkIn(real, '1.0.0');
+    expect((await server.admin('getStatus')).devices).toMatchObject({ total: 1, silent: 0, test: 1 });
+    await say('auto');
+    expect((await server.admin('getStatus')).devices).toMatchObject({ total: 2, silent: 1, test: 0 });
   });
 
   test('shows open rollouts of every product, and no others', async () => {

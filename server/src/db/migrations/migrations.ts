@@ -28,7 +28,7 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
-import { addHolds } from './hold-steps.ts';
+import { addHolds, addTestIndex } from './hold-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
 import { renameRequired, addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
@@ -77,4 +77,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'image info', up: addImageInfo },
   { name: 'required versions', up: renameRequired },
   { name: 'holds', up: addHolds },
+  { name: 'test boards', up: addTestIndex },
 ];
