@@ -1,9 +1,10 @@
 // Devices that are held and products that are frozen, over real HTTPS on both databases: what they are offered, what gates make of
 // them, and what a block, a schedule and an end do meanwhile.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { BOTH } from '../../support/scope.ts';
+import { untilSettled } from '../../support/server/settled.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 describe.each(BOTH)('what operators hold on %s', (dialect) => {
@@ -150,13 +151,11 @@ describe.each(BOTH)('what operators hold on %s', (dialect) => {
       expect((await server.admin('getStatus')).devices.held).toBe(before + 1);
       await release(mac);
       expect((await server.admin('getStatus')).devices.held).toBe(before);
-      const { items } = await vi.waitFor(async () => {
-        const found = await server.admin('listEvents', {
-          query: { product: line.product, type: 'device', sort: 'id' },
-        });
-        expect(found.items).toHaveLength(2);
-        return found;
+      await untilSettled(server);
+      const { items } = await server.admin('listEvents', {
+        query: { product: line.product, type: 'device', sort: 'id' },
       });
+      expect(items).toHaveLength(2);
       expect(items).toMatchObject([
         { type: 'device.held', mac, rollout: null, version: null, data: { actor: 'admin', reason: 'at the fair' } },
         { type: 'device.released', mac, rollout: null },
@@ -296,6 +295,7 @@ describe.each(BOTH)('what operators hold on %s', (dialect) => {
       server.clock.advance(60);
       await server.tick();
       expect((await server.admin('getStatus')).frozen.map(({ product }) => product)).not.toContain(line.product);
+      await untilSettled(server);
       const told = await server.admin('listEvents', { query: { product: line.product, type: 'product', sort: 'id' } });
       expect(told.items).toMatchObject([
         { type: 'product.frozen', mac: null, data: { actor: 'admin' } },
