@@ -19,6 +19,7 @@ const DEVICE = {
   counted: 'auto',
   counted_reason: null,
   not_counted: null,
+  hold: null,
 };
 
 const check = (device: object): void =>
