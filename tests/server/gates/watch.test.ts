@@ -187,6 +187,29 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     expect(await outcomes('pilot')).toMatchObject({ lost: 0, healthy: 9 });
   });
 
+  test('does not wait for ever where an operator removed the boards that were lost', async () => {
+    const pilots = await populate({ kind: 'good' }, 5, 20);
+    await begin('careful');
+    await fleet.run(20 * 60);
+    const cut = [...pilots, ...fleet.macs.filter((mac, index) => index % 3 === 0 && !pilots.includes(mac))];
+    fleet.cut(cut, true);
+    await fleet.run(HOUR_S);
+    expect((await rollout()).stages[0]?.verdict?.text).toContain('outage');
+    for (const mac of pilots.slice(1))
+      await server.admin('removeDevice', { params: { device: mac }, query: { confirm: 'true' } });
+    fleet.cut(
+      cut.filter((mac) => !pilots.slice(1).includes(mac)),
+      false,
+    );
+    await fleet.run(24 * HOUR_S, isOver);
+    const ended = await rollout();
+    expect(ended).toMatchObject({
+      status: 'halted',
+      stage: 'pilot',
+      halted_reason: expect.stringContaining('given the build'),
+    });
+  });
+
   test('is not halted by an outage in which trials ran out', async () => {
     await populate({ kind: 'good' }, 9, 30);
     await begin('careful');

@@ -2,60 +2,42 @@
 // engine/stage/silence.ts.
 
 import { atKey } from '#server/db/fleet/device-names.ts';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { SILENT_POLLS } from '#protocol/limits.ts';
-import { type Heard, LATE_FACTOR, LATE_GRACE_MS, medianOf } from '#engine/stage/silence.ts';
+import { type Heard, LATE_FACTOR, LATE_GRACE_MS } from '#engine/stage/silence.ts';
 import { absentMs, silenceLimitMs, type SilenceRule } from '#server/db/device/presence-sql.ts';
 import type { Reader } from '#server/db/schema.ts';
 
-/** When half of the boards of a stage that are lost had been heard of last; undefined: not so many are. */
-export async function findLastHeardOfLost(
-  db: Reader,
-  rolloutId: number,
-  stageId: number,
-  lost: number,
-): Promise<number | undefined> {
-  const row = await db
-    .selectFrom('assignments')
-    .innerJoin('presence', 'presence.device_id', 'assignments.device_id')
-    .select('presence.last_seen_at_ms as at')
-    .where('assignments.rollout_id', '=', rolloutId)
-    .where('assignments.stage_id', '=', stageId)
-    .where('assignments.is_latest', '=', sql.lit(1))
-    .where('assignments.is_rollback', '=', sql.lit(0))
-    .where('assignments.outcome', '=', 'lost')
-    .where('assignments.counted', 'is', null)
-    .where('assignments.acknowledged', '=', 0)
-    .orderBy('presence.last_seen_at_ms')
-    .limit(1)
-    .offset(medianOf(lost))
-    .executeTakeFirst();
-  return row?.at ?? undefined;
+/** Of which boards of a stage an instant is asked for. */
+interface StageKey {
+  readonly rolloutId: number;
+  readonly stageId: number;
 }
 
-/** Since when half of the boards of a stage whose trial ran out had the build; undefined: there are not so many. */
-export async function findLastRanOut(
+/** When half of the boards of a stage that are lost had been heard of last; undefined: none of them is there. */
+export async function findLastHeardOfLost(db: Reader, stage: StageKey): Promise<number | undefined> {
+  return medianInstant(db, stage, { instant: sql.ref('presence.last_seen_at_ms'), is: sql`outcome = 'lost'` });
+}
+
+/** Since when half of the boards of a stage whose trial ran out had the build; undefined: none of them is there. */
+export async function findLastRanOut(db: Reader, stage: StageKey): Promise<number | undefined> {
+  const is = sql`outcome = 'failed' and mark = 'ran_out'`;
+  return medianInstant(db, stage, { instant: sql.ref('assignments.ran_out_since_ms'), is });
+}
+
+/** The instant of the one at the place that `medianOf` says (engine/stage/silence.ts), among those that count. */
+async function medianInstant(
   db: Reader,
-  rolloutId: number,
-  stageId: number,
-  ranOut: number,
+  { rolloutId, stageId }: StageKey,
+  { instant, is }: { readonly instant: RawBuilder<unknown>; readonly is: RawBuilder<unknown> },
 ): Promise<number | undefined> {
-  const row = await db
-    .selectFrom('assignments')
-    .select('ran_out_since_ms as at')
-    .where('rollout_id', '=', rolloutId)
-    .where('stage_id', '=', stageId)
-    .where('is_latest', '=', sql.lit(1))
-    .where('is_rollback', '=', sql.lit(0))
-    .where('outcome', '=', 'failed')
-    .where('mark', '=', 'ran_out')
-    .where('counted', 'is', null)
-    .where('acknowledged', '=', 0)
-    .orderBy('ran_out_since_ms')
-    .limit(1)
-    .offset(medianOf(ranOut))
-    .executeTakeFirst();
-  return row?.at ?? undefined;
+  const { rows } = await sql<{ readonly at: number }>`select at from (
+      select ${instant} as at, row_number() over (order by ${instant}) as place, count(*) over () as boards
+      from assignments join presence on presence.device_id = assignments.device_id
+      where rollout_id = ${rolloutId} and stage_id = ${stageId} and is_latest = 1 and is_rollback = 0
+        and ${is} and counted is null and acknowledged = 0
+    ) as ranked where place = boards / 2 + 1`.execute(db);
+  return rows[0]?.at;
 }
 
 export interface SilenceQuestion {

@@ -10,7 +10,7 @@ import { failureCountsOf, questionsOf, type StageAt, gateCountsOf, worstCountsOf
 import { isWaitedFor, type Silence, sleeperLimitMs } from '#engine/stage/silence.ts';
 import { Gate } from '#protocol/admin/plan.ts';
 import { countAsleep, countBoards, listUndecided, type StageGroup } from '#server/db/rollouts/board-counts.ts';
-import { findLastHeardOfLost, findLastRanOut, type SilenceCounts } from '#server/db/rollouts/silence-counts.ts';
+import { findLastHeardOfLost, findLastRanOut } from '#server/db/rollouts/silence-counts.ts';
 import type { Rollout, Stage, StagedRollout } from '#server/db/rollouts/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -65,7 +65,11 @@ export async function judgeFailure(
   for (const at of stages) {
     const { counts, reachable: wanted, trialSilence: isAsked } = questionsOf(row.status, at);
     const reachable = wanted === 0 ? 0 : await deps.waiting.countReachable(db, row, wanted, nowMs);
-    const trialSilence = isAsked ? await sampledSilence(deps, db, row, at.row, counts.ranOut, nowMs) : undefined;
+    const asking = { row, stage: at.row, look: 'sampleSilence' } as const;
+    const key = { rolloutId: row.id, stageId: at.row.id };
+    const trialSilence = isAsked
+      ? await silenceSince(deps, db, asking, await findLastRanOut(db, key), nowMs)
+      : undefined;
     const gateCounts = failureCountsOf(counts, { reachable, trialSilence });
     certain.push({ name: at.row.name, promotion: at.row.promotion, gate: at.gate, gateCounts });
   }
@@ -104,7 +108,8 @@ async function countStage(
 ): Promise<GateCounts> {
   const { row: stage, gate } = at;
   const asked = questionsOf(row.status, at);
-  const { counts } = asked;
+  const key = { rolloutId: row.id, stageId: stage.id };
+  const asking = { row, stage, look: 'countSilence' } as const;
   const reachable = asked.reachable === 0 ? 0 : await deps.waiting.countReachable(db, row, asked.reachable, nowMs);
   const answers = {
     reachable,
@@ -112,17 +117,10 @@ async function countStage(
     isUndecided: asked.undecided && (await isUndecided(deps, db, row, { stage, gate }, nowMs)),
     asleep: asked.asleep ? await countSleepers(deps, db, row, { stage, gate }, nowMs) : 0,
     silence: asked.silence
-      ? await silenceSince(
-          deps,
-          db,
-          row,
-          stage,
-          await findLastHeardOfLost(db, row.id, stage.id, counts.lost + counts.lostLater),
-          nowMs,
-        )
+      ? await silenceSince(deps, db, asking, await findLastHeardOfLost(db, key), nowMs)
       : undefined,
     trialSilence: asked.trialSilence
-      ? await silenceSince(deps, db, row, stage, await findLastRanOut(db, row.id, stage.id, counts.ranOut), nowMs)
+      ? await silenceSince(deps, db, asking, await findLastRanOut(db, key), nowMs)
       : undefined,
     usualSuspects: asked.usualSuspects ? await usualSuspects(deps, db, row, stage) : 0,
   };
@@ -172,35 +170,24 @@ async function countSleepers(
   return countAsleep(db, of, sleeperLimitMs((gate?.soak_s ?? 0) * 1000));
 }
 
+/**
+ * Of a large fleet `sampleSilence` looks at some boards only, soon enough for a transaction. Where every board that is asked about was
+ * removed since, nobody knows when it was heard of: then since the stage opened, so that the gate does not wait for ever.
+ */
 async function silenceSince(
   deps: Deps,
   db: Reader,
-  row: Rollout,
-  stage: Stage,
-  lastHeardAtMs: number | undefined,
+  {
+    row,
+    stage,
+    look,
+  }: { readonly row: Rollout; readonly stage: Stage; readonly look: 'countSilence' | 'sampleSilence' },
+  foundAtMs: number | undefined,
   nowMs: number,
-): Promise<Silence | undefined> {
-  if (lastHeardAtMs === undefined) return undefined;
-  const since = { lastHeardAtMs, stageOpenedAtMs: stage.opened_at_ms ?? nowMs };
-  return silenceFrom(await deps.others.countSilence(db, row, since, nowMs), lastHeardAtMs);
-}
-
-/** The same of some boards in a large fleet: soon enough for a transaction. */
-async function sampledSilence(
-  deps: Deps,
-  db: Reader,
-  row: Rollout,
-  stage: Stage,
-  ranOut: number,
-  nowMs: number,
-): Promise<Silence | undefined> {
-  const lastHeardAtMs = await findLastRanOut(db, row.id, stage.id, ranOut);
-  if (lastHeardAtMs === undefined) return undefined;
-  const since = { lastHeardAtMs, stageOpenedAtMs: stage.opened_at_ms ?? nowMs };
-  return silenceFrom(await deps.others.sampleSilence(db, row, since, nowMs), lastHeardAtMs);
-}
-
-function silenceFrom(sum: SilenceCounts, lastHeardAtMs: number): Silence {
+): Promise<Silence> {
+  const stageOpenedAtMs = stage.opened_at_ms ?? nowMs;
+  const lastHeardAtMs = foundAtMs ?? stageOpenedAtMs;
+  const sum = await deps.others[look](db, row, { lastHeardAtMs, stageOpenedAtMs }, nowMs);
   return { ...sum, lastHeardAtMs, usualShare: sum.seen === 0 ? 0 : sum.silent / sum.seen };
 }
 
