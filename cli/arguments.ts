@@ -4,20 +4,20 @@
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import { parsePin, type Pin } from '#protocol/pinned-https.ts';
-import { DEVICE_ID_PATTERN } from '#protocol/identity.ts';
-import { MAC_PATTERN } from '#protocol/words.ts';
+import { DEVICE_ID_PATTERN, givenNameFault, readMac } from '#protocol/identity.ts';
 import { OTTER } from './program-place.ts';
 
-/** A device: its id, or its MAC in any spelling (upper case, dashes, dots, nothing between) as the canonical one. */
+/** A device: its id, its MAC in any spelling (upper case, dashes, dots, nothing between) as the canonical one, or its name. */
 export function readDevice(text: string): string {
   const id = text.toLowerCase();
   if (new RegExp(DEVICE_ID_PATTERN).test(id)) return id;
-  const digits = text.replaceAll(/[:.-]/g, '').toLowerCase();
-  const mac = digits.match(/../g)?.join(':') ?? '';
-  if (digits.length !== 12 || !new RegExp(MAC_PATTERN).test(mac)) {
-    throw new InvalidArgumentError('A MAC address has 12 hex digits, for example 24:6f:28:aa:bb:cc; an id is dev-17.');
-  }
-  return mac;
+  const mac = readMac(text);
+  if (mac !== undefined) return mac;
+  if (givenNameFault(text) !== undefined)
+    throw new InvalidArgumentError(
+      'A MAC address has 12 hex digits, for example 24:6f:28:aa:bb:cc; an id is dev-17; a name is one such as sensor-2.',
+    );
+  return text;
 }
 
 /** `3%`, `3` or `0.5 %` to a share of 0 to 1. */

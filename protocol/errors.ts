@@ -32,6 +32,7 @@ export const HTTP_STATUS = {
   field_invalid: 400,
   field_unknown: 400,
   mac_invalid: 400,
+  name_invalid: 400,
   mac_reserved: 400,
   version_invalid: 400,
   version_too_long: 400,

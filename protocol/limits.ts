@@ -109,6 +109,10 @@ export const MAX_DEVICE_LABELS = 32;
 /** Most labels that a device may send with a check-in. */
 export const MAX_LABEL_HINTS = 8;
 
+/** Longest name that an operator gives a device, and longest note on a device, a firmware or a rollout (code points). */
+export const MAX_GIVEN_NAME_CHARS = 64;
+export const MAX_NOTE_CHARS = 1_000;
+
 /** Longest label description or audit reason, and longest release notes. */
 export const MAX_DESCRIPTION_CHARS = 200;
 export const MAX_NOTES_CHARS = 4_000;

@@ -3,11 +3,13 @@
 import { Argument, Option } from '@commander-js/extra-typings';
 import { readDevice } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
+import { addNameCommands } from './device/names.ts';
 import { addHoldCommands } from './hold.ts';
 import { formatCleared, formatDevice, formatExplanation } from '#cli/views/device.ts';
 import { formatTelemetry } from '#cli/views/health.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
+import { deviceText } from '#cli/views/note.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
@@ -37,9 +39,10 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
           options,
           async (query) => session.client.call('listDevices', { query: { ...query, ...filter } }),
           {
-            head: ['mac', 'product', 'version', 'status', 'labels', 'chip', 'address', 'seen'],
+            head: ['mac', 'name', 'product', 'version', 'status', 'labels', 'chip', 'address', 'seen'],
             row: (one) => [
               one.mac,
+              one.name ?? '',
               one.product,
               one.current_version,
               statusText(one),
@@ -88,6 +91,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
     });
 
   addDeviceChanges(device, shell);
+  addNameCommands(device, shell);
   addHoldCommands(device, shell);
   addDeviceRemoval(device, shell);
 }
@@ -176,7 +180,7 @@ function addDeviceRemoval(device: CommandGroup, shell: Shell): void {
         const removed = await callConfirmed(shell, options, async (confirmed) =>
           client.call('removeDevice', { params: { device: ref }, query: { confirm: confirmed } }),
         );
-        show(removed, () => `device ${ref} is removed, with ${removed.assignments} assignments`);
+        show(removed, () => `device ${deviceText(removed)} is removed, with ${removed.assignments} assignments`);
       });
     });
 }
@@ -184,7 +188,9 @@ function addDeviceRemoval(device: CommandGroup, shell: Shell): void {
 const YES = 'do not ask, even where it changes a rollout that is under way';
 
 function deviceArgument() {
-  return new Argument('<device>', 'MAC address in any spelling, or the id').argParser(readDevice).argRequired();
+  return new Argument('<device>', 'MAC address in any spelling, the name, or the id')
+    .argParser(readDevice)
+    .argRequired();
 }
 
 function labelsText({ labels }: Device): string {
@@ -192,7 +198,9 @@ function labelsText({ labels }: Device): string {
   return `${labels.length === 1 ? 'label' : 'labels'} ${labels.join(', ')}`;
 }
 
-function countedText({ mac, counted, not_counted }: Device): string {
+function countedText(device: Device): string {
+  const { counted, not_counted } = device;
+  const mac = deviceText(device);
   if (counted === 'yes') return `${mac} counts in gates`;
   if (counted === 'no') return `${mac} does not count in gates: a test board`;
   return `${mac} counts in gates as the rules say${not_counted === null ? '' : ` (now: no, ${not_counted})`}`;

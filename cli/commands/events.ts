@@ -1,6 +1,7 @@
 // `otter events`: what changed of rollouts, stages and assignments, the latest last, one line each; with --follow also what
 // changes from then on, over every cut of the connection.
 
+import { deviceText } from '#cli/views/note.ts';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Option } from '@commander-js/extra-typings';
 import { readCount } from '#cli/arguments.ts';
@@ -123,7 +124,7 @@ function showLine({ terminal, json }: Session, event: Event): void {
 }
 
 function formatEvent(event: Event, colors: Colors): string {
-  const { at, type, product, rollout, stage, mac, from, data } = event;
+  const { at, type, product, rollout, stage, mac, name, from, data } = event;
   const facts = Object.entries({ ...(from === null ? {} : { from }), ...data }).map(
     ([key, value]) => `${key}=${typeof value === 'string' && !value.includes(' ') ? value : JSON.stringify(value)}`,
   );
@@ -132,7 +133,7 @@ function formatEvent(event: Event, colors: Colors): string {
     colorType(type.padEnd(20), colors),
     rollout ?? product,
     stage ?? '-',
-    ...(mac === null ? [] : [mac]),
+    ...(mac === null ? [] : [deviceText({ mac, name })]),
     colors.dim(facts.join(' ')),
   ];
   return printable(parts.join('  ')).trimEnd();

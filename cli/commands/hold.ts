@@ -8,6 +8,7 @@ import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatTable, printable } from '#cli/terminal.ts';
 import { holdText } from '#cli/views/hold.ts';
+import { deviceText } from '#cli/views/note.ts';
 import { WAYS_BACK } from '#protocol/admin/devices.ts';
 
 const REASON = 'why nothing may change, shown wherever the hold is';
@@ -29,7 +30,10 @@ export function addHoldCommands(device: CommandGroup, shell: Shell): void {
     .action(async (ref, { reason, until, wayBack: way_back }, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const held = await client.call('holdDevice', { params: { device: ref }, body: { reason, until, way_back } });
-        show(held, () => `${held.mac} is held${held.hold === null ? '' : `: ${holdText(held.hold, Date.now())}`}`);
+        show(
+          held,
+          () => `${deviceText(held)} is held${held.hold === null ? '' : `: ${holdText(held.hold, Date.now())}`}`,
+        );
       });
     });
 
@@ -40,7 +44,10 @@ export function addHoldCommands(device: CommandGroup, shell: Shell): void {
     .action(async (ref, _options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const released = await client.call('releaseDevice', { params: { device: ref } });
-        show(released, () => `${released.mac} is released: it gets what its rollouts have for it with its next check`);
+        show(
+          released,
+          () => `${deviceText(released)} is released: it gets what its rollouts have for it with its next check`,
+        );
       });
     });
 }
@@ -104,5 +111,7 @@ function untilOption() {
 }
 
 function deviceArgument() {
-  return new Argument('<device>', 'MAC address in any spelling, or the id').argParser(readDevice).argRequired();
+  return new Argument('<device>', 'MAC address in any spelling, the name, or the id')
+    .argParser(readDevice)
+    .argRequired();
 }

@@ -27,6 +27,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'firmware list': [['otter firmware list --product greenhouse', 'the builds of one product, the latest first']],
   'firmware show': [['otter firmware show 1.2.0', 'its images with size and SHA-256']],
   'firmware ready': [['otter firmware ready 1.2.0', 'it may go to a pilot']],
+  'firmware note': [['otter firmware note 1.2.0 "needs the new sensor"', 'shown with who wrote it']],
   'firmware require': [['otter firmware require 1.1.0', 'older boards do not skip it on their way up']],
   'firmware check': [['otter firmware check sketch.ino.bin', 'what the file is, without a server']],
   'firmware block': [
@@ -48,6 +49,11 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'device test': [
     ['otter device test 24:6f:28:aa:bb:cc on --reason "the bench"', 'it counts nowhere, and is shown apart'],
   ],
+  'device name': [
+    ['otter device name 24:6f:28:aa:bb:cc sensor-2', 'from now on: otter device show sensor-2'],
+    ['otter device name sensor-2 ""', 'it has no name any more'],
+  ],
+  'device note': [['otter device note sensor-2 "behind the boiler, antenna is loose"', 'shown with who wrote it']],
   'device hold': [
     ['otter device hold 24:6f:28:aa:bb:cc --reason "at the fair" --until 2026-12-24', 'nothing new until that day'],
     [
@@ -103,6 +109,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'rollout pause': [['otter rollout pause 1.2.0 --reason "boards drop off"', 'no new offers from the next check on']],
   'rollout resume': [['otter rollout resume 1.2.0 --reason "it was the router"', 'a halted one needs a reason']],
   'rollout keep': [['otter rollout keep 1.2.0 --reason "it was the supply"', 'a regressed build is offered again']],
+  'rollout note': [['otter rollout note 1.2.0 "for the fair, ask Ada"', 'shown with who wrote it']],
   'rollout waiting': [['otter rollout waiting 1.2.0', 'boards that are not healthy on it, and what holds each']],
   'rollout abort': [
     ['otter rollout abort 1.2.0 --revert --dry-run', 'who would go back'],

@@ -1,6 +1,7 @@
 // One device, and the decision about it, as text.
 
 import { holdText } from './hold.ts';
+import { deviceText, noteText } from './note.ts';
 import { relativeTime } from './relative-time.ts';
 import { type Colors, formatFacts, formatTable, printable } from '#cli/terminal.ts';
 import type { Assignment, ClearedBuild, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
@@ -10,11 +11,13 @@ export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors
   const facts = formatFacts(
     [
       ['id', device.id],
+      ['name', device.name ?? undefined],
       ['mac', names.map(({ name }) => name).join(', ')],
       ['product', device.product],
       ['version', device.current_version],
       ['status', device.status],
       ['held', device.hold === null ? undefined : holdText(device.hold, nowMs)],
+      ['note', noteText(device.note, nowMs)],
       ['labels', device.labels.length === 0 ? 'none' : device.labels.join(', ')],
       ['chip', device.chip ?? undefined],
       ['address', device.ip ?? undefined],
@@ -41,7 +44,7 @@ export function formatExplanation(explanation: Explanation, colors: Colors): str
   });
   const outcome = explanation.version === null ? explanation.outcome : `${explanation.outcome} ${explanation.version}`;
   return [
-    `${explanation.mac}: ${colors.bold(outcome)}, ${explanation.text} (${explanation.reason})`,
+    `${deviceText(explanation)}: ${colors.bold(outcome)}, ${explanation.text} (${explanation.reason})`,
     ...boardLine(explanation, colors),
     ...(explanation.to_change === null ? [] : [`what would change that: ${explanation.to_change}`]),
     formatTable(['', 'rule', 'what it saw'], rows, colors),

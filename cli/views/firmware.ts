@@ -1,5 +1,6 @@
 // Firmware as text.
 
+import { noteText } from './note.ts';
 import { relativeTime } from './relative-time.ts';
 import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
 import type { Firmware, ImageInfo, UploadAnswer } from '#protocol/admin/firmware.ts';
@@ -19,6 +20,7 @@ export function formatFirmware(firmware: Firmware, nowMs: number, colors: Colors
       ['created', relativeTime(firmware.created_at, nowMs)],
       ['security version', String(firmware.security_version)],
       ['notes', firmware.release_notes],
+      ['note', noteText(firmware.note, nowMs)],
     ],
     colors,
   );

@@ -1,6 +1,7 @@
 // A rollout as text: where it stands, and of each stage what became of its boards.
 
 import { stageHealthLines } from './health.ts';
+import { noteText } from './note.ts';
 import { relativeTime } from './relative-time.ts';
 import { type Colors, formatBar, formatTable, printable, type Terminal } from '#cli/terminal.ts';
 import type { Rollout } from '#protocol/admin/rollouts.ts';
@@ -48,7 +49,17 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
   );
   const reason = rollout.ended_reason === null ? [] : [`reason: ${printable(rollout.ended_reason)}`];
   const warnings = rollout.warnings.map((warning) => `${colors.yellow('warning:')} ${printable(warning)}`);
-  const more = [...watched, ...halted, ...regressed, ...left, ...revertedLine(rollout, colors), ...reason, ...warnings];
+  const note = noteText(rollout.note, nowMs);
+  const more = [
+    ...(note === undefined ? [] : [`note: ${printable(note)}`]),
+    ...watched,
+    ...halted,
+    ...regressed,
+    ...left,
+    ...revertedLine(rollout, colors),
+    ...reason,
+    ...warnings,
+  ];
   return [head, table, ...gates, ...stageHealthLines(rollout), ...more].join('\n');
 }
 

@@ -3,7 +3,7 @@
 import { type Static, Type } from 'typebox';
 import { DeviceIdText } from '#protocol/identity.ts';
 import { Instant, Mac, Name } from '#protocol/words.ts';
-import { Count, Line, Nullable, oneOf } from './shapes.ts';
+import { Count, GivenName, Line, Nullable, NullableNote, oneOf } from './shapes.ts';
 import { ASSIGNMENT_STATES, COUNTED, DEVICE_STATUSES, NOT_COUNTED, OUTCOMES } from './states.ts';
 
 export const WAYS_BACK = ['open', 'hold'] as const;
@@ -37,6 +37,8 @@ export const Device = Type.Object(
   {
     id: DeviceIdText,
     mac: Mac,
+    name: GivenName,
+    note: NullableNote,
     product: Type.String(),
     ip: Nullable(Type.String()),
     current_version: Type.String(),
@@ -91,6 +93,7 @@ export const Assignment = Type.Object(
     id: Type.Integer(),
     device_id: DeviceIdText,
     mac: Mac,
+    name: GivenName,
     rollout: Type.String(),
     stage: Type.String(),
     product: Type.String(),
@@ -126,6 +129,7 @@ export const Explanation = Type.Object(
   {
     device_id: DeviceIdText,
     mac: Mac,
+    name: GivenName,
     outcome: oneOf(['install', 'rollback', 'hold']),
     reason: Type.String(),
     text: Type.String({ description: 'the reason as a sentence, with the facts of this device' }),
@@ -170,6 +174,7 @@ export const RemovedDevice = Type.Object(
   {
     device_id: DeviceIdText,
     mac: Type.String(),
+    name: GivenName,
     product: Type.String(),
     current_version: Type.String(),
     labels: Type.Array(Type.String()),

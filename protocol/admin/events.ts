@@ -35,6 +35,7 @@ export const EVENT_TYPES = {
   'assignment.rejected': 'it refused the build',
   'assignment.timed_out': 'nothing was heard of it until its deadline',
   'assignment.superseded': 'the rollout ended before the device was done',
+  'device.named': 'an operator gave it a name, or took it away',
   'device.held': 'an operator holds the device: it is offered nothing new',
   'device.released': 'it is not held any more',
   'product.frozen': 'an operator has frozen the product: none of its devices is offered anything new',
@@ -71,6 +72,7 @@ export const Event = Type.Object(
       description: 'of an assignment or a device; null in events that were told before devices had ids',
     }),
     mac: Type.Union([Mac, Type.Null()], { description: 'of an assignment or a device' }),
+    name: Type.Union([Type.String(), Type.Null()], { description: 'what an operator called that device then' }),
     assignment_id: Type.Union([Type.Integer(), Type.Null()]),
     from: Type.Union([Type.String(), Type.Null()], {
       description: 'status of the rollout or state of the assignment before; null: there was none, or it is a stage',

@@ -2,7 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { Chip, Instant, Mac, Name, Sha256, Version } from '#protocol/words.ts';
-import { Count, Nullable } from './shapes.ts';
+import { Count, Nullable, NullableNote } from './shapes.ts';
 
 /** What the file says of itself and of the hardware that runs it. Revisions are major * 100 + minor. */
 export const ImageInfo = Type.Object({
@@ -32,6 +32,7 @@ export const Firmware = Type.Object(
     version: Version,
     channel: Name,
     release_notes: Type.String(),
+    note: NullableNote,
     security_version: Type.Integer({ minimum: 0 }),
     pilot_ready: Type.Boolean(),
     required: Type.Boolean({ description: 'a required version: older devices do not skip it' }),

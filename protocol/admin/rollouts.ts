@@ -4,13 +4,14 @@ import { type Static, Type } from 'typebox';
 import { Instant, Mac, Name, RolloutName, Version } from '#protocol/words.ts';
 import { StageHealth } from './health.ts';
 import { Gate, PROMOTIONS, Plan, PlanWindow } from './plan.ts';
-import { Count, Examples, Line, Nullable, closed, oneOf } from './shapes.ts';
+import { Count, Examples, GivenName, Line, Nullable, NullableNote, closed, oneOf } from './shapes.ts';
 import { GATE_STATES, NOT_COUNTED, OUTCOMES, ROLLOUT_STATUSES } from './states.ts';
 
 /** A board of an opened stage that is not healthy on the build. */
 export const WaitingBoard = Type.Object(
   {
     mac: Mac,
+    name: GivenName,
     stage: Name,
     outcome: oneOf(OUTCOMES),
     reason: Nullable(Type.String(), {
@@ -79,6 +80,7 @@ const rolloutHead = {
   regressed_reason: Nullable(Type.String()),
   reverted_at: Nullable(Instant, { description: 'since then devices that run its build are rolled back' }),
   reverts_to: Nullable(Type.String(), { description: 'version that they are offered; null: there is none' }),
+  note: NullableNote,
 };
 
 const stageHead = {

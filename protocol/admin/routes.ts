@@ -9,12 +9,12 @@ import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBo
 import { BoardProblem, BoardSettings } from './boards.ts';
 import { NewHold, Product } from './devices.ts';
 import { NewSchedule, Schedule } from './schedules.ts';
-import { Line, Notes, oneOf } from './shapes.ts';
+import { Line, NewNote, Notes, oneOf } from './shapes.ts';
 import { ASSIGNMENT_STATES, DEVICE_STATUSES, ROLLOUT_STATUSES, COUNTED } from './states.ts';
 import { ServerStatus } from './status.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from './events.ts';
 import { Telemetry } from './health.ts';
-import { MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
+import { MAX_GIVEN_NAME_CHARS, MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
 import { DeviceRefText } from '#protocol/identity.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
@@ -234,6 +234,30 @@ export const adminRoutes = {
     params: device,
     body: Type.Object({ counted: oneOf(COUNTED), reason: Type.Optional(Line) }, strict),
   }),
+  nameDevice: route(
+    'PUT',
+    '/devices/:device/name',
+    'Call a device by a name; an empty one takes it away',
+    ref(Device),
+    {
+      params: device,
+      body: Type.Object(
+        {
+          name: Type.String({
+            // Two code units may be one character.
+            maxLength: 2 * MAX_GIVEN_NAME_CHARS,
+            description:
+              'letters and digits of any language, blanks and . _ - # ( ) +; no other device has it, in whichever letter case',
+          }),
+        },
+        strict,
+      ),
+    },
+  ),
+  noteDevice: route('PUT', '/devices/:device/note', 'Write a note on a device', ref(Device), {
+    params: device,
+    body: NewNote,
+  }),
   holdDevice: route(
     'PUT',
     '/devices/:device/hold',
@@ -371,6 +395,11 @@ export const adminRoutes = {
       body: Type.Object({ ready: Type.Optional(Type.Boolean()) }, strict),
     },
   ),
+  noteFirmware: route('PUT', '/firmware/:version/note', 'Write a note on a firmware', ref(Firmware), {
+    params: firmwareVersion,
+    query: Type.Object(product, strict),
+    body: NewNote,
+  }),
   setRequired: route(
     'POST',
     '/firmware/:version/require',
@@ -486,6 +515,10 @@ export const adminRoutes = {
       query: Type.Object({ stage: Name, limit: paging.limit, cursor: paging.cursor }, strict),
     },
   ),
+  noteRollout: route('PUT', '/rollouts/:name/note', 'Write a note on a rollout', ref(Rollout), {
+    params: rolloutName,
+    body: NewNote,
+  }),
   startRollout: route('POST', '/rollouts/:name/start', 'Open the first stage', ref(Rollout), {
     params: rolloutName,
     body: Type.Object(

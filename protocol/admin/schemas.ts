@@ -9,10 +9,12 @@ import { BlockAnswer, Firmware, RemovedFirmware, UploadAnswer, WayBack } from '.
 import { Telemetry } from './health.ts';
 import { ListedPlan, Rollout, RolloutPreview, RolloutSummary, WaitingBoard } from './rollouts.ts';
 import { Schedule } from './schedules.ts';
+import { Note } from './shapes.ts';
 import { Call, ServerStatus } from './status.ts';
 
 /** Schemas that others refer to by name; the server registers each once. */
 export const ADMIN_SCHEMAS = [
+  Note,
   Hold,
   Product,
   Device,

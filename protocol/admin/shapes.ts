@@ -1,8 +1,8 @@
 // Shapes that several schemas of the admin API are made of.
 
 import { type Static, type TSchema, Type } from 'typebox';
-import { MAX_DESCRIPTION_CHARS, MAX_NOTES_CHARS } from '#protocol/limits.ts';
-import { Mac } from '#protocol/words.ts';
+import { MAX_DESCRIPTION_CHARS, MAX_NOTE_CHARS, MAX_NOTES_CHARS } from '#protocol/limits.ts';
+import { Instant, Mac } from '#protocol/words.ts';
 
 export const Nullable = <T extends TSchema>(schema: T, options = {}) => Type.Union([schema, Type.Null()], options);
 
@@ -17,6 +17,37 @@ export const Line = Type.String({ maxLength: MAX_DESCRIPTION_CHARS, pattern: '^[
 export const Notes = Type.String({
   maxLength: MAX_NOTES_CHARS,
   pattern: '^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f]*$',
+});
+
+/** What somebody wrote down about a device, a firmware or a rollout: for people, no rule reads it. */
+export const Note = Type.Object(
+  {
+    text: Type.String(),
+    by: Type.String({ description: 'who wrote it' }),
+    at: Instant,
+  },
+  { $id: 'Note' },
+);
+export type Note = Static<typeof Note>;
+
+export const NullableNote = Type.Union([Type.Unsafe<Note>(Type.Ref('Note')), Type.Null()], {
+  description: 'null: nobody wrote one',
+});
+
+export const NewNote = Type.Object(
+  {
+    note: Type.String({
+      maxLength: MAX_NOTE_CHARS,
+      pattern: '^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f]*$',
+      description: 'an empty one removes what is there',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+/** What an operator calls a device. */
+export const GivenName = Type.Union([Type.String(), Type.Null()], {
+  description: 'what an operator calls the device; null: nothing',
 });
 
 export const Examples = Type.Array(Mac, { description: 'up to 10 of them' });

@@ -10,6 +10,7 @@ import { relativeTime } from '#cli/views/relative-time.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
 import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
+import { notedText } from '#cli/views/note.ts';
 import { confirmWayBack, formatWayBack } from '#cli/views/way-back.ts';
 import { OTTER } from '#cli/program-place.ts';
 
@@ -61,6 +62,7 @@ export function addFirmwareCommands(program: OtterProgram, shell: Shell): void {
     });
 
   addFirmwareChanges(firmware, shell);
+  addFirmwareNote(firmware, shell);
   addFirmwareRemoval(firmware, shell);
 }
 
@@ -145,6 +147,19 @@ function addFirmwareChanges(firmware: CommandGroup, shell: Shell): void {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         const changed = await client.call('unblockFirmware', { params: { version }, query: { product } });
         show(changed, () => `${changed.product} ${changed.version} is allowed again; its rollouts stay aborted`);
+      });
+    });
+}
+
+function addFirmwareNote(firmware: CommandGroup, shell: Shell): void {
+  firmware
+    .command('note <version> <text>')
+    .description('write a note on a firmware, for people; an empty one removes it')
+    .option('--product <product>', 'needed where several products have this version')
+    .action(async (version, note, { product }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const noted = await client.call('noteFirmware', { params: { version }, query: { product }, body: { note } });
+        show(noted, () => notedText(`${noted.product} ${noted.version}`, noted.note));
       });
     });
 }

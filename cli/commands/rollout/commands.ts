@@ -9,6 +9,7 @@ import { addRetryCommand } from './retry.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
+import { notedText } from '#cli/views/note.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
 import { nextLine, noteWarnings, showChanged } from '#cli/rollout-changed.ts';
 import { addWaitingCommand } from './waiting.ts';
@@ -154,6 +155,16 @@ function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
     });
 
   addWaitingCommand(rollout, shell);
+
+  rollout
+    .command('note <name> <text>')
+    .description('write a note on a rollout, for people; an empty one removes it')
+    .action(async (name, note, _options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const noted = await client.call('noteRollout', { params: { name }, body: { note } });
+        show(noted, () => notedText(`rollout ${name}`, noted.note));
+      });
+    });
 
   rollout
     .command('abort <name>')

@@ -25,7 +25,7 @@ export function addWaitingCommand(rollout: CommandGroup, shell: Shell): void {
           async ({ limit, cursor }) =>
             session.client.call('getWaiting', { params: { name }, query: { limit, cursor } }),
           {
-            head: ['mac', 'stage', 'outcome', 'held by', 'counts', 'seen', 'why'],
+            head: ['mac', 'name', 'stage', 'outcome', 'held by', 'counts', 'seen', 'why'],
             row: toRow,
             empty: `every board of the opened stages of ${name} is healthy on the build`,
           },
@@ -37,6 +37,7 @@ export function addWaitingCommand(rollout: CommandGroup, shell: Shell): void {
 function toRow(board: WaitingBoard): readonly string[] {
   return [
     board.mac,
+    board.name ?? '',
     board.stage,
     board.outcome,
     board.reason ?? '-',

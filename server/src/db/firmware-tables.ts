@@ -17,6 +17,9 @@ export interface FirmwareTable {
   readonly blocked: Flag;
   readonly blocked_reason: string | null;
   readonly created_at_ms: number;
+  readonly note: Generated<string | null>;
+  readonly note_by: Generated<string | null>;
+  readonly note_at_ms: Generated<number | null>;
 }
 
 export interface ImagesTable {

@@ -93,6 +93,13 @@ export interface DevicesTable {
   readonly held_reason: Generated<string | null>;
   readonly held_by: Generated<string | null>;
   readonly holds_way_back: Generated<Flag>;
+  /** What an operator calls it, as it was typed; null: nothing. */
+  readonly given_name: Generated<string | null>;
+  /** The same as it is compared: no two devices have one. */
+  readonly given_key: Generated<string | null>;
+  readonly note: Generated<string | null>;
+  readonly note_by: Generated<string | null>;
+  readonly note_at_ms: Generated<number | null>;
 }
 
 /** Every name of every device, the first one too: by these it is found. */
@@ -188,6 +195,9 @@ export interface RolloutsTable {
   readonly started_at_ms: number | null;
   readonly ended_at_ms: number | null;
   readonly ended_reason: string | null;
+  readonly note: Generated<string | null>;
+  readonly note_by: Generated<string | null>;
+  readonly note_at_ms: Generated<number | null>;
 }
 
 export interface StagesTable {

@@ -89,6 +89,7 @@ const BASE: Rollout = {
   regressed_reason: null,
   reverted_at: null,
   reverts_to: null,
+  note: null,
   left_out: [],
   stages: [],
   warnings: [],

@@ -86,8 +86,18 @@ describe.each(BOTH)('who a device is, on %s', (dialect) => {
     });
   });
 
-  test.each(['dev-0', 'dev-01', 'dev-', 'dev-1x', 'DEV-1', 'dev--1', `dev-${'9'.repeat(16)}`, '17'])(
-    'what is neither id nor MAC is refused: %s',
+  test.each(['dev-0', 'dev-01', 'dev-', 'dev-1x', 'dev--1', `dev-${'9'.repeat(16)}`, '17', '24.6f'])(
+    'what is neither id nor MAC is a name, which nobody has: %s',
+    async (device) => {
+      expect(await server.tryAdmin('getDevice', { params: { device } })).toMatchObject({
+        status: 404,
+        body: { error: { code: 'device_unknown', hint: expect.stringContaining('dev-17') } },
+      });
+    },
+  );
+
+  test.each(['24:6f', 'a"b', '-1', ' ', '24:6f:28:aa:bb:cg', 'x'.repeat(65)])(
+    'what can be none of the three is refused: %s',
     async (device) => {
       expect(await server.tryAdmin('getDevice', { params: { device } })).toMatchObject({
         status: 400,

@@ -138,6 +138,30 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
         subject: mac,
       },
       {
+        route: 'nameDevice',
+        call: { params: { device: mac }, body: { name: 'sensor-2' } },
+        action: 'device.name',
+        subject: mac,
+      },
+      {
+        route: 'noteDevice',
+        call: { params: { device: mac }, body: { note: 'behind the boiler' } },
+        action: 'device.note',
+        subject: mac,
+      },
+      {
+        route: 'noteFirmware',
+        call: { ...version, body: { note: 'needs the new sensor' } },
+        action: 'firmware.note',
+        subject: firmware,
+      },
+      {
+        route: 'noteRollout',
+        call: { params: { name: 'winter' }, body: { note: 'for the fair' } },
+        action: 'rollout.note',
+        subject: 'winter',
+      },
+      {
         route: 'holdDevice',
         call: { params: { device: mac }, body: { reason: 'at the fair' } },
         action: 'device.hold',

@@ -61,6 +61,7 @@ describe.each(BOTH)('a device that is removed on %s', (dialect) => {
     expect(await remove(mac)).toEqual({
       device_id: `dev-${Number(row?.['id'])}`,
       mac,
+      name: null,
       product: line.product,
       current_version: '1.0.0',
       labels: ['lab'],

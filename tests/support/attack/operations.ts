@@ -1,6 +1,7 @@
 // What a random attack does, each with a weight: what boards do, what operators do, and time that passes.
 
 import type { AttackBoard } from './board.ts';
+import { WRITING } from './writing.ts';
 import { type AttackWorld, type Build, CHIPS } from './world.ts';
 import type { ProductLine } from '../product-line.ts';
 
@@ -75,6 +76,7 @@ const OPERATIONS: readonly Operation[] = [
   { says: 'a board is released', weight: 6, run: releaseBoard },
   { says: 'a product is frozen', weight: 1, run: freezeProduct },
   { says: 'a product is unfrozen', weight: 4, run: unfreezeProduct },
+  ...WRITING,
   { says: 'an operator looks', weight: 12, run: look },
 ];
 

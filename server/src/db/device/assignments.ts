@@ -13,6 +13,7 @@ import type { AssignmentsTable, Reader, Schema, Trx } from '#server/db/schema.ts
 export type AssignmentRow = Selectable<AssignmentsTable>;
 export type ListedAssignmentRow = AssignmentRow & {
   readonly first_name: string;
+  readonly given_name: string | null;
   readonly rollout: string;
   readonly stage: string;
   readonly product: string;
@@ -299,6 +300,7 @@ export async function listAssignments(
     .selectAll('assignments')
     .select([
       'devices.first_name',
+      'devices.given_name',
       'rollouts.name as rollout',
       'stages.name as stage',
       'firmware.product',

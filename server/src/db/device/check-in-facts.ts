@@ -3,7 +3,7 @@
 
 import { CompiledQuery, type Selectable } from 'kysely';
 import type { DeviceRef } from '#protocol/identity.ts';
-import { idOf } from '#server/db/fleet/device-names.ts';
+import { findGiven, idOf } from '#server/db/fleet/device-names.ts';
 import type { Dialect } from '#server/db/database.ts';
 import type { DeviceRow } from '#server/db/fleet/devices.ts';
 import type { AssignmentsTable, PresenceTable, Reader, Trx } from '#server/db/schema.ts';
@@ -36,7 +36,7 @@ interface Row extends Partial<DeviceRow>, Partial<PresenceRow> {
 /** Reads the facts of this device as they are committed. */
 export async function findCheckInFacts(db: Reader, dialect: Dialect, device: DeviceRef): Promise<CheckInFacts> {
   const { byId, byName } = STATEMENTS[dialect];
-  const query = typeof device === 'number' ? raw(byId, device) : raw(byName, device.kind, device.text);
+  const query = await queryOf(db, device, { byId, byName });
   const { rows } = await db.executeQuery<Row>(query);
   const row = rows[0];
   if (row === undefined) throw new Error('the catalog row is missing');
@@ -48,6 +48,20 @@ export async function findCheckInFacts(db: Reader, dialect: Dialect, device: Dev
     assignments: readAssignments(row.assignments_json, row.taken_json),
   };
 }
+
+/** Only operators name a device by a name that it was given, so that may cost a statement more. */
+async function queryOf(
+  db: Reader,
+  device: DeviceRef,
+  { byId, byName }: (typeof STATEMENTS)[Dialect],
+): Promise<CompiledQuery<Row>> {
+  if (typeof device === 'number') return raw(byId, device);
+  if (device.kind === 'given') return raw(byId, (await findGiven(db, device))?.id ?? NO_DEVICE);
+  return raw(byName, device.kind, device.text);
+}
+
+/** The key of no row. */
+const NO_DEVICE = 0;
 
 /** The same, with the device held until the end of the transaction: two check-ins of one device follow one another. */
 export async function lockCheckInFacts(trx: Trx, dialect: Dialect, device: DeviceRef): Promise<CheckInFacts> {

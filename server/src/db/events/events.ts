@@ -58,7 +58,7 @@ export async function addHoldEvent(
   trx: Trx,
   event: Pick<EventRow, 'at_ms' | 'product'> & {
     readonly type: Extract<EventType, `device.${string}` | `product.${string}`>;
-    readonly device?: { readonly id: DeviceId; readonly first_name: string };
+    readonly device?: { readonly id: DeviceId; readonly first_name: string; readonly given_name: string | null };
     readonly data: EventData;
   },
 ): Promise<void> {
@@ -71,6 +71,7 @@ export async function addHoldEvent(
       ...columns,
       device_id: device?.id ?? null,
       mac: device?.first_name ?? null,
+      given_name: device?.given_name ?? null,
       data: dataText(data),
     })
     .execute();
@@ -131,6 +132,7 @@ async function insertEvents(
       'stage',
       'device_id',
       'mac',
+      'given_name',
       'assignment_id',
       'from_state',
       'data',
@@ -145,6 +147,7 @@ async function insertEvents(
         'stages.name as stage',
         'assignments.device_id',
         'devices.first_name as mac',
+        'devices.given_name',
         'assignments.id as assignment_id',
         from === undefined
           ? 'assignments.state as from_state'

@@ -43,6 +43,8 @@ export interface EventsTable {
   /** Of an assignment: the device, and its first name then. */
   readonly device_id: DeviceId | null;
   readonly mac: string | null;
+  /** What an operator called it then. */
+  readonly given_name: Generated<string | null>;
   readonly assignment_id: number | null;
   /** Status of the rollout or state of the assignment before. */
   readonly from_state: string | null;

@@ -12,6 +12,7 @@ export type PagedDevice = Pick<
   SeenDeviceRow,
   | 'id'
   | 'first_name'
+  | 'given_name'
   | 'product'
   | 'current_version'
   | 'image_sha256'
@@ -59,6 +60,7 @@ export async function listDevicePage(
     .select([
       'devices.id',
       'devices.first_name',
+      'devices.given_name',
       'devices.product',
       'devices.current_version',
       'devices.image_sha256',

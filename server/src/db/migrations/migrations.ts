@@ -29,6 +29,7 @@ import {
   createTelemetry,
 } from './watch-steps.ts';
 import { addHolds, addTestIndex } from './hold-steps.ts';
+import { addGivenNames, addNotes } from './name-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
 import { renameRequired, addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
@@ -78,4 +79,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'required versions', up: renameRequired },
   { name: 'holds', up: addHolds },
   { name: 'test boards', up: addTestIndex },
+  { name: 'given names', up: addGivenNames },
+  { name: 'notes', up: addNotes },
 ];

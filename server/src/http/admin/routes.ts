@@ -46,6 +46,8 @@ import {
   unlabelDevice,
   updateLabel,
 } from '#server/service/fleet/labels.ts';
+import { nameDevice } from '#server/service/names/device-name.ts';
+import { noteDevice, noteFirmware, noteRollout } from '#server/service/names/notes.ts';
 import { freezeProduct, listProducts, unfreezeProduct } from '#server/service/holds/freezes.ts';
 import { holdDevice, releaseDevice } from '#server/service/holds/holds.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/rollouts/plans.ts';
@@ -132,6 +134,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
         nowMs,
       ),
     setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.by, call.nowMs),
+    noteFirmware: async (call) => noteFirmware(deps, named(call), call.body.note, call.by, call.nowMs),
     setRequired: async (call) => setRequired(deps, named(call), call.body.required ?? true, call.by, call.nowMs),
     setMustPass: async (call) => setRequired(deps, named(call), call.body.must_pass ?? true, call.by, call.nowMs),
     blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.by, call.nowMs),
@@ -171,6 +174,8 @@ type DeviceRoute =
   | 'unlabelDevice'
   | 'removeDevice'
   | 'setCounted'
+  | 'nameDevice'
+  | 'noteDevice'
   | 'holdDevice'
   | 'releaseDevice'
   | 'clearKnownBad';
@@ -193,6 +198,10 @@ function deviceHandlers(deps: Deps): Pick<Handlers, DeviceRoute> {
     removeDevice: async ({ params, query, nowMs, by }) =>
       removeDevice(deps, { ...device(params), ...yes(query) }, by, nowMs),
     setCounted: async ({ params, body, nowMs, by }) => setCounted(deps, readDeviceRef(params.device), body, by, nowMs),
+    nameDevice: async ({ params, body, nowMs, by }) =>
+      nameDevice(deps, readDeviceRef(params.device), body.name, by, nowMs),
+    noteDevice: async ({ params, body, nowMs, by }) =>
+      noteDevice(deps, readDeviceRef(params.device), body.note, by, nowMs),
     holdDevice: async ({ params, body, nowMs, by }) => holdDevice(deps, readDeviceRef(params.device), body, by, nowMs),
     releaseDevice: async ({ params, nowMs, by }) => releaseDevice(deps, readDeviceRef(params.device), by, nowMs),
     clearKnownBad: async ({ params, query, nowMs, by }) =>
@@ -216,6 +225,7 @@ function rolloutHandlers(deps: Deps) {
     getRollout: async ({ params, nowMs }) => getRollout(deps, params.name, nowMs),
     previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
     getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
+    noteRollout: async ({ params, body, by, nowMs }) => noteRollout(deps, params.name, body.note, by, nowMs),
     startRollout: move('start'),
     promoteRollout: async ({ params, body, by, nowMs }) => promoteRollout(deps, params.name, { by, ...body }, nowMs),
     pauseRollout: move('pause'),

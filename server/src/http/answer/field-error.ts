@@ -18,7 +18,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 };
 
 const HINTS: Readonly<Record<string, string>> = {
-  device: 'write its MAC, such as 24:6f:28:aa:bb:cc, or its id, such as dev-17',
+  device: 'write its MAC, such as 24:6f:28:aa:bb:cc, its name, or its id, such as dev-17',
   mac: 'write six pairs of hex digits, such as 24:6f:28:aa:bb:cc',
   sequence: `send an integer from 0 to ${MAX_SEQUENCE}`,
   status: `send one of: ${REPORT_STATUSES.join(', ')}`,

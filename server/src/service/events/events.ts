@@ -143,6 +143,7 @@ function viewEvent(row: EventRow): Event {
     stage: row.stage,
     device_id: row.device_id === null ? null : textOfDeviceId(row.device_id),
     mac: row.mac,
+    name: row.given_name,
     assignment_id: row.assignment_id,
     from: row.from_state,
     data,

@@ -29,6 +29,7 @@ import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
+import { viewNote } from '#server/service/names/stored-note.ts';
 import { openStagesOf, storeMove } from '#server/service/rollouts/store-move.ts';
 import { wayBackOfBlock } from '#server/service/rollouts/way-back.ts';
 
@@ -236,6 +237,7 @@ async function viewFirmware(db: Reader, view: CatalogView, rows: readonly Firmwa
     version: row.version,
     channel: row.channel,
     release_notes: row.release_notes,
+    note: viewNote(row),
     security_version: row.security_version,
     pilot_ready: row.pilot_ready === 1,
     required: row.required === 1,

@@ -34,12 +34,16 @@ export async function removeDevice(
   });
 }
 
-async function describe(trx: Trx, { id, first_name, product, current_version }: SeenDeviceRow): Promise<RemovedDevice> {
+async function describe(
+  trx: Trx,
+  { id, first_name, given_name, product, current_version }: SeenDeviceRow,
+): Promise<RemovedDevice> {
   const labels = (await listLabelsOf(trx, [id])).get(id) ?? [];
   const assignments = await countAssignments(trx, id);
   return {
     device_id: textOfDeviceId(id),
     mac: first_name,
+    name: given_name,
     product,
     current_version,
     labels: [...labels],

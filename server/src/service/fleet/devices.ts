@@ -5,7 +5,7 @@ import { OtterError } from '#protocol/errors.ts';
 import { type DeviceId, type DeviceRef, textOfDeviceId, textOfRef } from '#protocol/identity.ts';
 import { type ListedAssignmentRow, countLoad, listAssignments } from '#server/db/device/assignments.ts';
 import { findCheckInFacts } from '#server/db/device/check-in-facts.ts';
-import { findDeviceIds, listNamesOf } from '#server/db/fleet/device-names.ts';
+import { findDeviceIds, findGivenIds, listNamesOf } from '#server/db/fleet/device-names.ts';
 import {
   findDevice,
   holdDevices,
@@ -26,6 +26,7 @@ import { assignmentsOf } from '#server/service/device/assignment.ts';
 import { deviceFactsOf, factsOf, voterOf } from '#server/service/device/facts.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
+import { viewNote } from '#server/service/names/stored-note.ts';
 import { viewHold } from '#server/service/holds/stored-hold.ts';
 import { isSilent, silenceAt } from '#server/service/device/observation.ts';
 
@@ -89,6 +90,7 @@ export async function explainDevice(deps: Deps, ref: DeviceRef, nowMs: number): 
   return {
     device_id: textOfDeviceId(device.id),
     mac: device.first_name,
+    name: device.given_name,
     outcome: decision.outcome,
     reason: decision.reason,
     text: textOfRule(decided),
@@ -104,7 +106,7 @@ export async function decideFor(
   deps: Deps,
   ref: DeviceRef,
   nowMs: number,
-): Promise<ReturnType<typeof explain> & { readonly device: Pick<SeenDeviceRow, 'id' | 'first_name'> }> {
+): Promise<ReturnType<typeof explain> & { readonly device: Pick<SeenDeviceRow, 'id' | 'first_name' | 'given_name'> }> {
   const { read, dialect } = deps.database;
   const rows = await findCheckInFacts(read, dialect, ref);
   if (rows.device === undefined) throw unknownDevice(ref);
@@ -141,6 +143,7 @@ export function viewAssignment(row: ListedAssignmentRow): Assignment {
     id: row.id,
     device_id: textOfDeviceId(row.device_id),
     mac: row.first_name,
+    name: row.given_name,
     rollout: row.rollout,
     stage: row.stage,
     product: row.product,
@@ -166,6 +169,8 @@ async function viewDevices(deps: Deps, db: Reader, rows: readonly SeenDeviceRow[
   return rows.map((row) => ({
     id: textOfDeviceId(row.id),
     mac: row.first_name,
+    name: row.given_name,
+    note: viewNote(row),
     product: row.product,
     ip: row.ip,
     current_version: row.current_version,
@@ -221,9 +226,13 @@ export async function holdAll(
   trx: Trx,
   refs: readonly DeviceRef[],
 ): Promise<readonly Pick<SeenDeviceRow, 'id' | 'first_name'>[]> {
-  const macs = refs.flatMap((ref) => (typeof ref === 'number' ? [] : [ref.text]));
-  const byMac = await findDeviceIds(trx, 'mac', macs);
-  const ids = refs.map((ref) => (typeof ref === 'number' ? ref : byMac.get(ref.text)));
+  const textsOf = (kind: 'mac' | 'given') =>
+    refs.flatMap((ref) => (typeof ref !== 'number' && ref.kind === kind ? [ref.text] : []));
+  const byMac = await findDeviceIds(trx, 'mac', textsOf('mac'));
+  const byGiven = await findGivenIds(trx, textsOf('given'));
+  const ids = refs.map((ref) =>
+    typeof ref === 'number' ? ref : (ref.kind === 'given' ? byGiven : byMac).get(ref.text),
+  );
   const held = await holdDevices(
     trx,
     ids.filter((id) => id !== undefined),
@@ -241,6 +250,12 @@ export async function holdAll(
 }
 
 function unknownDevice(ref: DeviceRef): OtterError {
+  if (typeof ref !== 'number' && ref.kind === 'given')
+    return new OtterError(
+      'device_unknown',
+      `no device has the name ${ref.text}`,
+      'look at the list of devices; a MAC has 12 hex digits, an id is like dev-17',
+    );
   return new OtterError(
     'device_unknown',
     `no device ${textOfRef(ref)} has checked in yet`,

@@ -17,6 +17,7 @@ import {
 import type { Deps } from '#server/service/deps.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { gateOf, judge, type JudgedRollout } from '#server/service/gates/judge.ts';
+import { viewNote } from '#server/service/names/stored-note.ts';
 import { textOf } from './walk.ts';
 import type { Waiting } from '#server/service/gates/waiting-boards.ts';
 
@@ -98,6 +99,7 @@ async function viewHead(deps: Deps, row: RolloutRow, nowMs: number) {
     regressed_reason: row.regressed_reason,
     reverted_at: toInstantOrNull(row.reverted_at_ms),
     reverts_to: row.reverted_at_ms === null ? null : await priorStableOf(deps, row),
+    note: viewNote(row),
   };
 }
 

@@ -65,7 +65,8 @@ async function viewBoard(
   const stage =
     standing?.stage ?? (at !== undefined && at < forecast.openedCount ? forecast.stages[at]?.name : undefined);
   if (stage === undefined || standing?.outcome === 'healthy') return undefined;
-  const common = { mac: device.first_name, stage, last_seen_at: toInstant(device.last_seen_at_ms) };
+  const { first_name: mac, given_name: name } = device;
+  const common = { mac, name, stage, last_seen_at: toInstant(device.last_seen_at_ms) };
   if (standing !== undefined && standing.outcome !== 'waiting') {
     const { outcome, counted } = standing;
     return { ...common, outcome, reason: null, text: textOfOutcome(outcome), not_counted: counted };
