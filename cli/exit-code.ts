@@ -54,13 +54,22 @@ export class CommandError extends Error {
   readonly exitCode: ExitCode;
   /** Names the request in the server's log; undefined where no server answered. */
   readonly requestId: string | undefined;
+  /** Which character of a query is at fault, from 1. */
+  readonly position: number | undefined;
+  /** Shown to people below the message; empty: nothing. */
+  readonly lines: string;
 
   private constructor(
     code: string,
     message: string,
     hint: string,
     exitCode: ExitCode,
-    options: { readonly requestId?: string | undefined; readonly cause?: unknown } = {},
+    options: {
+      readonly requestId?: string | undefined;
+      readonly position?: number | undefined;
+      readonly lines?: string;
+      readonly cause?: unknown;
+    } = {},
   ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'CommandError';
@@ -68,6 +77,8 @@ export class CommandError extends Error {
     this.hint = hint;
     this.exitCode = exitCode;
     this.requestId = options.requestId;
+    this.position = options.position;
+    this.lines = options.lines ?? '';
   }
 
   static own(code: OwnCode, message: string, hint: string, options: { readonly cause?: unknown } = {}): CommandError {
@@ -78,6 +89,12 @@ export class CommandError extends Error {
     return CommandError.own('usage', message, hint);
   }
 
+  /** The same, with lines that show a person where. */
+  showing(lines: string): CommandError {
+    const { code, message, hint, exitCode, requestId, position } = this;
+    return new CommandError(code, message, hint, exitCode, { requestId, position, lines, cause: this });
+  }
+
   /** A server's error answer. The code may be newer than this program, so an unknown one counts by its status. */
   static answered(
     status: number,
@@ -86,10 +103,12 @@ export class CommandError extends Error {
       readonly message: string;
       readonly hint: string;
       readonly request_id?: string | undefined;
+      readonly position?: number | undefined;
     },
   ): CommandError {
     return new CommandError(answer.code, answer.message, answer.hint, exitCodeOf(status, answer.code), {
       requestId: answer.request_id,
+      position: answer.position,
     });
   }
 }

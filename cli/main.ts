@@ -107,8 +107,8 @@ function report(thrown: unknown, terminal: Terminal, options: { readonly json: b
 /** One sentence what failed, one what to do; with `--json` the same as an object on stdout. */
 function showError(error: CommandError, terminal: Terminal, options: { readonly json: boolean }): void {
   if (options.json) {
-    const { code, message, hint, requestId } = error;
-    terminal.print(JSON.stringify({ error: { code, message, hint, request_id: requestId } }, undefined, 2));
+    const { code, message, hint, requestId, position } = error;
+    terminal.print(JSON.stringify({ error: { code, message, hint, request_id: requestId, position } }, undefined, 2));
     return;
   }
   const colors = terminal.errorColors;
@@ -116,6 +116,7 @@ function showError(error: CommandError, terminal: Terminal, options: { readonly 
   // Ctrl-C and a no are what the person wanted, not an error.
   const title = error.exitCode === EXIT.interrupted ? '' : `${colors.red('error:')} `;
   terminal.note(title + printable(error.message));
+  if (error.lines !== '') terminal.note(printable(error.lines));
   if (error.hint !== '') terminal.note(`  ${printable(error.hint)}`);
   if (error.requestId !== undefined) terminal.note(colors.dim(`  request ${printable(error.requestId)}`));
 }

@@ -41,6 +41,7 @@ export const HTTP_STATUS = {
   control_char: 400,
   limit_invalid: 400,
   sort_invalid: 400,
+  query_invalid: 400,
   cursor_invalid: 400,
   cron_invalid: 400,
   cron_too_often: 400,
@@ -134,18 +135,21 @@ export class OtterError extends Error {
   readonly hint: string;
   /** Seconds after which a repeat makes sense; sent as `Retry-After`. */
   readonly retryAfterS: number | undefined;
+  /** Which character of a text is at fault, from 1; undefined: it is not about a place in a text. */
+  readonly position: number | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
     hint: string,
-    options: { readonly retryAfterS?: number; readonly cause?: unknown } = {},
+    options: { readonly retryAfterS?: number; readonly position?: number; readonly cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'OtterError';
     this.code = code;
     this.hint = hint;
     this.retryAfterS = options.retryAfterS;
+    this.position = options.position;
   }
 }
 

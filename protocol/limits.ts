@@ -103,6 +103,14 @@ export const MAX_SECURITY_VERSION_STEP = 1_000;
 /** Longest product, label, rollout or schedule name. */
 export const MAX_NAME_CHARS = 32;
 
+/**
+ * Longest query for devices: more than anybody types, and with every character escaped it still fits into an address. So many
+ * conditions, so deep in each other, are far below what SQLite reads as one expression.
+ */
+export const MAX_QUERY_CHARS = 1_000;
+export const MAX_QUERY_CONDITIONS = 50;
+export const MAX_QUERY_DEPTH = 16;
+
 /** Most labels that a device has: every offer lists them all, and 32 of the longest take 1.1 KiB of its 4 KiB. */
 export const MAX_DEVICE_LABELS = 32;
 

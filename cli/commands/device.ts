@@ -13,6 +13,7 @@ import { deviceText } from '#cli/views/note.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
+import { pointing, whereOption } from '#cli/where.ts';
 import { type Device } from '#protocol/admin/devices.ts';
 import { COUNTED, DEVICE_STATUSES } from '#protocol/admin/states.ts';
 import { TELEMETRY_HOURS } from '#protocol/limits.ts';
@@ -30,14 +31,16 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
     .option('--version <version>', 'only devices that run this version')
     .addOption(new Option('--status <status>', 'only devices of this status').choices(DEVICE_STATUSES))
     .option('--mac <beginning>', 'only devices whose MAC begins like this')
+    .addOption(whereOption('only devices that a query means'))
     .action(async (options, command) => {
-      const { product, label, version, status, mac } = options;
+      const { product, label, version, status, mac, where } = options;
       await withSession(shell, command.optsWithGlobals(), async (session) => {
-        const filter = { product, label, version, status, mac };
+        const filter = { product, label, version, status, mac, where };
         await showList(
           session,
           options,
-          async (query) => session.client.call('listDevices', { query: { ...query, ...filter } }),
+          async (query) =>
+            pointing(where, async () => session.client.call('listDevices', { query: { ...query, ...filter } })),
           {
             head: ['mac', 'name', 'product', 'version', 'status', 'labels', 'chip', 'address', 'seen'],
             row: (one) => [

@@ -172,6 +172,7 @@ const ErrorAnswer = Type.Object({
     message: Type.String(),
     hint: Type.String(),
     request_id: Type.Optional(Type.String()),
+    position: Type.Optional(Type.Integer()),
   }),
 });
 

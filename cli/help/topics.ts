@@ -1,6 +1,7 @@
 // What concerns every command: `otter help TOPIC`, and chapters of the man page. Plain text of at most 78 columns.
 
 import { EXIT } from '#cli/exit-code.ts';
+import { QUERY_FIELDS } from '#protocol/query/conditions.ts';
 
 interface Topic {
   readonly title: string;
@@ -18,6 +19,9 @@ const EXIT_TEXTS: Readonly<Record<keyof typeof EXIT, string>> = {
   refusedToStart: 'the server refuses to start with this configuration',
   interrupted: 'Ctrl-C, or the answer was no',
 };
+
+/** Of the text of a topic. */
+const COLUMNS = 78;
 
 export const TOPICS: Readonly<Record<string, Topic>> = {
   connection: {
@@ -59,6 +63,21 @@ XDG_CACHE_HOME     where an installed package keeps compiled code (~/.cache)`,
       .map(([name, text]) => `${String(codeOf(name)).padStart(3)}  ${text}`)
       .join('\n'),
   },
+  query: {
+    title: 'the language of --where: which devices are meant',
+    text: `  otter device list --where 'chip = esp32c3 and version < 1.4 and silent'
+
+Conditions are joined by and, or, not; not binds closest, then and, which may
+be left out, then or; brackets say otherwise. \`:\` means what \`=\` means, so
+this is the same kind of query: version<1.4 chip:esp32c3 label:lab silent
+
+A condition is true or false of every device. One about something that a
+device never said is false, so its negation is true. \`version < 1.4\` is below
+1.4.0, pre-releases of it included; a version that is not SemVer is neither
+before nor after any. A value with a space or a bracket stands in "quotes".
+
+${fieldLines()}`,
+  },
   output: {
     title: 'what is printed where, and --json',
     text: `Results go to stdout, everything else to stderr. Colours, moving lines and
@@ -73,6 +92,21 @@ A list says \`50 of 1 204\` on stderr where there is more; --all shows all.
 Times are those of your time zone; with --json they are UTC.`,
   },
 };
+
+/** What is written, and below it, indented, what it means. */
+function fieldLines(): string {
+  return QUERY_FIELDS.map(({ written, means }) => `  ${written}\n${wrapped(means, '      ')}`).join('\n');
+}
+
+function wrapped(text: string, indent: string): string {
+  const lines = [''];
+  for (const word of text.replaceAll('`', '').split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && indent.length + line.length + 1 + word.length > COLUMNS) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines.map((line) => indent + line).join('\n');
+}
 
 function codeOf(name: string): number | undefined {
   return Object.entries(EXIT).find(([key]) => key === name)?.[1];

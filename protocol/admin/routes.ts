@@ -14,7 +14,7 @@ import { ASSIGNMENT_STATES, DEVICE_STATUSES, ROLLOUT_STATUSES, COUNTED } from '.
 import { ServerStatus } from './status.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from './events.ts';
 import { Telemetry } from './health.ts';
-import { MAX_GIVEN_NAME_CHARS, MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
+import { MAX_GIVEN_NAME_CHARS, MAX_QUERY_CHARS, MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
 import { DeviceRefText } from '#protocol/identity.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
@@ -74,6 +74,11 @@ const page = <T extends TSchema>(item: T) =>
     next_cursor: Type.Union([Type.String(), Type.Null()], { description: 'null: this was the last page' }),
     total: Type.Optional(Type.Integer({ description: 'of all pages; only where the query asked for it' })),
   });
+const where = Type.String({
+  maxLength: 4 * MAX_QUERY_CHARS,
+  description: 'which devices are meant, in the words of docs/querying.md',
+  examples: ['chip = esp32c3 and version < 1.4 and label lab and not seen for 7d'],
+});
 const device = Type.Object({ device: DeviceRefText });
 const named = Type.Object({ name: Name });
 const rolloutName = Type.Object({ name: RolloutName });
@@ -187,6 +192,7 @@ export const adminRoutes = {
           mac: Type.Optional(
             Type.String({ maxLength: 17, pattern: '^[0-9A-Fa-f:]*$', description: 'beginning of the MAC' }),
           ),
+          where: Type.Optional(where),
         },
         strict,
       ),

@@ -197,6 +197,11 @@ export const ErrorAnswer = Type.Object(
       message: Type.String(),
       hint: Type.String(),
       request_id: Type.String(),
+      position: Type.Optional(
+        Type.Integer({
+          description: 'which character of a query is at fault, from 1; one more than there are: its end',
+        }),
+      ),
     }),
   },
   { $id: 'ErrorAnswer' },

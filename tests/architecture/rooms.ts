@@ -29,6 +29,7 @@ const SERVER = [
 
 export const ROOMS: readonly Room[] = [
   { room: 'protocol', may: [], packages: ['typebox'], node: true },
+  { room: 'protocol/query', may: ['protocol'], packages: [], node: false, pure: true },
   { room: 'engine', may: ['protocol'], packages: [], node: false, pure: true },
   { room: 'server/src/time', may: ['protocol'], packages: ['croner'], node: false },
   { room: 'server/src/values', may: ['protocol', 'server/src/time'], packages: [], node: true },
@@ -38,7 +39,7 @@ export const ROOMS: readonly Room[] = [
   { room: 'server/src/disk', may: ['protocol'], packages: [], node: true },
   {
     room: 'server/src/db',
-    may: ['protocol', 'engine', 'server/src/disk'],
+    may: ['protocol', 'protocol/query', 'engine', 'server/src/disk'],
     packages: ['kysely', 'pg', 'typebox'],
     node: true,
   },
@@ -46,6 +47,7 @@ export const ROOMS: readonly Room[] = [
     room: 'server/src/service',
     may: [
       'protocol',
+      'protocol/query',
       'engine',
       ...['db', 'storage', 'esp-image', 'certs', 'time', 'values', 'version.ts'].map((name) => `server/src/${name}`),
     ],
@@ -82,6 +84,7 @@ export const ROOMS: readonly Room[] = [
     room: 'cli',
     may: [
       'protocol',
+      'protocol/query',
       'simulator',
       'simulator/simulation',
       ...['serve.ts', 'home', 'config', 'certs', 'esp-image'].map((name) => `server/src/${name}`),

@@ -1,4 +1,4 @@
-// The tables of docs/device-protocol.md and docs/events.md are the tables of the code. `OTTER_UPDATE_DOCS=1 npx vitest run
+// The tables of docs/device-protocol.md, docs/events.md and docs/querying.md are the tables of the code. `OTTER_UPDATE_DOCS=1 npx vitest run
 // tests/docs/tables.test.ts` writes them anew.
 
 import { expect, test } from 'vitest';
@@ -6,10 +6,12 @@ import { asCommandError } from '#cli/exit-code.ts';
 import { DEVICE_ERRORS } from '#protocol/device/errors.ts';
 import { type ErrorCode, HTTP_STATUS, OtterError } from '#protocol/errors.ts';
 import { EVENT_TYPES } from '#protocol/admin/events.ts';
+import { QUERY_FIELDS } from '#protocol/query/conditions.ts';
 import { documented, table } from './written-table.ts';
 
 const PROTOCOL_PAGE = 'docs/device-protocol.md';
 const EVENTS_PAGE = 'docs/events.md';
+const QUERY_PAGE = 'docs/querying.md';
 
 test('the documented device errors are those of the table that boards and server share', () => {
   const rows = DEVICE_ERRORS.map(({ number, name, text, retryable, fault, weight }) => [
@@ -35,6 +37,12 @@ test('the documented event types are those of the wire', () => {
   const rows = Object.entries(EVENT_TYPES).map(([type, text]) => [`\`${type}\``, text]);
   const expected = table([['type', 'what happened'], ...rows]);
   expect(documented(EVENTS_PAGE, 'event types', expected)).toBe(expected);
+});
+
+test('the documented fields of a query are those that the parser knows', () => {
+  const rows = QUERY_FIELDS.map(({ written, means }) => [`\`${written}\``, means]);
+  const expected = table([['condition', 'true of a device where'], ...rows]);
+  expect(documented(QUERY_PAGE, 'query fields', expected)).toBe(expected);
 });
 
 function exitCodeOf(code: ErrorCode): number {

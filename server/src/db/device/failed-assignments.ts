@@ -77,6 +77,20 @@ export async function listFailed(
   return (firmwareId === undefined ? query : query.where('firmware_id', '=', firmwareId)).orderBy('id').execute();
 }
 
+/** Of every device: ended-badly assignments that still count, of firmware of this version, whatever its product. */
+export async function listFailedOfVersion(db: Reader, version: string): Promise<readonly FailedAssignmentRow[]> {
+  return db
+    .selectFrom('assignments')
+    .select(AS_FAILED)
+    .where('firmware_id', 'in', (nested) =>
+      nested.selectFrom('firmware').select('firmware.id').where('firmware.version', '=', version),
+    )
+    .where('forgiven', '=', 0)
+    .where('state', 'in', FAILED)
+    .orderBy('id')
+    .execute();
+}
+
 /** The builds of which an operator has forgiven a failure on this device. */
 export async function listForgivenBuilds(db: Reader, deviceId: DeviceId): Promise<ReadonlySet<number>> {
   const rows = await db

@@ -3,7 +3,6 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 import type { DeviceId, DeviceName, DeviceRef } from '#protocol/identity.ts';
 import type { Dialect } from '#server/db/database.ts';
-import { type Page, type Paged, runPage } from '#server/db/paging.ts';
 import { isSilentAt, type SilenceRule } from '#server/db/device/presence-sql.ts';
 import { addDeviceName, idOf } from './device-names.ts';
 import type { DevicesTable, PresenceTable, Reader, Trx } from '#server/db/schema.ts';
@@ -35,7 +34,7 @@ export type SelfDescription = Pick<
   | 'is_simulated'
 >;
 
-const withPresence = (db: Reader) =>
+export const withPresence = (db: Reader) =>
   db
     .selectFrom('devices')
     .innerJoin('presence', 'presence.device_id', 'devices.id')
@@ -140,45 +139,10 @@ export async function saveSelfDescription(trx: Trx, { id, ...description }: Self
   await trx.updateTable('devices').set(description).where('id', '=', id).execute();
 }
 
-export interface DeviceFilter {
-  readonly product: string | undefined;
-  readonly label: string | undefined;
-  readonly version: string | undefined;
-  readonly status: SeenDeviceRow['status'] | 'silent' | undefined;
-  readonly macPrefix: string | undefined;
-  readonly silence: SilenceRule;
-}
-
-export async function listDevices(db: Reader, filter: DeviceFilter, page: Page): Promise<Paged<SeenDeviceRow>> {
-  let query = withPresence(db);
-  if (filter.product !== undefined) query = query.where('devices.product', '=', filter.product);
-  if (filter.version !== undefined) query = query.where('devices.current_version', '=', filter.version);
-  const isSilent = isSilentAt(filter.silence);
-  if (filter.status === 'silent') query = query.where(isSilent);
-  else if (filter.status !== undefined)
-    query = query.where('devices.status', '=', filter.status).where(sql<boolean>`not (${isSilent})`);
-  const { macPrefix } = filter;
-  if (macPrefix !== undefined)
-    // `g` follows every hex digit and the colon in whatever order of letters the database has.
-    query = query.where('devices.id', 'in', (nested) =>
-      nested
-        .selectFrom('device_names')
-        .select('device_names.device_id')
-        .where('device_names.kind', '=', 'mac')
-        .where('device_names.name', '>=', macPrefix)
-        .where('device_names.name', '<', `${macPrefix}g`),
-    );
-  const { label } = filter;
-  if (label !== undefined) {
-    query = query.where('devices.id', 'in', (nested) =>
-      nested
-        .selectFrom('device_labels')
-        .innerJoin('labels', 'labels.id', 'device_labels.label_id')
-        .select('device_labels.device_id')
-        .where('labels.name', '=', label),
-    );
-  }
-  return runPage(query, page, { id: 'devices.id' });
+/** Every version that a device runs, as it says it. */
+export async function listVersions(db: Reader): Promise<readonly string[]> {
+  const rows = await db.selectFrom('devices').select('current_version').distinct().execute();
+  return rows.map(({ current_version }) => current_version);
 }
 
 /** A device that is silent is counted as that, whatever it was doing when it was last seen. Test boards are counted apart alone. */

@@ -49,6 +49,7 @@ export function errorAnswer(error: OtterError, requestId: string): ErrorAnswer {
       message: clip(error.message, MAX_MESSAGE_CHARS),
       hint: clip(error.hint, MAX_HINT_CHARS),
       request_id: requestId,
+      ...(error.position === undefined ? {} : { position: error.position }),
     },
   };
 }

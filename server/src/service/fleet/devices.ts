@@ -5,13 +5,9 @@ import { OtterError } from '#protocol/errors.ts';
 import { type DeviceId, type DeviceRef, textOfDeviceId, textOfRef } from '#protocol/identity.ts';
 import { type ListedAssignmentRow, countLoad, listAssignments } from '#server/db/device/assignments.ts';
 import { findCheckInFacts } from '#server/db/device/check-in-facts.ts';
+import { listDevices as listDeviceRows } from '#server/db/fleet/device-list.ts';
 import { findDeviceIds, findGivenIds, listNamesOf } from '#server/db/fleet/device-names.ts';
-import {
-  findDevice,
-  holdDevices,
-  listDevices as listDeviceRows,
-  type SeenDeviceRow,
-} from '#server/db/fleet/devices.ts';
+import { findDevice, holdDevices, type SeenDeviceRow } from '#server/db/fleet/devices.ts';
 import { listLabelsOf } from '#server/db/fleet/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { type Outcome, OUTCOME_TABLE } from '#engine/outcome/outcome.ts';
@@ -28,6 +24,7 @@ import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { viewNote } from '#server/service/names/stored-note.ts';
 import { viewHold } from '#server/service/holds/stored-hold.ts';
+import { readyQuery } from '#server/service/queries/ready-query.ts';
 import { isSilent, silenceAt } from '#server/service/device/observation.ts';
 
 export interface DeviceQuery extends ListQuery {
@@ -36,6 +33,7 @@ export interface DeviceQuery extends ListQuery {
   readonly version?: string | undefined;
   readonly status?: Device['status'] | undefined;
   readonly mac?: string | undefined;
+  readonly where?: string | undefined;
 }
 
 /** What speaks against counting the board in any rollout; when it was first seen matters in each alone. */
@@ -48,7 +46,9 @@ const ORDER = {
   current_version: 'devices.current_version',
 } as const;
 
+/** Throws `query_invalid`, and what `readPage` does. */
 export async function listDevices(deps: Deps, query: DeviceQuery, nowMs: number): Promise<Listed<Device>> {
+  const wanted = readPage(query, ORDER, 'mac');
   await deps.presence.flush();
   const { read } = deps.database;
   const filter = {
@@ -57,9 +57,10 @@ export async function listDevices(deps: Deps, query: DeviceQuery, nowMs: number)
     version: query.version,
     status: query.status,
     macPrefix: query.mac?.toLowerCase(),
+    where: query.where === undefined ? undefined : await readyQuery(deps, read, query.where, nowMs),
     silence: silenceAt(deps, nowMs),
   };
-  const page = await listDeviceRows(read, filter, readPage(query, ORDER, 'mac'));
+  const page = await listDeviceRows(read, filter, wanted);
   return toListed(page, await viewDevices(deps, read, page.rows, nowMs));
 }
 

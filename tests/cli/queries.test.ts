@@ -1,0 +1,54 @@
+// Queries as people type them, against a server over real TLS.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type OtterRun, runOtter } from '../support/otter-command.ts';
+import { ProductLine } from '../support/product-line.ts';
+import { startTestServer, type TestServer } from '../support/server/server.ts';
+
+let server: TestServer;
+let folder: string;
+let line: ProductLine;
+beforeAll(async () => {
+  server = await startTestServer();
+  folder = await mkdtemp(join(tmpdir(), 'otter-cli-'));
+  line = new ProductLine(server);
+});
+afterAll(async () => {
+  await server.end();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const otter = async (...args: readonly string[]): Promise<OtterRun> =>
+  runOtter(folder, [...args, '--home', server.home]);
+
+test('a list has the devices that a query means, and says how many there are where it is cut', async () => {
+  const old = await line.newDevice('1.3.0', ['lab']);
+  const older = await line.newDevice('1.2.0', ['lab']);
+  await line.newDevice('1.4.0', ['lab']);
+  const whole = await otter('device', 'list', '--where', 'version<1.4 label:lab', '--json');
+  expect(JSON.parse(whole.stdout)).toMatchObject({ items: [{ mac: old }, { mac: older }] });
+  const cut = await otter('device', 'list', '--where', 'version < 1.4 and label lab', '--limit', '1');
+  expect(cut).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('1 of 2; --all shows all') });
+});
+
+test('a query that cannot be read is shown with a caret at the place; in JSON the place is a number', async () => {
+  const where = 'label lab and chop = esp32';
+  expect(await otter('device', 'list', '--where', where)).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining(
+      'where: at character 15: there is no field "chop"; did you mean chip?\n  label lab and chop = esp32\n                ^\n',
+    ),
+  });
+  const { stdout } = await otter('device', 'list', '--where', where, '--json');
+  expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'query_invalid', position: 15 } });
+});
+
+test('its language is a topic of the help', async () => {
+  const { stdout, exitCode } = await runOtter('/', ['help', 'query']);
+  expect(exitCode).toBe(0);
+  for (const word of ['chip = esp32c3', 'not seen for 7d', 'known bad 1.4.0', 'held']) expect(stdout).toContain(word);
+  for (const shown of stdout.split('\n')) expect(shown.length).toBeLessThan(80);
+});
