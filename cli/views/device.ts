@@ -22,6 +22,7 @@ export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors
       ['chip', device.chip ?? undefined],
       ['address', device.ip ?? undefined],
       ['counts in gates', countsText(device)],
+      ['was removed', removedText(detail, nowMs)],
       ['first seen', relativeTime(device.first_seen_at, nowMs)],
       ['last seen', relativeTime(device.last_seen_at, nowMs)],
       ...Object.entries(device.attributes)
@@ -34,6 +35,15 @@ export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors
   return [facts, notes, formatBuilds(builds, nowMs, colors), formatAssignments(assignments, nowMs, colors)]
     .filter((part) => part !== '')
     .join('\n\n');
+}
+
+/** A device with this MAC was there before. */
+function removedText({ removed }: DeviceDetail, nowMs: number): string | undefined {
+  if (removed === null) return undefined;
+  const { device_id, at, by, replaced_by, came_back_at } = removed;
+  const heir = replaced_by === null ? '' : `, replaced by ${replaced_by}`;
+  const back = came_back_at === null ? '' : `, came back ${relativeTime(came_back_at, nowMs)}`;
+  return `as ${device_id} ${relativeTime(at, nowMs)} (by ${by})${heir}${back}`;
 }
 
 /** The decision as a sentence, then the rules in their order with a mark at the one that decided. */

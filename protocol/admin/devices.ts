@@ -118,6 +118,16 @@ export const DeviceDetail = Type.Object(
     names: Type.Array(Type.Object({ kind: oneOf(['mac']), name: Type.String() }), {
       description: 'by which it is found; mac of the device is the first that it had',
     }),
+    removed: Nullable(
+      Type.Object({
+        device_id: DeviceIdText,
+        at: Instant,
+        by: Type.String({ description: 'who removed it' }),
+        replaced_by: Nullable(Type.String(), { description: 'MAC of the board that took its place' }),
+        came_back_at: Nullable(Instant),
+      }),
+      { description: 'a device with its MAC was removed before, and this one came back; null: none was' },
+    ),
     builds: Type.Array(KnownBad, { description: 'builds that failed on this device' }),
     assignments: Type.Array(Type.Unsafe<Assignment>(Type.Ref('Assignment')), { description: 'the latest first' }),
   },

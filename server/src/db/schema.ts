@@ -8,6 +8,7 @@ import type { Fault } from '#protocol/device/errors.ts';
 import type { DeviceId, DeviceName } from '#protocol/identity.ts';
 import type { AuditChainTable, AuditTable, EventsTable, WebhooksTable } from '#server/db/events/tables.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
+import type { RemovedDevicesTable } from '#server/db/fleet/tables.ts';
 import type { BlobsTable, FirmwareTable, Flag, ImagesTable } from './firmware-tables.ts';
 
 export type { FirmwareTable, ImagesTable } from './firmware-tables.ts';
@@ -16,6 +17,7 @@ export interface Schema {
   readonly catalog: CatalogTable;
   readonly devices: DevicesTable;
   readonly device_names: DeviceNamesTable;
+  readonly removed_devices: RemovedDevicesTable;
   readonly presence: PresenceTable;
   readonly labels: LabelsTable;
   readonly device_labels: DeviceLabelsTable;

@@ -47,6 +47,7 @@ const TABLES = [
   'past_boards',
   'plans',
   'presence',
+  'removed_devices',
   'removed_images',
   'rollout_images',
   'rollouts',

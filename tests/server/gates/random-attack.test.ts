@@ -128,6 +128,9 @@ const REACHED = [
   ['device.held'],
   ['device.released'],
   ['product.frozen'],
+  ['device.named'],
+  ['device.removed'],
+  ['device.came_back'],
 ] as const;
 
 function missing(world: AttackWorld): readonly (readonly string[])[] {

@@ -210,7 +210,7 @@ export class AttackBoard {
     const state = this.#world.assignments.get(held.id)?.state;
     if (state === undefined || !GIVEN.has(state) || this.#latestId !== held.id) return;
     const known = this.#world.assignments.get(held.id);
-    if (known === undefined || known.left === 'proof') return;
+    if (known === undefined || known.left === 'proof' || known.isGone) return;
     // What a board in its trial reports may be a cause that only counts as a strike.
     known.left = tells === true && state === 'confirmed' ? 'proof' : 'strike';
     this.#world.note('return');

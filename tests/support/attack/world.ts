@@ -49,6 +49,8 @@ export interface KnownAssignment {
   left: 'no' | 'strike' | 'proof';
   /** An operator cleared the board after it had ended. */
   isForgiven: boolean;
+  /** Its board was removed: what that one says of it is refused. */
+  isGone: boolean;
 }
 
 /** What counts against a build on a board since it was cleared last. */
@@ -150,6 +152,16 @@ export class AttackWorld {
       if (one.mac === mac && ENDED_BADLY.has(one.state)) one.isForgiven = true;
   }
 
+  /** The server knows nothing of the board any more: neither what it did, nor that it is held. */
+  forget(mac: string): void {
+    this.held.delete(mac);
+    for (const one of this.assignments.values())
+      if (one.mac === mac) {
+        one.left = 'no';
+        one.isGone = true;
+      }
+  }
+
   /** Reads what the events tell since the last time. Each must follow from what was told before. */
   async follow(): Promise<void> {
     await untilSettled(this.server);
@@ -204,6 +216,7 @@ export class AttackWorld {
       version: version ?? '',
       left: 'no',
       isForgiven: false,
+      isGone: false,
     } as const;
     this.assignments.set(assignment_id ?? 0, { ...(known ?? start), state });
   }

@@ -1,21 +1,32 @@
-// What operators of a random attack write on boards: names and notes.
+// What operators of a random attack do with boards as such: they write names and notes on them, and remove them.
 
 import type { Attack, Operation } from './operations.ts';
 
 export const WRITING: readonly Operation[] = [
   { says: 'a board is given a name', weight: 5, run: name },
   { says: 'a note is written', weight: 2, run: note },
+  { says: 'a board is removed', weight: 4, run: remove },
 ];
 
 /** Few names for many boards, so that they meet. */
 async function name({ world, boards }: Attack): Promise<void> {
   const { random } = world;
   const given = random.chance(0.2) ? '' : `Board ${random.integer(20)}`;
-  const mac = boards[random.integer(boards.length)]?.mac ?? '';
-  await world.ask('nameDevice', { params: { device: mac }, body: { name: given } });
+  await world.ask('nameDevice', { params: { device: anyMac({ world, boards }) }, body: { name: given } });
 }
 
 async function note({ world, boards }: Attack): Promise<void> {
-  const mac = boards[world.random.integer(boards.length)]?.mac ?? '';
-  await world.ask('noteDevice', { params: { device: mac }, body: { note: `seen by ${world.random.integer(3)}` } });
+  const text = `seen by ${world.random.integer(3)}`;
+  await world.ask('noteDevice', { params: { device: anyMac({ world, boards }) }, body: { note: text } });
+}
+
+/** It goes on as before, late reports and all, and is a new one with its next check. */
+async function remove({ world, boards }: Attack): Promise<void> {
+  const device = anyMac({ world, boards });
+  const { status } = await world.ask('removeDevice', { params: { device }, query: { confirm: 'true' } });
+  if (status < 300) world.forget(device);
+}
+
+function anyMac({ world: { random }, boards }: Attack): string {
+  return boards[random.integer(boards.length)]?.mac ?? '';
 }

@@ -29,6 +29,7 @@ import {
   createTelemetry,
 } from './watch-steps.ts';
 import { addHolds, addTestIndex } from './hold-steps.ts';
+import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes } from './name-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
 import { renameRequired, addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
@@ -81,4 +82,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'test boards', up: addTestIndex },
   { name: 'given names', up: addGivenNames },
   { name: 'notes', up: addNotes },
+  { name: 'removed devices', up: createRemovedDevices },
 ];

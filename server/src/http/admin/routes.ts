@@ -20,7 +20,7 @@ import { clearKnownBad } from '#server/service/fleet/clear-known-bad.ts';
 import { createRollout } from '#server/service/rollouts/create.ts';
 import { getBoardSettings } from '#server/service/fleet/board-settings.ts';
 import { setCounted } from '#server/service/fleet/counted.ts';
-import { removeDevice } from '#server/service/fleet/device-removal.ts';
+import { removeDevice } from '#server/service/removal/device-removal.ts';
 import { removeFirmware } from '#server/service/firmware/firmware-removal.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Principal } from '#server/service/principal.ts';

@@ -13,6 +13,7 @@ import {
   saveTaken,
   lockRateLimitedOffers,
 } from '#server/db/device/assignments.ts';
+import { addHoldEvent } from '#server/db/events/events.ts';
 import { findLastAttempt } from '#server/db/device/failed-assignments.ts';
 import {
   type CheckInFacts,
@@ -28,6 +29,7 @@ import {
   setDeviceStatus,
 } from '#server/db/fleet/devices.ts';
 import { NOT_HELD } from '#server/db/fleet/holds.ts';
+import { noteReturn, type Removal } from '#server/db/fleet/removed-devices.ts';
 import { addLabel, putLabel } from '#server/db/fleet/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
@@ -38,6 +40,7 @@ import { isBad, startWatch } from '#engine/outcome/watch.ts';
 import type { Pace } from '#engine/facts/model.ts';
 import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
+import { toInstant } from '#server/time/instant.ts';
 import { answer, type Offered, offeredBy } from './check-in-answer.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { assignmentsOf, columnsOf, movingOf } from './assignment.ts';
@@ -212,7 +215,22 @@ function newLabels(deps: Deps, request: CheckIn, facts: CheckInFacts): readonly 
 
 async function register(trx: Trx, request: KnownCheckIn, nowMs: number): Promise<DeviceId> {
   const device = { ...request.described, status: 'ok', first_seen_at_ms: nowMs } as const;
-  return addDevice(trx, request.name, device, nowMs);
+  const id = await addDevice(trx, request.name, device, nowMs);
+  const removal = await noteReturn(trx, request.name, nowMs);
+  if (removal !== undefined) await tellReturn(trx, { ...device, id, name: request.name }, removal, nowMs);
+  return id;
+}
+
+/** One that an operator removed goes on checking in. */
+async function tellReturn(
+  trx: Trx,
+  { id, product, name }: Pick<DeviceRow, 'id' | 'product'> & Pick<CheckIn, 'name'>,
+  { removed_at_ms, removed_by, replaced_by }: Removal,
+  nowMs: number,
+): Promise<void> {
+  const device = { id, first_name: name.text, given_name: null };
+  const data = { removed_at: toInstant(removed_at_ms), removed_by, replaced_by };
+  await addHoldEvent(trx, { at_ms: nowMs, product, type: 'device.came_back', device, data });
 }
 
 /** Most polls say of the device what the last one said; then only the sighting is noted. */

@@ -1,13 +1,13 @@
 // Devices for operators: who is there, why a device gets an update or not, its labels, its failed builds.
 
 import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
-import { OtterError } from '#protocol/errors.ts';
-import { type DeviceId, type DeviceRef, textOfDeviceId, textOfRef } from '#protocol/identity.ts';
+import { type DeviceId, type DeviceRef, textOfDeviceId } from '#protocol/identity.ts';
 import { type ListedAssignmentRow, countLoad, listAssignments } from '#server/db/device/assignments.ts';
 import { findCheckInFacts } from '#server/db/device/check-in-facts.ts';
 import { listDevices as listDeviceRows } from '#server/db/fleet/device-list.ts';
 import { findDeviceIds, findGivenIds, listNamesOf } from '#server/db/fleet/device-names.ts';
 import { findDevice, holdDevices, type SeenDeviceRow } from '#server/db/fleet/devices.ts';
+import { findRemovalOfNames } from '#server/db/fleet/removed-devices.ts';
 import { listLabelsOf } from '#server/db/fleet/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { type Outcome, OUTCOME_TABLE } from '#engine/outcome/outcome.ts';
@@ -25,6 +25,7 @@ import { type Listed, type ListQuery, readPage, toListed } from '#server/service
 import { viewNote } from '#server/service/names/stored-note.ts';
 import { viewHold } from '#server/service/holds/stored-hold.ts';
 import { readyQuery } from '#server/service/queries/ready-query.ts';
+import { unknownDevice, viewRemoval } from '#server/service/removal/unknown-device.ts';
 import { isSilent, silenceAt } from '#server/service/device/observation.ts';
 
 export interface DeviceQuery extends ListQuery {
@@ -78,6 +79,7 @@ export async function getDevice(deps: Deps, ref: DeviceRef, nowMs: number): Prom
   return {
     device,
     names: (await listNamesOf(read, row.id)).map(({ kind, text }) => ({ kind, name: text })),
+    removed: viewRemoval(await findRemovalOfNames(read, row.id)),
     builds: viewBuilds(assignmentsOf(facts.assignments, view), view, nowMs),
     assignments: page.rows.map(viewAssignment),
   };
@@ -110,7 +112,7 @@ export async function decideFor(
 ): Promise<ReturnType<typeof explain> & { readonly device: Pick<SeenDeviceRow, 'id' | 'first_name' | 'given_name'> }> {
   const { read, dialect } = deps.database;
   const rows = await findCheckInFacts(read, dialect, ref);
-  if (rows.device === undefined) throw unknownDevice(ref);
+  if (rows.device === undefined) throw await unknownDevice(read, ref);
   const view = await deps.catalog.at(rows.revision);
   const assignments = assignmentsOf(rows.assignments, view);
   const device = deviceFactsOf(rows.device, rows.labels);
@@ -212,13 +214,13 @@ function notesOf(row: SeenDeviceRow): string[] {
 export async function viewOne(deps: Deps, ref: DeviceRef, nowMs: number): Promise<Device> {
   const { read } = deps.database;
   const [device] = await viewDevices(deps, read, [await getRow(read, ref)], nowMs);
-  if (device === undefined) throw unknownDevice(ref);
+  if (device === undefined) throw await unknownDevice(read, ref);
   return device;
 }
 
 export async function getRow(db: Reader, ref: DeviceRef): Promise<SeenDeviceRow> {
   const row = await findDevice(db, ref);
-  if (row === undefined) throw unknownDevice(ref);
+  if (row === undefined) throw await unknownDevice(db, ref);
   return row;
 }
 
@@ -239,29 +241,14 @@ export async function holdAll(
     ids.filter((id) => id !== undefined),
   );
   const byId = new Map(held.map((device) => [device.id, device]));
-  const inOrder = new Set(
-    refs.map((ref, index) => {
-      const id = ids[index];
-      const device = id === undefined ? undefined : byId.get(id);
-      if (device === undefined) throw unknownDevice(ref);
-      return device;
-    }),
-  );
+  const inOrder = new Set<(typeof held)[number]>();
+  for (const [index, ref] of refs.entries()) {
+    const id = ids[index];
+    const device = id === undefined ? undefined : byId.get(id);
+    if (device === undefined) throw await unknownDevice(trx, ref);
+    inOrder.add(device);
+  }
   return [...inOrder];
-}
-
-function unknownDevice(ref: DeviceRef): OtterError {
-  if (typeof ref !== 'number' && ref.kind === 'given')
-    return new OtterError(
-      'device_unknown',
-      `no device has the name ${ref.text}`,
-      'look at the list of devices; a MAC has 12 hex digits, an id is like dev-17',
-    );
-  return new OtterError(
-    'device_unknown',
-    `no device ${textOfRef(ref)} has checked in yet`,
-    'look at the list of devices; a device is known from its first check-in on',
-  );
 }
 
 function viewBuilds(assignments: readonly AssignmentValue[], view: CatalogView, nowMs: number): DeviceDetail['builds'] {

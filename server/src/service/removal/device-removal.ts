@@ -5,14 +5,16 @@ import type { RemovedDevice } from '#protocol/admin/devices.ts';
 import { type DeviceRef, textOfDeviceId } from '#protocol/identity.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { addAudit } from '#server/db/events/audit.ts';
+import { addHoldEvent } from '#server/db/events/events.ts';
 import { countAssignments, deleteDevice, findOpenOffer, type OpenOffer } from '#server/db/fleet/device-removal.ts';
 import type { SeenDeviceRow } from '#server/db/fleet/devices.ts';
+import { noteRemoval } from '#server/db/fleet/removed-devices.ts';
 import { listLabelsOf } from '#server/db/fleet/labels.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
-import { getRow, holdAll } from './devices.ts';
+import { getRow, holdAll } from '#server/service/fleet/devices.ts';
 
 /** Throws `device_unknown`, and `confirmation_needed` with what goes, until it is confirmed. */
 export async function removeDevice(
@@ -27,11 +29,33 @@ export async function removeDevice(
     const device = await getRow(trx, ref);
     const removed = await describe(trx, device);
     if (!isConfirmed) throw unconfirmed(removed, device, await findOpenOffer(trx, device.id));
-    await deleteDevice(trx, device.id, nowMs);
+    await forget(trx, device, undefined, by, nowMs);
     const { mac: subject, ...details } = removed;
     await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'device.remove', subject, details });
     return removed;
   });
+}
+
+/**
+ * The device goes, and that it was there stays known: a simulated one leaves no trace, there would be thousands. `heir`: the board
+ * that takes its place.
+ */
+async function forget(
+  trx: Trx,
+  device: SeenDeviceRow,
+  heir: Pick<SeenDeviceRow, 'id' | 'first_name'> | undefined,
+  by: Principal,
+  nowMs: number,
+): Promise<void> {
+  const [replaced_by_id, replaced_by] = [heir?.id ?? null, heir?.first_name ?? null];
+  if (device.is_simulated === 0) {
+    const removal = { removed_at_ms: nowMs, removed_by: actorOf(by), replaced_by_id, replaced_by };
+    await noteRemoval(trx, { device_id: device.id, ...removal });
+  }
+  const type = heir === undefined ? 'device.removed' : 'device.replaced';
+  const data = { actor: actorOf(by), replaced_by };
+  await deleteDevice(trx, device.id, nowMs);
+  await addHoldEvent(trx, { at_ms: nowMs, product: device.product, type, device, data });
 }
 
 async function describe(

@@ -1,0 +1,56 @@
+// What is still known of devices that were removed: by their names, so that a board that comes back can say that it was here before.
+
+import type { Selectable } from 'kysely';
+import type { DeviceId, DeviceName, DeviceRef } from '#protocol/identity.ts';
+import { atKey, listNamesOf } from './device-names.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import type { RemovedDevicesTable } from './tables.ts';
+
+export type Removal = Selectable<RemovedDevicesTable>;
+export type NewRemoval = Pick<Removal, 'device_id' | 'removed_at_ms' | 'removed_by' | 'replaced_by_id' | 'replaced_by'>;
+
+/** To be called while the device is there; takes the place of what was known of its names. */
+export async function noteRemoval(trx: Trx, removal: NewRemoval): Promise<void> {
+  for (const { kind, text } of await listNamesOf(trx, removal.device_id)) {
+    await trx.deleteFrom('removed_devices').where('kind', '=', kind).where('name', '=', text).execute();
+    await trx
+      .insertInto('removed_devices')
+      .values({ kind, name: text, ...removal, back_at_ms: null })
+      .execute();
+  }
+}
+
+/** A board of this name is a new device: says that it is back. Undefined: none was removed. */
+export async function noteReturn(trx: Trx, { kind, text }: DeviceName, nowMs: number): Promise<Removal | undefined> {
+  return trx
+    .updateTable('removed_devices')
+    .set({ back_at_ms: nowMs })
+    .where('kind', '=', kind)
+    .where('name', '=', text)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** The last removal of a device that had this id or this name. */
+export async function findRemoval(db: Reader, ref: DeviceRef): Promise<Removal | undefined> {
+  const query = db.selectFrom('removed_devices').selectAll();
+  if (typeof ref === 'number') return query.where('device_id', '=', ref).executeTakeFirst();
+  if (ref.kind === 'given') return undefined;
+  return query.where('kind', '=', ref.kind).where('name', '=', ref.text).executeTakeFirst();
+}
+
+/** The last removal of a device that had a name which this one has now. */
+export async function findRemovalOfNames(db: Reader, id: DeviceId): Promise<Removal | undefined> {
+  return db
+    .selectFrom('removed_devices')
+    .innerJoin('device_names', (join) =>
+      join
+        .onRef('device_names.kind', '=', 'removed_devices.kind')
+        .onRef('device_names.name', '=', 'removed_devices.name'),
+    )
+    .selectAll('removed_devices')
+    .where('device_names.device_id', '=', atKey(id))
+    .orderBy('removed_devices.removed_at_ms', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
