@@ -147,51 +147,57 @@ export async function listBoardsOf(
   return new Map(rows.map(({ device_id, ...board }) => [device_id, board]));
 }
 
-/** The assignments that speak for the device in rollouts whose gates still judge, with whom those count. */
-export async function listLatestOf(trx: Trx, deviceId: DeviceId) {
+/** The assignments that speak for these devices in rollouts whose gates still judge, with whom those count. */
+export async function listLatestOf(trx: Trx, deviceIds: readonly DeviceId[]) {
   return trx
     .selectFrom('assignments')
     .innerJoin('rollouts', 'rollouts.id', 'assignments.rollout_id')
-    .select(['assignments.id', 'assignments.counted', 'rollouts.counts_before_ms', 'rollouts.counts_simulated'])
-    .where('assignments.device_id', '=', deviceId)
+    .select([
+      'assignments.id',
+      'assignments.device_id',
+      'assignments.counted',
+      'rollouts.counts_before_ms',
+      'rollouts.counts_simulated',
+    ])
+    .where('assignments.device_id', 'in', [...deviceIds])
     .where('assignments.is_latest', '=', 1)
     .where('rollouts.status', '<>', 'aborted')
     .execute();
 }
 
 /**
- * Ends the open assignment of a device that has not begun to install it, also its way back where that is said. One that fetches it may
- * install it all the same; it is then seen on it.
+ * Ends the open assignment of each of these devices that has not begun to install it, also its way back where that is said. One that
+ * fetches it may install it all the same; it is then seen on it.
  */
 export async function supersedeUngiven(
   trx: Trx,
-  deviceId: DeviceId,
+  deviceIds: readonly DeviceId[],
   how: { readonly includesWayBack: boolean; readonly data: Readonly<Record<string, boolean>> },
   nowMs: number,
 ): Promise<number> {
   const kinds = how.includesWayBack ? ([0, 1] as const) : ([0] as const);
   await addAssignmentEvents(trx, { atMs: nowMs, state: 'superseded', data: how.data }, (ended) =>
     ended
-      .where('assignments.device_id', '=', deviceId)
+      .where('assignments.device_id', 'in', [...deviceIds])
       .where('assignments.state', 'in', UNGIVEN_STATES)
       .where('assignments.is_rollback', 'in', kinds),
   );
   const { numUpdatedRows } = await trx
     .updateTable('assignments')
     .set((e) => ({ state: 'superseded', updated_at_ms: nowMs, outcome: withdrawnOutcome(e) }))
-    .where('device_id', '=', deviceId)
+    .where('device_id', 'in', [...deviceIds])
     .where('state', 'in', UNGIVEN_STATES)
     .where('is_rollback', 'in', kinds)
     .executeTakeFirstOrThrow();
   return Number(numUpdatedRows);
 }
 
-/** Of a device that is held: no gate waits for it. What it has shown of a build that it was given stays counted. */
-export async function leaveOutUngiven(trx: Trx, deviceId: DeviceId): Promise<void> {
+/** Of devices that are held: no gate waits for them. What they have shown of a build that they were given stays counted. */
+export async function leaveOutUngiven(trx: Trx, deviceIds: readonly DeviceId[]): Promise<void> {
   await trx
     .updateTable('assignments')
     .set({ counted: 'held' })
-    .where('device_id', '=', deviceId)
+    .where('device_id', 'in', [...deviceIds])
     .where('is_latest', '=', 1)
     .where('is_rollback', '=', 0)
     .where('counted', 'is', null)
@@ -201,8 +207,12 @@ export async function leaveOutUngiven(trx: Trx, deviceId: DeviceId): Promise<voi
     .execute();
 }
 
-export async function saveCounted(trx: Trx, id: number, counted: AssignmentRow['counted']): Promise<void> {
-  await trx.updateTable('assignments').set({ counted }).where('id', '=', id).execute();
+export async function saveCounted(trx: Trx, ids: readonly number[], counted: AssignmentRow['counted']): Promise<void> {
+  await trx
+    .updateTable('assignments')
+    .set({ counted })
+    .where('id', 'in', [...ids])
+    .execute();
 }
 
 /** Another one of the same kind speaks for the device from now on. */
@@ -310,30 +320,6 @@ export async function listAssignments(
   if (filter.device !== undefined) query = query.where('assignments.device_id', '=', idOf(filter.device));
   if (filter.state !== undefined) query = query.where('assignments.state', '=', filter.state);
   return runPage(query, page, { id: 'assignments.id' });
-}
-
-/** Boards that confirmed the build in this stage and run it, with how they fared before the offer. */
-export async function listCompared(
-  db: Reader,
-  { rolloutId, stageId }: { readonly rolloutId: number; readonly stageId: number },
-  limit: number,
-): Promise<readonly { readonly device_id: DeviceId; readonly baseline: string; readonly confirmed_at_ms: number }[]> {
-  return (
-    db
-      .selectFrom('assignments')
-      .select((e) => ['device_id', 'baseline', e.fn.coalesce('confirmed_at_ms', 'updated_at_ms').as('confirmed_at_ms')])
-      .where('rollout_id', '=', rolloutId)
-      .where('stage_id', '=', stageId)
-      // In the words of the index.
-      .where('is_rollback', '=', sql.lit(0))
-      .where('is_latest', '=', sql.lit(1))
-      .where('state', '=', 'confirmed')
-      .where('moved_on_at_ms', 'is', null)
-      .where('baseline', 'is not', null)
-      .$narrowType<{ baseline: string }>()
-      .limit(limit)
-      .execute()
-  );
 }
 
 export async function findLatestAssignmentId(db: Reader, deviceId: DeviceId): Promise<number | undefined> {

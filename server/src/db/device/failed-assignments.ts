@@ -62,16 +62,16 @@ export async function findLastAttempt(
   return { attempt: last?.attempt ?? 0, pardoned: last?.pardoned === 1 };
 }
 
-/** Ended-badly assignments of a device that still count, of one firmware where it is named. */
+/** Ended-badly assignments of these devices that still count, of one firmware where it is named. */
 export async function listFailed(
   db: Reader,
-  deviceId: DeviceId,
+  deviceIds: readonly DeviceId[],
   firmwareId?: number,
 ): Promise<readonly AssignmentRow[]> {
   const query = db
     .selectFrom('assignments')
     .selectAll()
-    .where('device_id', '=', deviceId)
+    .where('device_id', 'in', [...deviceIds])
     .where('forgiven', '=', 0)
     .where('state', 'in', FAILED);
   return (firmwareId === undefined ? query : query.where('firmware_id', '=', firmwareId)).orderBy('id').execute();

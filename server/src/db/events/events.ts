@@ -54,27 +54,29 @@ export async function addEvents(trx: Trx, events: readonly NewEvent[]): Promise<
 }
 
 /** Of a device, or of all devices of a product. */
-export async function addHoldEvent(
-  trx: Trx,
-  event: Pick<EventRow, 'at_ms' | 'product'> & {
-    readonly type: Extract<EventType, `device.${string}` | `product.${string}`>;
-    readonly device?: { readonly id: DeviceId; readonly first_name: string; readonly given_name: string | null };
-    readonly data: EventData;
-  },
-): Promise<void> {
-  const { device, data, ...columns } = event;
-  const row = { rollout: '', version: '', stage: null, assignment_id: null, from_state: null };
-  await trx
-    .insertInto('events')
-    .values({
-      ...row,
-      ...columns,
-      device_id: device?.id ?? null,
-      mac: device?.first_name ?? null,
-      given_name: device?.given_name ?? null,
-      data: dataText(data),
-    })
-    .execute();
+export type NewHoldEvent = Pick<EventRow, 'at_ms' | 'product'> & {
+  readonly type: Extract<EventType, `device.${string}` | `product.${string}`>;
+  readonly device?: { readonly id: DeviceId; readonly first_name: string; readonly given_name: string | null };
+  readonly data: EventData;
+};
+
+export async function addHoldEvent(trx: Trx, event: NewHoldEvent): Promise<void> {
+  await addHoldEvents(trx, [event]);
+}
+
+/** In one statement. */
+export async function addHoldEvents(trx: Trx, events: readonly NewHoldEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  const none = { rollout: '', version: '', stage: null, assignment_id: null, from_state: null };
+  const rows = events.map(({ device, data, ...columns }) => ({
+    ...none,
+    ...columns,
+    device_id: device?.id ?? null,
+    mac: device?.first_name ?? null,
+    given_name: device?.given_name ?? null,
+    data: dataText(data),
+  }));
+  await trx.insertInto('events').values(rows).execute();
 }
 
 const assignmentsWithNames = (trx: Trx) =>

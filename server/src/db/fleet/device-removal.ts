@@ -39,13 +39,16 @@ export async function countAssignments(db: Reader, deviceId: DeviceId): Promise<
   return count;
 }
 
-export async function deleteDevice(trx: Trx, deviceId: DeviceId, nowMs: number): Promise<void> {
+export async function deleteDevices(trx: Trx, deviceIds: readonly DeviceId[], nowMs: number): Promise<void> {
   await addAssignmentEvents(trx, { atMs: nowMs, state: 'superseded', data: { removed: true } }, (open) =>
-    open.where('assignments.device_id', '=', deviceId).where(IS_IN_FLIGHT),
+    open.where('assignments.device_id', 'in', [...deviceIds]).where(IS_IN_FLIGHT),
   );
   const isOver = sql`rollout_id in (select id from rollouts where status in ('complete', 'aborted')
     and (watch_until_ms is null or watch_until_ms <= ${nowMs}))`;
   const isDecided = sql`outcome in (${sql.join(DECIDED.map((outcome) => sql.lit(outcome)))})`;
-  await addPastBoards(trx, sql<boolean>`device_id = ${deviceId} and (${isDecided} or ${isOver})`);
-  await trx.deleteFrom('devices').where('id', '=', deviceId).execute();
+  await addPastBoards(trx, sql<boolean>`device_id in (${sql.join(deviceIds)}) and (${isDecided} or ${isOver})`);
+  await trx
+    .deleteFrom('devices')
+    .where('id', 'in', [...deviceIds])
+    .execute();
 }

@@ -21,8 +21,12 @@ export const NOT_HELD: HoldColumns = {
   holds_way_back: 0,
 };
 
-export async function saveHold(trx: Trx, id: DeviceId, hold: HoldColumns): Promise<void> {
-  await trx.updateTable('devices').set(hold).where('id', '=', id).execute();
+export async function saveHold(trx: Trx, ids: readonly DeviceId[], hold: HoldColumns): Promise<void> {
+  await trx
+    .updateTable('devices')
+    .set(hold)
+    .where('id', 'in', [...ids])
+    .execute();
 }
 
 /** Devices whose hold has ended, at most so many. */

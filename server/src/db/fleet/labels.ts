@@ -122,13 +122,14 @@ export async function findOverLabelled(
   return found?.first_name;
 }
 
-export async function takeLabelOff(trx: Trx, labelId: number, deviceId: DeviceId): Promise<boolean> {
+/** Resolves with how many of them had it. */
+export async function takeLabelOff(trx: Trx, labelId: number, deviceIds: readonly DeviceId[]): Promise<number> {
   const { numDeletedRows } = await trx
     .deleteFrom('device_labels')
     .where('label_id', '=', labelId)
-    .where('device_id', '=', deviceId)
+    .where('device_id', 'in', [...deviceIds])
     .executeTakeFirstOrThrow();
-  return numDeletedRows > 0n;
+  return Number(numDeletedRows);
 }
 
 /** Label names of each of these devices, in alphabetical order. */

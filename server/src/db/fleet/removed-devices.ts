@@ -2,22 +2,33 @@
 
 import type { Selectable } from 'kysely';
 import type { DeviceId, DeviceName, DeviceRef } from '#protocol/identity.ts';
-import { atKey, listNamesOf } from './device-names.ts';
+import { atKey } from './device-names.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import type { RemovedDevicesTable } from './tables.ts';
 
 export type Removal = Selectable<RemovedDevicesTable>;
-export type NewRemoval = Pick<Removal, 'device_id' | 'removed_at_ms' | 'removed_by' | 'replaced_by_id' | 'replaced_by'>;
+type NewRemoval = Pick<Removal, 'device_id' | 'removed_at_ms' | 'removed_by' | 'replaced_by_id' | 'replaced_by'>;
 
-/** To be called while the device is there; takes the place of what was known of its names. */
-export async function noteRemoval(trx: Trx, removal: NewRemoval): Promise<void> {
-  for (const { kind, text } of await listNamesOf(trx, removal.device_id)) {
-    await trx.deleteFrom('removed_devices').where('kind', '=', kind).where('name', '=', text).execute();
-    await trx
-      .insertInto('removed_devices')
-      .values({ kind, name: text, ...removal, back_at_ms: null })
-      .execute();
+/** To be called while the devices are there; takes the place of what was known of their names. */
+export async function noteRemovals(
+  trx: Trx,
+  deviceIds: readonly DeviceId[],
+  removal: Omit<NewRemoval, 'device_id'>,
+): Promise<void> {
+  if (deviceIds.length === 0) return;
+  const names = await trx
+    .selectFrom('device_names')
+    .select(['kind', 'name', 'device_id'])
+    .where('device_id', 'in', [...deviceIds])
+    .execute();
+  for (const [kind, ofKind] of Map.groupBy(names, (one) => one.kind)) {
+    const texts = ofKind.map(({ name }) => name);
+    await trx.deleteFrom('removed_devices').where('kind', '=', kind).where('name', 'in', texts).execute();
   }
+  await trx
+    .insertInto('removed_devices')
+    .values(names.map(({ kind, name, device_id }) => ({ kind, name, device_id, ...removal, back_at_ms: null })))
+    .execute();
 }
 
 /** A board of this name is a new device: says that it is back. Undefined: none was removed. */

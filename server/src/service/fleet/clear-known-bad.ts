@@ -34,7 +34,7 @@ export async function clearKnownBad(
   return deps.database.write(async (trx) => {
     const device = await getRow(trx, ref);
     const view = await deps.catalog.within(trx);
-    const failed = (await listFailed(trx, device.id)).filter((row) => isMeant(row, which, view));
+    const failed = (await listFailed(trx, [device.id])).filter((row) => isMeant(row, which, view));
     const clearedBefore = await listForgivenBuilds(trx, device.id);
     await forgive(
       trx,

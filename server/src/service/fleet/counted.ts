@@ -32,7 +32,7 @@ export async function setCounted(
     const row = await getRow(trx, device);
     const counted = change.counted === 'auto' ? null : change.counted;
     await saveOverride(trx, row.id, { counted, counted_reason: change.reason ?? null });
-    await countAnew(trx, { ...row, counted });
+    await countAnew(trx, [{ ...row, counted }]);
     await addAudit(trx, {
       atMs: nowMs,
       actor: actorOf(by),
@@ -50,22 +50,33 @@ export async function noteContradiction(trx: Trx, device: DeviceRow, nowMs: numb
   const isNewlyShared = device.shared_mac_at_ms === null && isShared(contradictions);
   const shared_mac_at_ms = isNewlyShared ? nowMs : device.shared_mac_at_ms;
   await saveContradictions(trx, device.id, { contradictions, shared_mac_at_ms });
-  if (isNewlyShared) await countAnew(trx, { ...device, shared_mac_at_ms });
+  if (isNewlyShared) await countAnew(trx, [{ ...device, shared_mac_at_ms }]);
 }
 
+type Voter = Pick<
+  DeviceRow,
+  'id' | 'first_seen_at_ms' | 'is_simulated' | 'shared_mac_at_ms' | 'counted' | 'held_at_ms'
+>;
+
 /** One that did not take the build from here stays as it is: it shows nothing, whoever says what; so does one that is held. */
-export async function countAnew(
-  trx: Trx,
-  device: Pick<DeviceRow, 'id' | 'first_seen_at_ms' | 'is_simulated' | 'shared_mac_at_ms' | 'counted' | 'held_at_ms'>,
-): Promise<void> {
-  for (const row of await listLatestOf(trx, device.id)) {
-    if (row.counted === 'not_taken' && device.counted !== 'yes') continue;
-    if (row.counted === 'held' && device.held_at_ms !== null) continue;
+export async function countAnew(trx: Trx, devices: readonly Voter[]): Promise<void> {
+  const byId = new Map(devices.map((device) => [device.id, device]));
+  const changed = (await listLatestOf(trx, [...byId.keys()])).flatMap((row) => {
+    const device = byId.get(row.device_id);
+    if (device === undefined) return [];
+    if (row.counted === 'not_taken' && device.counted !== 'yes') return [];
+    if (row.counted === 'held' && device.held_at_ms !== null) return [];
     const rules = {
       countsBeforeMs: row.counts_before_ms ?? undefined,
       countsSimulated: row.counts_simulated === 1,
     };
     const counted = notCountedOf(voterOf(device), rules) ?? null;
-    if (counted !== row.counted) await saveCounted(trx, row.id, counted);
-  }
+    return counted === row.counted ? [] : [{ id: row.id, counted }];
+  });
+  for (const [counted, ofIt] of Map.groupBy(changed, (one) => one.counted))
+    await saveCounted(
+      trx,
+      ofIt.map(({ id }) => id),
+      counted,
+    );
 }

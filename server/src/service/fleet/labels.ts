@@ -197,8 +197,8 @@ export async function unlabelDevice(
         which: { ids: [device.id], labelId: label.id },
         includesDrafts: false,
       });
-    const wasOn = await takeLabelOff(trx, label.id, device.id);
-    if (wasOn)
+    const taken = await takeLabelOff(trx, label.id, [device.id]);
+    if (taken > 0)
       await addAudit(trx, {
         atMs: nowMs,
         actor: actorOf(by),

@@ -3,7 +3,7 @@
 import type { DeviceId, DeviceRef } from '#protocol/identity.ts';
 import type { StageHealth as StageHealthView, Telemetry } from '#protocol/admin/health.ts';
 import { MAX_COMPARED_DEVICES, TELEMETRY_HOURS } from '#protocol/limits.ts';
-import { listCompared } from '#server/db/device/assignments.ts';
+import { listCompared } from '#server/db/device/compared-boards.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { listHours } from '#server/db/device/telemetry.ts';
 import {

@@ -32,10 +32,10 @@ export async function holdDevice(
   await deps.database.write(async (trx) => {
     await holdAll(trx, [ref]);
     const row = await getRow(trx, ref);
-    await saveHold(trx, row.id, hold);
+    await saveHold(trx, [row.id], hold);
     const includesWayBack = hold.holds_way_back === 1;
-    await supersedeUngiven(trx, row.id, { includesWayBack, data: { held: true } }, nowMs);
-    await leaveOutUngiven(trx, row.id);
+    await supersedeUngiven(trx, [row.id], { includesWayBack, data: { held: true } }, nowMs);
+    await leaveOutUngiven(trx, [row.id]);
     await tell(trx, row, { type: 'device.held', data: { actor: actorOf(by), ...detailsOf(hold) } }, nowMs);
     await addAudit(trx, {
       atMs: nowMs,
@@ -79,8 +79,8 @@ async function endHold(trx: Trx, id: DeviceId, nowMs: number): Promise<void> {
 }
 
 async function release(trx: Trx, row: SeenDeviceRow, by: Principal, nowMs: number): Promise<void> {
-  await saveHold(trx, row.id, NOT_HELD);
-  await countAnew(trx, { ...row, ...NOT_HELD });
+  await saveHold(trx, [row.id], NOT_HELD);
+  await countAnew(trx, [{ ...row, ...NOT_HELD }]);
   await tell(trx, row, { type: 'device.released', data: { actor: actorOf(by) } }, nowMs);
   await addAudit(trx, {
     atMs: nowMs,

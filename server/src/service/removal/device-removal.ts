@@ -5,10 +5,10 @@ import type { RemovedDevice } from '#protocol/admin/devices.ts';
 import { type DeviceRef, textOfDeviceId } from '#protocol/identity.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { addAudit } from '#server/db/events/audit.ts';
-import { addHoldEvent } from '#server/db/events/events.ts';
-import { countAssignments, deleteDevice, findOpenOffer, type OpenOffer } from '#server/db/fleet/device-removal.ts';
+import { addHoldEvents } from '#server/db/events/events.ts';
+import { countAssignments, deleteDevices, findOpenOffer, type OpenOffer } from '#server/db/fleet/device-removal.ts';
 import type { SeenDeviceRow } from '#server/db/fleet/devices.ts';
-import { noteRemoval } from '#server/db/fleet/removed-devices.ts';
+import { noteRemovals } from '#server/db/fleet/removed-devices.ts';
 import { listLabelsOf } from '#server/db/fleet/labels.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -29,33 +29,44 @@ export async function removeDevice(
     const device = await getRow(trx, ref);
     const removed = await describe(trx, device);
     if (!isConfirmed) throw unconfirmed(removed, device, await findOpenOffer(trx, device.id));
-    await forget(trx, device, undefined, by, nowMs);
+    await forget(trx, [device], undefined, by, nowMs);
     const { mac: subject, ...details } = removed;
     await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'device.remove', subject, details });
     return removed;
   });
 }
 
+type Forgotten = Pick<SeenDeviceRow, 'id' | 'first_name' | 'given_name' | 'product' | 'is_simulated'>;
+
 /**
- * The device goes, and that it was there stays known: a simulated one leaves no trace, there would be thousands. `heir`: the board
- * that takes its place.
+ * The devices go, and that they were there stays known: a simulated one leaves no trace, there would be thousands. `heir`: the board
+ * that takes the place of the only one.
  */
 async function forget(
   trx: Trx,
-  device: SeenDeviceRow,
+  devices: readonly Forgotten[],
   heir: Pick<SeenDeviceRow, 'id' | 'first_name'> | undefined,
   by: Principal,
   nowMs: number,
 ): Promise<void> {
   const [replaced_by_id, replaced_by] = [heir?.id ?? null, heir?.first_name ?? null];
-  if (device.is_simulated === 0) {
-    const removal = { removed_at_ms: nowMs, removed_by: actorOf(by), replaced_by_id, replaced_by };
-    await noteRemoval(trx, { device_id: device.id, ...removal });
-  }
+  const removal = { removed_at_ms: nowMs, removed_by: actorOf(by), replaced_by_id, replaced_by };
+  await noteRemovals(
+    trx,
+    devices.filter(({ is_simulated }) => is_simulated === 0).map(({ id }) => id),
+    removal,
+  );
   const type = heir === undefined ? 'device.removed' : 'device.replaced';
   const data = { actor: actorOf(by), replaced_by };
-  await deleteDevice(trx, device.id, nowMs);
-  await addHoldEvent(trx, { at_ms: nowMs, product: device.product, type, device, data });
+  await deleteDevices(
+    trx,
+    devices.map(({ id }) => id),
+    nowMs,
+  );
+  await addHoldEvents(
+    trx,
+    devices.map((device) => ({ at_ms: nowMs, product: device.product, type, device, data })),
+  );
 }
 
 async function describe(
