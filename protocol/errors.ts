@@ -49,6 +49,7 @@ export const HTTP_STATUS = {
   reason_missing: 400,
   // things that are not there
   device_unknown: 404,
+  replacement_unknown: 404,
   product_unknown: 404,
   label_unknown: 404,
   firmware_unknown: 404,

@@ -3,7 +3,7 @@
 import { Argument, Option } from '@commander-js/extra-typings';
 import { readDevice } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
-import { addNameCommands } from './device/names.ts';
+import { addNameCommands, addReplaceCommand } from './device/names.ts';
 import { addHoldCommands } from './hold.ts';
 import { formatCleared, formatDevice, formatExplanation } from '#cli/views/device.ts';
 import { formatTelemetry } from '#cli/views/health.ts';
@@ -97,6 +97,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
   addNameCommands(device, shell);
   addHoldCommands(device, shell);
   addDeviceRemoval(device, shell);
+  addReplaceCommand(device, shell);
 }
 
 /** The commands that change what the server knows of a device. */

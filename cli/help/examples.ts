@@ -74,6 +74,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'device clear-known-bad': [
     ['otter device clear-known-bad 24:6f:28:aa:bb:cc --version 1.1.0', 'this build is offered to it again'],
   ],
+  'device replace': [['otter device replace sensor-2 24:6f:28:dd:ee:ff', 'the new board is sensor-2, with its labels']],
   'device remove': [['otter device remove 24:6f:28:aa:bb:cc', 'a board that is gone for good']],
   board: [
     ['otter board', 'what a sketch needs: address, pin, token'],

@@ -194,6 +194,18 @@ export const RemovedDevice = Type.Object(
 );
 export type RemovedDevice = Static<typeof RemovedDevice>;
 
+/** What a replacement did. */
+export const ReplacedDevice = Type.Object(
+  {
+    replaced: Type.Object({ device_id: DeviceIdText, mac: Type.String() }, { description: 'it is removed' }),
+    by: Type.Unsafe<Device>(Type.Ref('Device')),
+    labels: Type.Array(Type.String(), { description: 'those that went over' }),
+    already: Type.Boolean({ description: 'true: it was done before, and nothing changed' }),
+  },
+  { $id: 'ReplacedDevice' },
+);
+export type ReplacedDevice = Static<typeof ReplacedDevice>;
+
 /** A product, and whether an operator has frozen it: a hold of all its devices. */
 export const Product = Type.Object(
   {

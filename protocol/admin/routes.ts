@@ -3,7 +3,16 @@
 
 import { type Static, type TObject, type TSchema, Type } from 'typebox';
 import { AuditEntry, AuditVerification } from './audit.ts';
-import { Assignment, RemovedDevice, ClearedBuild, Device, DeviceDetail, Explanation, Label } from './devices.ts';
+import {
+  Assignment,
+  RemovedDevice,
+  ReplacedDevice,
+  ClearedBuild,
+  Device,
+  DeviceDetail,
+  Explanation,
+  Label,
+} from './devices.ts';
 import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from './firmware.ts';
 import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
@@ -235,6 +244,13 @@ export const adminRoutes = {
     'Forget a device with everything that is known of it; it is a new one with its next check',
     ref(RemovedDevice),
     { params: device, query: confirmRemoval },
+  ),
+  replaceDevice: route(
+    'POST',
+    '/devices/:device/replace',
+    'Put another board in the place of a device: labels, name, note and hold go over to it, and the device is removed',
+    ref(ReplacedDevice),
+    { params: device, query: confirmRemoval, body: Type.Object({ by: DeviceRefText }, strict) },
   ),
   setCounted: route('PUT', '/devices/:device/counted', 'Say whether a device counts in gates', ref(Device), {
     params: device,

@@ -2,7 +2,16 @@
 
 import { Hold, Product } from './devices.ts';
 import { AuditEntry, AuditVerification } from './audit.ts';
-import { Assignment, ClearedBuild, Device, DeviceDetail, Explanation, Label, RemovedDevice } from './devices.ts';
+import {
+  Assignment,
+  ClearedBuild,
+  Device,
+  DeviceDetail,
+  Explanation,
+  Label,
+  RemovedDevice,
+  ReplacedDevice,
+} from './devices.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
 import { Event } from './events.ts';
 import { BlockAnswer, Firmware, RemovedFirmware, UploadAnswer, WayBack } from './firmware.ts';
@@ -37,6 +46,7 @@ export const ADMIN_SCHEMAS = [
   AuditEntry,
   AuditVerification,
   RemovedDevice,
+  ReplacedDevice,
   RemovedFirmware,
   Event,
   BoardSettings,

@@ -59,3 +59,19 @@ test('a note is shown with who wrote it, and removed by an empty one', async () 
   expect(JSON.parse((await otter('device', 'note', mac, '', '--json')).stdout)).toMatchObject({ mac, note: null });
   expect((await otter('rollout', 'note', rollout, '')).stdout).toContain(`rollout ${rollout} has no note`);
 });
+
+test('a board takes the place of another, after the question said what goes over', async () => {
+  const [old, heir] = [await line.newDevice('1.0.0', ['lab']), await line.newDevice('1.0.0')];
+  await otter('device', 'name', old, 'Pump 7');
+  expect(await otter('device', 'replace', 'pump 7', heir)).toMatchObject({
+    stderr: expect.stringMatching(/label lab, the name Pump 7.*add --yes/s),
+  });
+  const done = await otter('device', 'replace', 'Pump 7', heir, '--yes');
+  expect(done.stdout).toContain(`Pump 7 (${heir}) takes the place of ${old}, with lab`);
+  expect((await otter('device', 'replace', old, heir, '--yes')).stdout).toContain('has taken the place of');
+  expect((await otter('device', 'show', old)).stderr).toContain(`device ${old} was replaced by ${heir}`);
+  await line.checkIn(old, '1.0.0');
+  expect((await otter('device', 'show', old)).stdout).toMatch(
+    new RegExp(`was removed +as dev-\\d+ .* \\(by admin\\), replaced by ${heir}, came\\s+back`),
+  );
+});

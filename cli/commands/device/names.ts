@@ -1,7 +1,9 @@
-// `otter device name` and `otter device note`: what operators call a device, and what they want the next one to know.
+// `otter device name`, `note` and `replace`: what operators call a device, what they want the next one to know, and the board that
+// takes the place of another.
 
 import { Argument } from '@commander-js/extra-typings';
 import { readDevice } from '#cli/arguments.ts';
+import { callConfirmed } from '#cli/confirmed-call.ts';
 import type { CommandGroup } from '#cli/program.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
@@ -33,8 +35,27 @@ export function addNameCommands(device: CommandGroup, shell: Shell): void {
     });
 }
 
-function deviceArgument() {
-  return new Argument('<device>', 'MAC address in any spelling, the name, or the id')
-    .argParser(readDevice)
-    .argRequired();
+export function addReplaceCommand(device: CommandGroup, shell: Shell): void {
+  device
+    .command('replace')
+    .description(
+      'put another board in the place of one that broke: labels, name, note and hold go over, the old one goes',
+    )
+    .addArgument(deviceArgument('<old>'))
+    .addArgument(deviceArgument('<new>'))
+    .option('--yes', 'do not ask')
+    .action(async (old, heir, options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        const done = await callConfirmed(shell, options, async (confirmed) =>
+          client.call('replaceDevice', { params: { device: old }, query: { confirm: confirmed }, body: { by: heir } }),
+        );
+        const labels = done.labels.length === 0 ? '' : `, with ${done.labels.join(', ')}`;
+        const did = done.already ? 'has taken the place of' : 'takes the place of';
+        show(done, () => `${deviceText(done.by)} ${did} ${done.replaced.mac}${labels}`);
+      });
+    });
+}
+
+function deviceArgument(name: '<device>' | '<old>' | '<new>' = '<device>') {
+  return new Argument(name, 'MAC address in any spelling, the name, or the id').argParser(readDevice).argRequired();
 }

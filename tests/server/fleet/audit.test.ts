@@ -37,6 +37,7 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
   /** Every changing route once, in an order in which each succeeds. */
   function changes(): readonly Change[] {
     const { product } = line;
+    const broken = '24:6f:ff:00:00:01';
     const firmware = `${product} 1.1.0`;
     const version = { params: { version: '1.1.0' }, query: { product } };
     const rollout = { params: { name: 'spring' }, body: { reason: 'as planned' } };
@@ -182,6 +183,13 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
         action: 'firmware.remove',
         subject: `${product} 1.3.0`,
         prepare: async () => void (await line.add('1.3.0')),
+      },
+      {
+        route: 'replaceDevice',
+        call: { params: { device: broken }, query: { confirm: 'true' }, body: { by: mac } },
+        action: 'device.replace',
+        subject: broken,
+        prepare: async () => void (await line.checkIn(broken, '1.0.0')),
       },
       {
         route: 'removeDevice',

@@ -130,6 +130,7 @@ const REACHED = [
   ['product.frozen'],
   ['device.named'],
   ['device.removed'],
+  ['device.replaced'],
   ['device.came_back'],
 ] as const;
 

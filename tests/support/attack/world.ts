@@ -125,6 +125,11 @@ export class AttackWorld {
     );
   }
 
+  isHeld(mac: string): boolean {
+    const hold = this.held.get(mac);
+    return hold !== undefined && this.server.clock.nowMs < hold.untilMs;
+  }
+
   note(what: string): void {
     this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
   }

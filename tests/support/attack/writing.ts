@@ -6,6 +6,7 @@ export const WRITING: readonly Operation[] = [
   { says: 'a board is given a name', weight: 5, run: name },
   { says: 'a note is written', weight: 2, run: note },
   { says: 'a board is removed', weight: 4, run: remove },
+  { says: 'a board takes the place of another', weight: 4, run: replace },
 ];
 
 /** Few names for many boards, so that they meet. */
@@ -25,6 +26,21 @@ async function remove({ world, boards }: Attack): Promise<void> {
   const device = anyMac({ world, boards });
   const { status } = await world.ask('removeDevice', { params: { device }, query: { confirm: 'true' } });
   if (status < 300) world.forget(device);
+}
+
+/** The one that was replaced may go on, too: nobody switched it off. */
+async function replace(attack: Attack): Promise<void> {
+  const { world } = attack;
+  const [old, heir] = [anyMac(attack), anyMac(attack)];
+  const hold = world.held.get(old);
+  const { status, body } = await world.ask('replaceDevice', {
+    params: { device: old },
+    query: { confirm: 'true' },
+    body: { by: heir },
+  });
+  if (status >= 300 || body['already'] === true) return;
+  world.forget(old);
+  if (hold !== undefined && !world.isHeld(heir)) world.held.set(heir, hold);
 }
 
 function anyMac({ world: { random }, boards }: Attack): string {

@@ -50,6 +50,17 @@ export async function findRemoval(db: Reader, ref: DeviceRef): Promise<Removal |
   return query.where('kind', '=', ref.kind).where('name', '=', ref.text).executeTakeFirst();
 }
 
+/** The last removal in which this device took the place of another. */
+export async function findReplacedBy(db: Reader, heir: DeviceId): Promise<Removal | undefined> {
+  return db
+    .selectFrom('removed_devices')
+    .selectAll()
+    .where('replaced_by_id', '=', atKey(heir))
+    .orderBy('removed_at_ms', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
 /** The last removal of a device that had a name which this one has now. */
 export async function findRemovalOfNames(db: Reader, id: DeviceId): Promise<Removal | undefined> {
   return db

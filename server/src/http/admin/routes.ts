@@ -20,6 +20,7 @@ import { clearKnownBad } from '#server/service/fleet/clear-known-bad.ts';
 import { createRollout } from '#server/service/rollouts/create.ts';
 import { getBoardSettings } from '#server/service/fleet/board-settings.ts';
 import { setCounted } from '#server/service/fleet/counted.ts';
+import { replaceDevice } from '#server/service/removal/replacement.ts';
 import { removeDevice } from '#server/service/removal/device-removal.ts';
 import { removeFirmware } from '#server/service/firmware/firmware-removal.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -173,6 +174,7 @@ type DeviceRoute =
   | 'labelDevice'
   | 'unlabelDevice'
   | 'removeDevice'
+  | 'replaceDevice'
   | 'setCounted'
   | 'nameDevice'
   | 'noteDevice'
@@ -197,6 +199,8 @@ function deviceHandlers(deps: Deps): Pick<Handlers, DeviceRoute> {
       unlabelDevice(deps, { name: params.name, ...device(params), ...yes(query) }, by, nowMs),
     removeDevice: async ({ params, query, nowMs, by }) =>
       removeDevice(deps, { ...device(params), ...yes(query) }, by, nowMs),
+    replaceDevice: async ({ params, query, body, nowMs, by }) =>
+      replaceDevice(deps, { ...device(params), heir: readDeviceRef(body.by), ...yes(query) }, by, nowMs),
     setCounted: async ({ params, body, nowMs, by }) => setCounted(deps, readDeviceRef(params.device), body, by, nowMs),
     nameDevice: async ({ params, body, nowMs, by }) =>
       nameDevice(deps, readDeviceRef(params.device), body.name, by, nowMs),

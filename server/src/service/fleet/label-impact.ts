@@ -35,18 +35,24 @@ export interface LabelChange {
 
 /** Throws `confirmation_needed` where a stage of a rollout under way is for this label and a device of its product changes. */
 export async function refuseUnconfirmed(deps: Deps, trx: Trx, change: LabelChange): Promise<void> {
+  const said = await impactOf(deps, trx, change);
+  if (said.length === 0) return;
+  throw new OtterError('confirmation_needed', said.join('; '), 'repeat the command with --yes (confirm=true)');
+}
+
+/** What it would do to each rollout under way that has a stage for this label; empty: nothing. */
+export async function impactOf(deps: Deps, trx: Trx, change: LabelChange): Promise<readonly string[]> {
   const rollouts = (await listUnendedByLabel(trx, change.label)).filter(
     ({ status }) => change.includesDrafts || isOpen(status),
   );
-  if (rollouts.length === 0) return;
+  if (rollouts.length === 0) return [];
   const view = await deps.catalog.within(trx);
   const said: string[] = [];
   for (const rollout of rollouts) {
     const impact = await impactOn(trx, view, rollout, change);
     if (impact !== undefined) said.push(impact);
   }
-  if (said.length === 0) return;
-  throw new OtterError('confirmation_needed', said.join('; '), 'repeat the command with --yes (confirm=true)');
+  return said;
 }
 
 /** Undefined where no device of its product changes. */

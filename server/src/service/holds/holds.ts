@@ -9,7 +9,7 @@ import { leaveOutUngiven, supersedeUngiven } from '#server/db/device/assignments
 import { addAudit } from '#server/db/events/audit.ts';
 import { addHoldEvent } from '#server/db/events/events.ts';
 import type { SeenDeviceRow } from '#server/db/fleet/devices.ts';
-import { listEndedHolds, NOT_HELD, saveHold } from '#server/db/fleet/holds.ts';
+import { type HoldColumns, listEndedHolds, NOT_HELD, saveHold } from '#server/db/fleet/holds.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { countAnew } from '#server/service/fleet/counted.ts';
@@ -32,11 +32,7 @@ export async function holdDevice(
   await deps.database.write(async (trx) => {
     await holdAll(trx, [ref]);
     const row = await getRow(trx, ref);
-    await saveHold(trx, [row.id], hold);
-    const includesWayBack = hold.holds_way_back === 1;
-    await supersedeUngiven(trx, [row.id], { includesWayBack, data: { held: true } }, nowMs);
-    await leaveOutUngiven(trx, [row.id]);
-    await tell(trx, row, { type: 'device.held', data: { actor: actorOf(by), ...detailsOf(hold) } }, nowMs);
+    await putHold(trx, row, hold, by, nowMs);
     await addAudit(trx, {
       atMs: nowMs,
       actor: actorOf(by),
@@ -46,6 +42,21 @@ export async function holdDevice(
     });
   });
   return viewOne(deps, ref, nowMs);
+}
+
+/** The same inside the transaction of a caller, which writes the audit. */
+export async function putHold(
+  trx: Trx,
+  device: SeenDeviceRow,
+  hold: HoldColumns,
+  by: Principal,
+  nowMs: number,
+): Promise<void> {
+  await saveHold(trx, [device.id], hold);
+  const includesWayBack = hold.holds_way_back === 1;
+  await supersedeUngiven(trx, [device.id], { includesWayBack, data: { held: true } }, nowMs);
+  await leaveOutUngiven(trx, [device.id]);
+  await tell(trx, device, { type: 'device.held', data: { actor: actorOf(by), ...detailsOf(hold) } }, nowMs);
 }
 
 /** Throws `device_unknown`, and `invalid_transition` where nobody holds it. */

@@ -27,7 +27,7 @@ export async function removeDevice(
   return deps.database.write(async (trx) => {
     await holdAll(trx, [ref]);
     const device = await getRow(trx, ref);
-    const removed = await describe(trx, device);
+    const removed = await describeRemoved(trx, device);
     if (!isConfirmed) throw unconfirmed(removed, device, await findOpenOffer(trx, device.id));
     await forget(trx, [device], undefined, by, nowMs);
     const { mac: subject, ...details } = removed;
@@ -42,7 +42,7 @@ type Forgotten = Pick<SeenDeviceRow, 'id' | 'first_name' | 'given_name' | 'produ
  * The devices go, and that they were there stays known: a simulated one leaves no trace, there would be thousands. `heir`: the board
  * that takes the place of the only one.
  */
-async function forget(
+export async function forget(
   trx: Trx,
   devices: readonly Forgotten[],
   heir: Pick<SeenDeviceRow, 'id' | 'first_name'> | undefined,
@@ -53,7 +53,7 @@ async function forget(
   const removal = { removed_at_ms: nowMs, removed_by: actorOf(by), replaced_by_id, replaced_by };
   await noteRemovals(
     trx,
-    devices.filter(({ is_simulated }) => is_simulated === 0).map(({ id }) => id),
+    devices.filter(({ is_simulated }) => is_simulated === 0 || heir !== undefined).map(({ id }) => id),
     removal,
   );
   const type = heir === undefined ? 'device.removed' : 'device.replaced';
@@ -69,7 +69,7 @@ async function forget(
   );
 }
 
-async function describe(
+export async function describeRemoved(
   trx: Trx,
   { id, first_name, given_name, product, current_version }: SeenDeviceRow,
 ): Promise<RemovedDevice> {
@@ -104,6 +104,6 @@ function unconfirmed(
   return new OtterError('confirmation_needed', `${said[0]} ${said.slice(1).join('; ')}`, 'add --yes (confirm=true)');
 }
 
-function counted(count: number, what: string): string {
+export function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
