@@ -185,6 +185,9 @@ export const MAX_WATCH_S = 2_592_000;
 /** Boards first seen this long before a rollout starts count in its gates; in a younger product those seen before the start. */
 export const NEWCOMER_MS = 86_400_000;
 
+/** So long an operator's order to offer now stands where the board does not come. */
+export const OFFER_NOW_MS = 86_400_000;
+
 /** So many checks that cannot be of one board make two boards with one MAC. */
 export const SHARED_MAC_SIGNS = 3;
 

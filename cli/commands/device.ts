@@ -5,6 +5,7 @@ import { readDevice } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
 import { addNameCommands, addReplaceCommand } from './device/names.ts';
 import { addHoldCommands } from './hold.ts';
+import { addOrderCommands } from './device-orders.ts';
 import { formatCleared, formatDevice, formatExplanation } from '#cli/views/device.ts';
 import { formatTelemetry } from '#cli/views/health.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
@@ -96,6 +97,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
   addDeviceChanges(device, shell);
   addNameCommands(device, shell);
   addHoldCommands(device, shell);
+  addOrderCommands(device, shell);
   addDeviceRemoval(device, shell);
   addReplaceCommand(device, shell);
 }
@@ -210,6 +212,7 @@ function countedText(device: Device): string {
   return `${mac} counts in gates as the rules say${not_counted === null ? '' : ` (now: no, ${not_counted})`}`;
 }
 
-function statusText({ status, hold, counted }: Device): string {
-  return [status, ...(counted === 'no' ? ['test'] : []), ...(hold === null ? [] : ['held'])].join(', ');
+function statusText({ status, hold, counted, cancelled }: Device): string {
+  const marks = { test: counted === 'no', held: hold !== null, cancelled: cancelled !== null };
+  return [status, ...Object.entries(marks).flatMap(([mark, isSo]) => (isSo ? [mark] : []))].join(', ');
 }

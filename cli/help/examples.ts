@@ -63,6 +63,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ],
   ],
   'device release': [['otter device release 24:6f:28:aa:bb:cc', 'its rollouts have it again']],
+  'device cancel': [
+    ['otter device cancel 24:6f:28:aa:bb:cc --reason "the shop is open"', 'not this build; the next one reaches it'],
+  ],
+  'device send-back': [
+    ['otter device send-back 24:6f:28:aa:bb:cc --reason "the display flickers"', 'this board alone goes back'],
+  ],
+  'device offer-now': [['otter device offer-now 24:6f:28:aa:bb:cc', 'with its next check, past windows and pace']],
+  'device retry': [['otter device retry 24:6f:28:aa:bb:cc', 'what failed or was cancelled on it is offered again']],
   'product list': [['otter product list', 'which there are, and which of them are frozen']],
   'product freeze': [
     [
@@ -116,6 +124,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'rollout abort': [
     ['otter rollout abort 1.2.0 --revert --dry-run', 'who would go back'],
     ['otter rollout abort 1.2.0 --revert --reason "crashes at night"', 'it ends, and boards that run it roll back'],
+  ],
+  'rollout undo': [
+    ['otter rollout undo greenhouse-1.2.0 --dry-run', 'who would go back, and where to'],
+    ['otter rollout undo greenhouse-1.2.0 --reason "heater stays on"', 'also where it is complete'],
   ],
   'rollout retry': [['otter rollout retry 1.2.0', 'boards that failed by network or supply get another chance']],
   'schedule list': [['otter schedule list', 'what happens by the clock, and what became of it']],

@@ -18,6 +18,8 @@ export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors
       ['status', device.status],
       ['held', device.hold === null ? undefined : holdText(device.hold, nowMs)],
       ['note', noteText(device.note, nowMs)],
+      ['cancelled', cancelledText(device)],
+      ['offered now', device.offer_now === null ? undefined : `until ${relativeTime(device.offer_now.until, nowMs)}`],
       ['labels', device.labels.length === 0 ? 'none' : device.labels.join(', ')],
       ['chip', device.chip ?? undefined],
       ['address', device.ip ?? undefined],
@@ -44,6 +46,12 @@ function removedText({ removed }: DeviceDetail, nowMs: number): string | undefin
   const heir = replaced_by === null ? '' : `, replaced by ${replaced_by}`;
   const back = came_back_at === null ? '' : `, came back ${relativeTime(came_back_at, nowMs)}`;
   return `as ${device_id} ${relativeTime(at, nowMs)} (by ${by})${heir}${back}`;
+}
+
+function cancelledText({ cancelled }: DeviceDetail['device']): string | undefined {
+  if (cancelled === null) return undefined;
+  const { version, goes_back, reason, by } = cancelled;
+  return `${version}${goes_back ? ', sent back from it' : ''}: ${printable(reason)} (${printable(by)})`;
 }
 
 /** The decision as a sentence, then the rules in their order with a mark at the one that decided. */

@@ -15,6 +15,7 @@ import {
   type Target,
   targetOf,
 } from './target.ts';
+import { isOfferedNow } from '#engine/facts/orders.ts';
 import { isOtterOtaBefore } from '#engine/facts/library.ts';
 import { compareAsSemver, compareVersions } from '#protocol/device/version.ts';
 
@@ -35,6 +36,8 @@ export interface Case {
   readonly order: number | undefined;
   readonly history: BuildHistory | undefined;
   readonly nextOfferAtMs: number | undefined;
+  /** An operator said so: windows, pace and rests do not hold it. */
+  readonly isOfferedNow: boolean;
 }
 
 /** Works out target, image, order and history once; every rule reads the same case. */
@@ -51,6 +54,7 @@ export function caseOf(facts: Facts, nowMs: number): Case {
     order: firmware === undefined ? undefined : compareVersions(facts.device.currentVersion, firmware.version),
     history,
     nextOfferAtMs: history === undefined ? undefined : nextOfferAtMs(history),
+    isOfferedNow: isOfferedNow(facts.device.offerNowAtMs, facts.lastEndedAtMs, nowMs),
   };
 }
 
@@ -71,7 +75,8 @@ export function isOutside(c: Case, why: Exclude<Membership, 'member'>): boolean 
 
 /** As many devices are at it as may be; what is not counted is too many. */
 export function isAtLimit(c: Case, limit: number | undefined, used: number | undefined): boolean {
-  const isNews = c.target?.source === 'rollout' && c.target.rollout.status === 'running' && !c.facts.holdsOffer;
+  const isNews =
+    c.target?.source === 'rollout' && c.target.rollout.status === 'running' && !c.facts.holdsOffer && !c.isOfferedNow;
   return isNews && limit !== undefined && !(used !== undefined && used < limit);
 }
 
@@ -155,14 +160,21 @@ export function openLabels({ facts }: Case): string {
   return [...new Set(facts.rollout?.opened.map(({ label }) => label))].join(' or ');
 }
 
-export function windowFacts({ facts: { window } }: Case): string {
+export function windowFacts({ facts: { window }, isOfferedNow: isNow }: Case): string {
   if (window === undefined) return 'no window applies';
+  if (isNow) return `an operator has it offered now, whatever window ${window.name} says`;
   return `window ${window.name} is ${window.open ? 'open' : 'closed'}`;
 }
 
-export function paceFacts(limit: number | undefined, used: number | undefined, what: string, { facts }: Case): string {
+export function paceFacts(
+  limit: number | undefined,
+  used: number | undefined,
+  what: string,
+  { facts, isOfferedNow: isNow }: Case,
+): string {
   if (limit === undefined) return `no limit of devices ${what}`;
   if (facts.holdsOffer) return 'holds an offer already';
+  if (isNow) return 'an operator has it offered now';
   return `${used ?? 'unknown'} of ${limit} devices ${what}`;
 }
 

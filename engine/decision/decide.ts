@@ -79,7 +79,7 @@ function toDecision(c: Case, rule: (typeof RULES)[number] | undefined): Decision
   }
   const { source, rollout, firmware } = c.target;
   // As a window that is closed does not hold the way back, one that the device keeps does not either.
-  const install = source === 'prior_stable' ? undefined : c.facts.window?.install;
+  const install = source === 'prior_stable' || c.isOfferedNow ? undefined : c.facts.window?.install;
   return { outcome, reason, rollout, stage: stageOf(rollout, c.facts.device), firmware, image: c.image, install };
 }
 

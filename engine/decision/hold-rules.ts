@@ -1,7 +1,8 @@
-// Rules about holds: what operators keep as it is, a board or a whole product.
+// Rules about what operators keep as it is: a board, a whole product, or a board without one build.
 
 import type { Case } from './case.ts';
 import { type Hold, isHolding } from '#engine/facts/hold.ts';
+import type { Cancelled } from '#engine/facts/orders.ts';
 import { type Rule, waitText } from './rule-shape.ts';
 
 export const HOLD_RULES = [
@@ -21,10 +22,30 @@ export const HOLD_RULES = [
     saw: (c) => holdFacts(c.facts.freeze, c.nowMs),
     change: (c) => `${endText(c.facts.freeze, c.nowMs)}otter product unfreeze ${c.facts.device.product}`,
   },
+  {
+    id: 'update_cancelled',
+    outcome: 'hold',
+    when: 'an operator cancelled this build on the device, or sent the device back from it: it waits for another build',
+    matches: (c) => !isWayBack(c) && isCancelled(c),
+    saw: (c) => cancelledFacts(c.facts.device.cancelled),
+    change: (c) => `another build is rolled out to it, or: otter device retry ${c.facts.device.firstName}`,
+  },
 ] as const satisfies readonly Rule[];
 
-function isWayBack({ target }: Case): boolean {
-  return target?.source === 'prior_stable';
+/** Also on the way there: a required version before a cancelled build would bring the device nothing. */
+function isCancelled({ facts: { device }, target }: Case): boolean {
+  const id = device.cancelled?.firmwareId;
+  return id !== undefined && (id === target?.firmware.id || id === target?.rollout.firmware.id);
+}
+
+function cancelledFacts(cancelled: Cancelled | undefined): string {
+  if (cancelled === undefined) return 'no build is cancelled on the device';
+  return cancelled.goesBack ? `sent back: ${cancelled.reason}` : cancelled.reason;
+}
+
+/** To an older build. Away from one that was taken back to a newer one is forward. */
+function isWayBack({ target, order }: Case): boolean {
+  return target?.source === 'prior_stable' && order !== undefined && order > 0;
 }
 
 function holdFacts(hold: Hold | undefined, nowMs: number): string {

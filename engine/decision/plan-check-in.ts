@@ -120,7 +120,7 @@ function isSoaking({ progress, watch, soakMs }: Assignment): boolean {
 }
 
 /** The facts that follow from the assignments of the device. */
-export type AssignmentFacts = Pick<Facts, 'historyOf' | 'holdsOffer'>;
+export type AssignmentFacts = Pick<Facts, 'historyOf' | 'holdsOffer' | 'lastEndedAtMs'>;
 
 export function assignmentFacts(
   assignments: readonly Assignment[],
@@ -132,7 +132,14 @@ export function assignmentFacts(
     holdsOffer: assignments.some(
       ({ progress, rolloutId, isRollback }) => isOpenState(progress.state) && rolloutId === rollout?.id && !isRollback,
     ),
+    lastEndedAtMs: lastEndOf(assignments),
   };
+}
+
+function lastEndOf(assignments: readonly Assignment[]): number | undefined {
+  const ended = assignments.filter(({ progress }) => !isOpenState(progress.state) && progress.state !== 'superseded');
+  const times = ended.map(({ watch, updatedAtMs }) => watch.confirmedAtMs ?? updatedAtMs);
+  return times.length === 0 ? undefined : Math.max(...times);
 }
 
 /** What happened to one build, from the assignments that still count. */

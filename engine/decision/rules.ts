@@ -25,6 +25,7 @@ import {
 import { acceptsSecurity } from './target.ts';
 import { HARDWARE_RULES } from './hardware-rules.ts';
 import { HOLD_RULES } from './hold-rules.ts';
+import { OFFER_RULES } from './offer-rules.ts';
 import { knownBadEnds, releaseCommand, type Rule, takenBackFacts, waitText } from './rule-shape.ts';
 import { isOrdered, versionFault } from '#protocol/device/version.ts';
 
@@ -162,8 +163,9 @@ export const RULES = [
   {
     id: 'window_closed',
     outcome: 'hold',
-    when: 'a window applies and is closed (the way back from a build that was taken back needs no window)',
-    matches: (c) => c.target?.source !== 'prior_stable' && c.facts.window !== undefined && !c.facts.window.open,
+    when: 'a window applies and is closed (the way back from a build that was taken back needs no window, a device that is offered now neither)',
+    matches: (c) =>
+      c.target?.source !== 'prior_stable' && !c.isOfferedNow && c.facts.window !== undefined && !c.facts.window.open,
     saw: windowFacts,
     change: (c) => `window ${c.facts.window?.name ?? ''} opens${waitText(c.facts.window?.opensAtMs, c.nowMs)}`,
   },
@@ -231,8 +233,8 @@ export const RULES = [
   {
     id: 'backing_off',
     outcome: 'hold',
-    when: 'the last attempt failed less than its back-off ago (1 min, doubled with each failure, at most 6 h)',
-    matches: (c) => c.nextOfferAtMs !== undefined && !(c.nextOfferAtMs <= c.nowMs),
+    when: 'the last attempt failed less than its back-off ago (1 min, doubled with each failure, at most 6 h), and no operator has it offered now',
+    matches: (c) => c.nextOfferAtMs !== undefined && !c.isOfferedNow && !(c.nextOfferAtMs <= c.nowMs),
     saw: (c) =>
       c.nextOfferAtMs === undefined
         ? 'no failed attempt'
@@ -256,35 +258,7 @@ export const RULES = [
       paceFacts(c.target?.rollout.pace.maxOffersPerMinute, c.facts.load?.offersInLastMinute, 'in the last minute', c),
     change: () => 'the minute passes; the device asks again by itself',
   },
-  {
-    id: 'blocked_go_back',
-    outcome: 'rollback',
-    when: 'the device runs a blocked build: back to the prior stable one',
-    matches: (c) =>
-      c.target?.source === 'prior_stable' && c.facts.running?.blocked === true && c.order !== undefined && c.order > 0,
-    saw: (c) => `runs ${runs(c)}; prior stable ${version(c)}`,
-  },
-  {
-    id: 'reverted_go_back',
-    outcome: 'rollback',
-    when: 'the device runs the build of a rollout that was reverted: back to the prior stable one',
-    matches: (c) => c.target?.source === 'prior_stable' && c.order !== undefined && c.order > 0,
-    saw: (c) => `runs ${runs(c)}; prior stable ${version(c)}`,
-  },
-  {
-    id: 'required_version',
-    outcome: 'install',
-    when: 'the device is behind a build that must not be skipped on the way to the target version',
-    matches: (c) => c.target?.firmware.id !== c.target?.rollout.firmware.id && c.order !== undefined && c.order < 0,
-    saw: (c) => `runs ${runs(c)}; next ${version(c)}; target ${c.target?.rollout.firmware.version ?? 'none'}`,
-  },
-  {
-    id: 'update',
-    outcome: 'install',
-    when: 'the device is behind the target version',
-    matches: (c) => c.order !== undefined && c.order < 0,
-    saw: (c) => `runs ${runs(c)}; target ${version(c)}`,
-  },
+  ...OFFER_RULES,
   {
     id: 'unknown',
     outcome: 'hold',

@@ -5,6 +5,7 @@
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { isWithinPercentage } from '#engine/facts/bucket.ts';
 import { likelyChip } from '#engine/facts/hardware.ts';
+import { type Cancelled, isSentBack } from '#engine/facts/orders.ts';
 import type {
   DeviceFacts,
   Facts,
@@ -36,7 +37,8 @@ export type Membership = (typeof MEMBERSHIPS)[number];
 
 export function targetOf(facts: TargetFacts): Target | undefined {
   const { rollout, stable, running, device } = facts;
-  const isWayBack = isTakenBack(running) && stable !== undefined && stable.firmware.id !== running?.id;
+  const leaves = isTakenBack(running) || isSentBack(device.cancelled, running);
+  const isWayBack = leaves && stable !== undefined && stable.firmware.id !== running?.id;
   if (isWayBack && coversChip(stable, device) && acceptsSecurity(stable.firmware, running))
     return toTarget('prior_stable', stable, facts);
   if (rollout !== undefined && membership(rollout, device) === 'member') return toTarget('rollout', rollout, facts);
@@ -72,16 +74,28 @@ export function rolloutFor(open: readonly RolloutFacts[], device: DeviceFacts): 
 /**
  * Of the completed rollouts of a product, the newest firmware first, the one that the device follows: the first whose plan
  * has it, that covers its chip, and whose security version it accepts. A rollout for some labels alone is never stable for the
- * others. Where none fits, the newest that comes closest, which then says why.
+ * others. Where none fits, the newest that comes closest, which then says why. A device that is sent back leaves what it runs, and
+ * prefers what it ran before.
  */
 export function stableFor(
   completed: readonly RolloutFacts[],
   device: DeviceFacts,
   running: FirmwareFacts | undefined,
 ): RolloutFacts | undefined {
-  const ofDevice = completed.filter((rollout) => rollout.planned.some((share) => isOfShare(share, rollout, device)));
+  const left = isSentBack(device.cancelled, running) ? withoutCancelled(completed, device.cancelled) : completed;
+  const ofDevice = left.filter((rollout) => rollout.planned.some((share) => isOfShare(share, rollout, device)));
   const covering = ofDevice.filter((rollout) => coversChip(rollout, device));
   return covering.find(({ firmware }) => acceptsSecurity(firmware, running)) ?? covering[0] ?? ofDevice[0];
+}
+
+/** What the device ran before comes first; the order is otherwise kept. */
+function withoutCancelled(
+  completed: readonly RolloutFacts[],
+  { firmwareId, backToId }: Cancelled,
+): readonly RolloutFacts[] {
+  const others = completed.filter(({ firmware }) => firmware.id !== firmwareId);
+  const before = others.filter(({ firmware }) => firmware.id === backToId);
+  return [...before, ...others];
 }
 
 /** Whether the rollout has an image for the device, as far as its chip is known. */

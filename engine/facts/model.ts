@@ -3,6 +3,7 @@
 
 import type { ASSIGNMENT_STATES, MISSED_POLICIES, ROLLOUT_STATUSES, SCHEDULE_ACTIONS } from '#protocol/admin/states.ts';
 import type { Hold } from './hold.ts';
+import type { Cancelled } from './orders.ts';
 import type { PlanWindow, PROMOTIONS } from '#protocol/admin/plan.ts';
 
 export type RolloutStatus = (typeof ROLLOUT_STATUSES)[number];
@@ -36,6 +37,10 @@ export interface DeviceFacts {
   readonly labels: readonly LabelOnDevice[];
   /** An operator keeps the device as it is. */
   readonly hold: Hold | undefined;
+  /** An operator wants it off this build. */
+  readonly cancelled: Cancelled | undefined;
+  /** When an operator said that it is to be offered what there is for it at once. */
+  readonly offerNowAtMs: number | undefined;
 }
 
 export interface LabelOnDevice {
@@ -176,6 +181,8 @@ export interface Facts {
   readonly historyOf: (firmwareId: number) => BuildHistory;
   /** The device holds an open offer of the rollout already, so that another one costs nothing of its pace. */
   readonly holdsOffer: boolean;
+  /** When an update of the device ended last, well or badly; undefined: none that still counts. */
+  readonly lastEndedAtMs: number | undefined;
   /** Of the open rollout, counted only where nothing but its pace stands in the way. */
   readonly load: Load | undefined;
 }

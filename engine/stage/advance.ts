@@ -10,7 +10,7 @@ export interface RolloutState {
   readonly stage: string | undefined;
 }
 
-export type RolloutCommand = 'start' | 'promote' | 'pause' | 'halt' | 'resume' | 'abort' | 'regress' | 'keep';
+export type RolloutCommand = 'start' | 'promote' | 'pause' | 'halt' | 'resume' | 'abort' | 'regress' | 'keep' | 'undo';
 
 export type Advance = { readonly ok: true; readonly next: RolloutState } | { readonly ok: false; readonly why: string };
 
@@ -37,6 +37,8 @@ export function advance(rollout: RolloutState, command: RolloutCommand, stages: 
     case 'abort':
       if (status === 'complete' || status === 'aborted') return refuse(rollout, 'it has ended');
       return to('aborted', stage);
+    case 'undo':
+      return stage === undefined ? refuse(rollout, 'nothing of it has gone out') : to('aborted', stage);
     default:
       return assertNever(command);
   }

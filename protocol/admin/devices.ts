@@ -33,6 +33,31 @@ export const Hold = Type.Object(
 );
 export type Hold = Static<typeof Hold>;
 
+/** A build that an operator wants off one device. */
+export const Cancelled = Type.Object(
+  {
+    version: Type.String({ description: 'is not offered to the device any more' }),
+    reason: Type.String(),
+    since: Instant,
+    by: Type.String({ description: 'who said so' }),
+    goes_back: Type.Boolean({ description: 'where the device runs it, it goes back to a build before' }),
+    ran_before: Nullable(Type.String(), { description: 'with goes_back: what it ran before, if the server knows it' }),
+  },
+  { $id: 'Cancelled' },
+);
+export type Cancelled = Static<typeof Cancelled>;
+
+/** An order to offer a device at once what there is for it. */
+export const OfferNow = Type.Object(
+  {
+    since: Instant,
+    until: Type.Unsafe<string>({ ...Instant, description: 'at the latest; the next update that ends ends it too' }),
+    by: Type.String({ description: 'who said so' }),
+  },
+  { $id: 'OfferNow' },
+);
+export type OfferNow = Static<typeof OfferNow>;
+
 export const Device = Type.Object(
   {
     id: DeviceIdText,
@@ -57,6 +82,8 @@ export const Device = Type.Object(
       description: 'why it counts in no gate (simulated: where real boards are in the product)',
     }),
     hold: Nullable(Type.Unsafe<Hold>(Type.Ref('Hold')), { description: 'null: nobody holds it' }),
+    cancelled: Nullable(Type.Unsafe<Cancelled>(Type.Ref('Cancelled')), { description: 'null: no build is' }),
+    offer_now: Nullable(Type.Unsafe<OfferNow>(Type.Ref('OfferNow')), { description: 'null: windows and pace hold it' }),
   },
   { $id: 'Device' },
 );
@@ -87,6 +114,19 @@ export const ClearedBuild = Type.Object(
   { $id: 'ClearedBuild' },
 );
 export type ClearedBuild = Static<typeof ClearedBuild>;
+
+/** What a device may have once more. */
+export const DeviceRetried = Type.Object(
+  {
+    device: Type.Unsafe<Device>(Type.Ref('Device')),
+    cancelled: Nullable(Type.String(), { description: 'the version that was cancelled on it; null: none' }),
+    builds: Type.Array(Type.Unsafe<ClearedBuild>(Type.Ref('ClearedBuild')), {
+      description: 'builds that had failed on it',
+    }),
+  },
+  { $id: 'DeviceRetried' },
+);
+export type DeviceRetried = Static<typeof DeviceRetried>;
 
 export const Assignment = Type.Object(
   {

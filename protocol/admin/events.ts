@@ -17,6 +17,7 @@ export const EVENT_TYPES = {
   'rollout.regressed': 'complete, but boards failed in its watch: boards that do not run the build are not offered it',
   'rollout.kept': 'a person keeps the build of a regressed rollout',
   'rollout.aborted': 'it ended for good before that',
+  'rollout.undone': 'a person took it back: boards that run its build go back to what was before it',
   'stage.opened': 'devices of the stage are offered the build from now on',
   'stage.closed': 'the next stage took its place, or the rollout ended',
   'stage.sample_reached': 'not told any more; those that 0.1.0 told are listed until they are removed',
@@ -41,6 +42,10 @@ export const EVENT_TYPES = {
   'device.came_back': 'a board that was removed checked in again: it is a new device',
   'device.held': 'an operator holds the device: it is offered nothing new',
   'device.released': 'it is not held any more',
+  'device.cancelled': 'an operator cancelled a build on it: it is not offered that one any more',
+  'device.sent_back': 'an operator sent it back from the build that it runs',
+  'device.offered_now': 'an operator has it offered what there is for it, past windows and pace',
+  'device.retried': 'an operator has it try again what failed on it or was cancelled',
   'product.frozen': 'an operator has frozen the product: none of its devices is offered anything new',
   'product.unfrozen': 'it is not frozen any more',
 } as const;

@@ -16,7 +16,7 @@ import {
 import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from './firmware.ts';
 import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
-import { NewHold, Product } from './devices.ts';
+import { DeviceRetried, NewHold, Product } from './devices.ts';
 import { NewSchedule, Schedule } from './schedules.ts';
 import { Line, NewNote, Notes, oneOf } from './shapes.ts';
 import { ASSIGNMENT_STATES, DEVICE_STATUSES, ROLLOUT_STATUSES, COUNTED } from './states.ts';
@@ -288,6 +288,45 @@ export const adminRoutes = {
     { params: device, body: NewHold },
   ),
   releaseDevice: route('DELETE', '/devices/:device/hold', 'End the hold of a device', ref(Device), { params: device }),
+  cancelUpdate: route(
+    'PUT',
+    '/devices/:device/cancel',
+    'Cancel the update of a device: what it was offered is taken back, and it is not offered that build again',
+    ref(Device),
+    {
+      params: device,
+      body: Type.Object(
+        {
+          reason: Line,
+          version: Type.Optional(
+            Type.Unsafe<string>({ ...Version, description: 'left out: what it was offered, or would be offered next' }),
+          ),
+        },
+        strict,
+      ),
+    },
+  ),
+  sendBack: route(
+    'PUT',
+    '/devices/:device/send-back',
+    'Send a device back from the build that it runs; it is not offered that build again',
+    ref(Device),
+    { params: device, query: confirm, body: Type.Object({ reason: Line }, strict) },
+  ),
+  offerNow: route(
+    'PUT',
+    '/devices/:device/offer-now',
+    'Offer a device what there is for it with its next check, past windows, pace and rest; never past a gate, a block or a hold',
+    ref(Device),
+    { params: device },
+  ),
+  retryDevice: route(
+    'PUT',
+    '/devices/:device/retry',
+    'Let a device try again: what was cancelled on it is offered again, and what failed on it is forgiven',
+    ref(DeviceRetried),
+    { params: device },
+  ),
   clearKnownBad: route(
     'DELETE',
     '/devices/:device/known-bad',
@@ -613,6 +652,14 @@ export const adminRoutes = {
     { params: rolloutName, body: Type.Object({ reason: Line }, strict) },
   ),
 
+  undoRollout: route(
+    'POST',
+    '/rollouts/:name/undo',
+    'Take a rollout back, whatever became of it: devices that run its build go to what is stable without it',
+    ref(Rollout),
+    { params: rolloutName, body: reason },
+  ),
+
   getWaiting: route(
     'GET',
     '/rollouts/:name/waiting',
@@ -624,7 +671,7 @@ export const adminRoutes = {
   previewRevert: route(
     'GET',
     '/rollouts/:name/revert-preview',
-    'What an abort with revert would do to the devices that run its build, or does after one',
+    'What an undo, or an abort with revert, would do to the devices that run its build, or does after one',
     ref(WayBack),
     { params: rolloutName },
   ),

@@ -1,6 +1,6 @@
 // The schemas of the admin API that others refer to by name.
 
-import { Hold, Product } from './devices.ts';
+import { Cancelled, DeviceRetried, Hold, OfferNow, Product } from './devices.ts';
 import { AuditEntry, AuditVerification } from './audit.ts';
 import {
   Assignment,
@@ -25,6 +25,9 @@ import { Call, ServerStatus } from './status.ts';
 export const ADMIN_SCHEMAS = [
   Note,
   Hold,
+  Cancelled,
+  OfferNow,
+  DeviceRetried,
   Product,
   Device,
   Assignment,

@@ -186,6 +186,7 @@ function textOf({ what, actor, status, stage, members, reason }: TimelineEntry):
     case 'resume':
     case 'abort':
     case 'keep':
+    case 'undo':
       return `${what}: ${reason}`;
     default:
       return assertNever(what);

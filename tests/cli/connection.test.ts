@@ -309,6 +309,7 @@ describe('rollout show --watch', () => {
         },
       ],
       warnings: [],
+      note: null,
     };
   }
 });

@@ -31,6 +31,8 @@ export const device: DeviceFacts = {
   onTrial: false,
   labels: [],
   hold: undefined,
+  cancelled: undefined,
+  offerNowAtMs: undefined,
 };
 
 export function imageFor(chip: string, change: Partial<ImageFacts> = {}): ImageFacts {
@@ -115,6 +117,7 @@ export function facts(change: Omit<Partial<Facts>, 'device'> & { readonly device
     freeze: undefined,
     historyOf: () => NO_HISTORY,
     holdsOffer: false,
+    lastEndedAtMs: undefined,
     load: undefined,
     ...change,
     device: { ...device, ...change.device },

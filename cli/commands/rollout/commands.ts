@@ -12,6 +12,7 @@ import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts'
 import { notedText } from '#cli/views/note.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
 import { nextLine, noteWarnings, showChanged } from '#cli/rollout-changed.ts';
+import { addUndoCommand } from './undo.ts';
 import { addWaitingCommand } from './waiting.ts';
 import { watchRollout } from './watch.ts';
 import { colorStatus, formatProgress, isNobodyFirst } from '#cli/views/rollout.ts';
@@ -154,6 +155,7 @@ function addRolloutChanges(rollout: CommandGroup, shell: Shell): void {
       });
     });
 
+  addUndoCommand(rollout, shell);
   addWaitingCommand(rollout, shell);
 
   rollout

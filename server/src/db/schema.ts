@@ -5,10 +5,18 @@ import type { Generated, Kysely, Transaction } from 'kysely';
 import type { NotCounted } from '#engine/outcome/watch.ts';
 import type { Mark, Outcome } from '#engine/outcome/outcome.ts';
 import type { Fault } from '#protocol/device/errors.ts';
-import type { DeviceId, DeviceName } from '#protocol/identity.ts';
+import type { DeviceId } from '#protocol/identity.ts';
 import type { AuditChainTable, AuditTable, EventsTable, WebhooksTable } from '#server/db/events/tables.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
-import type { RemovedDevicesTable } from '#server/db/fleet/tables.ts';
+import type {
+  DeviceLabelsTable,
+  DeviceNamesTable,
+  DevicesTable,
+  FreezesTable,
+  LabelsTable,
+  PresenceTable,
+  RemovedDevicesTable,
+} from '#server/db/fleet/tables.ts';
 import type { BlobsTable, FirmwareTable, Flag, ImagesTable } from './firmware-tables.ts';
 
 export type { FirmwareTable, ImagesTable } from './firmware-tables.ts';
@@ -54,96 +62,6 @@ export type Trx = Transaction<Schema>;
 interface CatalogTable {
   readonly id: number;
   readonly revision: number;
-}
-
-export interface DevicesTable {
-  readonly id: Generated<DeviceId>;
-  /** The text of the name that it was first known by: its buckets are made with it, for ever, and people call it so. */
-  readonly first_name: string;
-  readonly product: string;
-  readonly ip: string | null;
-  readonly current_version: string;
-  /** What it named last, in whichever check-in. */
-  readonly chip: string | null;
-  /** The last one that an image could fit. */
-  readonly slot_bytes: number | null;
-  /** What the latest check-in said of both; null: it left it out. */
-  readonly said_chip: Generated<string | null>;
-  readonly said_slot_bytes: Generated<number | null>;
-  readonly image_sha256: string | null;
-  readonly on_trial: Flag;
-  readonly status: 'ok' | 'updating' | 'trial' | 'failed';
-  readonly attributes: string;
-  readonly first_seen_at_ms: number;
-  /** A chip that it named before and that contradicts `chip`: until it names one, none is taken for granted. */
-  readonly other_chip: Generated<string | null>;
-  /** It says that it is a simulated board. */
-  readonly is_simulated: Generated<Flag>;
-  /** An operator says whether it counts in gates; null: the rules do. */
-  readonly counted: Generated<'yes' | 'no' | null>;
-  readonly counted_reason: Generated<string | null>;
-  /** How often what it says could not be true of one board alone. */
-  readonly contradictions: Generated<number>;
-  /** Since when it is taken for two boards with one MAC. */
-  readonly shared_mac_at_ms: Generated<number | null>;
-  /** The assignment by which it took the build that it confirmed last. */
-  readonly taken_assignment_id: Generated<number | null>;
-  /** Since when an operator holds it; null: nobody does. */
-  readonly held_at_ms: Generated<number | null>;
-  /** Null: until somebody releases it. */
-  readonly held_until_ms: Generated<number | null>;
-  readonly held_reason: Generated<string | null>;
-  readonly held_by: Generated<string | null>;
-  readonly holds_way_back: Generated<Flag>;
-  /** What an operator calls it, as it was typed; null: nothing. */
-  readonly given_name: Generated<string | null>;
-  /** The same as it is compared: no two devices have one. */
-  readonly given_key: Generated<string | null>;
-  readonly note: Generated<string | null>;
-  readonly note_by: Generated<string | null>;
-  readonly note_at_ms: Generated<number | null>;
-}
-
-/** Every name of every device, the first one too: by these it is found. */
-interface DeviceNamesTable {
-  readonly kind: DeviceName['kind'];
-  readonly name: string;
-  readonly device_id: DeviceId;
-}
-
-/** What every poll changes, apart from the device: short rows, so that a batch of polls writes few pages. */
-export interface PresenceTable {
-  readonly device_id: DeviceId;
-  readonly last_seen_at_ms: number;
-  readonly free_heap_bytes: number | null;
-  readonly rssi_dbm: number | null;
-  /** Seconds after which it was told to ask again, or after which it said that it will where that is longer. */
-  readonly interval_s: Generated<number | null>;
-  /** Seconds between its last checks, the latest first, with commas between them; at most four. */
-  readonly gaps: Generated<string>;
-  readonly uptime_s: Generated<number | null>;
-  /** What its reset reason means. */
-  readonly boot_cause: Generated<string | null>;
-  readonly largest_block_bytes: Generated<number | null>;
-  /** Seconds without a check after which it is silent: what its rhythm at the last check says. */
-  readonly limit_s: Generated<number | null>;
-  /** When it was heard of again last, after a check had not come. */
-  readonly back_at_ms: Generated<number | null>;
-}
-
-export interface LabelsTable {
-  readonly id: Generated<number>;
-  readonly name: string;
-  readonly description: string;
-  /** Of the devices that have it; null: it says nothing of that. */
-  readonly timezone: string | null;
-  readonly created_at_ms: number;
-}
-
-interface DeviceLabelsTable {
-  readonly device_id: DeviceId;
-  readonly label_id: number;
-  readonly put_at_ms: number;
 }
 
 /** What an address gave, before its firmware was removed: it gives nothing else after an upload of that version. */
@@ -376,17 +294,6 @@ export interface SchedulesTable {
 interface WriteProofTable {
   readonly id: number;
   readonly proofs: number;
-}
-
-/** Products that an operator has frozen; part of the catalog. */
-export interface FreezesTable {
-  readonly product: string;
-  readonly frozen_at_ms: number;
-  /** Null: until somebody ends it. */
-  readonly until_ms: number | null;
-  readonly reason: string;
-  readonly frozen_by: string;
-  readonly holds_way_back: Flag;
 }
 
 /** Files of the configuration that all servers of a database have in common: which version, and who brought it. */

@@ -21,5 +21,7 @@ export function factsOfBoard(
     onTrial: false,
     labels,
     hold: undefined,
+    cancelled: undefined,
+    offerNowAtMs: undefined,
   };
 }

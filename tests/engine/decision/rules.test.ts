@@ -6,6 +6,7 @@ import { decide, explain } from '#engine/decision/decide.ts';
 import { type Facts, NO_HISTORY } from '#engine/facts/model.ts';
 import { caseOf } from '#engine/decision/case.ts';
 import { type Reason, RULES } from '#engine/decision/rules.ts';
+import { stableFor } from '#engine/decision/target.ts';
 import {
   device,
   facts,
@@ -53,6 +54,13 @@ const twoRevisions = rollout('1.1.0', {
 });
 const for4Mib = firmware('1.1.0', { images: [imageFor('esp32', { flashBytes: 4_194_304 })] });
 const held = { reason: 'at the fair', untilMs: undefined, holdsWayBack: false };
+const cancelled = (version: string) => ({
+  firmwareId: firmware(version).id,
+  reason: 'the shop is open',
+  goesBack: false,
+  backToId: undefined,
+});
+const sentBack = (version: string) => ({ ...cancelled(version), goesBack: true });
 const failedOnce = { ...NO_HISTORY, failedAttempts: 1, lastError: 'connection_lost' };
 
 // `unknown` has no facts that lead to it, see below.
@@ -172,7 +180,13 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
         running: blocked,
         stable: stable('1.0.0'),
       }),
-      // Where nothing is stable that it could go back to, the repaired build is a way forward.
+      // Where nothing older is stable that it could go back to, the repaired build is a way forward.
+      facts({
+        device: { currentVersion: '1.2.0', hold: held },
+        running: blocked,
+        rollout: undefined,
+        stable: stable('1.3.0'),
+      }),
       facts({ device: { currentVersion: '1.2.0', hold: held }, running: blocked, rollout: rollout('1.3.0') }),
     ],
     nearMiss: facts({ device: { hold: { ...held, untilMs: NOW_MS } } }),
@@ -196,6 +210,20 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
       stable: stable('1.0.0'),
     }),
     next: 'blocked_go_back',
+  },
+  update_cancelled: {
+    decides: [
+      facts({ device: { cancelled: cancelled('1.1.0') } }),
+      facts({ device: { cancelled: { ...cancelled('1.1.0'), goesBack: true } } }),
+      facts({ device: { cancelled: cancelled('1.1.0') }, rollout: undefined, stable: stable('1.1.0') }),
+      // A required version on the way to it would bring the device nothing.
+      facts({
+        device: { cancelled: cancelled('1.1.0') },
+        requiredVersions: [firmware('1.0.5', { isRequired: true })],
+      }),
+    ],
+    nearMiss: facts({ device: { cancelled: cancelled('1.2.0') } }),
+    next: 'update',
   },
   rollout_halted: {
     decides: [facts({ rollout: rollout('1.1.0', { status: 'halted' }) })],
@@ -357,6 +385,24 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     nearMiss: facts({ device: { currentVersion: '1.2.0' }, running: blocked, stable: stable('1.3.0') }),
     next: 'update',
   },
+  sent_back: {
+    decides: [
+      facts({
+        device: { currentVersion: '1.2.0', cancelled: sentBack('1.2.0') },
+        running: firmware('1.2.0'),
+        rollout: rollout('1.2.0'),
+        stable: stable('1.0.0'),
+        window: closedWindow(undefined),
+      }),
+    ],
+    nearMiss: facts({
+      device: { currentVersion: '1.2.0', cancelled: cancelled('1.2.0') },
+      running: firmware('1.2.0'),
+      rollout: undefined,
+      stable: stable('1.0.0'),
+    }),
+    next: 'newer_than_target',
+  },
   reverted_go_back: {
     decides: [
       facts({ device: { currentVersion: '1.2.0' }, running: reverted, rollout: failed, stable: stable('1.0.0') }),
@@ -478,6 +524,54 @@ describe('a decision', () => {
       firmware: { version: '1.0.5' },
       rollout: { firmware: { version: '1.2.0' } },
     });
+  });
+
+  test('to send one device back goes to what it ran before, if that is stable, else to the stable build before', () => {
+    const on12 = { currentVersion: '1.2.0', cancelled: sentBack('1.2.0') };
+    const completed = ['1.2.0', '1.1.0', '1.0.0'].map((version, id) =>
+      stable(version, { id, planned: [stage('general', 100)] }),
+    );
+    const follows = (backTo?: string) => {
+      const backToId = backTo === undefined ? undefined : firmware(backTo).id;
+      const board = { ...device, ...on12, cancelled: { ...on12.cancelled, backToId } };
+      return stableFor(completed, board, firmware('1.2.0'))?.firmware.version;
+    };
+    expect([follows(), follows('1.0.0'), follows('0.9.0')]).toEqual(['1.1.0', '1.0.0', '1.1.0']);
+    expect(stableFor(completed, { ...device, ...on12 }, firmware('1.1.0'))?.firmware.version, 'it has left it').toBe(
+      '1.2.0',
+    );
+  });
+
+  test('to go back to a build that was cancelled on the device stands: the way back stays open', () => {
+    const board = { currentVersion: '1.2.0', cancelled: cancelled('1.0.0') };
+    const back = facts({ device: board, running: blocked, stable: stable('1.0.0') });
+    expect(decide(back, NOW_MS).reason).toBe('blocked_go_back');
+    const newer = { currentVersion: '1.2.0', cancelled: cancelled('1.3.0') };
+    const forward = facts({ device: newer, running: blocked, rollout: undefined, stable: stable('1.3.0') });
+    expect(decide(forward, NOW_MS).reason, 'away from it to a newer one is forward').toBe('update_cancelled');
+  });
+
+  test('about a device that is offered now waits for no window, pace or rest, and for everything else', () => {
+    const now = { offerNowAtMs: NOW_MS - 1_000 };
+    const waits = {
+      rollout: rollout('1.1.0', { pace: { maxInFlight: 5, maxOffersPerMinute: 5 } }),
+      window: closedWindow(undefined),
+      historyOf: () => ({ ...failedOnce, lastFailedAtMs: NOW_MS - 10_000 }),
+      lastEndedAtMs: NOW_MS - 10_000,
+    };
+    const decided = (change: Parameters<typeof facts>[0]) => decide(facts(change), NOW_MS).reason;
+    expect(decided({ ...waits, device: now })).toBe('update');
+    expect(decided({ ...waits, device: {} })).toBe('window_closed');
+    expect(decided({ ...waits, device: now, lastEndedAtMs: NOW_MS - 500 }), 'an update ended since').toBe(
+      'window_closed',
+    );
+    expect(decided({ ...waits, device: { offerNowAtMs: NOW_MS - 86_400_000 } }), 'a day ago').toBe('window_closed');
+    expect(decided({ ...waits, device: { ...now, hold: held } })).toBe('device_held');
+    expect(decided({ ...waits, device: now, rollout: rollout('1.1.0', { status: 'halted' }) })).toBe('rollout_halted');
+    expect(decided({ ...waits, device: now, rollout: pilotRollout('1.1.0') })).toBe('not_in_stage');
+    const local = { ...openWindow, install: { fromMinute: 60, durationMin: 60, utcOffsetMin: 0 } };
+    const told = (offered: object) => decide(facts({ window: local, device: offered }), NOW_MS);
+    expect([told(now), told({})]).toMatchObject([{ install: undefined }, { install: local.install }]);
   });
 
   test('to wait for a window says when it opens', () => {

@@ -87,6 +87,12 @@ const hold = fc.record({
   untilMs: fc.constantFrom(undefined, NOW_MS, NOW_MS + 1, NOW_MS - 1, Number.NaN),
   holdsWayBack: fc.boolean(),
 });
+const cancelled = fc.record({
+  firmwareId: fc.nat(3),
+  reason: fc.constant('the shop is open'),
+  goesBack: fc.boolean(),
+  backToId: optional(fc.nat(3)),
+});
 type Parts = Omit<Facts, 'historyOf'> & { readonly history: BuildHistory };
 const anyParts: fc.Arbitrary<Parts> = fc.record({
   device: fc.record({
@@ -111,6 +117,8 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     onTrial: mostly(false),
     labels: fc.array(fc.record({ name: fc.constantFrom('pilot', 'shop'), putAtMs: instant }), { maxLength: 2 }),
     hold: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, hold),
+    cancelled: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, cancelled),
+    offerNowAtMs: fc.constantFrom(undefined, undefined, undefined, NOW_MS, NOW_MS - 60_000, Number.NaN),
   }),
   running: optional(firmware),
   rollout: optional(rolloutIn('running', 'running', 'running', 'running', 'paused', 'halted', 'draft', 'aborted')),
@@ -129,6 +137,7 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
   ),
   freeze: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, hold),
   holdsOffer: mostly(false),
+  lastEndedAtMs: fc.constantFrom(undefined, undefined, NOW_MS - 60_000, NOW_MS - 30_000, Number.NaN),
   load: optional(
     fc.record({ inFlight: fc.constantFrom(0, 1, Number.NaN), offersInLastMinute: fc.constantFrom(0, 1, Number.NaN) }),
   ),
@@ -229,7 +238,9 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
   const { outcome, rollout, image: offered } = decision;
   const { firmware: target } = decision;
   const covered = target.images.filter(({ id }) => rollout.imageIds.includes(id));
-  const isTakenBack = running?.blocked === true || running?.reverted === true;
+  const { cancelled: build } = device;
+  const isSentBack = build?.goesBack === true && running?.id === build.firmwareId;
+  const isTakenBack = running?.blocked === true || running?.reverted === true || isSentBack;
   const known = device.chip ?? (device.rememberedChips.length === 1 ? device.rememberedChips[0] : undefined);
   const isWayHome =
     isTakenBack &&
@@ -239,7 +250,10 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
     (known === undefined ||
       stable.firmware.images.some((one) => one.chip === known && stable.imageIds.includes(one.id)));
   const { maxInFlight = Infinity, maxOffersPerMinute = Infinity } = rollout.pace;
-  const isPaced = rollout === facts.rollout && !facts.holdsOffer;
+  const { offerNowAtMs = Number.NaN } = device;
+  const isNow =
+    NOW_MS < offerNowAtMs + 86_400_000 && (facts.lastEndedAtMs === undefined || facts.lastEndedAtMs <= offerNowAtMs);
+  const isPaced = rollout === facts.rollout && !facts.holdsOffer && !isNow;
   const skipped = facts.requiredVersions.filter(
     ({ version: requiredVersion }) =>
       semver.lt(device.currentVersion, requiredVersion) && semver.lt(requiredVersion, target.version),
@@ -251,10 +265,12 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
     'a rollout that runs or has completed': rollout.status === 'running' || rollout.status === 'complete',
     'a build that is ready and not blocked': target.pilotReady && !target.blocked,
     'not known bad here': !past.knownBad && past.knownBad !== undefined,
-    'after the back-off': !hasFailed || (past.lastFailedAtMs ?? Number.NaN) + 60_000 <= NOW_MS,
-    'inside of a window': window === undefined || isWayHome || window.open,
-    'past no hold of the device': mayPass(device.hold, isWayHome),
-    'past no freeze of the product': mayPass(facts.freeze, isWayHome),
+    'after the back-off': isNow || !hasFailed || (past.lastFailedAtMs ?? Number.NaN) + 60_000 <= NOW_MS,
+    'inside of a window': window === undefined || isWayHome || isNow || window.open,
+    'of no build that was cancelled on the device':
+      outcome === 'rollback' || (build?.firmwareId !== target.id && build?.firmwareId !== rollout.firmware.id),
+    'past no hold of the device': mayPass(device.hold, outcome === 'rollback'),
+    'past no freeze of the product': mayPass(facts.freeze, outcome === 'rollback'),
     'for the chip': device.chip === undefined ? covered.length === 1 : offered.chip === device.chip,
     'not below the security version of what it runs':
       running === undefined || target.securityVersion >= running.securityVersion,
@@ -281,9 +297,9 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
   return Object.entries(promises).flatMap(([promise, isKept]) => (isKept ? [] : [promise]));
 }
 
-function mayPass(held: Facts['freeze'], isWayHome: boolean): boolean {
+function mayPass(held: Facts['freeze'], isWayBack: boolean): boolean {
   if (held === undefined || (held.untilMs !== undefined && held.untilMs <= NOW_MS)) return true;
-  return isWayHome && !held.holdsWayBack;
+  return isWayBack && !held.holdsWayBack;
 }
 
 function isMember({ firstName, labels }: DeviceFacts, { opened, seed, stageOpenedAtMs }: RolloutFacts): boolean {

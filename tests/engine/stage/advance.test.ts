@@ -27,24 +27,42 @@ const nothing: Row = {
   abort: 'refused',
   regress: 'refused',
   keep: 'refused',
+  undo: 'refused',
 };
 
 const TABLE: readonly { readonly from: RolloutState; readonly to: Row }[] = [
   { from: DRAFT, to: { ...nothing, start: PILOT, abort: ABORTED_DRAFT } },
-  { from: PILOT, to: { ...nothing, promote: EXPAND, pause: PILOT_PAUSED, halt: PILOT_HALTED, abort: ABORTED_PILOT } },
+  {
+    from: PILOT,
+    to: {
+      ...nothing,
+      undo: ABORTED_PILOT,
+      promote: EXPAND,
+      pause: PILOT_PAUSED,
+      halt: PILOT_HALTED,
+      abort: ABORTED_PILOT,
+    },
+  },
   {
     from: EXPAND,
-    to: { ...nothing, promote: COMPLETE, pause: EXPAND_PAUSED, halt: EXPAND_HALTED, abort: ABORTED_EXPAND },
+    to: {
+      ...nothing,
+      undo: ABORTED_EXPAND,
+      promote: COMPLETE,
+      pause: EXPAND_PAUSED,
+      halt: EXPAND_HALTED,
+      abort: ABORTED_EXPAND,
+    },
   },
-  { from: PILOT_PAUSED, to: { ...nothing, resume: PILOT, abort: ABORTED_PILOT } },
-  { from: EXPAND_PAUSED, to: { ...nothing, resume: EXPAND, abort: ABORTED_EXPAND } },
-  { from: PILOT_HALTED, to: { ...nothing, resume: PILOT, abort: ABORTED_PILOT } },
-  { from: EXPAND_HALTED, to: { ...nothing, resume: EXPAND, abort: ABORTED_EXPAND } },
-  { from: COMPLETE, to: { ...nothing, regress: REGRESSED } },
-  { from: REGRESSED, to: { ...nothing, keep: COMPLETE, abort: ABORTED_EXPAND } },
+  { from: PILOT_PAUSED, to: { ...nothing, undo: ABORTED_PILOT, resume: PILOT, abort: ABORTED_PILOT } },
+  { from: EXPAND_PAUSED, to: { ...nothing, undo: ABORTED_EXPAND, resume: EXPAND, abort: ABORTED_EXPAND } },
+  { from: PILOT_HALTED, to: { ...nothing, undo: ABORTED_PILOT, resume: PILOT, abort: ABORTED_PILOT } },
+  { from: EXPAND_HALTED, to: { ...nothing, undo: ABORTED_EXPAND, resume: EXPAND, abort: ABORTED_EXPAND } },
+  { from: COMPLETE, to: { ...nothing, undo: ABORTED_EXPAND, regress: REGRESSED } },
+  { from: REGRESSED, to: { ...nothing, undo: ABORTED_EXPAND, keep: COMPLETE, abort: ABORTED_EXPAND } },
   { from: ABORTED_DRAFT, to: nothing },
-  { from: ABORTED_PILOT, to: nothing },
-  { from: ABORTED_EXPAND, to: nothing },
+  { from: ABORTED_PILOT, to: { ...nothing, undo: ABORTED_PILOT } },
+  { from: ABORTED_EXPAND, to: { ...nothing, undo: ABORTED_EXPAND } },
 ];
 
 const COMMANDS = [
@@ -56,6 +74,7 @@ const COMMANDS = [
   'abort',
   'regress',
   'keep',
+  'undo',
 ] as const satisfies readonly RolloutCommand[];
 const CASES = TABLE.flatMap(({ from, to }) =>
   COMMANDS.map((command) => ({ from, command, next: to[command], at: `${from.status}/${from.stage ?? '-'}` })),

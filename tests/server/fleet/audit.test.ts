@@ -176,6 +176,33 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
         subject: product,
       },
       { route: 'unfreezeProduct', call: { params: { name: product } }, action: 'product.unfreeze', subject: product },
+      {
+        route: 'cancelUpdate',
+        call: { params: { device: mac }, body: { reason: 'the shop is open', version: '1.2.0' } },
+        action: 'device.cancel',
+        subject: mac,
+      },
+      { route: 'retryDevice', call: { params: { device: mac } }, action: 'device.retry', subject: mac },
+      {
+        route: 'offerNow',
+        call: { params: { device: mac } },
+        action: 'device.offer_now',
+        subject: mac,
+        prepare: rollOutNext,
+      },
+      {
+        route: 'sendBack',
+        call: { params: { device: mac }, query: { confirm: 'true' }, body: { reason: 'the shop is open' } },
+        action: 'device.send_back',
+        subject: mac,
+        prepare: async () => void (await line.checkIn(mac, '1.4.0')),
+      },
+      {
+        route: 'undoRollout',
+        call: { params: { name: line.rolloutName('1.4.0') }, body: {} },
+        action: 'rollout.undo',
+        subject: line.rolloutName('1.4.0'),
+      },
       { route: 'clearKnownBad', call: { params: { device: mac } }, action: 'device.clear_known_bad', subject: mac },
       {
         route: 'removeFirmware',
@@ -198,6 +225,12 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
         subject: mac,
       },
     ];
+  }
+
+  /** A build that is newer than what the board runs. */
+  async function rollOutNext(): Promise<void> {
+    await line.add('1.4.0');
+    await line.rollOut('1.4.0', 'expand');
   }
 
   /** A rollout that completes, and whose board comes back on the old build afterwards. */

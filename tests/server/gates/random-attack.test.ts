@@ -58,6 +58,10 @@ const OF_AN_OFFER: readonly OfferRule[] = [
     holds: ({ mac, offered, isRollback }, world) => !world.keeps(mac, offered.product, isRollback),
   },
   {
+    says: 'a board is never offered a build that was cancelled on it, unless that is its way back',
+    holds: ({ mac, offered, isRollback }, world) => isRollback || world.cancelled.get(mac) !== offered.version,
+  },
+  {
     says: 'only a way back goes to a lower version',
     holds: ({ board, offered, isRollback }) =>
       isRollback === Number(offered.version.split('.')[1]) < Number(board.version.split('.')[1]),
@@ -132,6 +136,11 @@ const REACHED = [
   ['device.removed'],
   ['device.replaced'],
   ['device.came_back'],
+  ['device.cancelled'],
+  ['device.sent_back'],
+  ['device.offered_now'],
+  ['device.retried'],
+  ['rollout.undone'],
 ] as const;
 
 function missing(world: AttackWorld): readonly (readonly string[])[] {

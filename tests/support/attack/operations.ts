@@ -4,6 +4,7 @@ import type { AttackBoard } from './board.ts';
 import { WRITING } from './writing.ts';
 import { type AttackWorld, type Build, CHIPS } from './world.ts';
 import type { ProductLine } from '../product-line.ts';
+import type { Answered } from '../server/client.ts';
 
 export interface Attack {
   readonly world: AttackWorld;
@@ -74,7 +75,12 @@ const OPERATIONS: readonly Operation[] = [
   { says: 'known bad builds of a board are cleared', weight: 8, run: clear },
   { says: 'a board is held', weight: 7, run: holdBoard },
   { says: 'a board is released', weight: 6, run: releaseBoard },
-  { says: 'a product is frozen', weight: 1, run: freezeProduct },
+  { says: 'the update of a board is cancelled', weight: 6, run: cancelUpdate },
+  { says: 'a board is sent back', weight: 4, run: sendBack },
+  { says: 'a board is offered now what there is for it', weight: 10, run: offerNow },
+  { says: 'a board tries again', weight: 5, run: retryBoard },
+  { says: 'a rollout is undone', weight: 4, run: undo },
+  { says: 'a product is frozen', weight: 2, run: freezeProduct },
   { says: 'a product is unfrozen', weight: 4, run: unfreezeProduct },
   ...WRITING,
   { says: 'an operator looks', weight: 12, run: look },
@@ -209,6 +215,55 @@ async function releaseBoard({ world }: Attack): Promise<void> {
   if (mac === undefined) return;
   const { status } = await world.ask('releaseDevice', { params: { device: mac } });
   if (status < 300) world.held.delete(mac);
+}
+
+/** What was cancelled stands in the books of the world: the answer says which build it was. */
+async function cancelUpdate({ world, boards }: Attack): Promise<void> {
+  const board = some(world, boards);
+  if (board === undefined) return;
+  noteCancelled(world, board.mac, await world.ask('cancelUpdate', ofBoard(board)));
+}
+
+async function sendBack({ world, boards }: Attack): Promise<void> {
+  const board = some(world, boards);
+  if (board === undefined) return;
+  noteCancelled(world, board.mac, await world.ask('sendBack', { ...ofBoard(board), query: { confirm: 'true' } }));
+}
+
+function noteCancelled(world: AttackWorld, mac: string, { status, body }: Answered): void {
+  const { cancelled } = body as { readonly cancelled?: { readonly version: string } | null };
+  if (status < 300 && cancelled) world.cancelled.set(mac, cancelled.version);
+}
+
+async function offerNow({ world, boards }: Attack): Promise<void> {
+  const board = some(world, boards);
+  if (board !== undefined) await world.ask('offerNow', { params: { device: board.mac } });
+}
+
+async function retryBoard({ world, boards }: Attack): Promise<void> {
+  const board = some(
+    world,
+    boards.filter(({ mac }) => world.cancelled.has(mac) || world.random.chance(0.2)),
+  );
+  if (board === undefined) return;
+  await world.follow();
+  const { status } = await world.ask('retryDevice', { params: { device: board.mac } });
+  if (status >= 300) return;
+  world.cancelled.delete(board.mac);
+  world.forgive(board.mac);
+}
+
+/** Not the one that made the first build of a product stable, or nothing is left to go back to. */
+async function undo({ world }: Attack): Promise<void> {
+  const names = [...world.rollouts.keys()].filter(
+    (one) => !world.lines.some((line) => line.rolloutName('1.0.0') === one),
+  );
+  const name = some(world, names);
+  if (name !== undefined) await world.ask('undoRollout', { params: { name }, body: { reason: 'no more' } });
+}
+
+function ofBoard({ mac }: AttackBoard) {
+  return { params: { device: mac }, body: { reason: 'the shop is open' } };
 }
 
 async function freezeProduct({ world }: Attack): Promise<void> {

@@ -25,6 +25,7 @@ const STATUS_AFTER: Readonly<Record<string, string>> = {
   'rollout.kept': 'complete',
   'rollout.regressed': 'regressed',
   'rollout.aborted': 'aborted',
+  'rollout.undone': 'aborted',
 };
 
 /** Told of an assignment beside its states. */
@@ -90,6 +91,8 @@ export class AttackWorld {
   /** By MAC, and by product. Those whose end has passed may stay. */
   readonly held = new Map<string, AskedHold>();
   readonly frozen = new Map<string, AskedHold>();
+  /** By MAC, the version that an operator cancelled on it or sent it back from. */
+  readonly cancelled = new Map<string, string>();
   readonly events: Event[] = [];
   /** What was found wrong since it was asked last. */
   readonly faults: string[] = [];

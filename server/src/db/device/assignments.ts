@@ -192,11 +192,21 @@ export async function supersedeUngiven(
   return Number(numUpdatedRows);
 }
 
-/** Of devices that are held: no gate waits for them. What they have shown of a build that they were given stays counted. */
-export async function leaveOutUngiven(trx: Trx, deviceIds: readonly DeviceId[]): Promise<void> {
-  await trx
-    .updateTable('assignments')
-    .set({ counted: 'held' })
+/**
+ * Of devices that are held, or on which a build is cancelled: no gate waits for them. What they have shown of a build that they were
+ * given stays counted.
+ */
+export async function leaveOutUngiven(
+  trx: Trx,
+  deviceIds: readonly DeviceId[],
+  { counted, firmwareId }: { readonly counted: 'held' | 'cancelled'; readonly firmwareId?: number },
+): Promise<void> {
+  let query = trx.updateTable('assignments').set({ counted });
+  if (firmwareId !== undefined)
+    query = query.where('rollout_id', 'in', (nested) =>
+      nested.selectFrom('rollouts').select('rollouts.id').where('rollouts.firmware_id', '=', firmwareId),
+    );
+  await query
     .where('device_id', 'in', [...deviceIds])
     .where('is_latest', '=', 1)
     .where('is_rollback', '=', 0)

@@ -6,7 +6,8 @@ import type { DeviceRef } from '#protocol/identity.ts';
 import { findGiven, idOf } from '#server/db/fleet/device-names.ts';
 import type { Dialect } from '#server/db/database.ts';
 import type { DeviceRow } from '#server/db/fleet/devices.ts';
-import type { AssignmentsTable, PresenceTable, Reader, Trx } from '#server/db/schema.ts';
+import type { PresenceTable } from '#server/db/fleet/tables.ts';
+import type { AssignmentsTable, Reader, Trx } from '#server/db/schema.ts';
 
 type CheckInAssignmentRow = Pick<Selectable<AssignmentsTable>, (typeof ASSIGNMENT_COLUMNS)[number]>;
 

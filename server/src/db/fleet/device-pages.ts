@@ -5,36 +5,46 @@ import type { DeviceId } from '#protocol/identity.ts';
 import { atKey } from '#server/db/fleet/device-names.ts';
 import { OPEN_STATES } from '#engine/assignment/assignment.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
-import type { SeenDeviceRow } from './devices.ts';
+import type { DeviceRow, SeenDeviceRow } from './devices.ts';
 import type { Reader } from '#server/db/schema.ts';
 
-export type PagedDevice = Pick<
-  SeenDeviceRow,
-  | 'id'
-  | 'first_name'
-  | 'given_name'
-  | 'product'
-  | 'current_version'
-  | 'image_sha256'
-  | 'chip'
-  | 'other_chip'
-  | 'slot_bytes'
-  | 'said_chip'
-  | 'said_slot_bytes'
-  | 'on_trial'
-  | 'attributes'
-  | 'first_seen_at_ms'
-  | 'is_simulated'
-  | 'shared_mac_at_ms'
-  | 'counted'
-  | 'held_at_ms'
-  | 'held_until_ms'
-  | 'held_reason'
-  | 'held_by'
-  | 'holds_way_back'
-  | 'last_seen_at_ms'
-  | 'limit_s'
->;
+/** What decisions read of the row. */
+const DEVICE_COLUMNS = [
+  'id',
+  'first_name',
+  'given_name',
+  'product',
+  'current_version',
+  'image_sha256',
+  'chip',
+  'other_chip',
+  'slot_bytes',
+  'said_chip',
+  'said_slot_bytes',
+  'on_trial',
+  'attributes',
+  'first_seen_at_ms',
+  'is_simulated',
+  'shared_mac_at_ms',
+  'counted',
+  'held_at_ms',
+  'held_until_ms',
+  'held_reason',
+  'held_by',
+  'holds_way_back',
+  'cancelled_firmware_id',
+  'cancelled_at_ms',
+  'cancelled_reason',
+  'cancelled_by',
+  'goes_back',
+  'goes_back_to_id',
+  'offer_now_at_ms',
+  'offer_now_by',
+] as const satisfies readonly (keyof DeviceRow)[];
+
+const PRESENCE_COLUMNS = ['last_seen_at_ms', 'limit_s'] as const;
+
+export type PagedDevice = Pick<SeenDeviceRow, (typeof DEVICE_COLUMNS)[number] | (typeof PRESENCE_COLUMNS)[number]>;
 
 /** Which devices are meant; all of these that are named must hold. */
 export interface Which {
@@ -57,32 +67,8 @@ export async function listDevicePage(
   let query = db
     .selectFrom('devices')
     .innerJoin('presence', 'presence.device_id', 'devices.id')
-    .select([
-      'devices.id',
-      'devices.first_name',
-      'devices.given_name',
-      'devices.product',
-      'devices.current_version',
-      'devices.image_sha256',
-      'devices.chip',
-      'devices.other_chip',
-      'devices.slot_bytes',
-      'devices.said_chip',
-      'devices.said_slot_bytes',
-      'devices.on_trial',
-      'devices.attributes',
-      'devices.first_seen_at_ms',
-      'devices.is_simulated',
-      'devices.shared_mac_at_ms',
-      'devices.counted',
-      'devices.held_at_ms',
-      'devices.held_until_ms',
-      'devices.held_reason',
-      'devices.held_by',
-      'devices.holds_way_back',
-      'presence.last_seen_at_ms',
-      'presence.limit_s',
-    ])
+    .select(DEVICE_COLUMNS.map((column) => `devices.${column}` as const))
+    .select(PRESENCE_COLUMNS.map((column) => `presence.${column}` as const))
     .where('devices.id', '>', atKey(page.afterId));
   if (product !== undefined) query = query.where('devices.product', '=', product);
   if (versions !== undefined) query = query.where('devices.current_version', 'in', [...versions]);

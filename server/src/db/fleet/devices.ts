@@ -5,7 +5,8 @@ import type { DeviceId, DeviceName, DeviceRef } from '#protocol/identity.ts';
 import type { Dialect } from '#server/db/database.ts';
 import { isSilentAt, type SilenceRule } from '#server/db/device/presence-sql.ts';
 import { addDeviceName, idOf } from './device-names.ts';
-import type { DevicesTable, PresenceTable, Reader, Trx } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import type { DevicesTable, PresenceTable } from './tables.ts';
 
 export type DeviceRow = Selectable<DevicesTable>;
 

@@ -4,7 +4,8 @@
 import type { Selectable } from 'kysely';
 import type { DeviceId } from '#protocol/identity.ts';
 import type { DeviceRow } from './devices.ts';
-import type { FreezesTable, Reader, Trx } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import type { FreezesTable } from './tables.ts';
 
 export type FreezeRow = Selectable<FreezesTable>;
 

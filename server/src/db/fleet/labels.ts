@@ -4,7 +4,8 @@ import type { DeviceId } from '#protocol/identity.ts';
 import { type Selectable, sql } from 'kysely';
 import type { Dialect } from '#server/db/database.ts';
 import { type Page, type Paged, runPage } from '#server/db/paging.ts';
-import type { LabelsTable, Reader, Trx } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import type { LabelsTable } from './tables.ts';
 
 export type Label = Selectable<LabelsTable>;
 export type LabelWithCount = Label & { readonly devices: number };

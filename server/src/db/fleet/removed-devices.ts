@@ -25,10 +25,8 @@ export async function noteRemovals(
     const texts = ofKind.map(({ name }) => name);
     await trx.deleteFrom('removed_devices').where('kind', '=', kind).where('name', 'in', texts).execute();
   }
-  await trx
-    .insertInto('removed_devices')
-    .values(names.map(({ kind, name, device_id }) => ({ kind, name, device_id, ...removal, back_at_ms: null })))
-    .execute();
+  const rows = names.map((name) => Object.assign(name, removal, { back_at_ms: null }));
+  await trx.insertInto('removed_devices').values(rows).execute();
 }
 
 /** A board of this name is a new device: says that it is back. Undefined: none was removed. */

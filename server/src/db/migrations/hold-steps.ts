@@ -24,6 +24,18 @@ export async function addHolds(db: Trx): Promise<void> {
     .execute();
 }
 
+/** What an operator orders for one device: off a build, or what there is for it at once. */
+export async function addOrders(db: Trx): Promise<void> {
+  await db.schema.alterTable('devices').addColumn('cancelled_firmware_id', 'bigint').execute();
+  await db.schema.alterTable('devices').addColumn('cancelled_at_ms', 'bigint').execute();
+  await db.schema.alterTable('devices').addColumn('cancelled_reason', 'text').execute();
+  await db.schema.alterTable('devices').addColumn('cancelled_by', 'text').execute();
+  await db.schema.alterTable('devices').addColumn('goes_back', 'integer', withDefault(0)).execute();
+  await db.schema.alterTable('devices').addColumn('goes_back_to_id', 'bigint').execute();
+  await db.schema.alterTable('devices').addColumn('offer_now_at_ms', 'bigint').execute();
+  await db.schema.alterTable('devices').addColumn('offer_now_by', 'text').execute();
+}
+
 /** The status counts test boards apart: few devices are. */
 export async function addTestIndex(db: Trx): Promise<void> {
   await sql`create index devices_test on devices (id) where counted = 'no'`.execute(db);

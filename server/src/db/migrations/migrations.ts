@@ -28,7 +28,7 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
-import { addHolds, addTestIndex } from './hold-steps.ts';
+import { addHolds, addOrders, addTestIndex } from './hold-steps.ts';
 import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes } from './name-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
@@ -83,4 +83,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'given names', up: addGivenNames },
   { name: 'notes', up: addNotes },
   { name: 'removed devices', up: createRemovedDevices },
+  { name: 'orders', up: addOrders },
 ];

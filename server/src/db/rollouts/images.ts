@@ -79,7 +79,7 @@ export async function listRevertedImages(db: Reader): Promise<ReadonlySet<number
   return new Set(rows.map(({ image_id }) => image_id));
 }
 
-/** Images of its own firmware that this rollout covers and no completed one does: those that a revert of it takes back. */
+/** Images of its own firmware that this rollout covers and no other, completed one does: those that a revert of it takes back. */
 export async function listReleasedAlone(
   db: Reader,
   rollout: { readonly id: number; readonly firmware_id: number },
@@ -90,12 +90,12 @@ export async function listReleasedAlone(
     .select('rollout_images.image_id')
     .where('rollout_images.rollout_id', '=', rollout.id)
     .where('images.firmware_id', '=', rollout.firmware_id)
-    .where('rollout_images.image_id', 'not in', completedImages(db))
+    .where('rollout_images.image_id', 'not in', completedImages(db).where('completed.id', '<>', rollout.id))
     .execute();
   return rows.map(({ image_id }) => image_id);
 }
 
-/** The name of a completed rollout of the same firmware; undefined where this one covers an image that none of them does. */
+/** The name of another, completed rollout of the same firmware; undefined where this one covers an image that none of them does. */
 export async function findCompletedFor(
   db: Reader,
   rollout: { readonly id: number; readonly firmware_id: number },
@@ -106,6 +106,7 @@ export async function findCompletedFor(
     .select('name')
     .where('firmware_id', '=', rollout.firmware_id)
     .where('status', '=', 'complete')
+    .where('id', '<>', rollout.id)
     .orderBy('id')
     .limit(1)
     .executeTakeFirst();

@@ -51,6 +51,10 @@ import { nameDevice } from '#server/service/names/device-name.ts';
 import { noteDevice, noteFirmware, noteRollout } from '#server/service/names/notes.ts';
 import { freezeProduct, listProducts, unfreezeProduct } from '#server/service/holds/freezes.ts';
 import { holdDevice, releaseDevice } from '#server/service/holds/holds.ts';
+import { cancelUpdate } from '#server/service/orders/cancel.ts';
+import { offerNow } from '#server/service/orders/offer-now.ts';
+import { retryDevice } from '#server/service/orders/retry.ts';
+import { sendBack } from '#server/service/orders/send-back.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/rollouts/plans.ts';
 import { getPreviewDevices, previewRollout } from '#server/service/rollouts/preview.ts';
 import { promoteRollout } from '#server/service/rollouts/promote.ts';
@@ -180,6 +184,10 @@ type DeviceRoute =
   | 'noteDevice'
   | 'holdDevice'
   | 'releaseDevice'
+  | 'cancelUpdate'
+  | 'sendBack'
+  | 'offerNow'
+  | 'retryDevice'
   | 'clearKnownBad';
 
 function yes(query: { readonly confirm?: 'true' | 'false' }) {
@@ -208,6 +216,12 @@ function deviceHandlers(deps: Deps): Pick<Handlers, DeviceRoute> {
       noteDevice(deps, readDeviceRef(params.device), body.note, by, nowMs),
     holdDevice: async ({ params, body, nowMs, by }) => holdDevice(deps, readDeviceRef(params.device), body, by, nowMs),
     releaseDevice: async ({ params, nowMs, by }) => releaseDevice(deps, readDeviceRef(params.device), by, nowMs),
+    cancelUpdate: async ({ params, body, nowMs, by }) =>
+      cancelUpdate(deps, readDeviceRef(params.device), body, by, nowMs),
+    sendBack: async ({ params, body, query, nowMs, by }) =>
+      sendBack(deps, readDeviceRef(params.device), { ...body, ...yes(query) }, by, nowMs),
+    offerNow: async ({ params, nowMs, by }) => offerNow(deps, readDeviceRef(params.device), by, nowMs),
+    retryDevice: async ({ params, nowMs, by }) => retryDevice(deps, readDeviceRef(params.device), by, nowMs),
     clearKnownBad: async ({ params, query, nowMs, by }) =>
       clearKnownBad(deps, readDeviceRef(params.device), query, by, nowMs),
   };
@@ -236,6 +250,7 @@ function rolloutHandlers(deps: Deps) {
     resumeRollout: move('resume'),
     abortRollout: move('abort'),
     keepRollout: move('keep'),
+    undoRollout: move('undo'),
     getWaiting: async ({ params, query, nowMs }) => getWaiting(deps, params.name, query, nowMs),
     previewRevert: async ({ params }) => previewRevert(deps, params.name),
     retryRollout: async ({ params, body, nowMs, by }) => retryRollout(deps, params.name, body.reason, by, nowMs),

@@ -30,6 +30,7 @@ import {
 } from '#server/db/fleet/devices.ts';
 import { NOT_HELD } from '#server/db/fleet/holds.ts';
 import { noteReturn, type Removal } from '#server/db/fleet/removed-devices.ts';
+import { NO_ORDERS } from '#server/db/fleet/orders.ts';
 import { addLabel, putLabel } from '#server/db/fleet/labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
@@ -178,7 +179,7 @@ async function planFor(
   nowMs: number,
 ): Promise<CheckInPlan> {
   const first_name = facts.device?.first_name ?? request.name.text;
-  const asked = { ...NOT_HELD, ...facts.device, ...request.described, first_name };
+  const asked = { ...NOT_HELD, ...NO_ORDERS, ...facts.device, ...request.described, first_name };
   const ofDevice = factsOf(deviceFactsOf(asked, facts.labels), view, nowMs);
   const assignments = assignmentsOf(facts.assignments, view);
   const { crashed, suspect: isSuspect } = observation.restart;

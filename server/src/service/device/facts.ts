@@ -3,8 +3,10 @@
 
 import type { DeviceRow } from '#server/db/fleet/devices.ts';
 import type { HoldColumns } from '#server/db/fleet/holds.ts';
+import type { OrderColumns } from '#server/db/fleet/orders.ts';
 import type { VoterFacts } from '#engine/outcome/vote.ts';
 import type { Hold } from '#engine/facts/hold.ts';
+import type { Cancelled } from '#engine/facts/orders.ts';
 import { hardwareOf, type RememberedHardware } from '#engine/facts/hardware.ts';
 import type { DeviceFacts, Facts } from '#engine/facts/model.ts';
 import type { AssignmentFacts } from '#engine/decision/plan-check-in.ts';
@@ -63,7 +65,8 @@ export function deviceFactsOf(
     | 'on_trial'
     | 'attributes'
   > &
-    HoldColumns,
+    HoldColumns &
+    OrderColumns,
   labels: DeviceFacts['labels'],
 ): DeviceFacts {
   return {
@@ -79,6 +82,18 @@ export function deviceFactsOf(
     onTrial: row.on_trial === 1,
     labels,
     hold: holdOf(row),
+    cancelled: cancelledOf(row),
+    offerNowAtMs: row.offer_now_at_ms ?? undefined,
+  };
+}
+
+function cancelledOf(row: OrderColumns): Cancelled | undefined {
+  if (row.cancelled_firmware_id === null) return undefined;
+  return {
+    firmwareId: row.cancelled_firmware_id,
+    reason: row.cancelled_reason ?? '',
+    goesBack: row.goes_back === 1,
+    backToId: row.goes_back_to_id ?? undefined,
   };
 }
 

@@ -29,6 +29,8 @@ export interface CatalogView {
   readonly products: readonly string[];
   /** The firmware of this version; a leading `v` and build metadata do not count. */
   readonly findFirmware: (product: string, version: string) => StoredFirmware | undefined;
+  /** Undefined: it was removed. */
+  readonly findById: (id: number) => StoredFirmware | undefined;
   /** Throws where there is none with this key. */
   readonly getFirmware: (id: number) => StoredFirmware;
   /** The firmware that the device runs; undefined also where it runs another build of that version. */
@@ -133,6 +135,7 @@ function viewOf(rows: CatalogRows): CatalogView {
     revision: rows.revision,
     products: [...new Set(rows.firmware.map(({ product }) => product))],
     findFirmware,
+    findById: (id) => firmware.get(id),
     getFirmware: (id) => {
       const found = firmware.get(id);
       if (found === undefined) throw new Error(`there is no firmware ${id}`);

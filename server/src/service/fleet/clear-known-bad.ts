@@ -7,6 +7,7 @@ import { type AssignmentRow } from '#server/db/device/assignments.ts';
 import { forgive, listFailed, listForgivenBuilds } from '#server/db/device/failed-assignments.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import type { SeenDeviceRow } from '#server/db/fleet/devices.ts';
+import type { Trx } from '#server/db/schema.ts';
 import { historyOf } from '#engine/assignment/assignment.ts';
 import { noteOfPardon } from '#engine/assignment/pardon.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
@@ -14,6 +15,11 @@ import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { assignmentEndOf } from '#server/service/device/assignment.ts';
 import { getRow } from './devices.ts';
+
+interface WhichBuilds {
+  readonly product?: string | undefined;
+  readonly version?: string | undefined;
+}
 
 export interface Cleared {
   /** The versions, each once. */
@@ -25,7 +31,7 @@ export interface Cleared {
 export async function clearKnownBad(
   deps: Deps,
   ref: DeviceRef,
-  which: { readonly product?: string | undefined; readonly version?: string | undefined },
+  which: WhichBuilds,
   by: Principal,
   nowMs: number,
 ): Promise<Cleared> {
@@ -33,17 +39,7 @@ export async function clearKnownBad(
   await deps.presence.flush();
   return deps.database.write(async (trx) => {
     const device = await getRow(trx, ref);
-    const view = await deps.catalog.within(trx);
-    const failed = (await listFailed(trx, [device.id])).filter((row) => isMeant(row, which, view));
-    const clearedBefore = await listForgivenBuilds(trx, device.id);
-    await forgive(
-      trx,
-      failed.map(({ id }) => id),
-    );
-    const builds = [...Map.groupBy(failed, ({ firmware_id }) => firmware_id)].flatMap(([firmwareId, ofBuild]) =>
-      viewCleared(ofBuild, { view, device, wasCleared: clearedBefore.has(firmwareId), nowMs }),
-    );
-    const cleared = [...new Set(builds.map(({ version }) => version))];
+    const { cleared, builds } = await clearWithin(trx, await deps.catalog.within(trx), device, which, nowMs);
     await addAudit(trx, {
       atMs: nowMs,
       actor: actorOf(by),
@@ -55,11 +51,27 @@ export async function clearKnownBad(
   });
 }
 
-function isMeant(
-  row: AssignmentRow,
-  which: { readonly product?: string | undefined; readonly version?: string | undefined },
+/** The same in the transaction of the caller, who tells of it. */
+export async function clearWithin(
+  trx: Trx,
   view: CatalogView,
-): boolean {
+  device: SeenDeviceRow,
+  which: WhichBuilds,
+  nowMs: number,
+): Promise<Cleared> {
+  const failed = (await listFailed(trx, [device.id])).filter((row) => isMeant(row, which, view));
+  const clearedBefore = await listForgivenBuilds(trx, device.id);
+  await forgive(
+    trx,
+    failed.map(({ id }) => id),
+  );
+  const builds = [...Map.groupBy(failed, ({ firmware_id }) => firmware_id)].flatMap(([firmwareId, ofBuild]) =>
+    viewCleared(ofBuild, { view, device, wasCleared: clearedBefore.has(firmwareId), nowMs }),
+  );
+  return { cleared: [...new Set(builds.map(({ version }) => version))], builds };
+}
+
+function isMeant(row: AssignmentRow, which: WhichBuilds, view: CatalogView): boolean {
   const firmware = view.findBuild(row.firmware_id, row.image_id)?.firmware;
   return (
     firmware !== undefined &&

@@ -55,10 +55,10 @@ export async function noteContradiction(trx: Trx, device: DeviceRow, nowMs: numb
 
 type Voter = Pick<
   DeviceRow,
-  'id' | 'first_seen_at_ms' | 'is_simulated' | 'shared_mac_at_ms' | 'counted' | 'held_at_ms'
+  'id' | 'first_seen_at_ms' | 'is_simulated' | 'shared_mac_at_ms' | 'counted' | 'held_at_ms' | 'cancelled_firmware_id'
 >;
 
-/** One that did not take the build from here stays as it is: it shows nothing, whoever says what; so does one that is held. */
+/** One that did not take the build from here stays as it is: it shows nothing, whoever says what; so do one that is held and one whose update is cancelled. */
 export async function countAnew(trx: Trx, devices: readonly Voter[]): Promise<void> {
   const byId = new Map(devices.map((device) => [device.id, device]));
   const changed = (await listLatestOf(trx, [...byId.keys()])).flatMap((row) => {
@@ -66,6 +66,7 @@ export async function countAnew(trx: Trx, devices: readonly Voter[]): Promise<vo
     if (device === undefined) return [];
     if (row.counted === 'not_taken' && device.counted !== 'yes') return [];
     if (row.counted === 'held' && device.held_at_ms !== null) return [];
+    if (row.counted === 'cancelled' && device.cancelled_firmware_id !== null) return [];
     const rules = {
       countsBeforeMs: row.counts_before_ms ?? undefined,
       countsSimulated: row.counts_simulated === 1,

@@ -26,6 +26,7 @@ import { viewNote } from '#server/service/names/stored-note.ts';
 import { viewHold } from '#server/service/holds/stored-hold.ts';
 import { readyQuery } from '#server/service/queries/ready-query.ts';
 import { unknownDevice, viewRemoval } from '#server/service/removal/unknown-device.ts';
+import { viewCancelled, viewOfferNow } from '#server/service/orders/stored-orders.ts';
 import { isSilent, silenceAt } from '#server/service/device/observation.ts';
 
 export interface DeviceQuery extends ListQuery {
@@ -169,6 +170,8 @@ async function viewDevices(deps: Deps, db: Reader, rows: readonly SeenDeviceRow[
     rows.map(({ id }) => id),
   );
   const silence = silenceAt(deps, nowMs);
+  const isAnyCancelled = rows.some((row) => row.cancelled_firmware_id !== null);
+  const view = isAnyCancelled ? await deps.catalog.current() : undefined;
   return rows.map((row) => ({
     id: textOfDeviceId(row.id),
     mac: row.first_name,
@@ -188,6 +191,8 @@ async function viewDevices(deps: Deps, db: Reader, rows: readonly SeenDeviceRow[
     counted_reason: row.counted_reason,
     not_counted: notCountedOf(voterOf(row), ANY_ROLLOUT) ?? null,
     hold: viewHold(row, nowMs),
+    cancelled: view === undefined ? null : viewCancelled(row, view),
+    offer_now: viewOfferNow(row, nowMs),
   }));
 }
 

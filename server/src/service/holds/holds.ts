@@ -55,7 +55,7 @@ export async function putHold(
   await saveHold(trx, [device.id], hold);
   const includesWayBack = hold.holds_way_back === 1;
   await supersedeUngiven(trx, [device.id], { includesWayBack, data: { held: true } }, nowMs);
-  await leaveOutUngiven(trx, [device.id]);
+  await leaveOutUngiven(trx, [device.id], { counted: 'held' });
   await tell(trx, device, { type: 'device.held', data: { actor: actorOf(by), ...detailsOf(hold) } }, nowMs);
 }
 

@@ -110,6 +110,12 @@ export async function moveRollout(trx: Trx, name: string, asked: Command, nowMs:
 export async function moveLocked(trx: Trx, row: StagedRollout, asked: Command, nowMs: number): Promise<void> {
   const { name, stages } = row;
   const request = { ...asked, revert: await mayRevert(trx, row, asked) };
+  if (request.command === 'undo' && row.reverted_at_ms !== null)
+    throw new OtterError(
+      'invalid_transition',
+      `rollout ${name} is taken back already`,
+      `see who is on the way back: otter rollout show ${name}`,
+    );
   const names = stages.map((stage) => stage.name);
   const moved = advance({ status: row.status, stage: row.stage ?? undefined }, request.command, names);
   if (!moved.ok)
@@ -182,7 +188,7 @@ async function saveMove(
     target_label: open?.label ?? row.target_label,
     started_at_ms: row.started_at_ms ?? (status === 'running' ? nowMs : null),
     ended_at_ms: row.ended_at_ms ?? (ends ? nowMs : null),
-    ended_reason: ends && request.command !== 'keep' ? (request.reason ?? null) : row.ended_reason,
+    ended_reason: ends && request.command !== 'keep' ? (request.reason ?? row.ended_reason) : row.ended_reason,
     ...haltOf(row, request, status, nowMs),
     ...watchOf(row, request, status, nowMs),
     ...(request.command === 'start' ? await votesOf(trx, row, nowMs) : {}),
@@ -190,7 +196,13 @@ async function saveMove(
   };
   const closes = changesStage || ends ? openStagesOf(row) : [];
   const opens = changesStage ? open : undefined;
-  await storeMove(trx, row, { change, closes, opens }, { actor: actorOf(request.by), reason: request.reason, nowMs });
+  const undone = request.command === 'undo' ? ('rollout.undone' as const) : undefined;
+  await storeMove(
+    trx,
+    row,
+    { change, closes, opens, type: undone },
+    { actor: actorOf(request.by), reason: request.reason, nowMs },
+  );
 }
 
 /** A schedule that promotes means one stage, and is over with it. */
@@ -273,6 +285,7 @@ async function checkStart(trx: Trx, row: StagedRollout, request: Command): Promi
 
 /** A gate that takes a build back leaves it where it is stable by another rollout: then it is what boards go back to. */
 async function mayRevert(trx: Trx, row: RolloutRow, { command, revert }: Command): Promise<boolean> {
+  if (command === 'undo') return true;
   if (revert !== true) return false;
   return command !== 'halt' || (await findCompletedFor(trx, row)) === undefined;
 }
@@ -307,10 +320,10 @@ function nextCommands(row: RolloutRow): string {
     case 'halted':
       return 'resume it with a reason, or abort it';
     case 'regressed':
-      return 'block its firmware, abort it with revert, or keep it with a reason';
+      return 'undo it, block its firmware, or keep it with a reason';
     case 'complete':
     case 'aborted':
-      return 'create a new rollout';
+      return row.reverted_at_ms === null ? 'create a new rollout, or undo this one' : 'create a new rollout';
     default:
       return assertNever(row.status);
   }

@@ -18,6 +18,8 @@ export interface Move {
   readonly change: RolloutChange;
   readonly closes: readonly Stage[];
   readonly opens: Stage | undefined;
+  /** How it is told; undefined: by what changes. */
+  readonly type?: EventType | undefined;
 }
 
 /** Who moves it and why, for the event. */
@@ -39,9 +41,13 @@ export function openStagesOf({ stages }: StagedRollout): readonly Stage[] {
   return stages.filter(({ opened_at_ms, closed_at_ms }) => opened_at_ms !== null && closed_at_ms === null);
 }
 
-function eventsOf(before: StagedRollout, { change, closes, opens }: Move, by: MovedBy): readonly NewEvent[] {
+function eventsOf(
+  before: StagedRollout,
+  { change, closes, opens, type: told }: Move,
+  by: MovedBy,
+): readonly NewEvent[] {
   const after = { ...before, ...change };
-  const type = typeOfMove(before, after);
+  const type = told ?? typeOfMove(before, after);
   const ofStages = [
     ...closes.map((stage) => eventOfStage(before, 'stage.closed', stage, by.nowMs)),
     ...(opens === undefined ? [] : [eventOfStage(before, 'stage.opened', opens, by.nowMs)]),

@@ -44,7 +44,7 @@ export async function wayBackOfRevert(deps: Deps, rollout: Rollout): Promise<Way
   const view = await deps.catalog.current();
   const firmware = view.getFirmware(rollout.firmware_id);
   const taken = new Set(await listReleasedAlone(deps.database.read, rollout));
-  const completed = view.completedOf(firmware.product);
+  const completed = view.completedOf(firmware.product).filter(({ id }) => id !== rollout.id);
   return countAll(deps, view, {
     firmware: {
       ...firmware,
@@ -146,6 +146,7 @@ function fateOf(
       freeze: withoutEnd(view.freezeOf(firmware.product)),
       historyOf,
       holdsOffer: false,
+      lastEndedAtMs: undefined,
       load: undefined,
     },
     Number.POSITIVE_INFINITY,
