@@ -78,9 +78,9 @@ function keyOf({ sources, compiler, options }) {
   const files = [
     ...LIBRARIES.filter((file) => existsSync(file)).map((file) => [file, file]),
     ...sources.flatMap((folder, index) =>
-      readdirSync(folder, { recursive: true })
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
         .filter((name) => /\.(cpp|h|txt)$/.test(name))
-        .toSorted()
+        .toSorted((one, other) => (one < other ? -1 : 1))
         .map((name) => [join(folder, name), `${index}/${name}`]),
     ),
   ];

@@ -7,9 +7,27 @@ import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 
-const OXLINT = ['oxlint', '--type-aware', 'protocol', 'engine', 'server', 'cli', 'simulator', 'tests', 'bench', 'bin'];
+const OXLINT = [
+  'oxlint',
+  '--type-aware',
+  'protocol',
+  'engine',
+  'server',
+  'cli',
+  'simulator',
+  'dashboard',
+  'tests',
+  'bench',
+  'bin',
+];
 
-const LINT = [['tsc', '-p', '.'], OXLINT, ['prettier', '--check', '--log-level', 'warn', '.'], ['knip']];
+const LINT = [
+  ['tsc', '-p', '.'],
+  ['tsc', '-p', 'dashboard'],
+  OXLINT,
+  ['prettier', '--check', '--log-level', 'warn', '.'],
+  ['knip'],
+];
 
 /** Tests without a server, a process or a file to wait for: seconds in all. */
 const PURE = [
@@ -58,6 +76,8 @@ export const TASKS = {
     ['node', 'simulator/demo/demo.ts'],
   ],
   bench: [['node', 'bench/bench.ts']],
+  dashboard: [['vite', 'build', 'dashboard', '--config', 'dashboard/vite.config.ts', '--configLoader', 'native']],
+  pictures: [['vitest', 'run', '--config', 'tests/dashboard/pictures.config.ts']],
   images: [['node', 'simulator/images/write-images.ts']],
   prepack: [['node', '--disable-warning=ExperimentalWarning', 'bin/pack.mjs', 'make']],
   postpack: [['node', 'bin/pack.mjs', 'clean']],

@@ -44,7 +44,7 @@ function clean() {
 }
 
 function listModules(folder) {
-  return readdirSync(join(ROOT, folder), { recursive: true })
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => `${folder}/${name}`.replaceAll('\\', '/'))
     .filter((path) => path.endsWith('.ts') && !LEFT_OUT.some((left) => path.startsWith(`${left}/`)));
 }

@@ -6,6 +6,7 @@ import { CommanderError } from '@commander-js/extra-typings';
 import { addAuditCommand } from '#cli/commands/audit.ts';
 import { addBoardCommands } from '#cli/commands/board.ts';
 import { addCertCommands } from '#cli/commands/cert.ts';
+import { addDashboardCommands } from '#cli/commands/dashboard.ts';
 import { addDeviceCommands } from '#cli/commands/device.ts';
 import { addEventsCommand } from '#cli/commands/events.ts';
 import { addFirmwareCommands } from '#cli/commands/firmware/commands.ts';
@@ -74,6 +75,7 @@ export function createTree(shell: Shell): OtterProgram {
   });
   addServeCommands(program, shell);
   addStatusCommand(program, shell);
+  addDashboardCommands(program, shell);
   addBoardCommands(program, shell);
   addUpdateCommand(program, shell);
   addFirmwareCommands(program, shell);

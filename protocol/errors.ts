@@ -11,6 +11,9 @@ export const HTTP_STATUS = {
   token_invalid: 401,
   token_in_url: 401,
   wrong_scope: 403,
+  session_ended: 401,
+  link_used: 401,
+  origin_foreign: 403,
   // the request as such
   url_invalid: 400,
   duplicate_header: 400,
@@ -56,6 +59,7 @@ export const HTTP_STATUS = {
   image_unknown: 404,
   rollout_unknown: 404,
   schedule_unknown: 404,
+  session_unknown: 404,
   plan_unknown: 404,
   assignment_unknown: 404,
   // things that cannot be done now

@@ -286,3 +286,21 @@ export const WEBHOOK_WARN_MS = 10 * 60_000;
 
 /** Largest configuration file, in bytes. */
 export const MAX_CONFIG_BYTES = 1_048_576;
+
+/**
+ * A session of a browser ends after this time without a request, and after this time in any case. Its use is noted this often:
+ * a write for each request would cost more than the request.
+ */
+export const SESSION_IDLE_MS = 12 * 3_600_000;
+export const SESSION_LONGEST_MS = 7 * 86_400_000;
+export const SESSION_NOTE_MS = 60_000;
+
+/** Most sessions at once: one more ends the one that was not used for the longest time. */
+export const MAX_SESSIONS = 100;
+
+/** A one-time link works for this long; so many at once, the oldest goes first. */
+export const LOGIN_LINK_MS = 10 * 60_000;
+export const MAX_LOGIN_LINKS = 20;
+
+/** Longest token or code of a log-in; longest name of a browser that is kept. */
+export const MAX_SESSION_TEXT_CHARS = 200;

@@ -52,6 +52,10 @@ export class AdminClient {
     this.#signal = signal;
   }
 
+  get server(): URL {
+    return this.#connection.url;
+  }
+
   /** One request. Errors: `CommandError` with the server's code, or of the connection (`cli/connection/connection-error.ts`). */
   async call<N extends AdminRouteName>(name: N, input: CallInput<N>): Promise<Answer<N>> {
     const parts: LooseInput = input;

@@ -23,6 +23,7 @@ import { ASSIGNMENT_STATES, DEVICE_STATUSES, ROLLOUT_STATUSES, COUNTED } from '.
 import { ServerStatus } from './status.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from './events.ts';
 import { Telemetry } from './health.ts';
+import { LoginLink, Session } from '#protocol/sessions.ts';
 import { MAX_GIVEN_NAME_CHARS, MAX_QUERY_CHARS, MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
 import { DeviceRefText } from '#protocol/identity.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
@@ -745,6 +746,23 @@ export const adminRoutes = {
     'Whether every entry of the audit is there, as it was written; names those that are not',
     ref(AuditVerification),
   ),
+
+  getSessions: route(
+    'GET',
+    '/sessions',
+    'Sessions of browsers that are open, the one used last first',
+    Type.Object({ items: Type.Array(ref(Session)) }),
+  ),
+  revokeSession: route(
+    'DELETE',
+    '/sessions/:session',
+    'End a session: its browser has to log in again. `own` is the one that asks',
+    Type.Object({ id: Type.String() }),
+    { params: Type.Object({ session: Type.String({ maxLength: 40 }) }) },
+  ),
+  createLoginLink: route('POST', '/sessions/links', 'Make a link that logs a browser in, once', ref(LoginLink), {
+    status: 201,
+  }),
 
   listEvents: route(
     'GET',

@@ -20,6 +20,7 @@ import { ListedPlan, Rollout, RolloutPreview, RolloutSummary, WaitingBoard } fro
 import { Schedule } from './schedules.ts';
 import { Note } from './shapes.ts';
 import { Call, ServerStatus } from './status.ts';
+import { LoginLink, Session } from '#protocol/sessions.ts';
 
 /** Schemas that others refer to by name; the server registers each once. */
 export const ADMIN_SCHEMAS = [
@@ -56,4 +57,6 @@ export const ADMIN_SCHEMAS = [
   BoardProblem,
   Call,
   ServerStatus,
+  Session,
+  LoginLink,
 ] as const;

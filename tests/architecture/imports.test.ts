@@ -8,11 +8,11 @@ import { type Module, readModule } from './modules.ts';
 import { ROOMS } from './rooms.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FOLDERS = ['protocol', 'engine', 'server/src', 'cli', 'simulator'];
+const FOLDERS = ['protocol', 'engine', 'server/src', 'cli', 'simulator', 'dashboard'];
 
 const house: readonly Module[] = FOLDERS.flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /\.tsx?$/.test(name) && !name.startsWith('dist'))
     .map((name) => `${folder}/${name.replaceAll('\\', '/')}`),
 ).map((path) => readModule(path, readFileSync(join(ROOT, path), 'utf8')));
 
@@ -61,6 +61,9 @@ test.each([
   ['server/src/jobs/planted.ts', `import { openSqlite } from '../db/sqlite.ts';`, 'server/src/db'],
   ['cli/planted.ts', `import { x } from '../server/src/db/schema.ts';`, 'server/src/db'],
   ['cli/planted.ts', `import { judgeStage } from '#engine/stage/gate.ts';`, 'engine'],
+  ['dashboard/parts/planted.tsx', `import { x } from '#dashboard/screens/fleet/fleet.tsx';`, 'dashboard/screens'],
+  ['dashboard/data/planted.ts', `import type { Deps } from '#server/service/deps.ts';`, 'server/src/service'],
+  ['dashboard/data/planted.ts', `import { Type } from 'typebox';`, 'typebox'],
   ['simulator/planted.ts', `import type { Facts } from '#engine/facts/model.ts';`, 'engine'],
   ['protocol/planted.ts', `import type { Facts } from '../engine/facts/model.ts';`, 'engine'],
   [IN_ENGINE, `import type { Hash } from 'node:crypto';`, 'node:crypto'],

@@ -11,6 +11,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   '#server/': 'server/src/',
   '#cli/': 'cli/',
   '#simulator/': 'simulator/',
+  '#dashboard/': 'dashboard/',
 };
 
 export interface Module {

@@ -27,6 +27,12 @@ const SERVER = [
   'certs',
 ];
 
+const DASHBOARD = ['app', 'data', 'parts', 'screens', 'theme'];
+const REACT = ['react', 'react-dom'];
+const MANTINE = ['@mantine/core', '@mantine/hooks', '@mantine/notifications'];
+/** Icons, and links between screens. */
+const LOOKS = ['@tabler/icons-react', 'wouter'];
+
 export const ROOMS: readonly Room[] = [
   { room: 'protocol', may: [], packages: ['typebox'], node: true },
   { room: 'protocol/query', may: ['protocol'], packages: [], node: false, pure: true },
@@ -99,5 +105,31 @@ export const ROOMS: readonly Room[] = [
     packages: [],
     node: false,
     pure: true,
+  },
+  {
+    room: 'dashboard',
+    may: ['protocol', ...DASHBOARD.map((name) => `dashboard/${name}`)],
+    packages: [...REACT, ...MANTINE, 'get-nonce', 'vite', '@vitejs/plugin-react'],
+    node: false,
+  },
+  { room: 'dashboard/theme', may: [], packages: ['@mantine/core'], node: false },
+  { room: 'dashboard/data', may: ['protocol'], packages: [...REACT, ...MANTINE, '@tanstack/react-query'], node: false },
+  {
+    room: 'dashboard/parts',
+    may: ['protocol', 'dashboard/data'],
+    packages: [...REACT, ...MANTINE, ...LOOKS, '@tanstack/react-query'],
+    node: false,
+  },
+  {
+    room: 'dashboard/screens',
+    may: ['protocol', 'dashboard/data', 'dashboard/parts'],
+    packages: [...REACT, ...MANTINE, ...LOOKS, '@tanstack/react-query', '@tanstack/react-virtual', 'uplot'],
+    node: false,
+  },
+  {
+    room: 'dashboard/app',
+    may: ['protocol', ...['data', 'parts', 'screens', 'theme'].map((name) => `dashboard/${name}`)],
+    packages: [...REACT, ...MANTINE, ...LOOKS, '@mantine/spotlight', '@tanstack/react-query'],
+    node: false,
   },
 ];

@@ -12,6 +12,7 @@ const FOLDERS = [
   'server',
   'cli',
   'simulator',
+  'dashboard',
   'client/src',
   'client/examples',
   'docs',
@@ -19,7 +20,7 @@ const FOLDERS = [
   'bench',
 ];
 const PAGES = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'client/README.md'];
-const TEXT = /\.(ts|md|ya?ml|h|cpp|ino)$/;
+const TEXT = /\.(tsx?|md|ya?ml|h|cpp|ino)$/;
 
 /** What is retired, and the word that takes its place. */
 const RETIRED: readonly (readonly [RegExp, string])[] = [
@@ -48,7 +49,7 @@ const texts = [
   ...PAGES,
   ...FOLDERS.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => TEXT.test(name) && !name.includes('node_modules'))
+      .filter((name) => TEXT.test(name) && !name.includes('node_modules') && !name.startsWith('dist'))
       .map((name) => join(folder, name)),
   ),
 ].map((path) => ({ path, lines: readFileSync(join(ROOT, path), 'utf8').split('\n') }));

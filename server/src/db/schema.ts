@@ -17,6 +17,7 @@ import type {
   PresenceTable,
   RemovedDevicesTable,
 } from '#server/db/fleet/tables.ts';
+import type { LoginLinksTable, SessionsTable } from '#server/db/access/tables.ts';
 import type { BlobsTable, FirmwareTable, Flag, ImagesTable } from './firmware-tables.ts';
 
 export type { FirmwareTable, ImagesTable } from './firmware-tables.ts';
@@ -50,6 +51,8 @@ export interface Schema {
   readonly write_proof: WriteProofTable;
   readonly shared_files: SharedFilesTable;
   readonly freezes: FreezesTable;
+  readonly sessions: SessionsTable;
+  readonly login_links: LoginLinksTable;
 }
 
 /** Any connection: enough to read. */

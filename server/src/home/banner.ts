@@ -47,6 +47,7 @@ Otter is ready at ${url}${addresses.length === 0 ? '' : `  (for boards: ${addres
   admin token  ${admin_token_file}  (for operators; on this machine the command line finds it)
 
 Next, in another terminal:
+  ${typed('dashboard')}
   ${typed('status')}
   ${typed('firmware add firmware.bin --version 1.0.0')}
   ${typed('simulate --devices 10')}

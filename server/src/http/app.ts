@@ -15,6 +15,9 @@ import type { Deps } from '#server/service/deps.ts';
 import type { ServerFacts } from '#server/service/fleet/status.ts';
 import { addAdminRoutes } from '#server/http/admin/routes.ts';
 import { collectMethods } from '#server/http/request/allowed-methods.ts';
+import { addLogIn } from '#server/http/access/log-in.ts';
+import { addDashboard } from '#server/http/dashboard/routes.ts';
+import { resumeSession } from '#server/service/access/sessions.ts';
 import { addAuth, digestToken } from './auth.ts';
 import { addDeviceRoutes } from '#server/http/device/routes.ts';
 import { addDocRoutes, addOpenApi } from './docs.ts';
@@ -96,7 +99,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   addRequestForm(app);
   addBodyParsers(app);
   addLargeAnswers(app, deps.random);
-  addAuth(app, { device: digestToken(options.tokens.fleet), admin: digestToken(options.tokens.admin) });
+  const digests = { fleet: digestToken(options.tokens.fleet), admin: digestToken(options.tokens.admin) };
+  addAuth(app, digests, async (secret) => resumeSession(deps, secret, options.clock()));
   for (const schema of [
     Manifest,
     CheckUpdateRequest,
@@ -112,6 +116,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   addDeviceRoutes(app, deps, options.clock);
   addDownloadRoutes(app, deps, options.clock);
   addAdminRoutes(app, deps, options.server, options.clock);
-  addEventRoutes(app, deps);
+  addEventRoutes(app, deps, options.clock);
+  addLogIn(app, deps, digests, options.clock);
+  addDashboard(app);
   return app;
 }

@@ -1,10 +1,12 @@
 // Who asks. Decided from the headers alone, before the first byte of a body is read; a route that does not say who may use
-// it cannot be registered. Tokens are compared by their SHA-256, in the same time whether right or wrong.
+// it cannot be registered. Tokens are compared by their SHA-256, in the same time whether right or wrong. A browser comes with the
+// cookie of its session instead.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Role } from '#protocol/admin/routes.ts';
 import { OtterError } from '#protocol/errors.ts';
+import { readSessionCookie, refuseForeignOrigin } from '#server/http/access/session-cookie.ts';
 import { type Principal, roleOf } from '#server/service/principal.ts';
 
 /** Who may use a route: a role of the admin API, boards, or everybody. */
@@ -20,15 +22,23 @@ declare module 'fastify' {
 }
 
 export interface TokenDigests {
-  readonly device: Buffer;
+  readonly fleet: Buffer;
   readonly admin: Buffer;
 }
+
+/** Who asks with the secret of a session. Rejects with `session_ended`. */
+type ResumeSession = (secret: string) => Promise<Principal>;
 
 export function digestToken(token: string): Buffer {
   return hash('sha256', token, 'buffer');
 }
 
-export function addAuth(app: FastifyInstance, digests: TokenDigests): void {
+/** Compares in the same time whether it is right or wrong. */
+export function isToken(token: string, digest: Buffer): boolean {
+  return timingSafeEqual(digestToken(token), digest);
+}
+
+export function addAuth(app: FastifyInstance, digests: TokenDigests, resume: ResumeSession): void {
   app.addHook('onRoute', (route) => {
     if (route.config?.scope === undefined)
       throw new Error(`${String(route.method)} ${route.url} does not say who may use it`);
@@ -36,10 +46,39 @@ export function addAuth(app: FastifyInstance, digests: TokenDigests): void {
   app.decorateRequest('principal');
   app.addHook('onRequest', (request, _reply, done) => {
     const scope = request.routeOptions.config.scope ?? 'public';
-    request.principal = scope === 'public' ? ANYONE : authenticate(request, digests);
-    if (scope !== 'public' && roleOf(request.principal) !== scope) throw wrongScope(scope);
-    done();
+    const enter = (principal: Principal): void => {
+      request.principal = principal;
+      if (scope !== 'public' && roleOf(principal) !== scope) throw wrongScope(scope);
+    };
+    const secret = scope === 'admin' ? secretOf(request) : undefined;
+    if (secret === undefined) {
+      enter(scope === 'public' ? ANYONE : authenticate(request, digests));
+      done();
+      return;
+    }
+    refuseForeignOrigin(request, { needsOrigin: true });
+    void enterBySession(secret, enter, done);
   });
+
+  async function enterBySession(
+    secret: string,
+    enter: (principal: Principal) => void,
+    done: (failure?: Error) => void,
+  ): Promise<void> {
+    let failure: Error | undefined;
+    try {
+      enter(await resume(secret));
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error));
+    }
+    done(failure);
+  }
+}
+
+/** A token that is sent wins: who sends one means it. */
+function secretOf(request: FastifyRequest): string | undefined {
+  if (request.headers.authorization !== undefined || TOKEN_IN_URL.test(request.url)) return undefined;
+  return readSessionCookie(request);
 }
 
 const ANYONE: Principal = { kind: 'anyone' };
@@ -60,7 +99,7 @@ function authenticate(request: FastifyRequest, digests: TokenDigests): Principal
     );
   const token = /^Bearer +(\S+) *$/i.exec(header)?.[1];
   const digest = token === undefined ? undefined : digestToken(token);
-  const isDevice = digest !== undefined && timingSafeEqual(digest, digests.device);
+  const isDevice = digest !== undefined && timingSafeEqual(digest, digests.fleet);
   const isAdmin = digest !== undefined && timingSafeEqual(digest, digests.admin);
   if (isAdmin) return { kind: 'admin_token' };
   if (isDevice) return { kind: 'fleet_token' };

@@ -9,6 +9,8 @@ export type Principal =
   /** The token that every board holds. */
   | { readonly kind: 'fleet_token' }
   | { readonly kind: 'admin_token' }
+  /** A browser that logged in; `id` names the session, its secret is known to the browser alone. */
+  | { readonly kind: 'session'; readonly id: string; readonly role: Role }
   | { readonly kind: 'schedule'; readonly name: string }
   /** What a stage has shown. */
   | { readonly kind: 'gate' }
@@ -21,13 +23,15 @@ export const GATE: Principal = { kind: 'gate' };
 export const CLOCK: Principal = { kind: 'clock' };
 export const FILE: Principal = { kind: 'file' };
 
-/** As audit and events name it: `admin`, `schedule:nightly`, `gate`. */
+/** As audit and events name it: `admin`, `session:4f2a9c01`, `schedule:nightly`, `gate`. */
 export function actorOf(principal: Principal): string {
   switch (principal.kind) {
     case 'admin_token':
       return 'admin';
     case 'schedule':
       return `schedule:${principal.name}`;
+    case 'session':
+      return `session:${principal.id}`;
     case 'anyone':
     case 'fleet_token':
     case 'gate':
@@ -42,5 +46,6 @@ export function actorOf(principal: Principal): string {
 /** Undefined: none; it may use public addresses only. */
 export function roleOf(principal: Principal): Role | 'device' | undefined {
   if (principal.kind === 'admin_token') return 'admin';
+  if (principal.kind === 'session') return principal.role;
   return principal.kind === 'fleet_token' ? 'device' : undefined;
 }

@@ -1,6 +1,7 @@
 // Every change that an operator makes leaves exactly one row in the audit, over real HTTPS on both databases.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { logIn } from '#protocol/sessions.ts';
 import { type AdminRouteName, adminRoutes } from '#protocol/admin/routes.ts';
 import { CAME_BACK, ProductLine } from '../../support/product-line.ts';
 import type { AdminCall } from '../../support/server/client.ts';
@@ -33,6 +34,13 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
   afterAll(async () => server.end());
 
   const rows = async () => (await server.admin('listAudit', { query: { limit: '500' } })).items;
+
+  /** Of the browser that logged in last. */
+  let session = '';
+  const logInBrowser = async (): Promise<void> => {
+    const { body } = await server.json('POST', logIn.path, { body: { token: server.adminToken } });
+    session = String(body['id']);
+  };
 
   /** Every changing route once, in an order in which each succeeds. */
   function changes(): readonly Change[] {
@@ -210,6 +218,18 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
         action: 'firmware.remove',
         subject: `${product} 1.3.0`,
         prepare: async () => void (await line.add('1.3.0')),
+      },
+      { route: 'createLoginLink', call: { body: {} }, action: 'session.link', subject: 'dashboard' },
+      {
+        route: 'revokeSession',
+        call: {
+          get params() {
+            return { session };
+          },
+        },
+        action: 'session.revoke',
+        subject: expect.stringMatching(/^[0-9a-f]{8}$/),
+        prepare: logInBrowser,
       },
       {
         route: 'replaceDevice',

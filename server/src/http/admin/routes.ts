@@ -67,6 +67,7 @@ import {
   listSchedules,
   setScheduleEnabled,
 } from '#server/service/schedules/schedules.ts';
+import { createLoginLink, getSessions, revokeSession } from '#server/service/access/sessions.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/fleet/status.ts';
 import { getWaiting } from '#server/service/rollouts/waiting-list.ts';
 import { uploadFirmware } from '#server/service/firmware/upload.ts';
@@ -167,6 +168,10 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     listAudit: async ({ query }) => listAudit(deps, query),
     verifyAudit: async () => verifyAudit(deps),
     listEvents: async ({ query }) => listEvents(deps, query),
+
+    getSessions: async ({ by, nowMs }) => getSessions(deps, by, nowMs),
+    revokeSession: async ({ params, by, nowMs }) => revokeSession(deps, params.session, by, nowMs),
+    createLoginLink: async ({ by, nowMs }) => createLoginLink(deps, by, nowMs),
   };
 }
 

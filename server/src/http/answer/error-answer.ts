@@ -6,6 +6,7 @@ import type { ErrorAnswer } from '#protocol/device/api.ts';
 import { type ErrorCode, HTTP_STATUS, OtterError } from '#protocol/errors.ts';
 import type { MethodsOf } from '#server/http/request/allowed-methods.ts';
 import { fieldError } from './field-error.ts';
+import { FORGET_COOKIE } from '#server/http/access/session-cookie.ts';
 import { beginRequest } from '#server/http/request-log.ts';
 
 /** Longest message and hint: with code and id the answer stays under 1 KiB. */
@@ -119,6 +120,7 @@ function sendError(request: FastifyRequest, reply: FastifyReply, error: OtterErr
   request.outcome = { code: error.code };
   if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
   if (status === 401) void reply.header('www-authenticate', 'Bearer');
+  if (error.code === 'session_ended') void reply.header('set-cookie', FORGET_COOKIE);
   if (AMBIGUOUS.has(error.code)) void reply.header('connection', 'close');
   return reply
     .code(status)

@@ -9,6 +9,7 @@ import { ErrorAnswer } from '#protocol/device/api.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_EVENT_STREAMS } from '#protocol/limits.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { isStillIn } from '#server/service/access/sessions.ts';
 import { EventWatch } from '#server/service/events/watch.ts';
 import { type FeedBatch, openFeed } from '#server/service/events/events.ts';
 import { untilSent } from '#server/http/answer/until-sent.ts';
@@ -25,7 +26,7 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 };
 
-export function addEventRoutes(app: FastifyInstance, deps: Deps): void {
+export function addEventRoutes(app: FastifyInstance, deps: Deps, clock: () => number): void {
   const watch = new EventWatch(deps.database, deps.log);
   const streams = new Map<AbortController, Promise<void>>();
   // Before connections are waited for: a stream has no end of its own.
@@ -56,7 +57,7 @@ export function addEventRoutes(app: FastifyInstance, deps: Deps): void {
           retryAfterS: BUSY_RETRY_S,
         });
       const stop = new AbortController();
-      const streaming = stream(deps, watch, { request, reply, stop });
+      const streaming = stream(deps, watch, { request, reply, stop, clock });
       streams.set(stop, streaming);
       try {
         await streaming;
@@ -72,9 +73,10 @@ interface Exchange {
   readonly request: FastifyRequest<{ Querystring: Static<typeof eventStream.query> }>;
   readonly reply: FastifyReply;
   readonly stop: AbortController;
+  readonly clock: () => number;
 }
 
-async function stream(deps: Deps, watch: EventWatch, { request, reply, stop }: Exchange): Promise<void> {
+async function stream(deps: Deps, watch: EventWatch, { request, reply, stop, clock }: Exchange): Promise<void> {
   const lastId = [request.headers['last-event-id']].flat()[0];
   const after = lastId === undefined || lastId === '' ? request.query.after : lastId;
   const feed = await openFeed(deps, watch, { ...request.query, after }, stop.signal);
@@ -84,13 +86,14 @@ async function stream(deps: Deps, watch: EventWatch, { request, reply, stop }: E
   }
   reply.hijack();
   reply.raw.writeHead(200, { ...HEADERS, 'x-request-id': request.id });
-  await send(request, reply.raw, feed, stop);
+  const isAllowed = async (): Promise<boolean> => isStillIn(deps, request.principal, clock());
+  await send(request, reply.raw, { feed, isAllowed }, stop);
 }
 
 async function send(
   request: Pick<FastifyRequest, 'id' | 'log' | 'raw'>,
   raw: ServerResponse,
-  feed: AsyncIterable<FeedBatch>,
+  { feed, isAllowed }: { readonly feed: AsyncIterable<FeedBatch>; readonly isAllowed: () => Promise<boolean> },
   stop: AbortController,
 ): Promise<void> {
   raw.once('close', () => stop.abort());
@@ -99,7 +102,11 @@ async function send(
     if (raw.writableLength > 0) request.raw.socket.destroy();
   });
   try {
-    for await (const batch of feed) await untilSent(raw, (sent) => raw.write(toText(batch), sent));
+    for await (const batch of feed) {
+      // A session may have ended since; an open stream must not outlive it.
+      if (!(await isAllowed())) break;
+      await untilSent(raw, (sent) => raw.write(toText(batch), sent));
+    }
     raw.end();
   } catch (error) {
     request.log.error({ err: error, request_id: request.id }, 'an event stream was cut: the events cannot be read');

@@ -1,0 +1,50 @@
+// Which screen an address shows. Each is loaded when it is first needed.
+
+import { Button } from '@mantine/core';
+import { IconMapQuestion } from '@tabler/icons-react';
+import { lazy, type ReactNode, Suspense } from 'react';
+import { Link, Route, Switch } from 'wouter';
+import { Empty, Loading } from '#dashboard/parts/answers.tsx';
+
+const Fleet = lazy(async () => import('#dashboard/screens/fleet/fleet.tsx'));
+const Devices = lazy(async () => import('#dashboard/screens/devices/devices.tsx'));
+const Device = lazy(async () => import('#dashboard/screens/device/device.tsx'));
+const Rollouts = lazy(async () => import('#dashboard/screens/rollouts/rollouts.tsx'));
+const Rollout = lazy(async () => import('#dashboard/screens/rollout/rollout.tsx'));
+const NewRollout = lazy(async () => import('#dashboard/screens/new-rollout/new-rollout.tsx'));
+const Firmware = lazy(async () => import('#dashboard/screens/firmware/firmware.tsx'));
+const AddBoard = lazy(async () => import('#dashboard/screens/add-board/add-board.tsx'));
+const Schedules = lazy(async () => import('#dashboard/screens/schedules/schedules.tsx'));
+const Activity = lazy(async () => import('#dashboard/screens/activity/activity.tsx'));
+const Server = lazy(async () => import('#dashboard/screens/server/server.tsx'));
+
+export function Screens(): ReactNode {
+  return (
+    <Suspense fallback={<Loading />}>
+      <Switch>
+        <Route path="/" component={Fleet} />
+        <Route path="/devices" component={Devices} />
+        <Route path="/devices/:device">{({ device }) => <Device key={device} named={device} />}</Route>
+        <Route path="/rollouts" component={Rollouts} />
+        <Route path="/rollouts/new" component={NewRollout} />
+        <Route path="/rollouts/:name">{({ name }) => <Rollout key={name} name={name} />}</Route>
+        <Route path="/firmware" component={Firmware} />
+        <Route path="/add-board" component={AddBoard} />
+        <Route path="/schedules" component={Schedules} />
+        <Route path="/activity" component={Activity} />
+        <Route path="/server" component={Server} />
+        <Route>
+          <Empty
+            title="There is no such page"
+            icon={<IconMapQuestion size={22} />}
+            action={
+              <Button component={Link} href="/" variant="default" size="xs">
+                To the fleet
+              </Button>
+            }
+          />
+        </Route>
+      </Switch>
+    </Suspense>
+  );
+}

@@ -1,0 +1,95 @@
+// What screens ask, as hooks: a call that is kept and asked again, and an action that changes something and says so.
+
+import { notifications } from '@mantine/notifications';
+import {
+  keepPreviousData,
+  MutationCache,
+  QueryCache,
+  QueryClient,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
+import type { AdminRouteName } from '#protocol/admin/routes.ts';
+import { type Answer, call, type CallInput, Refusal } from './api.ts';
+
+/** A check-in is no event, so what boards say is asked for again after this time. */
+const REFRESH_MS = 10_000;
+
+/** Two people at once: what the second one meant is not true any more. */
+const OVERTAKEN: ReadonlySet<string> = new Set(['invalid_transition', 'stage_moved', 'rollout_conflict']);
+
+/** `onSignedOut` hears of every answer that asks for a log-in. */
+export function createQueryClient(onSignedOut: (refusal: Refusal) => void): QueryClient {
+  const onError = (error: Error): void => {
+    if (error instanceof Refusal && error.status === 401) onSignedOut(error);
+  };
+  return new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
+    defaultOptions: {
+      queries: {
+        refetchInterval: REFRESH_MS,
+        staleTime: 1_000,
+        // What the server refused it refuses again; what did not answer may answer soon.
+        retry: (count, error) => !(error instanceof Refusal) && count < 2,
+        retryDelay: 1_000,
+      },
+    },
+  });
+}
+
+export function useCall<N extends AdminRouteName>(
+  name: N,
+  input: CallInput<N>,
+  options: { readonly enabled?: boolean; readonly keep?: boolean; readonly everyMs?: number } = {},
+) {
+  const { enabled = true, keep = false, everyMs } = options;
+  return useQuery<Answer<N>>({
+    queryKey: [name, input],
+    queryFn: async ({ signal }) => call(name, input, signal),
+    enabled,
+    ...(everyMs === undefined ? {} : { refetchInterval: everyMs }),
+    ...(keep ? { placeholderData: keepPreviousData } : {}),
+  });
+}
+
+/** Changes something. `said` is what is told when it was done; without it nothing is. */
+export function useAction<N extends AdminRouteName>(name: N, said?: (answer: Answer<N>) => string) {
+  const client = useQueryClient();
+  return useMutation<Answer<N>, Error, CallInput<N>>({
+    mutationFn: async (input) => call(name, input),
+    onSuccess: (answer) => {
+      if (said !== undefined) tell(said(answer));
+    },
+    onError: (error) => {
+      if (error instanceof Refusal && (error.code === 'confirmation_needed' || error.status === 401)) return;
+      tellError(error);
+    },
+    onSettled: async () => client.invalidateQueries(),
+  });
+}
+
+export function tell(message: string): void {
+  notifications.show({ message, color: 'otter', withBorder: true });
+}
+
+export function tellError(error: Error): void {
+  const isOvertaken = error instanceof Refusal && OVERTAKEN.has(error.code);
+  notifications.show({
+    title: isOvertaken ? 'Somebody was faster; this page shows the new state' : sentence(error.message),
+    message: isOvertaken ? sentence(error.message) : error instanceof Refusal ? sentence(error.hint) : 'Try again.',
+    color: isOvertaken ? 'yellow' : 'red',
+    withBorder: true,
+    autoClose: 10_000,
+  });
+}
+
+/** With a capital letter and a full stop. */
+export function sentence(text: string): string {
+  if (text === '') return '';
+  // Names of settings stand in backticks for terminals.
+  const plain = text.replaceAll('`', '');
+  const whole = plain.charAt(0).toUpperCase() + plain.slice(1);
+  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
+}

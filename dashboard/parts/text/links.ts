@@ -1,0 +1,18 @@
+// Addresses of things, with what they need.
+
+export function deviceHref(ref: string): string {
+  return `/devices/${encodeURIComponent(ref)}`;
+}
+
+export function rolloutHref(name: string): string {
+  return `/rollouts/${encodeURIComponent(name)}`;
+}
+
+/** In the query: the path would be that of an image. */
+export function firmwareHref({ product, version }: { readonly product: string; readonly version: string }): string {
+  return `/firmware?${new URLSearchParams({ product, version }).toString()}`;
+}
+
+export function devicesHref(filter: Readonly<Record<string, string>>): string {
+  return `/devices?${new URLSearchParams(filter).toString()}`;
+}

@@ -1,0 +1,108 @@
+// A small chart over time. What it shows stands also in its name, for those who do not see it.
+
+import 'uplot/dist/uPlot.min.css';
+import { Text, useComputedColorScheme } from '@mantine/core';
+import { type ReactNode, useEffect, useRef } from 'react';
+import UPlot from 'uplot';
+import css from './device.module.css';
+
+interface ChartProps {
+  readonly title: string;
+  readonly unit: string;
+  /** Seconds. */
+  readonly times: readonly number[];
+  readonly values: readonly (number | null)[];
+  readonly bad?: readonly (number | null)[];
+  /** Where a line is drawn, in seconds. */
+  readonly marks: readonly number[];
+  readonly isCount?: boolean;
+}
+
+const HEIGHT_PX = 168;
+
+export function Chart(props: ChartProps): ReactNode {
+  const { title, unit, values } = props;
+  const place = useRef<HTMLDivElement>(null);
+  const scheme = useComputedColorScheme('light');
+  const text = JSON.stringify([props.times, values, props.bad, props.marks]);
+  useEffect(() => {
+    const node = place.current;
+    if (node === null) return undefined;
+    const plot = new UPlot(optionsOf(props, node), dataOf(props), node);
+    const observer = new ResizeObserver(() => plot.setSize({ width: node.clientWidth, height: HEIGHT_PX }));
+    observer.observe(node);
+    return () => {
+      observer.disconnect();
+      plot.destroy();
+    };
+    // The data as a text: a new answer with the same numbers draws nothing anew.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, [text, scheme]);
+  const known = values.filter((value) => value !== null);
+  const last = known.at(-1);
+  return (
+    <div style={{ minWidth: 0 }}>
+      <Text size="sm" mb={4}>
+        {title}{' '}
+        <Text span c="dimmed">
+          {last === undefined ? 'not told' : `${Math.round(last * 10) / 10} ${unit} now`}
+        </Text>
+      </Text>
+      <div ref={place} className={css['chart']} role="img" aria-label={labelOf(title, unit, known)} />
+    </div>
+  );
+}
+
+function labelOf(title: string, unit: string, known: readonly number[]): string {
+  if (known.length === 0) return `${title}: nothing was told`;
+  const round = (value: number): number => Math.round(value * 10) / 10;
+  return `${title}, ${known.length} hours: from ${round(Math.min(...known))} to ${round(Math.max(...known))} ${unit}`;
+}
+
+function dataOf({ times, values, bad }: ChartProps): UPlot.AlignedData {
+  return bad === undefined ? [[...times], [...values]] : [[...times], [...values], [...bad]];
+}
+
+function optionsOf({ isCount = false, bad, marks }: ChartProps, node: HTMLElement): UPlot.Options {
+  const style = getComputedStyle(node);
+  const color = (name: string): string => style.getPropertyValue(name).trim();
+  const axis = {
+    stroke: color('--mantine-color-dimmed'),
+    grid: { stroke: color('--otter-line'), width: 1 },
+    ticks: { show: false },
+    font: '11px system-ui',
+  };
+  const series = (stroke: string): UPlot.Series => ({
+    stroke,
+    width: 2,
+    points: { show: !isCount, size: 4 },
+    spanGaps: false,
+    ...(isCount ? { paths: UPlot.paths.bars?.({ size: [0.7, 14] }), fill: stroke, width: 0 } : {}),
+  });
+  return {
+    width: node.clientWidth,
+    height: HEIGHT_PX,
+    legend: { show: false },
+    cursor: { y: false },
+    scales: isCount ? { y: { range: (_plot, _min, max) => [0, Math.max(4, max)] } } : {},
+    axes: [axis, { ...axis, size: 44 }],
+    series: [{}, series(color('--otter-good')), ...(bad === undefined ? [] : [series(color('--otter-bad'))])],
+    hooks: { drawClear: [(plot) => drawMarks(plot, marks, color('--mantine-color-dimmed'))] },
+  };
+}
+
+function drawMarks(plot: UPlot, marks: readonly number[], color: string): void {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.strokeStyle = color;
+  ctx.setLineDash([4, 4]);
+  for (const mark of marks) {
+    const left = plot.valToPos(mark, 'x', true);
+    if (left < bbox.left || left > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(left, bbox.top);
+    ctx.lineTo(left, bbox.top + bbox.height);
+    ctx.stroke();
+  }
+  ctx.restore();
+}

@@ -1,0 +1,35 @@
+// The last things that happened, as they happen.
+
+import { Anchor, Text } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import { useCall } from '#dashboard/data/queries.ts';
+import { Card } from '#dashboard/parts/page.tsx';
+import { EventRow } from '#dashboard/parts/event-row.tsx';
+
+const SHOWN = 10;
+
+export function LatestEvents(): ReactNode {
+  const events = useCall('listEvents', { query: { limit: String(SHOWN), sort: '-id' } });
+  const items = events.data?.items ?? [];
+  return (
+    <Card
+      title="Latest"
+      flush
+      aside={
+        <Anchor component={Link} href="/activity" size="sm">
+          All activity
+        </Anchor>
+      }
+    >
+      {items.map((event) => (
+        <EventRow key={event.id} event={event} />
+      ))}
+      {items.length === 0 ? (
+        <Text size="sm" c="dimmed" px={20} py={8}>
+          Nothing happened yet. Rollouts and updates of boards appear here.
+        </Text>
+      ) : null}
+    </Card>
+  );
+}

@@ -1,0 +1,86 @@
+// Which version how many boards run, per product.
+
+import { Stack, Table, Text } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import { Bar } from '#dashboard/parts/bar.tsx';
+import { devicesHref } from '#dashboard/parts/text/links.ts';
+import { Card } from '#dashboard/parts/page.tsx';
+import { boards, byName, count, percent } from '#dashboard/parts/words.ts';
+import type { ServerStatus } from '#protocol/admin/status.ts';
+import parts from '#dashboard/parts/parts.module.css';
+
+/** From the newest on; the rest together. */
+const SHADES = [8, 4, 2, 1] as const;
+const MOST_ROWS = 8;
+
+type Row = ServerStatus['versions'][number];
+
+export function Versions({ status: { versions } }: { readonly status: ServerStatus }): ReactNode {
+  const products = [...new Set(versions.map(({ product }) => product))].toSorted(byName);
+  return (
+    <Card title="Versions">
+      {products.length === 0 ? (
+        <Text size="sm" c="dimmed">
+          The versions that your boards run stand here after their first check-in.
+        </Text>
+      ) : (
+        <Stack gap="lg">
+          {products.map((product) => (
+            <Product key={product} product={product} rows={versions.filter((row) => row.product === product)} />
+          ))}
+        </Stack>
+      )}
+    </Card>
+  );
+}
+
+function Product({ product, rows }: { readonly product: string; readonly rows: readonly Row[] }): ReactNode {
+  const sorted = rows.toSorted((left, right) => byName(right.version, left.version));
+  const total = rows.reduce((sum, row) => sum + row.devices, 0);
+  const colorOf = (index: number): string =>
+    `var(--mantine-color-${SHADES[index] === undefined ? 'gray-5' : `otter-${SHADES[index]}`})`;
+  return (
+    <div>
+      <Text size="sm" fw={570} mb={8}>
+        {product}{' '}
+        <Text span c="dimmed" fw={400}>
+          {boards(total)}
+        </Text>
+      </Text>
+      <Bar
+        tall
+        total={total}
+        label={sorted.map((row) => `${row.version}: ${row.devices}`).join(', ')}
+        shares={sorted.map((row, index) => ({ tone: { color: colorOf(index) }, count: row.devices }))}
+      />
+      <Table mt="sm" withRowBorders={false} verticalSpacing={5} horizontalSpacing={0} fz={13.5}>
+        <Table.Tbody>
+          {sorted.slice(0, MOST_ROWS).map((row, index) => (
+            <Table.Tr key={row.version}>
+              <Table.Td>
+                <span
+                  style={{
+                    display: 'inline-block',
+                    width: 9,
+                    height: 9,
+                    borderRadius: 3,
+                    marginRight: 10,
+                    background: colorOf(index),
+                  }}
+                />
+                <Link href={devicesHref({ product, version: row.version })} className={parts['link'] ?? ''}>
+                  {row.version}
+                </Link>
+              </Table.Td>
+              <Table.Td ta="right">{count(row.devices)}</Table.Td>
+              <Table.Td ta="right" c="dimmed" w={64}>
+                {percent(row.devices, total)}
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
+  );
+}

@@ -1,0 +1,158 @@
+// What happens by the clock, in the order in which it comes, each in its own zone and in mine.
+
+import { Button, Group, Menu, Stack, Switch, Text } from '@mantine/core';
+import { IconCalendarClock, IconDots } from '@tabler/icons-react';
+import { type ReactNode, useState } from 'react';
+import { Link } from 'wouter';
+import { sentence, useAction, useCall } from '#dashboard/data/queries.ts';
+import { Answered, Empty } from '#dashboard/parts/answers.tsx';
+import { ActionDialog } from '#dashboard/parts/action-dialog.tsx';
+import { Command } from '#dashboard/parts/command.tsx';
+import { rolloutHref } from '#dashboard/parts/text/links.ts';
+import { Card, Page } from '#dashboard/parts/page.tsx';
+import { Ago, exactText, lengthText } from '#dashboard/parts/time.tsx';
+import { StateBadge } from '#dashboard/parts/tone.tsx';
+import parts from '#dashboard/parts/parts.module.css';
+import type { Schedule } from '#protocol/admin/schedules.ts';
+import css from './schedules.module.css';
+
+const ADD =
+  'npx otter schedule add tuesday-night --cron "0 3 * * 2" --timezone Europe/Berlin --action promote --rollout ROLLOUT';
+
+export default function Schedules(): ReactNode {
+  const schedules = useCall('listSchedules', { query: { limit: '500' } });
+  return (
+    <Page title="Schedules" about="What happens to rollouts by the clock, and when installs are allowed.">
+      <Answered query={schedules}>
+        {({ items }) => (
+          <Stack gap="lg">
+            <Card flush>
+              {items.length === 0 ? (
+                <Empty title="Nothing is scheduled" icon={<IconCalendarClock size={22} />}>
+                  A schedule starts, promotes, pauses or resumes a rollout, or opens a window for installs. It survives
+                  a change of summer time.
+                </Empty>
+              ) : (
+                items.toSorted(byNextRun).map((schedule) => <Row key={schedule.name} schedule={schedule} />)
+              )}
+            </Card>
+            <Card title="Add one">
+              <Command text={ADD} />
+            </Card>
+          </Stack>
+        )}
+      </Answered>
+    </Page>
+  );
+}
+
+function byNextRun(left: Schedule, right: Schedule): number {
+  return (left.next_run_at ?? '9').localeCompare(right.next_run_at ?? '9');
+}
+
+function Row({ schedule }: { readonly schedule: Schedule }): ReactNode {
+  const { name, action, rollout, label, duration_s: length, enabled, source, last_result: result } = schedule;
+  const enable = useAction('setScheduleEnabled');
+  return (
+    <div className={css['row']}>
+      <div style={{ minWidth: 0 }}>
+        <Group gap="xs">
+          <b>{name}</b>
+          {schedule.done_at === null ? null : <StateBadge tone="idle">Done</StateBadge>}
+          {schedule.pending_since === null ? null : <StateBadge tone="warn">Waits for its gate</StateBadge>}
+          {source === 'file' ? <StateBadge tone="idle">From the file</StateBadge> : null}
+        </Group>
+        <Text size="sm" component="div">
+          {action}
+          {length === null ? '' : ` of ${lengthText(length)}`}
+          {rollout === null ? null : (
+            <>
+              {' '}
+              <Link href={rolloutHref(rollout)} className={parts['link'] ?? ''}>
+                {rollout}
+              </Link>
+            </>
+          )}
+          {label === null ? '' : ` for label ${label}`}
+          {schedule.device_local ? ', by the day of each board' : ''}
+        </Text>
+        {result === null ? null : (
+          <Text size="xs" c="dimmed">
+            Last: {sentence(result)}
+          </Text>
+        )}
+      </div>
+      <div>
+        <Next schedule={schedule} />
+      </div>
+      <Group gap="xs" justify="flex-end">
+        <Switch
+          aria-label={`${name} is on`}
+          checked={enabled}
+          disabled={source === 'file' || schedule.done_at !== null}
+          onChange={({ currentTarget }) =>
+            enable.mutate({ params: { name }, body: { enabled: currentTarget.checked } })
+          }
+        />
+        <More schedule={schedule} />
+      </Group>
+    </div>
+  );
+}
+
+function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
+  const { next_run_at: next, timezone, cron, at } = schedule;
+  return (
+    <>
+      <div>{next === null ? 'No run is due' : <Ago at={next} />}</div>
+      {next === null ? null : (
+        <Text size="xs" c="dimmed">
+          {exactText(next)}
+        </Text>
+      )}
+      <Text size="xs" c="dimmed" component="div">
+        <code>{cron ?? at}</code> {timezone}
+      </Text>
+    </>
+  );
+}
+
+function More({ schedule: { name, source } }: { readonly schedule: Schedule }): ReactNode {
+  const [asked, setAsked] = useState<'run' | 'delete'>();
+  const run = useAction('runSchedule', () => `${name} has run`);
+  const remove = useAction('deleteSchedule', () => `${name} is gone`);
+  const onClose = (): void => setAsked(undefined);
+  return (
+    <>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <Button size="xs" variant="default" px={7} aria-label={`More of ${name}`}>
+            <IconDots size={16} />
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item onClick={() => setAsked('run')}>Run it now</Menu.Item>
+          {source === 'file' ? null : (
+            <Menu.Item c="var(--mantine-color-error)" onClick={() => setAsked('delete')}>
+              Delete
+            </Menu.Item>
+          )}
+        </Menu.Dropdown>
+      </Menu>
+      {asked === undefined ? null : (
+        <ActionDialog
+          title={asked === 'run' ? `Run ${name} now?` : `Delete ${name}?`}
+          confirm={asked === 'run' ? 'Run it' : 'Delete'}
+          danger={asked === 'delete'}
+          busy={run.isPending || remove.isPending}
+          onClose={onClose}
+          onConfirm={() => (asked === 'run' ? run : remove).mutate({ params: { name } }, { onSettled: onClose })}
+        >
+          {asked === 'run'
+            ? 'Its action is carried out at once; its next run by the clock stays.'
+            : 'It never runs again. What it did stays in the audit.'}
+        </ActionDialog>
+      )}
+    </>
+  );
+}

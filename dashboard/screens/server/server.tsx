@@ -1,0 +1,162 @@
+// The server: what it is, what it warns of, who is logged in, and boards that fail to get in.
+
+import { Button, Group, Stack, Table, Text, VisuallyHidden } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { sentence, useAction, useCall } from '#dashboard/data/queries.ts';
+import { Answered } from '#dashboard/parts/answers.tsx';
+import { Note } from '#dashboard/parts/note.tsx';
+import { Card, Facts, Page } from '#dashboard/parts/page.tsx';
+import { Ago } from '#dashboard/parts/time.tsx';
+import { StateBadge } from '#dashboard/parts/tone.tsx';
+import { lengthText } from '#dashboard/parts/time.tsx';
+import { count } from '#dashboard/parts/words.ts';
+import parts from '#dashboard/parts/parts.module.css';
+import type { BoardProblem } from '#protocol/admin/boards.ts';
+import type { Session } from '#protocol/sessions.ts';
+import { browserText } from './browser-text.ts';
+
+export default function Server(): ReactNode {
+  const status = useCall('getStatus', {});
+  const settings = useCall('getBoardSettings', {});
+  return (
+    <Page title="Server">
+      <Answered query={status}>
+        {({ version, database, started_at: started, poll_interval_s: poll, warnings, devices }) => (
+          <Stack gap="lg">
+            {warnings.length === 0 ? (
+              <Note tone="good">
+                <b>The server is well:</b> database and images take a write, and all is where it belongs.
+              </Note>
+            ) : (
+              warnings.map((warning) => (
+                <Note key={warning} tone="warn">
+                  {sentence(warning)}
+                </Note>
+              ))
+            )}
+            <Card title="Facts">
+              <Facts
+                rows={[
+                  ['Otter', version],
+                  ['Database', database === 'sqlite' ? 'SQLite' : 'PostgreSQL'],
+                  ['Started', <Ago key="started" at={started} />],
+                  ['Boards ask every', lengthText(poll)],
+                  ['Boards', count(devices.total)],
+                  ['Addresses', settings.data?.servers.join(', ')],
+                  ['Pin', settings.data === undefined ? undefined : <code key="pin">{settings.data.pin}</code>],
+                ]}
+              />
+            </Card>
+          </Stack>
+        )}
+      </Answered>
+      <Sessions />
+      <Problems />
+    </Page>
+  );
+}
+
+function Sessions(): ReactNode {
+  const sessions = useCall('getSessions', {});
+  return (
+    <Card title="Browsers that are logged in" flush>
+      <Answered query={sessions}>
+        {({ items }) => (
+          <Table.ScrollContainer
+            minWidth={620}
+            scrollAreaProps={{ viewportProps: { 'aria-label': 'Sessions', tabIndex: 0 } }}
+          >
+            <Table horizontalSpacing={20} fz={13.5}>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Browser</Table.Th>
+                  <Table.Th>Address</Table.Th>
+                  <Table.Th>Opened</Table.Th>
+                  <Table.Th>Used</Table.Th>
+                  <Table.Th>Ends</Table.Th>
+                  <Table.Th>
+                    <VisuallyHidden>Commands</VisuallyHidden>
+                  </Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {items.map((session) => (
+                  <SessionRow key={session.id} session={session} />
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Table.ScrollContainer>
+        )}
+      </Answered>
+    </Card>
+  );
+}
+
+function SessionRow({ session }: { readonly session: Session }): ReactNode {
+  const { id, browser, address, opened_by: by, opened_at: opened, used_at: used, ends_at: ends, own } = session;
+  const revoke = useAction('revokeSession', () => 'The session is over');
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Group gap={8} wrap="nowrap">
+          <span title={browser}>{browserText(browser)}</span>
+          {own ? <StateBadge tone="good">this one</StateBadge> : null}
+        </Group>
+        <Text size="xs" c="dimmed">
+          {id}, by {by === 'token' ? 'the admin token' : 'a link'}
+        </Text>
+      </Table.Td>
+      <Table.Td>{address}</Table.Td>
+      {[opened, used, ends].map((at, index) => (
+        // oxlint-disable-next-line react/no-array-index-key
+        <Table.Td key={index} className={parts['dim'] ?? ''}>
+          <Ago at={at} />
+        </Table.Td>
+      ))}
+      <Table.Td ta="right">
+        <Button
+          size="compact-sm"
+          variant="default"
+          loading={revoke.isPending}
+          onClick={() => revoke.mutate({ params: { session: id } })}
+          aria-label={own ? 'Log out' : `End session ${id}`}
+        >
+          {own ? 'Log out' : 'End'}
+        </Button>
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+function Problems(): ReactNode {
+  const problems = useCall('getBoardProblems', {});
+  return (
+    <Card title="Boards that fail to get in">
+      <Answered query={problems}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Text size="sm" c="dimmed">
+              None since this server started.
+            </Text>
+          ) : (
+            <Stack gap="sm">
+              {items.map((problem) => (
+                <Problem key={`${problem.kind} ${problem.address} ${problem.mac ?? ''}`} problem={problem} />
+              ))}
+            </Stack>
+          )
+        }
+      </Answered>
+    </Card>
+  );
+}
+
+function Problem({ problem }: { readonly problem: BoardProblem }): ReactNode {
+  const { mac, address, times, last_at: last, text, cause } = problem;
+  return (
+    <Note tone="warn">
+      <b>{mac === null ? address : `${mac} at ${address}`}</b>, {times === 1 ? 'once' : `${count(times)} times`}, last{' '}
+      <Ago at={last} />: {sentence(text)} {sentence(cause)}
+    </Note>
+  );
+}

@@ -1,0 +1,20 @@
+// The tables of those who are let in.
+
+export interface SessionsTable {
+  /** Names it to people; opens nothing. */
+  readonly id: string;
+  /** SHA-256 of its secret, hex: who reads the database cannot log in. */
+  readonly hash: string;
+  readonly opened_by: 'token' | 'link';
+  readonly address: string;
+  readonly browser: string;
+  readonly opened_at_ms: number;
+  /** To the minute. */
+  readonly used_at_ms: number;
+  readonly ends_at_ms: number;
+}
+
+export interface LoginLinksTable {
+  readonly hash: string;
+  readonly ends_at_ms: number;
+}

@@ -1,0 +1,46 @@
+// Log-in: the admin token or the code of a one-time link becomes a cookie. Tokens are compared as for every other request.
+
+import type { FastifyInstance } from 'fastify';
+import type { Static } from 'typebox';
+import { ErrorAnswer } from '#protocol/device/api.ts';
+import { OtterError } from '#protocol/errors.ts';
+import { MAX_DEVICE_BODY_BYTES } from '#protocol/limits.ts';
+import { logIn } from '#protocol/sessions.ts';
+import { isToken, type TokenDigests } from '#server/http/auth.ts';
+import type { Deps } from '#server/service/deps.ts';
+import { openSession, openSessionByLink } from '#server/service/access/sessions.ts';
+import { refuseForeignOrigin, sessionCookie } from './session-cookie.ts';
+
+export function addLogIn(app: FastifyInstance, deps: Deps, digests: TokenDigests, clock: () => number): void {
+  app.post<{ Body: Static<typeof logIn.body> }>(
+    logIn.path,
+    {
+      config: { scope: 'public', maxBodyBytes: MAX_DEVICE_BODY_BYTES, requiresBody: true },
+      schema: {
+        operationId: 'logIn',
+        tags: ['sessions'],
+        summary: logIn.summary,
+        body: logIn.body,
+        response: { 200: logIn.answer, '4xx': ErrorAnswer, '5xx': ErrorAnswer },
+      },
+    },
+    async (request, reply) => {
+      refuseForeignOrigin(request, { needsOrigin: false });
+      const { body } = request;
+      const visitor = { address: request.ip, browser: request.headers['user-agent'] ?? '' };
+      if ('token' in body && !isToken(body.token.trim(), digests.admin))
+        throw new OtterError(
+          'token_invalid',
+          isToken(body.token.trim(), digests.fleet)
+            ? 'this is the fleet token, which boards use'
+            : 'the token is not the admin token of this server',
+          'it stands in data/tokens/admin.token on the server; there `otter dashboard` logs in without it',
+        );
+      const { secret, session } =
+        'token' in body
+          ? await openSession(deps, visitor, clock())
+          : await openSessionByLink(deps, body.code, visitor, clock());
+      return reply.header('set-cookie', sessionCookie(secret)).header('cache-control', 'no-store').send(session);
+    },
+  );
+}

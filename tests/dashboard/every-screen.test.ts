@@ -1,0 +1,155 @@
+// Every screen as people meet it: light and dark, wide and on a phone. None has a fault that axe finds, none scrolls sideways, none asks
+// another host, and what boards and people write is text everywhere.
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sizeOf } from '../support/scope.ts';
+import { startTestServer, type TestServer } from '../support/server/server.ts';
+import { enter, HAS_BROWSER, type Look, openBrowser, openPage, settle, WITHOUT_BROWSER } from './support/browser.ts';
+import { type Night, tellNight } from './support/night.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const PHONE = { width: 390, height: 844 };
+const LOOKS: readonly Look[] = sizeOf<readonly Look[]>({
+  push: [{ colors: 'light' }, { ...PHONE, colors: 'dark' }],
+  whole: [{ colors: 'light' }, { colors: 'dark' }, { ...PHONE, colors: 'light' }, { ...PHONE, colors: 'dark' }],
+});
+
+const SCRIPT = `<img src=x onerror=alert(1)>"><script>alert(2)</script>`;
+
+describe.runIf(HAS_BROWSER)('the dashboard', () => {
+  let server: TestServer;
+  let browser: Browser;
+  let night: Night;
+  let screens: readonly string[];
+  beforeAll(async () => {
+    server = await startTestServer();
+    night = await tellNight(server, 40);
+    const { items } = await server.admin('listRollouts');
+    await server.admin('createSchedule', {
+      body: { name: 'tuesday', cron: '0 3 * * 2', timezone: 'Europe/Berlin', action: 'pause', rollout: items[0]?.name },
+    });
+    screens = [
+      '/',
+      '/devices',
+      '/rollouts',
+      '/firmware',
+      '/add-board',
+      '/schedules',
+      '/activity',
+      '/server',
+      '/activity?show=audit',
+      '/firmware?product=thermostat&version=1.4.0',
+      '/rollouts/new?product=thermostat&version=1.4.0',
+      `/devices/${night.shown.mac}`,
+      // Those that are under way; the others look like them.
+      ...items
+        .filter(({ ended_at: ended, status }) => ended === null && status !== 'complete')
+        .map(({ name }) => `/rollouts/${name}`),
+    ];
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await server.end();
+  });
+
+  test.each(LOOKS)('has no fault on any screen: $width $colors', async (look) => {
+    const { page, context, faults } = await openPage(browser, server, look);
+    await page.goto('/log-in');
+    await page.getByLabel('Admin token').waitFor();
+    const found = [...(await faultsOf(page, '/log-in'))];
+    await enter(server, page);
+    for (const screen of screens) {
+      await page.goto(screen);
+      await settle(page);
+      found.push(...(await faultsOf(page, screen)));
+    }
+    expect([...found, ...faults]).toEqual([]);
+    await context.close();
+  });
+
+  test('what boards and people write is text, wherever it is shown', async () => {
+    await server.device('check-update', {
+      mac: '24:6f:28:00:00:66',
+      current_version: '1.0.0',
+      product: 'thermostat',
+      library: SCRIPT,
+      boot: { state: 'confirmed', reason: SCRIPT.slice(0, 64) },
+    });
+    await server.admin('createLabel', { body: { name: 'hostile', description: SCRIPT } });
+    await server.admin('setCounted', {
+      params: { device: '24:6f:28:00:00:66' },
+      body: { counted: 'no', reason: SCRIPT },
+    });
+    const [rollout] = (await server.admin('listRollouts', { query: { status: 'running' } })).items;
+    const params = { name: rollout?.name ?? '' };
+    await server.admin('pauseRollout', { params, body: { reason: SCRIPT } });
+    const { page, context, faults } = await openPage(browser, server);
+    await enter(server, page);
+    const shown = sizeOf({ push: ['/', '/devices', '/activity?show=audit', '/server'], whole: screens });
+    for (const screen of [...shown, '/devices/24:6f:28:00:00:66', `/rollouts/${params.name}`, '/?x=' + SCRIPT]) {
+      await page.goto(screen);
+      await settle(page);
+      expect(await page.locator('img[src="x"], main script').count()).toBe(0);
+    }
+    expect(faults).toEqual([]);
+    await context.close();
+    await server.admin('resumeRollout', { params, body: {} });
+  });
+
+  test('is kept to itself by its headers', async () => {
+    const answer = await server.fetch('GET', '/devices/x');
+    const policy = String(answer.headers['content-security-policy']);
+    expect(policy).not.toContain('unsafe');
+    const nonce = /'nonce-([^']+)'/.exec(policy)?.[1] ?? '?';
+    expect(answer.body.toString()).toContain(`nonce="${nonce}"`);
+    expect(answer.body.toString()).not.toContain('__NONCE__');
+    expect(String((await server.fetch('GET', '/')).headers['content-security-policy'])).not.toContain(nonce);
+    expect(answer.headers).toMatchObject({
+      'cache-control': 'no-store',
+      'permissions-policy': expect.stringContaining('serial=(self)'),
+      'x-content-type-options': 'nosniff',
+    });
+    const [, asset = ''] = /src="(\/assets\/[\w-]+\.js)"/.exec(answer.body.toString()) ?? [];
+    const headers = { 'accept-encoding': 'gzip, br' };
+    const script = await server.fetch('GET', asset, { headers });
+    expect(script.headers).toMatchObject({
+      'content-encoding': 'br',
+      'cache-control': expect.stringContaining('immutable'),
+    });
+    for (const path of ['/assets/nothing.js', '/assets/..%2f..%2fpackage.json', '/assets/index.html'])
+      expect((await server.fetch('GET', path)).status).toBe(404);
+  });
+});
+
+test.skipIf(HAS_BROWSER)(`the dashboard in a browser${WITHOUT_BROWSER}`, () => undefined);
+
+/** What axe finds, and whether the page is wider than its window. */
+async function faultsOf(page: Page, screen: string): Promise<readonly string[]> {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate<AxeResults>(`axe.run({ runOnly: { type: 'tag', values: ${TAGS} } })`);
+  const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+  return [
+    ...violations.map(({ id, nodes }) => `${screen}: ${id}: ${nodes.map(textOf).join(' | ')}`),
+    ...(wide > 0 ? [`${screen}: ${wide} px too wide`] : []),
+  ];
+}
+
+const TAGS = JSON.stringify(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
+
+interface AxeResults {
+  readonly violations: readonly { readonly id: string; readonly nodes: readonly AxeNode[] }[];
+}
+
+interface AxeNode {
+  readonly html: string;
+  readonly any: readonly { readonly message: string }[];
+}
+
+function textOf({ html, any }: AxeNode): string {
+  return `${html.slice(0, 160)} ${any[0]?.message ?? ''}`;
+}

@@ -1,0 +1,177 @@
+// What a person does with a mouse from the log-in to the way back, before a real server whose boards are asked and answered over the
+// real wire; and how sessions end.
+
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SESSION_IDLE_MS } from '#protocol/limits.ts';
+import { startTestServer, type TestServer } from '../support/server/server.ts';
+import { enter, HAS_BROWSER, openBrowser, openPage } from './support/browser.ts';
+import { nightImage } from './support/night.ts';
+
+const MACS = ['01', '02', '03', '04'].map((end) => `24:6f:28:00:01:${end}`);
+const PRODUCT = 'porch-light';
+
+describe.runIf(HAS_BROWSER)('a person with a mouse', () => {
+  let server: TestServer;
+  let browser: Browser;
+  beforeAll(async () => {
+    server = await startTestServer();
+    server.clock.nowMs = Date.now();
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await server.end();
+  });
+
+  const checkIn = async (mac: string, version: string, more: Record<string, unknown> = {}) =>
+    server.checkIn(mac, version, { product: PRODUCT, chip: 'esp32', boot: { state: 'confirmed' }, ...more });
+
+  async function bringBoards(): Promise<void> {
+    server.clock.nowMs = Date.now();
+    for (const mac of MACS) await checkIn(mac, '1.0.0');
+  }
+
+  /** A board takes what it is offered, and comes back from it. */
+  async function failOn(mac: string): Promise<void> {
+    const offer = await checkIn(mac, '1.0.0');
+    expect(offer.update_available).toBe(true);
+    await server.device('report-status', {
+      mac,
+      assignment_id: offer.assignment_id,
+      sequence: 1,
+      status: 'installing',
+    });
+    await checkIn(mac, '1.1.0', { boot: { state: 'trial' } });
+    await checkIn(mac, '1.0.0', { boot: { state: 'confirmed', reason: 'panic' } });
+  }
+
+  async function upload(page: Page, version: string): Promise<void> {
+    await page.getByRole('link', { name: 'Firmware', exact: true }).click();
+    await page.locator('input[type=file]').setInputFiles({
+      name: `${version}.bin`,
+      mimeType: 'application/octet-stream',
+      buffer: nightImage(PRODUCT, version, 'esp32'),
+    });
+    await page.getByRole('button', { name: 'Upload', exact: true }).click();
+    await page.getByText(`${PRODUCT} ${version} is stored`).waitFor();
+  }
+
+  test('goes from the first board over a build that halts to the way back', async () => {
+    const { page, context, faults } = await openPage(browser, server);
+    await page.goto('/');
+    await page.getByLabel('Admin token').fill(server.adminToken);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByText('Your first board is minutes away').waitFor();
+    await page.getByRole('main').getByRole('link', { name: 'Add a board' }).first().click();
+    await page.getByText('No new board yet').waitFor();
+    await expect
+      .poll(async () => page.locator('pre, code').allTextContents())
+      .toContainEqual(expect.stringContaining(server.fleetToken));
+    await bringBoards();
+    await page.getByText('Welcome,').first().waitFor();
+
+    await upload(page, '1.0.0');
+    await page.getByRole('button', { name: 'Upload another' }).click();
+    await upload(page, '1.1.0');
+    await page.getByRole('button', { name: 'What now?' }).click();
+    await page.getByRole('link', { name: 'Roll it out' }).click();
+    await page.getByRole('radio', { name: 'steady' }).click();
+    await page.getByRole('button', { name: 'Show the preview' }).click();
+    await page.getByText('4 boards', { exact: true }).first().waitFor();
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await page.getByRole('heading', { level: 1, name: `${PRODUCT}-1.1.0-steady` }).waitFor();
+    await page.getByText('Running', { exact: true }).waitFor();
+
+    await failOn(MACS[0] ?? '');
+    // By the event stream: nothing is clicked.
+    await page.getByText('It halted by itself.').waitFor();
+    await page.getByRole('link', { name: 'Fleet', exact: true }).click();
+    await page
+      .getByText(/is halted/)
+      .first()
+      .waitFor();
+    await page.getByRole('link', { name: 'Decide' }).click();
+    await page.getByRole('button', { name: 'Abort and roll back' }).click();
+    await page.getByText('No board runs this build').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Abort and roll back' }).click();
+    await page.getByRole('main').getByText('Aborted', { exact: true }).first().waitFor();
+    const { items } = await server.admin('listRollouts');
+    expect(items).toMatchObject([{ status: 'aborted', version: '1.1.0' }]);
+
+    await page.goto(`/devices/${MACS[0]}`);
+    await page.getByText('rolled back', { exact: false }).first().waitFor();
+    await page.getByRole('button', { name: /Show all \d+ rules/ }).click();
+    await page.locator('[aria-current="true"]').getByText('decided').waitFor();
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('who comes second sees the new state, and is told', async () => {
+    await server.admin('createRollout', { body: { version: '1.0.0', product: PRODUCT, name: 'second' } });
+    await server.admin('startRollout', { params: { name: 'second' }, body: {} });
+    const { page, context } = await openPage(browser, server);
+    await enter(server, page);
+    await page.goto('/rollouts/second');
+    await page.getByRole('button', { name: 'Pause' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Pause' }).waitFor();
+    await server.admin('abortRollout', { params: { name: 'second' }, body: { reason: 'not needed' } });
+    await dialog.getByRole('button', { name: 'Pause' }).click();
+    await page.getByText('Somebody was faster').waitFor();
+    await page.getByText('It ended: Not needed.').waitFor();
+    await context.close();
+  });
+
+  test('finds a board, labels it, and the address says what is shown', async () => {
+    await bringBoards();
+    const { page, context } = await openPage(browser, server);
+    await enter(server, page);
+    await page.goto('/devices');
+    await page.getByLabel(`Select ${MACS[1]}`).click();
+    await page.getByRole('button', { name: 'Label', exact: true }).click();
+    await page.getByRole('dialog').getByLabel('Label', { exact: true }).fill('porch');
+    await page.getByRole('button', { name: 'Put the label on' }).click();
+    await page.getByText('1 board got label porch').waitFor();
+    await page.goto('/devices?label=porch');
+    await page.getByText('1 board', { exact: true }).waitFor();
+    expect(await page.getByRole('link', { name: MACS[1] ?? '' }).count()).toBe(1);
+    await page.keyboard.press('Control+k');
+    await page.getByRole('textbox', { name: 'Find' }).fill('24:6f:28:00:01:03');
+    await page.getByText('24:6f:28:00:01:03').first().waitFor();
+    await page.getByText('porch-light 1.0.0', { exact: true }).first().click();
+    await page.getByRole('heading', { level: 1, name: '24:6f:28:00:01:03' }).waitFor();
+    await context.close();
+  });
+
+  test('a session that ended leads to the log-in page, and back to where one was', async () => {
+    const { page, context } = await openPage(browser, server);
+    await enter(server, page);
+    await page.goto('/schedules');
+    await page.getByText('Nothing is scheduled').waitFor();
+    server.clock.advance(SESSION_IDLE_MS / 1000);
+    await page.getByText('Your session is over').waitFor();
+    await page.getByLabel('Admin token').fill('not the token');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('alert').getByText('not the admin token').waitFor();
+    await page.getByLabel('Admin token').fill(server.adminToken);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByText('Nothing is scheduled').waitFor();
+    const [session] = (await server.admin('getSessions')).items;
+    await server.admin('revokeSession', { params: { session: session?.id ?? '' } });
+    await page.getByText('Your session is over').waitFor();
+    await context.close();
+  });
+
+  test('a link logs in once, and its code does not stay in the address', async () => {
+    const { page, context } = await openPage(browser, server);
+    const { path } = await server.admin('createLoginLink', { body: {} });
+    await page.goto(path);
+    await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor();
+    expect(page.url()).toBe(`${server.url.origin}/`);
+    await context.clearCookies();
+    await page.goto(path);
+    await page.getByRole('alert').getByText('does not open anything').waitFor();
+    await context.close();
+  });
+});

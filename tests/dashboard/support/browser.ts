@@ -1,0 +1,84 @@
+// A real Chromium before a real server. Every page is watched: what its policy refused, what it asked of other hosts, what it threw.
+
+import { existsSync } from 'node:fs';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { TestServer } from '../../support/server/server.ts';
+
+const PLACES = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/opt/google/chrome/chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  String.raw`C:\Program Files\Google\Chrome\Application\chrome.exe`,
+];
+
+const PATH = process.env['OTTER_CHROMIUM'] ?? PLACES.find((place) => existsSync(place));
+
+export const HAS_BROWSER = PATH !== undefined;
+
+/** In the name of what is skipped without one. */
+export const WITHOUT_BROWSER = HAS_BROWSER
+  ? ''
+  : ' (skipped: no Chromium here; apt-get install chromium, or OTTER_CHROMIUM=its path)';
+
+export async function openBrowser(): Promise<Browser> {
+  if (PATH === undefined) throw new Error('no Chromium');
+  return chromium.launch({ executablePath: PATH, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+}
+
+export interface Look {
+  readonly width?: number;
+  readonly height?: number;
+  readonly colors?: 'light' | 'dark';
+}
+
+export interface Watched {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  /** What should never happen, as it happened. */
+  readonly faults: string[];
+}
+
+export async function openPage(browser: Browser, server: TestServer, look: Look = {}): Promise<Watched> {
+  const { width = 1280, height = 860, colors = 'light' } = look;
+  const context = await browser.newContext({
+    baseURL: server.url.origin,
+    ignoreHTTPSErrors: true,
+    locale: 'en-US',
+    timezoneId: 'Europe/Berlin',
+    viewport: { width, height },
+    colorScheme: colors,
+    reducedMotion: 'reduce',
+  });
+  const faults: string[] = [];
+  const page = await context.newPage();
+  page.on('pageerror', (error) => faults.push(`threw ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/Failed to load resource/.test(message.text()))
+      faults.push(`console: ${message.text()}`);
+  });
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.origin !== server.url.origin && url.protocol !== 'blob:') faults.push(`asked ${url.href}`);
+  });
+  page.on('dialog', (dialog) => {
+    faults.push(`a dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  return { page, context, faults };
+}
+
+/** As a person does with what `otter dashboard` prints. */
+export async function enter(server: TestServer, page: Page): Promise<void> {
+  const { path } = await server.admin('createLoginLink', { body: {} });
+  await page.goto(path);
+  await page.getByRole('navigation', { name: 'Main' }).waitFor({ state: 'attached' });
+}
+
+/** Waits until nothing is on its way any more: no loader, no skeleton. */
+export async function settle(page: Page): Promise<void> {
+  await page.getByRole('heading', { level: 1 }).first().waitFor();
+  await page.locator('[aria-label="Loading"]').first().waitFor({ state: 'detached' });
+  await page.evaluate('document.fonts.ready.then(() => undefined)');
+}
