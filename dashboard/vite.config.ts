@@ -2,18 +2,18 @@
 
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
-import { EVENT_TYPES } from '#protocol/admin/events.ts';
+import { SHOWN_ROUTES } from '#dashboard/data/routes.ts';
 import { adminRoutes } from '#protocol/admin/routes.ts';
 
-/** Method and path of each route. The schemas stay out of the browser: the server checks, and it is of the same release. */
+/** Method and path of each route that a screen calls. The schemas stay out of the browser: the server checks, and it is of the same release. */
 const routes = Object.fromEntries(
-  Object.entries(adminRoutes).map(([name, { method, path }]) => [name, [method, path]]),
+  SHOWN_ROUTES.map((name) => [name, [adminRoutes[name].method, adminRoutes[name].path]]),
 );
 
 export default defineConfig({
   root: import.meta.dirname,
   plugins: [react()],
-  define: { OTTER_ROUTES: JSON.stringify(routes), OTTER_EVENTS: JSON.stringify(EVENT_TYPES) },
+  define: { OTTER_ROUTES: JSON.stringify(routes) },
   // Replaced by the server, anew for each page.
   html: { cspNonce: '__NONCE__' },
   build: {

@@ -38,7 +38,8 @@ export function App({ nonce }: { readonly nonce: string }): ReactNode {
 function Access(): ReactNode {
   const [place, go] = useLocation();
   const [refused, setRefused] = useState<Refusal>();
-  const client = useMemo(() => createQueryClient(setRefused), []);
+  // The first refusal says what happened: with it the server takes the cookie away, and those after it only say that there is none.
+  const client = useMemo(() => createQueryClient((refusal) => setRefused((first) => first ?? refusal)), []);
   if (refused !== undefined || place === LOG_IN_PAGE)
     return (
       <LogIn

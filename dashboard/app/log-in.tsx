@@ -104,7 +104,7 @@ function TokenForm({ token, setToken, isBusy, enter }: TokenFormProps): ReactNod
           <Text size="sm" c="dimmed">
             Or, on the server&rsquo;s own machine, take a link that logs in by itself:
           </Text>
-          <Command text="npx otter dashboard" />
+          <Command text="otter dashboard" />
         </Stack>
       </Stack>
     </form>

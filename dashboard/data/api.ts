@@ -1,16 +1,17 @@
 // The admin API as typed calls, with the cookie of the session: names, inputs and answers are those of the table in
 // `protocol/admin/routes.ts`. It never repeats a request by itself.
 
-import type { AdminRouteName, adminRoutes, AnswerOf, BodyOf, ParamsOf, QueryOf } from '#protocol/admin/routes.ts';
+import type { adminRoutes, AnswerOf, BodyOf, ParamsOf, QueryOf } from '#protocol/admin/routes.ts';
 import type { Session } from '#protocol/sessions.ts';
+import type { ShownRoute } from './routes.ts';
 
 type Routes = typeof adminRoutes;
 /** A part of a request may be left out where nothing in it is required. */
 type Part<K extends string, T> = Partial<T> extends T ? { readonly [P in K]?: T } : { readonly [P in K]: T };
-export type CallInput<N extends AdminRouteName> = Part<'params', ParamsOf<Routes[N]>> &
+export type CallInput<N extends ShownRoute> = Part<'params', ParamsOf<Routes[N]>> &
   Part<'query', QueryOf<Routes[N]>> &
   Part<'body', BodyOf<Routes[N]>>;
-export type Answer<N extends AdminRouteName> = AnswerOf<Routes[N]>;
+export type Answer<N extends ShownRoute> = AnswerOf<Routes[N]>;
 
 /** The server said no, in its own words. */
 export class Refusal extends Error {
@@ -42,7 +43,7 @@ interface LooseInput {
   readonly body?: unknown;
 }
 
-export async function call<N extends AdminRouteName>(
+export async function call<N extends ShownRoute>(
   name: N,
   input: CallInput<N>,
   signal?: AbortSignal,
@@ -64,7 +65,7 @@ export async function openSession(by: { readonly token: string } | { readonly co
 }
 
 /** Path and query of a call. */
-export function addressOf<N extends AdminRouteName>(name: N, input: CallInput<N>): string {
+export function addressOf<N extends ShownRoute>(name: N, input: CallInput<N>): string {
   const { params, query }: LooseInput = input;
   const path = OTTER_ROUTES[name][1].replaceAll(/:(\w+)/g, (_, key: string) =>
     encodeURIComponent(String(params?.[key])),

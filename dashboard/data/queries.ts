@@ -10,8 +10,8 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
-import type { AdminRouteName } from '#protocol/admin/routes.ts';
 import { type Answer, call, type CallInput, Refusal } from './api.ts';
+import type { ShownRoute } from './routes.ts';
 
 /** A check-in is no event, so what boards say is asked for again after this time. */
 const REFRESH_MS = 10_000;
@@ -39,7 +39,7 @@ export function createQueryClient(onSignedOut: (refusal: Refusal) => void): Quer
   });
 }
 
-export function useCall<N extends AdminRouteName>(
+export function useCall<N extends ShownRoute>(
   name: N,
   input: CallInput<N>,
   options: { readonly enabled?: boolean; readonly keep?: boolean; readonly everyMs?: number } = {},
@@ -55,7 +55,7 @@ export function useCall<N extends AdminRouteName>(
 }
 
 /** Changes something. `said` is what is told when it was done; without it nothing is. */
-export function useAction<N extends AdminRouteName>(name: N, said?: (answer: Answer<N>) => string) {
+export function useAction<N extends ShownRoute>(name: N, said?: (answer: Answer<N>) => string) {
   const client = useQueryClient();
   return useMutation<Answer<N>, Error, CallInput<N>>({
     mutationFn: async (input) => call(name, input),

@@ -14,7 +14,7 @@ export function EventRow({ event }: { readonly event: Event }): ReactNode {
   return (
     <div className={css['eventRow']}>
       <Dot tone={eventTone(event)} />
-      <Link href={href} className={css['quiet'] ?? ''} title={OTTER_EVENTS[event.type]}>
+      <Link href={href} className={css['quiet'] ?? ''}>
         {eventText(event)}
         {event.mac === null || event.version === null ? null : <span className={css['dim']}>, {event.version}</span>}
       </Link>

@@ -145,7 +145,7 @@ function Simulated(): ReactNode {
         <Text size="sm">
           Simulated boards do what real ones do: they check in, download, restart, and fail where you tell them to.
         </Text>
-        <Command text="npx otter simulate --devices 10" />
+        <Command text="otter simulate --devices 10" />
         <Text size="sm" c="dimmed">
           They appear under{' '}
           <Anchor component={Link} href="/devices" underline="always">

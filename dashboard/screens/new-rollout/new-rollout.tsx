@@ -128,7 +128,7 @@ function Create({ firmware, plan, onCreated }: CreateProps): ReactNode {
             The same as a command
           </Text>
           <Command
-            text={`npx otter rollout create --firmware ${version}${productOption(product)} --plan ${plan}${option}`}
+            text={`otter rollout create --firmware ${version}${productOption(product)} --plan ${plan}${option}`}
           />
         </div>
       </Stack>

@@ -68,7 +68,7 @@ export function Preview({ name, onBack }: PreviewProps): ReactNode {
         <Text size="sm" c="dimmed" mb={6}>
           The same as a command
         </Text>
-        <Command text={`npx otter rollout start ${name}`} />
+        <Command text={`otter rollout start ${name}`} />
       </div>
     </Stack>
   );

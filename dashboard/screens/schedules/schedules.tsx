@@ -17,7 +17,7 @@ import type { Schedule } from '#protocol/admin/schedules.ts';
 import css from './schedules.module.css';
 
 const ADD =
-  'npx otter schedule add tuesday-night --cron "0 3 * * 2" --timezone Europe/Berlin --action promote --rollout ROLLOUT';
+  'otter schedule add tuesday-night --cron "0 3 * * 2" --timezone Europe/Berlin --action promote --rollout ROLLOUT';
 
 export default function Schedules(): ReactNode {
   const schedules = useCall('listSchedules', { query: { limit: '500' } });
