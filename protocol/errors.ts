@@ -42,6 +42,7 @@ export const HTTP_STATUS = {
   sequence_invalid: 400,
   status_invalid: 400,
   control_char: 400,
+  table_invalid: 400,
   limit_invalid: 400,
   sort_invalid: 400,
   query_invalid: 400,

@@ -121,6 +121,14 @@ export const MAX_LABEL_HINTS = 8;
 export const MAX_GIVEN_NAME_CHARS = 64;
 export const MAX_NOTE_CHARS = 1_000;
 
+/** Largest file of `otter device import`, in bytes: 100 000 boards with names, labels and short notes. */
+export const MAX_TABLE_BYTES = 16 * 1_048_576;
+
+/** Lines of such a file that one transaction changes; faults and changes of it that one answer names. */
+export const TABLE_LINES_AT_ONCE = 1_000;
+export const MAX_TABLE_FAULTS = 100;
+export const MAX_TABLE_CHANGES = 100;
+
 /** Longest label description or audit reason, and longest release notes. */
 export const MAX_DESCRIPTION_CHARS = 200;
 export const MAX_NOTES_CHARS = 4_000;

@@ -4,6 +4,7 @@ import { Argument, Option } from '@commander-js/extra-typings';
 import { readDevice } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
 import { addNameCommands, addReplaceCommand } from './device/names.ts';
+import { addTableCommands } from './device/table.ts';
 import { addHoldCommands } from './hold.ts';
 import { addOrderCommands } from './device-orders.ts';
 import { formatCleared, formatDevice, formatExplanation } from '#cli/views/device.ts';
@@ -100,6 +101,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
   addOrderCommands(device, shell);
   addDeviceRemoval(device, shell);
   addReplaceCommand(device, shell);
+  addTableCommands(device, shell);
 }
 
 /** The commands that change what the server knows of a device. */

@@ -78,6 +78,12 @@ export class AdminClient {
     );
   }
 
+  /** Sends a table of devices as the body. */
+  async importTable(query: QueryOf<Routes['importDevices']>, bytes: Buffer): Promise<Answer<'importDevices'>> {
+    const headers = { 'content-type': 'application/octet-stream', 'content-length': String(bytes.length) };
+    return this.#request('importDevices', { query }, { headers, body: bytes });
+  }
+
   /**
    * Events after this id as they happen, each with the id to go on after; without an event where only that moved. Ends when the
    * server ends it. Errors: as `call`; `server_unreachable` also where the connection is cut.

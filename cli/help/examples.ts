@@ -85,6 +85,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'device clear-known-bad': [
     ['otter device clear-known-bad 24:6f:28:aa:bb:cc --version 1.1.0', 'this build is offered to it again'],
   ],
+  'device export': [
+    ['otter device export > boards.csv', 'mac, name, labels and note of every device'],
+    ["otter device export --where 'label lab' --excel > lab.csv", 'some of them, for a spreadsheet'],
+  ],
+  'device import': [
+    ['otter device import boards.csv --dry-run', 'what would change, and what is wrong in which line'],
+    ['otter device import boards.csv', 'the same, then a question, then it is done'],
+  ],
   'device replace': [['otter device replace sensor-2 24:6f:28:dd:ee:ff', 'the new board is sensor-2, with its labels']],
   'device remove': [['otter device remove 24:6f:28:aa:bb:cc', 'a board that is gone for good']],
   board: [

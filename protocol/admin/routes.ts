@@ -15,6 +15,7 @@ import {
 } from './devices.ts';
 import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from './firmware.ts';
 import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
+import { DeviceImport, DeviceTable, tableForm } from './fleet/device-table.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
 import { DeviceRetried, NewHold, Product } from './devices.ts';
 import { NewSchedule, Schedule } from './schedules.ts';
@@ -252,6 +253,44 @@ export const adminRoutes = {
     'Put another board in the place of a device: labels, name, note and hold go over to it, and the device is removed',
     ref(ReplacedDevice),
     { params: device, query: confirmRemoval, body: Type.Object({ by: DeviceRefText }, strict) },
+  ),
+  getDeviceTable: route(
+    'GET',
+    '/device-table',
+    'Devices as lines of CSV: mac, name, labels (with blanks between them), note',
+    ref(DeviceTable),
+    {
+      query: Type.Object(
+        { cursor: paging.cursor, where: Type.Optional(where), form: Type.Optional(tableForm) },
+        strict,
+      ),
+    },
+  ),
+  importDevices: route(
+    'POST',
+    '/device-table',
+    'Give devices the names, labels and notes of a CSV file, the raw body (`application/octet-stream`); columns that it does not have stay',
+    ref(DeviceImport),
+    {
+      query: Type.Object(
+        {
+          confirm: Type.Optional(
+            Type.Unsafe<'true' | 'false'>({
+              ...oneOf(['true', 'false']),
+              description: 'do it; without it the answer says what would change and what is wrong',
+            }),
+          ),
+          skip_unknown: Type.Optional(
+            Type.Unsafe<'true' | 'false'>({
+              ...oneOf(['true', 'false']),
+              description: 'leave lines out whose device has not checked in; without it each is a fault',
+            }),
+          ),
+        },
+        strict,
+      ),
+      rawBody: true,
+    },
   ),
   setCounted: route('PUT', '/devices/:device/counted', 'Say whether a device counts in gates', ref(Device), {
     params: device,

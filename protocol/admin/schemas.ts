@@ -13,6 +13,7 @@ import {
   ReplacedDevice,
 } from './devices.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
+import { DeviceImport, DeviceTable } from './fleet/device-table.ts';
 import { Event } from './events.ts';
 import { BlockAnswer, Firmware, RemovedFirmware, UploadAnswer, WayBack } from './firmware.ts';
 import { Telemetry } from './health.ts';
@@ -51,6 +52,8 @@ export const ADMIN_SCHEMAS = [
   AuditVerification,
   RemovedDevice,
   ReplacedDevice,
+  DeviceTable,
+  DeviceImport,
   RemovedFirmware,
   Event,
   BoardSettings,

@@ -232,6 +232,12 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
         prepare: logInBrowser,
       },
       {
+        route: 'importDevices',
+        call: { query: { confirm: 'true' }, body: Buffer.from(`mac,labels\n${mac},tabled\n`) },
+        action: 'device.import',
+        subject: 'lines 2 to 2',
+      },
+      {
         route: 'replaceDevice',
         call: { params: { device: broken }, query: { confirm: 'true' }, body: { by: mac } },
         action: 'device.replace',
@@ -320,6 +326,7 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
       ['deleteSchedule', { params: { name: 'go-on' } }],
       ['blockFirmware', { params: { version: '9.9.9' }, body: {} }],
       ['removeFirmware', { params: { version: '1.1.0' }, query: { product, confirm: 'true' } }],
+      ['importDevices', { query: { confirm: 'true' }, body: Buffer.from('mac,name\n24:6f,x\n') }],
       ['removeDevice', { params: { device: line.newMac() }, query: { confirm: 'true' } }],
       ['uploadFirmware', { query: { product, version: '1.1.0' }, body: Buffer.from('no image') }],
       ['uploadFirmware', { query: { product, version: '1.1.0' }, body: imageOf(product) }],

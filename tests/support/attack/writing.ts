@@ -5,6 +5,7 @@ import type { Attack, Operation } from './operations.ts';
 export const WRITING: readonly Operation[] = [
   { says: 'a board is given a name', weight: 5, run: name },
   { says: 'a note is written', weight: 2, run: note },
+  { says: 'a table of boards is imported', weight: 3, run: importTable },
   { says: 'a board is removed', weight: 4, run: remove },
   { says: 'a board takes the place of another', weight: 4, run: replace },
 ];
@@ -19,6 +20,15 @@ async function name({ world, boards }: Attack): Promise<void> {
 async function note({ world, boards }: Attack): Promise<void> {
   const text = `seen by ${world.random.integer(3)}`;
   await world.ask('noteDevice', { params: { device: anyMac({ world, boards }) }, body: { note: text } });
+}
+
+/** Names and notes of some boards, a few of them wrong. Labels are left alone: who is a pilot is another operation. */
+async function importTable({ world, boards }: Attack): Promise<void> {
+  const { random } = world;
+  const some = boards.filter(() => random.chance(0.3));
+  const lines = some.map(({ mac }) => `${mac},${random.chance(0.5) ? `Board ${random.integer(20)}` : ''},tabled`);
+  const body = Buffer.from(['mac,name,note', ...lines].join('\n'));
+  await world.ask('importDevices', { query: { confirm: String(random.chance(0.8)) }, body });
 }
 
 /** It goes on as before, late reports and all, and is a new one with its next check. */

@@ -68,6 +68,8 @@ import {
   setScheduleEnabled,
 } from '#server/service/schedules/schedules.ts';
 import { createLoginLink, getSessions, revokeSession } from '#server/service/access/sessions.ts';
+import { getDeviceTable } from '#server/service/table/export.ts';
+import { importDevices } from '#server/service/table/import.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/fleet/status.ts';
 import { getWaiting } from '#server/service/rollouts/waiting-list.ts';
 import { uploadFirmware } from '#server/service/firmware/upload.ts';
@@ -184,6 +186,8 @@ type DeviceRoute =
   | 'unlabelDevice'
   | 'removeDevice'
   | 'replaceDevice'
+  | 'getDeviceTable'
+  | 'importDevices'
   | 'setCounted'
   | 'nameDevice'
   | 'noteDevice'
@@ -214,6 +218,14 @@ function deviceHandlers(deps: Deps): Pick<Handlers, DeviceRoute> {
       removeDevice(deps, { ...device(params), ...yes(query) }, by, nowMs),
     replaceDevice: async ({ params, query, body, nowMs, by }) =>
       replaceDevice(deps, { ...device(params), heir: readDeviceRef(body.by), ...yes(query) }, by, nowMs),
+    getDeviceTable: async ({ query, nowMs }) => getDeviceTable(deps, query, nowMs),
+    importDevices: async ({ query, raw, nowMs, by }) =>
+      importDevices(
+        deps,
+        { source: readUpload(raw), ...yes(query), skipsUnknown: query.skip_unknown === 'true' },
+        by,
+        nowMs,
+      ),
     setCounted: async ({ params, body, nowMs, by }) => setCounted(deps, readDeviceRef(params.device), body, by, nowMs),
     nameDevice: async ({ params, body, nowMs, by }) =>
       nameDevice(deps, readDeviceRef(params.device), body.name, by, nowMs),
