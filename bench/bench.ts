@@ -3,6 +3,7 @@
 //
 //   npm run bench -- [--devices 10000,100000] [--requests 4000] [--rounds 3]
 //   npm run bench -- judge [--devices 100000] [--database postgres]     what it costs to judge rollouts: bench/judge.ts
+//   npm run bench -- operate [--devices 100000] [--database postgres]   what an operator does with many: bench/operate.ts
 //   npm run bench -- --quick     as little as possible of everything: shows that it runs, and no number of it is worth a look
 
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
@@ -13,6 +14,7 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { benchMac, makeHome } from './fleet.ts';
 import { benchJudging } from './judge.ts';
+import { benchOperating } from './operate.ts';
 import { checkUpdateText, download, type Endpoint, runKeepAlive, runNewConnections } from './load.ts';
 
 const {
@@ -241,7 +243,12 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-if (task === 'judge')
+if (task === 'operate')
+  await benchOperating({
+    devices: Number(given.devices ?? (given.quick ? '200' : '100000')),
+    database: given.database === 'postgres' ? 'postgres' : 'sqlite',
+  });
+else if (task === 'judge')
   await benchJudging({
     devices: given.quick ? 1_000 : Number(given.devices ?? 100_000),
     database: given.database === 'postgres' ? 'postgres' : 'sqlite',

@@ -5,7 +5,6 @@
 //
 //   npm run bench -- judge [--devices 100000] [--database postgres]
 
-import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +21,7 @@ import { type RunningServer, startServer } from '#server/main.ts';
 import { ServerClient } from '../tests/support/server/client.ts';
 import { countStatements, type Statements } from '../tests/support/server/statements.ts';
 import { fillFleet, REPORTING, type Run } from './judge-fleet.ts';
+import { startPostgres } from './postgres.ts';
 
 const TICKS = 3;
 const ROUNDS = 5;
@@ -221,11 +221,7 @@ async function openBesideSqlite(home: string): Promise<Beside> {
 }
 
 async function openBesidePostgres(): Promise<Beside> {
-  const child = fork(new URL('../tests/support/server/postgres-process.ts', import.meta.url));
-  const url = await new Promise<string>((resolve, reject) => {
-    child.once('message', (message: { readonly url: string }) => resolve(message.url));
-    child.once('exit', (code) => reject(new Error(`PostgreSQL did not start (exit code ${code})`)));
-  });
+  const { url, stop } = await startPostgres();
   await (await openPostgres(url)).close();
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -237,15 +233,9 @@ async function openBesidePostgres(): Promise<Beside> {
     rows: async (sql) => (await client.query<Record<string, unknown>>(sql)).rows,
     close: async () => {
       await client.end();
-      await stop(child);
+      await stop();
     },
   };
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.disconnect();
-  await ended;
 }
 
 function median(values: readonly number[]): number {

@@ -111,6 +111,13 @@ export const MAX_QUERY_CHARS = 1_000;
 export const MAX_QUERY_CONDITIONS = 50;
 export const MAX_QUERY_DEPTH = 16;
 
+/**
+ * Devices of one transaction that changes many, some tens of milliseconds in which no other writes; and such transactions of one request,
+ * so that it is answered before anybody takes the server for dead.
+ */
+export const BULK_BATCH = 1_000;
+export const BULK_BATCHES = 10;
+
 /** Most labels that a device has: every offer lists them all, and 32 of the longest take 1.1 KiB of its 4 KiB. */
 export const MAX_DEVICE_LABELS = 32;
 

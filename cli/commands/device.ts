@@ -3,6 +3,9 @@
 import { Argument, Option } from '@commander-js/extra-typings';
 import { readDevice } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
+import { CommandError } from '#cli/exit-code.ts';
+import { bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './device/bulk.ts';
+import { addLabelsOfDevices } from './device/label.ts';
 import { addNameCommands, addReplaceCommand } from './device/names.ts';
 import { addTableCommands } from './device/table.ts';
 import { addHoldCommands } from './hold.ts';
@@ -95,6 +98,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
       });
     });
 
+  addLabelsOfDevices(device, shell);
   addDeviceChanges(device, shell);
   addNameCommands(device, shell);
   addHoldCommands(device, shell);
@@ -106,36 +110,6 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
 
 /** The commands that change what the server knows of a device. */
 function addDeviceChanges(device: CommandGroup, shell: Shell): void {
-  device
-    .command('label')
-    .description('put a label on a device')
-    .addArgument(deviceArgument())
-    .argument('<label>')
-    .option('--yes', YES)
-    .action(async (ref, label, options, command) => {
-      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const changed = await callConfirmed(shell, options, async (confirmed) =>
-          client.call('labelDevice', { params: { device: ref, name: label }, query: { confirm: confirmed } }),
-        );
-        show(changed, () => `${ref} has ${labelsText(changed)}`);
-      });
-    });
-
-  device
-    .command('unlabel')
-    .description('take a label off a device')
-    .addArgument(deviceArgument())
-    .argument('<label>')
-    .option('--yes', YES)
-    .action(async (ref, label, options, command) => {
-      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const changed = await callConfirmed(shell, options, async (confirmed) =>
-          client.call('unlabelDevice', { params: { device: ref, name: label }, query: { confirm: confirmed } }),
-        );
-        show(changed, () => `${ref} has ${labelsText(changed)}`);
-      });
-    });
-
   device
     .command('count')
     .description('say whether a device counts in gates: yes, no (a test board), or auto for the rules')
@@ -166,13 +140,25 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
   device
     .command('clear-known-bad')
     .description('forget that builds failed on a device: they are offered again, and the offer tells the device')
-    .addArgument(deviceArgument())
+    .addArgument(deviceOrNone())
     .option('--version <version>', 'only this build')
     .option('--product <product>', 'only builds of this product')
-    .action(async (ref, { version, product }, command) => {
-      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const answer = await client.call('clearKnownBad', { params: { device: ref }, query: { version, product } });
-        show(answer, () => formatCleared(ref, answer.builds));
+    .addOption(bulkWhere())
+    .addOption(bulkLimit())
+    .option('--yes', 'do not ask')
+    .action(async (typed, options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        const { version, product } = options;
+        const ref = oneOrWhere(typed, options);
+        if (ref === undefined) {
+          if (product !== undefined)
+            throw CommandError.usage('--product is for one device', `say it in the query: product = ${product}`);
+          const words = { ask: 'forget failed builds of', done: 'failed builds forgotten of' };
+          return changeMeant(session, shell, options, { verb: 'clear_known_bad', version }, words);
+        }
+        const query = { version, product };
+        const answer = await session.client.call('clearKnownBad', { params: { device: ref }, query });
+        return session.show(answer, () => formatCleared(ref, answer.builds));
       });
     });
 }
@@ -181,29 +167,37 @@ function addDeviceRemoval(device: CommandGroup, shell: Shell): void {
   device
     .command('remove')
     .description('forget a device with everything that is known of it; with its next check it is a new one')
-    .addArgument(deviceArgument())
+    .addArgument(deviceOrNone())
+    .addOption(bulkWhere())
+    .addOption(bulkLimit())
     .option('--yes', 'do not ask')
-    .action(async (ref, options, command) => {
-      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+    .action(async (typed, options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        const ref = oneOrWhere(typed, options);
+        if (ref === undefined)
+          return changeMeant(session, shell, options, { verb: 'remove' }, { ask: 'forget', done: 'removed' });
         const removed = await callConfirmed(shell, options, async (confirmed) =>
-          client.call('removeDevice', { params: { device: ref }, query: { confirm: confirmed } }),
+          session.client.call('removeDevice', { params: { device: ref }, query: { confirm: confirmed } }),
         );
-        show(removed, () => `device ${deviceText(removed)} is removed, with ${removed.assignments} assignments`);
+        return session.show(
+          removed,
+          () => `device ${deviceText(removed)} is removed, with ${removed.assignments} assignments`,
+        );
       });
     });
 }
 
-const YES = 'do not ask, even where it changes a rollout that is under way';
+/** Where `--where` may stand instead of a device. */
+function deviceOrNone() {
+  return new Argument('[device]', 'MAC address in any spelling, the name, or the id')
+    .argParser(readDevice)
+    .argOptional();
+}
 
 function deviceArgument() {
   return new Argument('<device>', 'MAC address in any spelling, the name, or the id')
     .argParser(readDevice)
     .argRequired();
-}
-
-function labelsText({ labels }: Device): string {
-  if (labels.length === 0) return 'no label';
-  return `${labels.length === 1 ? 'label' : 'labels'} ${labels.join(', ')}`;
 }
 
 function countedText(device: Device): string {

@@ -2,6 +2,7 @@
 
 import { Argument, Option } from '@commander-js/extra-typings';
 import { readDevice, readUntil } from '#cli/arguments.ts';
+import { bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './device/bulk.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
 import { withSession } from '#cli/session.ts';
@@ -23,28 +24,40 @@ export function addHoldCommands(device: CommandGroup, shell: Shell): void {
   device
     .command('hold')
     .description('hold a device: it is offered nothing new until it is released')
-    .addArgument(deviceArgument())
+    .addArgument(deviceOrNone())
     .requiredOption('--reason <text>', REASON)
     .addOption(untilOption())
     .addOption(wayBack())
-    .action(async (ref, { reason, until, wayBack: way_back }, command) => {
-      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const held = await client.call('holdDevice', { params: { device: ref }, body: { reason, until, way_back } });
-        show(
-          held,
-          () => `${deviceText(held)} is held${held.hold === null ? '' : `: ${holdText(held.hold, Date.now())}`}`,
-        );
+    .addOption(bulkWhere())
+    .addOption(bulkLimit())
+    .option('--yes', 'do not ask')
+    .action(async (typed, options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        const { reason, until, wayBack: way_back } = options;
+        const ref = oneOrWhere(typed, options);
+        const body = { reason, until, way_back };
+        if (ref === undefined)
+          return changeMeant(session, shell, options, { verb: 'hold', ...body }, { ask: 'hold', done: 'held' });
+        const held = await session.client.call('holdDevice', { params: { device: ref }, body });
+        const said = held.hold === null ? '' : `: ${holdText(held.hold, Date.now())}`;
+        return session.show(held, () => `${deviceText(held)} is held${said}`);
       });
     });
 
   device
     .command('release')
     .description('end the hold of a device')
-    .addArgument(deviceArgument())
-    .action(async (ref, _options, command) => {
-      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const released = await client.call('releaseDevice', { params: { device: ref } });
-        show(
+    .addArgument(deviceOrNone())
+    .addOption(bulkWhere())
+    .addOption(bulkLimit())
+    .option('--yes', 'do not ask')
+    .action(async (typed, options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        const ref = oneOrWhere(typed, options);
+        if (ref === undefined)
+          return changeMeant(session, shell, options, { verb: 'release' }, { ask: 'release', done: 'released' });
+        const released = await session.client.call('releaseDevice', { params: { device: ref } });
+        return session.show(
           released,
           () => `${deviceText(released)} is released: it gets what its rollouts have for it with its next check`,
         );
@@ -110,8 +123,9 @@ function untilOption() {
   return new Option('--until <when>', UNTIL).argParser((text) => readUntil(text, Date.now()));
 }
 
-function deviceArgument() {
-  return new Argument('<device>', 'MAC address in any spelling, the name, or the id')
+/** Where `--where` may stand instead of a device. */
+function deviceOrNone() {
+  return new Argument('[device]', 'MAC address in any spelling, the name, or the id')
     .argParser(readDevice)
-    .argRequired();
+    .argOptional();
 }

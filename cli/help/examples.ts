@@ -47,8 +47,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'device show': [['otter device show 24:6f:28:aa:bb:cc', 'what it says of itself, its latest attempts']],
   'device explain': [['otter device explain 24:6f:28:aa:bb:cc', 'why it gets an update or not']],
   'device telemetry': [['otter device telemetry 24:6f:28:aa:bb:cc', 'heap, restarts and crashes, hour by hour']],
-  'device label': [['otter device label 24:6f:28:aa:bb:cc pilot', 'the board belongs to the pilot']],
-  'device unlabel': [['otter device unlabel 24:6f:28:aa:bb:cc pilot', 'and no more']],
+  'device label': [
+    ['otter device label 24:6f:28:aa:bb:cc pilot', 'the board belongs to the pilot'],
+    ["otter device label pilot --where 'chip = esp32c3' --limit 10", 'ten boards of that chip do'],
+  ],
+  'device unlabel': [
+    ['otter device unlabel 24:6f:28:aa:bb:cc pilot', 'and no more'],
+    ["otter device unlabel pilot --where 'label pilot and silent'", 'those that are not heard of'],
+  ],
   'device count': [['otter device count 24:6f:28:aa:bb:cc no --reason "on my desk"', 'a test board proves nothing']],
   'device test': [
     ['otter device test 24:6f:28:aa:bb:cc on --reason "the bench"', 'it counts nowhere, and is shown apart'],
@@ -65,7 +71,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       'it stays also on a build that is blocked',
     ],
   ],
-  'device release': [['otter device release 24:6f:28:aa:bb:cc', 'its rollouts have it again']],
+  'device release': [
+    ['otter device release 24:6f:28:aa:bb:cc', 'its rollouts have it again'],
+    ["otter device release --where 'held and label fair'", 'all of them that have this label'],
+  ],
   'device cancel': [
     ['otter device cancel 24:6f:28:aa:bb:cc --reason "the shop is open"', 'not this build; the next one reaches it'],
   ],
@@ -84,6 +93,11 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'product unfreeze': [['otter product unfreeze greenhouse', 'its rollouts go on']],
   'device clear-known-bad': [
     ['otter device clear-known-bad 24:6f:28:aa:bb:cc --version 1.1.0', 'this build is offered to it again'],
+    ["otter device clear-known-bad --version 1.1.0 --where 'label lab'", 'and to all of the lab'],
+  ],
+  'device remove': [
+    ['otter device remove 24:6f:28:aa:bb:cc', 'a board that is gone for good'],
+    ["otter device remove --where 'not seen for 26w'", 'all that nobody has heard of for half a year'],
   ],
   'device export': [
     ['otter device export > boards.csv', 'mac, name, labels and note of every device'],
@@ -94,7 +108,6 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['otter device import boards.csv', 'the same, then a question, then it is done'],
   ],
   'device replace': [['otter device replace sensor-2 24:6f:28:dd:ee:ff', 'the new board is sensor-2, with its labels']],
-  'device remove': [['otter device remove 24:6f:28:aa:bb:cc', 'a board that is gone for good']],
   board: [
     ['otter board', 'what a sketch needs: address, pin, token'],
     ['otter board --qr', 'the same for the camera of a phone'],

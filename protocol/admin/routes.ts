@@ -16,6 +16,7 @@ import {
 import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from './firmware.ts';
 import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
 import { DeviceImport, DeviceTable, tableForm } from './fleet/device-table.ts';
+import { BulkAnswer, BulkChange, BulkPreview, BulkQuery, Where } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
 import { DeviceRetried, NewHold, Product } from './devices.ts';
 import { NewSchedule, Schedule } from './schedules.ts';
@@ -25,7 +26,7 @@ import { ServerStatus } from './status.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from './events.ts';
 import { Telemetry } from './health.ts';
 import { LoginLink, Session } from '#protocol/sessions.ts';
-import { MAX_GIVEN_NAME_CHARS, MAX_QUERY_CHARS, MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
+import { MAX_GIVEN_NAME_CHARS, MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
 import { DeviceRefText } from '#protocol/identity.ts';
 import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
@@ -85,11 +86,6 @@ const page = <T extends TSchema>(item: T) =>
     next_cursor: Type.Union([Type.String(), Type.Null()], { description: 'null: this was the last page' }),
     total: Type.Optional(Type.Integer({ description: 'of all pages; only where the query asked for it' })),
   });
-const where = Type.String({
-  maxLength: 4 * MAX_QUERY_CHARS,
-  description: 'which devices are meant, in the words of docs/querying.md',
-  examples: ['chip = esp32c3 and version < 1.4 and label lab and not seen for 7d'],
-});
 const device = Type.Object({ device: DeviceRefText });
 const named = Type.Object({ name: Name });
 const rolloutName = Type.Object({ name: RolloutName });
@@ -203,7 +199,7 @@ export const adminRoutes = {
           mac: Type.Optional(
             Type.String({ maxLength: 17, pattern: '^[0-9A-Fa-f:]*$', description: 'beginning of the MAC' }),
           ),
-          where: Type.Optional(where),
+          where: Type.Optional(Where),
         },
         strict,
       ),
@@ -261,7 +257,7 @@ export const adminRoutes = {
     ref(DeviceTable),
     {
       query: Type.Object(
-        { cursor: paging.cursor, where: Type.Optional(where), form: Type.Optional(tableForm) },
+        { cursor: paging.cursor, where: Type.Optional(Where), form: Type.Optional(tableForm) },
         strict,
       ),
     },
@@ -379,6 +375,21 @@ export const adminRoutes = {
       params: device,
       query: Type.Object({ ...product, version: Type.Optional(Version) }, strict),
     },
+  ),
+
+  previewBulk: route(
+    'GET',
+    '/bulk',
+    'How many devices a change of all that a query means would change',
+    ref(BulkPreview),
+    { query: BulkQuery },
+  ),
+  changeInBulk: route(
+    'POST',
+    '/bulk',
+    'Change every device that a query means, some thousands with each request; repeated, it goes on',
+    ref(BulkAnswer),
+    { body: BulkChange },
   ),
 
   getProducts: route(

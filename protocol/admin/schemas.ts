@@ -12,6 +12,7 @@ import {
   RemovedDevice,
   ReplacedDevice,
 } from './devices.ts';
+import { BulkAnswer, BulkPreview } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
 import { DeviceImport, DeviceTable } from './fleet/device-table.ts';
 import { Event } from './events.ts';
@@ -55,6 +56,8 @@ export const ADMIN_SCHEMAS = [
   DeviceTable,
   DeviceImport,
   RemovedFirmware,
+  BulkPreview,
+  BulkAnswer,
   Event,
   BoardSettings,
   BoardProblem,

@@ -52,3 +52,37 @@ test('its language is a topic of the help', async () => {
   for (const word of ['chip = esp32c3', 'not seen for 7d', 'known bad 1.4.0', 'held']) expect(stdout).toContain(word);
   for (const shown of stdout.split('\n')) expect(shown.length).toBeLessThan(80);
 });
+
+test('what is done to all that a query means says how many they are, and asks', async () => {
+  const where = `product = ${line.product} and version = 5.0.0`;
+  const macs = [await line.newDevice('5.0.0'), await line.newDevice('5.0.0')];
+  expect(await otter('device', 'label', 'spring', '--where', where)).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('2 devices are meant; put label spring on 2 devices? This needs a yes'),
+  });
+  const labelled = await otter('device', 'label', 'spring', '--where', where, '--limit', '1', '--yes');
+  expect(labelled).toMatchObject({ exitCode: 0, stdout: 'label spring put on 1 device\n' });
+  expect((await line.detail(macs[0] ?? '')).device.labels).toEqual(['spring']);
+  const again = await otter('device', 'label', 'spring', '--where', where, '--limit', '1', '--yes');
+  expect(again.stdout).toBe('2 devices are meant; nothing to do\n');
+  const held = await otter('device', 'hold', '--where', where, '--reason', 'at the fair', '--yes', '--json');
+  expect(JSON.parse(held.stdout)).toMatchObject({ matched: 2, to_change: 2, changed: 2 });
+  expect((await otter('device', 'release', '--where', where, '--yes')).stdout).toBe('released 2 devices\n');
+  const forgiven = await otter('device', 'clear-known-bad', '--where', where, '--yes');
+  expect(forgiven.stdout).toBe('2 devices are meant; nothing to do\n');
+  expect((await otter('device', 'unlabel', 'spring', '--where', where, '--yes')).stdout).toContain(
+    'taken off 1 device',
+  );
+  expect((await otter('device', 'remove', '--where', where, '--yes')).stdout).toBe('removed 2 devices\n');
+});
+
+test.each([
+  [['hold', '--reason', 'x'], 'it is not said which device'],
+  [['hold', '24:6f:28:aa:bb:cc', '--reason', 'x', '--where', 'silent'], 'both 24:6f:28:aa:bb:cc and --where are said'],
+  [['remove', '24:6f:28:aa:bb:cc', '--limit', '3'], '--limit is for --where'],
+  [['label', '24:6f:28:aa:bb:cc'], 'the label is missing'],
+  [['label', '24:6f', 'pilot'], 'device 24:6f is invalid'],
+  [['label', 'pilot', 'pilot', '--where', 'silent'], 'both pilot and --where are said'],
+])('%j is a wrong command line: %s', async (args, message) => {
+  expect(await otter('device', ...args)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(message) });
+});

@@ -213,6 +213,12 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
       },
       { route: 'clearKnownBad', call: { params: { device: mac } }, action: 'device.clear_known_bad', subject: mac },
       {
+        route: 'changeInBulk',
+        call: { body: { verb: 'label', label: 'all', where: `product = ${product}`, confirm: true } },
+        action: 'device.label',
+        subject: 'all',
+      },
+      {
         route: 'removeFirmware',
         call: { params: { version: '1.3.0' }, query: { product, confirm: 'true' } },
         action: 'firmware.remove',

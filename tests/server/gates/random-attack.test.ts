@@ -132,6 +132,7 @@ const REACHED = [
   ['device.held'],
   ['device.released'],
   ['product.frozen'],
+  ['changeInBulk done'],
   ['device.named'],
   ['device.removed'],
   ['device.replaced'],

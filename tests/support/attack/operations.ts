@@ -75,6 +75,7 @@ const OPERATIONS: readonly Operation[] = [
   { says: 'known bad builds of a board are cleared', weight: 8, run: clear },
   { says: 'a board is held', weight: 7, run: holdBoard },
   { says: 'a board is released', weight: 6, run: releaseBoard },
+  { says: 'boards that a query means are labelled, unlabelled, held, released or forgiven', weight: 12, run: bulk },
   { says: 'the update of a board is cancelled', weight: 6, run: cancelUpdate },
   { says: 'a board is sent back', weight: 4, run: sendBack },
   { says: 'a board is offered now what there is for it', weight: 10, run: offerNow },
@@ -264,6 +265,43 @@ async function undo({ world }: Attack): Promise<void> {
 
 function ofBoard({ mac }: AttackBoard) {
   return { params: { device: mac }, body: { reason: 'the shop is open' } };
+}
+
+/** Some boards by their MACs, all of a product, or those with a label: whom it reached is asked with the same query before. */
+async function bulk({ world, boards }: Attack): Promise<void> {
+  const { random } = world;
+  const macs = random
+    .shuffle(boards)
+    .slice(0, 3)
+    .map(({ mac }) => `mac = ${mac}`);
+  const where = random.pick([
+    macs.join(' or '),
+    `product = ${anyLine(world).product} and label pilot`,
+    'not label pilot and first seen within 1d',
+  ]);
+  const limit = random.chance(0.5) ? { limit: 1 + random.integer(5) } : {};
+  const ask = async (body: object) =>
+    world.ask('changeInBulk', { body: { where, confirm: random.chance(0.9), ...limit, ...body } });
+  const verb = random.pick(['label', 'unlabel', 'hold', 'release', 'clear_known_bad']);
+  if (verb === 'label' || verb === 'unlabel') return void (await ask({ verb, label: 'pilot' }));
+  const before = await heldNow(world);
+  if (verb === 'clear_known_bad') {
+    await world.follow();
+    const { items } = await world.server.admin('listDevices', { query: { where, limit: '500' } });
+    const { status } = await world.ask('changeInBulk', { body: { where, verb, confirm: true } });
+    if (status < 300) for (const { mac } of items) world.forgive(mac);
+    return;
+  }
+  const hold = drawHold(world);
+  await ask(verb === 'hold' ? { verb, ...hold.body } : { verb });
+  const after = await heldNow(world);
+  for (const mac of after) if (!before.has(mac)) world.held.set(mac, hold);
+  for (const mac of before) if (!after.has(mac)) world.held.delete(mac);
+}
+
+async function heldNow({ server }: AttackWorld): Promise<ReadonlySet<string>> {
+  const { items } = await server.admin('listDevices', { query: { where: 'held', limit: '500' } });
+  return new Set(items.map(({ mac }) => mac));
 }
 
 async function freezeProduct({ world }: Attack): Promise<void> {

@@ -26,8 +26,8 @@ export function hashOfEntry(previousHash: string, entry: AuditText): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Adds an entry behind the last one. */
-export async function chainEntry(trx: Trx, entry: Omit<AuditText, 'number'>): Promise<void> {
+/** Adds an entry behind the last one; resolves with its number. */
+export async function chainEntry(trx: Trx, entry: Omit<AuditText, 'number'>): Promise<number> {
   const { number, previous_hash } = await trx
     .updateTable('audit_chain')
     .set({ last_number: sql`last_number + 1` })
@@ -44,6 +44,7 @@ export async function chainEntry(trx: Trx, entry: Omit<AuditText, 'number'>): Pr
     .insertInto('audit')
     .values({ ...entry, number, hash: hashOfEntry(previous_hash, { ...entry, number }) })
     .execute();
+  return number;
 }
 
 export async function getAuditChain(db: Reader): Promise<AuditChain> {

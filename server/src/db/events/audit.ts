@@ -15,14 +15,19 @@ export interface NewAudit {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-export async function addAudit(trx: Trx, entry: NewAudit): Promise<void> {
-  await chainEntry(trx, {
+/** Resolves with the number of the entry. */
+export async function addAudit(trx: Trx, entry: NewAudit): Promise<number> {
+  return chainEntry(trx, {
     at_ms: entry.atMs,
     actor: entry.actor,
     action: entry.action,
     subject: entry.subject,
     details: JSON.stringify(entry.details ?? {}),
   });
+}
+
+export async function findAudit(db: Reader, number: number): Promise<AuditRow | undefined> {
+  return db.selectFrom('audit').selectAll().where('number', '=', number).executeTakeFirst();
 }
 
 export async function listAudit(

@@ -43,7 +43,7 @@ function conditionOf(condition: Condition, { dialect, silence, versions, knownBa
     case 'status':
       return hasStatus(condition.status, silence);
     case 'label':
-      return hasLabel(condition.name);
+      return dialect === 'postgres' ? looksUpLabel(condition.name) : hasLabel(condition.name);
     case 'is':
       return condition.what === 'held' ? isHeldAt(silence.nowMs) : sql`coalesce(devices.counted, '') = 'no'`;
     case 'known_bad':
@@ -68,8 +68,17 @@ export function hasLabel(name: string): Where {
     join labels on labels.id = device_labels.label_id where labels.name = ${name})`;
 }
 
+/**
+ * The same, looked up for each device: where it is negated, or one condition of many, PostgreSQL would go through every device that has the
+ * label for each of them.
+ */
+export function looksUpLabel(name: string): Where {
+  return sql`exists (select 1 from device_labels join labels on labels.id = device_labels.label_id
+    where device_labels.device_id = devices.id and labels.name = ${name})`;
+}
+
 /** A hold whose end has passed holds no more, whether or not a tick has cleared it away. */
-function isHeldAt(nowMs: number): Where {
+export function isHeldAt(nowMs: number): Where {
   return sql`devices.held_at_ms is not null and coalesce(devices.held_until_ms, ${nowMs + 1}) > ${nowMs}`;
 }
 

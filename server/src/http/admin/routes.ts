@@ -16,6 +16,7 @@ import {
 import { ErrorAnswer } from '#protocol/device/api.ts';
 import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/fleet/assignments.ts';
+import { changeInBulk, previewBulk } from '#server/service/bulk/bulk.ts';
 import { clearKnownBad } from '#server/service/fleet/clear-known-bad.ts';
 import { createRollout } from '#server/service/rollouts/create.ts';
 import { getBoardSettings } from '#server/service/fleet/board-settings.ts';
@@ -119,6 +120,9 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
       deleteLabel(deps, params.name, yes(query).isConfirmed, by, nowMs),
     labelDevices: async ({ params, body, nowMs, by }) =>
       labelDevices(deps, params.name, { refs: body.macs.map(macName), isConfirmed: body.confirm ?? false }, by, nowMs),
+
+    previewBulk: async ({ query, nowMs, by }) => previewBulk(deps, query, by, nowMs),
+    changeInBulk: async ({ body, nowMs, by }) => changeInBulk(deps, body, by, nowMs),
 
     listFirmware: async ({ query }) => listFirmware(deps, query),
     getFirmware: async (call) => getFirmware(deps, named(call)),

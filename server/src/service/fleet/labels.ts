@@ -210,14 +210,16 @@ export async function unlabelDevice(
   return viewOne(deps, ref, nowMs);
 }
 
-async function getLabel(db: Reader, name: string) {
+/** Throws `label_unknown`. */
+export async function getLabel(db: Reader, name: string) {
   const label = await findLabel(db, name);
   if (label === undefined)
     throw new OtterError('label_unknown', `there is no label ${name}`, 'look at the list of labels');
   return label;
 }
 
-function refuseGeneral(name: string): void {
+/** Throws `name_reserved`. */
+export function refuseGeneral(name: string): void {
   if (name === GENERAL_LABEL)
     throw new OtterError(
       'name_reserved',
