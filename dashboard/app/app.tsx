@@ -3,17 +3,17 @@
 import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
 import { Notifications } from '@mantine/notifications';
 import { QueryClientProvider } from '@tanstack/react-query';
-import { type ReactNode, useMemo, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
-import { Refusal } from '#dashboard/data/api.ts';
 import { LiveProvider } from '#dashboard/data/live-context.tsx';
 import { createQueryClient } from '#dashboard/data/queries.ts';
 import { cssVariables, theme } from '#dashboard/theme/theme.ts';
 import { LOG_IN_PAGE } from '#dashboard/parts/words.ts';
 import { ErrorBoundary } from './error-boundary.tsx';
-import { LogIn } from './log-in.tsx';
 import { Screens } from './screens.tsx';
 import { Shell } from './shell.tsx';
+
+const LogIn = lazy(async () => import('./log-in.tsx'));
 
 const colors = localStorageColorSchemeManager({ key: 'otter-colors' });
 
@@ -37,19 +37,21 @@ export function App({ nonce }: { readonly nonce: string }): ReactNode {
 /** What was refused for want of a session leads to the log-in page, whichever screen asked. */
 function Access(): ReactNode {
   const [place, go] = useLocation();
-  const [refused, setRefused] = useState<Refusal>();
-  // The first refusal says what happened: with it the server takes the cookie away, and those after it only say that there is none.
-  const client = useMemo(() => createQueryClient((refusal) => setRefused((first) => first ?? refusal)), []);
+  // Whether a session was there that ended.
+  const [refused, setRefused] = useState<'never_in' | 'ended'>();
+  const client = useMemo(() => createQueryClient(setRefused), []);
   if (refused !== undefined || place === LOG_IN_PAGE)
     return (
-      <LogIn
-        refused={refused}
-        onDone={() => {
-          client.clear();
-          setRefused(undefined);
-          if (place === LOG_IN_PAGE) go('/', { replace: true });
-        }}
-      />
+      <Suspense>
+        <LogIn
+          isOver={refused === 'ended'}
+          onDone={() => {
+            client.clear();
+            setRefused(undefined);
+            if (place === LOG_IN_PAGE) go('/', { replace: true });
+          }}
+        />
+      </Suspense>
     );
   return (
     <QueryClientProvider client={client}>

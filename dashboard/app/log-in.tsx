@@ -2,19 +2,19 @@
 
 import { Alert, Button, Center, Paper, PasswordInput, Stack, Text, Title } from '@mantine/core';
 import { type ReactNode, useEffect, useEffectEvent, useState } from 'react';
-import { openSession, type Refusal } from '#dashboard/data/api.ts';
+import { openSession } from '#dashboard/data/api.ts';
 import { sentence } from '#dashboard/data/queries.ts';
 import { Command } from '#dashboard/parts/command.tsx';
 import { Loading } from '#dashboard/parts/answers.tsx';
 import logo from './otter.svg';
 
 interface LogInProps {
-  /** Why a session is needed, where one was there. */
-  readonly refused: Refusal | undefined;
+  /** A session was there, and ended. */
+  readonly isOver: boolean;
   readonly onDone: () => void;
 }
 
-export function LogIn({ refused, onDone }: LogInProps): ReactNode {
+export default function LogIn({ isOver, onDone }: LogInProps): ReactNode {
   const [isBusy, setBusy] = useState(false);
   const [token, setToken] = useState('');
   const [error, setError] = useState<string>();
@@ -54,7 +54,7 @@ export function LogIn({ refused, onDone }: LogInProps): ReactNode {
               Over-the-air updates for your boards.
             </Text>
           </div>
-          {refused?.code === 'session_ended' && error === undefined ? (
+          {isOver && error === undefined ? (
             <Alert color="yellow" variant="default" title="Your session is over">
               It was not used for long, or somebody ended it. Nothing was lost.
             </Alert>

@@ -7,7 +7,6 @@ import {
   Group,
   Kbd,
   Stack,
-  Tooltip,
   useMantineColorScheme,
   useComputedColorScheme,
   VisuallyHidden,
@@ -28,13 +27,13 @@ import {
   IconServer,
   IconSun,
 } from '@tabler/icons-react';
-import { useQueryClient } from '@tanstack/react-query';
 import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { call } from '#dashboard/data/api.ts';
 import { useLive } from '#dashboard/data/live-context.tsx';
 import { eventText } from '#dashboard/parts/text/event-text.ts';
 import { StateText } from '#dashboard/parts/tone.tsx';
+import { LOG_IN_PAGE, nameOf } from '#dashboard/parts/words.ts';
 import css from './shell.module.css';
 import logo from './otter.svg';
 
@@ -145,11 +144,10 @@ function Footer(): ReactNode {
   const { state } = useLive();
   const { setColorScheme } = useMantineColorScheme();
   const scheme = useComputedColorScheme('light');
-  const client = useQueryClient();
   const other = scheme === 'dark' ? 'light' : 'dark';
   const logOut = (): void => {
-    // Whatever the answer is: what is asked next finds the session gone.
-    void call('revokeSession', { params: { session: 'own' } }).finally(() => void client.invalidateQueries());
+    // The page is loaded anew: what it asked meanwhile would say that a session is over, which who logs out knows.
+    void call('revokeSession', { params: { session: 'own' } }).finally(() => location.assign(LOG_IN_PAGE));
   };
   return (
     <Group justify="space-between" pl={10}>
@@ -159,21 +157,17 @@ function Footer(): ReactNode {
         </StateText>
       </span>
       <Group gap={2}>
-        <Tooltip label={`Use ${other} colours`}>
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            onClick={() => setColorScheme(other)}
-            aria-label={`Use ${other} colours`}
-          >
-            {scheme === 'dark' ? <IconSun size={18} /> : <IconMoon size={18} />}
-          </ActionIcon>
-        </Tooltip>
-        <Tooltip label="Log out">
-          <ActionIcon variant="subtle" color="gray" onClick={logOut} aria-label="Log out">
-            <IconLogout size={18} />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          onClick={() => setColorScheme(other)}
+          {...nameOf(`Use ${other} colours`)}
+        >
+          {scheme === 'dark' ? <IconSun size={18} /> : <IconMoon size={18} />}
+        </ActionIcon>
+        <ActionIcon variant="subtle" color="gray" onClick={logOut} {...nameOf('Log out')}>
+          <IconLogout size={18} />
+        </ActionIcon>
       </Group>
     </Group>
   );

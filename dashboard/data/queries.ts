@@ -19,13 +19,22 @@ const REFRESH_MS = 10_000;
 /** Two people at once: what the second one meant is not true any more. */
 const OVERTAKEN: ReadonlySet<string> = new Set(['invalid_transition', 'stage_moved', 'rollout_conflict']);
 
-/** `onSignedOut` hears of every answer that asks for a log-in. */
-export function createQueryClient(onSignedOut: (refusal: Refusal) => void): QueryClient {
+/**
+ * `onSignedOut` hears of every answer that asks for a log-in. Only the first of them says that a session ended, perhaps in another
+ * tab: with it the server takes the cookie away. So what was answered before is what counts.
+ */
+export function createQueryClient(onSignedOut: (was: 'never_in' | 'ended') => void): QueryClient {
+  let wasIn = false;
   const onError = (error: Error): void => {
-    if (error instanceof Refusal && error.status === 401) onSignedOut(error);
+    if (!(error instanceof Refusal) || error.status !== 401) return;
+    wasIn ||= error.code === 'session_ended';
+    onSignedOut(wasIn ? 'ended' : 'never_in');
+  };
+  const onSuccess = (): void => {
+    wasIn = true;
   };
   return new QueryClient({
-    queryCache: new QueryCache({ onError }),
+    queryCache: new QueryCache({ onError, onSuccess }),
     mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {

@@ -1,6 +1,5 @@
 // Times: how long ago, and on a closer look exactly when, with the zone.
 
-import { Tooltip } from '@mantine/core';
 import { type ReactNode, useEffect, useState } from 'react';
 
 const UNITS = [
@@ -24,9 +23,9 @@ function agoText(instant: string, nowMs: number): string {
 export function Ago({ at }: { readonly at: string }): ReactNode {
   const nowMs = useNow();
   return (
-    <Tooltip label={exactText(at)}>
-      <time dateTime={at}>{agoText(at, nowMs)}</time>
-    </Tooltip>
+    <time dateTime={at} title={exactText(at)}>
+      {agoText(at, nowMs)}
+    </time>
   );
 }
 

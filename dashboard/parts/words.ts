@@ -44,3 +44,8 @@ const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' })
 export function byName(left: string, right: string): number {
   return collator.compare(left, right);
 }
+
+/** Of a button that is only a picture: for those who hear the page, and for the pointer. */
+export function nameOf(text: string): { readonly 'aria-label': string; readonly title: string } {
+  return { 'aria-label': text, title: text };
+}

@@ -1,6 +1,6 @@
 // How Mantine looks here, and what its defaults lack: names for close buttons, contrast of dimmed text and of filled controls.
 
-import { createTheme, type CSSVariablesResolver, Modal, Drawer, Badge, Table, Tooltip } from '@mantine/core';
+import { createTheme, type CSSVariablesResolver } from '@mantine/core';
 import { DARK, GRAY, OTTER } from './colors.ts';
 
 // Its header is no banner of the page, which has one on a phone.
@@ -24,13 +24,13 @@ export const theme = createTheme({
   },
   defaultRadius: 'md',
   cursorType: 'pointer',
+  // By name: what is imported here is loaded before the first screen.
   components: {
-    Modal: Modal.extend({ defaultProps: { ...CLOSE, centered: true, radius: 'lg' } }),
-    Drawer: Drawer.extend({ defaultProps: { ...CLOSE, position: 'right' } }),
+    Modal: { defaultProps: { ...CLOSE, centered: true, radius: 'lg' } },
+    Drawer: { defaultProps: { ...CLOSE, position: 'right' } },
     // Upper case is cut to "CO.." on a phone.
-    Badge: Badge.extend({ defaultProps: { variant: 'default', tt: 'none', fw: 550, radius: 'sm' } }),
-    Table: Table.extend({ defaultProps: { verticalSpacing: 'xs' } }),
-    Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, openDelay: 300, multiline: true, maw: 320 } }),
+    Badge: { defaultProps: { variant: 'default', tt: 'none', fw: 550, radius: 'sm' } },
+    Table: { defaultProps: { verticalSpacing: 'xs' } },
   },
 });
 

@@ -2,7 +2,9 @@
 // another host, and what boards and people write is text everywhere.
 
 import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sizeOf } from '../support/scope.ts';
@@ -132,6 +134,8 @@ describe.runIf(HAS_BROWSER)('the dashboard', () => {
       'content-encoding': 'br',
       'cache-control': expect.stringContaining('immutable'),
     });
+    for (const name of await readdir(join(import.meta.dirname, '../../dashboard/dist/assets')))
+      expect([name, (await server.fetch('GET', `/assets/${name}`)).status]).toEqual([name, 200]);
     for (const path of ['/assets/nothing.js', '/assets/..%2f..%2fpackage.json', '/assets/index.html'])
       expect((await server.fetch('GET', path)).status).toBe(404);
   });

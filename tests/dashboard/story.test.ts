@@ -138,9 +138,20 @@ describe.runIf(HAS_BROWSER)('a person with a mouse', () => {
     expect(await page.getByRole('link', { name: MACS[1] ?? '' }).count()).toBe(1);
     await page.keyboard.press('Control+k');
     await page.getByRole('textbox', { name: 'Find' }).fill('24:6f:28:00:01:03');
-    await page.getByText('24:6f:28:00:01:03').first().waitFor();
-    await page.getByText('porch-light 1.0.0', { exact: true }).first().click();
+    // Enter before the board is found opens it all the same.
+    await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: '24:6f:28:00:01:03' }).waitFor();
+    await server.admin('nameDevice', { params: { device: MACS[3] ?? '' }, body: { name: 'Back door' } });
+    await page.keyboard.press('Control+k');
+    await page.getByRole('textbox', { name: 'Find' }).fill('back d');
+    await page.getByText('Back door', { exact: true }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/devices\//);
+    await page
+      .getByRole('main')
+      .getByText(MACS[3] ?? '')
+      .first()
+      .waitFor();
     await context.close();
   });
 
@@ -163,6 +174,23 @@ describe.runIf(HAS_BROWSER)('a person with a mouse', () => {
     await server.admin('revokeSession', { params: { session: session?.id ?? '' } });
     await page.getByRole('link', { name: 'Schedules', exact: true }).click();
     await page.getByText('Your session is over').waitFor();
+    await context.close();
+  });
+
+  test('a session that ended in one tab is said to have ended in the others; who logs out is told nothing', async () => {
+    const { page, context } = await openPage(browser, server);
+    await enter(server, page);
+    await page.goto('/schedules');
+    await page.getByText('Nothing is scheduled').waitFor();
+    // As the server does with the first refusal that any tab gets.
+    await context.clearCookies();
+    await page.getByRole('link', { name: 'Rollouts', exact: true }).click();
+    await page.getByText('Your session is over').waitFor();
+    await enter(server, page);
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('Admin token').waitFor();
+    expect(page.url()).toContain('/log-in');
+    expect(await page.getByText('Your session is over').count()).toBe(0);
     await context.close();
   });
 

@@ -1,11 +1,10 @@
 // What can be done to the board as a whole.
 
-import { Button, Menu } from '@mantine/core';
-import { IconDots } from '@tabler/icons-react';
 import { type ReactNode, useState } from 'react';
 import { useLocation } from 'wouter';
 import { useAction } from '#dashboard/data/queries.ts';
 import { ActionDialog } from '#dashboard/parts/action-dialog.tsx';
+import { More } from '#dashboard/parts/more.tsx';
 import type { DeviceDetail } from '#protocol/admin/devices.ts';
 
 type Asked = 'remove' | 'no' | 'auto';
@@ -19,23 +18,16 @@ export function DeviceActions({ detail: { device, assignments } }: { readonly de
   const params = { device: device.id };
   return (
     <>
-      <Menu position="bottom-end">
-        <Menu.Target>
-          <Button variant="default" px={10} aria-label="More commands">
-            <IconDots size={18} />
-          </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {device.counted === 'no' ? (
-            <Menu.Item onClick={() => setAsked('auto')}>Count it in gates again</Menu.Item>
-          ) : (
-            <Menu.Item onClick={() => setAsked('no')}>Do not count it in gates</Menu.Item>
-          )}
-          <Menu.Item c="var(--mantine-color-error)" onClick={() => setAsked('remove')}>
-            Remove the board
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      <More
+        name="More commands"
+        size="sm"
+        items={[
+          device.counted === 'no'
+            ? { text: 'Count it in gates again', onPick: () => setAsked('auto') }
+            : { text: 'Do not count it in gates', onPick: () => setAsked('no') },
+          { text: 'Remove the board', isDanger: true, onPick: () => setAsked('remove') },
+        ]}
+      />
       {asked === 'remove' ? (
         <ActionDialog
           title={`Remove ${device.mac}?`}

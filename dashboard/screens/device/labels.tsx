@@ -1,6 +1,6 @@
 // The labels of the board: they decide which stages it is in.
 
-import { ActionIcon, Autocomplete, Button, Group, Stack, Text } from '@mantine/core';
+import { ActionIcon, Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { IconX } from '@tabler/icons-react';
 import { type ReactNode, useState } from 'react';
 import { Refusal } from '#dashboard/data/api.ts';
@@ -100,16 +100,23 @@ function NewLabel({ known, isBusy, text, setText, onAdd }: NewLabelProps): React
       }}
     >
       <Group gap="xs" wrap="nowrap">
-        <Autocomplete
+        <TextInput
           aria-label="New label"
           placeholder="A label"
-          data={(labels.data?.items ?? []).map(({ name }) => name).filter((name) => !known.includes(name))}
+          list="known-labels"
           value={text}
-          onChange={setText}
+          onChange={({ currentTarget }) => setText(currentTarget.value)}
           maxLength={32}
           size="sm"
           style={{ flex: 1 }}
         />
+        <datalist id="known-labels">
+          {(labels.data?.items ?? [])
+            .filter(({ name }) => !known.includes(name))
+            .map(({ name }) => (
+              <option key={name} value={name} />
+            ))}
+        </datalist>
         <Button type="submit" variant="default" disabled={text === ''} loading={isBusy}>
           Add
         </Button>

@@ -2,14 +2,15 @@
 
 import { Anchor, Button, Group, Text } from '@mantine/core';
 import { IconDownload, IconTag } from '@tabler/icons-react';
-import { type ReactNode, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { tellError } from '#dashboard/data/queries.ts';
 import { count } from '#dashboard/parts/words.ts';
 import type { Device } from '#protocol/admin/devices.ts';
 import { csvOf, saveText } from './csv.ts';
 import { collectDevices } from './device-pages.ts';
 import type { DeviceFilter } from './address.ts';
-import { LabelDialog } from './label-dialog.tsx';
+
+const LabelDialog = lazy(async () => import('./label-dialog.tsx'));
 
 interface BulkBarProps {
   readonly filter: DeviceFilter;
@@ -64,7 +65,11 @@ export function BulkBar({ filter, picked, setPicked, loaded, hasMore }: BulkBarP
           Export CSV
         </Button>
       </Group>
-      {isLabelling ? <LabelDialog macs={[...picked]} onClose={() => setLabelling(false)} /> : null}
+      {isLabelling ? (
+        <Suspense>
+          <LabelDialog macs={[...picked]} onClose={() => setLabelling(false)} />
+        </Suspense>
+      ) : null}
     </>
   );
 }

@@ -10,7 +10,7 @@ import { boards } from '#dashboard/parts/words.ts';
 
 const AT_ONCE = 1_000;
 
-export function LabelDialog({
+export default function LabelDialog({
   macs,
   onClose,
 }: {

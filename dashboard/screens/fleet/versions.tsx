@@ -1,6 +1,6 @@
 // Which version how many boards run, per product.
 
-import { Stack, Table, Text } from '@mantine/core';
+import { Stack, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { Bar } from '#dashboard/parts/bar.tsx';
@@ -8,6 +8,7 @@ import { devicesHref } from '#dashboard/parts/text/links.ts';
 import { Card } from '#dashboard/parts/page.tsx';
 import { boards, byName, count, percent } from '#dashboard/parts/words.ts';
 import type { ServerStatus } from '#protocol/admin/status.ts';
+import css from './fleet.module.css';
 import parts from '#dashboard/parts/parts.module.css';
 
 /** From the newest on; the rest together. */
@@ -54,11 +55,11 @@ function Product({ product, rows }: { readonly product: string; readonly rows: r
         label={sorted.map((row) => `${row.version}: ${row.devices}`).join(', ')}
         shares={sorted.map((row, index) => ({ tone: { color: colorOf(index) }, count: row.devices }))}
       />
-      <Table mt="sm" withRowBorders={false} verticalSpacing={5} horizontalSpacing={0} fz={13.5}>
-        <Table.Tbody>
+      <table className={css['versions']}>
+        <tbody>
           {sorted.slice(0, MOST_ROWS).map((row, index) => (
-            <Table.Tr key={row.version}>
-              <Table.Td>
+            <tr key={row.version}>
+              <td>
                 <span
                   style={{
                     display: 'inline-block',
@@ -72,15 +73,13 @@ function Product({ product, rows }: { readonly product: string; readonly rows: r
                 <Link href={devicesHref({ product, version: row.version })} className={parts['link'] ?? ''}>
                   {row.version}
                 </Link>
-              </Table.Td>
-              <Table.Td ta="right">{count(row.devices)}</Table.Td>
-              <Table.Td ta="right" c="dimmed" w={64}>
-                {percent(row.devices, total)}
-              </Table.Td>
-            </Table.Tr>
+              </td>
+              <td>{count(row.devices)}</td>
+              <td>{percent(row.devices, total)}</td>
+            </tr>
           ))}
-        </Table.Tbody>
-      </Table>
+        </tbody>
+      </table>
     </div>
   );
 }

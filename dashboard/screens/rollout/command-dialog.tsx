@@ -18,7 +18,7 @@ interface CommandDialogProps {
   readonly onClose: () => void;
 }
 
-export function CommandDialog(props: CommandDialogProps): ReactNode {
+export default function CommandDialog(props: CommandDialogProps): ReactNode {
   const { rollout, command, onClose } = props;
   const { kind } = command;
   const actions = useActions(rollout);

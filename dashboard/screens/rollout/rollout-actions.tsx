@@ -1,11 +1,13 @@
 // The commands of a rollout: those that its state allows, the one that fits best in front. Each asks first, with what it touches.
 
-import { Button, Menu } from '@mantine/core';
-import { IconDots } from '@tabler/icons-react';
-import { type ReactNode, useState } from 'react';
+import { Button } from '@mantine/core';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { More } from '#dashboard/parts/more.tsx';
 import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { type Command, commandsOf } from './commands.ts';
-import { CommandDialog } from './command-dialog.tsx';
+
+// Loaded when somebody asks for it: Fleet shows these buttons, and is loaded first.
+const CommandDialog = lazy(async () => import('./command-dialog.tsx'));
 
 interface RolloutActionsProps {
   readonly rollout: Rollout;
@@ -31,28 +33,19 @@ export function RolloutActions({ rollout, small = false }: RolloutActionsProps):
           </Button>
         ),
       )}
-      {others.length === 0 ? null : (
-        <Menu position="bottom-end" withinPortal>
-          <Menu.Target>
-            <Button size={size} variant="default" px={8} aria-label="More commands">
-              <IconDots size={16} />
-            </Button>
-          </Menu.Target>
-          <Menu.Dropdown>
-            {others.map((command) => (
-              <Menu.Item
-                key={command.kind}
-                onClick={() => setAsked(command)}
-                {...(command.isDanger ? { c: 'var(--mantine-color-error)' } : {})}
-              >
-                {command.text}
-              </Menu.Item>
-            ))}
-          </Menu.Dropdown>
-        </Menu>
-      )}
+      <More
+        name="More commands"
+        size={size}
+        items={others.map((command) => ({
+          text: command.text,
+          isDanger: command.isDanger === true,
+          onPick: () => setAsked(command),
+        }))}
+      />
       {asked === undefined ? null : (
-        <CommandDialog rollout={rollout} command={asked} onClose={() => setAsked(undefined)} />
+        <Suspense>
+          <CommandDialog rollout={rollout} command={asked} onClose={() => setAsked(undefined)} />
+        </Suspense>
       )}
     </>
   );

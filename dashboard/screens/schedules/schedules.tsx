@@ -1,7 +1,7 @@
 // What happens by the clock, in the order in which it comes, each in its own zone and in mine.
 
-import { Button, Group, Menu, Stack, Switch, Text } from '@mantine/core';
-import { IconCalendarClock, IconDots } from '@tabler/icons-react';
+import { Group, Stack, Switch, Text } from '@mantine/core';
+import { IconCalendarClock } from '@tabler/icons-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { sentence, useAction, useCall } from '#dashboard/data/queries.ts';
@@ -9,6 +9,7 @@ import { Answered, Empty } from '#dashboard/parts/answers.tsx';
 import { ActionDialog } from '#dashboard/parts/action-dialog.tsx';
 import { Command } from '#dashboard/parts/command.tsx';
 import { rolloutHref } from '#dashboard/parts/text/links.ts';
+import { More } from '#dashboard/parts/more.tsx';
 import { Card, Page } from '#dashboard/parts/page.tsx';
 import { Ago, exactText, lengthText } from '#dashboard/parts/time.tsx';
 import { StateBadge } from '#dashboard/parts/tone.tsx';
@@ -94,7 +95,7 @@ function Row({ schedule }: { readonly schedule: Schedule }): ReactNode {
             enable.mutate({ params: { name }, body: { enabled: currentTarget.checked } })
           }
         />
-        <More schedule={schedule} />
+        <MoreOf schedule={schedule} />
       </Group>
     </div>
   );
@@ -117,28 +118,21 @@ function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
   );
 }
 
-function More({ schedule: { name, source } }: { readonly schedule: Schedule }): ReactNode {
+function MoreOf({ schedule: { name, source } }: { readonly schedule: Schedule }): ReactNode {
   const [asked, setAsked] = useState<'run' | 'delete'>();
   const run = useAction('runSchedule', () => `${name} has run`);
   const remove = useAction('deleteSchedule', () => `${name} is gone`);
   const onClose = (): void => setAsked(undefined);
   return (
     <>
-      <Menu position="bottom-end">
-        <Menu.Target>
-          <Button size="xs" variant="default" px={7} aria-label={`More of ${name}`}>
-            <IconDots size={16} />
-          </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item onClick={() => setAsked('run')}>Run it now</Menu.Item>
-          {source === 'file' ? null : (
-            <Menu.Item c="var(--mantine-color-error)" onClick={() => setAsked('delete')}>
-              Delete
-            </Menu.Item>
-          )}
-        </Menu.Dropdown>
-      </Menu>
+      <More
+        name={`More of ${name}`}
+        size="xs"
+        items={[
+          { text: 'Run it now', onPick: () => setAsked('run') },
+          ...(source === 'file' ? [] : [{ text: 'Delete', isDanger: true, onPick: () => setAsked('delete') }]),
+        ]}
+      />
       {asked === undefined ? null : (
         <ActionDialog
           title={asked === 'run' ? `Run ${name} now?` : `Delete ${name}?`}

@@ -18,11 +18,25 @@ export function addFailedHandshakes(app: FastifyInstance, problems: BoardProblem
     });
   });
   app.server.on('tlsClientError', (error: Error & { readonly code?: string }, socket: TLSSocket) => {
+    if (error.code === SPOKE_HTTP) belowOf(socket)?.write(HTTP_ANSWER);
     const address = addressOf(socket);
     const what = whatOf(error.code ?? '');
     if (address !== undefined && what !== undefined) problems.note({ ...what, address, mac: undefined }, clock());
   });
 }
+
+const SPOKE_HTTP = 'ERR_SSL_HTTP_REQUEST';
+
+/** What a browser shows of an address without its `s`. Where it wanted to go was swallowed with the handshake, so this is no redirect. */
+const HTTP_SENTENCE = 'Otter speaks only HTTPS here: write https:// instead of http:// before the address.\n';
+const HTTP_ANSWER = [
+  'HTTP/1.1 400 Bad Request',
+  'Content-Type: text/plain; charset=utf-8',
+  `Content-Length: ${HTTP_SENTENCE.length}`,
+  'Connection: close',
+  '',
+  HTTP_SENTENCE,
+].join('\r\n');
 
 /** A client that compares the pin after the handshake; a browser that opens connections beforehand does the same. */
 const MUTE = {
@@ -34,7 +48,7 @@ const MUTE = {
 /** By the names of OpenSSL for the alert that the other side sent, or for what it began with. */
 function whatOf(code: string): Pick<FailedEntry, 'kind' | 'text' | 'mayBeBrowser'> | undefined {
   if (code === 'ECONNRESET') return { kind: 'handshake', text: 'it closed the connection within the TLS handshake' };
-  if (code === 'ERR_SSL_HTTP_REQUEST') return { kind: 'no_tls', text: 'it spoke HTTP without TLS' };
+  if (code === SPOKE_HTTP) return { kind: 'no_tls', text: 'it spoke HTTP without TLS' };
   // Firefox and Chrome say so of a certificate that nobody confirmed yet.
   if (code.endsWith('ALERT_CERTIFICATE_UNKNOWN'))
     return { kind: 'certificate', text: 'it refused the certificate: unknown certificate', mayBeBrowser: true };
@@ -50,6 +64,10 @@ function whatOf(code: string): Pick<FailedEntry, 'kind' | 'text' | 'mayBeBrowser
 
 /** A TLS socket that is closed already does not know its own address; the one below it does. */
 function addressOf(socket: TLSSocket): string | undefined {
-  const below = '_parent' in socket && socket._parent instanceof Socket ? socket._parent : undefined;
-  return (socket.remoteAddress ?? below?.remoteAddress)?.replace(/^::ffff:/, '');
+  return (socket.remoteAddress ?? belowOf(socket)?.remoteAddress)?.replace(/^::ffff:/, '');
+}
+
+/** The connection that TLS was to be spoken on. */
+function belowOf(socket: TLSSocket): Socket | undefined {
+  return '_parent' in socket && socket._parent instanceof Socket ? socket._parent : undefined;
 }

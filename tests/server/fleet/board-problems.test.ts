@@ -1,6 +1,7 @@
 // Boards that fail to get in, over real connections: each is told of with its likely cause, and none of them is believed.
 
 import { request } from 'node:http';
+import { text as textOf } from 'node:stream/consumers';
 import { request as requestSecure, type RequestOptions } from 'node:https';
 import { connect, type ConnectionOptions } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -49,10 +50,13 @@ async function post(path: string, body: string, token: string): Promise<void> {
 
 describe('a board that fails to get in is told of', () => {
   test('where it speaks HTTP without TLS', async () => {
-    await new Promise<void>((resolve) => {
+    const answer = await new Promise<string>((resolve, reject) => {
       const sent = request({ host: '127.0.0.1', port: server.url.port, path: '/api/v1/check-update', method: 'POST' });
-      sent.once('error', () => resolve()).end(BODY);
+      sent.once('response', (response) => void textOf(response).then(resolve, reject));
+      sent.once('error', reject).end(BODY);
     });
+    // Whoever looks with a browser reads it too.
+    expect(answer).toContain('write https:// instead of http://');
     await vi.waitFor(async () => expect(await problems('no_tls')).toMatchObject([{ address: '127.0.0.1', mac: null }]));
     expect((await problems('no_tls'))[0]?.cause).toContain('https://');
   });

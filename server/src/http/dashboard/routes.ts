@@ -86,7 +86,7 @@ function sendPage(reply: FastifyReply, page: string): FastifyReply {
 }
 
 async function readAsset(name: string): Promise<Asset> {
-  const extension = /^[\w-]+\.([a-z0-9]+)$/.exec(name)?.[1] ?? '';
+  const extension = /^[\w-]+(?:\.[\w-]+)*\.([a-z0-9]+)$/.exec(name)?.[1] ?? '';
   const type = TYPES[extension];
   if (type === undefined) throw unknownAsset(name);
   const plain = await readFile(join(BUILT, 'assets', name)).catch((error: unknown) => {

@@ -1,1 +1,0 @@
-import{N as e,U as t,z as n}from"./createReactComponent-BG8DHME-.js";import{B as r}from"./index-B6JUpsxT.js";var i=t(),a=e(e=>{let t=n([`Input`,`InputWrapper`,`TextInput`],null,e);return(0,i.jsx)(r,{component:`input`,...t,__staticSelector:`TextInput`})});a.classes=r.classes,a.displayName=`@mantine/core/TextInput`;export{a as t};
