@@ -3,8 +3,8 @@
 import { type ReactNode, useState } from 'react';
 import { useLocation } from 'wouter';
 import { useAction } from '#dashboard/data/queries.ts';
-import { ActionDialog } from '#dashboard/parts/action-dialog.tsx';
-import { More } from '#dashboard/parts/more.tsx';
+import { ActionDialog } from '#dashboard/parts/ask/action-dialog.tsx';
+import { More } from '#dashboard/parts/ask/more.tsx';
 import type { DeviceDetail } from '#protocol/admin/devices.ts';
 
 type Asked = 'remove' | 'no' | 'auto';

@@ -3,7 +3,7 @@
 import { Button, Stack, Text } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import { useAction } from '#dashboard/data/queries.ts';
-import { ActionDialog } from '#dashboard/parts/action-dialog.tsx';
+import { ActionDialog } from '#dashboard/parts/ask/action-dialog.tsx';
 import { Card } from '#dashboard/parts/page.tsx';
 import { Ago } from '#dashboard/parts/time.tsx';
 import { StateText } from '#dashboard/parts/tone.tsx';

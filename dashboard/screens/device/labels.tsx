@@ -5,7 +5,7 @@ import { IconX } from '@tabler/icons-react';
 import { type ReactNode, useState } from 'react';
 import { Refusal } from '#dashboard/data/api.ts';
 import { sentence, useAction, useCall } from '#dashboard/data/queries.ts';
-import { ActionDialog } from '#dashboard/parts/action-dialog.tsx';
+import { ActionDialog } from '#dashboard/parts/ask/action-dialog.tsx';
 import { Card } from '#dashboard/parts/page.tsx';
 import parts from '#dashboard/parts/parts.module.css';
 import type { Device } from '#protocol/admin/devices.ts';

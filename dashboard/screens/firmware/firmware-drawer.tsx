@@ -6,7 +6,7 @@ import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { sentence, useAction, useCall } from '#dashboard/data/queries.ts';
 import { Answered } from '#dashboard/parts/answers.tsx';
-import { ActionDialog } from '#dashboard/parts/action-dialog.tsx';
+import { ActionDialog } from '#dashboard/parts/ask/action-dialog.tsx';
 import { devicesHref } from '#dashboard/parts/text/links.ts';
 import { Note } from '#dashboard/parts/note.tsx';
 import { Facts } from '#dashboard/parts/page.tsx';

@@ -3,7 +3,7 @@
 import { Loader, Stack, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useAction, useCall } from '#dashboard/data/queries.ts';
-import { ActionDialog } from '#dashboard/parts/action-dialog.tsx';
+import { ActionDialog } from '#dashboard/parts/ask/action-dialog.tsx';
 import { Note } from '#dashboard/parts/note.tsx';
 import { WayBackView } from '#dashboard/parts/way-back.tsx';
 import { boards } from '#dashboard/parts/words.ts';

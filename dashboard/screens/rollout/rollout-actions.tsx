@@ -2,7 +2,7 @@
 
 import { Button } from '@mantine/core';
 import { lazy, type ReactNode, Suspense, useState } from 'react';
-import { More } from '#dashboard/parts/more.tsx';
+import { More } from '#dashboard/parts/ask/more.tsx';
 import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { type Command, commandsOf } from './commands.ts';
 
