@@ -118,6 +118,13 @@ export const MAX_QUERY_DEPTH = 16;
 export const BULK_BATCH = 1_000;
 export const BULK_BATCHES = 10;
 
+/** Most labels with a query: each is asked of every device that says something new, and of all of them once in this time. */
+export const MAX_DYNAMIC_LABELS = 16;
+export const REGROUP_MS = 60_000;
+
+/** Keys of devices of one statement that looks for misplaced ones: some milliseconds. */
+export const REGROUP_RANGE = 2_000;
+
 /** Most labels that a device has: every offer lists them all, and 32 of the longest take 1.1 KiB of its 4 KiB. */
 export const MAX_DEVICE_LABELS = 32;
 

@@ -118,8 +118,17 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['otter update sketch.bin --plan careful --yes', 'by this plan, without a question'],
   ],
   'label list': [['otter label list', 'labels, and how many boards have each']],
-  'label create': [['otter label create berlin --timezone Europe/Berlin', 'a label with a time zone']],
-  'label set': [['otter label set berlin --description "the shop"', 'what it is for']],
+  'label create': [
+    ['otter label create berlin --timezone Europe/Berlin', 'a label with a time zone'],
+    [
+      "otter label create old-c3 --where 'chip = esp32c3 and version < 1.4 and label lab'",
+      'on all that the query means, now and later',
+    ],
+  ],
+  'label set': [
+    ['otter label set berlin --description "the shop"', 'what it is for'],
+    ["otter label set old-c3 --where 'chip = esp32c3 and version < 1.5'", 'another query'],
+  ],
   'label delete': [['otter label delete berlin', 'it is taken off every board']],
   'plan list': [['otter plan list', 'plans that a rollout may follow']],
   'plan show': [['otter plan show careful', 'its stages, gates and limits']],

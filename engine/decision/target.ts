@@ -6,15 +6,7 @@ import { GENERAL_LABEL } from '#protocol/words.ts';
 import { isWithinPercentage } from '#engine/facts/bucket.ts';
 import { likelyChip } from '#engine/facts/hardware.ts';
 import { type Cancelled, isSentBack } from '#engine/facts/orders.ts';
-import type {
-  DeviceFacts,
-  Facts,
-  FirmwareFacts,
-  ImageFacts,
-  OpenedStage,
-  RolloutFacts,
-  StageShare,
-} from '#engine/facts/model.ts';
+import type { DeviceFacts, Facts, FirmwareFacts, ImageFacts, OpenedStage, RolloutFacts } from '#engine/facts/model.ts';
 import { compareVersions } from '#protocol/device/version.ts';
 
 type TargetSource = 'prior_stable' | 'rollout' | 'stable';
@@ -115,7 +107,8 @@ export function isForEveryone({ planned }: RolloutFacts): boolean {
 
 /**
  * Whether one of the opened stages includes the device: its label, and the bucket within the percentage. A label that was
- * put on after the latest stage opened counts from the next one on, so that labelling a board never updates it by accident.
+ * put on after the latest stage opened counts from the next one on, so that labelling a board never updates it by accident. A board that
+ * belongs to a stage since that opened stays in it, whatever labels it has by now.
  */
 export function membership(rollout: RolloutFacts, device: DeviceFacts): Membership {
   const ofStages = new Set(rollout.opened.map((stage) => membershipOf(stage, rollout, device)));
@@ -127,8 +120,8 @@ export function stageOf(rollout: RolloutFacts, device: DeviceFacts): OpenedStage
   return rollout.opened.find((stage) => membershipOf(stage, rollout, device) === 'member') ?? rollout.opened.at(-1);
 }
 
-function membershipOf(stage: StageShare, rollout: RolloutFacts, device: DeviceFacts): Membership {
-  if (stage.label !== GENERAL_LABEL) {
+function membershipOf(stage: OpenedStage, rollout: RolloutFacts, device: DeviceFacts): Membership {
+  if (stage.label !== GENERAL_LABEL && !device.memberOf.includes(stage.id)) {
     const label = device.labels.find(({ name }) => name === stage.label);
     if (label === undefined) return 'label_missing';
     if (!(label.putAtMs <= rollout.stageOpenedAtMs)) return 'label_too_new';
@@ -137,11 +130,12 @@ function membershipOf(stage: StageShare, rollout: RolloutFacts, device: DeviceFa
 }
 
 function isOfShare(
-  { label, percentage }: StageShare,
+  { id, label, percentage }: RolloutFacts['planned'][number],
   { seed }: RolloutFacts,
-  { firstName, labels }: DeviceFacts,
+  { firstName, labels, memberOf }: DeviceFacts,
 ): boolean {
-  const hasLabel = label === GENERAL_LABEL || labels.some(({ name }) => name === label);
+  const isMember = id !== undefined && memberOf.includes(id);
+  const hasLabel = label === GENERAL_LABEL || isMember || labels.some(({ name }) => name === label);
   return hasLabel && isWithinPercentage(seed, firstName, percentage);
 }
 

@@ -35,6 +35,8 @@ export interface DeviceFacts {
   /** The running image is not yet marked valid. */
   readonly onTrial: boolean;
   readonly labels: readonly LabelOnDevice[];
+  /** Stages that it belongs to since they opened, whatever labels it has by now. */
+  readonly memberOf: readonly number[];
   /** An operator keeps the device as it is. */
   readonly hold: Hold | undefined;
   /** An operator wants it off this build. */
@@ -123,7 +125,7 @@ export interface RolloutFacts {
   /** Every stage that has opened, in their order: whoever belongs to one of them belongs to the rollout. */
   readonly opened: readonly OpenedStage[];
   /** Every stage of its plan, opened or not: the devices that are its own, whatever another rollout says. */
-  readonly planned: readonly StageShare[];
+  readonly planned: readonly (StageShare & Partial<Pick<OpenedStage, 'id'>>)[];
   /** Of the stage that opened last. */
   readonly pace: Pace;
   /** What the buckets of devices are made with. */

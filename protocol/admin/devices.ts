@@ -212,6 +212,7 @@ export const Label = Type.Object(
     name: Name,
     description: Type.String(),
     timezone: Nullable(Type.String(), { description: 'of the devices that have it, for device-local windows' }),
+    where: Nullable(Type.String(), { description: 'the query that says which devices have it; null: operators do' }),
     devices: Count,
     created_at: Instant,
   },

@@ -411,7 +411,10 @@ export const adminRoutes = {
 
   listLabels: route('GET', '/labels', 'Labels; sort by name', page(ref(Label)), { query: Type.Object(paging, strict) }),
   createLabel: route('POST', '/labels', 'Create a label', ref(Label), {
-    body: Type.Object({ name: Name, description: Type.Optional(Line), timezone: Type.Optional(timezone) }, strict),
+    body: Type.Object(
+      { name: Name, description: Type.Optional(Line), timezone: Type.Optional(timezone), where: Type.Optional(Where) },
+      strict,
+    ),
     status: 201,
   }),
   updateLabel: route('PATCH', '/labels/:name', 'Change what a label says of itself and of its devices', ref(Label), {
@@ -420,6 +423,7 @@ export const adminRoutes = {
       {
         description: Type.Optional(Line),
         timezone: Type.Optional(Type.Union([timezone, Type.Null()])),
+        where: Type.Optional(Where),
       },
       strict,
     ),

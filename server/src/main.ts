@@ -31,6 +31,8 @@ import { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import { LostBoards } from '#server/service/gates/lost-boards.ts';
 import { OtherBoards } from '#server/service/gates/other-boards.ts';
 import { PresenceBuffer } from '#server/service/device/presence.ts';
+import { sortDevices } from '#server/service/groups/dynamic-labels.ts';
+import { Regrouping } from '#server/service/groups/regrouping.ts';
 import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
 import { type DataLock, lockStorage } from '#server/disk/data-locks.ts';
@@ -155,7 +157,8 @@ function depsOf({ config, options, database, store, folders, log, clock, steadyC
   return {
     ...watching,
     ...images,
-    presence: new PresenceBuffer(database, log),
+    presence: new PresenceBuffer(database, log, async (trx, ids) => sortDevices(watching, trx, ids, clock())),
+    regrouping: new Regrouping(watching),
     images: new ImageUpkeep({ ...images, steadyClock }),
     random: Math.random,
     waiting: new WaitingBoards(watching),

@@ -86,3 +86,26 @@ test.each([
 ])('%j is a wrong command line: %s', async (args, message) => {
   expect(await otter('device', ...args)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(message) });
 });
+
+test('a label with a query says whom it means before it is made, and shows its query', async () => {
+  const mac = await line.newDevice('7.0.0');
+  const where = 'version = 7.0.0';
+  expect(await otter('label', 'create', 'sevens', '--where', where)).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining(`the query means 1 devices now: ${mac}\n`),
+  });
+  const made = await otter('label', 'create', 'sevens', '--where', where, '--yes');
+  expect(made.stdout).toBe('label sevens created, on 1 devices\n');
+  expect((await otter('label', 'list')).stdout).toMatch(/sevens +1 +version = 7\.0\.0/);
+  expect((await otter('label', 'set', 'sevens', '--where', 'version = 8.0.0', '--yes')).stdout).toBe(
+    'label sevens is on 0 devices now\n',
+  );
+  expect(await otter('device', 'label', mac, 'sevens')).toMatchObject({
+    exitCode: 6,
+    stderr: expect.stringContaining('label sevens is dynamic'),
+  });
+  expect(await otter('label', 'create', 'wrong', '--where', 'chop')).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining('\n  chop\n  ^\n'),
+  });
+});

@@ -30,6 +30,7 @@ export const device: DeviceFacts = {
   library: undefined,
   onTrial: false,
   labels: [],
+  memberOf: [],
   hold: undefined,
   cancelled: undefined,
   offerNowAtMs: undefined,

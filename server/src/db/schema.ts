@@ -10,6 +10,7 @@ import type { AuditChainTable, AuditTable, EventsTable, WebhooksTable } from '#s
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
 import type {
   DeviceLabelsTable,
+  StageMembersTable,
   DeviceNamesTable,
   DevicesTable,
   FreezesTable,
@@ -30,6 +31,7 @@ export interface Schema {
   readonly presence: PresenceTable;
   readonly labels: LabelsTable;
   readonly device_labels: DeviceLabelsTable;
+  readonly stage_members: StageMembersTable;
   readonly firmware: FirmwareTable;
   readonly images: ImagesTable;
   readonly removed_images: RemovedImagesTable;

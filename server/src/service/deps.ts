@@ -6,6 +6,7 @@ import type { Readiness } from '#server/service/fleet/readiness.ts';
 import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import type { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { SharedFiles } from '#server/service/schedules/shared-files.ts';
+import type { Regrouping } from '#server/service/groups/regrouping.ts';
 import type { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import type { LostBoards } from '#server/service/gates/lost-boards.ts';
 import type { OtherBoards } from '#server/service/gates/other-boards.ts';
@@ -18,6 +19,7 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly presence: PresenceBuffer;
   readonly images: ImageUpkeep;
   readonly waiting: WaitingBoards;
+  readonly regrouping: Regrouping;
   readonly lost: LostBoards;
   readonly others: OtherBoards;
   readonly ended: EndedCounts;

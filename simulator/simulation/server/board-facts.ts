@@ -20,6 +20,7 @@ export function factsOfBoard(
     slotBytes: undefined,
     onTrial: false,
     labels,
+    memberOf: [],
     hold: undefined,
     cancelled: undefined,
     offerNowAtMs: undefined,

@@ -116,6 +116,7 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     library: fc.constantFrom(undefined, 'OtterOTA 0.2.0', 'OtterOTA 0.3.0'),
     onTrial: mostly(false),
     labels: fc.array(fc.record({ name: fc.constantFrom('pilot', 'shop'), putAtMs: instant }), { maxLength: 2 }),
+    memberOf: fc.constantFrom<readonly number[]>([], [], [], [1], [1, 2]),
     hold: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, hold),
     cancelled: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, cancelled),
     offerNowAtMs: fc.constantFrom(undefined, undefined, undefined, NOW_MS, NOW_MS - 60_000, Number.NaN),
@@ -302,10 +303,14 @@ function mayPass(held: Facts['freeze'], isWayBack: boolean): boolean {
   return isWayBack && !held.holdsWayBack;
 }
 
-function isMember({ firstName, labels }: DeviceFacts, { opened, seed, stageOpenedAtMs }: RolloutFacts): boolean {
-  return opened.some(({ label, percentage: share }) => {
+function isMember(
+  { firstName, labels, memberOf }: DeviceFacts,
+  { opened, seed, stageOpenedAtMs }: RolloutFacts,
+): boolean {
+  return opened.some(({ id, label, percentage: share }) => {
     const had = labels.find(({ name }) => name === label);
-    const isLabelled = label === 'general' || (had !== undefined && had.putAtMs <= stageOpenedAtMs);
+    const isLabelled =
+      label === 'general' || memberOf.includes(id) || (had !== undefined && had.putAtMs <= stageOpenedAtMs);
     return isLabelled && (share >= 100 || bucketOf(seed, firstName) / 100 < share);
   });
 }

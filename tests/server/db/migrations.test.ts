@@ -56,6 +56,7 @@ const TABLES = [
   'schema_version',
   'sessions',
   'shared_files',
+  'stage_members',
   'stages',
   'telemetry',
   'webhooks',

@@ -48,6 +48,28 @@ describe.each(BOTH)('statements on %s', (dialect) => {
     expect(done[0]).toMatch(/^select/i);
   });
 
+  test('a label with a query costs a check-in that changes nothing not one statement more, also when it is kept', async () => {
+    const mac = await line.newDevice('1.0.0', ['lab']);
+    const where = `product = ${line.product} and version < 2 and label lab and not seen for 7d`;
+    await server.admin('createLabel', { body: { name: 'dynamic', where } });
+    await line.detail(mac);
+    await server.tick();
+    const done = await fewest(async () => {
+      statements.reset();
+      await line.checkIn(mac, '1.0.0');
+      await line.detail(mac);
+      return statements.texts.filter((sql) => /labels|stage_members/.test(sql) && !/^select/i.test(sql));
+    });
+    expect(done).toEqual([]);
+    const queries = await fewest(async () => {
+      statements.reset();
+      await line.checkIn(mac, '1.0.0');
+      return statements.texts.filter((sql) => !isSoft(sql));
+    });
+    expect(queries).toHaveLength(1);
+    await server.admin('deleteLabel', { params: { name: 'dynamic' }, query: { confirm: 'true' } });
+  });
+
   test('a tick with nothing to do says that a server is here, and asks once whether anything is due', async () => {
     await line.makeStable('1.0.0');
     const schedule = { name: 'later', cron: '0 3 * * *', action: 'pause' as const, rollout: line.rolloutName('1.0.0') };

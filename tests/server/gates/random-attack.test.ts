@@ -6,7 +6,15 @@ import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { KNOWN_BAD_FAILURES } from '#protocol/limits.ts';
 import { Random } from '#simulator/random.ts';
 import { AttackBoard } from '../../support/attack/board.ts';
-import { type Attack, ATTACK_PLAN, drawOperation, pass, upload } from '../../support/attack/operations.ts';
+import {
+  type Attack,
+  ATTACK_PLAN,
+  drawOperation,
+  FRESH,
+  FRESH_PLAN,
+  pass,
+  upload,
+} from '../../support/attack/operations.ts';
 import { AttackWorld, CHIPS, type SeenOffer } from '../../support/attack/world.ts';
 import { type Dialect, sizeOf } from '../../support/scope.ts';
 import { startTestServer } from '../../support/server/server.ts';
@@ -133,6 +141,7 @@ const REACHED = [
   ['device.released'],
   ['product.frozen'],
   ['changeInBulk done'],
+  ['updateLabel done'],
   ['device.named'],
   ['device.removed'],
   ['device.replaced'],
@@ -195,6 +204,8 @@ async function begin(dialect: Dialect): Promise<Attack> {
     return new AttackBoard(world, line, CHIPS[Math.floor(index / 2) % 3] ?? 'esp32');
   });
   await server.admin('setPlan', { params: { name: 'attack' }, body: ATTACK_PLAN });
+  await server.admin('createLabel', { body: FRESH });
+  await server.admin('setPlan', { params: { name: 'fresh' }, body: FRESH_PLAN });
   for (const line of world.lines) {
     await upload(world, line, 0);
     await server.admin('setPilotReady', { params: { version: '1.0.0' }, query: { product: line.product }, body: {} });

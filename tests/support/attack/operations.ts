@@ -38,7 +38,7 @@ export const ATTACK_PLAN = {
     },
   ],
 };
-const PLANS = ['attack', 'attack', 'attack', 'default', 'urgent', 'careful'] as const;
+const PLANS = ['attack', 'attack', 'attack', 'fresh', 'default', 'urgent', 'careful'] as const;
 
 /** Shares of the trials of a build that fail; the first build of a product is good. */
 const BADNESS = [0, 0, 0.1, 0.3, 0.9] as const;
@@ -81,6 +81,7 @@ const OPERATIONS: readonly Operation[] = [
   { says: 'a board is offered now what there is for it', weight: 10, run: offerNow },
   { says: 'a board tries again', weight: 5, run: retryBoard },
   { says: 'a rollout is undone', weight: 4, run: undo },
+  { says: 'the query of a label is changed', weight: 10, run: changeQuery },
   { says: 'a product is frozen', weight: 2, run: freezeProduct },
   { says: 'a product is unfrozen', weight: 4, run: unfreezeProduct },
   ...WRITING,
@@ -265,6 +266,26 @@ async function undo({ world }: Attack): Promise<void> {
 
 function ofBoard({ mac }: AttackBoard) {
   return { params: { device: mac }, body: { reason: 'the shop is open' } };
+}
+
+/** A label with a query, and a plan that begins with it. */
+export const FRESH = { name: 'fresh', where: 'version < 1.4 and not label pilot' };
+export const FRESH_PLAN = {
+  description: 'those that a query means, then everyone',
+  stages: [{ ...ATTACK_PLAN.stages[0], name: 'pilot', label: FRESH.name }, ATTACK_PLAN.stages[1]],
+};
+
+async function changeQuery({ world }: Attack): Promise<void> {
+  const { random } = world;
+  const version = `1.${random.integer(8)}.0`;
+  const where = random.pick([
+    FRESH.where,
+    `version < ${version} or label pilot`,
+    `not version >= ${version} and not silent`,
+    'seen within 1h and not held',
+    'not label pilot and not status = updating',
+  ]);
+  await world.ask('updateLabel', { params: { name: FRESH.name }, body: { where } });
 }
 
 /** Some boards by their MACs, all of a product, or those with a label: whom it reached is asked with the same query before. */

@@ -20,6 +20,8 @@ export interface CheckInFacts {
   readonly device: DeviceRow | undefined;
   readonly presence: PresenceRow | undefined;
   readonly labels: readonly { readonly name: string; readonly putAtMs: number }[];
+  /** Stages that it belongs to since they opened. */
+  readonly memberOf: readonly number[];
   /**
    * Assignments that are open or ended badly and were not forgiven, and the one that brought the build which the device
    * confirmed last; the oldest first.
@@ -30,6 +32,7 @@ export interface CheckInFacts {
 interface Row extends Partial<DeviceRow>, Partial<PresenceRow> {
   readonly revision: number;
   readonly labels_json: string;
+  readonly members_json: string;
   readonly assignments_json: string;
   readonly taken_json: string | null;
 }
@@ -46,6 +49,7 @@ export async function findCheckInFacts(db: Reader, dialect: Dialect, device: Dev
     device: isDevice(row) ? row : undefined,
     presence: hasPresence(row) ? row : undefined,
     labels: row.labels_json === NOTHING ? [] : readLabels(row.labels_json),
+    memberOf: row.members_json === NOTHING ? [] : readStages(row.members_json),
     assignments: readAssignments(row.assignments_json, row.taken_json),
   };
 }
@@ -151,6 +155,7 @@ function statementsFor(sql: {
   const select = `select c.revision, d.*, ${presence},
     (select ${sql.list(`${sql.object}('name', l.name, 'putAtMs', dl.put_at_ms)`)}
        from device_labels dl join labels l on l.id = dl.label_id where dl.device_id = d.id) as labels_json,
+    (select ${sql.list('sm.stage_id')} from stage_members sm where sm.device_id = d.id) as members_json,
     (select ${sql.list(`${sql.object}(${fields})`)}
        from assignments a where a.device_id = d.id and a.state not in ('confirmed', 'superseded') and a.forgiven = 0) as assignments_json,
     (select ${sql.object}(${fields})${sql.text}
@@ -181,6 +186,11 @@ function hasPresence(row: Row): row is Row & PresenceRow {
 function readLabels(json: string): CheckInFacts['labels'] {
   const labels: CheckInFacts['labels'] = JSON.parse(json);
   return labels;
+}
+
+function readStages(json: string): readonly number[] {
+  const stages: readonly number[] = JSON.parse(json);
+  return stages;
 }
 
 function readAssignments(json: string, takenJson: string | null): readonly CheckInAssignmentRow[] {

@@ -140,9 +140,10 @@ export async function saveSelfDescription(trx: Trx, { id, ...description }: Self
   await trx.updateTable('devices').set(description).where('id', '=', id).execute();
 }
 
-/** Every version that a device runs, as it says it. */
-export async function listVersions(db: Reader): Promise<readonly string[]> {
-  const rows = await db.selectFrom('devices').select('current_version').distinct().execute();
+/** Every version that a device runs, as it says it; of these devices alone where they are named. */
+export async function listVersions(db: Reader, ids?: readonly DeviceId[]): Promise<readonly string[]> {
+  const all = db.selectFrom('devices').select('current_version').distinct();
+  const rows = await (ids === undefined ? all : all.where('id', 'in', [...ids])).execute();
   return rows.map(({ current_version }) => current_version);
 }
 

@@ -35,28 +35,30 @@ export async function addLabel(
     readonly name: string;
     readonly description: string;
     readonly timezone?: string | undefined;
+    readonly query?: string | undefined;
     readonly nowMs: number;
   },
-): Promise<{ readonly id: number; readonly isNew: boolean }> {
+): Promise<{ readonly id: number; readonly isNew: boolean; readonly isDynamic: boolean }> {
   const known = await findLabel(trx, label.name);
-  if (known !== undefined) return { id: known.id, isNew: false };
+  if (known !== undefined) return { id: known.id, isNew: false, isDynamic: known.query !== null };
   const { id } = await trx
     .insertInto('labels')
     .values({
       name: label.name,
       description: label.description,
       timezone: label.timezone ?? null,
+      query: label.query ?? null,
       created_at_ms: label.nowMs,
     })
     .returning('id')
     .executeTakeFirstOrThrow();
-  return { id, isNew: true };
+  return { id, isNew: true, isDynamic: label.query !== undefined };
 }
 
 export async function saveLabel(
   trx: Trx,
   id: number,
-  change: Partial<Pick<Label, 'description' | 'timezone'>>,
+  change: Partial<Pick<Label, 'description' | 'timezone' | 'query'>>,
 ): Promise<void> {
   await trx.updateTable('labels').set(change).where('id', '=', id).execute();
 }
@@ -88,12 +90,7 @@ export async function putLabel(
   deviceIds: readonly DeviceId[],
   nowMs: number,
 ): Promise<readonly DeviceId[]> {
-  const { latestMs } = await trx
-    .selectFrom('stages')
-    .select((e) => e.fn.max('opened_at_ms').as('latestMs'))
-    .where('closed_at_ms', 'is', null)
-    .executeTakeFirstOrThrow();
-  const put_at_ms = latestMs !== null && latestMs > nowMs ? latestMs + 1 : nowMs;
+  const put_at_ms = await putAtOf(trx, nowMs);
   const rows = await trx
     .insertInto('device_labels')
     .values(deviceIds.map((device_id) => ({ device_id, label_id: labelId, put_at_ms })))
@@ -101,6 +98,16 @@ export async function putLabel(
     .returning('device_id')
     .execute();
   return rows.map(({ device_id }) => device_id);
+}
+
+/** After every stage that is open, whatever the clock says. */
+export async function putAtOf(trx: Trx, nowMs: number): Promise<number> {
+  const { latestMs } = await trx
+    .selectFrom('stages')
+    .select((e) => e.fn.max('opened_at_ms').as('latestMs'))
+    .where('closed_at_ms', 'is', null)
+    .executeTakeFirstOrThrow();
+  return latestMs !== null && latestMs > nowMs ? latestMs + 1 : nowMs;
 }
 
 /** The first name of one of these devices that has more labels than this. */

@@ -111,7 +111,15 @@ export interface LabelsTable {
   readonly description: string;
   /** Of the devices that have it; null: it says nothing of that. */
   readonly timezone: string | null;
+  /** Which devices have it; null: those that operators put it on. */
+  readonly query: Generated<string | null>;
   readonly created_at_ms: number;
+}
+
+/** Devices that belong to a stage for a dynamic label since it opened. */
+export interface StageMembersTable {
+  readonly device_id: DeviceId;
+  readonly stage_id: number;
 }
 
 export interface DeviceLabelsTable {

@@ -32,6 +32,7 @@ import { addHolds, addOrders, addTestIndex } from './hold-steps.ts';
 import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes } from './name-steps.ts';
 import { createSessions } from './access-steps.ts';
+import { addDynamicLabels } from './group-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
 import { renameRequired, addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
@@ -86,4 +87,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'removed devices', up: createRemovedDevices },
   { name: 'orders', up: addOrders },
   { name: 'sessions', up: createSessions },
+  { name: 'dynamic labels', up: addDynamicLabels },
 ];

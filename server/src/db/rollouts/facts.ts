@@ -25,7 +25,7 @@ export function rolloutFactsOf<Build extends RolloutFacts['firmware']>(
     // A stage that is open has the instant of its opening; without one nobody is a member.
     stageOpenedAtMs: latest.opened_at_ms ?? Number.NEGATIVE_INFINITY,
     opened: opened.map(stageFactsOf),
-    planned: stages.map(({ label, percentage }) => ({ label, percentage })),
+    planned: stages.map(({ id, label, percentage }) => ({ id, label, percentage })),
     pace: {
       maxInFlight: latest.max_in_flight ?? undefined,
       maxOffersPerMinute: latest.max_offers_per_minute ?? undefined,

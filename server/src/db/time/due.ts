@@ -18,6 +18,8 @@ export interface Due extends Pulse {
   readonly hasPending: boolean;
   /** A hold of a device, or a freeze of a product, has ended. */
   readonly hasEndedHold: boolean;
+  /** There is a label with a query. */
+  readonly hasDynamicLabel: boolean;
 }
 
 export async function findDue(db: Reader, nowMs: number): Promise<Due> {
@@ -31,6 +33,7 @@ export async function findDue(db: Reader, nowMs: number): Promise<Due> {
         ...pulseColumns(e),
         has(enabled.where('next_run_at_ms', '<=', nowMs)).as('has_run'),
         has(enabled.where('pending_since_ms', 'is not', null)).as('has_pending'),
+        has(e.selectFrom('labels').select('labels.id').where('query', 'is not', null)).as('has_dynamic_label'),
         has(
           rollouts
             .where('status', 'in', ['running', 'complete'])
@@ -74,5 +77,6 @@ export async function findDue(db: Reader, nowMs: number): Promise<Due> {
     hasWatched: row.has_watched === 1,
     hasPending: row.has_pending === 1,
     hasEndedHold: row.has_ended_hold === 1,
+    hasDynamicLabel: row.has_dynamic_label === 1,
   };
 }

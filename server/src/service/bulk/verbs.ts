@@ -8,12 +8,13 @@ import { forgive, listFailed } from '#server/db/device/failed-assignments.ts';
 import { addHoldEvents } from '#server/db/events/events.ts';
 import { idsOf, type MeantDevice, NEEDS } from '#server/db/fleet/bulk.ts';
 import { NOT_HELD, saveHold } from '#server/db/fleet/holds.ts';
-import { addLabel, putLabel, takeLabelOff, waitForLabelling } from '#server/db/fleet/labels.ts';
+import { addLabel, findLabel, putLabel, takeLabelOff, waitForLabelling } from '#server/db/fleet/labels.ts';
 import type { Where } from '#server/db/fleet/where.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { countAnew } from '#server/service/fleet/counted.ts';
 import { getLabel, refuseGeneral } from '#server/service/fleet/labels.ts';
+import { refuseDynamic, refuseDynamicName, sortDevices } from '#server/service/groups/dynamic-labels.ts';
 import { detailsOf, readHold } from '#server/service/holds/stored-hold.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { forget } from '#server/service/removal/device-removal.ts';
@@ -41,7 +42,7 @@ export async function readVerb(deps: Deps, asked: BulkChange, by: Principal, now
     case 'label':
       return toLabel(deps, labelOf(asked), nowMs);
     case 'unlabel':
-      return toUnlabel(deps, labelOf(asked));
+      return toUnlabel(deps, labelOf(asked), nowMs);
     case 'hold':
       return toHold(asked, by, nowMs);
     case 'release':
@@ -68,7 +69,8 @@ function labelOf({ verb, label }: BulkChange): string {
   return label;
 }
 
-function toLabel({ database: { dialect } }: Deps, name: string, nowMs: number): Verb {
+async function toLabel(deps: Deps, name: string, nowMs: number): Promise<Verb> {
+  refuseDynamic(await findLabel(deps.database.read, name));
   return {
     action: 'device.label',
     subject: name,
@@ -76,16 +78,19 @@ function toLabel({ database: { dialect } }: Deps, name: string, nowMs: number): 
     label: name,
     isState: true,
     need: NEEDS.label(name),
-    lock: async (trx) => waitForLabelling(trx, dialect),
+    lock: async (trx) => waitForLabelling(trx, deps.database.dialect),
     change: async (trx, devices) => {
+      await refuseDynamicName(trx, name);
       const { id } = await addLabel(trx, { name, description: '', nowMs });
       await putLabel(trx, id, idsOf(devices), nowMs);
+      await sortDevices(deps, trx, idsOf(devices), nowMs);
     },
   };
 }
 
-async function toUnlabel({ database }: Deps, name: string): Promise<Verb> {
-  await getLabel(database.read, name);
+async function toUnlabel(deps: Deps, name: string, nowMs: number): Promise<Verb> {
+  const { database } = deps;
+  refuseDynamic(await getLabel(database.read, name));
   return {
     action: 'device.unlabel',
     subject: name,
@@ -96,6 +101,7 @@ async function toUnlabel({ database }: Deps, name: string): Promise<Verb> {
     change: async (trx, devices) => {
       const { id } = await getLabel(trx, name);
       await takeLabelOff(trx, id, idsOf(devices));
+      await sortDevices(deps, trx, idsOf(devices), nowMs);
     },
   };
 }

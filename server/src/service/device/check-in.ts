@@ -94,8 +94,9 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const hinted = newLabels(deps, known, before);
   if (hinted.length > 0) await holdDevices(trx, [deviceId]);
   for (const name of hinted) {
-    const { id } = await addLabel(trx, { name, description: 'from a label hint', nowMs });
-    await putLabel(trx, id, [deviceId], nowMs);
+    const { id, isDynamic } = await addLabel(trx, { name, description: 'from a label hint', nowMs });
+    // Its query says who has it, whatever the configuration says of hints.
+    if (!isDynamic) await putLabel(trx, id, [deviceId], nowMs);
   }
   const facts =
     hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.name) : before;
@@ -180,7 +181,7 @@ async function planFor(
 ): Promise<CheckInPlan> {
   const first_name = facts.device?.first_name ?? request.name.text;
   const asked = { ...NOT_HELD, ...NO_ORDERS, ...facts.device, ...request.described, first_name };
-  const ofDevice = factsOf(deviceFactsOf(asked, facts.labels), view, nowMs);
+  const ofDevice = factsOf(deviceFactsOf(asked, facts.labels, facts.memberOf), view, nowMs);
   const assignments = assignmentsOf(facts.assignments, view);
   const { crashed, suspect: isSuspect } = observation.restart;
   const { seenBeforeMs: sinceMs } = observation;

@@ -68,6 +68,7 @@ export function deviceFactsOf(
     HoldColumns &
     OrderColumns,
   labels: DeviceFacts['labels'],
+  memberOf: DeviceFacts['memberOf'] = [],
 ): DeviceFacts {
   return {
     firstName: row.first_name,
@@ -81,6 +82,7 @@ export function deviceFactsOf(
     ...saidOf(JSON.parse(row.attributes)),
     onTrial: row.on_trial === 1,
     labels,
+    memberOf,
     hold: holdOf(row),
     cancelled: cancelledOf(row),
     offerNowAtMs: row.offer_now_at_ms ?? undefined,

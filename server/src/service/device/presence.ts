@@ -5,6 +5,7 @@ import type { DeviceId } from '#protocol/identity.ts';
 import { TELEMETRY_HOURS } from '#protocol/limits.ts';
 import type { Database } from '#server/db/database.ts';
 import { saveSelfDescription, saveSightings, type SelfDescription, type Sighting } from '#server/db/fleet/devices.ts';
+import type { Trx } from '#server/db/schema.ts';
 import { type DeviceHour, saveHours } from '#server/db/device/telemetry.ts';
 import { addCheck, type HealthHour } from '#engine/outcome/health.ts';
 import type { Logger } from 'pino';
@@ -15,9 +16,12 @@ const FLUSH_INTERVAL_MS = 1_000;
 /** Most devices of one statement: bounds its parameter to about half a megabyte. */
 const MAX_BATCH = 1_000;
 
+type OnChanged = (trx: Trx, deviceIds: readonly DeviceId[]) => Promise<void>;
+
 export class PresenceBuffer {
   readonly #database: Database;
   readonly #log: Logger;
+  readonly #onChanged: OnChanged;
   readonly #sightings = new Map<number, Sighting>();
   readonly #descriptions = new Map<number, SelfDescription>();
   /** Of each device the checks of this hour, and of the one before where that has just ended. */
@@ -28,9 +32,11 @@ export class PresenceBuffer {
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
 
-  constructor(database: Database, log: Logger) {
+  /** `onChanged` has its part in the transaction that changes what these devices say of themselves. */
+  constructor(database: Database, log: Logger, onChanged: OnChanged) {
     this.#database = database;
     this.#log = log;
+    this.#onChanged = onChanged;
   }
 
   /** `description` only where it is another than the stored one. Does nothing after `close`. */
@@ -103,6 +109,11 @@ export class PresenceBuffer {
           await saveSightings(trx, this.#database.dialect, batch);
           await saveHours(trx, this.#database.dialect, hours);
           for (const description of descriptions) await saveSelfDescription(trx, description);
+          if (descriptions.length > 0)
+            await this.#onChanged(
+              trx,
+              descriptions.map(({ id }) => id),
+            );
         });
       } catch (error) {
         this.#keep(sightings.slice(start), descriptions, hours);

@@ -116,7 +116,7 @@ export async function decideFor(
   if (rows.device === undefined) throw await unknownDevice(read, ref);
   const view = await deps.catalog.at(rows.revision);
   const assignments = assignmentsOf(rows.assignments, view);
-  const device = deviceFactsOf(rows.device, rows.labels);
+  const device = deviceFactsOf(rows.device, rows.labels, rows.memberOf);
   const ofDevice = factsOf(device, view, nowMs);
   const load = ofDevice.rollout === undefined ? undefined : await countLoad(read, ofDevice.rollout.id, nowMs);
   const explained = explain({ ...ofDevice, load, ...assignmentFacts(assignments, ofDevice.rollout, nowMs) }, nowMs);

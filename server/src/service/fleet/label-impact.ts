@@ -1,6 +1,7 @@
 // What a change of labels would do to the rollouts that are under way. Such a change is refused with that answer until it is
 // said again with a yes; asked inside the transaction that makes the change, so that the answer is about what would happen.
 
+import { listMemberships } from '#server/db/rollouts/stage-members.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
 import {
   listDevicePage,
@@ -110,13 +111,15 @@ async function effectsOn(
 ): Promise<readonly (readonly [text: string, firstName: string])[]> {
   const ids = page.map(({ id }) => id);
   const labels = await listLabelTimes(trx, ids);
+  const memberships = await listMemberships(trx, ids);
   const open = await listOpenStates(trx, forecast.rollout.id, ids);
   return page.map((row) => {
     const current = labels.get(row.id) ?? [];
-    const withLabel = deviceFactsOf(row, current);
+    const withLabel = deviceFactsOf(row, current, memberships.get(row.id));
     const without = deviceFactsOf(
       row,
       current.filter(({ name }) => name !== label),
+      memberships.get(row.id),
     );
     const effect =
       change === 'put_on' ? labelEffect(forecast, without, withLabel) : labelEffect(forecast, withLabel, without);

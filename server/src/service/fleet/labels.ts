@@ -25,6 +25,13 @@ import {
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
+import {
+  checkQuery,
+  refuseDynamic,
+  refuseDynamicName,
+  refuseInUse,
+  sortDevices,
+} from '#server/service/groups/dynamic-labels.ts';
 import { getRow, holdAll, viewOne } from './devices.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { refuseUnconfirmed } from './label-impact.ts';
@@ -42,20 +49,35 @@ export async function createLabel(
     readonly name: string;
     readonly description?: string | undefined;
     readonly timezone?: string | undefined;
+    readonly where?: string | undefined;
   },
   by: Principal,
   nowMs: number,
 ): Promise<Label> {
   refuseGeneral(label.name);
-  const { name, description = '', timezone } = label;
+  const { name, description = '', timezone, where: query } = label;
   refuseTimezone(timezone);
+  if (query !== undefined && deps.settings.labelsFromHints.includes(name))
+    throw new OtterError(
+      'name_reserved',
+      `the configuration makes label ${name} of hints that devices send`,
+      'choose another name for a label with a query',
+    );
   const created = await deps.database.write(async (trx) => {
     if (timezone !== undefined) await raiseRevision(trx);
-    const { id, isNew } = await addLabel(trx, { name, description, timezone, nowMs });
+    if (query !== undefined) await checkQuery(trx, name, query);
+    const { id, isNew } = await addLabel(trx, { name, description, timezone, query, nowMs });
     if (!isNew) throw new OtterError('name_taken', `label ${label.name} exists`, 'use it, or choose another name');
-    await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'label.create', subject: label.name });
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: actorOf(by),
+      action: 'label.create',
+      subject: label.name,
+      details: query === undefined ? {} : { where: query },
+    });
     return id;
   });
+  if (query !== undefined) await deps.regrouping.regroup(created, nowMs);
   return viewLabel(await getLabelWithCount(deps.database.read, created));
 }
 
@@ -63,16 +85,30 @@ export async function createLabel(
 export async function updateLabel(
   deps: Deps,
   name: string,
-  change: { readonly description?: string | undefined; readonly timezone?: string | null | undefined },
+  change: {
+    readonly description?: string | undefined;
+    readonly timezone?: string | null | undefined;
+    readonly where?: string | undefined;
+  },
   by: Principal,
   nowMs: number,
 ): Promise<Label> {
-  const { description, timezone } = change;
+  const { description, timezone, where: query } = change;
   refuseTimezone(timezone);
   const updated = await deps.database.write(async (trx) => {
     await raiseRevision(trx);
-    const { id } = await getLabel(trx, name);
+    const { id, query: before } = await getLabel(trx, name);
+    if (query !== undefined) {
+      if (before === null)
+        throw new OtterError(
+          'invalid_transition',
+          `label ${name} has no query: operators put it on devices`,
+          `make another label with one: otter label create NAME --where '...'`,
+        );
+      await checkQuery(trx, name, query);
+    }
     const given = {
+      ...(query === undefined ? {} : { query }),
       ...(description === undefined ? {} : { description }),
       ...(timezone === undefined ? {} : { timezone }),
     };
@@ -82,6 +118,7 @@ export async function updateLabel(
     }
     return id;
   });
+  if (query !== undefined) await deps.regrouping.regroup(updated, nowMs);
   return viewLabel(await getLabelWithCount(deps.database.read, updated));
 }
 
@@ -98,6 +135,7 @@ export async function deleteLabel(
 ): Promise<{ devices: number }> {
   return deps.database.write(async (trx) => {
     const label = await getLabel(trx, name);
+    await refuseInUse(trx, name);
     if (!isConfirmed)
       await refuseUnconfirmed(deps, trx, {
         label: name,
@@ -133,6 +171,7 @@ export async function labelDevices(
   return deps.database.write(async (trx) => {
     await waitForLabelling(trx, deps.database.dialect);
     const devices = await holdAll(trx, refs);
+    await refuseDynamicName(trx, name);
     const { id } = await addLabel(trx, { name, description: '', nowMs });
     const labelled = await putLabel(
       trx,
@@ -149,6 +188,7 @@ export async function labelDevices(
         which: { ids: labelled },
         includesDrafts: false,
       });
+    await sortDevices(deps, trx, labelled, nowMs);
     await addAudit(trx, {
       atMs: nowMs,
       actor: actorOf(by),
@@ -190,6 +230,7 @@ export async function unlabelDevice(
   await deps.database.write(async (trx) => {
     const device = await getRow(trx, ref);
     const label = await getLabel(trx, name);
+    refuseDynamic(label);
     if (!isConfirmed)
       await refuseUnconfirmed(deps, trx, {
         label: name,
@@ -198,6 +239,7 @@ export async function unlabelDevice(
         includesDrafts: false,
       });
     const taken = await takeLabelOff(trx, label.id, [device.id]);
+    await sortDevices(deps, trx, [device.id], nowMs);
     if (taken > 0)
       await addAudit(trx, {
         atMs: nowMs,
@@ -247,6 +289,7 @@ function viewLabel(row: LabelWithCount): Label {
     name: row.name,
     description: row.description,
     timezone: row.timezone,
+    where: row.query,
     devices: row.devices,
     created_at: toInstant(row.created_at_ms),
   };

@@ -29,11 +29,11 @@ export interface DeviceCase {
 export async function lockCase(deps: Deps, trx: Trx, ref: DeviceRef, nowMs: number): Promise<DeviceCase> {
   await holdAll(trx, [ref]);
   const row = await getRow(trx, ref);
-  const { labels, assignments: rows } = await lockCheckInFacts(trx, deps.database.dialect, row.id);
+  const { labels, memberOf, assignments: rows } = await lockCheckInFacts(trx, deps.database.dialect, row.id);
   const view = await deps.catalog.within(trx);
   const assignments = assignmentsOf(rows, view);
   const factsWith = (orders: Partial<OrderColumns>) =>
-    factsOf(deviceFactsOf({ ...row, ...orders }, labels), view, nowMs);
+    factsOf(deviceFactsOf({ ...row, ...orders }, labels, memberOf), view, nowMs);
   return {
     row,
     facts: factsWith({}),

@@ -16,7 +16,7 @@ import { assignmentEndOf } from '#server/service/device/assignment.ts';
 import { silenceAt } from '#server/service/device/observation.ts';
 
 /** Throws `query_invalid`, which says where and what is expected there. */
-function readQuery(text: string): Query {
+export function readQuery(text: string): Query {
   const parsed = parseQuery(text);
   if (parsed.ok) return parsed.query;
   const { position, message } = parsed.fault;
@@ -28,11 +28,17 @@ function readQuery(text: string): Query {
   );
 }
 
-/** For the state that `db` sees. Throws as `readQuery`. */
-export async function readyQuery(deps: WatchDeps, db: Reader, text: string, nowMs: number): Promise<Where> {
+/** For the state that `db` sees; where `ids` are named, only for these devices. Throws as `readQuery`. */
+export async function readyQuery(
+  deps: WatchDeps,
+  db: Reader,
+  text: string,
+  nowMs: number,
+  ids?: readonly DeviceId[],
+): Promise<Where> {
   const query = readQuery(text);
   const conditions = conditionsOf(query);
-  const said = conditions.some(({ kind }) => kind === 'version') ? await listVersions(db) : [];
+  const said = conditions.some(({ kind }) => kind === 'version') ? await listVersions(db, ids) : [];
   const knownBad = new Map<string, readonly DeviceId[]>();
   for (const condition of conditions)
     if (condition.kind === 'known_bad')

@@ -93,8 +93,8 @@ async function putLabels(trx: Trx, old: SeenDeviceRow, heir: SeenDeviceRow, nowM
       'take labels off one of the two first',
     );
   for (const name of labels) {
-    const { id } = await addLabel(trx, { name, description: '', nowMs });
-    await putLabel(trx, id, [heir.id], nowMs);
+    const { id, isDynamic } = await addLabel(trx, { name, description: '', nowMs });
+    if (!isDynamic) await putLabel(trx, id, [heir.id], nowMs);
   }
   return labels;
 }

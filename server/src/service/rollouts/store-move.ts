@@ -3,6 +3,9 @@
 
 import { assertNever } from '#protocol/errors.ts';
 import type { EventType } from '#protocol/admin/events.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { findLastDeviceId } from '#server/db/rollouts/board-counts.ts';
+import { hasDynamicStage, keepMembers } from '#server/db/rollouts/stage-members.ts';
 import { addEvents, type NewEvent } from '#server/db/events/events.ts';
 import {
   type Rollout,
@@ -13,6 +16,9 @@ import {
   type StagedRollout,
 } from '#server/db/rollouts/rollouts.ts';
 import type { Trx } from '#server/db/schema.ts';
+
+/** Keys of devices. */
+const KEPT_AT_ONCE = 1_000;
 
 export interface Move {
   readonly change: RolloutChange;
@@ -29,11 +35,21 @@ export interface MovedBy {
   readonly nowMs: number;
 }
 
-/** In at most four statements. */
+/** In at most five statements; more where a stage is for a dynamic label: then who belongs to it is kept. */
 export async function storeMove(trx: Trx, before: StagedRollout, move: Move, by: MovedBy): Promise<void> {
   await saveStages(trx, move, by.nowMs);
+  if (move.opens !== undefined && (await hasDynamicStage(trx, before.id))) await keepAllMembers(trx, before.id);
   await saveRollout(trx, before.id, move.change);
   await addEvents(trx, eventsOf(before, move, by));
+}
+
+/** A thousand devices at a time: a statement over a large fleet would hold up everything else. */
+async function keepAllMembers(trx: Trx, rolloutId: number): Promise<void> {
+  const lastId = await findLastDeviceId(trx);
+  for (let afterId = 0; afterId < lastId; afterId += KEPT_AT_ONCE) {
+    await keepMembers(trx, rolloutId, { afterId, untilId: afterId + KEPT_AT_ONCE });
+    await nextTurn();
+  }
 }
 
 /** Stages that are open. */

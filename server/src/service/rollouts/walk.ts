@@ -1,6 +1,7 @@
 // Goes through every device of the product of a rollout and asks the rules what it would get, page by page, with the stages that
 // are still to open opened in thought. It changes nothing and counts nothing: who walks does.
 
+import { listMemberships } from '#server/db/rollouts/stage-members.ts';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { listDevicePage, listLabelTimes, type PagedDevice, type Which } from '#server/db/fleet/device-pages.ts';
 import { type FailedAssignmentRow, listFailedAssignments } from '#server/db/device/failed-assignments.ts';
@@ -76,10 +77,11 @@ export async function* walkDevices(
     const page = await listDevicePage(read, { ...which, product: row.product }, { afterId, limit: PAGE });
     const ids = page.map(({ id }) => id);
     const labels = await listLabelTimes(read, ids);
+    const memberships = await listMemberships(read, ids);
     const failed = await listFailedAssignments(read, ids);
     yield page.map((device) => {
       const current = labels.get(device.id) ?? [];
-      const known = deviceFactsOf(device, current);
+      const known = deviceFactsOf(device, current, memberships.get(device.id));
       const running = view.findRunning(known);
       const facts = {
         device: known,

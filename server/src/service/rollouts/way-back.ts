@@ -1,6 +1,7 @@
 // What a block or a revert would do to the boards that run the build: where each would go, who would stay and why. Asks the rules
 // about every one of them, page by page, as if it were done; it changes nothing, so it can be asked before anybody says yes.
 
+import { listMemberships } from '#server/db/rollouts/stage-members.ts';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WayBack } from '#protocol/admin/firmware.ts';
 import type { StoredFirmware } from '#server/db/firmware/catalog.ts';
@@ -112,9 +113,10 @@ async function* judgeAll(
     const page = await listDevicePage(read, { product, versions }, { afterId, limit: PAGE });
     const ids = page.map(({ id }) => id);
     const labels = await listLabelTimes(read, ids);
+    const memberships = await listMemberships(read, ids);
     const failed = await listFailedAssignments(read, ids);
     for (const row of page) {
-      const device = deviceFactsOf(row, labels.get(row.id) ?? []);
+      const device = deviceFactsOf(row, labels.get(row.id) ?? [], memberships.get(row.id));
       const fate = fateOf(device, view, changed, (firmwareId) => historyOn(failed.get(row.id) ?? [], firmwareId));
       if (fate !== undefined) yield { firstName: row.first_name, fate };
     }

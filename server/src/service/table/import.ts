@@ -229,12 +229,13 @@ async function moveLabels(trx: Trx, changed: readonly Changed[], nowMs: number):
   const idsWith = (of: 'putOn' | 'takenOff', label: string) =>
     changed.filter((one) => one[of].includes(label)).map(({ device }) => device.id);
   for (const name of countEach(changed, 'putOn').keys()) {
-    const { id } = await addLabel(trx, { name, description: '', nowMs });
-    await putLabel(trx, id, idsWith('putOn', name), nowMs);
+    const { id, isDynamic } = await addLabel(trx, { name, description: '', nowMs });
+    // An exported file names dynamic labels too; their queries say who has them.
+    if (!isDynamic) await putLabel(trx, id, idsWith('putOn', name), nowMs);
   }
   for (const name of countEach(changed, 'takenOff').keys()) {
     const label = await findLabel(trx, name);
-    if (label !== undefined) await takeLabelOff(trx, label.id, idsWith('takenOff', name));
+    if (label?.query === null) await takeLabelOff(trx, label.id, idsWith('takenOff', name));
   }
 }
 

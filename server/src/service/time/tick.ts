@@ -30,6 +30,7 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
   if (done.length > 0) due = await look();
   if (due.hasInFlight) await endOverdue(deps, nowMs);
   await deps.presence.flush();
+  if (due.hasDynamicLabel) await deps.regrouping.tick(nowMs);
   if (due.hasWatched) {
     await deps.lost.look(nowMs);
     await judgeRollouts(deps, nowMs);
