@@ -53,7 +53,18 @@ export function createProgram(output: {
 /** A command that only holds others: `otter device ...`. */
 export function addGroup(
   program: OtterProgram,
-  name: 'cert' | 'context' | 'device' | 'firmware' | 'label' | 'plan' | 'product' | 'rollout' | 'schedule' | 'session',
+  name:
+    | 'budget'
+    | 'cert'
+    | 'context'
+    | 'device'
+    | 'firmware'
+    | 'label'
+    | 'plan'
+    | 'product'
+    | 'rollout'
+    | 'schedule'
+    | 'session',
   description: string,
 ) {
   return program.command(name).description(description);

@@ -1,5 +1,6 @@
 // The schemas of the admin API that others refer to by name.
 
+import { Budget } from './budgets.ts';
 import { Cancelled, DeviceRetried, Hold, OfferNow, Product } from './devices.ts';
 import { AuditEntry, AuditVerification } from './audit.ts';
 import {
@@ -30,6 +31,7 @@ export const ADMIN_SCHEMAS = [
   Hold,
   Cancelled,
   OfferNow,
+  Budget,
   DeviceRetried,
   Product,
   Device,

@@ -9,6 +9,7 @@ import type { DeviceId } from '#protocol/identity.ts';
 import type { AuditChainTable, AuditTable, EventsTable, WebhooksTable } from '#server/db/events/tables.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
 import type {
+  BudgetsTable,
   DeviceLabelsTable,
   StageMembersTable,
   DeviceNamesTable,
@@ -55,6 +56,7 @@ export interface Schema {
   readonly freezes: FreezesTable;
   readonly sessions: SessionsTable;
   readonly login_links: LoginLinksTable;
+  readonly budgets: BudgetsTable;
 }
 
 /** Any connection: enough to read. */

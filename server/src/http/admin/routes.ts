@@ -52,6 +52,7 @@ import { nameDevice } from '#server/service/names/device-name.ts';
 import { noteDevice, noteFirmware, noteRollout } from '#server/service/names/notes.ts';
 import { freezeProduct, listProducts, unfreezeProduct } from '#server/service/holds/freezes.ts';
 import { holdDevice, releaseDevice } from '#server/service/holds/holds.ts';
+import { getBudgets, removeBudget, setBudget } from '#server/service/fleet/budgets.ts';
 import { cancelUpdate } from '#server/service/orders/cancel.ts';
 import { offerNow } from '#server/service/orders/offer-now.ts';
 import { retryDevice } from '#server/service/orders/retry.ts';
@@ -170,6 +171,10 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
       setScheduleEnabled(deps, params.name, body.enabled, by, nowMs),
     deleteSchedule: async ({ params, nowMs, by }) => deleteSchedule(deps, params.name, by, nowMs),
     runSchedule: async ({ params, nowMs, by }) => runSchedule(deps, params.name, by, nowMs),
+
+    getBudgets: async () => ({ items: await getBudgets(deps) }),
+    setBudget: async ({ params, body, by, nowMs }) => setBudget(deps, params.key, body, by, nowMs),
+    removeBudget: async ({ params, by, nowMs }) => removeBudget(deps, params.key, by, nowMs),
 
     listAudit: async ({ query }) => listAudit(deps, query),
     verifyAudit: async () => verifyAudit(deps),
