@@ -8,7 +8,7 @@ import { OTTER } from '#cli/program-place.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatTable, printable } from '#cli/terminal.ts';
-import type { Budget } from '#protocol/admin/budgets.ts';
+import type { Budget } from '#protocol/admin/fleet/budgets.ts';
 
 export function addBudgetCommands(program: OtterProgram, shell: Shell): void {
   const budget = addGroup(program, 'budget', 'disruption budgets: how many boards of one site (site=...) at a time');

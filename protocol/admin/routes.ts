@@ -18,7 +18,7 @@ import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBo
 import { DeviceImport, DeviceTable, tableForm } from './fleet/device-table.ts';
 import { BulkAnswer, BulkChange, BulkPreview, BulkQuery, Where } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
-import { Budget, NewBudget } from './budgets.ts';
+import { Budget, NewBudget } from './fleet/budgets.ts';
 import { DeviceRetried, NewHold, Product } from './devices.ts';
 import { NewSchedule, Schedule } from './schedules.ts';
 import { Line, NewNote, Notes, oneOf } from './shapes.ts';

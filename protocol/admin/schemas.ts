@@ -1,6 +1,6 @@
 // The schemas of the admin API that others refer to by name.
 
-import { Budget } from './budgets.ts';
+import { Budget } from './fleet/budgets.ts';
 import { Cancelled, DeviceRetried, Hold, OfferNow, Product } from './devices.ts';
 import { AuditEntry, AuditVerification } from './audit.ts';
 import {

@@ -1,7 +1,7 @@
 // Disruption budgets: at most so many boards of one value of a label key (`site=berlin`) are in the middle of an update at a time. The
 // catalog carries them; whoever makes an offer counts what is used, in the transaction of the offer.
 
-import type { Budget, NewBudget } from '#protocol/admin/budgets.ts';
+import type { Budget, NewBudget } from '#protocol/admin/fleet/budgets.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { allowedOf } from '#engine/facts/budget.ts';
 import { addAudit } from '#server/db/events/audit.ts';

@@ -2,7 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { Instant, LabelName, Name } from '#protocol/words.ts';
-import { Count, Line, Nullable } from './shapes.ts';
+import { Count, Line, Nullable } from '#protocol/admin/shapes.ts';
 
 const MaxDevices = Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'devices of one value' });
 const MaxPct = Type.Number({
