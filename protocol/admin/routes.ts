@@ -431,7 +431,12 @@ export const adminRoutes = {
   listLabels: route('GET', '/labels', 'Labels; sort by name', page(ref(Label)), { query: Type.Object(paging, strict) }),
   createLabel: route('POST', '/labels', 'Create a label', ref(Label), {
     body: Type.Object(
-      { name: LabelName, description: Type.Optional(Line), timezone: Type.Optional(timezone), where: Type.Optional(Where) },
+      {
+        name: LabelName,
+        description: Type.Optional(Line),
+        timezone: Type.Optional(timezone),
+        where: Type.Optional(Where),
+      },
       strict,
     ),
     status: 201,
