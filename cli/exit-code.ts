@@ -42,6 +42,7 @@ const OWN_CODES = {
   server_unreachable: EXIT.server,
   server_identity_changed: EXIT.server,
   answer_invalid: EXIT.server,
+  not_told: EXIT.server,
   interrupted: EXIT.interrupted,
   declined: EXIT.interrupted,
 } as const;

@@ -54,12 +54,12 @@ export function createProgram(output: {
 export function addGroup(
   program: OtterProgram,
   name:
-    | 'budget'
     | 'cert'
     | 'context'
     | 'device'
     | 'firmware'
     | 'label'
+    | 'notify'
     | 'plan'
     | 'product'
     | 'rollout'

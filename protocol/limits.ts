@@ -306,6 +306,27 @@ export const LAST_WEBHOOK_BACK_OFF_MS = 3_600_000;
 /** A webhook that has failed for this long is named by `otter status`. */
 export const WEBHOOK_WARN_MS = 10 * 60_000;
 
+/** Most recipients of notices in `config/server.yml`, and most addresses of one that is told by mail. */
+export const MAX_RECIPIENTS = 20;
+export const MAX_MAIL_ADDRESSES = 20;
+
+/** News of single boards is gathered for so long, and told as one message with a count. */
+export const NOTICE_FOLD_MS = 10 * 60_000;
+
+/** Events that one such message may count; things that one message tells of; boards that it names. */
+export const MAX_FOLDED_EVENTS = 20_000;
+export const MAX_NOTICES = 10;
+export const MAX_NOTICE_BOARDS = 5;
+
+/** A mail server has this long for each step: some make those wait whom they do not know. */
+export const MAIL_TIMEOUT_MS = 20_000;
+
+/** What is wrong with the server itself is looked for this often. */
+export const TROUBLE_LOOK_MS = 60_000;
+
+/** So many days before its end a certificate is told of: each once. */
+export const CERTIFICATE_DAYS = [30, 7, 1] as const;
+
 /** Largest configuration file, in bytes. */
 export const MAX_CONFIG_BYTES = 1_048_576;
 

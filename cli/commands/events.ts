@@ -31,7 +31,7 @@ interface Filter {
 export function addEventsCommand(program: OtterProgram, shell: Shell): void {
   program
     .command('events')
-    .description('what changed of rollouts, stages, devices and products, the latest last')
+    .description('what changed of rollouts, stages, devices, products, images and servers, the latest last')
     .option('--follow', 'go on with what changes from now on, until Ctrl-C')
     .option('--after <id>', 'only what came after this event; 0 is from the beginning')
     .option('--rollout <name>', 'only events of this rollout')
@@ -39,7 +39,7 @@ export function addEventsCommand(program: OtterProgram, shell: Shell): void {
     .addOption(
       new Option(
         '--type <type>',
-        'only this type, or rollout, stage, assignment, device, product for all of those',
+        'only this type, or rollout, stage, assignment, device, product, image, server for all of those',
       ).choices(EVENT_FILTER_TYPES),
     )
     .addOption(
@@ -131,7 +131,7 @@ function formatEvent(event: Event, colors: Colors): string {
   const parts = [
     colors.dim(localTime(at)),
     colorType(type.padEnd(20), colors),
-    rollout ?? product,
+    rollout ?? product ?? 'server',
     stage ?? '-',
     ...(mac === null ? [] : [deviceText({ mac, name })]),
     colors.dim(facts.join(' ')),

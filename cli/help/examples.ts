@@ -75,14 +75,6 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['otter device release 24:6f:28:aa:bb:cc', 'its rollouts have it again'],
     ["otter device release --where 'held and label fair'", 'all of them that have this label'],
   ],
-  'budget list': [['otter budget list', 'of each site, how many boards are at it']],
-  'budget set': [
-    [
-      'otter budget set site --max 1 --reason "one till stays open"',
-      'of site=berlin one board at a time, of site=paris another',
-    ],
-  ],
-  'budget remove': [['otter budget remove site', 'only the pace of the stages limits then']],
   'device cancel': [
     ['otter device cancel 24:6f:28:aa:bb:cc --reason "the shop is open"', 'not this build; the next one reaches it'],
   ],
@@ -186,6 +178,11 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   events: [
     ['otter events --rollout 1.2.0', 'what became of one rollout'],
     ['otter events --follow --json', 'a document per line, until Ctrl-C'],
+  ],
+  'notify list': [['otter notify list', 'who is told of what, and whether that works']],
+  'notify test': [
+    ['otter notify test', 'a message to every recipient'],
+    ['otter notify test team', 'a message to one'],
   ],
   audit: [['otter audit --action rollout.start', 'who started what, the latest first']],
   'audit verify': [['otter audit verify', 'whether all of it is still there']],

@@ -39,9 +39,7 @@ export function previewOf(forecast: Forecast, { open, ...known }: PreviewFacts):
     // As a pause of its rollouts: their boards are still to get the build.
     freeze: undefined,
     holdsOffer: false,
-    isUnderWay: false,
     lastEndedAtMs: undefined,
-    budgets: [],
     load: undefined,
   };
   const decision = decide(facts, Number.POSITIVE_INFINITY);

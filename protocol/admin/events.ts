@@ -1,4 +1,4 @@
-// Events: what changed of a rollout, a stage, an assignment, and what operators hold, as the event stream, the list and webhooks say it. The
+// Events: what changed of a rollout, a stage, an assignment, what operators hold, and what is wrong with images and servers, as the event stream, the list and webhooks say it. The
 // table is the list of types; docs/events.md shows the same.
 
 import { type Static, Type } from 'typebox';
@@ -48,12 +48,17 @@ export const EVENT_TYPES = {
   'device.retried': 'an operator has it try again what failed on it or was cancelled',
   'product.frozen': 'an operator has frozen the product: none of its devices is offered anything new',
   'product.unfrozen': 'it is not frozen any more',
+  'image.damaged': 'the stored bytes of an image are damaged or gone: boards do not get it',
+  'image.mended': 'they are whole again',
+  'server.trouble': 'a server cannot do all of its work, such as writing to its disk',
+  'server.recovered': 'it can again',
+  'server.certificate_ends': 'the certificate of a server ends soon: 30 days, 7 days and 1 day before',
 } as const;
 
 export type EventType = keyof typeof EVENT_TYPES;
 
 /** What comes before the dot: stands for all types of that group. */
-const EVENT_GROUPS = ['rollout', 'stage', 'assignment', 'device', 'product'] as const;
+const EVENT_GROUPS = ['rollout', 'stage', 'assignment', 'device', 'product', 'image', 'server'] as const;
 export type EventFilterType = EventType | (typeof EVENT_GROUPS)[number];
 
 /** A type, or a group for all of its types. */
@@ -72,9 +77,11 @@ export const Event = Type.Object(
     id: EventId,
     at: Instant,
     type: Type.Unsafe<EventType>({ type: 'string', enum: Object.keys(EVENT_TYPES) }),
-    product: Name,
-    rollout: Type.Union([RolloutName, Type.Null()], { description: 'null: of a device or a product' }),
-    version: Type.Union([Type.String(), Type.Null()], { description: 'null: of a device or a product' }),
+    product: Type.Union([Name, Type.Null()], { description: 'null: of a server' }),
+    rollout: Type.Union([RolloutName, Type.Null()], {
+      description: 'null: of a device, a product, an image or a server',
+    }),
+    version: Type.Union([Type.String(), Type.Null()], { description: 'null: of a device, a product or a server' }),
     stage: Type.Union([Name, Type.Null()], { description: 'null: the rollout has opened none yet' }),
     device_id: Type.Union([DeviceIdText, Type.Null()], {
       description: 'of an assignment or a device; null in events that were told before devices had ids',

@@ -1,6 +1,5 @@
 // The schemas of the admin API that others refer to by name.
 
-import { Budget } from './fleet/budgets.ts';
 import { Cancelled, DeviceRetried, Hold, OfferNow, Product } from './devices.ts';
 import { AuditEntry, AuditVerification } from './audit.ts';
 import {
@@ -16,6 +15,7 @@ import {
 import { BulkAnswer, BulkPreview } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
 import { DeviceImport, DeviceTable } from './fleet/device-table.ts';
+import { NoticeTest, Recipient } from './fleet/recipients.ts';
 import { Event } from './events.ts';
 import { BlockAnswer, Firmware, RemovedFirmware, UploadAnswer, WayBack } from './firmware.ts';
 import { Telemetry } from './health.ts';
@@ -31,7 +31,6 @@ export const ADMIN_SCHEMAS = [
   Hold,
   Cancelled,
   OfferNow,
-  Budget,
   DeviceRetried,
   Product,
   Device,
@@ -55,6 +54,8 @@ export const ADMIN_SCHEMAS = [
   AuditVerification,
   RemovedDevice,
   ReplacedDevice,
+  Recipient,
+  NoticeTest,
   DeviceTable,
   DeviceImport,
   RemovedFirmware,

@@ -87,7 +87,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const store = openBlobStore(folders);
   const database = await openDatabase(config, log);
   const storageLock = await lockImages(config, database, log);
-  const deps = depsOf({ config, options, database, store, folders, log, clock, steadyClock });
+  const address = { port: config.port };
+  const settings = settingsOf(config, () => address.port);
+  const deps = depsOf({ config, settings, options, database, store, folders, log, clock, steadyClock });
   const scheduler = await prepare(deps, { config, clock, log }).catch(async (error: unknown) => {
     await database.close();
     storageLock.release();
@@ -125,6 +127,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw explainListen(error, config);
   }
   const port = portOf(app.server.address(), config.port);
+  address.port = port;
   leavePort(config.home, port, log);
   return {
     config,
@@ -143,13 +146,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 interface Parts extends Pick<Deps, 'database' | 'store' | 'folders' | 'log'> {
   readonly config: Config;
+  readonly settings: Settings;
   readonly options: ServerOptions;
   readonly clock: () => number;
   readonly steadyClock: () => number;
 }
 
-function depsOf({ config, options, database, store, folders, log, clock, steadyClock }: Parts): Deps {
-  const settings = settingsOf(config);
+function depsOf({ config, settings, options, database, store, folders, log, clock, steadyClock }: Parts): Deps {
   const catalog = new Catalog(database);
   const absences = new Absences({ database, log, clock, steadyClock });
   const watching = { database, catalog, settings, absences };
@@ -264,23 +267,32 @@ function forgetPort(home: string, port: number, log: Logger): void {
   }
 }
 
-function settingsOf(config: Config): Settings {
+/** `port`: the one that is listened on, once it is. */
+function settingsOf(config: Config, port: () => number): Settings {
   const certificate = readCertificate(config.certificate.certPem);
+  const hosts = () => boardHosts(config.host, certificate.hosts, localHosts());
   return {
     pollIntervalS: config.poll.intervalS,
     pollJitter: config.poll.jitterPct / 100,
     labelsFromHints: config.labelsFromHints,
     plans: config.plans,
     webhooks: config.webhooks,
+    recipients: config.recipients,
+    publicUrl: () => config.publicUrl ?? urlOf(hosts()[0] ?? 'localhost', port()),
+    certificateEndsAtMs: certificate.notAfterMs,
     maxImageBytes: config.limits.maxImageBytes,
     maxDownloads: config.limits.maxDownloads,
     retention: config.retention,
     board: {
       fleetToken: config.tokens.fleet,
       spkiPin: certificate.spkiPin,
-      hosts: () => boardHosts(config.host, certificate.hosts, localHosts()),
+      hosts,
     },
   };
+}
+
+function urlOf(host: string, port: number): URL {
+  return new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`);
 }
 
 function scheduleSource(config: Config): ScheduleSource {

@@ -57,7 +57,7 @@ export const ROOMS: readonly Room[] = [
       'engine',
       ...['db', 'storage', 'esp-image', 'certs', 'time', 'values', 'version.ts'].map((name) => `server/src/${name}`),
     ],
-    packages: ['csv-parse', 'csv-stringify', 'pino', 'typebox'],
+    packages: ['csv-parse', 'csv-stringify', 'nodemailer', 'pino', 'typebox'],
     node: true,
   },
   {

@@ -32,6 +32,7 @@ import { checkShape } from '#server/config/yaml/shape.ts';
 import { checkTokens, type Tokens } from './tokens.ts';
 import { parseDurationS, parsePercent, parseSizeBytes } from '#server/config/yaml/units.ts';
 import { readRetention, type RetentionConfig } from './retention.ts';
+import { checkNotify, NotifyValue, type RecipientConfig } from './notify.ts';
 import { checkWebhooks, type WebhookConfig, WebhooksValue } from './webhooks.ts';
 import { type KeyPath, readYamlDocument, type Source, type YamlDocument } from '#server/config/yaml/yaml-document.ts';
 
@@ -54,6 +55,9 @@ export type Config = {
   readonly limits: { readonly maxImageBytes: number; readonly maxConnections: number; readonly maxDownloads: number };
   readonly retention: RetentionConfig;
   readonly webhooks: readonly WebhookConfig[];
+  readonly recipients: readonly RecipientConfig[];
+  /** Where people reach this server; undefined: by its own address. */
+  readonly publicUrl: URL | undefined;
   /** Addresses and networks whose `X-Forwarded-For` is believed. */
   readonly trustProxy: readonly string[];
   readonly logLevel: LogLevel;
@@ -114,6 +118,7 @@ type Parts = {
   readonly schedules: Checked<{ readonly file: string; readonly specs: readonly ScheduleSpec[] }>;
   readonly plans: Checked<readonly Plan[]>;
   readonly webhooks: Checked<readonly WebhookConfig[]>;
+  readonly recipients: Checked<readonly RecipientConfig[]>;
 };
 
 /** What the values point at. A part whose values have a wrong shape is left out here: `checkShape` speaks of it. */
@@ -135,6 +140,7 @@ function checkParts(source: Source, home: string, nowMs: number): Parts {
     schedules: checkSchedules(resolve(home, pick(SchedulesValue, source, 'schedules') ?? DEFAULT.schedules)),
     plans: checkPlans(resolve(home, pick(PlansValue, source, 'plans') ?? DEFAULT.plans)),
     webhooks: checkWebhooks(webhooks, home, source),
+    recipients: checkNotify(pick(NotifyValue, source, 'notify') ?? [], home, source),
   };
 }
 
@@ -160,11 +166,11 @@ function checkPlans(file: string): Parts['plans'] {
 }
 
 function build(value: unknown, home: string, parts: Parts, port: number | undefined): Config | undefined {
-  const { certificate, tokens, database, storage, schedules, plans, webhooks } = parts;
+  const { certificate, tokens, database, storage, schedules, plans, webhooks, recipients } = parts;
   if (!Value.Check(ServerYml, value)) return undefined;
   if (certificate.value === undefined || tokens.value === undefined || database.value === undefined) return undefined;
   if (storage.value === undefined || schedules.value === undefined || plans.value === undefined) return undefined;
-  if (webhooks.value === undefined) return undefined;
+  if (webhooks.value === undefined || recipients.value === undefined) return undefined;
   const { poll, limits } = value;
   return {
     home,
@@ -189,6 +195,8 @@ function build(value: unknown, home: string, parts: Parts, port: number | undefi
     },
     retention: readRetention(value.retention),
     webhooks: webhooks.value,
+    recipients: recipients.value,
+    publicUrl: value.public_url === undefined ? undefined : new URL(value.public_url),
     trustProxy: value.trust_proxy ?? [],
     logLevel: value.log?.level ?? DEFAULT.logLevel,
   };
@@ -211,6 +219,9 @@ function warnOfInlineSecrets(document: YamlDocument): readonly Problem[] {
     Type.Object({ tokens: Type.Object({ fleet: InlineToken }) }),
     Type.Object({ tokens: Type.Object({ admin: InlineToken }) }),
     Type.Object({ webhooks: Type.Unsafe({ type: 'array', contains: Type.Object({ secret: InlineToken }) }) }),
+    ...['url', 'token', 'password'].map((key) =>
+      Type.Object({ notify: Type.Unsafe({ type: 'array', contains: Type.Object({ [key]: InlineToken }) }) }),
+    ),
     Type.Object({ database: Type.String({ pattern: '^postgres(ql)?://[^/@]*:[^/@]+@' }) }),
   ]);
   if (!Value.Check(WithSecret, document.value)) return [];

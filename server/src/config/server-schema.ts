@@ -4,9 +4,10 @@
 import { isIP } from 'node:net';
 import { type Static, Type } from 'typebox';
 import { MAX_IMAGE_BYTES, MAX_POLL_INTERVAL_S, MIN_IMAGE_BYTES, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
-import { GENERAL_LABEL, LABEL_PATTERN } from '#protocol/words.ts';
+import { GENERAL_LABEL, NAME_PATTERN } from '#protocol/words.ts';
 import { parseDatabase } from './database.ts';
 import { RETENTION_KEYS } from './retention.ts';
+import { NotifyValue } from './notify.ts';
 import { WebhooksValue } from './webhooks.ts';
 import {
   parseDurationS,
@@ -104,11 +105,7 @@ const MaxImage = Type.Refine(
 );
 
 const HintName = Type.Refine(
-  Type.String({
-    pattern: LABEL_PATTERN,
-    description: 'the name of a label, in lower case',
-    examples: ['[pilot, lab]'],
-  }),
+  Type.String({ pattern: NAME_PATTERN, description: 'the name of a label, in lower case', examples: ['[pilot, lab]'] }),
   (name) => name !== GENERAL_LABEL,
   () => `${GENERAL_LABEL} means every device and is never added to one; leave it out`,
 );
@@ -170,6 +167,17 @@ export const ServerYml = Type.Object(
     ),
     retention: section(RETENTION_KEYS, '{events: 90d, audit: forever}'),
     webhooks: Type.Optional(WebhooksValue),
+    notify: Type.Optional(NotifyValue),
+    public_url: Type.Optional(
+      Type.Refine(
+        Type.String({
+          description: 'the https:// address by which people reach this server',
+          examples: ['https://ota.example.com'],
+        }),
+        isPublicUrl,
+        () => 'write "public_url: https://HOST" or, with a port, "public_url: https://HOST:8443"',
+      ),
+    ),
     trust_proxy: Type.Optional(
       Type.Array(ProxyAddress, {
         maxItems: 100,
@@ -193,6 +201,12 @@ export type ServerYml = Static<typeof ServerYml>;
 /** Fails closed: an unreadable number is not within anything. */
 function isWithin(value: number | undefined, least: number, most: number): boolean {
   return value !== undefined && value >= least && value <= most;
+}
+
+function isPublicUrl(text: string): boolean {
+  if (!text.startsWith('https://') || !URL.canParse(text)) return false;
+  const url = new URL(text);
+  return url.username === '' && url.password === '' && url.pathname === '/' && url.search === '' && url.hash === '';
 }
 
 /** A network of /0 is everybody, which is what the list is there to prevent. */

@@ -98,7 +98,7 @@ export function checkWebhooks(
 }
 
 /** What is wrong with the address of a webhook that stays on the internet. A name is judged when it is looked up. */
-function judgePublic(url: URL): readonly (readonly [message: string, hint: string])[] {
+export function judgePublic(url: URL): readonly (readonly [message: string, hint: string])[] {
   const allow = 'if that is meant, add "allow_private: true"';
   if (url.protocol === 'http:') return [['sends without TLS', `write https://; ${allow}`]];
   const host = url.hostname.replaceAll(/^\[|\]$/g, '');
@@ -107,7 +107,7 @@ function judgePublic(url: URL): readonly (readonly [message: string, hint: strin
   return isHere ? [[`${host} is not an address of the internet`, allow]] : [];
 }
 
-function parseWebhookUrl(text: string): URL | undefined {
+export function parseWebhookUrl(text: string): URL | undefined {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   return url.username === '' && url.password === '' && url.hash === '' ? url : undefined;

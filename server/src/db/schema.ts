@@ -6,10 +6,15 @@ import type { NotCounted } from '#engine/outcome/watch.ts';
 import type { Mark, Outcome } from '#engine/outcome/outcome.ts';
 import type { Fault } from '#protocol/device/errors.ts';
 import type { DeviceId } from '#protocol/identity.ts';
-import type { AuditChainTable, AuditTable, EventsTable, WebhooksTable } from '#server/db/events/tables.ts';
+import type {
+  AuditChainTable,
+  AuditTable,
+  EventsTable,
+  TroublesTable,
+  WebhooksTable,
+} from '#server/db/events/tables.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
 import type {
-  BudgetsTable,
   DeviceLabelsTable,
   StageMembersTable,
   DeviceNamesTable,
@@ -47,6 +52,7 @@ export interface Schema {
   readonly audit_chain: AuditChainTable;
   readonly events: EventsTable;
   readonly webhooks: WebhooksTable;
+  readonly troubles: TroublesTable;
   readonly rollout_images: RolloutImagesTable;
   readonly heartbeat: HeartbeatTable;
   readonly absences: AbsencesTable;
@@ -56,7 +62,6 @@ export interface Schema {
   readonly freezes: FreezesTable;
   readonly sessions: SessionsTable;
   readonly login_links: LoginLinksTable;
-  readonly budgets: BudgetsTable;
 }
 
 /** Any connection: enough to read. */

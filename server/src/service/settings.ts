@@ -1,6 +1,7 @@
 // What a server is set to, as the use cases read it: `main.ts` makes it of the configuration.
 
 import type { EventFilterType } from '#protocol/admin/events.ts';
+import type { Shape } from '#protocol/admin/fleet/recipients.ts';
 import type { Plan } from '#protocol/admin/plan.ts';
 
 export interface Settings {
@@ -13,6 +14,11 @@ export interface Settings {
   readonly plans: readonly Plan[];
   /** Whom to tell of events. */
   readonly webhooks: readonly Webhook[];
+  /** Whom to tell what needs a person. */
+  readonly recipients: readonly Recipient[];
+  /** Where people reach this server, for links. */
+  readonly publicUrl: () => URL;
+  readonly certificateEndsAtMs: number;
   readonly maxImageBytes: number;
   readonly maxDownloads: number;
   readonly retention: RetentionLimits;
@@ -50,3 +56,34 @@ export interface Webhook {
   /** Its receiver may be in a network of one's own. */
   readonly allowPrivate: boolean;
 }
+
+interface AnyRecipient {
+  readonly name: string;
+  /** Undefined: what is loud. */
+  readonly types: readonly EventFilterType[] | undefined;
+  /** It may be in a network of one's own, and without TLS. */
+  readonly allowPrivate: boolean;
+}
+
+/** A chat: whoever knows `url` can write there, so it is never logged. */
+export interface ChatRecipient extends AnyRecipient {
+  readonly shape: Exclude<Shape, 'mail'>;
+  readonly url: URL;
+  /** Sent as `Authorization: Bearer`. */
+  readonly token: string | undefined;
+}
+
+export interface MailRecipient extends AnyRecipient {
+  readonly shape: 'mail';
+  readonly smtp: {
+    readonly host: string;
+    readonly port: number;
+    /** TLS from the first byte; else by STARTTLS. */
+    readonly isTls: boolean;
+  };
+  readonly login: { readonly user: string; readonly password: string } | undefined;
+  readonly from: string;
+  readonly to: readonly string[];
+}
+
+export type Recipient = ChatRecipient | MailRecipient;

@@ -34,7 +34,6 @@ const TABLES = [
   'audit',
   'audit_chain',
   'blobs',
-  'budgets',
   'catalog',
   'device_labels',
   'device_names',
@@ -60,6 +59,7 @@ const TABLES = [
   'stage_members',
   'stages',
   'telemetry',
+  'troubles',
   'webhooks',
   'write_proof',
 ];

@@ -66,3 +66,15 @@ export interface WebhooksTable {
   /** Which claim it is, so that one that took too long does not undo the next. */
   readonly lease: string | null;
 }
+
+/** What is wrong with images and servers now. */
+export interface TroublesTable {
+  readonly key: string;
+  readonly product: string;
+  readonly version: string;
+  /** JSON. */
+  readonly data: string;
+  /** The event that tells its end; null: none does. */
+  readonly ends: Extract<EventType, `image.${string}` | `server.${string}`> | null;
+  readonly since_ms: number;
+}

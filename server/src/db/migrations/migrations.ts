@@ -28,7 +28,7 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
-import { addHolds, addOrders, addTestIndex, createBudgets } from './hold-steps.ts';
+import { addHolds, addOrders, addTestIndex } from './hold-steps.ts';
 import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes } from './name-steps.ts';
 import { createSessions } from './access-steps.ts';
@@ -36,7 +36,7 @@ import { addDynamicLabels } from './group-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
 import { renameRequired, addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
-import { createSharedFiles, createWriteProof } from './trouble-steps.ts';
+import { createSharedFiles, createTroubles, createWriteProof } from './trouble-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -88,5 +88,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'orders', up: addOrders },
   { name: 'sessions', up: createSessions },
   { name: 'dynamic labels', up: addDynamicLabels },
-  { name: 'budgets', up: createBudgets },
+  { name: 'troubles', up: createTroubles },
 ];

@@ -24,3 +24,16 @@ export async function createSharedFiles(db: Trx): Promise<void> {
     .addColumn('stored_by', 'text', required)
     .execute();
 }
+
+/** What is wrong with images and servers, so that it is told once. */
+export async function createTroubles(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('troubles')
+    .addColumn('key', 'text', (c) => c.primaryKey())
+    .addColumn('product', 'text', required)
+    .addColumn('version', 'text', required)
+    .addColumn('data', 'text', required)
+    .addColumn('ends', 'text')
+    .addColumn('since_ms', 'bigint', required)
+    .execute();
+}

@@ -137,7 +137,7 @@ function viewEvent(row: EventRow): Event {
     id: eventIdOf(row),
     at: toInstant(row.at_ms),
     type: row.type,
-    product: row.product,
+    product: row.product === '' ? null : row.product,
     rollout: row.rollout === '' ? null : row.rollout,
     version: row.version === '' ? null : row.version,
     stage: row.stage,

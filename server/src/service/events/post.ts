@@ -12,7 +12,7 @@ import { isPrivateAddress } from '#server/values/private-address.ts';
 /** Longest text of why it failed. */
 const MAX_WHY_CHARS = 200;
 
-type Posted = { readonly ok: true } | { readonly ok: false; readonly why: string };
+export type Posted = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
 /** Never rejects: what went wrong is the outcome. */
 export async function post(
@@ -61,9 +61,14 @@ function refusal(address: string): Error {
   return new Error(`${address} is not an address of the internet; allow_private: true allows it`);
 }
 
+/** In one line, for the log and `otter status`. */
+export function readableWhy({ message }: Error): string {
+  return message.replaceAll(/\p{C}/gu, ' ').slice(0, MAX_WHY_CHARS);
+}
+
 function failedBy(error: Error): Posted {
   const code = 'code' in error ? String(error.code) : '';
   const isLate = error.name === 'TimeoutError' || (error.cause instanceof Error && error.cause.name === 'TimeoutError');
   const why = isLate ? `no answer within ${WEBHOOK_TIMEOUT_MS / 1000} s` : error.message || code;
-  return { ok: false, why: why.replaceAll(/\p{C}/gu, ' ').slice(0, MAX_WHY_CHARS) };
+  return { ok: false, why: readableWhy(new Error(why)) };
 }

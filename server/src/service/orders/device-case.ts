@@ -41,11 +41,10 @@ export async function lockCase(deps: Deps, trx: Trx, ref: DeviceRef, nowMs: numb
     view,
     decideWith: (orders) => {
       const asked = factsWith(orders);
-      // Its turn is asked about when it comes: an order does not wait for a place in the pace, or in a budget.
+      // Its turn is asked about when it comes: an order does not wait for a place in the pace.
       const load = { inFlight: 0, offersInLastMinute: 0 };
-      const budgets: typeof asked.budgets = [];
       const { decision, trace } = explain(
-        { ...asked, load, budgets, ...assignmentFacts(assignments, asked.rollout, nowMs) },
+        { ...asked, load, ...assignmentFacts(assignments, asked.rollout, nowMs) },
         nowMs,
       );
       return { decision, text: textOfRule(trace.find(({ matched }) => matched === true)) };
