@@ -10,6 +10,7 @@ import { addDashboardCommands } from '#cli/commands/access/dashboard.ts';
 import { addDeviceCommands } from '#cli/commands/device.ts';
 import { addEventsCommand } from '#cli/commands/events.ts';
 import { addFirmwareCommands } from '#cli/commands/firmware/commands.ts';
+import { addBudgetCommands } from '#cli/commands/budget.ts';
 import { addProductCommands } from '#cli/commands/hold.ts';
 import { addLabelCommands } from '#cli/commands/label.ts';
 import { addLoginCommands } from '#cli/commands/access/login.ts';
@@ -82,6 +83,7 @@ export function createTree(shell: Shell): OtterProgram {
   addFirmwareCommands(program, shell);
   addDeviceCommands(program, shell);
   addProductCommands(program, shell);
+  addBudgetCommands(program, shell);
   addLabelCommands(program, shell);
   addPlanCommands(program, shell);
   addRolloutCommands(program, shell);

@@ -54,6 +54,7 @@ export function createProgram(output: {
 export function addGroup(
   program: OtterProgram,
   name:
+    | 'budget'
     | 'cert'
     | 'context'
     | 'device'

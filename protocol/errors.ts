@@ -58,6 +58,7 @@ export const HTTP_STATUS = {
   replacement_unknown: 404,
   recipient_unknown: 404,
   product_unknown: 404,
+  budget_unknown: 404,
   label_unknown: 404,
   firmware_unknown: 404,
   image_unknown: 404,

@@ -10,6 +10,9 @@ export const MAC_PATTERN = '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$';
 /** Product, label, channel, rollout and schedule names: a lower-case letter or digit, then letters, digits, dot, dash, underscore. */
 export const NAME_PATTERN = `^[a-z0-9][a-z0-9._-]{0,${MAX_NAME_CHARS - 1}}$`;
 
+/** The name of a label: a name, or a key and a value, such as `site=berlin`. The label rule of a board (`label-rule.ts`) knows plain names only. */
+export const LABEL_PATTERN = `^[a-z0-9][a-z0-9._-]{0,${MAX_NAME_CHARS - 1}}(=[a-z0-9][a-z0-9._-]{0,${MAX_NAME_CHARS - 1}})?$`;
+
 /** Rollout names hold a version and the name of the plan: longer, and with the plus sign of build metadata. */
 export const ROLLOUT_NAME_PATTERN = '^[a-z0-9][A-Za-z0-9.+_-]{0,109}$';
 
@@ -39,6 +42,12 @@ export const Mac = Type.String({
 export const Name = Type.String({
   pattern: NAME_PATTERN,
   description: 'lower-case letters, digits, dot, dash, underscore; at most 32',
+});
+export const LabelName = Type.String({
+  pattern: LABEL_PATTERN,
+  description:
+    'a name (lower-case letters, digits, dot, dash, underscore; at most 32), or a key and a value such as site=berlin',
+  examples: ['pilot', 'site=berlin'],
 });
 export const RolloutName = Type.String({ pattern: ROLLOUT_NAME_PATTERN });
 export const Version = Type.String({

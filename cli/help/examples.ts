@@ -75,6 +75,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['otter device release 24:6f:28:aa:bb:cc', 'its rollouts have it again'],
     ["otter device release --where 'held and label fair'", 'all of them that have this label'],
   ],
+  'budget list': [['otter budget list', 'of each site, how many boards are at it']],
+  'budget set': [
+    [
+      'otter budget set site --max 1 --reason "one till stays open"',
+      'of site=berlin one board at a time, of site=paris another',
+    ],
+  ],
+  'budget remove': [['otter budget remove site', 'only the pace of the stages limits then']],
   'device cancel': [
     ['otter device cancel 24:6f:28:aa:bb:cc --reason "the shop is open"', 'not this build; the next one reaches it'],
   ],

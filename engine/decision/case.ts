@@ -73,6 +73,11 @@ export function isOutside(c: Case, why: Exclude<Membership, 'member'>): boolean 
   );
 }
 
+/** To an older build. Away from one that was taken back to a newer one is forward. */
+export function isWayBack({ target, order }: Case): boolean {
+  return target?.source === 'prior_stable' && order !== undefined && order > 0;
+}
+
 /** As many devices are at it as may be; what is not counted is too many. */
 export function isAtLimit(c: Case, limit: number | undefined, used: number | undefined): boolean {
   const isNews =

@@ -1,6 +1,6 @@
 // Rules about what operators keep as it is: a board, a whole product, or a board without one build.
 
-import type { Case } from './case.ts';
+import { type Case, isWayBack } from './case.ts';
 import { type Hold, isHolding } from '#engine/facts/hold.ts';
 import type { Cancelled } from '#engine/facts/orders.ts';
 import { type Rule, waitText } from './rule-shape.ts';
@@ -41,11 +41,6 @@ function isCancelled({ facts: { device }, target }: Case): boolean {
 function cancelledFacts(cancelled: Cancelled | undefined): string {
   if (cancelled === undefined) return 'no build is cancelled on the device';
   return cancelled.goesBack ? `sent back: ${cancelled.reason}` : cancelled.reason;
-}
-
-/** To an older build. Away from one that was taken back to a newer one is forward. */
-function isWayBack({ target, order }: Case): boolean {
-  return target?.source === 'prior_stable' && order !== undefined && order > 0;
 }
 
 function holdFacts(hold: Hold | undefined, nowMs: number): string {

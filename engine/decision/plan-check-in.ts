@@ -70,6 +70,7 @@ const PASSING: ReadonlySet<Reason> = new Set([
   'backing_off',
   'in_flight_limit',
   'offers_per_minute',
+  'budget_used_up',
 ]);
 
 /**
@@ -120,7 +121,7 @@ function isSoaking({ progress, watch, soakMs }: Assignment): boolean {
 }
 
 /** The facts that follow from the assignments of the device. */
-export type AssignmentFacts = Pick<Facts, 'historyOf' | 'holdsOffer' | 'lastEndedAtMs'>;
+export type AssignmentFacts = Pick<Facts, 'historyOf' | 'holdsOffer' | 'isUnderWay' | 'lastEndedAtMs'>;
 
 export function assignmentFacts(
   assignments: readonly Assignment[],
@@ -132,6 +133,7 @@ export function assignmentFacts(
     holdsOffer: assignments.some(
       ({ progress, rolloutId, isRollback }) => isOpenState(progress.state) && rolloutId === rollout?.id && !isRollback,
     ),
+    isUnderWay: assignments.some(({ progress }) => isOpenState(progress.state)),
     lastEndedAtMs: lastEndOf(assignments),
   };
 }

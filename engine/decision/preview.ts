@@ -39,7 +39,9 @@ export function previewOf(forecast: Forecast, { open, ...known }: PreviewFacts):
     // As a pause of its rollouts: their boards are still to get the build.
     freeze: undefined,
     holdsOffer: false,
+    isUnderWay: false,
     lastEndedAtMs: undefined,
+    budgets: [],
     load: undefined,
   };
   const decision = decide(facts, Number.POSITIVE_INFINITY);

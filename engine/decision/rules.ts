@@ -4,7 +4,6 @@
 import {
   chips,
   DESCRIBING_LIBRARY,
-  isAtLimit,
   isOrderedOtherwise,
   isOutside,
   isStranded,
@@ -12,7 +11,6 @@ import {
   needsRevision,
   openLabels,
   openRollout,
-  paceFacts,
   revisionText,
   rolloutName,
   runs,
@@ -25,6 +23,7 @@ import {
 import { acceptsSecurity } from './target.ts';
 import { HARDWARE_RULES } from './hardware-rules.ts';
 import { HOLD_RULES } from './hold-rules.ts';
+import { LIMIT_RULES } from './limit-rules.ts';
 import { OFFER_RULES } from './offer-rules.ts';
 import { knownBadEnds, releaseCommand, type Rule, takenBackFacts, waitText } from './rule-shape.ts';
 import { isOrdered, versionFault } from '#protocol/device/version.ts';
@@ -241,23 +240,7 @@ export const RULES = [
         : `next offer in ${Math.max(0, Math.ceil((c.nextOfferAtMs - c.nowMs) / 1000))} s`,
     change: (c) => `its rest ends${waitText(c.nextOfferAtMs, c.nowMs)}; the device then tries again by itself`,
   },
-  {
-    id: 'in_flight_limit',
-    outcome: 'hold',
-    when: 'as many devices are in the middle of the update as `max_in_flight` of the open stage allows',
-    matches: (c) => isAtLimit(c, c.target?.rollout.pace.maxInFlight, c.facts.load?.inFlight),
-    saw: (c) => paceFacts(c.target?.rollout.pace.maxInFlight, c.facts.load?.inFlight, 'in flight', c),
-    change: () => 'a device that is at it ends its update',
-  },
-  {
-    id: 'offers_per_minute',
-    outcome: 'hold',
-    when: 'as many devices began the update within the last minute as `max_offers_per_minute` of the open stage allows',
-    matches: (c) => isAtLimit(c, c.target?.rollout.pace.maxOffersPerMinute, c.facts.load?.offersInLastMinute),
-    saw: (c) =>
-      paceFacts(c.target?.rollout.pace.maxOffersPerMinute, c.facts.load?.offersInLastMinute, 'in the last minute', c),
-    change: () => 'the minute passes; the device asks again by itself',
-  },
+  ...LIMIT_RULES,
   ...OFFER_RULES,
   {
     id: 'unknown',

@@ -2,6 +2,7 @@
 // nothing of where the facts come from.
 
 import type { ASSIGNMENT_STATES, MISSED_POLICIES, ROLLOUT_STATUSES, SCHEDULE_ACTIONS } from '#protocol/admin/states.ts';
+import type { BudgetOfDevice } from './budget.ts';
 import type { Hold } from './hold.ts';
 import type { Cancelled } from './orders.ts';
 import type { PlanWindow, PROMOTIONS } from '#protocol/admin/plan.ts';
@@ -185,8 +186,12 @@ export interface Facts {
   readonly holdsOffer: boolean;
   /** When an update of the device ended last, well or badly; undefined: none that still counts. */
   readonly lastEndedAtMs: number | undefined;
+  /** The device is in the middle of an update, whatever brings it. */
+  readonly isUnderWay: boolean;
   /** Of the open rollout, counted only where nothing but its pace stands in the way. */
   readonly load: Load | undefined;
+  /** Those that apply to the device by its labels. */
+  readonly budgets: readonly BudgetOfDevice[];
 }
 
 export const NO_HISTORY: BuildHistory = {

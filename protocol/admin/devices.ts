@@ -2,7 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { DeviceIdText } from '#protocol/identity.ts';
-import { Instant, Mac, Name } from '#protocol/words.ts';
+import { Instant, LabelName, Mac, Name } from '#protocol/words.ts';
 import { Count, GivenName, Line, Nullable, NullableNote, oneOf } from './shapes.ts';
 import { ASSIGNMENT_STATES, COUNTED, DEVICE_STATUSES, NOT_COUNTED, OUTCOMES } from './states.ts';
 
@@ -209,7 +209,7 @@ export type Explanation = Static<typeof Explanation>;
 
 export const Label = Type.Object(
   {
-    name: Name,
+    name: LabelName,
     description: Type.String(),
     timezone: Nullable(Type.String(), { description: 'of the devices that have it, for device-local windows' }),
     where: Nullable(Type.String(), { description: 'the query that says which devices have it; null: operators do' }),

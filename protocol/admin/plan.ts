@@ -13,7 +13,7 @@ import {
   MAX_WATCH_S,
   MAX_WINDOW_S,
 } from '#protocol/limits.ts';
-import { Name } from '#protocol/words.ts';
+import { LabelName, Name } from '#protocol/words.ts';
 
 export const DEFAULT_PLAN = 'default';
 
@@ -80,7 +80,7 @@ export type PlanWindow = Static<typeof PlanWindow>;
 
 const PlanStage = Type.Object({
   name: Name,
-  label: Name,
+  label: LabelName,
   percentage: Type.Integer({
     minimum: 1,
     maximum: 100,

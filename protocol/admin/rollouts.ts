@@ -1,7 +1,7 @@
 // Rollouts, their stages and plans as operators see them. Instants are ISO 8601 UTC.
 
 import { type Static, Type } from 'typebox';
-import { Instant, Mac, Name, RolloutName, Version } from '#protocol/words.ts';
+import { Instant, LabelName, Mac, Name, RolloutName, Version } from '#protocol/words.ts';
 import { StageHealth } from './health.ts';
 import { Gate, PROMOTIONS, Plan, PlanWindow } from './plan.ts';
 import { Count, Examples, GivenName, Line, Nullable, NullableNote, closed, oneOf } from './shapes.ts';
@@ -67,8 +67,8 @@ const rolloutHead = {
   status: oneOf(ROLLOUT_STATUSES),
   plan: Name,
   stage: Nullable(Name),
-  target_label: Name,
-  pilot_label: Name,
+  target_label: LabelName,
+  pilot_label: LabelName,
   created_at: Instant,
   started_at: Nullable(Instant),
   ended_at: Nullable(Instant),
@@ -85,7 +85,7 @@ const rolloutHead = {
 
 const stageHead = {
   stage: Name,
-  label: Name,
+  label: LabelName,
   percentage: Type.Integer({ minimum: 1, maximum: 100 }),
   promotion: oneOf(PROMOTIONS),
   opened_at: Nullable(Instant),
@@ -154,7 +154,7 @@ export const RolloutPreview = Type.Object(
     stages: Type.Array(
       Type.Object({
         stage: Name,
-        label: Name,
+        label: LabelName,
         percentage: Type.Integer({ minimum: 1, maximum: 100 }),
         opened: Type.Boolean(),
         devices: Type.Integer({ minimum: 0, description: 'that no earlier stage takes, and that would be offered it' }),

@@ -19,6 +19,7 @@ import { NoticeTest, Recipient } from './fleet/recipients.ts';
 import { DeviceImport, DeviceTable, tableForm } from './fleet/device-table.ts';
 import { BulkAnswer, BulkChange, BulkPreview, BulkQuery, Where } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
+import { Budget, NewBudget } from './fleet/budgets.ts';
 import { DeviceRetried, NewHold, Product } from './devices.ts';
 import { NewSchedule, Schedule } from './schedules.ts';
 import { Line, NewNote, Notes, oneOf } from './shapes.ts';
@@ -29,7 +30,7 @@ import { Telemetry } from './health.ts';
 import { LoginLink, Session } from '#protocol/sessions.ts';
 import { MAX_GIVEN_NAME_CHARS, MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
 import { DeviceRefText } from '#protocol/identity.ts';
-import { Chip, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
+import { Chip, LabelName, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const ADMIN_PREFIX = '/api/v1/admin';
 
@@ -89,6 +90,7 @@ const page = <T extends TSchema>(item: T) =>
   });
 const device = Type.Object({ device: DeviceRefText });
 const named = Type.Object({ name: Name });
+const labelled = Type.Object({ name: LabelName });
 const rolloutName = Type.Object({ name: RolloutName });
 const firmwareVersion = Type.Object({ version: Version });
 const product = {
@@ -194,7 +196,7 @@ export const adminRoutes = {
         {
           ...paging,
           product: Type.Optional(Name),
-          label: Type.Optional(Name),
+          label: Type.Optional(LabelName),
           version: Type.Optional(Type.String({ maxLength: 64 })),
           status: Type.Optional(oneOf(DEVICE_STATUSES)),
           mac: Type.Optional(
@@ -230,11 +232,11 @@ export const adminRoutes = {
     { params: device },
   ),
   labelDevice: route('PUT', '/devices/:device/labels/:name', 'Put a label on a device', ref(Device), {
-    params: Type.Object({ device: DeviceRefText, name: Name }),
+    params: Type.Object({ device: DeviceRefText, name: LabelName }),
     query: confirm,
   }),
   unlabelDevice: route('DELETE', '/devices/:device/labels/:name', 'Take a label off a device', ref(Device), {
-    params: Type.Object({ device: DeviceRefText, name: Name }),
+    params: Type.Object({ device: DeviceRefText, name: LabelName }),
     query: confirm,
   }),
   removeDevice: route(
@@ -410,6 +412,22 @@ export const adminRoutes = {
     params: named,
   }),
 
+  getBudgets: route(
+    'GET',
+    '/budgets',
+    'Disruption budgets, and of each value of their label keys how many devices are at it',
+    Type.Object({ items: Type.Array(ref(Budget)) }),
+  ),
+  setBudget: route(
+    'PUT',
+    '/budgets/:key',
+    'Of each value of this label key (site=...), at most so many devices are in the middle of an update at a time',
+    ref(Budget),
+    { params: Type.Object({ key: Name }), body: NewBudget },
+  ),
+  removeBudget: route('DELETE', '/budgets/:key', 'Take the budget of a label key away', Type.Object({ key: Name }), {
+    params: Type.Object({ key: Name }),
+  }),
   getRecipients: route(
     'GET',
     '/recipients',
@@ -427,13 +445,18 @@ export const adminRoutes = {
   listLabels: route('GET', '/labels', 'Labels; sort by name', page(ref(Label)), { query: Type.Object(paging, strict) }),
   createLabel: route('POST', '/labels', 'Create a label', ref(Label), {
     body: Type.Object(
-      { name: Name, description: Type.Optional(Line), timezone: Type.Optional(timezone), where: Type.Optional(Where) },
+      {
+        name: LabelName,
+        description: Type.Optional(Line),
+        timezone: Type.Optional(timezone),
+        where: Type.Optional(Where),
+      },
       strict,
     ),
     status: 201,
   }),
   updateLabel: route('PATCH', '/labels/:name', 'Change what a label says of itself and of its devices', ref(Label), {
-    params: named,
+    params: labelled,
     body: Type.Object(
       {
         description: Type.Optional(Line),
@@ -448,7 +471,7 @@ export const adminRoutes = {
     '/labels/:name',
     'Delete a label and take it off every device',
     Type.Object({ devices: Type.Integer() }),
-    { params: named, query: confirm },
+    { params: labelled, query: confirm },
   ),
   labelDevices: route(
     'POST',
@@ -456,7 +479,7 @@ export const adminRoutes = {
     'Put a label on several devices: all of them or none',
     Type.Object({ changed: Type.Integer() }),
     {
-      params: named,
+      params: labelled,
       body: Type.Object(
         {
           macs: Type.Array(Mac, { minItems: 1, maxItems: 1000 }),
@@ -620,7 +643,7 @@ export const adminRoutes = {
         product: Type.Optional(Name),
         name: Type.Optional(RolloutName),
         plan: Type.Optional(Name),
-        pilot_label: Type.Optional(Name),
+        pilot_label: Type.Optional(LabelName),
       },
       strict,
     ),

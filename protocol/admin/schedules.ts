@@ -2,7 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { MAX_AT_CHARS, MAX_CRON_CHARS, MAX_TIMEZONE_CHARS, MAX_WINDOW_S } from '#protocol/limits.ts';
-import { Instant, Name, RolloutName } from '#protocol/words.ts';
+import { Instant, LabelName, Name, RolloutName } from '#protocol/words.ts';
 import { Nullable, oneOf } from './shapes.ts';
 import { MISSED_POLICIES, SCHEDULE_ACTIONS } from './states.ts';
 
@@ -16,7 +16,7 @@ export const Schedule = Type.Object(
     timezone: Type.String({ examples: ['Europe/Berlin'] }),
     action: oneOf(SCHEDULE_ACTIONS),
     rollout: Nullable(RolloutName),
-    label: Nullable(Name),
+    label: Nullable(LabelName),
     from: Nullable(Name, {
       description: 'of a promotion: the stage that it means; null while there is no such rollout',
     }),
@@ -50,7 +50,7 @@ export const NewSchedule = Type.Object(
     timezone: Type.Optional(Type.String({ maxLength: MAX_TIMEZONE_CHARS })),
     action: oneOf(SCHEDULE_ACTIONS),
     rollout: Type.Optional(RolloutName),
-    label: Type.Optional(Name),
+    label: Type.Optional(LabelName),
     from: Type.Optional(
       Type.Unsafe<string>({
         ...Name,

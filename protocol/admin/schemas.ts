@@ -1,5 +1,6 @@
 // The schemas of the admin API that others refer to by name.
 
+import { Budget } from './fleet/budgets.ts';
 import { Cancelled, DeviceRetried, Hold, OfferNow, Product } from './devices.ts';
 import { AuditEntry, AuditVerification } from './audit.ts';
 import {
@@ -31,6 +32,7 @@ export const ADMIN_SCHEMAS = [
   Hold,
   Cancelled,
   OfferNow,
+  Budget,
   DeviceRetried,
   Product,
   Device,

@@ -6,7 +6,7 @@ import { bareVersion, isOrdered, isVersion } from '#protocol/device/version.ts';
 import { givenNameKey, readDeviceRef } from '#protocol/identity.ts';
 import { MAX_REPORTED_VERSION_CHARS } from '#protocol/limits.ts';
 import { findNearest } from '#protocol/nearest.ts';
-import { NAME_PATTERN, REPORTED_VERSION_PATTERN } from '#protocol/words.ts';
+import { LABEL_PATTERN, NAME_PATTERN, REPORTED_VERSION_PATTERN } from '#protocol/words.ts';
 import type { Condition, Order, Query, SeenField, TextField } from './query.ts';
 import { JOINERS, type Piece, type Scanner, Unreadable } from './scanner.ts';
 
@@ -199,12 +199,12 @@ function readChip({ text, at }: Piece): Condition {
 }
 
 function readLabel({ text, at }: Piece): Condition {
-  checkName('label', { text, at });
+  checkName('label', { text, at }, LABEL_PATTERN);
   return { kind: 'label', name: text };
 }
 
-function checkName(what: string, { text, at }: Pick<Piece, 'text' | 'at'>): void {
-  if (!new RegExp(NAME_PATTERN).test(text))
+function checkName(what: string, { text, at }: Pick<Piece, 'text' | 'at'>, pattern = NAME_PATTERN): void {
+  if (!new RegExp(pattern).test(text))
     throw new Unreadable(
       at,
       `${JSON.stringify(text)} cannot be the name of a ${what}: lower-case letters, digits, dot, dash, underscore`,

@@ -14,7 +14,7 @@ import {
   MAX_WINDOW_S,
 } from '#protocol/limits.ts';
 import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/admin/plan.ts';
-import { NAME_PATTERN } from '#protocol/words.ts';
+import { LABEL_PATTERN, NAME_PATTERN } from '#protocol/words.ts';
 import { findPlanFaults } from '#server/values/plan-faults.ts';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import { CronLine, Timezone } from '#server/config/yaml/cron-shape.ts';
@@ -114,7 +114,7 @@ type GateRow = Static<typeof GateRow>;
 const StageRow = Type.Object(
   {
     name: nameOf('stage', 'a-few'),
-    label: nameOf('label', 'general'),
+    label: labelOf('general'),
     percentage: Type.Optional(Percentage),
     promotion: Type.Optional(Type.Enum(PROMOTIONS, { description: 'manual or auto', examples: ['manual'] })),
     gate: Type.Optional(GateRow),
@@ -274,6 +274,11 @@ function toGate({
   };
   const given = Object.entries(members).filter(([, value]) => value !== undefined);
   return { min_confirmed, ...Object.fromEntries(given) };
+}
+
+function labelOf(example: string) {
+  const description = 'the name of a label, or its key and value: pilot, or site=berlin';
+  return Type.String({ pattern: LABEL_PATTERN, description, examples: [example] });
 }
 
 function nameOf(thing: string, example: string) {

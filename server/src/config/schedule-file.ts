@@ -4,7 +4,7 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { MAX_AT_CHARS, MAX_NAME_CHARS, MAX_WINDOW_S } from '#protocol/limits.ts';
-import { NAME_PATTERN, ROLLOUT_NAME_PATTERN } from '#protocol/words.ts';
+import { LABEL_PATTERN, NAME_PATTERN, ROLLOUT_NAME_PATTERN } from '#protocol/words.ts';
 import { findLocalWindowFault } from '#server/time/cron.ts';
 import { AT_HINT, isAt } from '#server/time/schedule-time.ts';
 import { DEFAULT_GRACE_S, type ScheduleSpec } from '#server/values/schedule-spec.ts';
@@ -39,6 +39,11 @@ const At = Type.Refine(
   () => AT_HINT,
 );
 
+function labelOf(example: string) {
+  const description = 'the name of a label, or its key and value: pilot, or site=berlin';
+  return Type.String({ pattern: LABEL_PATTERN, description, examples: [example] });
+}
+
 function nameOf(thing: string, example: string) {
   const description = `the name of a ${thing}: lower-case letters, digits, dot, dash, underscore; at most ${MAX_NAME_CHARS}`;
   return Type.String({ pattern: NAME_PATTERN, description, examples: [example] });
@@ -61,7 +66,7 @@ const ScheduleRow = Type.Object(
         examples: ['thermostat-1.4.0'],
       }),
     ),
-    label: Type.Optional(nameOf('label', 'pilot')),
+    label: Type.Optional(labelOf('pilot')),
     from: Type.Optional(nameOf('stage', 'pilot')),
     enabled: Type.Optional(Type.Boolean({ description: 'true or false', examples: ['true'] })),
     missed: Type.Optional(Type.Enum(['run_once', 'skip'], { description: 'run_once or skip', examples: ['run_once'] })),

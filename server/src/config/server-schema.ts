@@ -4,7 +4,7 @@
 import { isIP } from 'node:net';
 import { type Static, Type } from 'typebox';
 import { MAX_IMAGE_BYTES, MAX_POLL_INTERVAL_S, MIN_IMAGE_BYTES, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
-import { GENERAL_LABEL, NAME_PATTERN } from '#protocol/words.ts';
+import { GENERAL_LABEL, LABEL_PATTERN } from '#protocol/words.ts';
 import { parseDatabase } from './database.ts';
 import { RETENTION_KEYS } from './retention.ts';
 import { NotifyValue } from './notify.ts';
@@ -105,7 +105,11 @@ const MaxImage = Type.Refine(
 );
 
 const HintName = Type.Refine(
-  Type.String({ pattern: NAME_PATTERN, description: 'the name of a label, in lower case', examples: ['[pilot, lab]'] }),
+  Type.String({
+    pattern: LABEL_PATTERN,
+    description: 'the name of a label, in lower case',
+    examples: ['[pilot, lab]'],
+  }),
   (name) => name !== GENERAL_LABEL,
   () => `${GENERAL_LABEL} means every device and is never added to one; leave it out`,
 );

@@ -15,6 +15,7 @@ import type {
 } from '#server/db/events/tables.ts';
 import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleAction } from '#engine/facts/model.ts';
 import type {
+  BudgetsTable,
   DeviceLabelsTable,
   StageMembersTable,
   DeviceNamesTable,
@@ -62,6 +63,7 @@ export interface Schema {
   readonly freezes: FreezesTable;
   readonly sessions: SessionsTable;
   readonly login_links: LoginLinksTable;
+  readonly budgets: BudgetsTable;
 }
 
 /** Any connection: enough to read. */

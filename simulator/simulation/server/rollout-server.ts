@@ -152,7 +152,7 @@ export class RolloutServer {
     const { pace } = this.#life.facts ?? {};
     const isPaced = pace?.maxInFlight !== undefined || pace?.maxOffersPerMinute !== undefined;
     const plan = planCheckIn(
-      { ...this.#life.catalogFor(facts), load: isPaced ? this.#assignments.loadAt(nowMs) : undefined },
+      { ...this.#life.catalogFor(facts), load: isPaced ? this.#assignments.loadAt(nowMs) : undefined, budgets: [] },
       this.#assignments.countedOf(device),
       { sighting, observation: { crashed, isSuspect, sinceMs: shows.seenBeforeMs } },
       nowMs,

@@ -61,6 +61,12 @@ const cancelled = (version: string) => ({
   backToId: undefined,
 });
 const sentBack = (version: string) => ({ ...cancelled(version), goesBack: true });
+const tenth = { key: 'site', maxDevices: undefined, maxPct: 10 };
+const atSite = (maxDevices: number, use: { readonly devices: number; readonly disrupted: number } | undefined) => ({
+  label: 'site=berlin',
+  budget: { key: 'site', maxDevices, maxPct: undefined },
+  use,
+});
 const failedOnce = { ...NO_HISTORY, failedAttempts: 1, lastError: 'connection_lost' };
 
 // `unknown` has no facts that lead to it, see below.
@@ -366,6 +372,19 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
     nearMiss: facts({ rollout: timed, load: { inFlight: 9, offersInLastMinute: 4 } }),
     next: 'update',
   },
+  budget_used_up: {
+    decides: [
+      facts({ budgets: [atSite(1, { devices: 9, disrupted: 1 })] }),
+      facts({ budgets: [atSite(2, { devices: 9, disrupted: 1 }), atSite(1, undefined)] }),
+      facts({ budgets: [atSite(1, { devices: 9, disrupted: Number.NaN })] }),
+      facts({ budgets: [atSite(1, { devices: 9, disrupted: 1 })], rollout: undefined, stable: stable('1.1.0') }),
+      // 10 % of 29 boards are 2.
+      facts({ budgets: [{ ...atSite(1, { devices: 29, disrupted: 2 }), budget: tenth }] }),
+      facts({ device: { offerNowAtMs: NOW_MS }, budgets: [atSite(1, { devices: 9, disrupted: 1 })] }),
+    ],
+    nearMiss: facts({ budgets: [{ ...atSite(1, { devices: 9, disrupted: 0 }), budget: tenth }] }),
+    next: 'update',
+  },
   blocked_go_back: {
     decides: [
       facts({ device: { currentVersion: '1.2.0' }, running: blocked, stable: stable('1.0.0') }),
@@ -549,6 +568,13 @@ describe('a decision', () => {
     const newer = { currentVersion: '1.2.0', cancelled: cancelled('1.3.0') };
     const forward = facts({ device: newer, running: blocked, rollout: undefined, stable: stable('1.3.0') });
     expect(decide(forward, NOW_MS).reason, 'away from it to a newer one is forward').toBe('update_cancelled');
+  });
+
+  test('about a device that is in the middle of an update, or on its way back, waits for no budget', () => {
+    const budgets = [atSite(1, { devices: 9, disrupted: 3 })];
+    expect(decide(facts({ budgets, isUnderWay: true }), NOW_MS).reason).toBe('update');
+    const back = { device: { currentVersion: '1.2.0' }, running: blocked, stable: stable('1.0.0') };
+    expect(decide(facts({ ...back, budgets }), NOW_MS).reason).toBe('blocked_go_back');
   });
 
   test('about a device that is offered now waits for no window, pace or rest, and for everything else', () => {

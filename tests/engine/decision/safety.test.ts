@@ -93,6 +93,17 @@ const cancelled = fc.record({
   goesBack: fc.boolean(),
   backToId: optional(fc.nat(3)),
 });
+const budget = fc.record({
+  label: fc.constant('site=berlin'),
+  budget: fc.record({
+    key: fc.constant('site'),
+    maxDevices: fc.constantFrom(undefined, 1, 2, Number.NaN),
+    maxPct: fc.constantFrom(undefined, 10, Number.NaN),
+  }),
+  use: optional(
+    fc.record({ devices: fc.constantFrom(1, 9, 40), disrupted: fc.constantFrom(0, 0, 0, 1, 3, Number.NaN) }),
+  ),
+});
 type Parts = Omit<Facts, 'historyOf'> & { readonly history: BuildHistory };
 const anyParts: fc.Arbitrary<Parts> = fc.record({
   device: fc.record({
@@ -138,6 +149,8 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
   ),
   freeze: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, hold),
   holdsOffer: mostly(false),
+  isUnderWay: mostly(false),
+  budgets: fc.oneof({ weight: 6, arbitrary: fc.constant([]) }, fc.array(budget, { minLength: 1, maxLength: 2 })),
   lastEndedAtMs: fc.constantFrom(undefined, undefined, NOW_MS - 60_000, NOW_MS - 30_000, Number.NaN),
   load: optional(
     fc.record({ inFlight: fc.constantFrom(0, 1, Number.NaN), offersInLastMinute: fc.constantFrom(0, 1, Number.NaN) }),
@@ -290,12 +303,18 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
     'within the devices in flight': !isPaced || maxInFlight === Infinity || Number(facts.load?.inFlight) < maxInFlight,
     'within the offers of a minute':
       !isPaced || maxOffersPerMinute === Infinity || Number(facts.load?.offersInLastMinute) < maxOffersPerMinute,
+    'within every budget': outcome === 'rollback' || facts.isUnderWay || facts.budgets.every(hasRoom),
     'no required version skipped': outcome === 'rollback' || skipped.length === 0,
     'back only from a build that was taken back': outcome === 'install' || isWayHome,
     'from a build that was taken back to the prior stable one': !isWayHome || rollout === stable,
     'only to a member of an opened stage': rollout !== facts.rollout || isMember(device, rollout),
   };
   return Object.entries(promises).flatMap(([promise, isKept]) => (isKept ? [] : [promise]));
+}
+
+function hasRoom({ budget: { maxDevices, maxPct = 0 }, use }: Facts['budgets'][number]): boolean {
+  if (use === undefined) return false;
+  return use.disrupted < (maxDevices ?? Math.max(1, Math.floor((use.devices * maxPct) / 100)));
 }
 
 function mayPass(held: Facts['freeze'], isWayBack: boolean): boolean {

@@ -34,6 +34,7 @@ const TABLES = [
   'audit',
   'audit_chain',
   'blobs',
+  'budgets',
   'catalog',
   'device_labels',
   'device_names',

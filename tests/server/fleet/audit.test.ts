@@ -187,6 +187,13 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
       },
       { route: 'unfreezeProduct', call: { params: { name: product } }, action: 'product.unfreeze', subject: product },
       {
+        route: 'setBudget',
+        call: { params: { key: 'site' }, body: { max_devices: 1 } },
+        action: 'budget.set',
+        subject: 'site',
+      },
+      { route: 'removeBudget', call: { params: { key: 'site' } }, action: 'budget.remove', subject: 'site' },
+      {
         route: 'cancelUpdate',
         call: { params: { device: mac }, body: { reason: 'the shop is open', version: '1.2.0' } },
         action: 'device.cancel',

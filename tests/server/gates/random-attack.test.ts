@@ -70,6 +70,10 @@ const OF_AN_OFFER: readonly OfferRule[] = [
     holds: ({ mac, offered, isRollback }, world) => isRollback || world.cancelled.get(mac) !== offered.version,
   },
   {
+    says: 'no board begins an update while as many others of its place are in the middle of one as the budget allows',
+    holds: ({ isRollback, beganBeside = 0 }, world) => isRollback || beganBeside < world.budget,
+  },
+  {
     says: 'only a way back goes to a lower version',
     holds: ({ board, offered, isRollback }) =>
       isRollback === Number(offered.version.split('.')[1]) < Number(board.version.split('.')[1]),
@@ -150,6 +154,7 @@ const REACHED = [
   ['device.sent_back'],
   ['device.offered_now'],
   ['device.retried'],
+  ['setBudget done'],
   ['rollout.undone'],
 ] as const;
 
@@ -215,6 +220,9 @@ async function begin(dialect: Dialect): Promise<Attack> {
     await board.checkIn();
     const pilot = { params: { device: board.mac, name: 'pilot' }, query: { confirm: 'true' } };
     if (index % 4 < 2) await server.admin('labelDevice', pilot);
+    const place = `site=${index % 5}`;
+    await server.admin('labelDevice', { params: { device: board.mac, name: place }, query: { confirm: 'true' } });
+    world.places.set(board.mac, place);
   }
   await pass(world, 60);
   return { world, boards };

@@ -20,6 +20,10 @@ const DEVICE = {
   counted_reason: null,
   not_counted: null,
   hold: null,
+  name: null,
+  note: null,
+  cancelled: null,
+  offer_now: null,
 };
 
 const check = (device: object): void =>

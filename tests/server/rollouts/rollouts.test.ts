@@ -124,7 +124,7 @@ describe.each(BOTH)('a rollout on %s', (dialect) => {
     await line.move('1.1.0', 'abort');
     expect(await refused('1.1.0', 'abort')).toMatchObject({
       status: 409,
-      body: { error: { code: 'invalid_transition', hint: 'create a new rollout' } },
+      body: { error: { code: 'invalid_transition', hint: 'create a new rollout, or undo this one' } },
     });
     expect(await refused('9.9.9', 'start')).toMatchObject({
       status: 404,

@@ -59,6 +59,7 @@ export class AttackBoard {
   async checkIn(): Promise<void> {
     const world = this.#world;
     await world.follow();
+    const wasUnderWay = world.isUnderWay(this.mac);
     const statusBefore = new Map([...world.rollouts].map(([name, { status }]) => [name, status]));
     this.#bookReturn();
     const { status, body } = await world.device('check-update', {
@@ -77,6 +78,7 @@ export class AttackBoard {
     const offer = status === 200 ? readManifest(body) : undefined;
     if (offer === undefined) return;
     await world.follow();
+    const beganBeside = wasUnderWay ? undefined : world.othersAtIt(this.mac);
     const rollout = world.assignments.get(offer.assignmentId)?.rollout ?? 'unknown';
     world.offer = {
       mac: this.mac,
@@ -86,6 +88,7 @@ export class AttackBoard {
       assignmentId: offer.assignmentId,
       rollout: { name: rollout, statusBefore: statusBefore.get(rollout) ?? 'unknown' },
       grudge: { ...world.grudge(this.mac, offer.version) },
+      beganBeside,
     };
     world.note(offer.isRollback ? 'way back' : 'offer');
     this.#hold({ ...offer, id: offer.assignmentId, fromVersion: this.version, sequence: 0 });

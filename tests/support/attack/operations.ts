@@ -82,6 +82,8 @@ const OPERATIONS: readonly Operation[] = [
   { says: 'a board tries again', weight: 5, run: retryBoard },
   { says: 'a rollout is undone', weight: 4, run: undo },
   { says: 'the query of a label is changed', weight: 10, run: changeQuery },
+  { says: 'a budget is set', weight: 3, run: setBudget },
+  { says: 'a budget is removed', weight: 2, run: removeBudget },
   { says: 'a product is frozen', weight: 2, run: freezeProduct },
   { says: 'a product is unfrozen', weight: 4, run: unfreezeProduct },
   ...WRITING,
@@ -262,6 +264,17 @@ async function undo({ world }: Attack): Promise<void> {
   );
   const name = some(world, names);
   if (name !== undefined) await world.ask('undoRollout', { params: { name }, body: { reason: 'no more' } });
+}
+
+async function setBudget({ world }: Attack): Promise<void> {
+  const max_devices = 1 + world.random.integer(3);
+  const { status } = await world.ask('setBudget', { params: { key: 'site' }, body: { max_devices } });
+  if (status < 300) world.budget = max_devices;
+}
+
+async function removeBudget({ world }: Attack): Promise<void> {
+  const { status } = await world.ask('removeBudget', { params: { key: 'site' } });
+  if (status < 300) world.budget = Number.POSITIVE_INFINITY;
 }
 
 function ofBoard({ mac }: AttackBoard) {

@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AdminRouteName } from '#protocol/admin/routes.ts';
 import type { Event } from '#protocol/admin/events.ts';
+import { OPEN_STATES } from '#engine/assignment/assignment.ts';
 import type { Random } from '#simulator/random.ts';
 import { ProductLine } from '../product-line.ts';
 import type { AdminCall, Answered } from '../server/client.ts';
@@ -60,6 +61,7 @@ export interface Grudge {
   readonly proofs: number;
 }
 
+const OPEN: ReadonlySet<string> = new Set(OPEN_STATES);
 const ENDED_BADLY: ReadonlySet<string> = new Set(['failed', 'rolled_back', 'rejected', 'timed_out']);
 
 /** An offer as the board got it, with what was known when it asked. */
@@ -72,6 +74,8 @@ export interface SeenOffer {
   /** Status of the rollout of the offer, before the board asked. */
   readonly rollout: { readonly name: string; readonly statusBefore: string };
   readonly grudge: Grudge;
+  /** The board began an update with it, while so many others of its place were in the middle of one. */
+  readonly beganBeside: number | undefined;
 }
 
 /** A hold of a board, or a freeze of a product, as it was asked for. */
@@ -93,6 +97,9 @@ export class AttackWorld {
   readonly frozen = new Map<string, AskedHold>();
   /** By MAC, the version that an operator cancelled on it or sent it back from. */
   readonly cancelled = new Map<string, string>();
+  /** By MAC, the place that a label of the board names; and how many boards of one may be at it. */
+  readonly places = new Map<string, string>();
+  budget = Number.POSITIVE_INFINITY;
   readonly events: Event[] = [];
   /** What was found wrong since it was asked last. */
   readonly faults: string[] = [];
@@ -133,6 +140,17 @@ export class AttackWorld {
     return hold !== undefined && this.server.clock.nowMs < hold.untilMs;
   }
 
+  isUnderWay(mac: string): boolean {
+    return [...this.assignments.values()].some((one) => one.mac === mac && OPEN.has(one.state));
+  }
+
+  /** Other boards of its place that are in the middle of an update. */
+  othersAtIt(mac: string): number {
+    const place = this.places.get(mac);
+    if (place === undefined) return 0;
+    return [...this.places].filter(([other, at]) => at === place && other !== mac && this.isUnderWay(other)).length;
+  }
+
   note(what: string): void {
     this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
   }
@@ -162,6 +180,8 @@ export class AttackWorld {
 
   /** The server knows nothing of the board any more: neither what it did, nor that it is held. */
   forget(mac: string): void {
+    this.places.delete(mac);
+    this.cancelled.delete(mac);
     this.held.delete(mac);
     for (const one of this.assignments.values())
       if (one.mac === mac) {

@@ -7,6 +7,7 @@ import { chipOfFolder } from '#protocol/device/api.ts';
 import type { ImageInfo } from '#protocol/admin/firmware.ts';
 import type { FirmwareFacts, ImageFacts, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
 import { digestsOf } from './firmware.ts';
+import { type BudgetRow, listBudgets } from '#server/db/fleet/budgets.ts';
 import { type FreezeRow, listFreezes } from '#server/db/fleet/holds.ts';
 import { isOpened, rolloutFactsOf } from '#server/db/rollouts/facts.ts';
 import { listCovered, listRevertedImages } from '#server/db/rollouts/images.ts';
@@ -20,6 +21,7 @@ export interface CatalogRows {
   readonly windows: readonly Selectable<SchedulesTable>[];
   /** Products that are frozen. */
   readonly freezes: readonly FreezeRow[];
+  readonly budgets: readonly BudgetRow[];
   /** Time zones of the labels that have one. */
   readonly zones: readonly { readonly label: string; readonly timezone: string }[];
 }
@@ -78,6 +80,7 @@ export async function loadCatalog(db: Reader): Promise<CatalogRows> {
     rollouts: await loadRollouts(db, new Map(firmware.map((item) => [item.id, item]))),
     windows,
     freezes: await listFreezes(db),
+    budgets: await listBudgets(db),
     zones: await listZones(db),
   };
 }

@@ -4,6 +4,16 @@ import type { Generated } from 'kysely';
 import type { DeviceId, DeviceName } from '#protocol/identity.ts';
 import type { Flag } from '#server/db/firmware-tables.ts';
 
+/** At most so many devices of one value of a label key are in the middle of an update; one of the two limits is there. */
+export interface BudgetsTable {
+  readonly key: string;
+  readonly max_devices: number | null;
+  readonly max_pct: number | null;
+  readonly reason: string | null;
+  readonly set_by: string;
+  readonly set_at_ms: number;
+}
+
 /** By each of its names, the removal of the device that had it last. */
 export interface RemovedDevicesTable {
   readonly kind: DeviceName['kind'];

@@ -24,6 +24,18 @@ export async function addHolds(db: Trx): Promise<void> {
     .execute();
 }
 
+export async function createBudgets(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('budgets')
+    .addColumn('key', 'text', (c) => c.primaryKey())
+    .addColumn('max_devices', 'integer')
+    .addColumn('max_pct', 'double precision')
+    .addColumn('reason', 'text')
+    .addColumn('set_by', 'text', required)
+    .addColumn('set_at_ms', 'bigint', required)
+    .execute();
+}
+
 /** What an operator orders for one device: off a build, or what there is for it at once. */
 export async function addOrders(db: Trx): Promise<void> {
   await db.schema.alterTable('devices').addColumn('cancelled_firmware_id', 'bigint').execute();

@@ -28,7 +28,7 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
-import { addHolds, addOrders, addTestIndex } from './hold-steps.ts';
+import { addHolds, addOrders, addTestIndex, createBudgets } from './hold-steps.ts';
 import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes } from './name-steps.ts';
 import { createSessions } from './access-steps.ts';
@@ -88,5 +88,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'orders', up: addOrders },
   { name: 'sessions', up: createSessions },
   { name: 'dynamic labels', up: addDynamicLabels },
+  { name: 'budgets', up: createBudgets },
   { name: 'troubles', up: createTroubles },
 ];

@@ -1,7 +1,14 @@
-// What a route of the admin API is handled by: a call whose parts have passed their schemas, and an answer that fits its own.
+// What a handler of an admin route gets and gives: the table of `protocol/admin/routes.ts` says both.
 
 import type { IncomingMessage } from 'node:http';
-import type { AdminRouteName, adminRoutes, AnswerOf, BodyOf, ParamsOf, QueryOf } from '#protocol/admin/routes.ts';
+import {
+  adminRoutes,
+  type AdminRouteName,
+  type AnswerOf,
+  type BodyOf,
+  type ParamsOf,
+  type QueryOf,
+} from '#protocol/admin/routes.ts';
 import type { Principal } from '#server/service/principal.ts';
 
 export interface Call<Name extends AdminRouteName> {
@@ -18,3 +25,8 @@ export interface Call<Name extends AdminRouteName> {
 export type Handlers = {
   readonly [Name in AdminRouteName]: (call: Call<Name>) => Promise<AnswerOf<(typeof adminRoutes)[Name]>>;
 };
+
+/** What the query says of a question that a person has answered. */
+export function yes(query: { readonly confirm?: 'true' | 'false' }) {
+  return { isConfirmed: query.confirm === 'true' };
+}

@@ -1,23 +1,16 @@
 // The admin API: the table of `protocol/admin/routes.ts`, each route tied to one service. A route without a service, or a
 // service whose answer does not fit, does not compile.
 
-import { macName, readDeviceRef } from '#protocol/identity.ts';
+import { macName } from '#protocol/identity.ts';
 import type { FastifyInstance } from 'fastify';
 import { adminRoutes, type AdminRoute, type AdminRouteName } from '#protocol/admin/routes.ts';
 import { ErrorAnswer } from '#protocol/device/api.ts';
 import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/fleet/assignments.ts';
 import { changeInBulk, previewBulk } from '#server/service/bulk/bulk.ts';
-import { clearKnownBad } from '#server/service/fleet/clear-known-bad.ts';
-import { createRollout } from '#server/service/rollouts/create.ts';
 import { getBoardSettings } from '#server/service/fleet/board-settings.ts';
-import { setCounted } from '#server/service/fleet/counted.ts';
-import { replaceDevice } from '#server/service/removal/replacement.ts';
-import { removeDevice } from '#server/service/removal/device-removal.ts';
 import { removeFirmware } from '#server/service/firmware/firmware-removal.ts';
 import type { Deps } from '#server/service/deps.ts';
-import type { Principal } from '#server/service/principal.ts';
-import { explainDevice, getDevice, listDevices } from '#server/service/fleet/devices.ts';
 import { verifyAudit } from '#server/service/events/audit-chain.ts';
 import { listEvents } from '#server/service/events/events.ts';
 import {
@@ -29,29 +22,12 @@ import {
   setPilotReady,
   unblockFirmware,
 } from '#server/service/firmware/firmware.ts';
-import { getTelemetry } from '#server/service/gates/health.ts';
-import {
-  createLabel,
-  deleteLabel,
-  labelDevice,
-  labelDevices,
-  listLabels,
-  unlabelDevice,
-  updateLabel,
-} from '#server/service/fleet/labels.ts';
-import { nameDevice } from '#server/service/names/device-name.ts';
-import { noteDevice, noteFirmware, noteRollout } from '#server/service/names/notes.ts';
+import { listRecipients, testRecipients } from '#server/service/notices/recipients.ts';
+import { createLabel, deleteLabel, labelDevices, listLabels, updateLabel } from '#server/service/fleet/labels.ts';
+import { noteFirmware } from '#server/service/names/notes.ts';
 import { freezeProduct, listProducts, unfreezeProduct } from '#server/service/holds/freezes.ts';
-import { holdDevice, releaseDevice } from '#server/service/holds/holds.ts';
-import { cancelUpdate } from '#server/service/orders/cancel.ts';
-import { offerNow } from '#server/service/orders/offer-now.ts';
-import { retryDevice } from '#server/service/orders/retry.ts';
-import { sendBack } from '#server/service/orders/send-back.ts';
+import { getBudgets, removeBudget, setBudget } from '#server/service/fleet/budgets.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/rollouts/plans.ts';
-import { getPreviewDevices, previewRollout } from '#server/service/rollouts/preview.ts';
-import { promoteRollout } from '#server/service/rollouts/promote.ts';
-import { retryRollout } from '#server/service/fleet/retry.ts';
-import { commandRollout, getRollout, listRollouts, previewRevert } from '#server/service/rollouts/rollouts.ts';
 import { runSchedule } from '#server/service/schedules/runs.ts';
 import {
   createSchedule,
@@ -60,15 +36,13 @@ import {
   setScheduleEnabled,
 } from '#server/service/schedules/schedules.ts';
 import { createLoginLink, getSessions, revokeSession } from '#server/service/access/sessions.ts';
-import { listRecipients, testRecipients } from '#server/service/notices/recipients.ts';
-import { getDeviceTable } from '#server/service/table/export.ts';
-import { importDevices } from '#server/service/table/import.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/fleet/status.ts';
-import { getWaiting } from '#server/service/rollouts/waiting-list.ts';
 import { uploadFirmware } from '#server/service/firmware/upload.ts';
 import { readUpload } from '#server/http/request/read-body.ts';
-import type { Call, Handlers } from './handlers.ts';
 import { readVersions } from './version-members.ts';
+import { deviceHandlers } from './device-handlers.ts';
+import { type Call, type Handlers, yes } from './handlers.ts';
+import { rolloutHandlers } from './rollout-handlers.ts';
 
 export function addAdminRoutes(app: FastifyInstance, deps: Deps, server: () => ServerFacts, clock: () => number): void {
   const handlers = handlersFor(deps, server);
@@ -152,6 +126,10 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     deleteSchedule: async ({ params, nowMs, by }) => deleteSchedule(deps, params.name, by, nowMs),
     runSchedule: async ({ params, nowMs, by }) => runSchedule(deps, params.name, by, nowMs),
 
+    getBudgets: async () => ({ items: await getBudgets(deps) }),
+    setBudget: async ({ params, body, by, nowMs }) => setBudget(deps, params.key, body, by, nowMs),
+    removeBudget: async ({ params, by, nowMs }) => removeBudget(deps, params.key, by, nowMs),
+
     listAudit: async ({ query }) => listAudit(deps, query),
     verifyAudit: async () => verifyAudit(deps),
     listEvents: async ({ query }) => listEvents(deps, query),
@@ -160,103 +138,6 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     revokeSession: async ({ params, by, nowMs }) => revokeSession(deps, params.session, by, nowMs),
     createLoginLink: async ({ by, nowMs }) => createLoginLink(deps, by, nowMs),
   };
-}
-
-type DeviceRoute =
-  | 'listDevices'
-  | 'getDevice'
-  | 'explainDevice'
-  | 'getTelemetry'
-  | 'labelDevice'
-  | 'unlabelDevice'
-  | 'removeDevice'
-  | 'replaceDevice'
-  | 'getDeviceTable'
-  | 'importDevices'
-  | 'setCounted'
-  | 'nameDevice'
-  | 'noteDevice'
-  | 'holdDevice'
-  | 'releaseDevice'
-  | 'cancelUpdate'
-  | 'sendBack'
-  | 'offerNow'
-  | 'retryDevice'
-  | 'clearKnownBad';
-
-function yes(query: { readonly confirm?: 'true' | 'false' }) {
-  return { isConfirmed: query.confirm === 'true' };
-}
-
-function deviceHandlers(deps: Deps): Pick<Handlers, DeviceRoute> {
-  const device = (params: { readonly device: string }) => ({ device: readDeviceRef(params.device) });
-  return {
-    listDevices: async ({ query, nowMs }) => listDevices(deps, query, nowMs),
-    getDevice: async ({ params, nowMs }) => getDevice(deps, readDeviceRef(params.device), nowMs),
-    explainDevice: async ({ params, nowMs }) => explainDevice(deps, readDeviceRef(params.device), nowMs),
-    getTelemetry: async ({ params, nowMs }) => getTelemetry(deps, readDeviceRef(params.device), nowMs),
-    labelDevice: async ({ params, query, nowMs, by }) =>
-      labelDevice(deps, { name: params.name, ...device(params), ...yes(query) }, by, nowMs),
-    unlabelDevice: async ({ params, query, nowMs, by }) =>
-      unlabelDevice(deps, { name: params.name, ...device(params), ...yes(query) }, by, nowMs),
-    removeDevice: async ({ params, query, nowMs, by }) =>
-      removeDevice(deps, { ...device(params), ...yes(query) }, by, nowMs),
-    replaceDevice: async ({ params, query, body, nowMs, by }) =>
-      replaceDevice(deps, { ...device(params), heir: readDeviceRef(body.by), ...yes(query) }, by, nowMs),
-    getDeviceTable: async ({ query, nowMs }) => getDeviceTable(deps, query, nowMs),
-    importDevices: async ({ query, raw, nowMs, by }) =>
-      importDevices(
-        deps,
-        { source: readUpload(raw), ...yes(query), skipsUnknown: query.skip_unknown === 'true' },
-        by,
-        nowMs,
-      ),
-    setCounted: async ({ params, body, nowMs, by }) => setCounted(deps, readDeviceRef(params.device), body, by, nowMs),
-    nameDevice: async ({ params, body, nowMs, by }) =>
-      nameDevice(deps, readDeviceRef(params.device), body.name, by, nowMs),
-    noteDevice: async ({ params, body, nowMs, by }) =>
-      noteDevice(deps, readDeviceRef(params.device), body.note, by, nowMs),
-    holdDevice: async ({ params, body, nowMs, by }) => holdDevice(deps, readDeviceRef(params.device), body, by, nowMs),
-    releaseDevice: async ({ params, nowMs, by }) => releaseDevice(deps, readDeviceRef(params.device), by, nowMs),
-    cancelUpdate: async ({ params, body, nowMs, by }) =>
-      cancelUpdate(deps, readDeviceRef(params.device), body, by, nowMs),
-    sendBack: async ({ params, body, query, nowMs, by }) =>
-      sendBack(deps, readDeviceRef(params.device), { ...body, ...yes(query) }, by, nowMs),
-    offerNow: async ({ params, nowMs, by }) => offerNow(deps, readDeviceRef(params.device), by, nowMs),
-    retryDevice: async ({ params, nowMs, by }) => retryDevice(deps, readDeviceRef(params.device), by, nowMs),
-    clearKnownBad: async ({ params, query, nowMs, by }) =>
-      clearKnownBad(deps, readDeviceRef(params.device), query, by, nowMs),
-  };
-}
-
-function rolloutHandlers(deps: Deps) {
-  const move =
-    (command: Parameters<typeof commandRollout>[2]['command']) =>
-    async (call: {
-      readonly params: { readonly name: string };
-      readonly body: { readonly reason?: string; readonly supersede?: boolean; readonly revert?: boolean };
-      readonly by: Principal;
-      readonly nowMs: number;
-    }) =>
-      commandRollout(deps, call.params.name, { command, by: call.by, ...call.body }, call.nowMs);
-  return {
-    listRollouts: async ({ query, nowMs }) => listRollouts(deps, query, nowMs),
-    createRollout: async ({ body, nowMs, by }) => createRollout(deps, body, by, nowMs),
-    getRollout: async ({ params, nowMs }) => getRollout(deps, params.name, nowMs),
-    previewRollout: async ({ params, nowMs }) => previewRollout(deps, params.name, nowMs),
-    getPreviewDevices: async ({ params, query }) => getPreviewDevices(deps, params.name, query),
-    noteRollout: async ({ params, body, by, nowMs }) => noteRollout(deps, params.name, body.note, by, nowMs),
-    startRollout: move('start'),
-    promoteRollout: async ({ params, body, by, nowMs }) => promoteRollout(deps, params.name, { by, ...body }, nowMs),
-    pauseRollout: move('pause'),
-    resumeRollout: move('resume'),
-    abortRollout: move('abort'),
-    keepRollout: move('keep'),
-    undoRollout: move('undo'),
-    getWaiting: async ({ params, query, nowMs }) => getWaiting(deps, params.name, query, nowMs),
-    previewRevert: async ({ params }) => previewRevert(deps, params.name),
-    retryRollout: async ({ params, body, nowMs, by }) => retryRollout(deps, params.name, body.reason, by, nowMs),
-  } satisfies Partial<Handlers>;
 }
 
 function addRoute(app: FastifyInstance, name: AdminRouteName, handlers: Handlers, clock: () => number): void {

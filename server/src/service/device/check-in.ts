@@ -6,7 +6,6 @@ import type { DeviceId } from '#protocol/identity.ts';
 import { MAX_DEVICE_LABELS } from '#protocol/limits.ts';
 import {
   addAssignment,
-  countLoad,
   findLatestOf,
   overtakeLatest,
   saveAssignment,
@@ -39,6 +38,7 @@ import { notCountedOf } from '#engine/outcome/vote.ts';
 import { hasSign, type Signs } from '#engine/outcome/shared-mac.ts';
 import { isBad, startWatch } from '#engine/outcome/watch.ts';
 import type { Pace } from '#engine/facts/model.ts';
+import { LIMIT_RULES } from '#engine/decision/limit-rules.ts';
 import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import { toInstant } from '#server/time/instant.ts';
@@ -49,6 +49,7 @@ import { deviceFactsOf, factsOf, voterOf } from './facts.ts';
 import { noteContradiction } from '#server/service/fleet/counted.ts';
 import { haltIfFailed } from '#server/service/gates/act.ts';
 import { baselineOf } from '#server/service/gates/health.ts';
+import { countLimits } from './limits.ts';
 import { type CheckIn, DESCRIBED, type KnownCheckIn, merge } from './known.ts';
 import { type Note, noteOf, type Observation, observe } from './observation.ts';
 
@@ -68,8 +69,9 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
     return told;
   }
   const isPaced = view.openRolloutsOf(known.product).some(({ pace }) => hasLimit(pace));
+  const isLimited = isPaced || view.budgetsOf(facts.labels).length > 0;
   const saved = await database.write(async (trx) => {
-    if (isPaced) await lockRateLimitedOffers(trx, database.dialect);
+    if (isLimited) await lockRateLimitedOffers(trx, database.dialect);
     return saveCheckIn(deps, trx, request, nowMs);
   });
   // Only now: a device whose transaction was rolled back is not there, and its key may become that of another.
@@ -187,14 +189,14 @@ async function planFor(
   const { seenBeforeMs: sinceMs } = observation;
   const seen = { sighting: request.sighting, observation: { crashed, isSuspect, sinceMs } };
   const plan = planCheckIn(ofDevice, assignments, seen, nowMs);
-  if (ofDevice.rollout === undefined || !isHeldByPace(plan)) return plan;
-  const load = await countLoad(db, ofDevice.rollout.id, nowMs);
-  return planCheckIn({ ...ofDevice, load }, assignments, seen, nowMs);
+  if (!isHeldByLimit(plan)) return plan;
+  const limits = await countLimits(db, ofDevice, facts.device?.id, nowMs);
+  return planCheckIn({ ...ofDevice, ...limits }, assignments, seen, nowMs);
 }
 
 /** What is not counted holds, so everything else speaks for an offer: now it is worth counting. */
-function isHeldByPace({ decision }: CheckInPlan): boolean {
-  return decision.reason === 'in_flight_limit' || decision.reason === 'offers_per_minute';
+function isHeldByLimit({ decision }: CheckInPlan): boolean {
+  return LIMIT_RULES.some(({ id }) => id === decision.reason);
 }
 
 function hasLimit({ maxInFlight, maxOffersPerMinute }: Pace): boolean {

@@ -16,7 +16,7 @@ import type { CatalogView } from '#server/service/firmware/catalog.ts';
 /** Everything but what follows from the assignments. */
 export type FactsOfDevice = Omit<Facts, keyof AssignmentFacts>;
 
-/** `load` is not counted here: `paceLoadOf` does, where it matters. */
+/** What is limited is not counted here: `countLimits` does, where it matters. */
 export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): FactsOfDevice {
   const running = view.findRunning(device);
   const facts = {
@@ -34,6 +34,7 @@ export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): 
     window: view.windows.find({ rollout, stage, labels }, nowMs),
     freeze: view.freezeOf(device.product),
     load: undefined,
+    budgets: view.budgetsOf(device.labels),
   };
 }
 

@@ -13,6 +13,7 @@ import type { FreezeRow } from '#server/db/fleet/holds.ts';
 import { findOutdated } from '#server/db/migrate.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import type { DeviceFacts, RolloutFacts } from '#engine/facts/model.ts';
+import { type BudgetOfDevice, keyOfLabel } from '#engine/facts/budget.ts';
 import type { Hold } from '#engine/facts/hold.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import { acceptsSecurity, isForEveryone } from '#engine/decision/target.ts';
@@ -57,6 +58,8 @@ export interface CatalogView {
   readonly priorStableOf: (firmware: StoredFirmware) => RolloutFacts | undefined;
   /** Also one whose end has passed: the rules say when it holds. */
   readonly freezeOf: (product: string) => Hold | undefined;
+  /** Those that apply to a device with these labels, not counted. */
+  readonly budgetsOf: (labels: DeviceFacts['labels']) => readonly BudgetOfDevice[];
   readonly windows: WindowClock;
 }
 
@@ -168,8 +171,26 @@ function viewOf(rows: CatalogRows): CatalogView {
             rollout.firmware.id !== left.id && isForEveryone(rollout) && acceptsSecurity(rollout.firmware, left),
         ),
     freezeOf: (product) => freezes.get(product),
+    budgetsOf: budgetsBy(rows.budgets),
     windows: new WindowClock(rows),
   };
+}
+
+const NO_BUDGETS: readonly BudgetOfDevice[] = [];
+
+function budgetsBy(rows: CatalogRows['budgets']): CatalogView['budgetsOf'] {
+  const budgets = new Map(
+    rows.map(({ key, max_devices, max_pct }) => [
+      key,
+      { key, maxDevices: max_devices ?? undefined, maxPct: max_pct ?? undefined },
+    ]),
+  );
+  if (budgets.size === 0) return () => NO_BUDGETS;
+  return (labels) =>
+    labels.flatMap(({ name }) => {
+      const budget = budgets.get(keyOfLabel(name) ?? '');
+      return budget === undefined ? [] : [{ label: name, budget, use: undefined }];
+    });
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
 import { type DeviceId, type DeviceRef, textOfDeviceId } from '#protocol/identity.ts';
-import { type ListedAssignmentRow, countLoad, listAssignments } from '#server/db/device/assignments.ts';
+import { type ListedAssignmentRow, listAssignments } from '#server/db/device/assignments.ts';
 import { findCheckInFacts } from '#server/db/device/check-in-facts.ts';
 import { listDevices as listDeviceRows } from '#server/db/fleet/device-list.ts';
 import { findDeviceIds, findGivenIds, listNamesOf } from '#server/db/fleet/device-names.ts';
@@ -20,6 +20,7 @@ import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { assignmentsOf } from '#server/service/device/assignment.ts';
 import { deviceFactsOf, factsOf, voterOf } from '#server/service/device/facts.ts';
+import { countLimits } from '#server/service/device/limits.ts';
 import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { viewNote } from '#server/service/names/stored-note.ts';
@@ -118,8 +119,11 @@ export async function decideFor(
   const assignments = assignmentsOf(rows.assignments, view);
   const device = deviceFactsOf(rows.device, rows.labels, rows.memberOf);
   const ofDevice = factsOf(device, view, nowMs);
-  const load = ofDevice.rollout === undefined ? undefined : await countLoad(read, ofDevice.rollout.id, nowMs);
-  const explained = explain({ ...ofDevice, load, ...assignmentFacts(assignments, ofDevice.rollout, nowMs) }, nowMs);
+  const limits = await countLimits(read, ofDevice, rows.device.id, nowMs);
+  const explained = explain(
+    { ...ofDevice, ...limits, ...assignmentFacts(assignments, ofDevice.rollout, nowMs) },
+    nowMs,
+  );
   return { ...explained, device: rows.device };
 }
 

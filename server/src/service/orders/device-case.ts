@@ -41,10 +41,11 @@ export async function lockCase(deps: Deps, trx: Trx, ref: DeviceRef, nowMs: numb
     view,
     decideWith: (orders) => {
       const asked = factsWith(orders);
-      // Its turn is asked about when it comes: an order does not wait for a place in the pace.
+      // Its turn is asked about when it comes: an order does not wait for a place in the pace, or in a budget.
       const load = { inFlight: 0, offersInLastMinute: 0 };
+      const budgets: typeof asked.budgets = [];
       const { decision, trace } = explain(
-        { ...asked, load, ...assignmentFacts(assignments, asked.rollout, nowMs) },
+        { ...asked, load, budgets, ...assignmentFacts(assignments, asked.rollout, nowMs) },
         nowMs,
       );
       return { decision, text: textOfRule(trace.find(({ matched }) => matched === true)) };
