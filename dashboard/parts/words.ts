@@ -49,3 +49,8 @@ export function byName(left: string, right: string): number {
 export function nameOf(text: string): { readonly 'aria-label': string; readonly title: string } {
   return { 'aria-label': text, title: text };
 }
+
+/** What people call a board: its name, else its MAC. */
+export function deviceName({ name, mac }: { readonly name: string | null; readonly mac: string }): string {
+  return name ?? mac;
+}

@@ -122,7 +122,7 @@ export const ROOMS: readonly Room[] = [
   },
   {
     room: 'dashboard/screens',
-    may: ['protocol', 'dashboard/data', 'dashboard/parts'],
+    may: ['protocol', 'protocol/query', 'dashboard/data', 'dashboard/parts'],
     packages: [...REACT, ...MANTINE, ...LOOKS, '@tanstack/react-query', '@tanstack/react-virtual', 'uplot'],
     node: false,
   },

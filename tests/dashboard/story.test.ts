@@ -155,6 +155,54 @@ describe.runIf(HAS_BROWSER)('a person with a mouse', () => {
     await context.close();
   });
 
+  test('holds a board, makes it a test board, and freezes a product', async () => {
+    await bringBoards();
+    const { page, context, faults } = await openPage(browser, server);
+    await enter(server, page);
+    await page.goto(`/devices/${MACS[2]}`);
+    await page.getByRole('button', { name: 'Hold', exact: true }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Until').selectOption('in 12 hours');
+    await dialog.getByLabel('Reason').fill('on the bench');
+    await dialog.getByRole('button', { name: 'Hold it' }).click();
+    await page.getByText('On the bench.').waitFor();
+    const held = async () => (await server.admin('getDevice', { params: { device: MACS[2] ?? '' } })).device;
+    expect((await held()).hold).toMatchObject({ reason: 'on the bench', until: expect.any(String), way_back: 'open' });
+    await page.getByRole('button', { name: 'More commands' }).click();
+    await page.getByRole('menuitem', { name: 'Make it a test board' }).click();
+    await dialog.getByRole('button', { name: 'Make it one' }).click();
+    await expect.poll(async () => (await held()).counted).toBe('no');
+    await page.getByRole('button', { name: 'Release' }).click();
+    await page.getByText('It is not held any more').waitFor();
+    expect((await held()).hold).toBeNull();
+
+    await page.getByRole('link', { name: 'Fleet', exact: true }).click();
+    await page.getByRole('button', { name: `More of ${PRODUCT}` }).click();
+    await page.getByRole('menuitem', { name: `Freeze ${PRODUCT}` }).click();
+    await dialog.getByLabel('Reason').fill('trade fair');
+    await dialog.getByRole('button', { name: 'Freeze it' }).click();
+    await page.getByText('Trade fair.').waitFor();
+    await page.getByRole('button', { name: 'Unfreeze' }).click();
+    await page.getByText(`${PRODUCT} is not frozen any more`, { exact: true }).waitFor();
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('asks the list in words, and is told where they cannot be read', async () => {
+    const { page, context } = await openPage(browser, server);
+    await enter(server, page);
+    await page.goto('/devices');
+    const box = page.getByLabel('Name, MAC or query');
+    await box.fill('version<1.1 not label porch');
+    await page.getByText(`${MACS.length - 1} boards`, { exact: true }).waitFor();
+    expect(new URL(page.url()).searchParams.get('q')).toBe('version<1.1 not label porch');
+    await box.fill('chop = esp32');
+    await page.getByText(/At character 1: .*did you mean chip/).waitFor();
+    await box.fill(MACS[0]?.slice(0, 16) ?? '');
+    await page.getByText('4 boards', { exact: true }).waitFor();
+    await context.close();
+  });
+
   test('a session that ended leads to the log-in page, and back to where one was', async () => {
     const { page, context } = await openPage(browser, server);
     await enter(server, page);

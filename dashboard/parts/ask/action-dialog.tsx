@@ -11,12 +11,24 @@ interface ActionDialogProps {
   /** `needed`: the server refuses without one. */
   readonly reason?: 'optional' | 'needed';
   readonly busy?: boolean;
+  /** Something above the buttons is still to be filled in. */
+  readonly incomplete?: boolean;
   readonly onConfirm: (reason: string | undefined) => void;
   readonly onClose: () => void;
 }
 
 export function ActionDialog(props: ActionDialogProps): ReactNode {
-  const { title, children, confirm, danger = false, reason, busy = false, onConfirm, onClose } = props;
+  const {
+    title,
+    children,
+    confirm,
+    danger = false,
+    reason,
+    busy = false,
+    incomplete = false,
+    onConfirm,
+    onClose,
+  } = props;
   const [text, setText] = useState('');
   const said = text.trim();
   return (
@@ -48,7 +60,7 @@ export function ActionDialog(props: ActionDialogProps): ReactNode {
               type="submit"
               color={danger ? 'red.9' : 'otter'}
               loading={busy}
-              disabled={reason === 'needed' && said === ''}
+              disabled={incomplete || (reason === 'needed' && said === '')}
             >
               {confirm}
             </Button>

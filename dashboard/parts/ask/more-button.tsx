@@ -4,7 +4,7 @@ import { Button, type ButtonProps } from '@mantine/core';
 import { IconDots } from '@tabler/icons-react';
 import type { ComponentProps, ReactNode } from 'react';
 
-interface MoreItem {
+export interface MoreItem {
   readonly text: string;
   readonly isDanger?: boolean;
   readonly onPick: () => void;

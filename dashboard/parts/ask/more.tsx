@@ -1,7 +1,9 @@
 // Rarer commands as a menu. It is loaded when somebody opens it: menus bring a library with them that finds their place.
 
 import { lazy, type ReactNode, Suspense, useState } from 'react';
-import { MoreButton, type MoreProps } from './more-button.tsx';
+import { MoreButton, type MoreItem, type MoreProps } from './more-button.tsx';
+
+export type { MoreItem };
 
 const MoreMenu = lazy(async () => import('./more-menu.tsx'));
 

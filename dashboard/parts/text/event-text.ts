@@ -26,6 +26,16 @@ const BOARD_TEXTS: Readonly<Record<string, string>> = {
   crashing: 'crashes again and again',
   lost: 'is lost',
   superseded: 'is offered another build',
+  named: 'has another name',
+  removed: 'was removed',
+  replaced: 'was replaced by another board',
+  held: 'is held',
+  released: 'is not held any more',
+  cancelled: 'does not get it: cancelled',
+  sent_back: 'is sent back',
+  offered_now: 'is offered what there is at once',
+  retried: 'may try again',
+  came_back: 'came back after it was removed',
 };
 
 export function eventTone({ type }: Event): Tone {
@@ -36,10 +46,11 @@ export function eventTone({ type }: Event): Tone {
 }
 
 /** `Rollout 1.1.0-careful: promoted to expand`. */
-export function eventText({ type, rollout, stage, mac }: Event): string {
+export function eventText({ type, product, rollout, stage, mac, name }: Event): string {
   const [what = '', did = ''] = type.split('.');
   const happened = did.replaceAll('_', ' ');
   if (what === 'stage') return `Stage ${stage ?? ''} of ${rollout} ${happened}`;
   if (what === 'rollout') return `Rollout ${rollout} ${did === 'promoted' ? `promoted to ${stage ?? ''}` : happened}`;
-  return `${mac ?? 'A board'} ${BOARD_TEXTS[did] ?? happened}`;
+  if (what === 'product') return `Product ${product} is ${did === 'frozen' ? 'frozen' : 'not frozen any more'}`;
+  return `${name ?? mac ?? 'A board'} ${BOARD_TEXTS[did] ?? happened}`;
 }

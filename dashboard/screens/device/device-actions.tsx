@@ -1,65 +1,51 @@
 // What can be done to the board as a whole.
 
-import { type ReactNode, useState } from 'react';
-import { useLocation } from 'wouter';
+import { Button } from '@mantine/core';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { useAction } from '#dashboard/data/queries.ts';
-import { ActionDialog } from '#dashboard/parts/ask/action-dialog.tsx';
-import { More } from '#dashboard/parts/ask/more.tsx';
-import type { DeviceDetail } from '#protocol/admin/devices.ts';
+import { More, type MoreItem } from '#dashboard/parts/ask/more.tsx';
+import type { Device, DeviceDetail } from '#protocol/admin/devices.ts';
+import type { AskedKind } from './device-dialog.tsx';
 
-type Asked = 'remove' | 'no' | 'auto';
+const DeviceDialog = lazy(async () => import('./device-dialog.tsx'));
 
-export function DeviceActions({ detail: { device, assignments } }: { readonly detail: DeviceDetail }): ReactNode {
-  const [, go] = useLocation();
-  const [asked, setAsked] = useState<Asked>();
-  const remove = useAction('removeDevice', ({ mac }) => `${mac} is forgotten`);
-  const counted = useAction('setCounted');
-  const onClose = (): void => setAsked(undefined);
-  const params = { device: device.id };
+export function DeviceActions({ detail }: { readonly detail: DeviceDetail }): ReactNode {
+  const { device } = detail;
+  const [asked, setAsked] = useState<AskedKind>();
+  const offer = useAction('offerNow', () => 'It is offered what there is for it with its next check');
   return (
     <>
+      <Button variant="default" onClick={() => setAsked('name')}>
+        Name and note
+      </Button>
+      {device.hold === null ? (
+        <Button variant="default" onClick={() => setAsked('hold')}>
+          Hold
+        </Button>
+      ) : null}
       <More
         name="More commands"
         size="sm"
-        items={[
-          device.counted === 'no'
-            ? { text: 'Count it in gates again', onPick: () => setAsked('auto') }
-            : { text: 'Do not count it in gates', onPick: () => setAsked('no') },
-          { text: 'Remove the board', isDanger: true, onPick: () => setAsked('remove') },
-        ]}
+        items={itemsOf(device, setAsked, () => offer.mutate({ params: { device: device.id } }))}
       />
-      {asked === 'remove' ? (
-        <ActionDialog
-          title={`Remove ${device.mac}?`}
-          confirm="Remove"
-          danger
-          busy={remove.isPending}
-          onClose={onClose}
-          onConfirm={() => remove.mutate({ params, query: { confirm: 'true' } }, { onSuccess: () => go('/devices') })}
-        >
-          Everything that is known of it goes: {device.labels.length} labels and {assignments.length} of its latest
-          updates among it. If the board checks in again, it is a new one.
-        </ActionDialog>
-      ) : null}
-      {asked === 'no' || asked === 'auto' ? (
-        <ActionDialog
-          title={asked === 'no' ? 'Do not count it in gates?' : 'Count it in gates again?'}
-          confirm={asked === 'no' ? 'Do not count it' : 'Count it'}
-          reason="optional"
-          busy={counted.isPending}
-          onClose={onClose}
-          onConfirm={(reason) =>
-            counted.mutate(
-              { params, body: { counted: asked, ...(reason === undefined ? {} : { reason }) } },
-              { onSettled: onClose },
-            )
-          }
-        >
-          {asked === 'no'
-            ? 'It still gets updates; what becomes of it neither stops nor promotes a rollout. Right for a board on the bench.'
-            : 'The rules decide again whether it counts.'}
-        </ActionDialog>
-      ) : null}
+      {asked === undefined ? null : (
+        <Suspense>
+          <DeviceDialog detail={detail} asked={asked} onClose={() => setAsked(undefined)} />
+        </Suspense>
+      )}
     </>
   );
+}
+
+function itemsOf(device: Device, ask: (kind: AskedKind) => void, offer: () => void): readonly MoreItem[] {
+  const isTest = device.counted === 'no';
+  return [
+    ...(device.offer_now === null ? [{ text: 'Offer now, past windows and pace', onPick: offer }] : []),
+    ...(device.cancelled === null ? [{ text: 'Cancel its update', onPick: () => ask('cancel') }] : []),
+    { text: 'Send back from this build', onPick: () => ask('send_back') },
+    isTest
+      ? { text: 'No test board any more', onPick: () => ask('auto') }
+      : { text: 'Make it a test board', onPick: () => ask('test') },
+    { text: 'Remove the board', isDanger: true, onPick: () => ask('remove') },
+  ];
 }

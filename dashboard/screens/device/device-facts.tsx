@@ -31,7 +31,7 @@ export function DeviceFacts({ detail: { device, names } }: { readonly detail: De
 function countsText({ counted, counted_reason: reason, not_counted: why }: DeviceDetail['device']): string {
   const said = reason === null ? '' : `: ${reason}`;
   if (counted === 'yes') return `yes, as an operator said${said}`;
-  if (counted === 'no') return `no, as an operator said${said}`;
+  if (counted === 'no') return `no, a test board${said}`;
   if (why === 'simulated') return 'not beside real boards (simulated)';
   return why === null ? 'yes' : `no (${words(why)})`;
 }

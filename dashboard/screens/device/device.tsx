@@ -1,17 +1,21 @@
 // One board, from the question that brings people here down to the raw facts.
 
-import { Grid, Stack } from '@mantine/core';
+import { Grid, Stack, Text } from '@mantine/core';
 import { lazy, type ReactNode, Suspense } from 'react';
 import { useCall } from '#dashboard/data/queries.ts';
 import { Answered, Loading } from '#dashboard/parts/answers.tsx';
-import { Page } from '#dashboard/parts/page.tsx';
+import { Card, Page } from '#dashboard/parts/page.tsx';
+import { deviceName } from '#dashboard/parts/words.ts';
 import { Ago } from '#dashboard/parts/time.tsx';
 import { DEVICE_STATES, StateBadge } from '#dashboard/parts/tone.tsx';
+import { actorText } from '#dashboard/parts/text/audit-text.ts';
+import type { DeviceDetail } from '#protocol/admin/devices.ts';
 import { DeviceActions } from './device-actions.tsx';
 import { DeviceFacts } from './device-facts.tsx';
 import { FailedBuilds } from './failed-builds.tsx';
 import { History } from './history.tsx';
 import { Labels } from './labels.tsx';
+import { Orders } from './orders.tsx';
 import { Why } from './why.tsx';
 
 const Health = lazy(async () => import('./health.tsx'));
@@ -28,7 +32,7 @@ export default function Device({ named }: { readonly named: string }): ReactNode
   const [text, tone] = DEVICE_STATES[device.status];
   return (
     <Page
-      title={device.mac}
+      title={deviceName(device)}
       badge={
         <StateBadge tone={tone} pulse={device.status === 'updating'}>
           {text}
@@ -36,11 +40,13 @@ export default function Device({ named }: { readonly named: string }): ReactNode
       }
       about={
         <>
+          {device.name === null ? null : `${device.mac}, `}
           {device.product} {device.current_version}, seen <Ago at={device.last_seen_at} />
         </>
       }
       actions={<DeviceActions detail={detail.data} />}
     >
+      <Orders device={device} />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>
           <Stack gap="lg">
@@ -50,6 +56,7 @@ export default function Device({ named }: { readonly named: string }): ReactNode
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>
           <Stack gap="lg">
+            {device.note === null ? null : <Written note={device.note} />}
             <Labels device={device} />
             {builds.length === 0 ? null : <FailedBuilds device={device} builds={builds} />}
             <DeviceFacts detail={detail.data} />
@@ -60,5 +67,22 @@ export default function Device({ named }: { readonly named: string }): ReactNode
         <Health named={named} assignments={assignments} />
       </Suspense>
     </Page>
+  );
+}
+
+function Written({
+  note: { text, by, at },
+}: {
+  readonly note: NonNullable<DeviceDetail['device']['note']>;
+}): ReactNode {
+  return (
+    <Card title="Note">
+      <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
+        {text}
+      </Text>
+      <Text size="xs" c="dimmed" mt={8}>
+        {actorText(by)}, <Ago at={at} />
+      </Text>
+    </Card>
   );
 }

@@ -3,13 +3,17 @@
 import { useMemo } from 'react';
 import { useSearchParams } from 'wouter';
 import type { DEVICE_STATUSES } from '#protocol/admin/states.ts';
+import { whereOf } from './where.ts';
 
-const NAMES = ['mac', 'status', 'product', 'label', 'version', 'sort'] as const;
+const NAMES = ['q', 'mac', 'status', 'product', 'label', 'version', 'sort'] as const;
 
 export type DeviceFilter = Readonly<Partial<Record<(typeof NAMES)[number], string>>>;
 
 /** What the API takes. */
-export type DeviceQuery = Omit<DeviceFilter, 'status'> & { readonly status?: (typeof DEVICE_STATUSES)[number] };
+export type DeviceQuery = Omit<DeviceFilter, 'q' | 'status'> & {
+  readonly status?: (typeof DEVICE_STATUSES)[number];
+  readonly where?: string;
+};
 
 export function useDeviceFilter() {
   const [params, setParams] = useSearchParams();
@@ -32,6 +36,7 @@ export function useDeviceFilter() {
 }
 
 /** The address may say any status; the server refuses what is none. */
-export function queryOf(filter: DeviceFilter): DeviceQuery {
-  return filter as DeviceQuery;
+export function queryOf({ q = '', ...filter }: DeviceFilter): DeviceQuery {
+  const { where } = whereOf(q);
+  return { ...(filter as DeviceQuery), ...(where === undefined ? {} : { where }) };
 }

@@ -129,7 +129,19 @@ interface RowProps {
 }
 
 function Row({ device, top, isPicked, onPick }: RowProps): ReactNode {
-  const { id, mac, status, current_version: version, product, labels, chip, last_seen_at: seen } = device;
+  const {
+    id,
+    mac,
+    name,
+    status,
+    hold,
+    counted,
+    current_version: version,
+    product,
+    labels,
+    chip,
+    last_seen_at: seen,
+  } = device;
   const [text, tone] = DEVICE_STATES[status];
   return (
     <div
@@ -142,13 +154,15 @@ function Row({ device, top, isPicked, onPick }: RowProps): ReactNode {
         <Checkbox size="xs" checked={isPicked} onChange={onPick} aria-label={`Select ${mac}`} />
       </span>
       <span role="cell">
-        <Link href={deviceHref(id)} className={`${css['mac']} mono`}>
-          {mac}
+        <Link href={deviceHref(id)} className={name === null ? `${css['mac']} mono` : css['mac']} title={mac}>
+          {name ?? mac}
         </Link>
       </span>
       <span role="cell">
         <StateText tone={tone} pulse={status === 'updating'}>
           {text}
+          {hold === null ? '' : ', held'}
+          {counted === 'no' ? ', test' : ''}
         </StateText>
       </span>
       <span role="cell">{version}</span>

@@ -11,6 +11,7 @@ import { boards } from '#dashboard/parts/words.ts';
 import { Note } from '#dashboard/parts/note.tsx';
 import type { ServerStatus } from '#protocol/admin/status.ts';
 import { Calls } from './calls.tsx';
+import { Frozen } from './freeze.tsx';
 import { LatestEvents } from './latest-events.tsx';
 import { RolloutCard } from './rollout-card.tsx';
 import { Stats } from './stats.tsx';
@@ -39,7 +40,7 @@ export default function Fleet(): ReactNode {
 }
 
 function Content({ status }: { readonly status: ServerStatus }): ReactNode {
-  const { calls, rollouts, devices, warnings } = status;
+  const { calls, rollouts, devices, frozen, warnings } = status;
   const stopped = rollouts.filter(({ status: one }) => one === 'halted' || one === 'regressed');
   const open = rollouts.filter((rollout) => rollout.status !== 'complete' && !stopped.includes(rollout));
   const watched = rollouts.filter((rollout) => rollout.status === 'complete');
@@ -49,6 +50,9 @@ function Content({ status }: { readonly status: ServerStatus }): ReactNode {
         <Note key={warning} tone="warn" icon={<IconAlertTriangle size={18} />}>
           {warning}
         </Note>
+      ))}
+      {frozen.map((product) => (
+        <Frozen key={product.product} product={product} />
       ))}
       {devices.total === 0 ? <NoBoards /> : <Stats status={status} />}
       {devices.total === 0 && calls.length === 0 ? null : <Calls calls={calls} />}

@@ -13,7 +13,7 @@ export function Stats({ status: { devices } }: { readonly status: ServerStatus }
   const { total, updating, failed, silent } = devices;
   return (
     <SimpleGrid cols={{ base: 2, md: 4 }} spacing="md">
-      <Stat name="Boards" value={total} tone="good" href="/devices" about="all that ever checked in" />
+      <Stat name="Boards" value={total} tone="good" href="/devices" about={othersText(devices)} />
       <Stat
         name="Updating"
         value={updating}
@@ -37,6 +37,14 @@ export function Stats({ status: { devices } }: { readonly status: ServerStatus }
       />
     </SimpleGrid>
   );
+}
+
+function othersText({ held, test }: ServerStatus['devices']): string {
+  const others = [
+    ...(held > 0 ? [`${count(held)} held`] : []),
+    ...(test > 0 ? [`${count(test)} for tests besides`] : []),
+  ];
+  return others.length === 0 ? 'all that ever checked in' : others.join(', ');
 }
 
 interface StatProps {

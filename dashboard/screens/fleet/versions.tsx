@@ -1,6 +1,6 @@
 // Which version how many boards run, per product.
 
-import { Stack, Text } from '@mantine/core';
+import { Group, Stack, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { Bar } from '#dashboard/parts/bar.tsx';
@@ -8,6 +8,7 @@ import { devicesHref } from '#dashboard/parts/text/links.ts';
 import { Card } from '#dashboard/parts/page.tsx';
 import { boards, byName, count, percent } from '#dashboard/parts/words.ts';
 import type { ServerStatus } from '#protocol/admin/status.ts';
+import { FreezeMenu } from './freeze.tsx';
 import css from './fleet.module.css';
 import parts from '#dashboard/parts/parts.module.css';
 
@@ -17,7 +18,7 @@ const MOST_ROWS = 8;
 
 type Row = ServerStatus['versions'][number];
 
-export function Versions({ status: { versions } }: { readonly status: ServerStatus }): ReactNode {
+export function Versions({ status: { versions, frozen } }: { readonly status: ServerStatus }): ReactNode {
   const products = [...new Set(versions.map(({ product }) => product))].toSorted(byName);
   return (
     <Card title="Versions">
@@ -28,7 +29,12 @@ export function Versions({ status: { versions } }: { readonly status: ServerStat
       ) : (
         <Stack gap="lg">
           {products.map((product) => (
-            <Product key={product} product={product} rows={versions.filter((row) => row.product === product)} />
+            <Product
+              key={product}
+              product={product}
+              rows={versions.filter((row) => row.product === product)}
+              isFrozen={frozen.some((one) => one.product === product)}
+            />
           ))}
         </Stack>
       )}
@@ -36,19 +42,29 @@ export function Versions({ status: { versions } }: { readonly status: ServerStat
   );
 }
 
-function Product({ product, rows }: { readonly product: string; readonly rows: readonly Row[] }): ReactNode {
+interface ProductProps {
+  readonly product: string;
+  readonly rows: readonly Row[];
+  readonly isFrozen: boolean;
+}
+
+function Product({ product, rows, isFrozen }: ProductProps): ReactNode {
   const sorted = rows.toSorted((left, right) => byName(right.version, left.version));
   const total = rows.reduce((sum, row) => sum + row.devices, 0);
   const colorOf = (index: number): string =>
     `var(--mantine-color-${SHADES[index] === undefined ? 'gray-5' : `otter-${SHADES[index]}`})`;
   return (
     <div>
-      <Text size="sm" fw={570} mb={8}>
-        {product}{' '}
-        <Text span c="dimmed" fw={400}>
-          {boards(total)}
+      <Group justify="space-between" mb={8} wrap="nowrap">
+        <Text size="sm" fw={570} style={{ overflowWrap: 'anywhere' }}>
+          {product}{' '}
+          <Text span c="dimmed" fw={400}>
+            {boards(total)}
+            {isFrozen ? ', frozen' : ''}
+          </Text>
         </Text>
-      </Text>
+        {isFrozen ? null : <FreezeMenu product={product} devices={total} />}
+      </Group>
       <Bar
         tall
         total={total}

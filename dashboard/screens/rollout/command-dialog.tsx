@@ -50,7 +50,8 @@ function useActions(rollout: Rollout) {
   const keep = useAction('keepRollout', () => `The build of ${name} is kept`);
   const abort = useAction('abortRollout', () => `Rollout ${name} is aborted`);
   const retry = useAction('retryRollout', ({ devices }) => `${boards(devices)} may try again`);
-  const all = [start, promote, pause, resume, keep, abort, retry];
+  const undo = useAction('undoRollout', () => `Rollout ${name} is undone`);
+  const all = [start, promote, pause, resume, keep, abort, undo, retry];
   const run = (kind: Command['kind'], reason: string | undefined, onSettled: () => void): void => {
     const params = { name };
     const body = reason === undefined ? {} : { reason };
@@ -72,6 +73,8 @@ function useActions(rollout: Rollout) {
         return abort.mutate({ params, body }, { onSettled });
       case 'revert':
         return abort.mutate({ params, body: { ...body, revert: true } }, { onSettled });
+      case 'undo':
+        return undo.mutate({ params, body }, { onSettled });
       case 'retry':
         return retry.mutate({ params, body }, { onSettled });
     }
@@ -92,6 +95,8 @@ function titleOf({ rollout: { name, stage, stages }, command: { kind } }: Comman
       return `Abort ${name} and roll back?`;
     case 'abort':
       return `Abort ${name}?`;
+    case 'undo':
+      return `Undo ${name}?`;
     case 'retry':
       return `Let failed boards of ${name} try again?`;
     case 'keep':
@@ -143,6 +148,7 @@ function Effect({ rollout, command: { kind } }: Pick<CommandDialogProps, 'rollou
         </>
       );
     case 'revert':
+    case 'undo':
       return <Revert name={rollout.name} />;
     case 'retry':
       return (

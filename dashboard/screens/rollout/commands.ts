@@ -3,7 +3,7 @@
 import { assertNever } from '#protocol/errors.ts';
 import type { Rollout } from '#protocol/admin/rollouts.ts';
 
-type CommandKind = 'start' | 'promote' | 'pause' | 'resume' | 'keep' | 'abort' | 'revert' | 'retry';
+type CommandKind = 'start' | 'promote' | 'pause' | 'resume' | 'keep' | 'abort' | 'revert' | 'undo' | 'retry';
 
 export interface Command {
   readonly kind: CommandKind;
@@ -34,7 +34,7 @@ export function commandsOf(rollout: Rollout): readonly Command[] {
       ];
     case 'complete':
     case 'aborted':
-      return [];
+      return rollout.started_at === null || rollout.reverted_at !== null ? [] : [{ kind: 'undo', text: 'Undo' }];
     default:
       return assertNever(rollout.status);
   }

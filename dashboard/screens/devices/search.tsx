@@ -1,0 +1,49 @@
+// One box for all: the beginning of a MAC, a name, or a query in the language of the API. What is wrong with a query stands below it.
+
+import { TextInput } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
+import { IconSearch } from '@tabler/icons-react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { MAX_QUERY_CHARS } from '#protocol/limits.ts';
+import { whereOf } from './where.ts';
+
+interface SearchProps {
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}
+
+const TYPING_MS = 300;
+
+export function Search({ value, onChange }: SearchProps): ReactNode {
+  const [text, setText] = useState(value);
+  const said = useRef(value);
+  const say = useDebouncedCallback((typed: string) => {
+    said.current = typed;
+    onChange(typed);
+  }, TYPING_MS);
+  useEffect(() => {
+    // What was said from here comes back, perhaps after the next letters.
+    if (value !== said.current) setText(value);
+    said.current = value;
+  }, [value]);
+  const { fault } = whereOf(text);
+  return (
+    <TextInput
+      aria-label="Name, MAC or query"
+      placeholder="A name, a MAC, or: version<1.4 label:lab silent"
+      leftSection={<IconSearch size={16} />}
+      value={text}
+      maxLength={MAX_QUERY_CHARS}
+      error={fault}
+      spellCheck={false}
+      autoComplete="off"
+      onChange={({ currentTarget }) => {
+        const typed = currentTarget.value;
+        setText(typed);
+        // What cannot be read yet is not asked: the list stays as it is.
+        if (whereOf(typed).fault === undefined) say(typed);
+      }}
+      style={{ flex: '1 1 300px' }}
+    />
+  );
+}
