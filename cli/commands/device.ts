@@ -9,7 +9,7 @@ import { addLabelsOfDevices } from './device/label.ts';
 import { addNameCommands, addReplaceCommand } from './device/names.ts';
 import { addTableCommands } from './device/table.ts';
 import { addHoldCommands } from './hold.ts';
-import { addOrderCommands } from './device-orders.ts';
+import { addOrderCommands } from './device/orders.ts';
 import { formatCleared, formatDevice, formatExplanation } from '#cli/views/device.ts';
 import { formatTelemetry } from '#cli/views/health.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
