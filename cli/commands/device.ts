@@ -10,7 +10,7 @@ import { addNameCommands, addReplaceCommand } from './device/names.ts';
 import { addTableCommands } from './device/table.ts';
 import { addHoldCommands } from './hold.ts';
 import { addOrderCommands } from './device/orders.ts';
-import { formatCleared, formatDevice, formatExplanation } from '#cli/views/device.ts';
+import { formatCleared, formatDevice, formatExplanation, gapText } from '#cli/views/device.ts';
 import { formatTelemetry } from '#cli/views/health.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
@@ -37,8 +37,12 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
     .addOption(new Option('--status <status>', 'only devices of this status').choices(DEVICE_STATUSES))
     .option('--mac <beginning>', 'only devices whose MAC begins like this')
     .addOption(whereOption('only devices that a query means'))
+    .option('--flapping', 'only devices that come and go')
+    .option('--overdue', 'only devices whose check has not come in time')
     .action(async (options, command) => {
-      const { product, label, version, status, mac, where } = options;
+      const { product, label, version, status, mac } = options;
+      const where = whereOf(options);
+      const isOfRhythm = options.flapping === true || options.overdue === true;
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         const filter = { product, label, version, status, mac, where };
         await showList(
@@ -47,7 +51,18 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
           async (query) =>
             pointing(where, async () => session.client.call('listDevices', { query: { ...query, ...filter } })),
           {
-            head: ['mac', 'name', 'product', 'version', 'status', 'labels', 'chip', 'address', 'seen'],
+            head: [
+              'mac',
+              'name',
+              'product',
+              'version',
+              'status',
+              'labels',
+              'chip',
+              'address',
+              'seen',
+              ...(isOfRhythm ? ['usual gap'] : []),
+            ],
             row: (one) => [
               one.mac,
               one.name ?? '',
@@ -58,6 +73,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
               one.chip ?? '',
               one.ip ?? '',
               relativeTime(one.last_seen_at, Date.now()),
+              ...(isOfRhythm ? [gapText(one)] : []),
             ],
             empty: 'no such devices; a device appears with its first check',
           },
@@ -65,6 +81,19 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
       });
     });
 
+  addDeviceViews(device, shell);
+  addLabelsOfDevices(device, shell);
+  addDeviceChanges(device, shell);
+  addNameCommands(device, shell);
+  addHoldCommands(device, shell);
+  addOrderCommands(device, shell);
+  addDeviceRemoval(device, shell);
+  addReplaceCommand(device, shell);
+  addTableCommands(device, shell);
+}
+
+/** The commands that show one device. */
+function addDeviceViews(device: CommandGroup, shell: Shell): void {
   device
     .command('show')
     .description('one device: what it says of itself, its labels, its latest assignments')
@@ -97,15 +126,17 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
         show(telemetry, () => formatTelemetry(telemetry, terminal.colors));
       });
     });
+}
 
-  addLabelsOfDevices(device, shell);
-  addDeviceChanges(device, shell);
-  addNameCommands(device, shell);
-  addHoldCommands(device, shell);
-  addOrderCommands(device, shell);
-  addDeviceRemoval(device, shell);
-  addReplaceCommand(device, shell);
-  addTableCommands(device, shell);
+/** The query that options and `--where` make together. */
+function whereOf(options: {
+  readonly where?: string | undefined;
+  readonly flapping?: true | undefined;
+  readonly overdue?: true | undefined;
+}): string | undefined {
+  const flags = [...(options.flapping === true ? ['flapping'] : []), ...(options.overdue === true ? ['overdue'] : [])];
+  if (flags.length === 0) return options.where;
+  return [...(options.where === undefined ? [] : [`(${options.where})`]), ...flags].join(' and ');
 }
 
 /** The commands that change what the server knows of a device. */

@@ -43,6 +43,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['otter device list --status failed', 'boards on which the last attempt failed'],
     ['otter device list --label pilot --sort=-last_seen_at --all', 'the pilot, the latest first'],
     ["otter device list --where 'chip = esp32c3 and version < 1.4 and not seen for 7d'", 'those that a query means'],
+    ['otter device list --flapping', 'boards that come and go, with their usual gap'],
   ],
   'device show': [['otter device show 24:6f:28:aa:bb:cc', 'what it says of itself, its latest attempts']],
   'device explain': [['otter device explain 24:6f:28:aa:bb:cc', 'why it gets an update or not']],

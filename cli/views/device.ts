@@ -2,7 +2,7 @@
 
 import { holdText } from './hold.ts';
 import { deviceText, noteText } from './note.ts';
-import { relativeTime } from './relative-time.ts';
+import { exactDuration, relativeTime } from './relative-time.ts';
 import { type Colors, formatFacts, formatTable, printable } from '#cli/terminal.ts';
 import type { Assignment, ClearedBuild, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
 
@@ -27,6 +27,7 @@ export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors
       ['was removed', removedText(detail, nowMs)],
       ['first seen', relativeTime(device.first_seen_at, nowMs)],
       ['last seen', relativeTime(device.last_seen_at, nowMs)],
+      ['usual gap', gapText(device)],
       ...Object.entries(device.attributes)
         .filter(([key]) => key !== 'unreadable')
         .map(([key, value]) => [key, asText(value)] as const),
@@ -37,6 +38,12 @@ export function formatDevice(detail: DeviceDetail, nowMs: number, colors: Colors
   return [facts, notes, formatBuilds(builds, nowMs, colors), formatAssignments(assignments, nowMs, colors)]
     .filter((part) => part !== '')
     .join('\n\n');
+}
+
+/** How long it takes from check to check, and what is odd about that. */
+export function gapText({ rhythm: { usual_gap_s: gap, overdue, flapping } }: DeviceDetail['device']): string {
+  const known = gap === null ? [] : [exactDuration(gap)];
+  return [...known, ...(overdue ? ['overdue'] : []), ...(flapping ? ['flapping'] : [])].join(', ');
 }
 
 /** A device with this MAC was there before. */

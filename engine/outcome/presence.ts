@@ -3,7 +3,7 @@
 
 import { bootCauseOf, contradicts, type Restart, restartBetween } from './restart.ts';
 import { isOverdue } from '#engine/stage/silence.ts';
-import { addGap, expectedIntervalS, silenceLimitS } from './rhythm.ts';
+import { addGap, expectedIntervalS, isFlapping, silenceLimitS } from './rhythm.ts';
 
 export interface Presence {
   readonly seenAtMs: number;
@@ -61,7 +61,7 @@ export function presenceAfter(
   told: { readonly intervalS: number; readonly isOffer: boolean },
   defaultIntervalS: number,
   nowMs: number,
-): Presence & { readonly limitS: number; readonly intervalS: number } {
+): Presence & { readonly limitS: number; readonly intervalS: number; readonly isFlapping: boolean } {
   const { uptimeS, nextCheckS } = checkIn;
   const intervalS = Math.max(expectedIntervalS(told, defaultIntervalS), nextCheckS ?? 0);
   return {
@@ -72,5 +72,6 @@ export function presenceAfter(
     gaps,
     backAtMs,
     limitS: silenceLimitS({ intervalS, gaps, nextCheckS }, defaultIntervalS),
+    isFlapping: isFlapping({ intervalS, gaps }, defaultIntervalS),
   };
 }

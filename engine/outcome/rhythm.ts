@@ -6,6 +6,9 @@ import { MAX_CHECK_GAPS, MIN_POLL_INTERVAL_S, SILENT_POLLS } from '#protocol/lim
 /** Checks this close together belong to one waking: a board that asks twice before it sleeps has not become a faster one. */
 const SHORTEST_GAP_S = MIN_POLL_INTERVAL_S / 2;
 
+/** A check that comes within so many of its intervals is in time. */
+const IN_TIME = 1.5;
+
 export interface Rhythm {
   /** What it was told; undefined: it was not seen since intervals are kept. */
   readonly intervalS: number | undefined;
@@ -45,4 +48,22 @@ export function expectedIntervalS(
 /** Seconds without a check after which the board is silent. */
 export function silenceLimitS({ intervalS, gaps, nextCheckS }: Rhythm, defaultIntervalS: number): number {
   return SILENT_POLLS * Math.max(intervalS ?? defaultIntervalS, nextCheckS ?? usualGapS(gaps));
+}
+
+/**
+ * Whether the board comes and goes: of its last four checks two came late by three of its intervals or more, and two in time. One that always
+ * sleeps longer than it is told has a rhythm of its own.
+ */
+export function isFlapping({ intervalS, gaps }: Pick<Rhythm, 'intervalS' | 'gaps'>, defaultIntervalS: number): boolean {
+  const [longest, second, third] = gaps.slice(0, MAX_CHECK_GAPS).toSorted((left, right) => right - left);
+  if (longest === undefined || second === undefined || third === undefined || gaps.length < MAX_CHECK_GAPS)
+    return false;
+  // Near the end of a rollout it is told to come often, and before that seldom.
+  const expectedS = Math.max(intervalS ?? 0, defaultIntervalS);
+  return second >= SILENT_POLLS * expectedS && third <= IN_TIME * expectedS;
+}
+
+/** Of the limit of its silence, in seconds: one check and a half has not come. */
+export function overdueLimitS(silenceLimit: number): number {
+  return (silenceLimit / SILENT_POLLS) * IN_TIME;
 }

@@ -81,6 +81,15 @@ export const Device = Type.Object(
     not_counted: Nullable(oneOf(NOT_COUNTED), {
       description: 'why it counts in no gate (simulated: where real boards are in the product)',
     }),
+    rhythm: Type.Object(
+      {
+        interval_s: Nullable(Count, { description: 'after which it was told to check in again' }),
+        usual_gap_s: Nullable(Count, { description: 'from check to check, as it does it; null: not known yet' }),
+        overdue: Type.Boolean({ description: 'its check has not come in time' }),
+        flapping: Type.Boolean({ description: 'it comes and goes' }),
+      },
+      { description: 'how long it takes from check to check' },
+    ),
     hold: Nullable(Type.Unsafe<Hold>(Type.Ref('Hold')), { description: 'null: nobody holds it' }),
     cancelled: Nullable(Type.Unsafe<Cancelled>(Type.Ref('Cancelled')), { description: 'null: no build is' }),
     offer_now: Nullable(Type.Unsafe<OfferNow>(Type.Ref('OfferNow')), { description: 'null: windows and pace hold it' }),

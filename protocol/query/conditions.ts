@@ -96,6 +96,16 @@ const FIELDS: Readonly<Record<string, Field>> = {
     means: 'missed three checks by its own rhythm; the same as `status = silent`',
     read: () => ({ kind: 'status', status: 'silent' }),
   },
+  overdue: {
+    written: 'overdue',
+    means: 'no check for one and a half times as long as it takes by its own rhythm; every silent device is',
+    read: () => ({ kind: 'is', what: 'overdue' }),
+  },
+  flapping: {
+    written: 'flapping',
+    means: 'it comes and goes: of its last four checks two came three intervals late or more, and two in time',
+    read: () => ({ kind: 'is', what: 'flapping' }),
+  },
   held: { written: 'held', means: 'an operator holds it', read: () => ({ kind: 'is', what: 'held' }) },
   test: { written: 'test', means: 'it is a test board', read: () => ({ kind: 'is', what: 'test' }) },
 };

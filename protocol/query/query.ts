@@ -28,7 +28,7 @@ export type Condition =
   | { readonly kind: 'chip_revision'; readonly order: Order; readonly revision: number }
   | { readonly kind: 'status'; readonly status: (typeof DEVICE_STATUSES)[number] }
   | { readonly kind: 'label'; readonly name: string }
-  | { readonly kind: 'is'; readonly what: 'held' | 'test' }
+  | { readonly kind: 'is'; readonly what: 'held' | 'test' | 'flapping' | 'overdue' }
   | { readonly kind: 'known_bad'; readonly version: string }
   | { readonly kind: 'seen'; readonly which: SeenField; readonly withinS: number }
   /** `instant` is ISO 8601 in UTC. */

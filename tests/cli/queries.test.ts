@@ -109,3 +109,27 @@ test('a label with a query says whom it means before it is made, and shows its q
     stderr: expect.stringContaining('\n  chop\n  ^\n'),
   });
 });
+
+test('boards that come and go, and those that are late, are lists of their own, with their usual gap', async () => {
+  const [flapping, steady] = [line.newMac(), line.newMac()];
+  for (const gapS of [600, 20_000, 600, 20_000, 600]) {
+    for (const mac of [flapping, steady]) await line.checkIn(mac, '9.0.0');
+    for (let rest = gapS; rest > 0; rest -= 600) {
+      server.clock.advance(Math.min(600, rest));
+      if (rest > 600) await line.checkIn(steady, '9.0.0');
+    }
+  }
+  await line.checkIn(flapping, '9.0.0');
+  const list = async (...args: readonly string[]) => {
+    const { stdout } = await otter('device', 'list', '--where', 'version = 9.0.0', '--json', ...args);
+    const { items }: { readonly items: readonly { readonly mac: string }[] } = JSON.parse(stdout);
+    return items.map(({ mac }) => mac);
+  };
+  expect(await list('--flapping')).toEqual([flapping]);
+  expect(await list('--overdue')).toEqual([]);
+  expect((await otter('device', 'list', '--flapping')).stdout).toMatch(/usual gap[^]*5 h, flapping|20000 s, flapping/);
+  expect((await otter('device', 'show', flapping)).stdout).toMatch(/usual gap +.*flapping/);
+  server.clock.advance(1_900);
+  expect(await list('--overdue')).toContain(steady);
+  expect(await list('--overdue', '--flapping'), 'it takes longer from check to check').toEqual([]);
+});

@@ -2,7 +2,14 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addGap, expectedIntervalS, silenceLimitS, usualGapS } from '#engine/outcome/rhythm.ts';
+import {
+  addGap,
+  expectedIntervalS,
+  isFlapping,
+  overdueLimitS,
+  silenceLimitS,
+  usualGapS,
+} from '#engine/outcome/rhythm.ts';
 
 const HOUR_S = 3_600;
 const DAY_S = 86_400;
@@ -80,4 +87,27 @@ describe('the limit of silence is three times', () => {
     expect(expectedIntervalS({ intervalS: 150, isOffer: false }, DEFAULT_S)).toBe(150);
     expect(expectedIntervalS({ intervalS: 7_200, isOffer: true }, DEFAULT_S)).toBe(7_200);
   });
+});
+
+describe('a board is flapping', () => {
+  test.each([
+    { of: 'a board that was seen a few times', gaps: [600, 6 * HOUR_S, 600], is: false },
+    { of: 'a steady board', gaps: [600, 600, 600, 600], is: false },
+    { of: 'a steady board with one outage', gaps: [600, 600, 7 * HOUR_S, 600], is: false },
+    { of: 'a board that comes and goes', gaps: [600, 2 * HOUR_S, 610, 3 * HOUR_S], is: true },
+    { of: 'a board that comes two intervals late', gaps: [600, 1_200, 600, 1_200], is: false },
+    { of: 'a board that always sleeps six hours', gaps: [6 * HOUR_S, 6 * HOUR_S, 6 * HOUR_S, 6 * HOUR_S], is: false },
+    { of: 'a board that was told to come often for a while', gaps: [1_200, 1_200, 150, 150], is: false },
+  ])('$of: $is', ({ gaps, is }) => {
+    expect(isFlapping({ intervalS: 600, gaps: after(...gaps) }, 600)).toBe(is);
+  });
+
+  test('not by an interval that it is told itself: one that is told to sleep a day comes in time after a day', () => {
+    const gaps = after(DAY_S, 3 * DAY_S, DAY_S, DAY_S);
+    expect(isFlapping({ intervalS: DAY_S, gaps }, 600)).toBe(false);
+  });
+});
+
+test('a board is overdue half way to its silence', () => {
+  expect(overdueLimitS(silenceLimitS({ intervalS: 600, gaps: [], nextCheckS: undefined }, 600))).toBe(900);
 });

@@ -43,7 +43,7 @@ function holds(condition: Condition, device: KnownDevice, nowMs: number): boolea
     case 'label':
       return shown.labels.includes(condition.name);
     case 'is':
-      return condition.what === 'held' ? shown.hold !== null : shown.counted === 'no';
+      return isSo(condition.what, shown);
     case 'known_bad':
       return device.knownBad.has(condition.version);
     case 'seen':
@@ -52,6 +52,21 @@ function holds(condition: Condition, device: KnownDevice, nowMs: number): boolea
       return inOrder(seenAt(device, condition.which) - Date.parse(condition.instant), condition.order);
     default:
       return assertNever(condition);
+  }
+}
+
+function isSo(what: 'held' | 'test' | 'flapping' | 'overdue', shown: Device): boolean {
+  switch (what) {
+    case 'held':
+      return shown.hold !== null;
+    case 'test':
+      return shown.counted === 'no';
+    case 'flapping':
+      return shown.rhythm.flapping;
+    case 'overdue':
+      return shown.rhythm.overdue;
+    default:
+      return assertNever(what);
   }
 }
 

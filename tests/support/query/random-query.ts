@@ -44,7 +44,7 @@ function drawCondition(random: Random): string {
     () => `version ${random.pick(['=', '!='] as const)} ${random.pick(['build-77', '"1.4"'] as const)}`,
     () => `chip_revision ${random.pick(ORDERS)} ${random.pick([3, 100, 301] as const)}`,
     () => `status ${same} ${random.pick(['ok', 'updating', 'silent', 'failed'] as const)}`,
-    () => random.pick(['silent', 'held', 'test'] as const),
+    () => random.pick(['silent', 'overdue', 'flapping', 'held', 'test'] as const),
     () => `${random.pick(['', 'first '] as const)}seen within ${random.pick(SPANS)}`,
     () => `${random.pick(['', 'first '] as const)}seen ${random.pick(['before', 'after'] as const)} 2026-11-29`,
     () => `mac = ${random.pick(['24', '24:6f:00:0', 'aa'] as const)}`,

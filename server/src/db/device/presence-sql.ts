@@ -2,6 +2,7 @@
 // which no server was there do not count.
 
 import { sql, type RawBuilder } from 'kysely';
+import { overdueLimitS } from '#engine/outcome/rhythm.ts';
 import type { Absence } from '#engine/facts/absence.ts';
 
 /** By what silence is measured: `defaultLimitS` for devices of which no limit is kept. */
@@ -14,6 +15,12 @@ export interface SilenceRule {
 /** Whether the device of a row of `presence` is silent. */
 export function isSilentAt(rule: SilenceRule): RawBuilder<boolean> {
   return sql`presence.last_seen_at_ms + ${silenceLimitMs(rule)} + ${absentMs(rule)} < ${rule.nowMs}`;
+}
+
+/** Whether its check has not come in time: some way before it is silent (`overdueLimitS` of the engine). */
+export function isOverdueAt(rule: SilenceRule): RawBuilder<boolean> {
+  const share = sql.lit(overdueLimitS(1));
+  return sql`presence.last_seen_at_ms + ${silenceLimitMs(rule)} * ${share} + ${absentMs(rule)} < ${rule.nowMs}`;
 }
 
 /** In milliseconds. */

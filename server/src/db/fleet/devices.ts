@@ -51,6 +51,7 @@ export const withPresence = (db: Reader) =>
       'presence.largest_block_bytes',
       'presence.limit_s',
       'presence.back_at_ms',
+      'presence.is_flapping',
     ]);
 
 export async function findDevice(db: Reader, device: DeviceRef): Promise<SeenDeviceRow | undefined> {
@@ -105,6 +106,7 @@ const SIGHTING = [
   ['gaps', 'text'],
   ['limit_s', 'bigint'],
   ['back_at_ms', 'bigint'],
+  ['is_flapping', 'integer'],
 ] as const satisfies readonly (readonly [keyof Sighting, string])[];
 
 const INTO = sql.raw(SIGHTING.map(([column]) => column).join(', '));

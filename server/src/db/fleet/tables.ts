@@ -113,6 +113,8 @@ export interface PresenceTable {
   readonly limit_s: Generated<number | null>;
   /** When it was heard of again last, after a check had not come. */
   readonly back_at_ms: Generated<number | null>;
+  /** By its last four checks it comes and goes. */
+  readonly is_flapping: Generated<Flag>;
 }
 
 export interface LabelsTable {

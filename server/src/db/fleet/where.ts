@@ -7,7 +7,7 @@ import { assertNever } from '#protocol/errors.ts';
 import type { DeviceId } from '#protocol/identity.ts';
 import type { Condition, Order, Query, TextField } from '#protocol/query/query.ts';
 import type { Dialect } from '#server/db/database.ts';
-import { isSilentAt, type SilenceRule } from '#server/db/device/presence-sql.ts';
+import { isOverdueAt, isSilentAt, type SilenceRule } from '#server/db/device/presence-sql.ts';
 
 /** What the conditions are read by. */
 export interface WhereFacts {
@@ -45,7 +45,7 @@ function conditionOf(condition: Condition, { dialect, silence, versions, knownBa
     case 'label':
       return dialect === 'postgres' ? looksUpLabel(condition.name) : hasLabel(condition.name);
     case 'is':
-      return condition.what === 'held' ? isHeldAt(silence.nowMs) : sql`coalesce(devices.counted, '') = 'no'`;
+      return isSo(condition.what, silence);
     case 'known_bad':
       return sql`devices.id in ${listed(knownBad(condition.version), dialect, 'bigint')}`;
     case 'seen':
@@ -75,6 +75,21 @@ export function hasLabel(name: string): Where {
 export function looksUpLabel(name: string): Where {
   return sql`exists (select 1 from device_labels join labels on labels.id = device_labels.label_id
     where device_labels.device_id = devices.id and labels.name = ${name})`;
+}
+
+function isSo(what: Extract<Condition, { readonly kind: 'is' }>['what'], silence: SilenceRule): Where {
+  switch (what) {
+    case 'held':
+      return isHeldAt(silence.nowMs);
+    case 'test':
+      return sql`coalesce(devices.counted, '') = 'no'`;
+    case 'flapping':
+      return sql`presence.is_flapping = 1`;
+    case 'overdue':
+      return isOverdueAt(silence);
+    default:
+      return assertNever(what);
+  }
 }
 
 /** A hold whose end has passed holds no more, whether or not a tick has cleared it away. */

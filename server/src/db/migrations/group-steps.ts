@@ -3,6 +3,7 @@
 import { sql } from 'kysely';
 import type { Dialect } from '#server/db/database.ts';
 import type { Trx } from '#server/db/schema.ts';
+import { withDefault } from './columns.ts';
 
 export async function addDynamicLabels(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema.alterTable('labels').addColumn('query', 'text').execute();
@@ -16,4 +17,9 @@ export async function addDynamicLabels(db: Trx, dialect: Dialect): Promise<void>
   // The key is the table: a check-in looks up those of its device.
   await (dialect === 'sqlite' ? table.modifyEnd(sql`without rowid`) : table).execute();
   await db.schema.createIndex('stage_members_stage').on('stage_members').columns(['stage_id', 'device_id']).execute();
+}
+
+/** Of boards that are there it is known after their next check. */
+export async function addFlapping(db: Trx): Promise<void> {
+  await db.schema.alterTable('presence').addColumn('is_flapping', 'integer', withDefault(0)).execute();
 }

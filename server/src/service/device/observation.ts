@@ -14,6 +14,7 @@ import {
   type Presence,
   presenceAfter,
 } from '#engine/outcome/presence.ts';
+import { overdueLimitS } from '#engine/outcome/rhythm.ts';
 import { elapsedMs } from '#engine/facts/absence.ts';
 import type { Settings } from '#server/service/settings.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
@@ -94,6 +95,7 @@ function sightingOf(
     gaps: kept.gaps.join(','),
     limit_s: kept.limitS,
     back_at_ms: kept.backAtMs ?? null,
+    is_flapping: kept.isFlapping ? 1 : 0,
   };
 }
 
@@ -111,6 +113,14 @@ export function isSilent(
   { nowMs, defaultLimitS: otherwiseS, absences }: SilenceRule,
 ): boolean {
   return elapsedMs(absences, row.last_seen_at_ms, nowMs) > (row.limit_s ?? otherwiseS) * 1000;
+}
+
+/** The same as `isOverdueAt` in SQL. */
+export function isOverdue(
+  row: { readonly last_seen_at_ms: number; readonly limit_s: number | null },
+  { nowMs, defaultLimitS: otherwiseS, absences }: SilenceRule,
+): boolean {
+  return elapsedMs(absences, row.last_seen_at_ms, nowMs) > overdueLimitS(row.limit_s ?? otherwiseS) * 1000;
 }
 
 function defaultLimitS(settings: Settings): number {
@@ -133,6 +143,6 @@ function presenceOf(row: PresenceRow): Presence {
   };
 }
 
-function readGaps(text: string): readonly number[] {
+export function readGaps(text: string): readonly number[] {
   return text === '' ? [] : text.split(',').map(Number);
 }

@@ -9,8 +9,10 @@ import { findDeviceIds, findGivenIds, listNamesOf } from '#server/db/fleet/devic
 import { findDevice, holdDevices, type SeenDeviceRow } from '#server/db/fleet/devices.ts';
 import { findRemovalOfNames } from '#server/db/fleet/removed-devices.ts';
 import { listLabelsOf } from '#server/db/fleet/labels.ts';
+import type { SilenceRule } from '#server/db/device/presence-sql.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { type Outcome, OUTCOME_TABLE } from '#engine/outcome/outcome.ts';
+import { usualGapS } from '#engine/outcome/rhythm.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import type { VoteRules } from '#engine/facts/model.ts';
 import { nextOfferAtMs } from '#engine/decision/back-off.ts';
@@ -28,7 +30,7 @@ import { viewHold } from '#server/service/holds/stored-hold.ts';
 import { readyQuery } from '#server/service/queries/ready-query.ts';
 import { unknownDevice, viewRemoval } from '#server/service/removal/unknown-device.ts';
 import { viewCancelled, viewOfferNow } from '#server/service/orders/stored-orders.ts';
-import { isSilent, silenceAt } from '#server/service/device/observation.ts';
+import { isOverdue, isSilent, readGaps, silenceAt } from '#server/service/device/observation.ts';
 
 export interface DeviceQuery extends ListQuery {
   readonly product?: string | undefined;
@@ -194,10 +196,21 @@ async function viewDevices(deps: Deps, db: Reader, rows: readonly SeenDeviceRow[
     counted: row.counted ?? 'auto',
     counted_reason: row.counted_reason,
     not_counted: notCountedOf(voterOf(row), ANY_ROLLOUT) ?? null,
+    rhythm: rhythmOf(row, silence),
     hold: viewHold(row, nowMs),
     cancelled: view === undefined ? null : viewCancelled(row, view),
     offer_now: viewOfferNow(row, nowMs),
   }));
+}
+
+function rhythmOf(row: SeenDeviceRow, silence: SilenceRule): Device['rhythm'] {
+  const usual = usualGapS(readGaps(row.gaps));
+  return {
+    interval_s: row.interval_s,
+    usual_gap_s: usual === 0 ? null : usual,
+    overdue: isOverdue(row, silence),
+    flapping: row.is_flapping === 1,
+  };
 }
 
 /** `ff:fe` is what stands between the two halves of a MAC in an EUI-64; six of its eight bytes are the same for many boards. */
