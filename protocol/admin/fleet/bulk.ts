@@ -3,7 +3,7 @@
 
 import { type Static, Type } from 'typebox';
 import { MAX_QUERY_CHARS } from '#protocol/limits.ts';
-import { Instant, Name, Version } from '#protocol/words.ts';
+import { Instant, LabelName, Version } from '#protocol/words.ts';
 import { WAYS_BACK } from '../devices.ts';
 import { Count, Examples, Line, oneOf } from '../shapes.ts';
 
@@ -22,7 +22,7 @@ const LIMIT =
 const meant = {
   verb: oneOf(BULK_VERBS),
   where: Where,
-  label: Type.Optional(Type.Unsafe<string>({ ...Name, description: 'which one; for label and unlabel' })),
+  label: Type.Optional(Type.Unsafe<string>({ ...LabelName, description: 'which one; for label and unlabel' })),
   version: Type.Optional(
     Type.Unsafe<string>({ ...Version, description: 'of the build that is forgiven; for clear_known_bad' }),
   ),
