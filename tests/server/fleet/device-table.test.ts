@@ -258,6 +258,23 @@ describe.each(BOTH)('a table of devices on %s', (dialect) => {
     ]);
   }, 120_000);
 
+  test('has no dynamic labels: their queries say who has them, and follow what an import changes', async () => {
+    const [mac = ''] = await devices(1);
+    const [dynamic, given] = [`dyn-${line.product}`, `z-${line.product}`];
+    const where = `label site=${line.product} and name = ${given}`;
+    await server.admin('createLabel', { body: { name: dynamic, where } });
+    await doIt(`mac,name,labels\n${mac},${given},site=${line.product}\n`);
+    expect((await device(mac)).labels).toEqual([dynamic, `site=${line.product}`]);
+    const { csv } = await exported();
+    expect(csv).toContain(`${mac},${given},site=${line.product},`);
+    expect(await run(csv)).toMatchObject({ changed: 0, fault_count: 0 });
+    expect((await run(`mac,labels\n${mac},${dynamic}\n`)).faults).toEqual([
+      { line: 2, text: `labels: ${dynamic} is dynamic: its query says which devices have it` },
+    ]);
+    await doIt(`mac,labels\n${mac},\n`);
+    expect((await device(mac)).labels).toEqual([]);
+  });
+
   test('that is broken off is finished by the same file once more', async () => {
     const macs = await devices(3);
     const csv = `mac,labels\n${macs.map((mac) => `${mac},again`).join('\n')}\n`;

@@ -120,6 +120,18 @@ describe.each(BOTH)('a device that is replaced on %s', (dialect) => {
     expect((await line.checkIn(heir, '1.0.0')).reason).toBe('device_held');
   });
 
+  test('passes no dynamic label on: its query says whether the new board has it, by the name that went over', async () => {
+    const [old, heir] = [await line.newDevice('1.0.0'), await line.newDevice('1.1.0')];
+    const [byVersion, byName, given] = [`v-${line.product}`, `n-${line.product}`, `d-${line.product}`];
+    const ofLine = `product = ${line.product}`;
+    await server.admin('createLabel', { body: { name: byVersion, where: `${ofLine} and version = 1.0.0` } });
+    await server.admin('createLabel', { body: { name: byName, where: `${ofLine} and name = ${given}` } });
+    await name(old, given);
+    expect((await line.detail(old)).device.labels).toEqual([byName, byVersion]);
+    const done = await replace(old, heir);
+    expect(done).toMatchObject({ labels: [], by: { labels: [byName] } });
+  });
+
   test('is refused by a board that has not checked in, and by itself, with what to do', async () => {
     const old = await line.newDevice('1.0.0');
     const unknown = line.newMac();

@@ -5,7 +5,6 @@ import { type DeviceId, givenNameKey } from '#protocol/identity.ts';
 import type { Dialect } from '#server/db/database.ts';
 import type { NoteColumns } from '#server/db/notes.ts';
 import type { DeviceRow } from './devices.ts';
-import { listLabelsOf } from './labels.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 
 export type TableDevice = Pick<DeviceRow, 'id' | 'first_name' | 'given_name' | 'product' | keyof NoteColumns> & {
@@ -24,11 +23,30 @@ export async function findTableDevices(db: Reader, macs: readonly string[]): Pro
     .where('device_names.kind', '=', 'mac')
     .where('device_names.name', 'in', [...macs])
     .execute();
-  const labels = await listLabelsOf(
+  const labels = await listPutLabels(
     db,
     rows.map(({ id }) => id),
   );
   return new Map(rows.map((row) => [row.mac, { ...row, labels: labels.get(row.id) ?? [] }]));
+}
+
+/** Those that operators put on these devices, in alphabetical order: queries say who has the others. */
+export async function listPutLabels(
+  db: Reader,
+  deviceIds: readonly DeviceId[],
+): Promise<ReadonlyMap<number, readonly string[]>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('device_labels')
+    .innerJoin('labels', 'labels.id', 'device_labels.label_id')
+    .select(['device_labels.device_id', 'labels.name'])
+    .where('device_labels.device_id', 'in', [...deviceIds])
+    .where('labels.query', 'is', null)
+    .orderBy('labels.name')
+    .execute();
+  return new Map(
+    [...Map.groupBy(rows, ({ device_id }) => device_id)].map(([id, labels]) => [id, labels.map(({ name }) => name)]),
+  );
 }
 
 export interface WrittenOn {

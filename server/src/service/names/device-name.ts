@@ -10,6 +10,7 @@ import { findGiven, saveGivenName } from '#server/db/fleet/device-names.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { getRow, holdAll, viewOne } from '#server/service/fleet/devices.ts';
+import { sortDevices } from '#server/service/groups/dynamic-labels.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 
 /** An empty name takes it away. Throws `device_unknown`, `name_invalid`, `name_taken`. */
@@ -28,6 +29,7 @@ export async function nameDevice(
     if (name === was) return row.id;
     if (name !== null) await refuseTaken(trx, name, row.id);
     await saveGivenName(trx, row.id, name);
+    await sortDevices(deps, trx, [row.id], nowMs);
     const device = { id: row.id, first_name: row.first_name, given_name: name };
     const data = { actor: actorOf(by), was };
     await addHoldEvent(trx, { at_ms: nowMs, product: row.product, type: 'device.named', device, data });

@@ -10,7 +10,8 @@ import { addAudit } from '#server/db/events/audit.ts';
 import { saveGivenName } from '#server/db/fleet/device-names.ts';
 import { findOpenOffer } from '#server/db/fleet/device-removal.ts';
 import { findDevice, saveOverride, type SeenDeviceRow } from '#server/db/fleet/devices.ts';
-import { addLabel, listLabelsOf, putLabel, waitForLabelling } from '#server/db/fleet/labels.ts';
+import { listPutLabels } from '#server/db/fleet/device-table.ts';
+import { addLabel, putLabel, waitForLabelling } from '#server/db/fleet/labels.ts';
 import { findRemoval, findReplacedBy } from '#server/db/fleet/removed-devices.ts';
 import { saveNote } from '#server/db/notes.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
@@ -18,6 +19,7 @@ import type { Deps } from '#server/service/deps.ts';
 import { countAnew } from '#server/service/fleet/counted.ts';
 import { getRow, holdAll, viewOne } from '#server/service/fleet/devices.ts';
 import { impactOf } from '#server/service/fleet/label-impact.ts';
+import { sortDevices } from '#server/service/groups/dynamic-labels.ts';
 import { putHold } from '#server/service/holds/holds.ts';
 import { viewHold } from '#server/service/holds/stored-hold.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
@@ -54,6 +56,7 @@ export async function replaceDevice(
     const labels = await putLabels(trx, old, heir, nowMs);
     if (!asked.isConfirmed) throw await unconfirmed(deps, trx, { old, heir, labels });
     await handOver(trx, { old, heir, labels }, by, nowMs);
+    await sortDevices(deps, trx, [heir.id], nowMs);
     return { old: { id: old.id, mac: old.first_name }, heir, labels, already: false };
   });
   const { old, labels, already } = done;
@@ -83,7 +86,7 @@ interface Change {
 
 /** They count from the next stage on, as every label that is put on late. Throws `label_limit`. */
 async function putLabels(trx: Trx, old: SeenDeviceRow, heir: SeenDeviceRow, nowMs: number): Promise<readonly string[]> {
-  const byDevice = await listLabelsOf(trx, [old.id, heir.id]);
+  const byDevice = await listPutLabels(trx, [old.id, heir.id]);
   const has = byDevice.get(heir.id) ?? [];
   const labels = (byDevice.get(old.id) ?? []).filter((name) => !has.includes(name));
   if (has.length + labels.length > MAX_DEVICE_LABELS)
@@ -93,8 +96,8 @@ async function putLabels(trx: Trx, old: SeenDeviceRow, heir: SeenDeviceRow, nowM
       'take labels off one of the two first',
     );
   for (const name of labels) {
-    const { id, isDynamic } = await addLabel(trx, { name, description: '', nowMs });
-    if (!isDynamic) await putLabel(trx, id, [heir.id], nowMs);
+    const { id } = await addLabel(trx, { name, description: '', nowMs });
+    await putLabel(trx, id, [heir.id], nowMs);
   }
   return labels;
 }

@@ -4,6 +4,7 @@
 import { stringify } from 'csv-stringify/sync';
 import { type DeviceTable, TABLE_COLUMNS, type TableForm } from '#protocol/admin/fleet/device-table.ts';
 import { MAX_PAGE } from '#protocol/limits.ts';
+import { listDynamicLabels } from '#server/db/fleet/dynamic-labels.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { listDevices } from '#server/service/fleet/devices.ts';
 
@@ -28,7 +29,12 @@ export async function getDeviceTable(
   );
   const isExcel = form === 'excel';
   const isFirst = cursor === undefined;
-  const rows = items.map(({ mac, name, labels, note }) => [mac, name ?? '', labels.join(' '), note?.text ?? '']);
+  const dynamic = new Set((await listDynamicLabels(deps.database.read)).map((label) => label.name));
+  const rows = items.map(({ mac, name, labels, note }) => {
+    // Nobody puts the others on a device.
+    const put = labels.filter((label) => !dynamic.has(label));
+    return [mac, name ?? '', put.join(' '), note?.text ?? ''];
+  });
   const csv = stringify(rows, {
     columns: [...TABLE_COLUMNS],
     header: isFirst,

@@ -11,11 +11,13 @@ import { addAudit } from '#server/db/events/audit.ts';
 import { addHoldEvents } from '#server/db/events/events.ts';
 import { findGivenIds } from '#server/db/fleet/device-names.ts';
 import { findTableDevices, saveWritten, type TableDevice } from '#server/db/fleet/device-table.ts';
+import { listDynamicLabels } from '#server/db/fleet/dynamic-labels.ts';
 import { addLabel, findLabel, putLabel, takeLabelOff, waitForLabelling } from '#server/db/fleet/labels.ts';
 import { listUnendedByLabel } from '#server/db/rollouts/rollouts.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { holdAll } from '#server/service/fleet/devices.ts';
+import { sortDevices } from '#server/service/groups/dynamic-labels.ts';
 import { noteColumns } from '#server/service/names/stored-note.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { type Changed, compareLine, namesOf, renamedIds, textOfChange } from './compare.ts';
@@ -73,6 +75,8 @@ async function judge(db: Reader, lines: readonly TableLine[], skipsUnknown: bool
   const faults = skipsUnknown
     ? []
     : unknown.map(({ line, mac }) => ({ line, text: `mac: no device ${mac} has checked in yet` }));
+  const dynamic = new Set((await listDynamicLabels(db)).map(({ name }) => name));
+  faults.push(...lines.flatMap((line) => dynamicFaults(line, dynamic)));
   for (const part of parts(lines.filter(({ mac }) => byMac.has(mac))))
     faults.push(...(await takenNames(db, part, byMac, renamed)));
   const changed = lines.flatMap((line) => {
@@ -81,6 +85,13 @@ async function judge(db: Reader, lines: readonly TableLine[], skipsUnknown: bool
     return change === undefined ? [] : [change];
   });
   return { changed, known: new Set(byMac.keys()), unknown: skipsUnknown ? unknown.length : 0, renamed, faults };
+}
+
+/** Their queries say who has them. */
+function dynamicFaults({ line, labels = [] }: TableLine, dynamic: ReadonlySet<string>): readonly TableFault[] {
+  return labels
+    .filter((label) => dynamic.has(label))
+    .map((label) => ({ line, text: `labels: ${label} is dynamic: its query says which devices have it` }));
 }
 
 /** Names that a device has which the table does not rename. */
@@ -170,6 +181,12 @@ async function takeOver(
     const named = changed.filter(({ name, device }) => name !== device.given_name);
     await saveTexts(trx, deps, changed, renamed, { by, nowMs });
     await moveLabels(trx, changed, nowMs);
+    await sortDevices(
+      deps,
+      trx,
+      changed.map(({ device }) => device.id),
+      nowMs,
+    );
     await addHoldEvents(
       trx,
       named.map(({ name, device: { id, first_name, product, given_name: was } }) => ({
@@ -230,7 +247,7 @@ async function moveLabels(trx: Trx, changed: readonly Changed[], nowMs: number):
     changed.filter((one) => one[of].includes(label)).map(({ device }) => device.id);
   for (const name of countEach(changed, 'putOn').keys()) {
     const { id, isDynamic } = await addLabel(trx, { name, description: '', nowMs });
-    // An exported file names dynamic labels too; their queries say who has them.
+    // It became so since the file was judged.
     if (!isDynamic) await putLabel(trx, id, idsWith('putOn', name), nowMs);
   }
   for (const name of countEach(changed, 'takenOff').keys()) {

@@ -7,7 +7,7 @@ import { TABLE_COLUMNS, type TableColumn } from '#protocol/admin/fleet/device-ta
 import { OtterError } from '#protocol/errors.ts';
 import { givenNameFault, givenNameKey, readMac } from '#protocol/identity.ts';
 import { MAX_DEVICE_LABELS, MAX_NOTE_CHARS, MAX_TABLE_BYTES } from '#protocol/limits.ts';
-import { GENERAL_LABEL, NAME_PATTERN } from '#protocol/words.ts';
+import { GENERAL_LABEL, LABEL_PATTERN } from '#protocol/words.ts';
 
 /** So much of the text is parsed at a time: about a millisecond. */
 const SLICE_CHARS = 65_536;
@@ -164,7 +164,7 @@ function faultsOfName(name: string | undefined): readonly string[] {
 
 function faultsOfLabels(labels: readonly string[] | undefined): readonly string[] {
   if (labels === undefined) return [];
-  const pattern = new RegExp(NAME_PATTERN);
+  const pattern = new RegExp(LABEL_PATTERN);
   const bad = labels.filter((label) => !pattern.test(label));
   return [
     ...bad.map((label) => `labels: ${shortened(label)} is no name of a label; put blanks between labels`),
