@@ -2,7 +2,7 @@
 // comes once, and where none goes. On both databases.
 
 import { X509Certificate } from 'node:crypto';
-import { appendFile, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -287,6 +287,31 @@ describe.each(BOTH)('a recipient on %s', (dialect) => {
       ['image.mended', line.product, '1.1.0', 'esp32'],
     ]);
     expect(receiver.deliveries, 'that it is mended is no alarm').toHaveLength(1);
+  });
+
+  test('hears that the server cannot write its images, with what to do, and events say when it can again', async () => {
+    const receiver = await startReceiver();
+    const server = await startWith(dialect, [chat(receiver, 'slack')]);
+    const store = join(server.home, 'data/firmware');
+    await rename(store, `${store}.away`);
+    // What is proven is proven once a second at most.
+    const until = async (is: () => Promise<boolean>) =>
+      vi.waitFor(
+        async () => {
+          await tick(server, 60);
+          expect(await is()).toBe(true);
+        },
+        { timeout: 20_000, interval: 300 },
+      );
+    await until(async () => Promise.resolve(receiver.deliveries.length > 0));
+    expect(bodiesOf(receiver)[0]).toMatchObject({ text: 'The server cannot do all of its work' });
+    expect(receiver.deliveries[0]?.body).toContain(`<${PUBLIC_URL}/server|open>`);
+    await rename(`${store}.away`, store);
+    const types = async () =>
+      (await server.admin('listEvents', { query: { type: 'server' } })).items.map(({ type }) => type);
+    await until(async () => (await types()).includes('server.recovered'));
+    expect(await types()).toEqual(['server.recovered', 'server.trouble']);
+    expect(receiver.deliveries).toHaveLength(1);
   });
 
   test('hears 30 days, 7 days and a day before that the certificate ends, each once', async () => {
