@@ -12,6 +12,7 @@ import { addEventsCommand } from '#cli/commands/events.ts';
 import { addFirmwareCommands } from '#cli/commands/firmware/commands.ts';
 import { addBudgetCommands } from '#cli/commands/budget.ts';
 import { addProductCommands } from '#cli/commands/hold.ts';
+import { addQueryCommands } from '#cli/commands/device/query.ts';
 import { addLabelCommands } from '#cli/commands/label.ts';
 import { addLoginCommands } from '#cli/commands/access/login.ts';
 import { addNotifyCommands } from '#cli/commands/notify.ts';
@@ -85,6 +86,7 @@ export function createTree(shell: Shell): OtterProgram {
   addProductCommands(program, shell);
   addBudgetCommands(program, shell);
   addLabelCommands(program, shell);
+  addQueryCommands(program, shell);
   addPlanCommands(program, shell);
   addRolloutCommands(program, shell);
   addScheduleCommands(program, shell);

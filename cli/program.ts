@@ -63,6 +63,7 @@ export function addGroup(
     | 'notify'
     | 'plan'
     | 'product'
+    | 'query'
     | 'rollout'
     | 'schedule'
     | 'session',

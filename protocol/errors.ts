@@ -46,6 +46,8 @@ export const HTTP_STATUS = {
   limit_invalid: 400,
   sort_invalid: 400,
   query_invalid: 400,
+  query_unknown: 404,
+  query_limit: 409,
   label_dynamic: 409,
   label_in_use: 409,
   cursor_invalid: 400,

@@ -118,6 +118,10 @@ export const MAX_QUERY_DEPTH = 16;
 export const BULK_BATCH = 1_000;
 export const BULK_BATCHES = 10;
 
+/** Most queries that are kept by a name; and most conditions of a query with all that it refers to. */
+export const MAX_SAVED_QUERIES = 50;
+export const MAX_EXPANDED_CONDITIONS = 200;
+
 /** Most labels with a query: each is asked of every device that says something new, and of all of them once in this time. */
 export const MAX_DYNAMIC_LABELS = 16;
 export const REGROUP_MS = 60_000;

@@ -126,6 +126,9 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['otter update sketch.bin', 'from a binary to updated boards in one command'],
     ['otter update sketch.bin --plan careful --yes', 'by this plan, without a question'],
   ],
+  'query save': [["otter query save lab-c3 'chip = esp32c3 and label lab'", '@lab-c3 stands for it from now on']],
+  'query list': [['otter query list', 'which there are, and how many boards each means']],
+  'query remove': [['otter query remove lab-c3', 'no board changes']],
   'label list': [['otter label list', 'labels, and how many boards have each']],
   'label create': [
     ['otter label create berlin --timezone Europe/Berlin', 'a label with a time zone'],

@@ -76,7 +76,10 @@ device never said is false, so its negation is true. \`version < 1.4\` is below
 1.4.0, pre-releases of it included; a version that is not SemVer is neither
 before nor after any. A value with a space or a bracket stands in "quotes".
 
-${fieldLines()}`,
+${fieldLines()}
+
+A query can be kept: \`otter query save lab-c3 'chip = esp32c3 and label lab'\`,
+and @lab-c3 stands for it in every other one.`,
   },
   output: {
     title: 'what is printed where, and --json',

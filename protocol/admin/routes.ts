@@ -17,6 +17,7 @@ import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from '.
 import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
 import { NoticeTest, Recipient } from './fleet/recipients.ts';
 import { DeviceImport, DeviceTable, tableForm } from './fleet/device-table.ts';
+import { SavedQuery } from './fleet/saved-queries.ts';
 import { BulkAnswer, BulkChange, BulkPreview, BulkQuery, Where } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
 import { Budget, NewBudget } from './fleet/budgets.ts';
@@ -379,6 +380,20 @@ export const adminRoutes = {
       query: Type.Object({ ...product, version: Type.Optional(Version) }, strict),
     },
   ),
+
+  getQueries: route(
+    'GET',
+    '/queries',
+    'Saved queries, each with how many devices it means now',
+    Type.Object({ items: Type.Array(ref(SavedQuery)) }),
+  ),
+  saveQuery: route('PUT', '/queries/:name', 'Keep a query by a name: @name stands for it in others', ref(SavedQuery), {
+    params: named,
+    body: Type.Object({ where: Where }, strict),
+  }),
+  removeQuery: route('DELETE', '/queries/:name', 'Forget a saved query', Type.Object({ removed: Name }), {
+    params: named,
+  }),
 
   previewBulk: route(
     'GET',

@@ -13,6 +13,7 @@ import {
   RemovedDevice,
   ReplacedDevice,
 } from './devices.ts';
+import { SavedQuery } from './fleet/saved-queries.ts';
 import { BulkAnswer, BulkPreview } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
 import { DeviceImport, DeviceTable } from './fleet/device-table.ts';
@@ -63,6 +64,7 @@ export const ADMIN_SCHEMAS = [
   RemovedFirmware,
   BulkPreview,
   BulkAnswer,
+  SavedQuery,
   Event,
   BoardSettings,
   BoardProblem,

@@ -111,7 +111,10 @@ const FIELDS: Readonly<Record<string, Field>> = {
 };
 
 /** For documents and help. */
-export const QUERY_FIELDS: readonly Pick<Field, 'written' | 'means'>[] = Object.values(FIELDS);
+export const QUERY_FIELDS: readonly Pick<Field, 'written' | 'means'>[] = [
+  ...Object.values(FIELDS),
+  { written: '@lab-c3', means: 'what the saved query of this name means' },
+];
 
 /** Two words that name one field. */
 const SECOND_WORDS: Readonly<Record<string, string>> = { first: 'seen', known: 'bad' };
@@ -119,6 +122,7 @@ const SECOND_WORDS: Readonly<Record<string, string>> = { first: 'seen', known: '
 export function readCondition(scanner: Scanner): Query {
   const { at } = scanner;
   const found = scanner.found();
+  if (scanner.takes(/@/y) !== undefined) return readSaved(scanner, at);
   const written = scanner.takes(/[A-Za-z_]\w*/y);
   if (written === undefined || JOINERS.has(written.toLowerCase()))
     throw new Unreadable(at, `expected a condition, such as chip = esp32c3, found ${found}`);
@@ -135,6 +139,13 @@ export function readCondition(scanner: Scanner): Query {
     throw new Unreadable(at, `there is no field "${written}"; ${help}`);
   }
   return field.read(scanner);
+}
+
+/** `@` and a name, with nothing between. */
+function readSaved(scanner: Scanner, at: number): Condition {
+  const name = scanner.value('the name of a saved query').text;
+  checkName('query', { text: name, at: at + 1 });
+  return { kind: 'saved', name, position: scanner.positionOf(at) };
 }
 
 const OPERATORS = /!=|<=|>=|[=<>:]/y;

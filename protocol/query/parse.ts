@@ -53,7 +53,7 @@ class Parser {
 
   /** Whether something stands here that only a condition can begin with. */
   #anotherBegins(): boolean {
-    return this.#scanner.nextIs(/(?!or\b)[A-Za-z_(]/iy);
+    return this.#scanner.nextIs(/(?!or\b)[A-Za-z_(@]/iy);
   }
 
   #one(depth: number): Query {

@@ -29,6 +29,8 @@ export type Condition =
   | { readonly kind: 'status'; readonly status: (typeof DEVICE_STATUSES)[number] }
   | { readonly kind: 'label'; readonly name: string }
   | { readonly kind: 'is'; readonly what: 'held' | 'test' | 'flapping' | 'overdue' }
+  /** One that is kept by this name; `position` is where it is written. */
+  | { readonly kind: 'saved'; readonly name: string; readonly position: number }
   | { readonly kind: 'known_bad'; readonly version: string }
   | { readonly kind: 'seen'; readonly which: SeenField; readonly withinS: number }
   /** `instant` is ISO 8601 in UTC. */
@@ -43,4 +45,15 @@ export type SeenField = 'first' | 'last';
 export function conditionsOf(query: Query): readonly Condition[] {
   if (query.kind === 'and' || query.kind === 'or') return query.parts.flatMap(conditionsOf);
   return query.kind === 'not' ? conditionsOf(query.part) : [query];
+}
+
+/** With this in the place of every saved query. */
+export function withSaved(
+  query: Query,
+  meaningOf: (saved: Extract<Condition, { readonly kind: 'saved' }>) => Query,
+): Query {
+  if (query.kind === 'and') return { kind: 'and', parts: query.parts.map((part) => withSaved(part, meaningOf)) };
+  if (query.kind === 'or') return { kind: 'or', parts: query.parts.map((part) => withSaved(part, meaningOf)) };
+  if (query.kind === 'not') return { kind: 'not', part: withSaved(query.part, meaningOf) };
+  return query.kind === 'saved' ? meaningOf(query) : query;
 }

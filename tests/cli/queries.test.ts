@@ -133,3 +133,17 @@ test('boards that come and go, and those that are late, are lists of their own, 
   expect(await list('--overdue')).toContain(steady);
   expect(await list('--overdue', '--flapping'), 'it takes longer from check to check').toEqual([]);
 });
+
+test('a query is kept by a name, listed with how many boards it means, used as @NAME, and forgotten', async () => {
+  const mac = await line.newDevice('6.0.0');
+  expect((await otter('query', 'save', 'sixes', 'version = 6.0.0')).stdout).toContain(
+    'query sixes means 1 devices now',
+  );
+  expect((await otter('query', 'list')).stdout).toMatch(/@sixes +1 +version = 6\.0\.0 +admin/);
+  expect((await otter('device', 'list', '--where', '@sixes')).stdout).toContain(mac);
+  expect((await otter('query', 'remove', 'sixes', '--yes')).stdout).toBe('query sixes is forgotten\n');
+  expect(await otter('device', 'list', '--where', 'held or @sixes')).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining('\n  held or @sixes\n          ^\n'),
+  });
+});

@@ -17,6 +17,7 @@ import type { AssignmentState, MissedPolicy, Promotion, RolloutStatus, ScheduleA
 import type {
   BudgetsTable,
   DeviceLabelsTable,
+  SavedQueriesTable,
   StageMembersTable,
   DeviceNamesTable,
   DevicesTable,
@@ -39,6 +40,7 @@ export interface Schema {
   readonly labels: LabelsTable;
   readonly device_labels: DeviceLabelsTable;
   readonly stage_members: StageMembersTable;
+  readonly saved_queries: SavedQueriesTable;
   readonly firmware: FirmwareTable;
   readonly images: ImagesTable;
   readonly removed_images: RemovedImagesTable;

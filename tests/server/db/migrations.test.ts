@@ -53,6 +53,7 @@ const TABLES = [
   'removed_images',
   'rollout_images',
   'rollouts',
+  'saved_queries',
   'schedules',
   'schema_version',
   'sessions',

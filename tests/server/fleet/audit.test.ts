@@ -222,6 +222,13 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
       },
       { route: 'clearKnownBad', call: { params: { device: mac } }, action: 'device.clear_known_bad', subject: mac },
       {
+        route: 'saveQuery',
+        call: { params: { name: 'all' }, body: { where: 'silent' } },
+        action: 'query.save',
+        subject: 'all',
+      },
+      { route: 'removeQuery', call: { params: { name: 'all' } }, action: 'query.remove', subject: 'all' },
+      {
         route: 'changeInBulk',
         call: { body: { verb: 'label', label: 'all', where: `product = ${product}`, confirm: true } },
         action: 'device.label',

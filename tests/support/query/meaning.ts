@@ -44,6 +44,8 @@ function holds(condition: Condition, device: KnownDevice, nowMs: number): boolea
       return shown.labels.includes(condition.name);
     case 'is':
       return isSo(condition.what, shown);
+    case 'saved':
+      throw new Error(`not known here: @${condition.name}`);
     case 'known_bad':
       return device.knownBad.has(condition.version);
     case 'seen':

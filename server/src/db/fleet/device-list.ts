@@ -7,6 +7,16 @@ import type { Reader } from '#server/db/schema.ts';
 import { type SeenDeviceRow, withPresence } from './devices.ts';
 import { hasLabel, hasMac, hasStatus, type Where } from './where.ts';
 
+/** How many devices a query means. */
+export async function countDevices(db: Reader, where: Where): Promise<number> {
+  const { total } = await withPresence(db)
+    .clearSelect()
+    .select((e) => e.fn.countAll<number>().as('total'))
+    .where(where)
+    .executeTakeFirstOrThrow();
+  return total;
+}
+
 /** All of these that are there must hold. */
 export interface DeviceFilter {
   readonly product: string | undefined;

@@ -128,6 +128,14 @@ export interface LabelsTable {
   readonly created_at_ms: number;
 }
 
+/** Queries that operators keep by a name. */
+export interface SavedQueriesTable {
+  readonly name: string;
+  readonly query: string;
+  readonly saved_by: string;
+  readonly saved_at_ms: number;
+}
+
 /** Devices that belong to a stage for a dynamic label since it opened. */
 export interface StageMembersTable {
   readonly device_id: DeviceId;

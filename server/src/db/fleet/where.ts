@@ -48,6 +48,9 @@ function conditionOf(condition: Condition, { dialect, silence, versions, knownBa
       return isSo(condition.what, silence);
     case 'known_bad':
       return sql`devices.id in ${listed(knownBad(condition.version), dialect, 'bigint')}`;
+    case 'saved':
+      // What it means has its place (`withSaved`).
+      throw new Error(`a saved query in SQL: ${condition.name}`);
     case 'seen':
       return sql`${SEEN_AT[condition.which]} >= ${silence.nowMs - condition.withinS * 1000}`;
     case 'seen_at':

@@ -3,7 +3,7 @@
 import { sql } from 'kysely';
 import type { Dialect } from '#server/db/database.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { withDefault } from './columns.ts';
+import { required, withDefault } from './columns.ts';
 
 export async function addDynamicLabels(db: Trx, dialect: Dialect): Promise<void> {
   await db.schema.alterTable('labels').addColumn('query', 'text').execute();
@@ -22,4 +22,14 @@ export async function addDynamicLabels(db: Trx, dialect: Dialect): Promise<void>
 /** Of boards that are there it is known after their next check. */
 export async function addFlapping(db: Trx): Promise<void> {
   await db.schema.alterTable('presence').addColumn('is_flapping', 'integer', withDefault(0)).execute();
+}
+
+export async function createSavedQueries(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('saved_queries')
+    .addColumn('name', 'text', (c) => c.primaryKey())
+    .addColumn('query', 'text', required)
+    .addColumn('saved_by', 'text', required)
+    .addColumn('saved_at_ms', 'bigint', required)
+    .execute();
 }

@@ -32,7 +32,7 @@ import { addHolds, addOrders, addTestIndex, createBudgets } from './hold-steps.t
 import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes } from './name-steps.ts';
 import { createSessions } from './access-steps.ts';
-import { addDynamicLabels, addFlapping } from './group-steps.ts';
+import { addDynamicLabels, addFlapping, createSavedQueries } from './group-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
 import { renameRequired, addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
@@ -91,4 +91,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'budgets', up: createBudgets },
   { name: 'troubles', up: createTroubles },
   { name: 'flapping', up: addFlapping },
+  { name: 'saved queries', up: createSavedQueries },
 ];

@@ -27,6 +27,7 @@ import { createLabel, deleteLabel, labelDevices, listLabels, updateLabel } from 
 import { noteFirmware } from '#server/service/names/notes.ts';
 import { freezeProduct, listProducts, unfreezeProduct } from '#server/service/holds/freezes.ts';
 import { getBudgets, removeBudget, setBudget } from '#server/service/fleet/budgets.ts';
+import { keepQuery, listQueries, removeQuery } from '#server/service/queries/saved-queries.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/rollouts/plans.ts';
 import { runSchedule } from '#server/service/schedules/runs.ts';
 import {
@@ -77,6 +78,9 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
       labelDevices(deps, params.name, { refs: body.macs.map(macName), isConfirmed: body.confirm ?? false }, by, nowMs),
 
     previewBulk: async ({ query, nowMs, by }) => previewBulk(deps, query, by, nowMs),
+    getQueries: async ({ nowMs }) => ({ items: await listQueries(deps, nowMs) }),
+    saveQuery: async ({ params, body, nowMs, by }) => keepQuery(deps, params.name, body.where, by, nowMs),
+    removeQuery: async ({ params, nowMs, by }) => removeQuery(deps, params.name, by, nowMs),
     changeInBulk: async ({ body, nowMs, by }) => changeInBulk(deps, body, by, nowMs),
 
     listFirmware: async ({ query }) => listFirmware(deps, query),

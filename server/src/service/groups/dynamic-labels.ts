@@ -8,7 +8,7 @@ import { conditionsOf } from '#protocol/query/query.ts';
 import { listDynamicLabels, placeDevices } from '#server/db/fleet/dynamic-labels.ts';
 import { findLabel, type Label } from '#server/db/fleet/labels.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { readQuery, readyQuery } from '#server/service/queries/ready-query.ts';
+import { readQuery, readStandalone, readyQuery } from '#server/service/queries/ready-query.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
 
 /** Of these devices each has the dynamic labels that it should have by what is stored of it now. */
@@ -37,7 +37,7 @@ export async function checkQuery(trx: Trx, name: string, query: string): Promise
       `there are ${MAX_DYNAMIC_LABELS} dynamic labels already, the most that there may be`,
       'delete one that nobody needs, or find its devices with --where instead',
     );
-  for (const condition of conditionsOf(readQuery(query))) {
+  for (const condition of conditionsOf(readStandalone(query, 'the query of a label'))) {
     if (condition.kind !== 'label') continue;
     if (condition.name === name || others.some((one) => one.name === condition.name))
       throw new OtterError(
