@@ -5,6 +5,7 @@ import { IconMapQuestion } from '@tabler/icons-react';
 import { lazy, type ReactNode, Suspense } from 'react';
 import { Link, Route, Switch } from 'wouter';
 import { Empty, Loading } from '#dashboard/parts/answers.tsx';
+import { fromPath } from '#dashboard/parts/text/links.ts';
 
 const Fleet = lazy(async () => import('#dashboard/screens/fleet/fleet.tsx'));
 const Devices = lazy(async () => import('#dashboard/screens/devices/devices.tsx'));
@@ -24,10 +25,10 @@ export function Screens(): ReactNode {
       <Switch>
         <Route path="/" component={Fleet} />
         <Route path="/devices" component={Devices} />
-        <Route path="/devices/:device">{({ device }) => <Device key={device} named={device} />}</Route>
+        <Route path="/devices/:device">{({ device }) => <Device key={device} named={fromPath(device)} />}</Route>
         <Route path="/rollouts" component={Rollouts} />
         <Route path="/rollouts/new" component={NewRollout} />
-        <Route path="/rollouts/:name">{({ name }) => <Rollout key={name} name={name} />}</Route>
+        <Route path="/rollouts/:name">{({ name }) => <Rollout key={name} name={fromPath(name)} />}</Route>
         <Route path="/firmware" component={Firmware} />
         <Route path="/add-board" component={AddBoard} />
         <Route path="/schedules" component={Schedules} />

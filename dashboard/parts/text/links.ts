@@ -16,3 +16,12 @@ export function firmwareHref({ product, version }: { readonly product: string; r
 export function devicesHref(filter: Readonly<Record<string, string>>): string {
   return `/devices?${new URLSearchParams(filter).toString()}`;
 }
+
+/** A part of a path as it was meant: the router leaves `%3A` and the like in it. */
+export function fromPath(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,6 +1,6 @@
 // One board, from the question that brings people here down to the raw facts.
 
-import { Grid, Stack, Text } from '@mantine/core';
+import { Grid, Stack } from '@mantine/core';
 import { lazy, type ReactNode, Suspense } from 'react';
 import { useCall } from '#dashboard/data/queries.ts';
 import { Answered, Loading } from '#dashboard/parts/answers.tsx';
@@ -8,8 +8,7 @@ import { Card, Page } from '#dashboard/parts/page.tsx';
 import { deviceName } from '#dashboard/parts/words.ts';
 import { Ago } from '#dashboard/parts/time.tsx';
 import { DEVICE_STATES, StateBadge } from '#dashboard/parts/tone.tsx';
-import { actorText } from '#dashboard/parts/text/audit-text.ts';
-import type { DeviceDetail } from '#protocol/admin/devices.ts';
+import { Written } from '#dashboard/parts/written.tsx';
 import { DeviceActions } from './device-actions.tsx';
 import { DeviceFacts } from './device-facts.tsx';
 import { FailedBuilds } from './failed-builds.tsx';
@@ -56,7 +55,13 @@ export default function Device({ named }: { readonly named: string }): ReactNode
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>
           <Stack gap="lg">
-            {device.note === null ? null : <Written note={device.note} />}
+            {device.note === null ? null : (
+              <Card title="Note">
+                <div style={{ fontSize: 14 }}>
+                  <Written note={device.note} />
+                </div>
+              </Card>
+            )}
             <Labels device={device} />
             {builds.length === 0 ? null : <FailedBuilds device={device} builds={builds} />}
             <DeviceFacts detail={detail.data} />
@@ -67,22 +72,5 @@ export default function Device({ named }: { readonly named: string }): ReactNode
         <Health named={named} assignments={assignments} />
       </Suspense>
     </Page>
-  );
-}
-
-function Written({
-  note: { text, by, at },
-}: {
-  readonly note: NonNullable<DeviceDetail['device']['note']>;
-}): ReactNode {
-  return (
-    <Card title="Note">
-      <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
-        {text}
-      </Text>
-      <Text size="xs" c="dimmed" mt={8}>
-        {actorText(by)}, <Ago at={at} />
-      </Text>
-    </Card>
   );
 }

@@ -9,6 +9,7 @@ import { Answered } from '#dashboard/parts/answers.tsx';
 import { ActionDialog } from '#dashboard/parts/ask/action-dialog.tsx';
 import { devicesHref } from '#dashboard/parts/text/links.ts';
 import { Note } from '#dashboard/parts/note.tsx';
+import { Written } from '#dashboard/parts/written.tsx';
 import { Facts } from '#dashboard/parts/page.tsx';
 import { Ago } from '#dashboard/parts/time.tsx';
 import { WayBackView } from '#dashboard/parts/way-back.tsx';
@@ -58,6 +59,7 @@ function Content({ firmware }: { readonly firmware: Firmware }): ReactNode {
           ['Added', <Ago key="added" at={firmware.created_at} />],
           ['Channel', firmware.channel],
           ['Security version', String(firmware.security_version)],
+          ['Note', firmware.note === null ? undefined : <Written key="note" note={firmware.note} />],
           ...images.map(
             ({ chip, size_bytes: size, sha256 }) =>
               [

@@ -7,6 +7,7 @@ import { sentence, useCall } from '#dashboard/data/queries.ts';
 import { Answered } from '#dashboard/parts/answers.tsx';
 import { firmwareHref } from '#dashboard/parts/text/links.ts';
 import { Note } from '#dashboard/parts/note.tsx';
+import { Written } from '#dashboard/parts/written.tsx';
 import { Card, Facts, Page } from '#dashboard/parts/page.tsx';
 import { StageStrip } from '#dashboard/parts/stages.tsx';
 import { Ago } from '#dashboard/parts/time.tsx';
@@ -116,7 +117,7 @@ function Reasons({ rollout }: { readonly rollout: RolloutAnswer }): ReactNode {
 }
 
 function Details({ rollout }: { readonly rollout: RolloutAnswer }): ReactNode {
-  const { created_at, started_at, ended_at, watched_until, target_label, pilot_label, plan } = rollout;
+  const { created_at, started_at, ended_at, watched_until, target_label, pilot_label, plan, note } = rollout;
   const ago = (at: string | null): ReactNode => (at === null ? undefined : <Ago at={at} />);
   return (
     <Card title="Details">
@@ -129,6 +130,7 @@ function Details({ rollout }: { readonly rollout: RolloutAnswer }): ReactNode {
           ['Started', ago(started_at)],
           ['Ended', ago(ended_at)],
           ['Watched until', ago(watched_until)],
+          ['Note', note === null ? undefined : <Written key="note" note={note} />],
         ]}
       />
     </Card>

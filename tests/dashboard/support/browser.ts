@@ -58,6 +58,11 @@ export async function openPage(browser: Browser, server: TestServer, look: Look 
     if (message.type() === 'error' && !/Failed to load resource/.test(message.text()))
       faults.push(`console: ${message.text()}`);
   });
+  // What the policy refuses is told by the page that it stood in, whatever the console says of it.
+  await page.exposeFunction('otterRefused', (what: string) => void faults.push(`the policy refused ${what}`));
+  await page.addInitScript(
+    `addEventListener('securitypolicyviolation', (event) => otterRefused(event.violatedDirective + ' ' + event.blockedURI))`,
+  );
   page.on('request', (request) => {
     const url = new URL(request.url());
     if (url.origin !== server.url.origin && url.protocol !== 'blob:') faults.push(`asked ${url.href}`);

@@ -1,1 +1,0 @@
-function e(e){return`/devices/${encodeURIComponent(e)}`}function t(e){return`/rollouts/${encodeURIComponent(e)}`}function n({product:e,version:t}){return`/firmware?${new URLSearchParams({product:e,version:t}).toString()}`}function r(e){return`/devices?${new URLSearchParams(e).toString()}`}export{t as i,r as n,n as r,e as t};
