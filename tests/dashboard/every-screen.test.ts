@@ -83,6 +83,22 @@ describe.runIf(HAS_BROWSER)('the dashboard', () => {
     await context.close();
   });
 
+  test('the page of the API asks nobody else, and leads nowhere else', async () => {
+    const { page, context, faults } = await openPage(browser, server);
+    await page.goto('/docs/');
+    await page.getByRole('heading', { level: 1, name: 'Otter' }).first().waitFor();
+    await page.getByText('/api/v1/check-update').first().waitFor();
+    const links = await page
+      .locator('a:visible')
+      .evaluateAll((all) => all.map((one) => one.getAttribute('href') ?? ''));
+    expect(links.filter((href) => /^https?:/.test(href) && !href.startsWith(server.url.origin))).toEqual([]);
+    const shown = await page.locator('body').innerText();
+    expect(/scalar|ask ai|mcp/i.exec(shown)?.[0]).toBeUndefined();
+    // It tries whether it may make code of text, and goes on without.
+    expect(faults.filter((fault) => fault !== 'the policy refused script-src eval')).toEqual([]);
+    await context.close();
+  });
+
   test('is kept to itself by its headers', async () => {
     const answer = await server.fetch('GET', '/devices/x');
     const policy = String(answer.headers['content-security-policy']);

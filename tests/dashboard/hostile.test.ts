@@ -53,7 +53,7 @@ describe.runIf(HAS_BROWSER)('hostile texts', () => {
       await look(page, `/?x=${encodeURIComponent(text)}`);
       await look(page, `/devices?q=${encodeURIComponent(text)}&label=${encodeURIComponent(text)}`);
       await look(page, `/devices/${encodeURIComponent(macOf(index))}`);
-      await page.getByRole('main').getByText(text).first().waitFor();
+      await page.getByRole('main').getByText(text).filter({ visible: true }).first().waitFor();
       await look(page, `/devices/${encodeURIComponent(text)}`);
       await look(page, `/rollouts/${encodeURIComponent(text)}`);
       await page.keyboard.press('Control+k');
