@@ -1,5 +1,0 @@
-<<<<<<<< HEAD:dashboard/dist/assets/Anchor-4YzcrNn2.js
-import{M as e,a as t,f as n,g as r}from"./Loader-CHAdApsb.js";import{at as i}from"./index-DfOfwA1W.js";var a={root:`m_849cf0da`},o=r(),s={underline:`hover`},c=t(t=>{let{underline:r,className:c,unstyled:l,mod:u,...d}=n(`Anchor`,s,t);return(0,o.jsx)(i,{component:`a`,className:e({[a.root]:!l},c),...d,mod:[{underline:r},u],__staticSelector:`Anchor`,unstyled:l})});c.classes=a,c.displayName=`@mantine/core/Anchor`;export{c as t};
-========
-import{M as e,a as t,f as n,g as r}from"./Loader-CHAdApsb.js";import{lt as i}from"./index-BRhL5Sd0.js";var a={root:`m_849cf0da`},o=r(),s={underline:`hover`},c=t(t=>{let{underline:r,className:c,unstyled:l,mod:u,...d}=n(`Anchor`,s,t);return(0,o.jsx)(i,{component:`a`,className:e({[a.root]:!l},c),...d,mod:[{underline:r},u],__staticSelector:`Anchor`,unstyled:l})});c.classes=a,c.displayName=`@mantine/core/Anchor`;export{c as t};
->>>>>>>> cc06c8e (Dashboard: fifty hostile texts in every free field; notes of rollouts and firmware are shown; an address with an encoded MAC finds its board):dashboard/dist/assets/Anchor-BYdpGOvH.js
