@@ -211,6 +211,12 @@ export const MAX_WATCH_S = 2_592_000;
 /** Boards first seen this long before a rollout starts count in its gates; in a younger product those seen before the start. */
 export const NEWCOMER_MS = 86_400_000;
 
+/** Of the reason for which an application puts an offer off. */
+export const MAX_POSTPONED_CHARS = 64;
+
+/** Longest time for which an offer is optional: 90 days. */
+export const MAX_FORCE_AFTER_S = 7_776_000;
+
 /** So long an operator's order to offer now stands where the board does not come. */
 export const OFFER_NOW_MS = 86_400_000;
 

@@ -3,6 +3,7 @@
 import { stageHealthLines } from './health.ts';
 import { noteText } from './note.ts';
 import { relativeTime } from './relative-time.ts';
+import { elapsed } from './simulation.ts';
 import { type Colors, formatBar, formatTable, printable, type Terminal } from '#cli/terminal.ts';
 import type { Rollout } from '#protocol/admin/rollouts.ts';
 import { assertNever } from '#protocol/errors.ts';
@@ -51,6 +52,7 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
   const warnings = rollout.warnings.map((warning) => `${colors.yellow('warning:')} ${printable(warning)}`);
   const note = noteText(rollout.note, nowMs);
   const more = [
+    ...consentLine(rollout),
     ...(note === undefined ? [] : [`note: ${printable(note)}`]),
     ...watched,
     ...halted,
@@ -61,6 +63,12 @@ export function formatProgress(rollout: Rollout, nowMs: number, terminal: Termin
     ...warnings,
   ];
   return [head, table, ...gates, ...stageHealthLines(rollout), ...more].join('\n');
+}
+
+function consentLine({ consent, force_after_s }: Rollout): readonly string[] {
+  if (consent === null) return [];
+  const end = force_after_s === null ? '' : `, for ${elapsed(force_after_s)} from its first offer on`;
+  return [`asks each board: it may put the update off${end}`];
 }
 
 /** A column for each count; on a narrow terminal, where there are many, one that names those that are not 0. */

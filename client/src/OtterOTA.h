@@ -153,6 +153,8 @@ class OtterOTA {
   OtterOTA& onProgress(void (*callback)(uint32_t doneBytes, uint32_t totalBytes));
   /**
    * Asked before a download. A reason (a text that lives on) puts it off until the next check, nullptr takes the offer.
+   * The next check tells the server the reason. Of some rollouts the server leaves it to the board (`offer.isOptional`);
+   * when that has lasted for as long as its plan says, the sketch is not asked any more.
    * Do not use it to wait for a quiet moment: that is `isIdle`.
    */
   OtterOTA& canUpdate(const char* (*callback)(const OtterOffer& offer));

@@ -42,6 +42,8 @@ export interface Sighting {
   readonly onTrial: boolean;
   readonly rolledBackFrom: string | undefined;
   readonly bootReason: string | undefined;
+  /** The offer that the application put off, and why; undefined or left out: none. */
+  readonly postponed?: { readonly assignmentId: number; readonly reason: string } | undefined;
 }
 
 // A fact beats a claim and a later state an earlier one; a rollback beats everything, for it says that the build was left.
@@ -102,15 +104,15 @@ export function afterReport(
   const raised = raise(progress, state);
   // The words belong to the state that counts; those of an overtaken report are not kept.
   const speaks = RANK[state] >= RANK.rejected && raised.state === state;
-  const before = progress.state === state ? progress : undefined;
+  const same = progress.state === state ? progress : undefined;
   return spendPardon(
     progress,
     settle({
       ...raised,
       confirmClaimed: progress.confirmClaimed || report.status === 'confirmed',
       saidItLeft: progress.saidItLeft || report.status === 'rolled_back',
-      errorCode: speaks ? smallest(report.errorCode, before?.errorCode) : raised.errorCode,
-      detail: speaks ? smallest(report.detail, before?.detail) : raised.detail,
+      errorCode: speaks ? smallest(report.errorCode, same?.errorCode) : raised.errorCode,
+      detail: speaks ? smallest(report.detail, same?.detail) : raised.detail,
     }),
   );
 }
@@ -152,6 +154,22 @@ function noteReturn(ended: Progress, build: { readonly version: string }, sighti
 /** A pardon is for one assignment: it ends with the one in which the device tried the build, or refused it all the same. */
 function spendPardon(before: Progress, after: Progress): Progress {
   return after.pardoned && isTried(endOf(after)) && !isTried(endOf(before)) ? { ...after, pardoned: false } : after;
+}
+
+/** Whether the board holds an offer that its application put off. It goes on with it when the application lets it. */
+export function isPostponed({ state, errorCode }: Pick<Progress, 'state' | 'errorCode'>): boolean {
+  return isPostponable(state) && errorCode === 'deferred';
+}
+
+function isPostponable(state: AssignmentState): boolean {
+  return state === 'offered' || state === 'downloaded';
+}
+
+/** The progress after a check-in that says why the application put this offer off, or says so no more. */
+export function afterPostponed(progress: Progress, reason: string | undefined): Progress {
+  if (!isPostponable(progress.state)) return progress;
+  if (reason !== undefined) return { ...progress, errorCode: 'deferred', detail: reason };
+  return isPostponed(progress) ? { ...progress, errorCode: undefined, detail: undefined } : progress;
 }
 
 /**
@@ -258,7 +276,10 @@ export function isBuild(build: { readonly version: string; readonly image: Image
 }
 
 function raise(progress: Progress, state: AssignmentState): Progress {
-  return RANK[state] > RANK[progress.state] ? { ...progress, state } : progress;
+  if (!(RANK[state] > RANK[progress.state])) return progress;
+  // What the application said of an offer that it put off is no cause of what comes after it.
+  const cleared = isPostponed(progress) ? { errorCode: undefined, detail: undefined } : {};
+  return { ...progress, ...cleared, state };
 }
 
 /**

@@ -24,6 +24,8 @@ export interface Deadline {
   /** For how long the device may be unheard of before it is silent: three polls. */
   readonly silenceMs: number;
   readonly sizeBytes: number;
+  /** Its application put the offer off. */
+  readonly isPostponed: boolean;
   /** The device keeps a window itself. */
   readonly isDeviceLocal: boolean;
 }
@@ -44,7 +46,7 @@ export function deadlineSilenceMs(pollIntervalS: number, ownS: number | undefine
 function waitOf(deadline: Deadline, absences: readonly Absence[], nowMs: number): number {
   const { state, seenAtMs, isDeviceLocal } = deadline;
   const isAlive = elapsedMs(absences, seenAtMs, nowMs) <= deadline.silenceMs;
-  if (isAlive && state === 'downloaded') return Number.POSITIVE_INFINITY;
+  if (isAlive && (state === 'downloaded' || deadline.isPostponed)) return Number.POSITIVE_INFINITY;
   // Many boards do not report: one that was offered a build may hold the image since then. Or never take it.
   if (isAlive && (state === 'offered' || state === 'downloading')) return WAIT_MS;
   return isDeviceLocal ? WAIT_MS : 0;

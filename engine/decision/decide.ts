@@ -28,6 +28,8 @@ export type Decision =
       readonly image: ImageFacts;
       /** The hours of its own day in which the device may install; undefined: at any time. */
       readonly install: InstallWindow | undefined;
+      /** Whether the board may put it off; `forced`: it could for long enough. Undefined: it was not asked. */
+      readonly consent: 'optional' | 'forced' | undefined;
     };
 
 /** The decision for one device at `nowMs` (UTC milliseconds). The rules stand in `rules.ts` and in docs/rollout.md. */
@@ -80,7 +82,24 @@ function toDecision(c: Case, rule: (typeof RULES)[number] | undefined): Decision
   const { source, rollout, firmware } = c.target;
   // As a window that is closed does not hold the way back, one that the device keeps does not either.
   const install = source === 'prior_stable' || c.isOfferedNow ? undefined : c.facts.window?.install;
-  return { outcome, reason, rollout, stage: stageOf(rollout, c.facts.device), firmware, image: c.image, install };
+  return {
+    outcome,
+    reason,
+    rollout,
+    stage: stageOf(rollout, c.facts.device),
+    firmware,
+    image: c.image,
+    install,
+    consent: consentOf(c, outcome),
+  };
+}
+
+function consentOf({ facts, target, nowMs }: Case, outcome: 'install' | 'rollback'): 'optional' | 'forced' | undefined {
+  const consent = outcome === 'install' ? target?.rollout.consent : undefined;
+  if (target === undefined || consent === undefined) return undefined;
+  const firstMs = facts.firstOffers.get(target.rollout.id);
+  const isOver = consent.forceAfterMs !== undefined && firstMs !== undefined && nowMs >= firstMs + consent.forceAfterMs;
+  return isOver ? 'forced' : 'optional';
 }
 
 function holdEndsAtMs(c: Case, reason: Reason): number | undefined {

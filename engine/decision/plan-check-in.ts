@@ -4,6 +4,7 @@
 import {
   afterConfirmed,
   afterDownloads,
+  afterPostponed,
   afterSighting,
   endedOf,
   historyOf,
@@ -27,6 +28,7 @@ export interface Assignment {
   readonly image: ImageFacts;
   readonly isRollback: boolean;
   readonly progress: Progress;
+  readonly offeredAtMs: number;
   readonly updatedAtMs: number;
   readonly watch: Watch;
   /** Whole images that were sent for it. */
@@ -121,7 +123,7 @@ function isSoaking({ progress, watch, soakMs }: Assignment): boolean {
 }
 
 /** The facts that follow from the assignments of the device. */
-export type AssignmentFacts = Pick<Facts, 'historyOf' | 'holdsOffer' | 'isUnderWay' | 'lastEndedAtMs'>;
+export type AssignmentFacts = Pick<Facts, 'historyOf' | 'holdsOffer' | 'isUnderWay' | 'lastEndedAtMs' | 'firstOffers'>;
 
 export function assignmentFacts(
   assignments: readonly Assignment[],
@@ -135,7 +137,18 @@ export function assignmentFacts(
     ),
     isUnderWay: assignments.some(({ progress }) => isOpenState(progress.state)),
     lastEndedAtMs: lastEndOf(assignments),
+    firstOffers: firstOffersOf(assignments),
   };
+}
+
+const NO_OFFERS: ReadonlyMap<number, number> = new Map();
+
+function firstOffersOf(assignments: readonly Assignment[]): ReadonlyMap<number, number> {
+  if (assignments.length === 0) return NO_OFFERS;
+  const first = new Map<number, number>();
+  for (const { rolloutId, isRollback, offeredAtMs } of assignments)
+    if (!isRollback) first.set(rolloutId, Math.min(first.get(rolloutId) ?? offeredAtMs, offeredAtMs));
+  return first;
 }
 
 function lastEndOf(assignments: readonly Assignment[]): number | undefined {
@@ -156,7 +169,11 @@ export function historyOfBuild(assignments: readonly Assignment[], firmwareId: n
 function see(assignment: Assignment, sighting: Sighting, observation: Observation, nowMs: number): Assignment {
   const { downloads, watch, soakMs, usualCrashesPerHour } = assignment;
   const seenBy = afterSighting(assignment.progress, assignment, sighting, watch.exposedAtMs !== undefined);
-  const progress = downloads < KNOWN_BAD_FAILURES ? seenBy : afterDownloads(seenBy, assignment, sighting);
+  const taken = downloads < KNOWN_BAD_FAILURES ? seenBy : afterDownloads(seenBy, assignment, sighting);
+  const progress = afterPostponed(
+    taken,
+    sighting.postponed?.assignmentId === assignment.id ? sighting.postponed.reason : undefined,
+  );
   const moved = watchProgress(watch, { before: assignment.progress, after: progress, downloads }, nowMs);
   // A restart before it confirmed belongs to the update itself.
   const seen = watchSeen(moved, { ...observation, crashed: false, soakMs, usualCrashesPerHour }, nowMs);
@@ -204,7 +221,9 @@ function changed(assignment: Assignment, progress: Progress, watch: Watch, nowMs
     progress.ranBuild !== before.ranBuild ||
     progress.confirmClaimed !== before.confirmClaimed ||
     progress.seenBack !== before.seenBack ||
-    progress.saidItLeft !== before.saidItLeft;
+    progress.saidItLeft !== before.saidItLeft ||
+    progress.errorCode !== before.errorCode ||
+    progress.detail !== before.detail;
   if (!isMoved) return watch === assignment.watch ? assignment : { ...assignment, watch };
   // What is learnt of an assignment that has ended does not make it end later.
   const isLater = progress.state !== before.state || isOpenState(progress.state);

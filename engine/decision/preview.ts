@@ -41,6 +41,7 @@ export function previewOf(forecast: Forecast, { open, ...known }: PreviewFacts):
     holdsOffer: false,
     isUnderWay: false,
     lastEndedAtMs: undefined,
+    firstOffers: new Map(),
     budgets: [],
     load: undefined,
   };

@@ -114,6 +114,11 @@ export interface VoteRules {
   readonly countsSimulated: boolean;
 }
 
+/** Offers that a board may put off, from its first one on for so long; undefined: for ever. */
+interface Consent {
+  readonly forceAfterMs: number | undefined;
+}
+
 /** A rollout that is open (running, paused or halted), at its open stage; or a completed one that late devices still follow. */
 export interface RolloutFacts {
   readonly id: number;
@@ -129,6 +134,8 @@ export interface RolloutFacts {
   readonly planned: readonly (StageShare & Partial<Pick<OpenedStage, 'id'>>)[];
   /** Of the stage that opened last. */
   readonly pace: Pace;
+  /** A board may put its offers off; undefined: it is not asked. */
+  readonly consent: Consent | undefined;
   /** What the buckets of devices are made with. */
   readonly seed: number;
   /** Whose boards count in its gates. */
@@ -186,6 +193,8 @@ export interface Facts {
   readonly holdsOffer: boolean;
   /** When an update of the device ended last, well or badly; undefined: none that still counts. */
   readonly lastEndedAtMs: number | undefined;
+  /** By the id of a rollout, when the device was offered something of it first, as far as that still counts. */
+  readonly firstOffers: ReadonlyMap<number, number>;
   /** The device is in the middle of an update, whatever brings it. */
   readonly isUnderWay: boolean;
   /** Of the open rollout, counted only where nothing but its pace stands in the way. */

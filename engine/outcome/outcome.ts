@@ -46,7 +46,7 @@ export const OUTCOME_TABLE = [
   {
     id: 'not_now',
     when: 'it said that it is not the time: busy, deferred, low power',
-    matches: (f) => hasEnded(f.state) && isNotNow(f.cause),
+    matches: (f) => (hasEnded(f.state) || f.state === 'offered' || f.state === 'downloaded') && isNotNow(f.cause),
   },
   {
     id: 'healthy',

@@ -10,6 +10,7 @@ import {
   MAX_PLAN_STAGES,
   MAX_SOAK_S,
   MAX_TIMEZONE_CHARS,
+  MAX_FORCE_AFTER_S,
   MAX_WATCH_S,
   MAX_WINDOW_S,
 } from '#protocol/limits.ts';
@@ -101,11 +102,28 @@ const PlanStage = Type.Object({
   ),
 });
 
+/** Who has to agree to an update. */
+export const CONSENTS = ['board'] as const;
+
 export const Plan = Type.Object(
   {
     name: Name,
     description: Type.String({ maxLength: MAX_DESCRIPTION_CHARS }),
     stages: Type.Array(PlanStage, { minItems: 1, maxItems: MAX_PLAN_STAGES }),
+    consent: Type.Optional(
+      Type.Unsafe<(typeof CONSENTS)[number]>({
+        type: 'string',
+        enum: [...CONSENTS],
+        description: 'board: its offers are optional, the application of the board may put them off',
+      }),
+    ),
+    force_after_s: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: MAX_FORCE_AFTER_S,
+        description: 'with consent: so long after its first offer a board is not asked any more; left out: never',
+      }),
+    ),
     watch_s: Type.Optional(
       Type.Integer({
         minimum: 0,

@@ -3,7 +3,7 @@
 import { type Static, Type } from 'typebox';
 import { Instant, LabelName, Mac, Name, RolloutName, Version } from '#protocol/words.ts';
 import { StageHealth } from './health.ts';
-import { Gate, PROMOTIONS, Plan, PlanWindow } from './plan.ts';
+import { Gate, PROMOTIONS, Plan, PlanWindow, CONSENTS } from './plan.ts';
 import { Count, Examples, GivenName, Line, Nullable, NullableNote, closed, oneOf } from './shapes.ts';
 import { GATE_STATES, NOT_COUNTED, OUTCOMES, ROLLOUT_STATUSES } from './states.ts';
 
@@ -66,6 +66,10 @@ const rolloutHead = {
   version: Version,
   status: oneOf(ROLLOUT_STATUSES),
   plan: Name,
+  consent: Nullable(oneOf(CONSENTS), { description: 'board: its offers are optional; null: nobody is asked' }),
+  force_after_s: Nullable(Type.Integer({ minimum: 0 }), {
+    description: 'so long after its first offer a board is not asked any more; null: never',
+  }),
   stage: Nullable(Name),
   target_label: LabelName,
   pilot_label: LabelName,
@@ -190,7 +194,13 @@ export type ListedPlan = Static<typeof ListedPlan>;
 
 /** A plan as people write it; its name stands in the address. A member that no plan has is refused, at every depth. */
 export const NewPlan = Type.Object(
-  { description: Type.Optional(Line), stages: closed(Plan.properties.stages), watch_s: Plan.properties.watch_s },
+  {
+    description: Type.Optional(Line),
+    stages: closed(Plan.properties.stages),
+    watch_s: Plan.properties.watch_s,
+    consent: Plan.properties.consent,
+    force_after_s: Plan.properties.force_after_s,
+  },
   { additionalProperties: false },
 );
 export type NewPlan = Static<typeof NewPlan>;

@@ -6,6 +6,7 @@ import {
   MAX_DETAIL_CHARS,
   MAX_LABEL_HINTS,
   MAX_POLL_INTERVAL_S,
+  MAX_POSTPONED_CHARS,
   MAX_REPORTED_VERSION_CHARS,
   MAX_SEQUENCE,
   MIN_POLL_INTERVAL_S,
@@ -61,6 +62,15 @@ export const CheckUpdateRequest = Type.Object(
         maxItems: MAX_LABEL_HINTS,
         description: 'label hints; config decides which become labels',
       }),
+    ),
+    postponed: Type.Optional(
+      Type.Object(
+        {
+          assignment_id: Type.Integer({ minimum: 1 }),
+          reason: Type.String({ maxLength: MAX_POSTPONED_CHARS, description: 'in the words of the application' }),
+        },
+        { description: 'the offer that the application put off since its last check' },
+      ),
     ),
     product: Type.Optional(Name),
     chip: Type.Optional(SpelledChip),
@@ -138,6 +148,12 @@ export const Offer = Type.Object({
     examples: ['/firmware/thermostat/1.4.0/esp32/image.bin?assignment=17'],
   }),
   install_window: Type.Optional(InstallWindow),
+  optional: Type.Optional(
+    Type.Boolean({ description: 'true: the board, or a person at it, may put it off for as long as they like' }),
+  ),
+  forced: Type.Optional(
+    Type.Boolean({ description: 'true: it was optional for long enough; the application is not asked any more' }),
+  ),
   forgiven: Type.Optional(
     Type.Boolean({
       description: 'true: an operator cleared this build on this board, which may try it once more',

@@ -166,7 +166,7 @@ test('--all follows the cursors to the end, --limit stops before', async () => {
     const start = Number(url.searchParams.get('cursor') ?? 0);
     const size = Number(url.searchParams.get('limit'));
     const names = Array.from({ length: 1200 }, (_, index) => `label-${index}`).slice(start, start + size);
-    const label = { description: '', timezone: null, devices: 0, created_at: '2026-11-23T10:00:00.000Z' };
+    const label = { description: '', timezone: null, where: null, devices: 0, created_at: '2026-11-23T10:00:00.000Z' };
     const items = names.map((name) => Object.assign({ name }, label));
     answerJson(response, 200, { items, next_cursor: start + size < 1200 ? String(start + size) : null });
   });
@@ -277,6 +277,8 @@ describe('rollout show --watch', () => {
       version: '1.1.0',
       status,
       plan: 'default',
+      consent: null,
+      force_after_s: null,
       stage: 'pilot',
       target_label: 'pilot',
       pilot_label: 'pilot',

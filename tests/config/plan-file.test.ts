@@ -65,6 +65,13 @@ test('a watch of more than 30 days is refused', () => {
   expect(problems).toEqual([expect.stringContaining('write a duration of at most 30d')]);
 });
 
+test('a plan asks the board, and says for how long', () => {
+  const asking = '{name: a, consent: board, force_after: 7d, stages: [{name: b, label: site=berlin}]}';
+  expect(load(`plans:\n  - ${asking}\n`)).toMatchObject([
+    { consent: 'board', force_after_s: 604_800, stages: [{ label: 'site=berlin' }] },
+  ]);
+});
+
 test('a file that is missing, empty or all comments means no plans', () => {
   expect(loadPlanFile(join(newFolder(), 'plans.yaml'))).toEqual({ ok: true, plans: [] });
   expect(load('')).toEqual([]);
@@ -113,6 +120,15 @@ describe('a plan is refused', () => {
     [
       '{name: a, stages: [{name: b, label: c, gate: {min_confirmed: 1, fault_classes: firmware}}]}',
       /fault_classes: wants a list of .* write "fault_classes: \[firmware, device\]"/,
+    ],
+    ['{name: a, consent: all, stages: [{name: b, label: c}]}', /consent: wants board.*, found "all"/],
+    [
+      '{name: a, force_after: 7d, stages: [{name: b, label: c}]}',
+      /force_after: ends a consent, and the plan asks for none; say "consent: board" as well/,
+    ],
+    [
+      '{name: a, consent: board, force_after: 91d, stages: [{name: b, label: c}]}',
+      /force_after: wants .* write a duration of at most 90d/,
     ],
     ['{name: default, stages: [{name: b, label: c}]}', /plans\[0\]\.name: the plan default is built in/],
     [

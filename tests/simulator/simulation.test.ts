@@ -303,6 +303,7 @@ function attemptOf(of: {
     },
     isRollback: false,
     progress: { ...startOf({ leftBefore: false }), state: of.state },
+    offeredAtMs: of.atMs,
     updatedAtMs: of.atMs,
     watch: { ...start, exposedAtMs: of.atMs, lostAtMs: of.isLost ? of.atMs : undefined },
     downloads: 0,

@@ -10,12 +10,13 @@ import {
   MAX_PLAN_STAGES,
   MAX_PLANS,
   MAX_SOAK_S,
+  MAX_FORCE_AFTER_S,
   MAX_WATCH_S,
   MAX_WINDOW_S,
 } from '#protocol/limits.ts';
-import { type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/admin/plan.ts';
+import { CONSENTS, type Gate, ON_HALT, type Plan, type PlanWindow, PROMOTIONS } from '#protocol/admin/plan.ts';
 import { LABEL_PATTERN, NAME_PATTERN } from '#protocol/words.ts';
-import { findPlanFaults } from '#server/values/plan-faults.ts';
+import { ASK_FIRST, findPlanFaults, NO_CONSENT } from '#server/values/plan-faults.ts';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import { CronLine, Timezone } from '#server/config/yaml/cron-shape.ts';
 import { errorAt, type Problem } from '#server/config/yaml/problem.ts';
@@ -63,6 +64,12 @@ const Watch = Type.Refine(
   Type.Unknown({ description: 'a duration of at most 30d', examples: ['24h'] }),
   (value) => (parseDurationS(value) ?? Number.NaN) <= MAX_WATCH_S,
   (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration of at most 30d'),
+);
+
+const ForceAfter = Type.Refine(
+  Type.Unknown({ description: 'a duration of at most 90d', examples: ['7d'] }),
+  (value) => (parseDurationS(value) ?? Number.NaN) <= MAX_FORCE_AFTER_S,
+  (value) => (parseDurationS(value) === undefined ? suggestDuration(value) : 'write a duration of at most 90d'),
 );
 
 const WindowDuration = Type.Refine(
@@ -138,6 +145,10 @@ const PlanRow = Type.Object(
       }),
     ),
     watch: Type.Optional(Watch),
+    consent: Type.Optional(
+      Type.Enum(CONSENTS, { description: 'board: the board may put the update off', examples: ['board'] }),
+    ),
+    force_after: Type.Optional(ForceAfter),
     stages: Type.Array(StageRow, {
       minItems: 1,
       maxItems: MAX_PLAN_STAGES,
@@ -183,7 +194,9 @@ function checkStages(row: PlanRow, index: number, source: Source): readonly Prob
   const path = ['plans', `${index}`, 'stages'];
   // Of a name that is taken, a file can say in which line.
   const faults = findPlanFaults(row.stages.map(toStage)).filter(({ member }) => member !== 'name');
+  const isForced = row.force_after !== undefined && row.consent === undefined;
   return [
+    ...(isForced ? [problemAt(['plans', `${index}`, 'force_after'], NO_CONSENT, ASK_FIRST, source)] : []),
     ...checkNames(row.stages, path, 'stage', source),
     ...faults.map(({ stage, member, message, hint }) =>
       problemAt([...path, `${stage}`, ...member.split('.')], message, hint, source),
@@ -216,11 +229,13 @@ function problemAt(path: KeyPath, message: string, hint: string, source: Source)
   return errorAt({ ...source.place(path), key: keyText(path) }, message, hint);
 }
 
-function toPlan({ name, description, watch, stages }: PlanRow): Plan {
+function toPlan({ name, description, watch, consent, force_after, stages }: PlanRow): Plan {
   return {
     name,
     description: description ?? '',
     stages: stages.map(toStage),
+    ...(consent === undefined ? {} : { consent }),
+    ...(force_after === undefined ? {} : { force_after_s: parseDurationS(force_after) ?? Number.NaN }),
     ...(watch === undefined ? {} : { watch_s: parseDurationS(watch) ?? Number.NaN }),
   };
 }

@@ -119,6 +119,10 @@ export interface RolloutsTable {
   readonly resumed_at_ms: number | null;
   /** How long it is watched after it completes; null: as every rollout. */
   readonly watch_s: Generated<number | null>;
+  /** Who has to agree to an update; null: nobody. */
+  readonly consent: Generated<'board' | null>;
+  /** Seconds after the first offer for which a board may put it off; null: for ever. */
+  readonly force_after_s: Generated<number | null>;
   /** Complete, and watched until here; null: it is not watched. */
   readonly watch_until_ms: Generated<number | null>;
   readonly regressed_at_ms: Generated<number | null>;

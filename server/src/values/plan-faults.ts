@@ -11,6 +11,10 @@ export interface PlanFault {
   readonly hint: string;
 }
 
+/** A time after which nobody is asked any more is for a plan that asks. */
+export const NO_CONSENT = 'ends a consent, and the plan asks for none';
+export const ASK_FIRST = 'say "consent: board" as well, or leave it out';
+
 /** Everything that is wrong between the stages of a plan, none where it may be used. */
 export function findPlanFaults(stages: Plan['stages']): readonly PlanFault[] {
   const shrinking = findShrinking(stages);

@@ -29,6 +29,7 @@ export class SilentBoards {
         seenAtMs: this.#presences.heardOf(device, nowMs)?.seenAtMs ?? assignment.updatedAtMs,
         silenceMs: deadlineSilenceMs(pollIntervalS, this.#presences.intervalOf(device)),
         sizeBytes: assignment.image.sizeBytes,
+        isPostponed: false,
         isDeviceLocal: false,
       };
       return isOverdue(deadline, [], nowMs) ? [endOf(assignment, 'timed_out', nowMs)] : [];

@@ -253,6 +253,7 @@ export class RolloutServer {
         image: decision.image,
         isRollback,
         progress: startOf({ leftBefore: hasLeft(sighting, firmware.version) }),
+        offeredAtMs: nowMs,
         updatedAtMs: nowMs,
         watch: startWatch({ fromVersion: sighting.version, notCounted: undefined, isOnTheWay }, before?.watch),
         downloads: 0,

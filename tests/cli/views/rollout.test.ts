@@ -75,6 +75,8 @@ const BASE: Rollout = {
   version: '1.1.0',
   status: 'running',
   plan: 'careful',
+  consent: null,
+  force_after_s: null,
   stage: 'pilot',
   target_label: 'general',
   pilot_label: 'pilot',

@@ -19,6 +19,7 @@ function silentFor(agoMs: number, change: Partial<Deadline> = {}): Deadline {
     seenAtMs: sinceMs,
     silenceMs: SILENCE_MS,
     sizeBytes: 2_048_000,
+    isPostponed: false,
     isDeviceLocal: false,
     ...change,
   };

@@ -20,6 +20,7 @@ function assignment(state: AssignmentState, change: Partial<Assignment> = {}): A
     image: imageFor('esp32'),
     isRollback: false,
     progress: { ...startOf({ leftBefore: false }), state },
+    offeredAtMs: EARLIER_MS,
     updatedAtMs: EARLIER_MS,
     watch: {
       ...startWatch({ fromVersion: '1.0.0', notCounted: undefined, isOnTheWay: false }, undefined),

@@ -69,6 +69,7 @@ const rolloutIn = (...statuses: readonly RolloutFacts['status'][]): fc.Arbitrary
       maxInFlight: optional(fc.constantFrom(1, 2)),
       maxOffersPerMinute: optional(fc.constantFrom(1, 2)),
     }),
+    consent: fc.constantFrom(undefined, undefined, { forceAfterMs: 0 }, { forceAfterMs: undefined }),
     seed: fc.nat(9),
     firmware,
     imageIds: fc.constantFrom(...Array.from({ length: 14 }, () => EVERY_IMAGE), [0, 1, 2, 3, 4], []),
@@ -151,6 +152,7 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
   holdsOffer: mostly(false),
   isUnderWay: mostly(false),
   budgets: fc.oneof({ weight: 6, arbitrary: fc.constant([]) }, fc.array(budget, { minLength: 1, maxLength: 2 })),
+  firstOffers: fc.constantFrom(new Map(), new Map([[1, NOW_MS - 60_000]])),
   lastEndedAtMs: fc.constantFrom(undefined, undefined, NOW_MS - 60_000, NOW_MS - 30_000, Number.NaN),
   load: optional(
     fc.record({ inFlight: fc.constantFrom(0, 1, Number.NaN), offersInLastMinute: fc.constantFrom(0, 1, Number.NaN) }),

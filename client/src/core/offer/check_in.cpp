@@ -5,6 +5,27 @@
 
 namespace otter {
 
+namespace {
+
+/** The server takes 64 characters of a reason, and drops a longer one. */
+constexpr size_t kPostponedBytes = 64;
+
+/** The beginning of a text of the application, in whole characters of UTF-8. */
+const char* copyBeginning(const char* text, char (&out)[kPostponedBytes]) {
+  size_t count = 0;
+  for (; text[count] != '\0' && count < sizeof out - 1; ++count) out[count] = text[count];
+  const bool isCut = text[count] != '\0';
+  // The bytes of a character that was cut: those that go on, and the one that began it.
+  if (isCut && (static_cast<unsigned char>(text[count]) & 0xc0) == 0x80) {
+    while (count > 0 && (static_cast<unsigned char>(out[count - 1]) & 0xc0) == 0x80) --count;
+    if (count > 0) --count;
+  }
+  out[count] = '\0';
+  return out;
+}
+
+}  // namespace
+
 size_t writeCheckIn(const CheckIn& checkIn, char* text, size_t capacity) {
   TextBuffer out(text, capacity);
   out.add("{\"mac\":").addJson(checkIn.mac).add(",\"current_version\":").addJson(checkIn.version);
@@ -24,6 +45,11 @@ size_t writeCheckIn(const CheckIn& checkIn, char* text, size_t capacity) {
   out.add(",\"uptime_s\":").addNumber(checkIn.uptimeS);
   out.add("},\"flash_bytes\":").addNumber(checkIn.flashBytes);
   if (checkIn.chipRevision != kUnknownRevision) out.add(",\"chip_revision\":").addNumber(checkIn.chipRevision);
+  if (checkIn.postponedId != 0) {
+    out.add(",\"postponed\":{\"assignment_id\":").addNumber(checkIn.postponedId);
+    char reason[kPostponedBytes];
+    out.add(",\"reason\":").addJson(copyBeginning(checkIn.postponedReason, reason)).add("}");
+  }
   if (checkIn.nextCheckS > 0) out.add(",\"next_check_s\":").addNumber(checkIn.nextCheckS);
   out.add(",\"free_heap_bytes\":").addNumber(checkIn.freeHeapBytes);
   out.add(",\"largest_block_bytes\":").addNumber(checkIn.largestBlockBytes);

@@ -34,6 +34,9 @@ struct CheckIn {
   uint32_t flashBytes;
   /** Major * 100 + minor; `kUnknownRevision` is not sent. */
   uint16_t chipRevision;
+  /** The offer that the application put off, and why, in its words; 0: none. */
+  uint64_t postponedId;
+  const char* postponedReason;
   /** Seconds until the board means to check again; 0: as the server says. */
   uint32_t nextCheckS;
   uint32_t freeHeapBytes;

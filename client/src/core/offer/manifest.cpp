@@ -126,6 +126,8 @@ Error readCheckAnswer(const Json& root, CheckAnswer& answer) {
   answer.isRollback = rollback.isTrue();
   // Anything but `true` is as if it were not there: a word that cannot be read forgives nothing.
   answer.isForgiven = root.member("forgiven").isTrue();
+  answer.isOptional = root.member("optional").isTrue();
+  answer.isForced = root.member("forced").isTrue();
   if (!root.member("url").copyString(answer.url, sizeof answer.url) || !isPath(answer.url))
     return Error::manifest_syntax;
   if (!readInstallWindow(root.member("install_window"), answer.installWindow)) return Error::manifest_syntax;

@@ -39,6 +39,10 @@ struct CheckAnswer {
   bool isRollback;
   /** An operator cleared this build on this board: it may be tried once more, although it is known bad. */
   bool isForgiven;
+  /** The application may put it off for as long as it likes; the server says so of some rollouts. */
+  bool isOptional;
+  /** It was optional for long enough: the application is not asked. */
+  bool isForced;
   Manifest manifest;
   /** A path on the same server, with its query. */
   char url[kUrlChars];

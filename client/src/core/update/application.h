@@ -50,6 +50,8 @@ struct OfferView {
   uint32_t sizeBytes;
   /** True: an older version on purpose. */
   bool isRollback;
+  /** The server leaves it to the board, or to a person at it; otherwise it waits for the application all the same. */
+  bool isOptional;
 };
 
 /** What an event is about, for the line that tells it. The texts live until the call returns; none is nullptr. */

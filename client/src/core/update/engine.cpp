@@ -204,8 +204,11 @@ void Engine::forgive() {
 Outcome Engine::acceptOffer() {
   const Manifest& manifest = answer_.manifest;
   installWindow_ = answer_.installWindow;
-  const OfferView view = {manifest.product, manifest.version, manifest.sizeBytes, answer_.isRollback};
-  if (board_.application.canUpdate(view) != nullptr) {
+  const OfferView view = {manifest.product, manifest.version, manifest.sizeBytes, answer_.isRollback,
+                          answer_.isOptional};
+  const char* reason = answer_.isForced ? nullptr : board_.application.canUpdate(view);
+  link_.setPostponed(reason == nullptr ? 0 : answer_.assignmentId, reason);
+  if (reason != nullptr) {
     lastError_ = Error::deferred;
     tell(Event::deferred, Error::deferred);
     return Outcome::deferred;

@@ -118,6 +118,8 @@ size_t ServerLink::writeCheckInTo(const TextSpace& space, bool isOnTrial) {
   checkIn.uptimeS = static_cast<uint32_t>(system_.nowMs() / 1000);
   checkIn.flashBytes = system_.flashBytes();
   checkIn.chipRevision = system_.chipRevision();
+  checkIn.postponedId = postponedId_;
+  checkIn.postponedReason = postponedReason_;
   checkIn.nextCheckS = settings_->nextCheckS;
   checkIn.freeHeapBytes = freeHeapBytes_;
   checkIn.largestBlockBytes = largestBlockBytes_;

@@ -44,6 +44,12 @@ class ServerLink {
   /** The oldest first. What the server refuses for good is dropped: repeating it changes nothing. */
   Error sendReports(const TextSpace& space);
 
+  /** The next check-in says why the application put this offer off; 0: it put none off. `reason` lives on. */
+  void setPostponed(uint64_t assignmentId, const char* reason) {
+    postponedId_ = assignmentId;
+    postponedReason_ = reason;
+  }
+
   /** What the last refusal asked to wait, in seconds; 0 where it did not. */
   uint32_t retryAfterS() const { return retryAfterS_; }
   /** Seconds since 1970 as the server counts them; 0 before it has said so. */
@@ -73,6 +79,8 @@ class ServerLink {
   uint32_t largestBlockBytes_ = 0;
   int64_t serverTimeS_ = 0;
   uint64_t serverTimeAtMs_ = 0;
+  uint64_t postponedId_ = 0;
+  const char* postponedReason_ = nullptr;
   char mac_[18] = {};
 };
 

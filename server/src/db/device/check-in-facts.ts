@@ -95,6 +95,7 @@ const ASSIGNMENT_COLUMNS = [
   'boot_cause',
   'detail',
   'excused',
+  'offered_at_ms',
   'updated_at_ms',
   'counted',
   'mark',

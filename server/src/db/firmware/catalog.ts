@@ -112,7 +112,17 @@ async function loadRollouts(
 ): Promise<readonly RolloutFacts[]> {
   const rows = await db
     .selectFrom('rollouts')
-    .select(['id', 'name', 'status', 'firmware_id', 'seed', 'counts_before_ms', 'counts_simulated'])
+    .select([
+      'id',
+      'name',
+      'status',
+      'firmware_id',
+      'seed',
+      'counts_before_ms',
+      'counts_simulated',
+      'consent',
+      'force_after_s',
+    ])
     .where('status', 'in', LOADED)
     .orderBy('started_at_ms', 'desc')
     .orderBy('id', 'desc')

@@ -24,6 +24,12 @@ export async function addHolds(db: Trx): Promise<void> {
     .execute();
 }
 
+/** Rollouts whose offers a board may put off. */
+export async function addConsent(db: Trx): Promise<void> {
+  await db.schema.alterTable('rollouts').addColumn('consent', 'text').execute();
+  await db.schema.alterTable('rollouts').addColumn('force_after_s', 'integer').execute();
+}
+
 export async function createBudgets(db: Trx): Promise<void> {
   await db.schema
     .createTable('budgets')

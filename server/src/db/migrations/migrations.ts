@@ -28,7 +28,7 @@ import {
   createAbsences,
   createTelemetry,
 } from './watch-steps.ts';
-import { addHolds, addOrders, addTestIndex, createBudgets } from './hold-steps.ts';
+import { addHolds, addOrders, addTestIndex, addConsent, createBudgets } from './hold-steps.ts';
 import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes } from './name-steps.ts';
 import { createSessions } from './access-steps.ts';
@@ -92,4 +92,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'troubles', up: createTroubles },
   { name: 'flapping', up: addFlapping },
   { name: 'saved queries', up: createSavedQueries },
+  { name: 'consent', up: addConsent },
 ];

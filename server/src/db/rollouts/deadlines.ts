@@ -11,6 +11,7 @@ export interface OpenAssignment {
   readonly id: number;
   readonly state: AssignmentState;
   readonly updated_at_ms: number;
+  readonly error_code: string | null;
   readonly size_bytes: number;
   readonly last_seen_at_ms: number;
   /** Seconds after which the device was told to ask again. */
@@ -40,6 +41,7 @@ export async function listUnchanged(
       'assignments.id',
       'assignments.state',
       'assignments.updated_at_ms',
+      'assignments.error_code',
       'images.size_bytes',
       'presence.last_seen_at_ms',
       'presence.interval_s',

@@ -5,7 +5,10 @@ import { Gate, PlanWindow } from '#protocol/admin/plan.ts';
 import type { OpenedStage, RolloutFacts } from '#engine/facts/model.ts';
 import type { Rollout, Stage } from './rollouts.ts';
 
-type RolloutRow = Pick<Rollout, 'id' | 'name' | 'status' | 'seed' | 'counts_before_ms' | 'counts_simulated'>;
+type RolloutRow = Pick<
+  Rollout,
+  'id' | 'name' | 'status' | 'seed' | 'counts_before_ms' | 'counts_simulated' | 'consent' | 'force_after_s'
+>;
 
 /** At the stage that opened last; of a draft, at its first. `stages`: all of them, in their order. Undefined: there are none. */
 export function rolloutFactsOf<Build extends RolloutFacts['firmware']>(
@@ -30,6 +33,10 @@ export function rolloutFactsOf<Build extends RolloutFacts['firmware']>(
       maxInFlight: latest.max_in_flight ?? undefined,
       maxOffersPerMinute: latest.max_offers_per_minute ?? undefined,
     },
+    consent:
+      row.consent === null
+        ? undefined
+        : { forceAfterMs: row.force_after_s === null ? undefined : row.force_after_s * 1000 },
     seed: row.seed,
     votes: { countsBeforeMs: row.counts_before_ms ?? undefined, countsSimulated: row.counts_simulated === 1 },
     firmware,

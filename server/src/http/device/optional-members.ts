@@ -15,10 +15,15 @@ interface Read {
   readonly dropped: readonly string[];
 }
 
-const { chip, slot_bytes, image_sha256, labels, boot } = CheckUpdateRequest.properties;
+const { chip, slot_bytes, image_sha256, labels, boot, postponed } = CheckUpdateRequest.properties;
 const { state, reason, rolled_back_from, rollback_capable } = boot.properties;
 
-const CHECKS = { chip: Compile(chip), slot_bytes: Compile(slot_bytes), image_sha256: Compile(image_sha256) };
+const CHECKS = {
+  chip: Compile(chip),
+  slot_bytes: Compile(slot_bytes),
+  image_sha256: Compile(image_sha256),
+  postponed: Compile(postponed),
+};
 const BOOT_CHECKS = {
   state: Compile(state),
   reason: Compile(reason),

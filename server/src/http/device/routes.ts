@@ -107,6 +107,7 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
       onTrial: body.boot?.state === 'trial',
       rolledBackFrom: body.boot?.rolled_back_from,
       bootReason: body.boot?.reason,
+      ...(body.postponed === undefined ? {} : { postponed: postponedOf(body.postponed) }),
     },
     labelHints,
     telemetry: telemetry.measures,
@@ -116,6 +117,10 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
       ...(dropped.size > 0 ? { unreadable: [...dropped].toSorted() } : {}),
     },
   };
+}
+
+function postponedOf({ assignment_id, reason }: NonNullable<CheckUpdateRequest['postponed']>) {
+  return { assignmentId: assignment_id, reason: printable(reason) ?? '' };
 }
 
 /** Throws `mac_reserved` for the address of no board and that of all boards. */

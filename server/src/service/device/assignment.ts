@@ -37,6 +37,7 @@ function toAssignment(
     version: build.firmware.version,
     image: build.image,
     isRollback: row.is_rollback === 1,
+    offeredAtMs: row.offered_at_ms,
     ...movingOf(row),
     downloads: row.downloads,
     soakMs: view.soakMsOf(row.stage_id),

@@ -48,6 +48,7 @@ export function answer(deps: Deps, told: Told): CheckUpdateAnswer {
     manifest,
     url: offerPath({ ...manifest, folder: build.image.folder }, offered.assignmentId),
     ...(decision.install === undefined ? {} : { install_window: toInstallWindow(decision.install) }),
+    ...(decision.consent === undefined ? {} : { [decision.consent]: true }),
     ...(offered.isForgiven ? { forgiven: true } : {}),
   };
 }

@@ -13,7 +13,7 @@ import {
   type OpenAssignment,
   UNCHANGED_PAGE,
 } from '#server/db/rollouts/deadlines.ts';
-import { isOpenState } from '#engine/assignment/assignment.ts';
+import { isOpenState, isPostponed } from '#engine/assignment/assignment.ts';
 import { deadlineSilenceMs, isOverdue, WAIT_MS } from '#engine/assignment/deadline.ts';
 import { instantBeforeMs } from '#engine/facts/absence.ts';
 import type { Trx } from '#server/db/schema.ts';
@@ -68,6 +68,7 @@ function isLate(
     seenAtMs: open.last_seen_at_ms,
     silenceMs: deadlineSilenceMs(settings.pollIntervalS, open.interval_s ?? undefined),
     sizeBytes: open.size_bytes,
+    isPostponed: isPostponed({ state: open.state, errorCode: open.error_code ?? undefined }),
     isDeviceLocal: open.isDeviceLocal,
   };
   return isOverdue(deadline, absences.recent(), nowMs);

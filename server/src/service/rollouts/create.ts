@@ -55,6 +55,8 @@ export async function createRollout(deps: Deps, request: NewRollout, by: Princip
         status: 'draft',
         plan: plan.name,
         watch_s: plan.watch_s ?? null,
+        consent: plan.consent ?? null,
+        force_after_s: plan.force_after_s ?? null,
         seed: Math.floor(deps.random() * 2 ** 32),
         stage: null,
         created_at_ms: nowMs,

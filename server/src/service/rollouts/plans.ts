@@ -15,7 +15,7 @@ import {
   type StoredPlan,
 } from '#server/db/rollouts/plans.ts';
 import type { Reader } from '#server/db/schema.ts';
-import { findPlanFaults } from '#server/values/plan-faults.ts';
+import { ASK_FIRST, findPlanFaults, NO_CONSENT } from '#server/values/plan-faults.ts';
 import { BUILT_IN_PLANS } from '#engine/stage/built-in-plans.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
@@ -55,8 +55,8 @@ export async function setPlan(
 ): Promise<ListedPlan> {
   refuseFixed(deps.settings, name);
   refuseFaults(request);
-  const { description = '', stages, watch_s } = request;
-  const plan = JSON.stringify({ description, stages, watch_s });
+  const { description = '', stages, watch_s, consent, force_after_s } = request;
+  const plan = JSON.stringify({ description, stages, watch_s, consent, force_after_s });
   return deps.database.write(async (trx) => {
     // No decision reads plans; it makes those who change them wait for each other, so that the limit holds.
     await raiseRevision(trx);
@@ -132,7 +132,9 @@ function refuseFixed({ plans }: Settings, name: string): void {
     );
 }
 
-function refuseFaults({ stages }: NewPlan): void {
+function refuseFaults({ stages, consent, force_after_s }: NewPlan): void {
+  if (force_after_s !== undefined && consent === undefined)
+    throw new OtterError('field_invalid', `force_after_s: ${NO_CONSENT}`, ASK_FIRST);
   const [first] = findPlanFaults(stages);
   if (first === undefined) return;
   throw new OtterError('field_invalid', `stages.${first.stage}.${first.member}: ${first.message}`, first.hint);

@@ -85,6 +85,8 @@ async function viewHead(deps: Deps, row: RolloutRow, nowMs: number) {
     version: row.version,
     status: row.status,
     plan: row.plan,
+    consent: row.consent,
+    force_after_s: row.force_after_s,
     stage: row.stage,
     target_label: row.target_label,
     pilot_label: row.pilot_label,

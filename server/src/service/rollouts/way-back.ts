@@ -150,6 +150,7 @@ function fateOf(
       holdsOffer: false,
       isUnderWay: false,
       lastEndedAtMs: undefined,
+      firstOffers: new Map(),
       budgets: [],
       load: undefined,
     },

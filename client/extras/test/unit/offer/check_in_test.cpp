@@ -52,6 +52,21 @@ std::string bodyOf(const Report& report) {
 
 }  // namespace
 
+TEST_CASE("a check-in says why an offer was put off, in at most 63 bytes and whole characters") {
+  CheckIn checkIn = sample();
+  checkIn.postponedId = 17;
+  checkIn.postponedReason = "line\nbreak";
+  CHECK(bodyOf(checkIn).find(R"("postponed":{"assignment_id":17,"reason":"line break"})") != std::string::npos);
+  // 62 letters and one of two bytes, of which the second would not fit.
+  const std::string cut(62, 'a');
+  const std::string long_ = cut + "\xc3\xa4" + "b";
+  checkIn.postponedReason = long_.c_str();
+  CHECK(bodyOf(checkIn).find("\"reason\":\"" + cut + "\"}") != std::string::npos);
+  const std::string fits = std::string(61, 'a') + "\xc3\xa4";
+  checkIn.postponedReason = fits.c_str();
+  CHECK(bodyOf(checkIn).find("\"reason\":\"" + fits + "\"}") != std::string::npos);
+}
+
 TEST_CASE("a board says the revision of its chip where it knows it") {
   CheckIn checkIn = sample();
   CHECK(bodyOf(checkIn).find("chip_revision") == std::string::npos);

@@ -156,6 +156,7 @@ std::string MemoryServer::checkIn(const std::string& body) {
   return R"({"update_available":true,"reason":"update","poll_interval_s":60,"assignment_id":)" +
          std::to_string(assignmentId_) + R"(,"rollback":)" + (build_.isRollback ? "true" : "false") +
          (forgivenAttempt == assignmentId_ || forgivenAttempt == UINT64_MAX ? R"(,"forgiven":true)" : "") +
+         moreOfOffer +
          (installWindow.empty() ? "" : R"(,"install_window":)" + installWindow) +
          R"(,"labels":["pilot"],"manifest":{"format":"otter-manifest/1","product":")" + product + R"(","version":")" +
          build_.version + R"(","chip":")" + chip + R"(","size_bytes":)" + std::to_string(build_.image.size()) +

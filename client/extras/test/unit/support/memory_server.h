@@ -42,6 +42,8 @@ class MemoryServer final : public otter::Connection {
   void offerAgain();
   /** Of the attempt with this number the offers say `forgiven`; 0: of none, `UINT64_MAX`: of all. */
   uint64_t forgivenAttempt = 0;
+  /** Members of the offer besides, such as `,"optional":true`. */
+  std::string moreOfOffer;
 
   /** Reports in their order, repeats left out. */
   const std::vector<ReceivedReport>& reports() const { return reports_; }

@@ -583,6 +583,36 @@ TEST_CASE("the application may put an offer off") {
   CHECK(f.device.server.attempts() == 1);
 }
 
+TEST_CASE("the server is told why the application put an offer off, until it takes it") {
+  Fixture f;
+  f.device.server.moreOfOffer = R"(,"optional":true)";
+  std::vector<std::string> told;
+  f.device.canUpdate = [&]() -> const char* {
+    told.push_back(f.device.server.lastCheckIn());
+    return told.size() < 3 ? "somebody is \"cooking\"" : nullptr;
+  };
+  f.update("1.1.0");
+  REQUIRE(told.size() == 3);
+  CHECK(told[0].find("postponed") == std::string::npos);
+  const std::string expected = R"("postponed":{"assignment_id":1,"reason":"somebody is \"cooking\""})";
+  CHECK(told[1].find(expected) != std::string::npos);
+  CHECK(told[2].find(expected) != std::string::npos);
+  CHECK(f.device.server.lastCheckIn().find("postponed") == std::string::npos);
+}
+
+TEST_CASE("an offer that was optional for long enough does not wait for the application") {
+  Fixture f;
+  f.device.server.moreOfOffer = R"(,"forced":true)";
+  bool wasAsked = false;
+  f.device.canUpdate = [&] {
+    wasAsked = true;
+    return "never";
+  };
+  f.update("1.1.0");
+  CHECK_FALSE(wasAsked);
+  CHECK(f.device.server.lastVersion() == "1.1.0");
+}
+
 TEST_CASE("flash that refuses is reported, and the running build stays") {
   Fixture f;
   f.device.server.offer({"1.1.0", build("1.1.0")});
