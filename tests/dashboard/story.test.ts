@@ -1,21 +1,25 @@
-// What a person does with a mouse from the log-in to the way back, before a real server whose boards are asked and answered over the
+// What a person does with a mouse, and by keyboard alone, from the log-in to the way back, before a real server whose boards are asked and answered over the
 // real wire; and how sessions end.
 
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SESSION_IDLE_MS } from '#protocol/limits.ts';
+import { DIALECTS, sizeOf } from '../support/scope.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
 import { enter, HAS_BROWSER, openBrowser, openPage } from './support/browser.ts';
+import { find, pressOn, tabTo } from './support/keyboard.ts';
 import { nightImage } from './support/night.ts';
 
+/** At night: it is the first story once more. */
+const BY_KEYBOARD = sizeOf({ push: false, whole: true });
 const MACS = ['01', '02', '03', '04'].map((end) => `24:6f:28:00:01:${end}`);
 const PRODUCT = 'porch-light';
 
-describe.runIf(HAS_BROWSER)('a person with a mouse', () => {
+describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, %s', (dialect) => {
   let server: TestServer;
   let browser: Browser;
   beforeAll(async () => {
-    server = await startTestServer();
+    server = await startTestServer({ dialect });
     server.clock.nowMs = Date.now();
     browser = await openBrowser();
   });
@@ -33,7 +37,7 @@ describe.runIf(HAS_BROWSER)('a person with a mouse', () => {
   }
 
   /** A board takes what it is offered, and comes back from it. */
-  async function failOn(mac: string): Promise<void> {
+  async function failOn(mac: string, version: string): Promise<void> {
     const offer = await checkIn(mac, '1.0.0');
     expect(offer.update_available).toBe(true);
     await server.device('report-status', {
@@ -42,7 +46,7 @@ describe.runIf(HAS_BROWSER)('a person with a mouse', () => {
       sequence: 1,
       status: 'installing',
     });
-    await checkIn(mac, '1.1.0', { boot: { state: 'trial' } });
+    await checkIn(mac, version, { boot: { state: 'trial' } });
     await checkIn(mac, '1.0.0', { boot: { state: 'confirmed', reason: 'panic' } });
   }
 
@@ -83,7 +87,7 @@ describe.runIf(HAS_BROWSER)('a person with a mouse', () => {
     await page.getByRole('heading', { level: 1, name: `${PRODUCT}-1.1.0-steady` }).waitFor();
     await page.getByText('Running', { exact: true }).waitFor();
 
-    await failOn(MACS[0] ?? '');
+    await failOn(MACS[0] ?? '', '1.1.0');
     // By the event stream: nothing is clicked.
     await page.getByText('It halted by itself.').waitFor();
     await page.getByRole('link', { name: 'Fleet', exact: true }).click();
@@ -103,6 +107,51 @@ describe.runIf(HAS_BROWSER)('a person with a mouse', () => {
     await page.getByText('rolled back', { exact: false }).first().waitFor();
     await page.getByRole('button', { name: /Show all \d+ rules/ }).click();
     await page.locator('[aria-current="true"]').getByText('decided').waitFor();
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test.runIf(BY_KEYBOARD)('does the same by keyboard alone', async () => {
+    const { page, context, faults } = await openPage(browser, server);
+    await page.goto('/');
+    await page.getByLabel('Admin token').waitFor();
+    await tabTo(page, 'Admin token');
+    await page.keyboard.type(server.adminToken);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor();
+
+    await bringBoards();
+    await find(page, 'firmware');
+    await page.getByRole('heading', { level: 1, name: 'Firmware' }).waitFor();
+    const [chooser] = await Promise.all([page.waitForEvent('filechooser'), pressOn(page, /choose/i)]);
+    await chooser.setFiles({
+      name: '1.2.0.bin',
+      mimeType: 'application/octet-stream',
+      buffer: nightImage(PRODUCT, '1.2.0', 'esp32'),
+    });
+    await page.getByRole('button', { name: 'Upload', exact: true }).waitFor();
+    await pressOn(page, 'Upload');
+    await page.getByText(`${PRODUCT} 1.2.0 is stored`).waitFor();
+    await pressOn(page, 'What now?');
+    await page.getByRole('link', { name: 'Roll it out' }).waitFor();
+    await pressOn(page, 'Roll it out');
+    await page.getByRole('radio', { name: 'steady' }).waitFor();
+    await tabTo(page, /careful|steady|urgent/);
+    while (!(await page.getByRole('radio', { name: 'steady' }).isChecked())) await page.keyboard.press('ArrowDown');
+    await pressOn(page, 'Show the preview');
+    await page.getByText('4 boards', { exact: true }).first().waitFor();
+    await pressOn(page, 'Start');
+    await page.getByRole('heading', { level: 1, name: `${PRODUCT}-1.2.0-steady` }).waitFor();
+    await failOn(MACS[0] ?? '', '1.2.0');
+    await page.getByText('It halted by itself.').waitFor();
+    await find(page, 'fleet');
+    await page.getByRole('link', { name: 'Decide' }).waitFor();
+    await pressOn(page, 'Decide');
+    await page.getByText('It halted by itself.').waitFor();
+    await pressOn(page, 'Abort and roll back');
+    await page.getByRole('dialog').getByText('No board runs this build').waitFor();
+    await pressOn(page, 'Abort and roll back');
+    await page.getByRole('main').getByText('Aborted', { exact: true }).first().waitFor();
     expect(faults).toEqual([]);
     await context.close();
   });
