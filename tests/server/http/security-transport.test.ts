@@ -35,14 +35,19 @@ describe('TLS', () => {
     client.close();
   });
 
-  test('HTTP without TLS is not answered', async () => {
+  test('HTTP without TLS gets one sentence, whatever it asks for and with whatever token', async () => {
     const socket = net.connect(Number(server.url.port), server.url.hostname);
     const received: Buffer[] = [];
     socket.on('data', (bytes) => received.push(bytes));
     socket.on('error', () => undefined);
-    socket.write(head('GET /healthz HTTP/1.1', 'Host: otter'));
+    const { adminToken } = server;
+    socket.write(head('GET /api/v1/admin/status HTTP/1.1', 'Host: otter', `Authorization: Bearer ${adminToken}`));
     await once(socket, 'close');
-    expect(Buffer.concat(received).toString('latin1')).not.toContain('HTTP/');
+    const answer = Buffer.concat(received).toString('latin1');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer.split('\r\n\r\n')[1]).toBe(
+      'Otter speaks only HTTPS here: write https:// instead of http:// before the address.\n',
+    );
     await expectAlive(server);
   });
 });
