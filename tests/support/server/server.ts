@@ -30,7 +30,7 @@ export interface TestServerOptions {
   /** What config/plans.yaml says. */
   readonly plans?: string;
   /** A home and database of an earlier server, to start it again. */
-  readonly like?: TestServer;
+  readonly like?: Pick<TestServer, 'home' | 'databaseUrl' | 'clock'>;
   /** Another database than that of `like`, or than a new one. */
   readonly databaseUrl?: string;
   /** Instead of a free one. */
