@@ -16,6 +16,7 @@ const SHRINKWRAP = join(ROOT, 'npm-shrinkwrap.json');
 /** What a server and the command line need; the demo and the images are for people with a clone. */
 const PROGRAM = ['protocol', 'engine', 'server', 'cli', 'simulator'];
 const LEFT_OUT = ['simulator/demo', 'simulator/images'];
+const DASHBOARD = 'dashboard/dist';
 /** A new home begins with these. */
 const TEMPLATES = ['server.example.yml', 'schedules.example.yaml', 'plans.example.yaml'].map(
   (name) => `config/${name}`,
@@ -33,6 +34,8 @@ function make() {
   clean();
   for (const path of PROGRAM.flatMap(listModules)) writeModule(path);
   for (const path of [...TEMPLATES, '.env.example']) cpSync(join(ROOT, path), join(DIST, path));
+  // As it is committed: a test compares it with its sources.
+  cpSync(join(ROOT, DASHBOARD), join(DIST, DASHBOARD), { recursive: true });
   const { name, version, type, imports } = readJson('package.json');
   writeJson(join(DIST, 'package.json'), { name, version, private: true, type, imports });
   writeJson(SHRINKWRAP, withoutDev(readJson('package-lock.json')));
