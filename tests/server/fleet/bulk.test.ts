@@ -144,6 +144,18 @@ describe.each(BOTH)('a change of many devices on %s', (dialect) => {
     expect(await audited('device.remove', where)).toMatchObject([{ details: { devices: 2 } }]);
   });
 
+  test('changes those that a negated version means, and no other', async () => {
+    const [old, fresh, odd] = [
+      await line.newDevice('1.3.0'),
+      await line.newDevice('1.4.0'),
+      await line.newDevice('build-77'),
+    ];
+    const where = `${ours} and not version < 1.4`;
+    expect(await change({ verb: 'label', label: 'not-old', where })).toMatchObject({ changed: 2 });
+    expect(await having('label not-old')).toEqual([fresh, odd]);
+    expect(await having('not label not-old')).toEqual([old]);
+  });
+
   test('warns of a rollout that the label belongs to', async () => {
     const label = `p-${line.product}`;
     await line.add('1.1.0');

@@ -77,9 +77,15 @@ export async function countMeant(
 export async function listMeant(
   db: Reader,
   where: Where,
-  page: { readonly afterId: number; readonly untilId: number; readonly limit: number },
+  page: {
+    readonly afterId: number;
+    readonly untilId: number;
+    readonly limit: number;
+    /** Of these alone: those that the condition was made ready for. */
+    readonly ids?: readonly DeviceId[];
+  },
 ): Promise<readonly MeantDevice[]> {
-  return db
+  const query = db
     .selectFrom('devices')
     .innerJoin('presence', 'presence.device_id', 'devices.id')
     .select([
@@ -98,8 +104,8 @@ export async function listMeant(
     .where('devices.id', '<=', atKey(page.untilId))
     .where(where)
     .orderBy('devices.id')
-    .limit(page.limit)
-    .execute();
+    .limit(page.limit);
+  return (page.ids === undefined ? query : query.where('devices.id', 'in', [...page.ids])).execute();
 }
 
 export function both(where: Where, need: Where): Where {

@@ -4,6 +4,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BulkAnswer, BulkChange, BulkPreview, BulkQuery } from '#protocol/admin/fleet/bulk.ts';
 import { OtterError } from '#protocol/errors.ts';
+import type { DeviceId } from '#protocol/identity.ts';
 import { BULK_BATCH, BULK_BATCHES } from '#protocol/limits.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import { addAudit, findAudit } from '#server/db/events/audit.ts';
@@ -58,6 +59,7 @@ export async function changeInBulk(deps: Deps, asked: BulkChange, by: Principal,
   }
   let changed = 0;
   const lastId = await findLastDeviceId(deps.database.read);
+  const meant = both(await readyQuery(deps, deps.database.read, asked.where, nowMs), verb.need);
   for (let batch = 0; batch < BULK_BATCHES && at.left > 0;) {
     if (at.afterId >= lastId) {
       at = { ...at, left: 0 };
@@ -67,12 +69,12 @@ export async function changeInBulk(deps: Deps, asked: BulkChange, by: Principal,
     // Looked for outside of the transaction: where few are meant, most of the fleet is passed without holding others up.
     const limit = Math.min(from.left, BULK_BATCH);
     const range = { afterId: from.afterId, untilId: from.afterId + COUNT_RANGE, limit };
-    const found = await listMeant(deps.database.read, await whereOfAll(deps, asked, verb, nowMs), range);
+    const found = await listMeant(deps.database.read, meant, range);
     // Fewer than were looked for: the range ends without another one.
     const untilId = found.length < limit ? range.untilId : (found.at(-1)?.id ?? range.untilId);
     if (found.length === 0) at = { ...from, afterId: untilId };
     else {
-      const within = { from, untilId, limit };
+      const within = { from, untilId, limit, ids: idsOf(found) };
       const done = await deps.database.write(async (trx) => changeBatch(deps, trx, asked, verb, within, by, nowMs));
       changed += done.changed;
       at = done;
@@ -91,8 +93,12 @@ interface Place {
   readonly left: number;
 }
 
-async function whereOfAll(deps: Deps, asked: BulkChange, verb: Verb, nowMs: number) {
-  return both(await readyQuery(deps, deps.database.read, asked.where, nowMs), verb.need);
+/** Devices that were found to be meant, in this range of keys. */
+interface Batch {
+  readonly from: Place;
+  readonly untilId: number;
+  readonly limit: number;
+  readonly ids: readonly DeviceId[];
 }
 
 async function changeBatch(
@@ -100,15 +106,15 @@ async function changeBatch(
   trx: Trx,
   asked: BulkChange,
   verb: Verb,
-  { from, untilId, limit }: { readonly from: Place; readonly untilId: number; readonly limit: number },
+  { from, untilId, limit, ids }: Batch,
   by: Principal,
   nowMs: number,
 ): Promise<Place & { readonly changed: number }> {
   const { entry, afterId, left } = from;
   await verb.lock?.(trx);
   // What a device says may have changed since it was found: what is changed is what is meant now.
-  const where = both(await readyQuery(deps, trx, asked.where, nowMs), verb.need);
-  const devices = await listMeant(trx, where, { afterId, untilId, limit });
+  const where = both(await readyQuery(deps, trx, asked.where, nowMs, ids), verb.need);
+  const devices = await listMeant(trx, where, { afterId, untilId, limit, ids });
   const last = devices.at(-1);
   if (last === undefined) return { entry, afterId: untilId, left, changed: 0 };
   await holdDevices(trx, idsOf(devices));

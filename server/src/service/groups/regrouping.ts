@@ -27,21 +27,17 @@ export class Regrouping {
   async regroup(labelId: number, nowMs: number): Promise<number> {
     const { database } = this.#deps;
     const lastId = await findLastDeviceId(database.read);
+    const label = (await listDynamicLabels(database.read)).find(({ id }) => id === labelId);
+    if (label === undefined) return 0;
+    // Once for the whole fleet: a device that says something new meanwhile is sorted by what it says.
+    const where = await readyQuery(this.#deps, database.read, label.query, nowMs);
     let moved = 0;
     for (let afterId = 0; afterId < lastId; afterId += REGROUP_RANGE) {
-      const label = (await listDynamicLabels(database.read)).find(({ id }) => id === labelId);
-      // Deleted meanwhile.
-      if (label === undefined) return moved;
-      const { query } = label;
-      const where = await readyQuery(this.#deps, database.read, query, nowMs);
-      const misplaced = await listMisplaced(
-        database.read,
-        { id: labelId, where },
-        { afterId, untilId: afterId + REGROUP_RANGE },
-      );
+      const range = { afterId, untilId: afterId + REGROUP_RANGE };
+      const misplaced = await listMisplaced(database.read, { id: labelId, where }, range);
       if (misplaced.length > 0)
         moved += await database.write(async (trx) => {
-          // The query may be another one by now.
+          // The query may be another one by now, or the label gone.
           const current = (await listDynamicLabels(trx)).find(({ id }) => id === labelId);
           if (current === undefined) return 0;
           const asked = await readyQuery(this.#deps, trx, current.query, nowMs, misplaced);

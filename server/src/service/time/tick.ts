@@ -30,12 +30,12 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
   if (done.length > 0) due = await look();
   if (due.hasInFlight) await endOverdue(deps, nowMs);
   await deps.presence.flush();
-  if (due.hasDynamicLabel) await deps.regrouping.tick(nowMs);
   if (due.hasWatched) {
     await deps.lost.look(nowMs);
     await judgeRollouts(deps, nowMs);
   }
   if (due.hasPending) await promotePending(deps, nowMs);
+  if (due.hasDynamicLabel) await deps.regrouping.tick(nowMs);
   await deps.images.tick(nowMs);
   await deps.retention.prune(nowMs);
   return done;
