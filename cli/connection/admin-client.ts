@@ -26,6 +26,9 @@ import { Event } from '#protocol/admin/events.ts';
 import { CHUNK_BYTES, EVENT_HEARTBEAT_MS } from '#protocol/limits.ts';
 import { type HttpsAnswer, type HttpsRequest, openPinned, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
 
+/** A hundred thousand lines take half a minute on a small machine, and the answer comes at the end. */
+const IMPORT_PATIENCE_MS = 600_000;
+
 type Routes = typeof adminRoutes;
 /** A part of a request may be left out where nothing in it is required. */
 type Part<K extends string, T> = Partial<T> extends T ? { readonly [P in K]?: T } : { readonly [P in K]: T };
@@ -81,7 +84,7 @@ export class AdminClient {
   /** Sends a table of devices as the body. */
   async importTable(query: QueryOf<Routes['importDevices']>, bytes: Buffer): Promise<Answer<'importDevices'>> {
     const headers = { 'content-type': 'application/octet-stream', 'content-length': String(bytes.length) };
-    return this.#request('importDevices', { query }, { headers, body: bytes });
+    return this.#request('importDevices', { query }, { headers, body: bytes, timeoutMs: IMPORT_PATIENCE_MS });
   }
 
   /**
@@ -126,7 +129,7 @@ export class AdminClient {
   async #request<N extends AdminRouteName>(
     name: N,
     input: LooseInput,
-    content: Pick<HttpsRequest, 'headers' | 'body'>,
+    content: Pick<HttpsRequest, 'headers' | 'body' | 'timeoutMs'>,
   ): Promise<Answer<N>> {
     const route: AdminRoute = adminRoutes[name];
     const { url, token } = this.#connection;

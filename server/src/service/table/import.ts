@@ -2,6 +2,7 @@
 // time, each thousand in a transaction of its own, so that check-ins go on meanwhile. One that was broken off is done by the same file
 // once more: lines that are so already change nothing.
 
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { DeviceImport } from '#protocol/admin/fleet/device-table.ts';
 import { OtterError } from '#protocol/errors.ts';
 import type { DeviceId } from '#protocol/identity.ts';
@@ -39,7 +40,7 @@ export async function importDevices(
 ): Promise<DeviceImport> {
   const table = await readTable(source);
   const judged = await judge(deps.database.read, table.lines, skipsUnknown);
-  const faults = [...table.faults, ...judged.faults].toSorted((left, right) => left.line - right.line);
+  const faults = table.faults.concat(judged.faults).toSorted((left, right) => left.line - right.line);
   const would = await describe(deps.database.read, table.lines.length, judged, faults);
   if (!isConfirmed) return would;
   const [first] = faults;
@@ -50,7 +51,10 @@ export async function importDevices(
       'nothing was changed; without confirm=true (--dry-run) the answer names what is wrong in which line',
     );
   const known = table.lines.filter(({ mac }) => judged.known.has(mac));
-  for (const lines of parts(known)) await takeOver(deps, lines, judged.renamed, by, nowMs);
+  for (const lines of parts(known)) {
+    await takeOver(deps, lines, judged.renamed, by, nowMs);
+    await breathe();
+  }
   return { ...would, done: true };
 }
 
@@ -64,27 +68,37 @@ interface Judged {
 
 async function judge(db: Reader, lines: readonly TableLine[], skipsUnknown: boolean): Promise<Judged> {
   const byMac = new Map<string, TableDevice>();
-  for (const part of parts(lines))
-    for (const [mac, device] of await findTableDevices(
-      db,
-      part.map((line) => line.mac),
-    ))
-      byMac.set(mac, device);
+  for (const part of parts(lines)) {
+    const macs = part.map(({ mac }) => mac);
+    for (const [mac, device] of await findTableDevices(db, macs)) byMac.set(mac, device);
+    await breathe();
+  }
   const renamed = renamedIds(lines, byMac);
-  const unknown = lines.filter(({ mac }) => !byMac.has(mac));
-  const faults = skipsUnknown
-    ? []
-    : unknown.map(({ line, mac }) => ({ line, text: `mac: no device ${mac} has checked in yet` }));
   const dynamic = new Set((await listDynamicLabels(db)).map(({ name }) => name));
-  faults.push(...lines.flatMap((line) => dynamicFaults(line, dynamic)));
-  for (const part of parts(lines.filter(({ mac }) => byMac.has(mac))))
-    faults.push(...(await takenNames(db, part, byMac, renamed)));
-  const changed = lines.flatMap((line) => {
+  const faults: TableFault[] = [];
+  const changed: Changed[] = [];
+  for (const part of parts(lines)) {
+    const known = part.filter(({ mac }) => byMac.has(mac));
+    if (!skipsUnknown) faults.push(...part.filter(({ mac }) => !byMac.has(mac)).map(unknownFault));
+    faults.push(...part.flatMap((line) => dynamicFaults(line, dynamic)));
+    faults.push(...(await takenNames(db, known, byMac, renamed)));
+    changed.push(...changesOf(known, byMac));
+    await breathe();
+  }
+  const unknown = skipsUnknown ? lines.filter(({ mac }) => !byMac.has(mac)).length : 0;
+  return { changed, known: new Set(byMac.keys()), unknown, renamed, faults };
+}
+
+function changesOf(lines: readonly TableLine[], byMac: ReadonlyMap<string, TableDevice>): readonly Changed[] {
+  return lines.flatMap((line) => {
     const device = byMac.get(line.mac);
     const change = device === undefined ? undefined : compareLine(line, device);
     return change === undefined ? [] : [change];
   });
-  return { changed, known: new Set(byMac.keys()), unknown: skipsUnknown ? unknown.length : 0, renamed, faults };
+}
+
+function unknownFault({ line, mac }: TableLine): TableFault {
+  return { line, text: `mac: no device ${mac} has checked in yet` };
 }
 
 /** Their queries say who has them. */
@@ -172,11 +186,7 @@ async function takeOver(
       [...there.values()].map(({ id }) => id),
     );
     const byMac = await findTableDevices(trx, macs);
-    const changed = lines.flatMap((line) => {
-      const device = byMac.get(line.mac);
-      const change = device === undefined ? undefined : compareLine(line, device);
-      return change === undefined ? [] : [change];
-    });
+    const changed = changesOf(lines, byMac);
     if (changed.length === 0) return;
     const named = changed.filter(({ name, device }) => name !== device.given_name);
     await saveTexts(trx, deps, changed, renamed, { by, nowMs });

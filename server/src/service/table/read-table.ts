@@ -2,11 +2,12 @@
 // end of line, quotes. Every line is judged, and each fault says its line. It asks no database.
 
 import { Readable } from 'node:stream';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { CsvError, parse } from 'csv-parse';
 import { TABLE_COLUMNS, type TableColumn } from '#protocol/admin/fleet/device-table.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { givenNameFault, givenNameKey, readMac } from '#protocol/identity.ts';
-import { MAX_DEVICE_LABELS, MAX_NOTE_CHARS, MAX_TABLE_BYTES } from '#protocol/limits.ts';
+import { MAX_DEVICE_LABELS, MAX_NOTE_CHARS, MAX_TABLE_BYTES, TABLE_LINES_AT_ONCE } from '#protocol/limits.ts';
 import { GENERAL_LABEL, LABEL_PATTERN } from '#protocol/words.ts';
 
 /** So much of the text is parsed at a time: about a millisecond. */
@@ -43,6 +44,8 @@ export async function readTable(source: AsyncIterable<Uint8Array>): Promise<Read
   const seen = { mac: new Map<string, number>(), name: new Map<string, number>() };
   try {
     for await (const { line, cells } of recordsOf(text)) {
+      // The parser asks for more at once: others have their turn in between.
+      if (lines.length % TABLE_LINES_AT_ONCE === 0) await breathe();
       if (columns === undefined) {
         columns = readColumns(cells);
         continue;
