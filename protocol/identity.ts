@@ -73,6 +73,22 @@ export function givenNameKey(name: string): string {
   return name.normalize('NFC').toLowerCase();
 }
 
+/**
+ * By which devices are sorted by name, compared byte for byte: numbers in a name by their value, so that `sensor-2` comes before
+ * `sensor-10`; those without a name come last.
+ */
+export function sortNameOf(name: string | null): string {
+  if (name === null) return UNNAMED_SORT;
+  const sorted = givenNameKey(name).replaceAll(
+    /0*(\d+)/g,
+    (_, digits: string) => `${String(digits.length).padStart(2, '0')}${digits}`,
+  );
+  return `0${sorted}`;
+}
+
+/** The default of its column. */
+export const UNNAMED_SORT = '1';
+
 /** What is wrong with a name for a device; undefined: nothing. */
 export function givenNameFault(name: string): string | undefined {
   if (Array.from(name).length > MAX_GIVEN_NAME_CHARS) return `it has more than ${MAX_GIVEN_NAME_CHARS} characters`;

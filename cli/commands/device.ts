@@ -29,7 +29,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
   addListCommand(device, {
     name: 'list',
     description: 'devices and what they run',
-    sortFields: 'mac, last_seen_at, first_seen_at, current_version',
+    sortFields: 'mac, name, last_seen_at, first_seen_at, current_version',
   })
     .option('--product <product>', 'only devices of this product')
     .option('--label <label>', 'only devices that have this label')

@@ -190,7 +190,7 @@ export const adminRoutes = {
   listDevices: route(
     'GET',
     '/devices',
-    'Devices; sort by mac, last_seen_at, first_seen_at, current_version',
+    'Devices; sort by mac, name, last_seen_at, first_seen_at, current_version',
     page(ref(Device)),
     {
       query: Type.Object(

@@ -121,8 +121,10 @@ describe.each(BOTH)('statements on %s', (dialect) => {
     await server.admin('updateLabel', { params: { name: 'pilot' }, body: { description: 'a few boards' } });
     await server.admin('blockFirmware', { params, query, body: { reason: 'bad' } });
     await server.admin('unblockFirmware', { params, query });
-    const counting = statements.transactions.flat().filter((sql) => /^select .*count\(/i.test(sql));
-    expect(statements.transactions.length).toBeGreaterThanOrEqual(5);
+    // A tick may come in between; what an operator changes is audited.
+    const changes = statements.transactions.filter((one) => one.some((sql) => /insert into "?audit/i.test(sql)));
+    const counting = changes.flat().filter((sql) => /^select .*count\(/i.test(sql));
+    expect(changes.length).toBeGreaterThanOrEqual(5);
     expect(counting).toEqual([]);
   });
 

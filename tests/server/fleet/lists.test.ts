@@ -11,7 +11,7 @@ const LISTS = Object.keys(adminRoutes).filter((name): name is AdminRouteName => 
 
 /** What each list may be sorted by. */
 const ORDERS: Readonly<Record<string, readonly string[]>> = {
-  listDevices: ['mac', 'last_seen_at', 'first_seen_at', 'current_version'],
+  listDevices: ['mac', 'name', 'last_seen_at', 'first_seen_at', 'current_version'],
   listLabels: ['name'],
   listFirmware: ['created_at'],
   listRollouts: ['created_at', 'name'],

@@ -132,6 +132,19 @@ describe.each(BOTH)('what operators write on %s', (dialect) => {
     });
   });
 
+  test('sorts numbers by their value, and devices without a name come last', async () => {
+    const given = ['sensor-10', 'Sensor-2', 'sensor-2b', 'sensor-002 c', 'attic', '7', 'sensor-1'];
+    const nameless = await line.newDevice('1.0.0');
+    for (const one of given) await name(await line.newDevice('1.0.0'), `${line.product} ${one}`);
+    const sorted = async (sort: string) =>
+      (await server.admin('listDevices', { query: { product: line.product, sort } })).items.map(
+        (device) => device.name?.slice(line.product.length + 1) ?? device.mac,
+      );
+    const expected = ['7', 'attic', 'sensor-1', 'Sensor-2', 'sensor-002 c', 'sensor-2b', 'sensor-10', nameless];
+    expect(await sorted('name')).toEqual(expected);
+    expect(await sorted('-name')).toEqual(expected.toReversed());
+  });
+
   describe('a note', () => {
     test('on a device, a firmware and a rollout is shown with author and time, until an empty one removes it', async () => {
       const mac = await line.newDevice('1.0.0');

@@ -1,7 +1,14 @@
 // By which a device is found: the table of names, whatever protocol it speaks, and the name that an operator gave it.
 
 import { type RawBuilder, sql } from 'kysely';
-import { type DeviceId, type DeviceName, type DeviceRef, givenNameKey, type GivenName } from '#protocol/identity.ts';
+import {
+  type DeviceId,
+  type DeviceName,
+  type DeviceRef,
+  givenNameKey,
+  sortNameOf,
+  type GivenName,
+} from '#protocol/identity.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 
 /** For a comparison with a key of devices; null where no device has the name. */
@@ -54,7 +61,11 @@ export async function findGivenIds(db: Reader, texts: readonly string[]): Promis
 /** Null takes it away. Throws the database's error where another device has it; the caller has looked, in the same transaction. */
 export async function saveGivenName(trx: Trx, id: DeviceId, name: string | null): Promise<void> {
   const given_key = name === null ? null : givenNameKey(name);
-  await trx.updateTable('devices').set({ given_name: name, given_key }).where('id', '=', id).execute();
+  await trx
+    .updateTable('devices')
+    .set({ given_name: name, given_key, sort_name: sortNameOf(name) })
+    .where('id', '=', id)
+    .execute();
 }
 
 /** Throws the database's error where another device has it; the caller has looked, in the same transaction. */

@@ -1,7 +1,7 @@
 // Devices as a table that is read and written many at a time: what operators write on them, by their MACs.
 
 import { type RawBuilder, sql } from 'kysely';
-import { type DeviceId, givenNameKey } from '#protocol/identity.ts';
+import { type DeviceId, givenNameKey, sortNameOf } from '#protocol/identity.ts';
 import type { Dialect } from '#server/db/database.ts';
 import type { NoteColumns } from '#server/db/notes.ts';
 import type { DeviceRow } from './devices.ts';
@@ -67,24 +67,31 @@ export async function saveWritten(
 ): Promise<void> {
   if (rows.length === 0) return;
   const ids = [...rows.map(({ id }) => id), ...freed];
-  await trx.updateTable('devices').set({ given_name: null, given_key: null }).where('id', 'in', ids).execute();
+  await trx
+    .updateTable('devices')
+    .set({ given_name: null, given_key: null, sort_name: sortNameOf(null) })
+    .where('id', 'in', ids)
+    .execute();
   const batch = JSON.stringify(
     rows.map(({ id, name, written: { note, note_by, note_at_ms } }) => [
       id,
       name,
       name === null ? null : givenNameKey(name),
+      sortNameOf(name),
       note,
       note_by,
       note_at_ms,
     ]),
   );
-  await sql`update devices set given_name = v.given_name, given_key = v.given_key, note = v.note, note_by = v.note_by,
+  await sql`update devices set given_name = v.given_name, given_key = v.given_key, sort_name = v.sort_name, note = v.note, note_by = v.note_by,
     note_at_ms = v.note_at_ms from (${VALUES[dialect](batch)}) as v where devices.id = v.id`.execute(trx);
 }
 
 const VALUES: Readonly<Record<Dialect, (batch: string) => RawBuilder<unknown>>> = {
-  sqlite: (batch) => sql`select value->>0 as id, value->>1 as given_name, value->>2 as given_key, value->>3 as note,
-    value->>4 as note_by, value->>5 as note_at_ms from json_each(${batch})`,
-  postgres: (batch) => sql`select (r->>0)::bigint as id, r->>1 as given_name, r->>2 as given_key, r->>3 as note,
-    r->>4 as note_by, (r->>5)::bigint as note_at_ms from json_array_elements(${batch}::json) as rows(r)`,
+  sqlite: (
+    batch,
+  ) => sql`select value->>0 as id, value->>1 as given_name, value->>2 as given_key, value->>3 as sort_name,
+    value->>4 as note, value->>5 as note_by, value->>6 as note_at_ms from json_each(${batch})`,
+  postgres: (batch) => sql`select (r->>0)::bigint as id, r->>1 as given_name, r->>2 as given_key, r->>3 as sort_name,
+    r->>4 as note, r->>5 as note_by, (r->>6)::bigint as note_at_ms from json_array_elements(${batch}::json) as rows(r)`,
 };

@@ -71,6 +71,8 @@ export interface DevicesTable {
   readonly given_name: Generated<string | null>;
   /** The same as it is compared: no two devices have one. */
   readonly given_key: Generated<string | null>;
+  /** By which devices are sorted by name (`sortNameOf`). */
+  readonly sort_name: Generated<string>;
   readonly note: Generated<string | null>;
   readonly note_by: Generated<string | null>;
   readonly note_at_ms: Generated<number | null>;

@@ -30,7 +30,7 @@ import {
 } from './watch-steps.ts';
 import { addHolds, addOrders, addTestIndex, addConsent, createBudgets } from './hold-steps.ts';
 import { createRemovedDevices } from './removal-steps.ts';
-import { addGivenNames, addNotes } from './name-steps.ts';
+import { addGivenNames, addNotes, addSortNames } from './name-steps.ts';
 import { createSessions } from './access-steps.ts';
 import { addDynamicLabels, addFlapping, createSavedQueries } from './group-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
@@ -93,4 +93,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'flapping', up: addFlapping },
   { name: 'saved queries', up: createSavedQueries },
   { name: 'consent', up: addConsent },
+  { name: 'sort names', up: addSortNames },
 ];

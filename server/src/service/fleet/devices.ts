@@ -46,6 +46,7 @@ const ANY_ROLLOUT: VoteRules = { countsBeforeMs: undefined, countsSimulated: fal
 
 const ORDER = {
   mac: 'devices.first_name',
+  name: 'devices.sort_name',
   last_seen_at: 'presence.last_seen_at_ms',
   first_seen_at: 'devices.first_seen_at_ms',
   current_version: 'devices.current_version',
