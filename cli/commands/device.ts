@@ -1,7 +1,6 @@
 // `otter device ...`: what each board runs, and why it gets an update or not.
 
 import { Argument, Option } from '@commander-js/extra-typings';
-import { readDevice } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './device/bulk.ts';
@@ -22,6 +21,7 @@ import { pointing, whereOption } from '#cli/where.ts';
 import { type Device } from '#protocol/admin/devices.ts';
 import { COUNTED, DEVICE_STATUSES } from '#protocol/admin/states.ts';
 import { TELEMETRY_HOURS } from '#protocol/limits.ts';
+import { deviceArgument, deviceOrNone } from './device/device-argument.ts';
 
 export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
   const device = addGroup(program, 'device', 'devices: what they run and why');
@@ -216,19 +216,6 @@ function addDeviceRemoval(device: CommandGroup, shell: Shell): void {
         );
       });
     });
-}
-
-/** Where `--where` may stand instead of a device. */
-function deviceOrNone() {
-  return new Argument('[device]', 'MAC address in any spelling, the name, or the id')
-    .argParser(readDevice)
-    .argOptional();
-}
-
-function deviceArgument() {
-  return new Argument('<device>', 'MAC address in any spelling, the name, or the id')
-    .argParser(readDevice)
-    .argRequired();
 }
 
 function countedText(device: Device): string {

@@ -1,7 +1,7 @@
 // `otter device hold`, `otter device release` and `otter product ...`: what an operator keeps as it is.
 
-import { Argument, Option } from '@commander-js/extra-typings';
-import { readDevice, readUntil } from '#cli/arguments.ts';
+import { Option } from '@commander-js/extra-typings';
+import { readUntil } from '#cli/arguments.ts';
 import { bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './device/bulk.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
@@ -11,6 +11,7 @@ import { formatTable, printable } from '#cli/terminal.ts';
 import { holdText } from '#cli/views/hold.ts';
 import { deviceText } from '#cli/views/note.ts';
 import { WAYS_BACK } from '#protocol/admin/devices.ts';
+import { deviceOrNone } from './device/device-argument.ts';
 
 const REASON = 'why nothing may change, shown wherever the hold is';
 const UNTIL = 'when it ends by itself: 3d, 2026-12-24 (the beginning of that day here) or 2026-12-24T18:00';
@@ -121,11 +122,4 @@ export function addProductCommands(program: OtterProgram, shell: Shell): void {
 
 function untilOption() {
   return new Option('--until <when>', UNTIL).argParser((text) => readUntil(text, Date.now()));
-}
-
-/** Where `--where` may stand instead of a device. */
-function deviceOrNone() {
-  return new Argument('[device]', 'MAC address in any spelling, the name, or the id')
-    .argParser(readDevice)
-    .argOptional();
 }

@@ -91,7 +91,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['otter device send-back 24:6f:28:aa:bb:cc --reason "the display flickers"', 'this board alone goes back'],
   ],
   'device offer-now': [['otter device offer-now 24:6f:28:aa:bb:cc', 'with its next check, past windows and pace']],
-  'device retry': [['otter device retry 24:6f:28:aa:bb:cc', 'what failed or was cancelled on it is offered again']],
+  'device retry': [
+    ['otter device retry 24:6f:28:aa:bb:cc', 'what failed or was cancelled on it is offered again'],
+    ["otter device retry --where 'label lab'", 'the same for all boards of the lab'],
+  ],
   'product list': [['otter product list', 'which there are, and which of them are frozen']],
   'product freeze': [
     [

@@ -1,13 +1,12 @@
 // `otter device name`, `note` and `replace`: what operators call a device, what they want the next one to know, and the board that
 // takes the place of another.
 
-import { Argument } from '@commander-js/extra-typings';
-import { readDevice } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
 import type { CommandGroup } from '#cli/program.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { deviceText, notedText } from '#cli/views/note.ts';
+import { deviceArgument } from './device-argument.ts';
 
 export function addNameCommands(device: CommandGroup, shell: Shell): void {
   device
@@ -54,8 +53,4 @@ export function addReplaceCommand(device: CommandGroup, shell: Shell): void {
         show(done, () => `${deviceText(done.by)} ${did} ${done.replaced.mac}${labels}`);
       });
     });
-}
-
-function deviceArgument(name: '<device>' | '<old>' | '<new>' = '<device>') {
-  return new Argument(name, 'MAC address in any spelling, the name, or the id').argParser(readDevice).argRequired();
 }

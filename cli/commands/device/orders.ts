@@ -1,13 +1,13 @@
 // `otter device cancel`, `send-back`, `offer-now` and `retry`: what an operator asks of one device.
 
-import { Argument } from '@commander-js/extra-typings';
-import { readDevice } from '#cli/arguments.ts';
 import { callConfirmed } from '#cli/confirmed-call.ts';
 import type { CommandGroup } from '#cli/program.ts';
 import { OTTER } from '#cli/program-place.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatCleared } from '#cli/views/device.ts';
+import { bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './bulk.ts';
+import { deviceArgument, deviceOrNone } from './device-argument.ts';
 
 const REASON = 'why, shown with the device';
 
@@ -68,15 +68,30 @@ export function addOrderCommands(device: CommandGroup, shell: Shell): void {
       });
     });
 
+  addRetryOfDevices(device, shell);
+}
+
+function addRetryOfDevices(device: CommandGroup, shell: Shell): void {
   device
     .command('retry')
     .description('let a device try again: what was cancelled on it is offered again, what failed on it is forgiven')
-    .addArgument(deviceArgument())
-    .action(async (ref, _options, command) => {
-      await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const retried = await client.call('retryDevice', { params: { device: ref } });
+    .addArgument(deviceOrNone())
+    .addOption(bulkWhere())
+    .addOption(bulkLimit())
+    .option('--yes', 'do not ask')
+    .action(async (typed, options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        const ref = oneOrWhere(typed, options);
+        if (ref === undefined) {
+          const words = {
+            ask: 'let them try again, which changes',
+            done: 'what failed or was cancelled is offered again to',
+          };
+          return changeMeant(session, shell, options, { verb: 'retry' }, words);
+        }
+        const retried = await session.client.call('retryDevice', { params: { device: ref } });
         const { cancelled, builds, device: changed } = retried;
-        show(retried, () =>
+        return session.show(retried, () =>
           [
             ...(cancelled === null ? [] : [`${changed.mac} may have ${cancelled} again`]),
             ...(builds.length === 0 ? [] : [formatCleared(changed.mac, builds)]),
@@ -84,8 +99,4 @@ export function addOrderCommands(device: CommandGroup, shell: Shell): void {
         );
       });
     });
-}
-
-function deviceArgument() {
-  return new Argument('<device>', 'MAC address in any spelling, or the id').argParser(readDevice).argRequired();
 }

@@ -132,6 +132,23 @@ describe.each(BOTH)('a change of many devices on %s', (dialect) => {
     expect((await line.checkIn(macs[0] ?? '', '1.0.0')).forgiven).toBe(true);
   });
 
+  test('lets them try again: what failed is forgiven, and what was cancelled is offered again', async () => {
+    await line.add('1.1.0');
+    await line.rollOut('1.1.0', 'expand');
+    const [failed, cancelled, well] = [line.newMac(), line.newMac(), line.newMac()];
+    await line.rollBack(failed, '1.0.0', '1.1.0');
+    await line.take(cancelled, '1.0.0');
+    await line.checkIn(well, '1.1.0');
+    const body = { reason: 'the shop is open' };
+    await server.admin('cancelUpdate', { params: { device: cancelled }, body });
+    expect((await line.checkIn(cancelled, '1.0.0')).reason).toBe('update_cancelled');
+    expect(await preview({ verb: 'retry' })).toMatchObject({ matched: 3, to_change: 2 });
+    expect(await change({ verb: 'retry', where: ours })).toMatchObject({ changed: 2 });
+    expect(await change({ verb: 'retry', where: ours }), 'nothing is left').toMatchObject({ changed: 0 });
+    for (const mac of [failed, cancelled]) expect((await line.checkIn(mac, '1.0.0')).update_available).toBe(true);
+    expect((await line.assignments(cancelled)).at(-1)).toMatchObject({ state: 'superseded', not_counted: null });
+  });
+
   test('removes: they are new devices with their next check, and removals are told', async () => {
     const macs = await fleet(2);
     const kept = await line.newDevice('3.0.0');

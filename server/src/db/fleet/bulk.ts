@@ -34,6 +34,7 @@ export const NEEDS = {
     where assignments.device_id = devices.id and assignments.state not in ('confirmed', 'superseded')
       and assignments.state in (${sql.join(FAILED.map((state) => sql.lit(state)))}) and assignments.forgiven = 0
       ${version === undefined ? sql`` : sql`and assignments.firmware_id in (select id from firmware where version = ${version})`})`,
+  retry: (): Where => sql`(devices.cancelled_firmware_id is not null or ${NEEDS.clearKnownBad(undefined)})`,
   remove: (): Where => sql`1 = 1`,
 } as const;
 

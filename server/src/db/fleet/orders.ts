@@ -23,6 +23,10 @@ export const NOT_CANCELLED: CancelColumns = {
 
 export const NO_ORDERS: OrderColumns = { ...NOT_CANCELLED, offer_now_at_ms: null, offer_now_by: null };
 
-export async function saveOrder(trx: Trx, id: DeviceId, order: Partial<OrderColumns>): Promise<void> {
-  await trx.updateTable('devices').set(order).where('id', '=', id).execute();
+export async function saveOrder(trx: Trx, ids: readonly DeviceId[], order: Partial<OrderColumns>): Promise<void> {
+  await trx
+    .updateTable('devices')
+    .set(order)
+    .where('id', 'in', [...ids])
+    .execute();
 }

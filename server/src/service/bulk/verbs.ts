@@ -8,6 +8,7 @@ import { forgive, listFailed } from '#server/db/device/failed-assignments.ts';
 import { addHoldEvents } from '#server/db/events/events.ts';
 import { idsOf, type MeantDevice, NEEDS } from '#server/db/fleet/bulk.ts';
 import { NOT_HELD, saveHold } from '#server/db/fleet/holds.ts';
+import { NOT_CANCELLED, saveOrder } from '#server/db/fleet/orders.ts';
 import { addLabel, findLabel, putLabel, takeLabelOff, waitForLabelling } from '#server/db/fleet/labels.ts';
 import type { Where } from '#server/db/fleet/where.ts';
 import type { Trx } from '#server/db/schema.ts';
@@ -49,6 +50,8 @@ export async function readVerb(deps: Deps, asked: BulkChange, by: Principal, now
       return toRelease(by, nowMs);
     case 'clear_known_bad':
       return toClear(deps, asked.version);
+    case 'retry':
+      return toRetry(by, nowMs);
     case 'remove':
       return {
         action: 'device.remove',
@@ -164,6 +167,32 @@ function toClear(deps: Deps, asked: string | undefined): Verb {
       await forgive(
         trx,
         failed.map(({ id }) => id),
+      );
+    },
+  };
+}
+
+function toRetry(by: Principal, nowMs: number): Verb {
+  return {
+    action: 'device.retry',
+    details: {},
+    isState: false,
+    need: NEEDS.retry(),
+    change: async (trx, devices) => {
+      const failed = await listFailed(trx, idsOf(devices));
+      await forgive(
+        trx,
+        failed.map(({ id }) => id),
+      );
+      await saveOrder(trx, idsOf(devices), NOT_CANCELLED);
+      await countAnew(
+        trx,
+        devices.map((device) => Object.assign({}, device, NOT_CANCELLED)),
+      );
+      const data = { actor: actorOf(by) };
+      await addHoldEvents(
+        trx,
+        devices.map((device) => ({ at_ms: nowMs, product: device.product, type: 'device.retried', device, data })),
       );
     },
   };

@@ -37,7 +37,7 @@ export async function cancelUpdate(
     const found = await lockCase(deps, trx, ref, nowMs);
     const { row } = found;
     const { id: firmwareId, version } = buildOf(found, asked.version);
-    await saveOrder(trx, row.id, {
+    await saveOrder(trx, [row.id], {
       ...NOT_CANCELLED,
       cancelled_firmware_id: firmwareId,
       cancelled_at_ms: nowMs,

@@ -19,7 +19,7 @@ export async function offerNow(deps: Deps, ref: DeviceRef, by: Principal, nowMs:
     const order = { offer_now_at_ms: nowMs, offer_now_by: actorOf(by) };
     const { decision, text } = decideWith(order);
     if (decision.outcome === 'hold') throw refuse(row, `cannot be offered anything now: ${text}`);
-    await saveOrder(trx, row.id, order);
+    await saveOrder(trx, [row.id], order);
     const details = { version: decision.firmware.version };
     const data = { actor: actorOf(by), ...details };
     await addHoldEvent(trx, { at_ms: nowMs, product: row.product, device: row, type: 'device.offered_now', data });

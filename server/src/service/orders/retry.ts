@@ -27,7 +27,7 @@ export async function retryDevice(
     const { builds } = await clearWithin(trx, view, row, {}, nowMs);
     if (cancelled === null && builds.length === 0)
       throw refuse(row, 'has nothing to try again: nothing is cancelled on it, and nothing that counts has failed');
-    await saveOrder(trx, row.id, NOT_CANCELLED);
+    await saveOrder(trx, [row.id], NOT_CANCELLED);
     await countAnew(trx, [{ ...row, ...NOT_CANCELLED }]);
     const details = { cancelled: cancelled?.version, failed: builds.map(({ version }) => version) };
     const data = { actor: actorOf(by), cancelled: cancelled?.version };

@@ -43,7 +43,7 @@ export async function sendBack(
         `device ${row.first_name} goes from ${row.current_version} back to ${to}, and is not offered ${row.current_version} again`,
         'send confirm=true to do it',
       );
-    await saveOrder(trx, row.id, order);
+    await saveOrder(trx, [row.id], order);
     await supersedeUngiven(trx, [row.id], { includesWayBack: false, data: { cancelled: true } }, nowMs);
     const details = { from: row.current_version, to, reason };
     const data = { actor: actorOf(by), ...details };
