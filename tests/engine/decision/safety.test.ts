@@ -11,6 +11,8 @@ import { NO_HISTORY } from '#engine/facts/model.ts';
 import { NOW_MS, STAGE_OPENED_MS } from '../sample-facts.ts';
 
 const RUNS = { numRuns: 3_000 };
+/** Of facts at random about one in a hundred makes an offer, and one in a thousand the way back. */
+const MANY_RUNS = { numRuns: 12_000 };
 
 const optional = <T>(some: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(some, { nil: undefined });
 const instant = fc.constantFrom(STAGE_OPENED_MS - 1, STAGE_OPENED_MS, STAGE_OPENED_MS + 1, NOW_MS, Number.NaN);
@@ -129,8 +131,8 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     onTrial: mostly(false),
     labels: fc.array(fc.record({ name: fc.constantFrom('pilot', 'shop'), putAtMs: instant }), { maxLength: 2 }),
     memberOf: fc.constantFrom<readonly number[]>([], [], [], [1], [1, 2]),
-    hold: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, hold),
-    cancelled: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, cancelled),
+    hold: fc.oneof({ weight: 30, arbitrary: fc.constant(undefined) }, hold),
+    cancelled: fc.oneof({ weight: 30, arbitrary: fc.constant(undefined) }, cancelled),
     offerNowAtMs: fc.constantFrom(undefined, undefined, undefined, NOW_MS, NOW_MS - 60_000, Number.NaN),
   }),
   running: optional(firmware),
@@ -148,10 +150,10 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
       install: fc.constant(undefined),
     }),
   ),
-  freeze: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, hold),
+  freeze: fc.oneof({ weight: 30, arbitrary: fc.constant(undefined) }, hold),
   holdsOffer: mostly(false),
   isUnderWay: mostly(false),
-  budgets: fc.oneof({ weight: 6, arbitrary: fc.constant([]) }, fc.array(budget, { minLength: 1, maxLength: 2 })),
+  budgets: fc.oneof({ weight: 30, arbitrary: fc.constant([]) }, fc.array(budget, { minLength: 1, maxLength: 2 })),
   firstOffers: fc.constantFrom(new Map(), new Map([[1, NOW_MS - 60_000]])),
   lastEndedAtMs: fc.constantFrom(undefined, undefined, NOW_MS - 60_000, NOW_MS - 30_000, Number.NaN),
   load: optional(
@@ -200,10 +202,10 @@ test('an offer is only made when everything speaks for it', () => {
       if (decision.outcome !== 'hold') offers[decision.outcome] += 1;
       expect(brokenPromises(facts, decision)).toEqual([]);
     }),
-    RUNS,
+    MANY_RUNS,
   );
   // Otherwise this test proves nothing.
-  expect(offers.install).toBeGreaterThan(RUNS.numRuns / 200);
+  expect(offers.install).toBeGreaterThan(MANY_RUNS.numRuns / 400);
   expect(offers.rollback).toBeGreaterThan(0);
 });
 

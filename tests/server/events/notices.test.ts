@@ -13,7 +13,7 @@ import { testMessage } from '#server/service/notices/shapes.ts';
 import { startMailServer, type MailServer } from '../../support/mail-server.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { type Receiver, startReceiver, with200, withStatus } from '../../support/receiver.ts';
-import { BOTH, type Dialect } from '../../support/scope.ts';
+import { DIALECTS, type Dialect } from '../../support/scope.ts';
 import { untilSettled } from '../../support/server/settled.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
@@ -80,7 +80,7 @@ async function halt(server: TestServer, line: ProductLine, version: string): Pro
   return name;
 }
 
-describe.each(BOTH)('a recipient on %s', (dialect) => {
+describe.each(DIALECTS)('a recipient on %s', (dialect) => {
   test('is told in its shape that a rollout halted, with the command and a link, once', async () => {
     const receivers = { slack: await startReceiver(), teams: await startReceiver(), discord: await startReceiver() };
     const ntfy = await startReceiver();

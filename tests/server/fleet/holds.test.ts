@@ -1,13 +1,13 @@
-// Devices that are held and products that are frozen, over real HTTPS on both databases: what they are offered, what gates make of
+// Devices that are held and products that are frozen, over real HTTPS: what they are offered, what gates make of
 // them, and what a block, a schedule and an end do meanwhile.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
-import { BOTH } from '../../support/scope.ts';
+import { DIALECTS } from '../../support/scope.ts';
 import { untilSettled } from '../../support/server/settled.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
-describe.each(BOTH)('what operators hold on %s', (dialect) => {
+describe.each(DIALECTS)('what operators hold on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeAll(async () => {

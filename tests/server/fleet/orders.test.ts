@@ -3,11 +3,11 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
-import { BOTH } from '../../support/scope.ts';
+import { DIALECTS } from '../../support/scope.ts';
 import { untilSettled } from '../../support/server/settled.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
-describe.each(BOTH)('what an operator asks of one device on %s', (dialect) => {
+describe.each(DIALECTS)('what an operator asks of one device on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeAll(async () => {

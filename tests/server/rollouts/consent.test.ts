@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ProductLine } from '../../support/product-line.ts';
-import { BOTH } from '../../support/scope.ts';
+import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const DAY_S = 86_400;
@@ -16,7 +16,7 @@ const PLANS = `plans:
       - {name: rest, label: general}
 `;
 
-describe.each(BOTH)('a rollout that asks the board on %s', (dialect) => {
+describe.each(DIALECTS)('a rollout that asks the board on %s', (dialect) => {
   let server: TestServer;
   let line: ProductLine;
   beforeAll(async () => {
