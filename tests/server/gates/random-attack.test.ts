@@ -155,6 +155,7 @@ const REACHED = [
   ['device.offered_now'],
   ['device.retried'],
   ['setBudget done'],
+  ['postponed'],
   ['rollout.undone'],
 ] as const;
 

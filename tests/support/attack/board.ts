@@ -68,6 +68,7 @@ export class AttackBoard {
       product: this.line.product,
       chip: this.chip,
       labels: [],
+      ...this.#postponed(),
       boot: {
         state: this.phase === 'trial' ? 'trial' : 'confirmed',
         reason: this.#cause,
@@ -92,6 +93,13 @@ export class AttackBoard {
     };
     world.note(offer.isRollback ? 'way back' : 'offer');
     this.#hold({ ...offer, id: offer.assignmentId, fromVersion: this.version, sequence: 0 });
+  }
+
+  /** A board that has not begun to fetch what it was offered may say that it is not the time. */
+  #postponed(): object {
+    if (this.phase !== 'holding' || this.#held === undefined || !this.#world.random.chance(0.15)) return {};
+    this.#world.note('postponed');
+    return { postponed: { assignment_id: this.#held.id, reason: 'somebody is cooking' } };
   }
 
   /** What comes next for it, which may be that it fails. */

@@ -284,7 +284,9 @@ function ofBoard({ mac }: AttackBoard) {
 /** A label with a query, and a plan that begins with it. */
 export const FRESH = { name: 'fresh', where: 'version < 1.4 and not label pilot' };
 export const FRESH_PLAN = {
-  description: 'those that a query means, then everyone',
+  description: 'those that a query means, then everyone; each board is asked for an hour',
+  consent: 'board',
+  force_after_s: 3_600,
   stages: [{ ...ATTACK_PLAN.stages[0], name: 'pilot', label: FRESH.name }, ATTACK_PLAN.stages[1]],
 };
 
