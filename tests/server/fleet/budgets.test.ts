@@ -1,6 +1,8 @@
 // Disruption budgets over real HTTPS on both databases: how many boards of one place are at it at a time, across rollouts, with the
 // pace, and with two servers at once.
 
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { BOTH } from '../../support/scope.ts';
@@ -194,3 +196,25 @@ test.each(BOTH)('a budget lets no board more through where many ask at once, on 
   );
   expect(answers.filter(({ update_available }) => update_available)).toHaveLength(2);
 });
+
+test.each(BOTH)(
+  'a budget counts boards that come for the first time, by a label of their own hint, on %s',
+  async (dialect) => {
+    const first = await startTestServer({ dialect });
+    await appendFile(join(first.home, 'config/server.yml'), '\nlabels: {from_hints: [site=berlin]}\n');
+    await first.stop();
+    const server = await startTestServer({ like: first });
+    onTestFinished(async () => {
+      await server.stop();
+      await first.end();
+    });
+    const line = new ProductLine(server);
+    await line.add('1.1.0');
+    await line.rollOut('1.1.0', 'expand');
+    await server.admin('setBudget', { params: { key: 'site' }, body: { max_devices: 2 } });
+    const macs = Array.from({ length: 12 }, () => line.newMac());
+    const answers = await Promise.all(macs.map(async (mac) => line.checkIn(mac, '1.0.0', { labels: ['site=berlin'] })));
+    expect((await line.detail(macs[0] ?? '')).device.labels).toEqual(['site=berlin']);
+    expect(answers.filter(({ update_available }) => update_available)).toHaveLength(2);
+  },
+);

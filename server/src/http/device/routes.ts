@@ -12,7 +12,7 @@ import {
 import { macName } from '#protocol/identity.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_DEVICE_BODY_BYTES } from '#protocol/limits.ts';
-import { DEFAULT_PRODUCT, MAC_PATTERN, NAME_PATTERN } from '#protocol/words.ts';
+import { DEFAULT_PRODUCT, LABEL_PATTERN, MAC_PATTERN } from '#protocol/words.ts';
 import { checkIn } from '#server/service/device/check-in.ts';
 import type { CheckIn } from '#server/service/device/known.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -22,7 +22,7 @@ import { readTelemetry } from './telemetry.ts';
 
 const shared = { scope: 'device', requiresBody: true, maxBodyBytes: MAX_DEVICE_BODY_BYTES } as const;
 const security = [{ fleetToken: [] }];
-const name = new RegExp(NAME_PATTERN);
+const labelName = new RegExp(LABEL_PATTERN);
 const CANONICAL = new RegExp(MAC_PATTERN);
 const NO_BOARD = '00:00:00:00:00:00';
 const ALL_BOARDS = 'ff:ff:ff:ff:ff:ff';
@@ -89,7 +89,7 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
 function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): CheckIn {
   const { body } = request;
   const hints = body.labels ?? [];
-  const labelHints = hints.filter((hint) => name.test(hint));
+  const labelHints = hints.filter((hint) => labelName.test(hint));
   const telemetry = readTelemetry(body);
   const dropped = new Set(request.warnings);
   for (const member of telemetry.dropped) dropped.add(member);

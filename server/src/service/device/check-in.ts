@@ -69,7 +69,8 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
     return told;
   }
   const isPaced = view.openRolloutsOf(known.product).some(({ pace }) => hasLimit(pace));
-  const isLimited = isPaced || view.budgetsOf(facts.labels).length > 0;
+  // Which budgets apply is known only behind the lock: the device may get a label meanwhile, or bring it with this very check.
+  const isLimited = isPaced || view.hasBudgets;
   const saved = await database.write(async (trx) => {
     if (isLimited) await lockRateLimitedOffers(trx, database.dialect);
     return saveCheckIn(deps, trx, request, nowMs);

@@ -60,6 +60,7 @@ export interface CatalogView {
   readonly freezeOf: (product: string) => Hold | undefined;
   /** Those that apply to a device with these labels, not counted. */
   readonly budgetsOf: (labels: DeviceFacts['labels']) => readonly BudgetOfDevice[];
+  readonly hasBudgets: boolean;
   readonly windows: WindowClock;
 }
 
@@ -172,6 +173,7 @@ function viewOf(rows: CatalogRows): CatalogView {
         ),
     freezeOf: (product) => freezes.get(product),
     budgetsOf: budgetsBy(rows.budgets),
+    hasBudgets: rows.budgets.length > 0,
     windows: new WindowClock(rows),
   };
 }
