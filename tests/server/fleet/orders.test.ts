@@ -231,7 +231,9 @@ describe.each(DIALECTS)('what an operator asks of one device on %s', (dialect) =
       const [mac, next] = [await line.newDevice('1.0.0'), await line.newDevice('1.0.0')];
       expect(await reason(mac)).toBe('in_flight_limit');
       expect((await offerNow(mac)).offer_now).toMatchObject({ by: 'admin' });
+      server.clock.advance(1);
       await line.update(mac, '1.0.0', '1.1.0');
+      expect((await line.detail(mac)).device.offer_now, 'the update has ended it').toBeNull();
       expect(await reason(next)).toBe('in_flight_limit');
     });
 

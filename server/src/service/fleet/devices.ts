@@ -17,6 +17,7 @@ import { notCountedOf } from '#engine/outcome/vote.ts';
 import type { VoteRules } from '#engine/facts/model.ts';
 import { nextOfferAtMs } from '#engine/decision/back-off.ts';
 import { explain } from '#engine/decision/decide.ts';
+import { isOfferedNow } from '#engine/facts/orders.ts';
 import { type Assignment as AssignmentValue, assignmentFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -81,11 +82,14 @@ export async function getDevice(deps: Deps, ref: DeviceRef, nowMs: number): Prom
   const view = await deps.catalog.at(facts.revision);
   const latest = readPage({ limit: '20' }, { id: 'assignments.id' }, '-id');
   const page = await listAssignments(read, { device: row.id }, latest);
+  const assignments = assignmentsOf(facts.assignments, view);
+  const { lastEndedAtMs } = assignmentFacts(assignments, undefined, nowMs);
+  const isNow = isOfferedNow(row.offer_now_at_ms ?? undefined, lastEndedAtMs, nowMs);
   return {
-    device,
+    device: isNow ? device : { ...device, offer_now: null },
     names: (await listNamesOf(read, row.id)).map(({ kind, text }) => ({ kind, name: text })),
     removed: viewRemoval(await findRemovalOfNames(read, row.id)),
-    builds: viewBuilds(assignmentsOf(facts.assignments, view), view, nowMs),
+    builds: viewBuilds(assignments, view, nowMs),
     assignments: page.rows.map(viewAssignment),
   };
 }
