@@ -1,13 +1,13 @@
 // The process around a server: what it says at the start, how it stops, how it exits. `otter start` and `otter serve` are
 // this.
 
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { OtterError } from '#protocol/errors.ts';
 import { readCertificate } from '#server/certs/certificate.ts';
 import { bannerOf, formatBanner } from '#server/home/banner.ts';
 import { ConfigError } from '#server/config/yaml/problem.ts';
+import { lineOutput, prettyOutput } from './log-output.ts';
 import { type RunningServer, startServer } from './main.ts';
-import { prettyLine } from './pretty-log.ts';
 
 export interface ServeOptions {
   readonly home: string;
@@ -25,15 +25,6 @@ export interface ServeOptions {
 
 /** What running requests get when the server is asked to stop. */
 const STOP_GRACE_MS = 10_000;
-
-/** How long a log line may stay in memory. */
-const LOG_FLUSH_MS = 1_000;
-
-/** Log lines are written this many bytes at a time under load: each write wakes a thread. Below what pino writes at once (16 KiB). */
-const LOG_BUFFER_BYTES = 15_360;
-
-/** Log lines that cannot be written are kept up to this many bytes, then dropped: a full disk must not fill the memory too. */
-const LOG_BACKLOG_BYTES = 4 * 1024 * 1024;
 
 /** `EX_CONFIG` of sysexits.h: do not start me again before somebody changed something. */
 const EXIT_REFUSED = 78;
@@ -103,37 +94,4 @@ function announce(server: RunningServer, options: ServeOptions, log: Logger | un
   for (const warning of server.warnings) log?.warn(warning);
   const text = formatBanner(banner, options.typed);
   (options.pretty ? process.stdout : process.stderr).write(text);
-}
-
-interface LogOutput {
-  readonly stream: DestinationStream;
-  /** Never rejects: what cannot be written by now is lost. */
-  readonly flush: () => Promise<void>;
-}
-
-/** Buffered: a write per request would cost more than the request. Lost at most: the last second, and only on a crash. */
-function lineOutput(): LogOutput {
-  const stream = pino.destination({ sync: false, minLength: LOG_BUFFER_BYTES, maxLength: LOG_BACKLOG_BYTES });
-  // A disk that is full or a terminal that is gone is no reason to end; the lines are tried again.
-  stream.on('error', () => undefined);
-  setInterval(() => stream.flush(), LOG_FLUSH_MS).unref();
-  return {
-    stream,
-    flush: async () => {
-      await new Promise<void>((resolve) => stream.flush(() => resolve()));
-      // pino calls it when the process ends, and it tries for ever where the output takes nothing.
-      stream.flushSync = () => undefined;
-    },
-  };
-}
-
-/** Written at once: a person looks on. */
-function prettyOutput(): LogOutput {
-  const destination = pino.destination({ sync: true });
-  destination.on('error', () => undefined);
-  const color = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '';
-  return {
-    stream: { write: (line) => void destination.write(prettyLine(line, { color })) },
-    flush: async () => undefined,
-  };
 }
