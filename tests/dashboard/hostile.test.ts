@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sizeOf } from '../support/scope.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
-import { enter, HAS_BROWSER, openBrowser, openPage, settle } from './support/browser.ts';
+import { enter, HAS_BROWSER, openBrowser, openPage, visit } from './support/browser.ts';
 import { tellNight } from './support/night.ts';
 import { PAYLOADS } from './support/payloads.ts';
 
@@ -50,7 +50,8 @@ describe.runIf(HAS_BROWSER)('hostile texts', () => {
       await server.admin('freezeProduct', { params: { name: 'weather' }, body: { reason: text } });
       await look(page, `/rollouts/${running}`);
       await look(page, `/firmware?product=${PRODUCT}&version=1.4.0`);
-      await look(page, `/?x=${encodeURIComponent(text)}`);
+      // Loaded anew, as a link from elsewhere is.
+      await page.goto(`/?x=${encodeURIComponent(text)}`);
       await look(page, `/devices?q=${encodeURIComponent(text)}&label=${encodeURIComponent(text)}`);
       await look(page, `/devices/${encodeURIComponent(macOf(index))}`);
       await page.getByRole('main').getByText(text).filter({ visible: true }).first().waitFor();
@@ -84,8 +85,7 @@ describe.runIf(HAS_BROWSER)('hostile texts', () => {
 });
 
 async function look(page: Page, screen: string): Promise<void> {
-  await page.goto(screen);
-  await settle(page);
+  await visit(page, screen);
   const foreign =
     'main img, main script, main iframe, main object, main embed, main form[action], main math, main video, meta[http-equiv=refresh], base';
   expect([screen, await page.locator(foreign).count()]).toEqual([screen, 0]);

@@ -84,6 +84,12 @@ export async function enter(server: TestServer, page: Page): Promise<void> {
   await page.getByRole('navigation', { name: 'Main' }).waitFor({ state: 'attached' });
 }
 
+/** To another screen as a click on a link goes there: what is loaded stays. */
+export async function visit(page: Page, address: string): Promise<void> {
+  await page.evaluate(`history.pushState(null, '', ${JSON.stringify(address)})`);
+  await settle(page);
+}
+
 /** Waits until nothing is on its way any more: no loader, no skeleton. */
 export async function settle(page: Page): Promise<void> {
   await page.getByRole('heading', { level: 1 }).first().waitFor();
