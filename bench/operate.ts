@@ -56,10 +56,16 @@ export async function benchOperating({ devices, database }: OperateOptions): Pro
 
 function works(server: TestServer, devices: number): readonly (readonly [string, () => Promise<unknown>])[] {
   const list = async (where: string) => server.admin('listDevices', { query: { where, limit: '50', total: 'true' } });
+  const numbers = async (where: string) => server.admin('getDeviceNumbers', { query: { where } });
   const bulk = (change: Omit<BulkChange, 'where'> & { readonly where?: string }) => async () =>
     changeAll(server, { where: EVERYONE, ...change });
   return [
     ['a list by a query, counted', async () => list('chip = esp32 and version < 1.4 and not label lab')],
+    ['the numbers of all, by each kind', async () => server.admin('getDeviceNumbers')],
+    [
+      'the numbers of those that a query means',
+      async () => numbers('chip = esp32 and version < 1.4 and not label lab'),
+    ],
     [`label of ${Math.min(devices, MOST_BY_MAC)}, by MAC, 500 with each request`, async () => labelByMac(server)],
     ['label of all', bulk({ verb: 'label', label: 'all' })],
     ['the same once more', bulk({ verb: 'label', label: 'all' })],

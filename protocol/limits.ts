@@ -118,6 +118,12 @@ export const MAX_QUERY_DEPTH = 16;
 export const BULK_BATCH = 1_000;
 export const BULK_BATCHES = 10;
 
+/** Keys of devices that one statement counts, some 20 ms: boards are answered between two of them. */
+export const COUNT_RANGE = 10_000;
+
+/** Most values of one kind that are counted for an answer, the largest numbers first: nobody reads more. */
+export const MAX_NUMBERED_VALUES = 50;
+
 /** Most queries that are kept by a name; and most conditions of a query with all that it refers to. */
 export const MAX_SAVED_QUERIES = 50;
 export const MAX_EXPANDED_CONDITIONS = 200;

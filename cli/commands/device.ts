@@ -6,6 +6,7 @@ import { CommandError } from '#cli/exit-code.ts';
 import { bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './device/bulk.ts';
 import { addLabelsOfDevices } from './device/label.ts';
 import { addNameCommands, addReplaceCommand } from './device/names.ts';
+import { addNumbersCommand } from './device/numbers.ts';
 import { addTableCommands } from './device/table.ts';
 import { addHoldCommands } from './hold.ts';
 import { addOrderCommands } from './device/orders.ts';
@@ -81,6 +82,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
       });
     });
 
+  addNumbersCommand(device, shell);
   addDeviceViews(device, shell);
   addLabelsOfDevices(device, shell);
   addDeviceChanges(device, shell);

@@ -45,6 +45,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["otter device list --where 'chip = esp32c3 and version < 1.4 and not seen for 7d'", 'those that a query means'],
     ['otter device list --flapping', 'boards that come and go, with their usual gap'],
   ],
+  'device numbers': [
+    ['otter device numbers', 'how many there are of each product, chip, version, status and label'],
+    ["otter device numbers --by version --where 'label pilot'", 'what the pilot runs'],
+  ],
   'device show': [['otter device show 24:6f:28:aa:bb:cc', 'what it says of itself, its latest attempts']],
   'device explain': [['otter device explain 24:6f:28:aa:bb:cc', 'why it gets an update or not']],
   'device telemetry': [['otter device telemetry 24:6f:28:aa:bb:cc', 'heap, restarts and crashes, hour by hour']],

@@ -16,6 +16,7 @@ import {
 import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from './firmware.ts';
 import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
 import { NoticeTest, Recipient } from './fleet/recipients.ts';
+import { DeviceNumbers, NUMBERED_BY } from './fleet/device-numbers.ts';
 import { DeviceImport, DeviceTable, tableForm } from './fleet/device-table.ts';
 import { SavedQuery } from './fleet/saved-queries.ts';
 import { BulkAnswer, BulkChange, BulkPreview, BulkQuery, Where } from './fleet/bulk.ts';
@@ -253,6 +254,21 @@ export const adminRoutes = {
     'Put another board in the place of a device: labels, name, note and hold go over to it, and the device is removed',
     ref(ReplacedDevice),
     { params: device, query: confirmRemoval, body: Type.Object({ by: DeviceRefText }, strict) },
+  ),
+  getDeviceNumbers: route(
+    'GET',
+    '/device-numbers',
+    'How many devices there are of each product, chip, version, status, label and mark (held, test, overdue, flapping)',
+    ref(DeviceNumbers),
+    {
+      query: Type.Object(
+        {
+          where: Type.Optional(Where),
+          by: Type.Optional(oneOf(NUMBERED_BY, { description: 'by this alone; left out: by each' })),
+        },
+        strict,
+      ),
+    },
   ),
   getDeviceTable: route(
     'GET',

@@ -16,6 +16,7 @@ import {
 import { SavedQuery } from './fleet/saved-queries.ts';
 import { BulkAnswer, BulkPreview } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
+import { DeviceNumbers } from './fleet/device-numbers.ts';
 import { DeviceImport, DeviceTable } from './fleet/device-table.ts';
 import { NoticeTest, Recipient } from './fleet/recipients.ts';
 import { Event } from './events.ts';
@@ -37,6 +38,7 @@ export const ADMIN_SCHEMAS = [
   DeviceRetried,
   Product,
   Device,
+  DeviceNumbers,
   Assignment,
   DeviceDetail,
   ClearedBuild,

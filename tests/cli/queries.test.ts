@@ -34,6 +34,18 @@ test('a list has the devices that a query means, and says how many there are whe
   expect(cut).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('1 of 2; --all shows all') });
 });
 
+test('says how many there are of each kind, or by one', async () => {
+  const where = `product = ${line.product} and label lab`;
+  const all = await otter('device', 'numbers', '--where', where);
+  expect(all).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/version +1\.2\.0 +1\n/) });
+  expect(all.stdout).toContain('3 devices');
+  const one = await otter('device', 'numbers', '--by', 'label', '--where', where, '--json');
+  expect(JSON.parse(one.stdout)).toEqual({
+    devices: 3,
+    numbers: [{ by: 'label', values: [{ value: 'lab', devices: 3 }], more: 0 }],
+  });
+});
+
 test('a query that cannot be read is shown with a caret at the place; in JSON the place is a number', async () => {
   const where = 'label lab and chop = esp32';
   expect(await otter('device', 'list', '--where', where)).toMatchObject({

@@ -66,6 +66,46 @@ describe.each(BOTH)('a query on %s', (dialect) => {
     }
   });
 
+  test('the numbers of those that a query means are those of the list, and by one kind alone the same', async () => {
+    for (const where of [undefined, 'version < 1.4', `not label ${LABELS[0]}`, 'held or silent', 'mac = ff']) {
+      const query: Readonly<Record<string, string>> = where === undefined ? {} : { where };
+      const { items } = await server.admin('listDevices', { query: { ...query, limit: '500' } });
+      const answer = await server.admin('getDeviceNumbers', { query });
+      expect(answer.devices, where).toBe(items.length);
+      const marks = (one: (typeof items)[number]): readonly string[] => [
+        ...(one.hold === null ? [] : ['held']),
+        ...(one.counted === 'no' ? ['test'] : []),
+        ...(one.rhythm.overdue ? ['overdue'] : []),
+        ...(one.rhythm.flapping ? ['flapping'] : []),
+      ];
+      const wanted = {
+        product: items.map(({ product }) => product),
+        chip: items.map(({ chip }) => chip),
+        version: items.map((one) => one.current_version),
+        status: items.map(({ status }) => status),
+        label: items.flatMap(({ labels }) => labels),
+        mark: items.flatMap(marks),
+      };
+      expect(answer.numbers.map(({ by }) => by)).toEqual(Object.keys(wanted));
+      for (const { by, values, more } of answer.numbers) {
+        expect(more).toBe(0);
+        const counted = [...Map.groupBy<string | null, string | null>(wanted[by], (value) => value)];
+        const pairs = new Map(counted.map(([value, all]) => [value, all.length]));
+        expect(new Map(values.map(({ value, devices }) => [value, devices])), `${where}: ${by}`).toEqual(pairs);
+        expect(values.map(({ devices }) => devices)).toEqual(
+          values.map(({ devices }) => devices).toSorted((a, b) => b - a),
+        );
+      }
+      expect((await server.admin('getDeviceNumbers', { query: { ...query, by: 'label' } })).numbers).toEqual(
+        answer.numbers.filter(({ by }) => by === 'label'),
+      );
+    }
+    expect(await server.tryAdmin('getDeviceNumbers', { query: { where: 'chop' } })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'query_invalid', position: 1 } },
+    });
+  });
+
   test('orders versions as SemVer does; what is not SemVer is neither before nor after', async () => {
     const running = (...versions: readonly string[]) =>
       known

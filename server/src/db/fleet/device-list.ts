@@ -2,10 +2,12 @@
 
 import { sql } from 'kysely';
 import { type Page, type Paged, runPage } from '#server/db/paging.ts';
-import type { SilenceRule } from '#server/db/device/presence-sql.ts';
+import { isOverdueAt, isSilentAt, type SilenceRule } from '#server/db/device/presence-sql.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { type SeenDeviceRow, withPresence } from './devices.ts';
-import { hasLabel, hasMac, hasStatus, type Where } from './where.ts';
+import { hasLabel, hasMac, hasStatus, isHeldAt, type Where } from './where.ts';
+
+const EVERYBODY: Where = sql`1 = 1`;
 
 /** How many devices a query means. */
 export async function countDevices(db: Reader, where: Where): Promise<number> {
@@ -15,6 +17,61 @@ export async function countDevices(db: Reader, where: Where): Promise<number> {
     .where(where)
     .executeTakeFirstOrThrow();
   return total;
+}
+
+/** Devices that are alike in all of this. */
+export interface AlikeDevices {
+  readonly product: string;
+  readonly chip: string | null;
+  readonly version: string;
+  /** One that is silent has no other status. */
+  readonly status: string;
+  readonly held: number;
+  readonly test: number;
+  readonly overdue: number;
+  readonly flapping: number;
+  readonly devices: number;
+}
+
+interface KeyRange {
+  readonly afterId: number;
+  readonly untilId: number;
+}
+
+/** Of this range of keys, in one pass. */
+export async function countAlike(
+  db: Reader,
+  { where = EVERYBODY, silence }: { readonly where: Where | undefined; readonly silence: SilenceRule },
+  { afterId, untilId }: KeyRange,
+): Promise<readonly AlikeDevices[]> {
+  const mark = (is: Where) => sql`case when ${is} then 1 else 0 end`;
+  const { rows } =
+    await sql<AlikeDevices>`select product, chip, version, status, held, test, overdue, flapping, count(*) as devices
+    from (select devices.product, devices.chip, devices.current_version as version,
+        case when ${isSilentAt(silence)} then 'silent' else devices.status end as status,
+        ${mark(isHeldAt(silence.nowMs))} as held, ${mark(sql`coalesce(devices.counted, '') = 'no'`)} as test,
+        ${mark(isOverdueAt(silence))} as overdue, ${mark(sql`presence.is_flapping = 1`)} as flapping
+      from devices join presence on presence.device_id = devices.id
+      where devices.id > ${afterId} and devices.id <= ${untilId} and (${where})) as meant
+    group by product, chip, version, status, held, test, overdue, flapping`.execute(db);
+  return rows;
+}
+
+/** How many of this range of keys have each label. */
+export async function countLabelled(
+  db: Reader,
+  where: Where | undefined,
+  { afterId, untilId }: KeyRange,
+): Promise<readonly { readonly label: string; readonly devices: number }[]> {
+  const { rows } = await sql<{
+    readonly label: string;
+    readonly devices: number;
+  }>`select labels.name as label, count(*) as devices
+    from device_labels join labels on labels.id = device_labels.label_id
+      join devices on devices.id = device_labels.device_id join presence on presence.device_id = devices.id
+    where device_labels.device_id > ${afterId} and device_labels.device_id <= ${untilId} and (${where ?? EVERYBODY})
+    group by labels.name`.execute(db);
+  return rows;
 }
 
 /** All of these that are there must hold. */
@@ -34,7 +91,7 @@ export async function listDevices(db: Reader, filter: DeviceFilter, page: Page):
 }
 
 function passes({ product, label, version, status, macPrefix, where, silence }: DeviceFilter): Where {
-  const conditions: Where[] = [sql`1 = 1`];
+  const conditions: Where[] = [EVERYBODY];
   if (product !== undefined) conditions.push(sql`devices.product = ${product}`);
   if (version !== undefined) conditions.push(sql`devices.current_version = ${version}`);
   if (status !== undefined) conditions.push(hasStatus(status, silence));

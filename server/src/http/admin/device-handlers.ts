@@ -7,6 +7,7 @@ import { replaceDevice } from '#server/service/removal/replacement.ts';
 import { removeDevice } from '#server/service/removal/device-removal.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { explainDevice, getDevice, listDevices } from '#server/service/fleet/devices.ts';
+import { getDeviceNumbers } from '#server/service/fleet/device-numbers.ts';
 import { getTelemetry } from '#server/service/gates/health.ts';
 import { labelDevice, unlabelDevice } from '#server/service/fleet/labels.ts';
 import { nameDevice } from '#server/service/names/device-name.ts';
@@ -30,6 +31,7 @@ type DeviceRoute =
   | 'unlabelDevice'
   | 'removeDevice'
   | 'replaceDevice'
+  | 'getDeviceNumbers'
   | 'getDeviceTable'
   | 'importDevices'
   | 'setCounted'
@@ -58,6 +60,7 @@ export function deviceHandlers(deps: Deps): Pick<Handlers, DeviceRoute> {
       removeDevice(deps, { ...device(params), ...yes(query) }, by, nowMs),
     replaceDevice: async ({ params, query, body, nowMs, by }) =>
       replaceDevice(deps, { ...device(params), heir: readDeviceRef(body.by), ...yes(query) }, by, nowMs),
+    getDeviceNumbers: async ({ query, nowMs }) => getDeviceNumbers(deps, query, nowMs),
     getDeviceTable: async ({ query, nowMs }) => getDeviceTable(deps, query, nowMs),
     importDevices: async ({ query, raw, nowMs, by }) =>
       importDevices(

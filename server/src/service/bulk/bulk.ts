@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BulkAnswer, BulkChange, BulkPreview, BulkQuery } from '#protocol/admin/fleet/bulk.ts';
 import { OtterError } from '#protocol/errors.ts';
 import type { DeviceId } from '#protocol/identity.ts';
-import { BULK_BATCH, BULK_BATCHES } from '#protocol/limits.ts';
+import { BULK_BATCH, BULK_BATCHES, COUNT_RANGE } from '#protocol/limits.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import { addAudit, findAudit } from '#server/db/events/audit.ts';
 import { both, type BulkCounts, countMeant, idsOf, listMeant } from '#server/db/fleet/bulk.ts';
@@ -17,9 +17,6 @@ import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { readyQuery } from '#server/service/queries/ready-query.ts';
 import { readVerb, type Verb } from './verbs.ts';
-
-/** Keys of devices that one statement counts: some 20 ms. */
-const COUNT_RANGE = 10_000;
 
 /** Throws `query_invalid`, and `field_invalid` where something is missing for the verb. */
 export async function previewBulk(deps: Deps, asked: BulkQuery, by: Principal, nowMs: number): Promise<BulkPreview> {
