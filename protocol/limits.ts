@@ -249,6 +249,22 @@ export const MAX_CHECK_GAPS = 4;
 /** Hours of telemetry that are kept of a device: a long weekend, in 72 rows of some 60 bytes. */
 export const TELEMETRY_HOURS = 72;
 
+/**
+ * Hours for which it is kept how many devices ran which version: two weeks. In each hour so many versions of so many products by name, the
+ * rest of a product together: at most 150 000 short rows, usually some hundreds.
+ */
+export const HISTORY_HOURS = 336;
+export const DEFAULT_HISTORY_HOURS = 24;
+export const MAX_HISTORY_VERSIONS = 8;
+export const MAX_HISTORY_PRODUCTS = 50;
+
+/** Keys of devices of one statement that counts versions, some milliseconds; and most pairs of product and version of one count. */
+export const CENSUS_RANGE = 2_000;
+export const MAX_CENSUS_BUILDS = 10_000;
+
+/** Most rollouts of which the history of a product tells. */
+export const MAX_HISTORY_TURNS = 20;
+
 /** Devices of a stage that are compared with how they were before: their average moves by less than 5 % with all others. */
 export const MAX_COMPARED_DEVICES = 250;
 

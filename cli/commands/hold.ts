@@ -8,9 +8,11 @@ import { relativeTime } from '#cli/views/relative-time.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatTable, printable } from '#cli/terminal.ts';
+import { formatHistory } from '#cli/views/history.ts';
 import { holdText } from '#cli/views/hold.ts';
 import { deviceText } from '#cli/views/note.ts';
 import { WAYS_BACK } from '#protocol/admin/devices.ts';
+import { DEFAULT_HISTORY_HOURS, HISTORY_HOURS } from '#protocol/limits.ts';
 import { deviceOrNone } from './device/device-argument.ts';
 
 const REASON = 'why nothing may change, shown wherever the hold is';
@@ -88,6 +90,19 @@ export function addProductCommands(program: OtterProgram, shell: Shell): void {
                 terminal.colors,
               ),
         );
+      });
+    });
+
+  product
+    .command('history <product>')
+    .description('how many devices ran which version, hour by hour')
+    .addOption(
+      new Option('--hours <n>', `the last so many hours, 1 to ${HISTORY_HOURS}`).default(String(DEFAULT_HISTORY_HOURS)),
+    )
+    .action(async (name, { hours }, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
+        const history = await client.call('getProductHistory', { params: { name }, query: { hours } });
+        show(history, () => formatHistory(history, terminal.colors));
       });
     });
 

@@ -100,6 +100,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["otter device retry --where 'label lab'", 'the same for all boards of the lab'],
   ],
   'product list': [['otter product list', 'which there are, and which of them are frozen']],
+  'product history': [
+    ['otter product history greenhouse', 'the last day'],
+    ['otter product history greenhouse --hours 336', 'two weeks, all that is kept'],
+  ],
   'product freeze': [
     [
       'otter product freeze greenhouse --reason "before Christmas" --until 14d',

@@ -19,6 +19,7 @@ import { NoticeTest, Recipient } from './fleet/recipients.ts';
 import { DeviceNumbers, NUMBERED_BY } from './fleet/device-numbers.ts';
 import { DeviceImport, DeviceTable, tableForm } from './fleet/device-table.ts';
 import { SavedQuery } from './fleet/saved-queries.ts';
+import { ProductHistory } from './fleet/history.ts';
 import { BulkAnswer, BulkChange, BulkPreview, BulkQuery, Where } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
 import { Budget, NewBudget } from './fleet/budgets.ts';
@@ -30,7 +31,13 @@ import { ServerStatus } from './status.ts';
 import { Event, EVENT_FILTER_TYPES, type EventFilterType } from './events.ts';
 import { Telemetry } from './health.ts';
 import { LoginLink, Session } from '#protocol/sessions.ts';
-import { MAX_GIVEN_NAME_CHARS, MAX_TIMEZONE_CHARS, TELEMETRY_HOURS } from '#protocol/limits.ts';
+import {
+  DEFAULT_HISTORY_HOURS,
+  HISTORY_HOURS,
+  MAX_GIVEN_NAME_CHARS,
+  MAX_TIMEZONE_CHARS,
+  TELEMETRY_HOURS,
+} from '#protocol/limits.ts';
 import { DeviceRefText } from '#protocol/identity.ts';
 import { Chip, LabelName, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
@@ -431,6 +438,23 @@ export const adminRoutes = {
     '/products',
     'Products that have firmware or devices, and which of them are frozen',
     Type.Object({ items: Type.Array(ref(Product)) }),
+  ),
+  getProductHistory: route(
+    'GET',
+    '/products/:name/history',
+    'How many devices of a product ran which version in each of the last hours, and what its rollouts did meanwhile',
+    ref(ProductHistory),
+    {
+      params: named,
+      query: Type.Object(
+        {
+          hours: Type.Optional(
+            Type.String({ maxLength: 20, description: `1 to ${HISTORY_HOURS}, default ${DEFAULT_HISTORY_HOURS}` }),
+          ),
+        },
+        strict,
+      ),
+    },
   ),
   freezeProduct: route(
     'PUT',

@@ -14,6 +14,7 @@ import {
   ReplacedDevice,
 } from './devices.ts';
 import { SavedQuery } from './fleet/saved-queries.ts';
+import { ProductHistory } from './fleet/history.ts';
 import { BulkAnswer, BulkPreview } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
 import { DeviceNumbers } from './fleet/device-numbers.ts';
@@ -37,6 +38,7 @@ export const ADMIN_SCHEMAS = [
   Budget,
   DeviceRetried,
   Product,
+  ProductHistory,
   Device,
   DeviceNumbers,
   Assignment,

@@ -32,6 +32,7 @@ import { LostBoards } from '#server/service/gates/lost-boards.ts';
 import { OtherBoards } from '#server/service/gates/other-boards.ts';
 import { PresenceBuffer } from '#server/service/device/presence.ts';
 import { sortDevices } from '#server/service/groups/dynamic-labels.ts';
+import { VersionCensus } from '#server/service/history/version-census.ts';
 import { Regrouping } from '#server/service/groups/regrouping.ts';
 import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
@@ -162,6 +163,7 @@ function depsOf({ config, settings, options, database, store, folders, log, cloc
     ...images,
     presence: new PresenceBuffer(database, log, async (trx, ids) => sortDevices(watching, trx, ids, clock())),
     regrouping: new Regrouping(watching),
+    census: new VersionCensus(watching),
     images: new ImageUpkeep({ ...images, steadyClock }),
     random: Math.random,
     waiting: new WaitingBoards(watching),

@@ -26,6 +26,7 @@ import type {
   PresenceTable,
   RemovedDevicesTable,
 } from '#server/db/fleet/tables.ts';
+import type { VersionHoursTable } from '#server/db/history/tables.ts';
 import type { LoginLinksTable, SessionsTable } from '#server/db/access/tables.ts';
 import type { BlobsTable, FirmwareTable, Flag, ImagesTable } from './firmware-tables.ts';
 
@@ -66,6 +67,7 @@ export interface Schema {
   readonly sessions: SessionsTable;
   readonly login_links: LoginLinksTable;
   readonly budgets: BudgetsTable;
+  readonly version_hours: VersionHoursTable;
 }
 
 /** Any connection: enough to read. */
@@ -237,6 +239,8 @@ interface RolloutImagesTable {
 interface HeartbeatTable {
   readonly id: number;
   readonly alive_at_ms: number;
+  /** The hour for which versions were counted last, or are just being counted; null: none. */
+  readonly counted_hour: Generated<number | null>;
 }
 
 /** Times in which no server answered, or in which the clock moved more than the process did. */

@@ -6,6 +6,7 @@ import type { Readiness } from '#server/service/fleet/readiness.ts';
 import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import type { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { SharedFiles } from '#server/service/schedules/shared-files.ts';
+import type { VersionCensus } from '#server/service/history/version-census.ts';
 import type { Regrouping } from '#server/service/groups/regrouping.ts';
 import type { EndedCounts } from '#server/service/rollouts/ended-counts.ts';
 import type { LostBoards } from '#server/service/gates/lost-boards.ts';
@@ -20,6 +21,7 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly images: ImageUpkeep;
   readonly waiting: WaitingBoards;
   readonly regrouping: Regrouping;
+  readonly census: VersionCensus;
   readonly lost: LostBoards;
   readonly others: OtherBoards;
   readonly ended: EndedCounts;

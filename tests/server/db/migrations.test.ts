@@ -62,6 +62,7 @@ const TABLES = [
   'stages',
   'telemetry',
   'troubles',
+  'version_hours',
   'webhooks',
   'write_proof',
 ];

@@ -33,6 +33,7 @@ import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes, addSortNames } from './name-steps.ts';
 import { createSessions } from './access-steps.ts';
 import { addDynamicLabels, addFlapping, createSavedQueries } from './group-steps.ts';
+import { createVersionHours } from './history-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
 import { renameRequired, addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
@@ -94,4 +95,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'saved queries', up: createSavedQueries },
   { name: 'consent', up: addConsent },
   { name: 'sort names', up: addSortNames },
+  { name: 'version hours', up: createVersionHours },
 ];

@@ -25,6 +25,7 @@ import {
 import { listRecipients, testRecipients } from '#server/service/notices/recipients.ts';
 import { createLabel, deleteLabel, labelDevices, listLabels, updateLabel } from '#server/service/fleet/labels.ts';
 import { noteFirmware } from '#server/service/names/notes.ts';
+import { getProductHistory } from '#server/service/history/product-history.ts';
 import { freezeProduct, listProducts, unfreezeProduct } from '#server/service/holds/freezes.ts';
 import { getBudgets, removeBudget, setBudget } from '#server/service/fleet/budgets.ts';
 import { keepQuery, listQueries, removeQuery } from '#server/service/queries/saved-queries.ts';
@@ -63,6 +64,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     ...deviceHandlers(deps),
 
     getProducts: async ({ nowMs }) => ({ items: await listProducts(deps, nowMs) }),
+    getProductHistory: async ({ params, query, nowMs }) => getProductHistory(deps, params.name, query.hours, nowMs),
     freezeProduct: async ({ params, body, nowMs, by }) => freezeProduct(deps, params.name, body, by, nowMs),
     unfreezeProduct: async ({ params, nowMs, by }) => unfreezeProduct(deps, params.name, by, nowMs),
 

@@ -1,4 +1,4 @@
-// Says that a server is here, runs the schedules that are due, then lets gates act, looks after the stored images and forgets what
+// Says that a server is here, runs the schedules that are due, then lets gates act, counts versions, looks after the stored images and forgets what
 // is too old. Every server process ticks; whoever claims a run first does it, once. Where nothing is due, it asks nothing further.
 
 import { type Due, findDue } from '#server/db/time/due.ts';
@@ -36,6 +36,7 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
   }
   if (due.hasPending) await promotePending(deps, nowMs);
   if (due.hasDynamicLabel) await deps.regrouping.tick(nowMs);
+  await deps.census.tick(nowMs);
   await deps.images.tick(nowMs);
   await deps.retention.prune(nowMs);
   return done;
