@@ -15,6 +15,7 @@ export const SHOWN_ROUTES = [
   'getBoardSettings',
   'getDevice',
   'getPlans',
+  'getProductHistory',
   'getRollout',
   'getSessions',
   'getStatus',

@@ -95,6 +95,13 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
       .getByText(/is halted/)
       .first()
       .waitFor();
+    await server.tick();
+    await page.getByRole('img', { name: `Boards of ${PRODUCT} by version` }).waitFor();
+    expect(await page.getByRole('table', { name: `Boards of ${PRODUCT} by version` }).innerText()).toMatch(
+      /1\.0\.0[^]*4/,
+    );
+    await page.getByText('14 days').click();
+    await page.waitForURL(/hours=336/);
     await page.getByRole('link', { name: 'Decide' }).click();
     await page.getByRole('button', { name: 'Abort and roll back' }).click();
     await page.getByText('No board runs this build').waitFor();

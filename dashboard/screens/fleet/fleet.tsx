@@ -1,8 +1,8 @@
 // The first page: is all well, what is going out, what needs me.
 
-import { Button, Grid, Stack } from '@mantine/core';
+import { Button, Grid, Skeleton, Stack } from '@mantine/core';
 import { IconAlertTriangle, IconPlugConnected, IconRocket } from '@tabler/icons-react';
-import type { ReactNode } from 'react';
+import { lazy, type ReactNode, Suspense } from 'react';
 import { Link } from 'wouter';
 import { useCall } from '#dashboard/data/queries.ts';
 import { Answered, Empty } from '#dashboard/parts/answers.tsx';
@@ -16,6 +16,9 @@ import { LatestEvents } from './latest-events.tsx';
 import { RolloutCard } from './rollout-card.tsx';
 import { Stats } from './stats.tsx';
 import { Versions } from './versions.tsx';
+
+/** Brings the library of charts with it, which nothing here waits for. */
+const VersionHistory = lazy(async () => import('./history/version-history.tsx'));
 
 export default function Fleet(): ReactNode {
   const status = useCall('getStatus', {});
@@ -34,12 +37,12 @@ export default function Fleet(): ReactNode {
         </>
       }
     >
-      <Answered query={status}>{(answer) => <Content status={answer} />}</Answered>
+      <Answered query={status}>{(answer) => <Content status={answer} atMs={status.dataUpdatedAt} />}</Answered>
     </Page>
   );
 }
 
-function Content({ status }: { readonly status: ServerStatus }): ReactNode {
+function Content({ status, atMs }: { readonly status: ServerStatus; readonly atMs: number }): ReactNode {
   const { calls, rollouts, devices, frozen, warnings } = status;
   const stopped = rollouts.filter(({ status: one }) => one === 'halted' || one === 'regressed');
   const open = rollouts.filter((rollout) => rollout.status !== 'complete' && !stopped.includes(rollout));
@@ -59,6 +62,11 @@ function Content({ status }: { readonly status: ServerStatus }): ReactNode {
       {[...stopped, ...open, ...watched].map((rollout) => (
         <RolloutCard key={rollout.name} rollout={rollout} />
       ))}
+      {status.versions.length === 0 ? null : (
+        <Suspense fallback={<Skeleton height={340} radius="lg" aria-label="Loading" />}>
+          <VersionHistory versions={status.versions} atMs={atMs} />
+        </Suspense>
+      )}
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 6 }}>
           <Versions status={status} />

@@ -25,8 +25,6 @@ import {
 import { listRecipients, testRecipients } from '#server/service/notices/recipients.ts';
 import { createLabel, deleteLabel, labelDevices, listLabels, updateLabel } from '#server/service/fleet/labels.ts';
 import { noteFirmware } from '#server/service/names/notes.ts';
-import { getProductHistory } from '#server/service/history/product-history.ts';
-import { freezeProduct, listProducts, unfreezeProduct } from '#server/service/holds/freezes.ts';
 import { getBudgets, removeBudget, setBudget } from '#server/service/fleet/budgets.ts';
 import { keepQuery, listQueries, removeQuery } from '#server/service/queries/saved-queries.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/rollouts/plans.ts';
@@ -44,6 +42,7 @@ import { readUpload } from '#server/http/request/read-body.ts';
 import { readVersions } from './version-members.ts';
 import { deviceHandlers } from './device-handlers.ts';
 import { type Call, type Handlers, yes } from './handlers.ts';
+import { productHandlers } from './product-handlers.ts';
 import { rolloutHandlers } from './rollout-handlers.ts';
 
 export function addAdminRoutes(app: FastifyInstance, deps: Deps, server: () => ServerFacts, clock: () => number): void {
@@ -63,10 +62,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
 
     ...deviceHandlers(deps),
 
-    getProducts: async ({ nowMs }) => ({ items: await listProducts(deps, nowMs) }),
-    getProductHistory: async ({ params, query, nowMs }) => getProductHistory(deps, params.name, query.hours, nowMs),
-    freezeProduct: async ({ params, body, nowMs, by }) => freezeProduct(deps, params.name, body, by, nowMs),
-    unfreezeProduct: async ({ params, nowMs, by }) => unfreezeProduct(deps, params.name, by, nowMs),
+    ...productHandlers(deps),
 
     getRecipients: async () => ({ items: await listRecipients(deps) }),
     testRecipients: async ({ body, nowMs, by }) => ({ items: await testRecipients(deps, body.name, by, nowMs) }),

@@ -76,7 +76,7 @@ async function turnsOf(
   });
   return turns
     .toSorted((left, right) => left.atMs - right.atMs)
-    .map(({ atMs, ...turn }) => ({ at: toInstant(atMs), ...turn }));
+    .map(({ atMs, turn, rollout, version }) => ({ at: toInstant(atMs), turn, rollout, version }));
 }
 
 function sumOf(values: readonly number[]): number {

@@ -77,7 +77,7 @@ function mostOf({ products }: Census): readonly VersionCount[] {
         .slice(0, MAX_HISTORY_VERSIONS)
         .map(([version, devices]) => ({ product, version, devices }));
       const others = total - sumOf(named.map(({ devices }) => devices));
-      return others === 0 ? named : [...named, { product, version: '', devices: others }];
+      return others === 0 ? named : named.concat({ product, version: '', devices: others });
     });
 }
 

@@ -1,0 +1,121 @@
+// Layers on top of each other over time, with a line for each turn of a rollout. What it shows stands also in a table beside it.
+
+import 'uplot/dist/uPlot.min.css';
+import { useComputedColorScheme } from '@mantine/core';
+import { type ReactNode, useEffect, useRef } from 'react';
+import UPlot from 'uplot';
+import type { Layers } from './layers.ts';
+
+interface StackedChartProps {
+  readonly data: Layers;
+  /** Where the time axis begins, in seconds. */
+  readonly fromS: number;
+  readonly turns: readonly { readonly atS: number; readonly isBad: boolean }[];
+  readonly label: string;
+  /** With the point that is pointed at; undefined: none. */
+  readonly onPoint: (index: number | undefined) => void;
+}
+
+const HEIGHT_PX = 200;
+
+export function StackedChart(props: StackedChartProps): ReactNode {
+  const { data, fromS, turns, label } = props;
+  const place = useRef<HTMLDivElement>(null);
+  const scheme = useComputedColorScheme('light');
+  const text = JSON.stringify([data, fromS, turns]);
+  useEffect(() => {
+    const node = place.current;
+    if (node === null) return undefined;
+    const plot = new UPlot(optionsOf(props, node), stack(data), node);
+    const observer = new ResizeObserver(() => plot.setSize({ width: node.clientWidth, height: HEIGHT_PX }));
+    observer.observe(node);
+    return () => {
+      observer.disconnect();
+      plot.destroy();
+    };
+    // The data as a text: a new answer with the same numbers draws nothing anew.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, [text, scheme]);
+  return <div ref={place} role="img" aria-label={label} style={{ minWidth: 0, height: HEIGHT_PX }} />;
+}
+
+/** The topmost layer first, as the sum of all: each that follows is drawn over it. */
+function stack({ times, layers }: Layers): UPlot.AlignedData {
+  const sums = layers.map((_, top) =>
+    times.map((__, index) => {
+      const below = layers.slice(0, top + 1).map(({ devices }) => devices[index] ?? null);
+      return below.includes(null) ? null : below.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+    }),
+  );
+  return [[...times], ...sums.toReversed()];
+}
+
+function optionsOf({ data, fromS, turns, onPoint }: StackedChartProps, node: HTMLElement): UPlot.Options {
+  const style = getComputedStyle(node);
+  const color = (name: string): string => style.getPropertyValue(name).trim();
+  const axis = {
+    stroke: color('--mantine-color-dimmed'),
+    grid: { stroke: color('--otter-line'), width: 1 },
+    ticks: { show: false },
+    font: '11px system-ui',
+  };
+  const toS = data.times.at(-1) ?? fromS + 1;
+  return {
+    width: node.clientWidth,
+    height: HEIGHT_PX,
+    padding: [6, 12, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
+    scales: {
+      x: { range: () => [fromS, toS] },
+      // With some room above, and whole boards alone.
+      y: { range: (_plot, _min, max) => [0, Math.max(4, Math.ceil(max * 1.08))] },
+    },
+    axes: [
+      { ...axis, size: 26, gap: 6, values: (_plot, splits) => splits.map((at) => timeText(at, toS - fromS)) },
+      { ...axis, size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5] },
+    ],
+    series: [
+      {},
+      ...data.layers.toReversed().map((layer) => ({
+        stroke: color('--otter-card'),
+        fill: color(layer.color),
+        width: 1,
+        points: { show: false },
+        spanGaps: false,
+      })),
+    ],
+    hooks: {
+      draw: [(plot) => drawTurns(plot, turns, { good: color('--mantine-color-text'), bad: color('--otter-bad') })],
+      setCursor: [({ cursor: { idx } }) => onPoint(idx ?? undefined)],
+    },
+  };
+}
+
+const clockTime = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+function timeText(atS: number, lengthS: number): string {
+  return (lengthS > 2 * 86_400 ? day : clockTime).format(new Date(atS * 1000));
+}
+
+function drawTurns(
+  plot: UPlot,
+  turns: StackedChartProps['turns'],
+  colors: { readonly good: string; readonly bad: string },
+): void {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.lineWidth = devicePixelRatio;
+  for (const { atS, isBad } of turns) {
+    const left = plot.valToPos(atS, 'x', true);
+    if (left < bbox.left || left > bbox.left + bbox.width) continue;
+    ctx.strokeStyle = isBad ? colors.bad : colors.good;
+    ctx.setLineDash(isBad ? [] : [4, 4]);
+    ctx.beginPath();
+    ctx.moveTo(left, bbox.top);
+    ctx.lineTo(left, bbox.top + bbox.height);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
