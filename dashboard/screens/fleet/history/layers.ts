@@ -8,7 +8,7 @@ import type { ProductHistory } from '#protocol/admin/fleet/history.ts';
 const SHADES = [8, 4, 2, 1] as const;
 const HOUR_S = 3_600;
 
-export interface Layer {
+interface Layer {
   readonly name: string;
   readonly color: string;
   /** Null where nothing was counted. */
