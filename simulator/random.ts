@@ -2,6 +2,8 @@
 // entropy, and it is not for keys. Algorithms: mulberry32 (Tommy Ettinger, public domain) for the stream, FNV-1a with the
 // MurmurHash3 finaliser (Austin Appleby, public domain) for the seeds of forks.
 
+const UTF8 = new TextEncoder();
+
 export class Random {
   readonly #seed: number;
   #state: number;
@@ -52,7 +54,7 @@ export class Random {
    */
   fork(name: string): Random {
     let hash = 0x811c9dc5 ^ this.#seed;
-    for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x01000193);
+    for (const byte of UTF8.encode(name)) hash = Math.imul(hash ^ byte, 0x01000193);
     hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
     return new Random(hash ^ (hash >>> 16));

@@ -63,8 +63,15 @@ export function useCall<N extends ShownRoute>(
   });
 }
 
-/** Changes something. `said` is what is told when it was done; without it nothing is. */
-export function useAction<N extends ShownRoute>(name: N, said?: (answer: Answer<N>) => string) {
+/**
+ * Changes something. `said` is what is told when it was done; without it nothing is. `isShown`: who asks shows a refusal where it belongs,
+ * as beside a field.
+ */
+export function useAction<N extends ShownRoute>(
+  name: N,
+  said?: (answer: Answer<N>) => string,
+  { isShown = false }: { readonly isShown?: boolean } = {},
+) {
   const client = useQueryClient();
   return useMutation<Answer<N>, Error, CallInput<N>>({
     mutationFn: async (input) => call(name, input),
@@ -73,14 +80,18 @@ export function useAction<N extends ShownRoute>(name: N, said?: (answer: Answer<
     },
     onError: (error) => {
       if (error instanceof Refusal && (error.code === 'confirmation_needed' || error.status === 401)) return;
+      if (isShown && error instanceof Refusal) return;
       tellError(error);
     },
     onSettled: async () => client.invalidateQueries(),
   });
 }
 
+/** Its cross has no name of its own. */
+const CLOSE = { closeButtonProps: { 'aria-label': 'Close' } } as const;
+
 export function tell(message: string): void {
-  notifications.show({ message, color: 'otter', withBorder: true });
+  notifications.show({ message, color: 'otter', withBorder: true, ...CLOSE });
 }
 
 export function tellError(error: Error): void {
@@ -91,6 +102,7 @@ export function tellError(error: Error): void {
     color: isOvertaken ? 'yellow' : 'red',
     withBorder: true,
     autoClose: 10_000,
+    ...CLOSE,
   });
 }
 

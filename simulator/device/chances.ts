@@ -2,7 +2,6 @@
 // It never acts: `device.ts` does what is drawn here. Builds that are bad on a share of the boards are in `faults.ts`.
 
 import type { DeviceErrorName } from '#protocol/device/errors.ts';
-import type { Link } from './download.ts';
 import type { Random } from '#simulator/random.ts';
 
 /** Probabilities in [0, 1]. */
@@ -36,6 +35,14 @@ export const TRIAL_FAILURES: readonly [TrialFailure, ...TrialFailure[]] = [
   { code: 'self_test', resetReason: 'software', checksIn: true },
   TRIAL_TIMEOUT,
 ];
+
+/** The weather on the way to this board. */
+export interface Link {
+  /** Throttle; undefined: as fast as it comes. */
+  readonly bytesPerS: number | undefined;
+  /** The connection breaks once after this many bytes of the image; undefined: it does not. */
+  readonly breaksAtByte: number | undefined;
+}
 
 export interface Luck {
   readonly silent: boolean;

@@ -5,18 +5,11 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Manifest } from '#protocol/device/manifest.ts';
+import type { Link } from './chances.ts';
 import { BoardError, type DeviceClient, toBoardError } from './client.ts';
 import type { Slot } from './slot.ts';
 
 const MAX_TRIES = 5;
-
-/** The weather on the way to this board. */
-export interface Link {
-  /** Throttle; undefined: as fast as it comes. */
-  readonly bytesPerS: number | undefined;
-  /** The connection breaks once after this many bytes of the image; undefined: it does not. */
-  readonly breaksAtByte: number | undefined;
-}
 
 export interface Download {
   readonly client: DeviceClient;

@@ -121,8 +121,9 @@ export const ROOMS: readonly Room[] = [
     node: false,
   },
   {
+    // The simulation runs where it is asked for, as that of the command line does.
     room: 'dashboard/screens',
-    may: ['protocol', 'protocol/query', 'dashboard/data', 'dashboard/parts'],
+    may: ['protocol', 'protocol/query', 'simulator', 'simulator/simulation', 'dashboard/data', 'dashboard/parts'],
     packages: [...REACT, ...MANTINE, ...LOOKS, '@tanstack/react-query', '@tanstack/react-virtual', 'uplot'],
     node: false,
   },

@@ -33,6 +33,31 @@ const LOOKS = sizeOf<readonly (readonly [size: typeof WIDE, colors: 'light' | 'd
 /** As many as the story of the night needs: more rows are more of the same to look at. */
 const BOARDS = 15;
 
+/** What a screen shows only after a click. */
+const OPENED: readonly (readonly [what: string, open: (page: Page) => Promise<void>])[] = [
+  [
+    'the stages of a plan',
+    async (page) => {
+      await visit(page, '/rollouts/new?product=thermostat&version=1.3.0');
+      await page.getByRole('button', { name: 'Change the stages of careful' }).click();
+      await page.getByText('A window: installs only at certain hours').first().click();
+      await page
+        .getByText(/^More conditions/)
+        .first()
+        .click();
+    },
+  ],
+  [
+    'a preview with a simulation',
+    async (page) => {
+      await page.getByRole('button', { name: 'Keep the plan' }).click();
+      await page.getByRole('button', { name: 'Show the preview' }).click();
+      await page.getByRole('button', { name: 'Simulate' }).click();
+      await page.getByText('What happens when').click();
+    },
+  ],
+];
+
 describe.runIf(HAS_BROWSER)('the dashboard', () => {
   let server: TestServer;
   let browser: Browser;
@@ -80,6 +105,10 @@ describe.runIf(HAS_BROWSER)('the dashboard', () => {
     for (const screen of screens) {
       await visit(page, screen);
       found.push(...(await faultsOfLooks(page, screen)));
+    }
+    for (const [what, open] of OPENED) {
+      await open(page);
+      found.push(...(await faultsOfLooks(page, what)));
     }
     expect([...found, ...faults]).toEqual([]);
     await context.close();

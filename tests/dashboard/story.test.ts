@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SESSION_IDLE_MS } from '#protocol/limits.ts';
 import { DIALECTS, sizeOf } from '../support/scope.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
-import { enter, HAS_BROWSER, openBrowser, openPage } from './support/browser.ts';
+import { enter, HAS_BROWSER, openBrowser, openPage, visit } from './support/browser.ts';
 import { find, pressOn, tabTo } from './support/keyboard.ts';
 import { nightImage } from './support/night.ts';
 
@@ -159,6 +159,52 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
     await page.getByRole('dialog').getByText('No board runs this build').waitFor();
     await pressOn(page, 'Abort and roll back');
     await page.getByRole('main').getByText('Aborted', { exact: true }).first().waitFor();
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('writes stages of its own, is told beside the field, and sees how it would go', async () => {
+    await bringBoards();
+    await server.admin('uploadFirmware', {
+      query: { product: PRODUCT, version: '1.0.5', pilot_ready: 'true' },
+      body: nightImage(PRODUCT, '1.0.5', 'esp32'),
+    });
+    const { page, context, faults } = await openPage(browser, server);
+    await enter(server, page);
+    await visit(page, `/rollouts/new?product=${PRODUCT}&version=1.0.5`);
+    await page.getByRole('button', { name: 'Change the stages of careful' }).click();
+    const second = page.getByRole('region', { name: 'Stage 2' });
+    await page.getByLabel('Name of the plan').fill('porch');
+    await page.getByRole('button', { name: 'Move few up' }).click();
+    await page.getByRole('region', { name: 'Stage 1' }).getByRole('heading', { name: '1. few' }).waitFor();
+    await page.getByRole('button', { name: 'Remove few' }).click();
+    await second.getByLabel('Share of them, %').fill('half');
+    await page.getByRole('button', { name: 'Keep the plan' }).click();
+    await second.getByText('must be integer').waitFor();
+    await second.getByLabel('Share of them, %').fill('50');
+    await page.getByLabel('Ask the board first').check();
+    await page.getByLabel('Not asked any more after').fill('2d');
+    // What is not kept is not lost by a click.
+    await page.getByRole('link', { name: 'Fleet', exact: true }).click();
+    await page.getByRole('dialog').getByText('The stages that you wrote are lost.').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await page.getByText('The plan as text').click();
+    await page.getByText('"force_after_s": 172800').waitFor();
+    await page.getByRole('button', { name: 'Keep the plan' }).click();
+    await page.getByText('Plan porch is kept').waitFor();
+    expect(await server.admin('getPlan', { params: { name: 'porch' } })).toMatchObject({
+      consent: 'board',
+      force_after_s: 172_800,
+      stages: [{ name: 'pilot' }, { name: 'some', percentage: 50 }, { name: 'everyone' }],
+    });
+    await page.getByRole('button', { name: 'Show the preview' }).click();
+    await page.getByText('Boards of everyone').click();
+    await page.getByRole('list', { name: 'Boards of everyone' }).getByRole('link').first().waitFor();
+    await page.getByLabel('Bad on so many, %').fill('100');
+    await page.getByRole('button', { name: 'Simulate' }).click();
+    await page.getByRole('img', { name: /Boards that run the build: .*halted after/ }).waitFor();
+    await page.getByRole('button', { name: 'Back to the plan' }).click();
+    await page.getByRole('radio', { name: 'porch' }).waitFor();
     expect(faults).toEqual([]);
     await context.close();
   });

@@ -1,16 +1,19 @@
 // From a firmware to a rollout that runs: which build, by which plan, what that would do, start. Nothing is offered before the start.
 
 import { Button, Group, Select, Stack, Text, TextInput } from '@mantine/core';
-import { type ReactNode, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { Link, useLocation, useSearchParams } from 'wouter';
 import { useAction, useCall } from '#dashboard/data/queries.ts';
-import { Answered, Empty } from '#dashboard/parts/answers.tsx';
+import { Answered, Empty, Loading } from '#dashboard/parts/answers.tsx';
 import { Command } from '#dashboard/parts/command.tsx';
 import { Card, Page } from '#dashboard/parts/page.tsx';
 import { productOption } from '#dashboard/parts/words.ts';
 import type { Firmware } from '#protocol/admin/firmware.ts';
+import type { ListedPlan } from '#protocol/admin/rollouts.ts';
 import { PlanChoice } from './plan-choice.tsx';
 import { Preview } from './preview.tsx';
+
+const PlanEditor = lazy(async () => import('./plan-editor.tsx'));
 
 export default function NewRollout(): ReactNode {
   const firmware = useCall('listFirmware', { query: { limit: '500', sort: '-created_at' } });
@@ -46,12 +49,17 @@ function NoFirmware(): ReactNode {
 /** What is chosen stands in the address, so that a link shows the same. */
 function Wizard({ items }: { readonly items: readonly Firmware[] }): ReactNode {
   const [params, setParams] = useSearchParams();
+  const [edited, setEdited] = useState<ListedPlan>();
   const set = (part: Readonly<Record<string, string>>): void =>
     setParams({ ...Object.fromEntries(params), ...part }, { replace: true });
   const [version, product, draft] = [params.get('version'), params.get('product'), params.get('draft')];
   const chosen = items.find((one) => one.version === version && (product === null || one.product === product));
   const plan = params.get('plan') ?? 'careful';
-  if (draft !== null) return <Preview name={draft} onBack={() => set({ draft: '' })} key={draft} />;
+  const back = (): void => {
+    const { draft: _, ...others } = Object.fromEntries(params);
+    setParams(others, { replace: true });
+  };
+  if (draft !== null) return <Preview name={draft} onBack={back} key={draft} />;
   return (
     <Stack gap="lg">
       <Card title="1. Which firmware">
@@ -71,10 +79,25 @@ function Wizard({ items }: { readonly items: readonly Firmware[] }): ReactNode {
           maw={420}
         />
       </Card>
-      <Card title="2. By which plan">
-        <PlanChoice value={plan} onChange={(value) => set({ plan: value })} />
-      </Card>
-      <Create firmware={chosen} plan={plan} onCreated={(name) => set({ draft: name })} />
+      {edited === undefined ? (
+        <>
+          <Card title="2. By which plan">
+            <PlanChoice value={plan} onChange={(value) => set({ plan: value })} onEdit={setEdited} />
+          </Card>
+          <Create firmware={chosen} plan={plan} onCreated={(name) => set({ draft: name })} />
+        </>
+      ) : (
+        <Suspense fallback={<Loading />}>
+          <PlanEditor
+            from={edited}
+            onCancel={() => setEdited(undefined)}
+            onSaved={(name) => {
+              setEdited(undefined);
+              set({ plan: name });
+            }}
+          />
+        </Suspense>
+      )}
     </Stack>
   );
 }

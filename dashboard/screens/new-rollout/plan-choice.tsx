@@ -1,6 +1,6 @@
 // The plans that there are, each with its stages, so that the name is not all there is to choose by.
 
-import { Radio, Stack, Text } from '@mantine/core';
+import { Button, Radio, Stack, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { sentence, useCall } from '#dashboard/data/queries.ts';
 import { Answered } from '#dashboard/parts/answers.tsx';
@@ -12,41 +12,52 @@ import css from './new-rollout.module.css';
 interface PlanChoiceProps {
   readonly value: string;
   readonly onChange: (value: string) => void;
+  readonly onEdit: (plan: ListedPlan) => void;
 }
 
-export function PlanChoice({ value, onChange }: PlanChoiceProps): ReactNode {
+export function PlanChoice({ value, onChange, onEdit }: PlanChoiceProps): ReactNode {
   const plans = useCall('getPlans', {});
   return (
     <Answered query={plans}>
-      {({ items }) => (
-        <Radio.Group value={value} onChange={onChange} aria-label="Plan">
-          <div className={css['plans']}>
-            {items.map((plan) => (
-              <Radio.Card key={plan.name} value={plan.name} className={css['plan'] ?? ''}>
-                <Stack gap={8}>
-                  <span className={css['planName']}>
-                    <Radio.Indicator />
-                    {plan.name}
-                  </span>
-                  {plan.description === '' ? null : (
-                    <Text size="sm" c="dimmed">
-                      {sentence(plan.description)}
-                    </Text>
-                  )}
-                  <ol className={css['stages']}>
-                    {plan.stages.map((stage) => (
-                      <li key={stage.name}>
-                        <b>{stage.name}</b> {whoText(stage)}
-                        <span className={css['gate']}>{gateText(stage)}</span>
-                      </li>
-                    ))}
-                  </ol>
-                </Stack>
-              </Radio.Card>
-            ))}
-          </div>
-        </Radio.Group>
-      )}
+      {({ items }) => {
+        const chosen = items.find(({ name }) => name === value);
+        return (
+          <Stack gap="sm" align="flex-start">
+            <Radio.Group value={value} onChange={onChange} aria-label="Plan" w="100%">
+              <div className={css['plans']}>
+                {items.map((plan) => (
+                  <Radio.Card key={plan.name} value={plan.name} className={css['plan'] ?? ''}>
+                    <Stack gap={8}>
+                      <span className={css['planName']}>
+                        <Radio.Indicator />
+                        {plan.name}
+                      </span>
+                      {plan.description === '' ? null : (
+                        <Text size="sm" c="dimmed">
+                          {sentence(plan.description)}
+                        </Text>
+                      )}
+                      <ol className={css['stages']}>
+                        {plan.stages.map((stage) => (
+                          <li key={stage.name}>
+                            <b>{stage.name}</b> {whoText(stage)}
+                            <span className={css['gate']}>{gateText(stage)}</span>
+                          </li>
+                        ))}
+                      </ol>
+                    </Stack>
+                  </Radio.Card>
+                ))}
+              </div>
+            </Radio.Group>
+            {chosen === undefined ? null : (
+              <Button variant="default" onClick={() => onEdit(chosen)}>
+                Change the stages of {chosen.name}
+              </Button>
+            )}
+          </Stack>
+        );
+      }}
     </Answered>
   );
 }

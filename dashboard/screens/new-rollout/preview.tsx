@@ -16,6 +16,8 @@ import { whoText } from '#dashboard/parts/stages.tsx';
 import { boards } from '#dashboard/parts/words.ts';
 import type { RolloutPreview } from '#protocol/admin/rollouts.ts';
 import css from './new-rollout.module.css';
+import { Simulation } from './simulation.tsx';
+import { StageBoards } from './stage-boards.tsx';
 
 interface PreviewProps {
   readonly name: string;
@@ -43,6 +45,7 @@ export function Preview({ name, onBack }: PreviewProps): ReactNode {
       <Card title={`What ${name} would do`}>
         <Answered query={preview}>{(answer) => <Content preview={answer} />}</Answered>
       </Card>
+      <Simulation name={name} />
       {overlap === undefined ? null : (
         <Note tone="warn">
           <b>Another rollout wants the same boards.</b> {sentence(overlap)} If you start all the same, the other one
@@ -61,7 +64,7 @@ export function Preview({ name, onBack }: PreviewProps): ReactNode {
           color="gray"
           onClick={() => abort.mutate({ params: { name }, body: { reason: 'not started' } }, { onSuccess: onBack })}
         >
-          Discard
+          Back to the plan
         </Button>
       </Group>
       <div>
@@ -71,6 +74,17 @@ export function Preview({ name, onBack }: PreviewProps): ReactNode {
         <Command text={`otter rollout start ${name}`} />
       </div>
     </Stack>
+  );
+}
+
+/** Which boards they are: asked for when it is opened. */
+function ListOf({ name, stage }: { readonly name: string; readonly stage: string }): ReactNode {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <details className={css['list']} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary className={css['summary']}>Boards of {stage}</summary>
+      {isOpen ? <StageBoards name={name} stage={stage} /> : null}
+    </details>
   );
 }
 
@@ -86,7 +100,7 @@ function Content({ preview }: { readonly preview: RolloutPreview }): ReactNode {
       <div>
         {stages.map((stage) => (
           <div key={stage.stage} className={css['stage']}>
-            <div>
+            <div style={{ minWidth: 0 }}>
               <b>{stage.stage}</b>
               <Text size="xs" c="dimmed">
                 {whoText(stage)}
@@ -106,6 +120,7 @@ function Content({ preview }: { readonly preview: RolloutPreview }): ReactNode {
                 </Text>
               )}
             </div>
+            {stage.devices === 0 ? null : <ListOf name={preview.rollout} stage={stage.stage} />}
           </div>
         ))}
       </div>
