@@ -93,6 +93,7 @@ export const Device = Type.Object(
     hold: Nullable(Type.Unsafe<Hold>(Type.Ref('Hold')), { description: 'null: nobody holds it' }),
     cancelled: Nullable(Type.Unsafe<Cancelled>(Type.Ref('Cancelled')), { description: 'null: no build is' }),
     offer_now: Nullable(Type.Unsafe<OfferNow>(Type.Ref('OfferNow')), { description: 'null: windows and pace hold it' }),
+    rollout: Nullable(Type.String(), { description: 'of what it was offered last; null: it was offered nothing yet' }),
   },
   { $id: 'Device' },
 );

@@ -66,11 +66,16 @@ describe.each(DIALECTS)('a device on %s', (dialect) => {
     server.clock.advance(30 * 86_400);
     expect(await line.checkIn(mac, '1.0.0', CAME_BACK)).toMatchObject({ reason: 'known_bad' });
     expect((await line.detail(mac)).builds).toMatchObject([{ known_bad: true, next_offer_at: null }]);
-    expect((await line.detail(mac)).device.status).toBe('failed');
+    const shown = async () => (await line.detail(mac)).device;
+    expect(await shown()).toMatchObject({ status: 'failed', attributes: { reset_reason: 'crash' } });
+    const first = (await shown()).rollout;
+    expect(first).toContain('1.1.0');
     await line.move('1.1.0', 'abort');
     await line.add('1.1.1');
     await line.rollOut('1.1.1', 'expand');
     expect(await line.checkIn(mac, '1.0.0', CAME_BACK)).toMatchObject({ manifest: { version: '1.1.1' } });
+    expect((await shown()).rollout).toContain('1.1.1');
+    expect((await line.detail(await line.newDevice('1.1.1'))).device).toMatchObject({ rollout: null });
   });
 
   test('that lost power on trial is offered the build again until it failed three times', async () => {

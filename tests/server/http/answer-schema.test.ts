@@ -24,6 +24,7 @@ const DEVICE = {
   note: null,
   cancelled: null,
   offer_now: null,
+  rollout: null,
   rhythm: { interval_s: 600, usual_gap_s: null, overdue: false, flapping: false },
 };
 

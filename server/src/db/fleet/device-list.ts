@@ -1,6 +1,7 @@
 // The devices of a list: a page of those that pass its filter.
 
 import { sql } from 'kysely';
+import type { DeviceId } from '#protocol/identity.ts';
 import { type Page, type Paged, runPage } from '#server/db/paging.ts';
 import { isOverdueAt, isSilentAt, type SilenceRule } from '#server/db/device/presence-sql.ts';
 import type { Reader } from '#server/db/schema.ts';
@@ -72,6 +73,27 @@ export async function countLabelled(
     where device_labels.device_id > ${afterId} and device_labels.device_id <= ${untilId} and (${where ?? EVERYBODY})
     group by labels.name`.execute(db);
   return rows;
+}
+
+/** The name of the rollout that each of them was offered something by last. */
+export async function listLastRollouts(
+  db: Reader,
+  deviceIds: readonly DeviceId[],
+): Promise<ReadonlyMap<DeviceId, string>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('assignments')
+    .innerJoin('rollouts', 'rollouts.id', 'assignments.rollout_id')
+    .select(['assignments.device_id', 'rollouts.name'])
+    .where('assignments.id', 'in', (e) =>
+      e
+        .selectFrom('assignments')
+        .select(({ fn }) => fn.max('assignments.id').as('id'))
+        .where('assignments.device_id', 'in', [...deviceIds])
+        .groupBy('assignments.device_id'),
+    )
+    .execute();
+  return new Map(rows.map(({ device_id, name }) => [device_id, name]));
 }
 
 /** All of these that are there must hold. */

@@ -4,7 +4,7 @@ import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/ad
 import { type DeviceId, type DeviceRef, textOfDeviceId } from '#protocol/identity.ts';
 import { type ListedAssignmentRow, listAssignments } from '#server/db/device/assignments.ts';
 import { findCheckInFacts } from '#server/db/device/check-in-facts.ts';
-import { listDevices as listDeviceRows } from '#server/db/fleet/device-list.ts';
+import { listDevices as listDeviceRows, listLastRollouts } from '#server/db/fleet/device-list.ts';
 import { findDeviceIds, findGivenIds, listNamesOf } from '#server/db/fleet/device-names.ts';
 import { findDevice, holdDevices, type SeenDeviceRow } from '#server/db/fleet/devices.ts';
 import { findRemovalOfNames } from '#server/db/fleet/removed-devices.ts';
@@ -176,10 +176,9 @@ export function viewAssignment(row: ListedAssignmentRow): Assignment {
 }
 
 async function viewDevices(deps: Deps, db: Reader, rows: readonly SeenDeviceRow[], nowMs: number): Promise<Device[]> {
-  const labels = await listLabelsOf(
-    db,
-    rows.map(({ id }) => id),
-  );
+  const ids = rows.map(({ id }) => id);
+  const labels = await listLabelsOf(db, ids);
+  const rollouts = await listLastRollouts(db, ids);
   const silence = silenceAt(deps, nowMs);
   const isAnyCancelled = rows.some((row) => row.cancelled_firmware_id !== null);
   const view = isAnyCancelled ? await deps.catalog.current() : undefined;
@@ -205,6 +204,7 @@ async function viewDevices(deps: Deps, db: Reader, rows: readonly SeenDeviceRow[
     hold: viewHold(row, nowMs),
     cancelled: view === undefined ? null : viewCancelled(row, view),
     offer_now: viewOfferNow(row, nowMs),
+    rollout: rollouts.get(row.id) ?? null,
   }));
 }
 
@@ -307,6 +307,7 @@ function readAttributes(row: SeenDeviceRow): Device['attributes'] {
     ...(row.largest_block_bytes === null ? {} : { largest_block_bytes: row.largest_block_bytes }),
     ...(row.rssi_dbm === null ? {} : { rssi_dbm: row.rssi_dbm }),
     ...(row.uptime_s === null ? {} : { uptime_s: row.uptime_s }),
+    ...(row.boot_cause === null ? {} : { reset_reason: row.boot_cause }),
     ...(slotBytes === null ? {} : { slot_bytes: slotBytes }),
     ...(row.other_chip === null ? {} : { other_chip: row.other_chip }),
     ...(row.image_sha256 === null ? {} : { image_sha256: row.image_sha256 }),
