@@ -70,7 +70,7 @@ function CallRow({ call }: { readonly call: Call }): ReactNode {
           <Collapse expanded={isOpen}>
             <Stack gap={6} mt={8}>
               {commands.map((command) => (
-                <Command key={command} text={`npx ${command}`} />
+                <Command key={command} text={command} />
               ))}
             </Stack>
           </Collapse>

@@ -15,6 +15,10 @@ const BUILT = join(import.meta.dirname, '../../../../dashboard/dist');
 /** What the build writes where the nonce goes. */
 const NONCE = '__NONCE__';
 
+/** And where it says how the command is typed on this machine. A package that npm installed holds JavaScript; it is not on the path of a clone. */
+const COMMAND = '__OTTER__';
+const OTTER = import.meta.filename.endsWith('.js') ? 'otter' : 'npx otter';
+
 const TYPES: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
@@ -53,7 +57,7 @@ export function addDashboard(app: FastifyInstance): void {
 
 async function readPage(): Promise<string> {
   try {
-    return await readFile(join(BUILT, 'index.html'), 'utf8');
+    return (await readFile(join(BUILT, 'index.html'), 'utf8')).replaceAll(COMMAND, OTTER);
   } catch (error) {
     throw new OtterError('not_found', 'the dashboard is not built', 'npm run build:dashboard', { cause: error });
   }
