@@ -7,15 +7,15 @@ import { IconSearch } from '@tabler/icons-react';
 import { type ReactNode, useEffect, useEffectEvent, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
 import { useCall } from '#dashboard/data/queries.ts';
-import { deviceHref, firmwareHref, rolloutHref } from '#dashboard/parts/text/links.ts';
+import { deviceHref, devicesHref, firmwareHref, rolloutHref } from '#dashboard/parts/text/links.ts';
 
 const [store, spotlight] = createSpotlight();
 
 const PAGES = [
   ['Fleet', '/'],
   ['Devices', '/devices'],
-  ['Devices that are silent', '/devices?status=silent'],
-  ['Devices that failed', '/devices?status=failed'],
+  ['Devices that are silent', devicesHref(['status', 'silent'])],
+  ['Devices that failed', devicesHref(['status', 'failed'])],
   ['Rollouts', '/rollouts'],
   ['New rollout', '/rollouts/new'],
   ['Firmware', '/firmware'],

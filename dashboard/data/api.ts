@@ -58,6 +58,21 @@ export async function call<N extends ShownRoute>(
   });
 }
 
+/** A route whose body is no JSON. */
+export async function callRaw<N extends ShownRoute>(
+  name: N,
+  input: CallInput<N>,
+  body: ArrayBuffer,
+  signal?: AbortSignal,
+): Promise<Answer<N>> {
+  return send<Answer<N>>(addressOf(name, input), {
+    method: OTTER_ROUTES[name][0],
+    headers: { 'content-type': 'application/octet-stream' },
+    body,
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
 /** Opens a session: its secret is in a cookie that this code cannot read. */
 export async function openSession(by: { readonly token: string } | { readonly code: string }): Promise<Session> {
   const headers = { 'content-type': 'application/json' };

@@ -1,5 +1,7 @@
 // Addresses of things, with what they need.
 
+import { conditionText, type TextField } from './query-text.ts';
+
 export function deviceHref(ref: string): string {
   return `/devices/${encodeURIComponent(ref)}`;
 }
@@ -13,8 +15,10 @@ export function firmwareHref({ product, version }: { readonly product: string; r
   return `/firmware?${new URLSearchParams({ product, version }).toString()}`;
 }
 
-export function devicesHref(filter: Readonly<Record<string, string>>): string {
-  return `/devices?${new URLSearchParams(filter).toString()}`;
+/** The boards of which all of this is true. */
+export function devicesHref(...conditions: readonly (readonly [field: TextField, value: string])[]): string {
+  const q = conditions.map(([field, value]) => conditionText(field, value)).join(' ');
+  return `/devices?${new URLSearchParams({ q }).toString()}`;
 }
 
 /** A part of a path as it was meant: the router leaves `%3A` and the like in it. */

@@ -37,17 +37,3 @@ export function useDevicePages(filter: DeviceFilter) {
     },
   };
 }
-
-/** Every board that matches, for what is done to all of them. */
-export async function collectDevices(filter: DeviceFilter): Promise<readonly Device[]> {
-  const found: Device[] = [];
-  let cursor: string | null | undefined;
-  do {
-    const page = await call('listDevices', {
-      query: { ...queryOf(filter), limit: '500', ...(typeof cursor === 'string' ? { cursor } : {}) },
-    });
-    found.push(...page.items);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
-  return found;
-}

@@ -6,35 +6,29 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { type ReactNode, useEffect, useRef } from 'react';
 import { Link } from 'wouter';
 import { deviceHref } from '#dashboard/parts/text/links.ts';
-import { Ago } from '#dashboard/parts/time.tsx';
-import { DEVICE_STATES, StateText } from '#dashboard/parts/tone.tsx';
 import type { Device } from '#protocol/admin/devices.ts';
 import type { DevicePages } from './device-pages.ts';
 import type { DeviceFilter } from './address.ts';
+import type { ShownColumn } from './columns.tsx';
+import type { Picked } from './bulk/picked.ts';
 import css from './devices.module.css';
 
 const ROW_PX = 46;
 const AHEAD = 30;
-
-const COLUMNS = [
-  ['Board', 'mac'],
-  ['Status', undefined],
-  ['Version', 'current_version'],
-  ['Product', undefined],
-  ['Labels', undefined],
-  ['Chip', undefined],
-  ['Seen', 'last_seen_at'],
-] as const;
+/** Of the tick and of the board, which stand in front always. */
+const FRONT = '34px minmax(154px, 1fr)';
+const FRONT_PX = 188;
+const SIDES_PX = 40;
 
 interface DeviceTableProps {
   readonly pages: DevicePages;
-  readonly picked: ReadonlySet<string>;
-  readonly setPicked: (picked: ReadonlySet<string>) => void;
+  readonly columns: readonly ShownColumn[];
+  readonly picked: Picked;
   readonly filter: DeviceFilter;
   readonly setFilter: (filter: DeviceFilter) => void;
 }
 
-export function DeviceTable({ pages, picked, setPicked, filter, setFilter }: DeviceTableProps): ReactNode {
+export function DeviceTable({ pages, columns, picked, filter, setFilter }: DeviceTableProps): ReactNode {
   const { rows, hasMore, loadMore } = pages;
   const scroll = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
@@ -48,27 +42,32 @@ export function DeviceTable({ pages, picked, setPicked, filter, setFilter }: Dev
   useEffect(() => {
     if (hasMore && last > rows.length - AHEAD) loadMore();
   }, [hasMore, last, rows.length, loadMore]);
-  const toggle = (mac: string): void => {
-    const next = new Set(picked);
-    if (!next.delete(mac)) next.add(mac);
-    setPicked(next);
-  };
-  const isAll = rows.length > 0 && rows.every(({ mac }) => picked.has(mac));
+  const grid = { gridTemplateColumns: [FRONT, ...columns.map(({ width }) => width)].join(' ') };
+  const minWidth = columns.reduce((sum, { minPx }) => sum + minPx, FRONT_PX + SIDES_PX);
+  const isAll = rows.length > 0 && rows.every(({ id }) => picked.has(id));
+  const sorting = { filter, setFilter };
   return (
     <div ref={scroll} className={css['scroll']} role="region" aria-label="Boards" tabIndex={0}>
-      <div className={css['table']} role="table" aria-label="Boards" aria-rowcount={hasMore ? -1 : rows.length + 1}>
-        <div className={css['head']} role="row">
+      <div
+        className={css['table']}
+        style={{ minWidth }}
+        role="table"
+        aria-label="Boards"
+        aria-rowcount={hasMore ? -1 : rows.length + 1}
+      >
+        <div className={css['head']} role="row" style={grid}>
           <span role="columnheader">
             <Checkbox
               size="xs"
               aria-label="Select all loaded boards"
               checked={isAll}
-              indeterminate={!isAll && picked.size > 0}
-              onChange={() => setPicked(isAll ? new Set() : new Set(rows.map(({ mac }) => mac)))}
+              indeterminate={!isAll && !picked.isNone}
+              onChange={() => (isAll ? picked.clear() : picked.set(rows.map(({ id }) => id)))}
             />
           </span>
-          {COLUMNS.map(([name, field]) => (
-            <SortHead key={name} {...{ name, field, filter, setFilter }} />
+          <SortHead name="Board" field={rows.some(({ name }) => name !== null) ? 'name' : 'mac'} {...sorting} />
+          {columns.map(({ key, name, sort }) => (
+            <SortHead key={key} name={name} field={sort} {...sorting} />
           ))}
         </div>
         <div role="rowgroup" style={{ height: virtual.getTotalSize(), position: 'relative' }}>
@@ -78,9 +77,10 @@ export function DeviceTable({ pages, picked, setPicked, filter, setFilter }: Dev
               <Row
                 key={device.id}
                 device={device}
-                top={start}
-                isPicked={picked.has(device.mac)}
-                onPick={() => toggle(device.mac)}
+                columns={columns}
+                style={{ ...grid, transform: `translateY(${start}px)`, height: ROW_PX }}
+                isPicked={picked.has(device.id)}
+                onPick={() => picked.toggle(device.id)}
               />
             );
           })}
@@ -123,33 +123,16 @@ function SortHead({ name, field, filter, setFilter }: SortHeadProps): ReactNode 
 
 interface RowProps {
   readonly device: Device;
-  readonly top: number;
+  readonly columns: readonly ShownColumn[];
+  readonly style: Readonly<Record<string, string | number>>;
   readonly isPicked: boolean;
   readonly onPick: () => void;
 }
 
-function Row({ device, top, isPicked, onPick }: RowProps): ReactNode {
-  const {
-    id,
-    mac,
-    name,
-    status,
-    hold,
-    counted,
-    current_version: version,
-    product,
-    labels,
-    chip,
-    last_seen_at: seen,
-  } = device;
-  const [text, tone] = DEVICE_STATES[status];
+function Row({ device, columns, style, isPicked, onPick }: RowProps): ReactNode {
+  const { id, mac, name } = device;
   return (
-    <div
-      className={css['row']}
-      role="row"
-      data-picked={isPicked}
-      style={{ transform: `translateY(${top}px)`, height: ROW_PX }}
-    >
+    <div className={css['row']} role="row" data-picked={isPicked} style={style}>
       <span role="cell">
         <Checkbox size="xs" checked={isPicked} onChange={onPick} aria-label={`Select ${mac}`} />
       </span>
@@ -158,26 +141,11 @@ function Row({ device, top, isPicked, onPick }: RowProps): ReactNode {
           {name ?? mac}
         </Link>
       </span>
-      <span role="cell">
-        <StateText tone={tone} pulse={status === 'updating'}>
-          {text}
-          {hold === null ? '' : ', held'}
-          {counted === 'no' ? ', test' : ''}
-        </StateText>
-      </span>
-      <span role="cell">{version}</span>
-      <span role="cell" className={css['dim']}>
-        {product}
-      </span>
-      <span role="cell" title={labels.join(', ')}>
-        {labels.length === 0 ? <span className={css['dim']}>–</span> : labels.join(', ')}
-      </span>
-      <span role="cell" className={css['dim']}>
-        {chip ?? '–'}
-      </span>
-      <span role="cell" className={css['dim']}>
-        <Ago at={seen} />
-      </span>
+      {columns.map(({ key, show, title }) => (
+        <span key={key} role="cell" data-column={key} title={title?.(device)}>
+          {show(device) ?? <span className={css['dim']}>–</span>}
+        </span>
+      ))}
     </div>
   );
 }

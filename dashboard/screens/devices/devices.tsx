@@ -1,63 +1,81 @@
-// The list of boards: filters in the address, pages from the server as they are scrolled to, and what is done to many at once.
+// The list of boards: a query in the address, pages from the server as they are scrolled to, and what is done to many at once.
 
 import { Button, Group, Text } from '@mantine/core';
-import { IconPlugConnected } from '@tabler/icons-react';
-import { type ReactNode, useState } from 'react';
+import { IconFileImport, IconPlugConnected } from '@tabler/icons-react';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { Link } from 'wouter';
 import { useCall } from '#dashboard/data/queries.ts';
 import { Answered, Empty } from '#dashboard/parts/answers.tsx';
 import { Card, Page } from '#dashboard/parts/page.tsx';
 import { count } from '#dashboard/parts/words.ts';
-import { BulkBar } from './bulk-bar.tsx';
-import { DeviceTable } from './device-table.tsx';
 import { type DeviceFilter, useDeviceFilter } from './address.ts';
-import { Filters } from './filters.tsx';
+import { BulkBar } from './bulk/bulk-bar.tsx';
+import { usePicked } from './bulk/picked.ts';
+import { useColumns } from './columns.tsx';
 import { useDevicePages } from './device-pages.ts';
+import { DeviceTable } from './device-table.tsx';
+import { Tools } from './tools.tsx';
+
+const ImportDialog = lazy(async () => import('./import-dialog.tsx'));
 
 export default function Devices(): ReactNode {
-  const { filter, setFilter, isFiltered } = useDeviceFilter();
+  const { filter, setFilter } = useDeviceFilter();
   const pages = useDevicePages(filter);
-  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  const { columns, choose } = useColumns();
+  const picked = usePicked();
+  const [isImporting, setImporting] = useState(false);
   const status = useCall('getStatus', {});
   const total = status.data?.devices.total;
   const change = (next: DeviceFilter): void => {
-    setPicked(new Set());
+    // Another query means other boards.
+    if (next.q !== filter.q) picked.clear();
     setFilter(next);
   };
+  const isListed = pages.query.data !== undefined && !pages.query.isPlaceholderData;
   return (
     <Page
       title="Devices"
       about={total === undefined ? undefined : `${count(total)} in all`}
       actions={
-        <Button component={Link} href="/add-board" variant="default" leftSection={<IconPlugConnected size={17} />}>
-          Add a board
-        </Button>
+        <>
+          <Button variant="default" leftSection={<IconFileImport size={17} />} onClick={() => setImporting(true)}>
+            Import CSV
+          </Button>
+          <Button component={Link} href="/add-board" variant="default" leftSection={<IconPlugConnected size={17} />}>
+            Add a board
+          </Button>
+        </>
       }
     >
-      <Filters filter={filter} onChange={change} status={status.data} />
+      <Tools {...{ filter, columns, isListed }} setFilter={change} chooseColumns={choose} />
       <Answered query={pages.query}>
         {() =>
           pages.rows.length === 0 ? (
             <Card>
-              <Nothing isFiltered={isFiltered} onClear={() => change({})} />
+              <Nothing isFiltered={filter.q !== ''} onClear={() => change({ q: '' })} />
             </Card>
           ) : (
             <Card flush>
               <Group justify="space-between" px={20} pb={8} gap="xs" mih={38}>
-                {picked.size === 0 ? (
+                {picked.isNone ? (
                   <Text size="sm" c="dimmed">
                     {count(pages.rows.length)}
                     {pages.hasMore ? ' loaded, more as you scroll' : pages.rows.length === 1 ? ' board' : ' boards'}
                   </Text>
                 ) : (
-                  <BulkBar {...{ filter, picked, setPicked, hasMore: pages.hasMore, loaded: pages.rows }} />
+                  <BulkBar {...{ filter, picked, hasMore: pages.hasMore, loaded: pages.rows }} />
                 )}
               </Group>
-              <DeviceTable {...{ pages, picked, setPicked, filter, setFilter }} />
+              <DeviceTable {...{ pages, columns, picked, filter }} setFilter={change} />
             </Card>
           )
         }
       </Answered>
+      {isImporting ? (
+        <Suspense>
+          <ImportDialog onClose={() => setImporting(false)} />
+        </Suspense>
+      ) : null}
     </Page>
   );
 }
@@ -69,11 +87,11 @@ function Nothing({ isFiltered, onClear }: { readonly isFiltered: boolean; readon
         title="No board is like that"
         action={
           <Button variant="default" size="xs" onClick={onClear}>
-            Clear the filters
+            Clear the query
           </Button>
         }
       >
-        The filters above leave nobody over.
+        The query above leaves nobody over.
       </Empty>
     );
   return (

@@ -52,7 +52,11 @@ function Content({ firmware }: { readonly firmware: Firmware }): ReactNode {
         rows={[
           [
             'Runs on',
-            <Link key="boards" href={devicesHref({ product, version })} className={parts['link'] ?? ''}>
+            <Link
+              key="boards"
+              href={devicesHref(['product', product], ['version', version])}
+              className={parts['link'] ?? ''}
+            >
               {boards(devices)}
             </Link>,
           ],

@@ -3,6 +3,7 @@
 import { SimpleGrid } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import { devicesHref } from '#dashboard/parts/text/links.ts';
 import { Dot, type Tone } from '#dashboard/parts/tone.tsx';
 import { count, percent } from '#dashboard/parts/words.ts';
 import type { ServerStatus } from '#protocol/admin/status.ts';
@@ -18,21 +19,21 @@ export function Stats({ status: { devices } }: { readonly status: ServerStatus }
         name="Updating"
         value={updating}
         tone={updating > 0 ? 'moving' : 'idle'}
-        href="/devices?status=updating"
+        href={devicesHref(['status', 'updating'])}
         about={`${percent(updating, total)} of the fleet`}
       />
       <Stat
         name="Failed"
         value={failed}
         tone={failed > 0 ? 'bad' : 'idle'}
-        href="/devices?status=failed"
+        href={devicesHref(['status', 'failed'])}
         about={`${percent(failed, total)} of the fleet`}
       />
       <Stat
         name="Silent"
         value={silent}
         tone={silent > 0 ? 'warn' : 'idle'}
-        href="/devices?status=silent"
+        href={devicesHref(['status', 'silent'])}
         about="missed three checks"
       />
     </SimpleGrid>

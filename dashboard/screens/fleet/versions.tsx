@@ -86,7 +86,10 @@ function Product({ product, rows, isFrozen }: ProductProps): ReactNode {
                     background: colorOf(index),
                   }}
                 />
-                <Link href={devicesHref({ product, version: row.version })} className={parts['link'] ?? ''}>
+                <Link
+                  href={devicesHref(['product', product], ['version', row.version])}
+                  className={parts['link'] ?? ''}
+                >
                   {row.version}
                 </Link>
               </td>

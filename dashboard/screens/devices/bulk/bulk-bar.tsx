@@ -1,75 +1,97 @@
-// What is done to many boards at once: those that are ticked, or all that match the filters.
+// What is done to many boards at once: those that are ticked, or all that match.
 
 import { Anchor, Button, Group, Text } from '@mantine/core';
-import { IconDownload, IconTag } from '@tabler/icons-react';
+import { IconTag } from '@tabler/icons-react';
 import { lazy, type ReactNode, Suspense, useState } from 'react';
-import { tellError } from '#dashboard/data/queries.ts';
-import { count } from '#dashboard/parts/words.ts';
+import { tellError, useCall } from '#dashboard/data/queries.ts';
+import { More } from '#dashboard/parts/ask/more.tsx';
+import { boards, count } from '#dashboard/parts/words.ts';
 import type { Device } from '#protocol/admin/devices.ts';
-import { csvOf, saveText } from './csv.ts';
-import { collectDevices } from './device-pages.ts';
-import type { DeviceFilter } from './address.ts';
+import { type DeviceFilter, queryOf } from '../address.ts';
+import { exportFacts, exportTable, saveText } from './csv.ts';
+import { queriesOf } from './meant.ts';
+import type { Picked } from './picked.ts';
+import { type BulkVerb, VERB_TEXTS } from './verbs.ts';
 
-const LabelDialog = lazy(async () => import('./label-dialog.tsx'));
+const BulkDialog = lazy(async () => import('./bulk-dialog.tsx'));
+
+/** The whole fleet is counted for it. */
+const COUNT_MS = 60_000;
+
+const IN_MENU = ['unlabel', 'release', 'retry', 'clear_known_bad'] as const;
 
 interface BulkBarProps {
   readonly filter: DeviceFilter;
-  readonly picked: ReadonlySet<string>;
-  readonly setPicked: (picked: ReadonlySet<string>) => void;
+  readonly picked: Picked;
   readonly loaded: readonly Device[];
   readonly hasMore: boolean;
 }
 
-export function BulkBar({ filter, picked, setPicked, loaded, hasMore }: BulkBarProps): ReactNode {
-  const [isLabelling, setLabelling] = useState(false);
-  const [all, setAll] = useState<readonly Device[]>();
-  const [isCollecting, setCollecting] = useState(false);
-  const known = all ?? loaded;
-  const selectAll = (): void => {
-    setCollecting(true);
-    const pickAll = async (): Promise<void> => {
-      const devices = await collectDevices(filter);
-      setAll(devices);
-      setPicked(new Set(devices.map(({ mac }) => mac)));
-    };
-    pickAll()
-      .catch(tellError)
-      .finally(() => setCollecting(false));
+export function BulkBar({ filter, picked, loaded, hasMore }: BulkBarProps): ReactNode {
+  const [asked, setAsked] = useState<BulkVerb>();
+  const total = useTotal(filter, loaded, hasMore);
+  const number = picked.isAll ? total : picked.ids.size;
+  const text = number === undefined ? 'all boards that match' : boards(number);
+  const queries = queriesOf(picked, filter);
+  const save = (name: string, write: typeof exportFacts): void => {
+    const go = async (): Promise<void> => saveText(name, await write(queries));
+    go().catch(tellError);
   };
-  const isAllLoaded = loaded.every(({ mac }) => picked.has(mac));
+  const ask = (verb: BulkVerb) => ({ text: VERB_TEXTS[verb].menu, onPick: () => setAsked(verb) });
+  const isAllLoaded = loaded.every(({ id }) => picked.has(id));
   return (
     <>
       <Group gap="sm">
         <Text size="sm" fw={570}>
-          {count(picked.size)} selected
+          {picked.isAll ? `All ${number === undefined ? 'that match' : count(number)}` : count(picked.ids.size)}{' '}
+          selected
         </Text>
-        {hasMore && isAllLoaded && all === undefined ? (
-          <Anchor component="button" type="button" size="sm" onClick={selectAll} disabled={isCollecting}>
-            {isCollecting ? 'Collecting …' : 'Select all that match'}
+        {hasMore && isAllLoaded && !picked.isAll ? (
+          <Anchor component="button" type="button" size="sm" onClick={picked.pickAll}>
+            Select all {total === undefined ? '' : `${count(total)} `}that match
           </Anchor>
         ) : null}
-        <Anchor component="button" type="button" size="sm" c="dimmed" onClick={() => setPicked(new Set())}>
+        <Anchor component="button" type="button" size="sm" c="dimmed" onClick={picked.clear}>
           Clear
         </Anchor>
       </Group>
       <Group gap="xs">
-        <Button size="xs" variant="default" leftSection={<IconTag size={15} />} onClick={() => setLabelling(true)}>
+        <Button size="xs" variant="default" leftSection={<IconTag size={15} />} onClick={() => setAsked('label')}>
           Label
         </Button>
-        <Button
-          size="xs"
-          variant="default"
-          leftSection={<IconDownload size={15} />}
-          onClick={() => saveText('devices.csv', csvOf(known.filter(({ mac }) => picked.has(mac))))}
-        >
-          Export CSV
+        <Button size="xs" variant="default" onClick={() => setAsked('hold')}>
+          Hold
         </Button>
+        <More
+          name="More for these boards"
+          size="xs"
+          items={[
+            ...IN_MENU.map(ask),
+            { text: 'Export all facts as CSV', onPick: () => save('devices.csv', exportFacts) },
+            { text: 'Export names, labels and notes for an import', onPick: () => save('boards.csv', exportTable) },
+            { ...ask('remove'), isDanger: true },
+          ]}
+        />
       </Group>
-      {isLabelling ? (
+      {asked === undefined ? null : (
         <Suspense>
-          <LabelDialog macs={[...picked]} onClose={() => setLabelling(false)} />
+          <BulkDialog
+            verb={asked}
+            picked={text}
+            queries={queries}
+            onClose={() => setAsked(undefined)}
+            onDone={asked === 'remove' ? picked.clear : () => undefined}
+          />
         </Suspense>
-      ) : null}
+      )}
     </>
   );
+}
+
+/** How many match; counted only where some of them are not loaded. */
+function useTotal(filter: DeviceFilter, loaded: readonly Device[], hasMore: boolean): number | undefined {
+  const { where } = queryOf(filter);
+  const query = { limit: '1', total: 'true', ...(where === undefined ? {} : { where }) } as const;
+  const counted = useCall('listDevices', { query }, { enabled: hasMore, everyMs: COUNT_MS });
+  return hasMore ? counted.data?.total : loaded.length;
 }
