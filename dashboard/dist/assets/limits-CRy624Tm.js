@@ -1,1 +1,0 @@
-var e=1e3,t=1e3,n=86400,r=6e4,i=216e5,a=9e5,o=6e5,s=86400,c=864e5,l=72e5;export{t as a,a as c,i,c as l,s as n,n as o,r,e as s,o as t,l as u};
