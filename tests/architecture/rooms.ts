@@ -124,7 +124,15 @@ export const ROOMS: readonly Room[] = [
     // The simulation runs where it is asked for, as that of the command line does.
     room: 'dashboard/screens',
     may: ['protocol', 'protocol/query', 'simulator', 'simulator/simulation', 'dashboard/data', 'dashboard/parts'],
-    packages: [...REACT, ...MANTINE, ...LOOKS, '@tanstack/react-query', '@tanstack/react-virtual', 'uplot'],
+    packages: [
+      ...REACT,
+      ...MANTINE,
+      ...LOOKS,
+      '@tanstack/react-query',
+      '@tanstack/react-virtual',
+      'uplot',
+      'esptool-js',
+    ],
     node: false,
   },
   {

@@ -1,4 +1,4 @@
-// What goes into a sketch, and then the wait: the page greets the board when it checks in for the first time.
+// What goes into a sketch, the first flash, and then the wait: the page greets the board when it checks in for the first time.
 
 import { Anchor, Button, Group, Loader, Stack, Text, TextInput } from '@mantine/core';
 import { IconConfetti } from '@tabler/icons-react';
@@ -13,24 +13,33 @@ import { Card, Page } from '#dashboard/parts/page.tsx';
 import { Ago } from '#dashboard/parts/time.tsx';
 import parts from '#dashboard/parts/parts.module.css';
 import type { BoardSettings } from '#protocol/admin/boards.ts';
+import { FlashCard, type Wifi } from './flash/flash-card.tsx';
 import css from './add-board.module.css';
 
 const WAIT_MS = 2_000;
 
 export default function AddBoard(): ReactNode {
+  const [wifi, setWifi] = useState<Wifi>({ name: '', password: '' });
   const settings = useCall('getBoardSettings', {});
   return (
     <Page title="Add a board" about="Three steps, and the board updates itself from here on.">
       <Answered query={settings}>
         {(answer) => (
           <Stack gap="lg">
-            <Secrets settings={answer} />
+            <Secrets settings={answer} wifi={wifi} onWifi={setWifi} />
             <Card title={<Step number={2} text="Flash it by cable" />}>
-              <Text size="sm" maw={640}>
-                Put <code>secrets.h</code> beside the sketch, install the OtterOTA library, open its example{' '}
-                <b>Basic</b> in the Arduino IDE, choose your board and its port, and press Upload. This is the last time
-                that the board needs a cable.
-              </Text>
+              <Stack gap="md">
+                <Text size="sm" maw={680}>
+                  <b>From the Arduino IDE:</b> put <code>secrets.h</code> beside the sketch, install the OtterOTA
+                  library, open its example <b>Basic</b>, choose your board and its port, and press Upload. This is the
+                  last time that the board needs a cable.
+                </Text>
+                <Text size="sm" maw={680}>
+                  <b>From this browser,</b> with an image that is built already: the merged image of a build, or its
+                  bootloader, partition table and application together.
+                </Text>
+                <FlashCard wifi={wifi} />
+              </Stack>
             </Card>
             <Arrivals />
             <Simulated />
@@ -52,9 +61,14 @@ function Step({ number, text }: { readonly number: number; readonly text: string
   );
 }
 
-function Secrets({ settings }: { readonly settings: BoardSettings }): ReactNode {
-  const [name, setName] = useState('');
-  const [password, setPassword] = useState('');
+interface SecretsProps {
+  readonly settings: BoardSettings;
+  readonly wifi: Wifi;
+  readonly onWifi: (wifi: Wifi) => void;
+}
+
+function Secrets({ settings, wifi, onWifi }: SecretsProps): ReactNode {
+  const { name, password } = wifi;
   return (
     <Card title={<Step number={1} text="Copy this into secrets.h" />}>
       <Stack gap="md">
@@ -63,7 +77,7 @@ function Secrets({ settings }: { readonly settings: BoardSettings }): ReactNode 
             label="Name of your Wi-Fi"
             description="Stays in this page."
             value={name}
-            onChange={({ currentTarget }) => setName(currentTarget.value)}
+            onChange={({ currentTarget }) => onWifi({ name: currentTarget.value, password })}
             autoComplete="off"
             w={{ base: '100%', xs: 240 }}
           />
@@ -71,12 +85,12 @@ function Secrets({ settings }: { readonly settings: BoardSettings }): ReactNode 
             label="Its password"
             description="Stays in this page."
             value={password}
-            onChange={({ currentTarget }) => setPassword(currentTarget.value)}
+            onChange={({ currentTarget }) => onWifi({ name, password: currentTarget.value })}
             autoComplete="off"
             w={{ base: '100%', xs: 240 }}
           />
         </Group>
-        <Command block text={secretsText(settings, { name, password })} />
+        <Command block text={secretsText(settings, wifi)} />
         <Note>The token opens this server for every board that has it: keep the file out of your repository.</Note>
       </Stack>
     </Card>
@@ -84,10 +98,7 @@ function Secrets({ settings }: { readonly settings: BoardSettings }): ReactNode 
 }
 
 /** The names are those of the examples of the library (client/examples). */
-function secretsText(
-  { servers, pin, token }: BoardSettings,
-  wifi: { readonly name: string; readonly password: string },
-): string {
+function secretsText({ servers, pin, token }: BoardSettings, wifi: Wifi): string {
   const constant = (name: string, value: string): string => `const char* const ${name} = ${JSON.stringify(value)};`;
   const [server = '', ...others] = servers;
   return [

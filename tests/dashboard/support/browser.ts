@@ -13,6 +13,8 @@ const PLACES = [
   String.raw`C:\Program Files\Google\Chrome\Application\chrome.exe`,
 ];
 
+const PATIENCE_MS = 120_000;
+
 const PATH = [process.env['OTTER_CHROMIUM'] ?? '', ...PLACES].find((place) => existsSync(place));
 
 export const HAS_BROWSER = PATH !== undefined;
@@ -54,6 +56,8 @@ export async function openPage(browser: Browser, server: TestServer, look: Look 
     colorScheme: colors,
     reducedMotion: 'reduce',
   });
+  // As long as `vi.waitFor` has it: the machine may be busy.
+  context.setDefaultTimeout(PATIENCE_MS);
   const faults: string[] = [];
   const page = await context.newPage();
   page.on('pageerror', (error) => faults.push(`threw ${error.message}`));
