@@ -7,6 +7,7 @@ import { addAuditCommand } from '#cli/commands/audit.ts';
 import { addBoardCommands } from '#cli/commands/board.ts';
 import { addCertCommands } from '#cli/commands/cert.ts';
 import { addDashboardCommands } from '#cli/commands/access/dashboard.ts';
+import { addTokenCommands } from './commands/access/token.ts';
 import { addDeviceCommands } from '#cli/commands/device.ts';
 import { addEventsCommand } from '#cli/commands/events.ts';
 import { addFirmwareCommands } from '#cli/commands/firmware/commands.ts';
@@ -79,6 +80,7 @@ export function createTree(shell: Shell): OtterProgram {
   addServeCommands(program, shell);
   addStatusCommand(program, shell);
   addDashboardCommands(program, shell);
+  addTokenCommands(program, shell);
   addBoardCommands(program, shell);
   addUpdateCommand(program, shell);
   addFirmwareCommands(program, shell);

@@ -66,7 +66,8 @@ export function addGroup(
     | 'query'
     | 'rollout'
     | 'schedule'
-    | 'session',
+    | 'session'
+    | 'token',
   description: string,
 ) {
   return program.command(name).description(description);

@@ -141,6 +141,10 @@ export const MAX_DEVICE_LABELS = 32;
 /** Most labels that a device may send with a check-in. */
 export const MAX_LABEL_HINTS = 8;
 
+/** Enrolments of one board that wait for a person, and for how long an operator lets one in. */
+export const MAX_PENDING_ENROLMENTS = 4;
+export const ENROLMENT_WINDOW_MS = 600_000;
+
 /** Longest name that an operator gives a device, and longest note on a device, a firmware or a rollout (code points). */
 export const MAX_GIVEN_NAME_CHARS = 64;
 export const MAX_NOTE_CHARS = 1_000;

@@ -8,6 +8,7 @@ import { addLabelsOfDevices } from './device/label.ts';
 import { addNameCommands, addReplaceCommand } from './device/names.ts';
 import { addNumbersCommand } from './device/numbers.ts';
 import { addTableCommands } from './device/table.ts';
+import { addTokensOfDevices } from './device/tokens.ts';
 import { addHoldCommands } from './hold.ts';
 import { addOrderCommands } from './device/orders.ts';
 import { formatCleared, formatDevice, formatExplanation, gapText } from '#cli/views/device.ts';
@@ -89,6 +90,7 @@ export function addDeviceCommands(program: OtterProgram, shell: Shell): void {
   addNameCommands(device, shell);
   addHoldCommands(device, shell);
   addOrderCommands(device, shell);
+  addTokensOfDevices(device, shell);
   addDeviceRemoval(device, shell);
   addReplaceCommand(device, shell);
   addTableCommands(device, shell);

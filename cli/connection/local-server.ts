@@ -13,6 +13,8 @@ export interface LocalServer {
   readonly host: string;
   readonly adminToken: string;
   readonly fleetToken: string;
+  /** Undefined: it does not come from a file. */
+  readonly fleetTokenFile: string | undefined;
   readonly certificateFile: string;
   readonly pin: Pin;
 }
@@ -34,6 +36,7 @@ export async function readLocalServer(home: string, env: NodeJS.ProcessEnv): Pro
     host: config.host,
     adminToken: config.tokens.admin,
     fleetToken: config.tokens.fleet,
+    fleetTokenFile: config.tokens.fleetFile,
     certificateFile: config.certificate.certFile,
     pin: { kind: 'spki', sha256: readCertificate(config.certificate.certPem).spkiPin },
   };

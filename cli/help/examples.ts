@@ -27,6 +27,8 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   dashboard: [['otter dashboard', 'a link that logs this browser in, once']],
   'session list': [['otter session list', 'who is logged in to the dashboard']],
   'session revoke': [['otter session revoke 3', 'log one browser out']],
+  'token rotate': [['otter token rotate fleet', 'somebody read the fleet token']],
+  'token retire': [['otter token retire fleet', 'no board uses the former one any more']],
   'firmware list': [['otter firmware list --product greenhouse', 'the builds of one product, the latest first']],
   'firmware show': [['otter firmware show 1.2.0', 'its images with size and SHA-256']],
   'firmware ready': [['otter firmware ready 1.2.0', 'it may go to a pilot']],
@@ -99,6 +101,13 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['otter device retry 24:6f:28:aa:bb:cc', 'what failed or was cancelled on it is offered again'],
     ["otter device retry --where 'label lab'", 'the same for all boards of the lab'],
   ],
+  'device enrolments': [['otter device enrolments', 'who asks to be let in, the latest first']],
+  'device accept': [
+    ['otter device accept 24:6f:28:aa:bb:cc', 'it lost its memory, or devices.identity is approve'],
+    ['otter device accept --all', 'every board that asked with one token alone'],
+  ],
+  'device revoke': [['otter device revoke 24:6f:28:aa:bb:cc', 'it was stolen']],
+  'device reenrol': [['otter device reenrol 24:6f:28:aa:bb:cc', 'the next token that it brings is its own']],
   'product list': [['otter product list', 'which there are, and which of them are frozen']],
   'product history': [
     ['otter product history greenhouse', 'the last day'],

@@ -22,6 +22,7 @@ import {
 } from './case.ts';
 import { acceptsSecurity } from './target.ts';
 import { HARDWARE_RULES } from './hardware-rules.ts';
+import { IDENTITY_RULES } from './identity-rules.ts';
 import { HOLD_RULES } from './hold-rules.ts';
 import { LIMIT_RULES } from './limit-rules.ts';
 import { OFFER_RULES } from './offer-rules.ts';
@@ -29,6 +30,7 @@ import { knownBadEnds, releaseCommand, type Rule, takenBackFacts, waitText } fro
 import { isOrdered, versionFault } from '#protocol/device/version.ts';
 
 export const RULES = [
+  ...IDENTITY_RULES,
   {
     id: 'trial_running',
     outcome: 'hold',

@@ -4,6 +4,7 @@
 import type { ASSIGNMENT_STATES, MISSED_POLICIES, ROLLOUT_STATUSES, SCHEDULE_ACTIONS } from '#protocol/admin/states.ts';
 import type { BudgetOfDevice } from './budget.ts';
 import type { Hold } from './hold.ts';
+import type { Standing } from './identity.ts';
 import type { Cancelled } from './orders.ts';
 import type { PlanWindow, PROMOTIONS } from '#protocol/admin/plan.ts';
 
@@ -44,6 +45,8 @@ export interface DeviceFacts {
   readonly cancelled: Cancelled | undefined;
   /** When an operator said that it is to be offered what there is for it at once. */
   readonly offerNowAtMs: number | undefined;
+  /** Whether whoever speaks for it is taken for it. */
+  readonly standing: Standing;
 }
 
 export interface LabelOnDevice {

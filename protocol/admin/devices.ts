@@ -1,5 +1,6 @@
 // Devices as operators see them: what each runs, what was tried on it, why it gets what it gets. Instants are ISO 8601 UTC.
 
+import type { DeviceIdentity } from './fleet/enrolments.ts';
 import { type Static, Type } from 'typebox';
 import { DeviceIdText } from '#protocol/identity.ts';
 import { Instant, LabelName, Mac, Name } from '#protocol/words.ts';
@@ -165,6 +166,7 @@ export type Assignment = Static<typeof Assignment>;
 export const DeviceDetail = Type.Object(
   {
     device: Type.Unsafe<Device>(Type.Ref('Device')),
+    identity: Type.Unsafe<DeviceIdentity>(Type.Ref('DeviceIdentity')),
     names: Type.Array(Type.Object({ kind: oneOf(['mac']), name: Type.String() }), {
       description: 'by which it is found; mac of the device is the first that it had',
     }),

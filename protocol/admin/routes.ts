@@ -22,6 +22,7 @@ import { SavedQuery } from './fleet/saved-queries.ts';
 import { ProductHistory } from './fleet/history.ts';
 import { BulkAnswer, BulkChange, BulkPreview, BulkQuery, Where } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
+import { AcceptedEnrolments, DeviceIdentity, PendingEnrolment, TokenChoice } from './fleet/enrolments.ts';
 import { Budget, NewBudget } from './fleet/budgets.ts';
 import { DeviceRetried, NewHold, Product } from './devices.ts';
 import { NewSchedule, Schedule } from './schedules.ts';
@@ -381,6 +382,41 @@ export const adminRoutes = {
     '/devices/:device/offer-now',
     'Offer a device what there is for it with its next check, past windows, pace and rest; never past a gate, a block or a hold',
     ref(Device),
+    { params: device },
+  ),
+  listEnrolments: route(
+    'GET',
+    '/enrolments',
+    'Boards that ask to be let in, and wait for a person',
+    page(ref(PendingEnrolment)),
+    { query: Type.Object(paging, strict) },
+  ),
+  acceptEnrolments: route(
+    'POST',
+    '/enrolments/accept',
+    'Let in every board that asked with one token alone',
+    ref(AcceptedEnrolments),
+    { query: confirm },
+  ),
+  acceptEnrolment: route(
+    'PUT',
+    '/devices/:device/token',
+    'Let a board in with the token that it asked with; it takes the place of one that it has',
+    ref(DeviceIdentity),
+    { params: device, query: TokenChoice },
+  ),
+  revokeToken: route(
+    'DELETE',
+    '/devices/:device/token',
+    'End the token of a board at once; it is not let in again by itself',
+    ref(DeviceIdentity),
+    { params: device },
+  ),
+  reopenEnrolment: route(
+    'PUT',
+    '/devices/:device/reenrol',
+    'Let a board in with the next token that it brings within 10 minutes',
+    ref(DeviceIdentity),
     { params: device },
   ),
   retryDevice: route(

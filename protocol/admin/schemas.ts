@@ -27,6 +27,7 @@ import { ListedPlan, Rollout, RolloutPreview, RolloutSummary, WaitingBoard } fro
 import { Schedule } from './schedules.ts';
 import { Note } from './shapes.ts';
 import { Call, ServerStatus } from './status.ts';
+import { AcceptedEnrolments, DeviceIdentity, PendingEnrolment } from './fleet/enrolments.ts';
 import { LoginLink, Session } from '#protocol/sessions.ts';
 
 /** Schemas that others refer to by name; the server registers each once. */
@@ -76,4 +77,7 @@ export const ADMIN_SCHEMAS = [
   ServerStatus,
   Session,
   LoginLink,
+  PendingEnrolment,
+  DeviceIdentity,
+  AcceptedEnrolments,
 ] as const;

@@ -17,6 +17,8 @@ const CALL_KINDS = [
   'empty_stage',
   'nobody_counts',
   'schedule',
+  'claimed_twice',
+  'enrolments',
   'new_boards',
   'board_problems',
 ] as const;

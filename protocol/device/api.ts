@@ -250,3 +250,29 @@ export function imagePath(image: {
 export function offerPath(image: Parameters<typeof imagePath>[0], assignmentId: number): string {
   return `${imagePath(image)}?assignment=${assignmentId}`;
 }
+
+/** What a board makes of 32 random bytes, and keeps. */
+export const DEVICE_TOKEN_PATTERN = '^otd_[A-Za-z0-9_-]{43}$';
+
+/** With the fleet token. Repeating it is answered alike. */
+export const EnrolRequest = Type.Object(
+  {
+    mac: SpelledMac,
+    token: Type.String({
+      pattern: DEVICE_TOKEN_PATTERN,
+      description: '`otd_` and 32 random bytes in base64url without padding; the board stores it before it asks',
+    }),
+  },
+  { $id: 'EnrolRequest' },
+);
+export type EnrolRequest = Static<typeof EnrolRequest>;
+
+export const EnrolAnswer = Type.Object(
+  {
+    state: Type.Union([Type.Literal('accepted'), Type.Literal('pending')], {
+      description: 'accepted: the token is valid from now on; pending: a person has to accept it, ask again in an hour',
+    }),
+  },
+  { $id: 'EnrolAnswer' },
+);
+export type EnrolAnswer = Static<typeof EnrolAnswer>;

@@ -24,6 +24,8 @@ import { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
 import { BoardProblems } from '#server/service/fleet/board-problems.ts';
+import { KnownTokens } from '#server/service/identity/known-tokens.ts';
+import { NewBoards } from '#server/service/identity/new-boards.ts';
 import { Readiness, type ReadinessOptions } from '#server/service/fleet/readiness.ts';
 import { sharePlanFile } from '#server/service/rollouts/plans.ts';
 import { SharedFiles, type SharedFilesOptions } from '#server/service/schedules/shared-files.ts';
@@ -172,6 +174,8 @@ function depsOf({ config, settings, options, database, store, folders, log, cloc
     ended: new EndedCounts(),
     retention: new Retention(watching),
     boardProblems: new BoardProblems(),
+    newBoards: new NewBoards(settings),
+    knownTokens: new KnownTokens(database),
     sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),
     readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
   };
@@ -285,6 +289,7 @@ function settingsOf(config: Config, port: () => number): Settings {
     maxImageBytes: config.limits.maxImageBytes,
     maxDownloads: config.limits.maxDownloads,
     retention: config.retention,
+    devices: config.devices,
     board: {
       fleetToken: config.tokens.fleet,
       spkiPin: certificate.spkiPin,

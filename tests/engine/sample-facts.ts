@@ -34,6 +34,7 @@ export const device: DeviceFacts = {
   hold: undefined,
   cancelled: undefined,
   offerNowAtMs: undefined,
+  standing: 'counts',
 };
 
 export function imageFor(chip: string, change: Partial<ImageFacts> = {}): ImageFacts {

@@ -8,6 +8,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { Pointer, Value } from 'typebox/value';
 import { MAX_IMAGE_BYTES } from '#protocol/limits.ts';
 import type { Plan } from '#protocol/admin/plan.ts';
+import type { IdentityMode } from '#engine/facts/identity.ts';
 import { type CertificateConfig, checkCertificate } from './certificate-files.ts';
 import { checkDatabase, type DatabaseConfig } from './database.ts';
 import { type Environment, overlay, readEnvironment } from './environment.ts';
@@ -52,6 +53,7 @@ export type Config = {
   readonly poll: { readonly intervalS: number; readonly jitterPct: number };
   /** Names of hints that become labels by themselves. */
   readonly labelsFromHints: readonly string[];
+  readonly devices: { readonly identity: IdentityMode; readonly newPerHour: number; readonly most: number };
   readonly limits: { readonly maxImageBytes: number; readonly maxConnections: number; readonly maxDownloads: number };
   readonly retention: RetentionConfig;
   readonly webhooks: readonly WebhookConfig[];
@@ -71,6 +73,9 @@ const DEFAULT = {
   plans: 'config/plans.yaml',
   intervalS: 600,
   jitterPct: 10,
+  identity: 'first-use',
+  newPerHour: 10_000,
+  mostDevices: 2_000_000,
   maxConnections: 5_000,
   maxDownloads: 1_500,
   logLevel: 'info',
@@ -171,7 +176,7 @@ function build(value: unknown, home: string, parts: Parts, port: number | undefi
   if (certificate.value === undefined || tokens.value === undefined || database.value === undefined) return undefined;
   if (storage.value === undefined || schedules.value === undefined || plans.value === undefined) return undefined;
   if (webhooks.value === undefined || recipients.value === undefined) return undefined;
-  const { poll, limits } = value;
+  const { poll, limits, devices } = value;
   return {
     home,
     host: value.host ?? DEFAULT.host,
@@ -188,6 +193,11 @@ function build(value: unknown, home: string, parts: Parts, port: number | undefi
       jitterPct: parsePercent(poll?.jitter) ?? DEFAULT.jitterPct,
     },
     labelsFromHints: value.labels?.from_hints ?? [],
+    devices: {
+      identity: devices?.identity ?? DEFAULT.identity,
+      newPerHour: devices?.new_per_hour ?? DEFAULT.newPerHour,
+      most: devices?.max ?? DEFAULT.mostDevices,
+    },
     limits: {
       maxImageBytes: Math.min(parseSizeBytes(limits?.max_image) ?? MAX_IMAGE_BYTES, MAX_IMAGE_BYTES),
       maxConnections: limits?.max_connections ?? DEFAULT.maxConnections,

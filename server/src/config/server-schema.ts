@@ -161,6 +161,19 @@ export const ServerYml = Type.Object(
       },
       '{from_hints: [pilot, lab]}',
     ),
+    devices: section(
+      {
+        identity: Type.Optional(
+          Type.Enum(['first-use', 'required', 'approve'], {
+            description: 'one of first-use, required, approve',
+            examples: ['first-use'],
+          }),
+        ),
+        new_per_hour: Type.Optional(count(10_000, 10_000_000)),
+        max: Type.Optional(count(2_000_000, 10_000_000)),
+      },
+      '{identity: first-use, new_per_hour: 10000}',
+    ),
     limits: section(
       {
         max_image: Type.Optional(MaxImage),

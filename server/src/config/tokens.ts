@@ -2,7 +2,8 @@
 // A token is never part of a message; only a fresh one, that nobody uses yet, is offered in its place.
 
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { type Checked, errorAt, type Place } from '#server/config/yaml/problem.ts';
 import { isOpenToOthers, readSmallFile } from '#server/config/yaml/read-file.ts';
 import { type Source } from '#server/config/yaml/yaml-document.ts';
@@ -14,7 +15,14 @@ export interface TokenSection {
 }
 
 type TokenScope = 'fleet' | 'admin';
-export type Tokens = { readonly fleet: string; readonly admin: string };
+export type Tokens = {
+  readonly fleet: string;
+  /** Undefined: it does not come from a file. */
+  readonly fleetFile: string | undefined;
+  /** Still valid beside it: the file `former-fleet.token`, in the folder of the fleet token. */
+  readonly formerFleet: string | undefined;
+  readonly admin: string;
+};
 
 const PREFIX = { fleet: 'otf_', admin: 'ota_', webhook: 'otw_' } as const;
 const MIN_TOKEN_CHARS = 32;
@@ -55,7 +63,23 @@ export function checkTokens(
     const hint = `every board would be an administrator; use this new one: ${createToken('admin')}`;
     problems.push(errorAt(source.place(['tokens', 'admin']), 'is the same token as tokens.fleet', hint));
   }
-  return { value: { fleet: fleet.value, admin: admin.value }, problems };
+  const former = readFormer(sections.fleet, home, source);
+  problems.push(...former.problems);
+  const file = sections.fleet?.file;
+  const fleetFile = file === undefined ? undefined : resolve(home, file);
+  return { value: { fleet: fleet.value, fleetFile, formerFleet: former.value, admin: admin.value }, problems };
+}
+
+/** The file of the fleet token that was replaced; it need not be there. */
+export function formerFile(fleetFile: string): string {
+  return join(dirname(fleetFile), 'former-fleet.token');
+}
+
+function readFormer(section: TokenSection | undefined, home: string, source: Source): Checked<string> {
+  if (section?.file === undefined) return { value: undefined, problems: [] };
+  const path = formerFile(resolve(home, section.file));
+  if (!existsSync(path)) return { value: undefined, problems: [] };
+  return checkToken('fleet', { file: path }, home, source);
 }
 
 function checkToken(

@@ -27,6 +27,7 @@ import type {
   RemovedDevicesTable,
 } from '#server/db/fleet/tables.ts';
 import type { VersionHoursTable } from '#server/db/history/tables.ts';
+import type { IdentitiesTable, PendingEnrolmentsTable } from '#server/db/identity/tables.ts';
 import type { LoginLinksTable, SessionsTable } from '#server/db/access/tables.ts';
 import type { BlobsTable, FirmwareTable, Flag, ImagesTable } from './firmware-tables.ts';
 
@@ -66,6 +67,8 @@ export interface Schema {
   readonly freezes: FreezesTable;
   readonly sessions: SessionsTable;
   readonly login_links: LoginLinksTable;
+  readonly identities: IdentitiesTable;
+  readonly pending_enrolments: PendingEnrolmentsTable;
   readonly budgets: BudgetsTable;
   readonly version_hours: VersionHoursTable;
 }

@@ -5,12 +5,15 @@ import { ADMIN_SCHEMAS } from '#protocol/admin/schemas.ts';
 import {
   CheckUpdateAnswer,
   CheckUpdateRequest,
+  EnrolAnswer,
+  EnrolRequest,
   ErrorAnswer,
   ReportStatusAnswer,
   ReportStatusRequest,
 } from '#protocol/device/api.ts';
 import { MAX_HEADER_BYTES, MAX_HEADER_LINES } from '#protocol/limits.ts';
 import { Manifest } from '#protocol/device/manifest.ts';
+import type { Tokens } from '#server/config/tokens.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { ServerFacts } from '#server/service/fleet/status.ts';
 import { addAdminRoutes } from '#server/http/admin/routes.ts';
@@ -36,7 +39,7 @@ import { addRequestLog, nextRequestId } from './request-log.ts';
 export interface AppOptions {
   readonly deps: Deps;
   readonly tls: { readonly cert: string; readonly key: string };
-  readonly tokens: { readonly fleet: string; readonly admin: string };
+  readonly tokens: Tokens;
   readonly trustProxy: readonly string[];
   readonly maxConnections: number;
   readonly server: () => ServerFacts;
@@ -99,14 +102,24 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   addRequestForm(app);
   addBodyParsers(app);
   addLargeAnswers(app, deps.random);
-  const digests = { fleet: digestToken(options.tokens.fleet), admin: digestToken(options.tokens.admin) };
-  addAuth(app, digests, async (secret) => resumeSession(deps, secret, options.clock()));
+  const { fleet, formerFleet, admin } = options.tokens;
+  const digests = {
+    fleet: digestToken(fleet),
+    formerFleet: formerFleet === undefined ? undefined : digestToken(formerFleet),
+    admin: digestToken(admin),
+  };
+  addAuth(app, digests, {
+    resume: async (secret) => resumeSession(deps, secret, options.clock()),
+    knownTokens: deps.knownTokens,
+  });
   for (const schema of [
     Manifest,
     CheckUpdateRequest,
     CheckUpdateAnswer,
     ReportStatusRequest,
     ReportStatusAnswer,
+    EnrolRequest,
+    EnrolAnswer,
     ErrorAnswer,
     ...ADMIN_SCHEMAS,
   ])

@@ -7,6 +7,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Role } from '#protocol/admin/routes.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { readSessionCookie, refuseForeignOrigin } from '#server/http/access/session-cookie.ts';
+import { DEVICE_TOKEN_PATTERN } from '#protocol/device/api.ts';
+import type { KnownTokens } from '#server/service/identity/known-tokens.ts';
 import { type Principal, roleOf } from '#server/service/principal.ts';
 
 /** Who may use a route: a role of the admin API, boards, or everybody. */
@@ -23,6 +25,8 @@ declare module 'fastify' {
 
 export interface TokenDigests {
   readonly fleet: Buffer;
+  /** The fleet token before, while boards move from it to the other. */
+  readonly formerFleet: Buffer | undefined;
   readonly admin: Buffer;
 }
 
@@ -38,7 +42,11 @@ export function isToken(token: string, digest: Buffer): boolean {
   return timingSafeEqual(digestToken(token), digest);
 }
 
-export function addAuth(app: FastifyInstance, digests: TokenDigests, resume: ResumeSession): void {
+export function addAuth(
+  app: FastifyInstance,
+  digests: TokenDigests,
+  { resume, knownTokens }: { readonly resume: ResumeSession; readonly knownTokens: KnownTokens },
+): void {
   app.addHook('onRoute', (route) => {
     if (route.config?.scope === undefined)
       throw new Error(`${String(route.method)} ${route.url} does not say who may use it`);
@@ -52,27 +60,38 @@ export function addAuth(app: FastifyInstance, digests: TokenDigests, resume: Res
     };
     const secret = scope === 'admin' ? secretOf(request) : undefined;
     if (secret === undefined) {
-      enter(scope === 'public' ? ANYONE : authenticate(request, digests));
-      done();
+      const principal = scope === 'public' ? ANYONE : authenticate(request, digests);
+      if (principal.kind !== 'device_token' || knownTokens.has(principal.sha256)) {
+        enter(principal);
+        done();
+      } else void enterLater(find(principal, knownTokens), enter, done);
       return;
     }
     refuseForeignOrigin(request, { needsOrigin: true });
-    void enterBySession(secret, enter, done);
+    void enterLater(resume(secret), enter, done);
   });
+}
 
-  async function enterBySession(
-    secret: string,
-    enter: (principal: Principal) => void,
-    done: (failure?: Error) => void,
-  ): Promise<void> {
-    let failure: Error | undefined;
-    try {
-      enter(await resume(secret));
-    } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error));
-    }
-    done(failure);
+async function enterLater(
+  principal: Promise<Principal>,
+  enter: (principal: Principal) => void,
+  done: (failure?: Error) => void,
+): Promise<void> {
+  let failure: Error | undefined;
+  try {
+    enter(await principal);
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error));
   }
+  done(failure);
+}
+
+async function find(
+  principal: Extract<Principal, { readonly kind: 'device_token' }>,
+  knownTokens: KnownTokens,
+): Promise<Principal> {
+  if (await knownTokens.find(principal.sha256)) return principal;
+  throw new OtterError('token_invalid', 'the device token is not known', 'enrol again with the fleet token');
 }
 
 /** A token that is sent wins: who sends one means it. */
@@ -99,10 +118,14 @@ function authenticate(request: FastifyRequest, digests: TokenDigests): Principal
     );
   const token = /^Bearer +(\S+) *$/i.exec(header)?.[1];
   const digest = token === undefined ? undefined : digestToken(token);
-  const isDevice = digest !== undefined && timingSafeEqual(digest, digests.fleet);
+  if (digest !== undefined && token !== undefined && deviceToken.test(token))
+    return { kind: 'device_token', sha256: digest.toString('hex') };
+  const { formerFleet } = digests;
+  const isFleet = digest !== undefined && timingSafeEqual(digest, digests.fleet);
+  const isFormer = digest !== undefined && formerFleet !== undefined && timingSafeEqual(digest, formerFleet);
   const isAdmin = digest !== undefined && timingSafeEqual(digest, digests.admin);
   if (isAdmin) return { kind: 'admin_token' };
-  if (isDevice) return { kind: 'fleet_token' };
+  if (isFleet || isFormer) return { kind: 'fleet_token', isFormer };
   throw new OtterError(
     'token_invalid',
     'the token is not known',
@@ -113,7 +136,8 @@ function authenticate(request: FastifyRequest, digests: TokenDigests): Principal
 function wrongScope(scope: Scope): OtterError {
   return scope === 'device'
     ? new OtterError('wrong_scope', 'the admin token does not work on device addresses', 'give boards the fleet token')
-    : new OtterError('wrong_scope', 'the fleet token does not work on admin addresses', 'use the admin token');
+    : new OtterError('wrong_scope', 'the token of a board does not work on admin addresses', 'use the admin token');
 }
 
+const deviceToken = new RegExp(DEVICE_TOKEN_PATTERN);
 const TOKEN_IN_URL = /[?&](access_)?token=/i;

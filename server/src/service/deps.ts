@@ -2,6 +2,8 @@
 
 import type { Logger } from 'pino';
 import type { BoardProblems } from '#server/service/fleet/board-problems.ts';
+import type { KnownTokens } from '#server/service/identity/known-tokens.ts';
+import type { NewBoards } from '#server/service/identity/new-boards.ts';
 import type { Readiness } from '#server/service/fleet/readiness.ts';
 import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
 import type { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
@@ -29,6 +31,8 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly readiness: Readiness;
   readonly sharedFiles: SharedFiles;
   readonly boardProblems: BoardProblems;
+  readonly newBoards: NewBoards;
+  readonly knownTokens: KnownTokens;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */
   readonly random: () => number;

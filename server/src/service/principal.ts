@@ -7,7 +7,9 @@ import type { Role } from '#protocol/admin/routes.ts';
 export type Principal =
   | { readonly kind: 'anyone' }
   /** The token that every board holds. */
-  | { readonly kind: 'fleet_token' }
+  | { readonly kind: 'fleet_token'; readonly isFormer: boolean }
+  /** The token of one board; which board it is, is found with what it says of itself. */
+  | { readonly kind: 'device_token'; readonly sha256: string }
   | { readonly kind: 'admin_token' }
   /** A browser that logged in; `id` names the session, its secret is known to the browser alone. */
   | { readonly kind: 'session'; readonly id: string; readonly role: Role }
@@ -34,6 +36,7 @@ export function actorOf(principal: Principal): string {
       return `session:${principal.id}`;
     case 'anyone':
     case 'fleet_token':
+    case 'device_token':
     case 'gate':
     case 'clock':
     case 'file':
@@ -47,5 +50,5 @@ export function actorOf(principal: Principal): string {
 export function roleOf(principal: Principal): Role | 'device' | undefined {
   if (principal.kind === 'admin_token') return 'admin';
   if (principal.kind === 'session') return principal.role;
-  return principal.kind === 'fleet_token' ? 'device' : undefined;
+  return principal.kind === 'fleet_token' || principal.kind === 'device_token' ? 'device' : undefined;
 }

@@ -1,5 +1,6 @@
 // What a server is set to, as the use cases read it: `main.ts` makes it of the configuration.
 
+import type { IdentityMode } from '#engine/facts/identity.ts';
 import type { EventFilterType } from '#protocol/admin/events.ts';
 import type { Shape } from '#protocol/admin/fleet/recipients.ts';
 import type { Plan } from '#protocol/admin/plan.ts';
@@ -23,6 +24,12 @@ export interface Settings {
   readonly maxDownloads: number;
   readonly retention: RetentionLimits;
   readonly board: BoardAccess;
+  readonly devices: {
+    readonly identity: IdentityMode;
+    /** Boards that were never seen: so many in an hour, by this process; and so many boards in all. */
+    readonly newPerHour: number;
+    readonly most: number;
+  };
 }
 
 /** What boards are told of this server. */

@@ -24,5 +24,6 @@ export function factsOfBoard(
     hold: undefined,
     cancelled: undefined,
     offerNowAtMs: undefined,
+    standing: 'counts',
   };
 }

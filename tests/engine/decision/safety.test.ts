@@ -133,6 +133,15 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     memberOf: fc.constantFrom<readonly number[]>([], [], [], [1], [1, 2]),
     hold: fc.oneof({ weight: 30, arbitrary: fc.constant(undefined) }, hold),
     cancelled: fc.oneof({ weight: 30, arbitrary: fc.constant(undefined) }, cancelled),
+    standing: fc.constantFrom(
+      'counts',
+      'counts',
+      'counts',
+      'counts',
+      'claimed_twice',
+      'enrolment_required',
+      'token_revoked',
+    ),
     offerNowAtMs: fc.constantFrom(undefined, undefined, undefined, NOW_MS, NOW_MS - 60_000, Number.NaN),
   }),
   running: optional(firmware),
@@ -279,6 +288,7 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
   const past = facts.historyOf(target.id);
   const hasFailed = past.lastFailedAtMs !== undefined && !(past.failedAttempts < 1);
   const promises = {
+    'to whoever is taken for the device': device.standing === 'counts',
     'not on trial': !device.onTrial,
     'a rollout that runs or has completed': rollout.status === 'running' || rollout.status === 'complete',
     'a build that is ready and not blocked': target.pilotReady && !target.blocked,

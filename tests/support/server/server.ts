@@ -1,7 +1,7 @@
 // A real server for a test: its own home, its own database, real TLS, a clock that the test moves.
 
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -29,6 +29,8 @@ export interface TestServerOptions {
   readonly steadyClock?: () => number;
   /** What config/plans.yaml says. */
   readonly plans?: string;
+  /** Lines that are added to config/server.yml. */
+  readonly settings?: string;
   /** A home and database of an earlier server, to start it again. */
   readonly like?: Pick<TestServer, 'home' | 'databaseUrl' | 'clock'>;
   /** Another database than that of `like`, or than a new one. */
@@ -79,6 +81,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const home = like?.home ?? (await mkdtemp(join(tmpdir(), 'otter-test-')));
   if (like === undefined) await initHome(home, { nowMs: START_MS });
   if (plans !== undefined) await writeFile(join(home, 'config/plans.yaml'), plans);
+  if (options.settings !== undefined) await appendFile(join(home, 'config/server.yml'), `\n${options.settings}\n`);
   const databaseUrl =
     options.databaseUrl ??
     like?.databaseUrl ??

@@ -5,6 +5,7 @@ import { CompiledQuery, type Selectable } from 'kysely';
 import type { DeviceRef } from '#protocol/identity.ts';
 import { findGiven, idOf } from '#server/db/fleet/device-names.ts';
 import type { Dialect } from '#server/db/database.ts';
+import { IDENTITY_COLUMNS, type SpeakerRow } from '#server/db/identity/identities.ts';
 import type { DeviceRow } from '#server/db/fleet/devices.ts';
 import type { PresenceTable } from '#server/db/fleet/tables.ts';
 import type { AssignmentsTable, Reader, Trx } from '#server/db/schema.ts';
@@ -19,6 +20,8 @@ export interface CheckInFacts {
   /** Undefined: never seen before. */
   readonly device: DeviceRow | undefined;
   readonly presence: PresenceRow | undefined;
+  /** Undefined: it never enrolled. */
+  readonly speaker: SpeakerRow | undefined;
   readonly labels: readonly { readonly name: string; readonly putAtMs: number }[];
   /** Stages that it belongs to since they opened. */
   readonly memberOf: readonly number[];
@@ -29,7 +32,7 @@ export interface CheckInFacts {
   readonly assignments: readonly CheckInAssignmentRow[];
 }
 
-interface Row extends Partial<DeviceRow>, Partial<PresenceRow> {
+interface Row extends Partial<DeviceRow>, Partial<PresenceRow>, Partial<SpeakerRow> {
   readonly revision: number;
   readonly labels_json: string;
   readonly members_json: string;
@@ -48,6 +51,7 @@ export async function findCheckInFacts(db: Reader, dialect: Dialect, device: Dev
     revision: row.revision,
     device: isDevice(row) ? row : undefined,
     presence: hasPresence(row) ? row : undefined,
+    speaker: hasSpeaker(row) ? row : undefined,
     labels: row.labels_json === NOTHING ? [] : readLabels(row.labels_json),
     memberOf: row.members_json === NOTHING ? [] : readStages(row.members_json),
     assignments: readAssignments(row.assignments_json, row.taken_json),
@@ -132,7 +136,7 @@ const NOTHING = '[]';
 /** A check-in knows a name; whoever asks about a device may know its id. */
 const STATEMENTS: Readonly<Record<Dialect, { readonly byId: string; readonly byName: string }>> = {
   sqlite: statementsFor({
-    parameters: ['?', '?'],
+    parameters: ['?1', '?2'],
     list: (item) => `json_group_array(${item})`,
     object: 'json_object',
     text: '',
@@ -153,7 +157,8 @@ function statementsFor(sql: {
 }) {
   const fields = ASSIGNMENT_COLUMNS.map((column) => `'${column}', a.${column}`).join(', ');
   const presence = PRESENCE_COLUMNS.map((column) => `p.${column}`).join(', ');
-  const select = `select c.revision, d.*, ${presence},
+  const speaker = IDENTITY_COLUMNS.map((column) => `i.${column}`).join(', ');
+  const select = `select c.revision, d.*, ${presence}, ${speaker},
     (select ${sql.list(`${sql.object}('name', l.name, 'putAtMs', dl.put_at_ms)`)}
        from device_labels dl join labels l on l.id = dl.label_id where dl.device_id = d.id) as labels_json,
     (select ${sql.list('sm.stage_id')} from stage_members sm where sm.device_id = d.id) as members_json,
@@ -165,9 +170,11 @@ function statementsFor(sql: {
   const [first, second] = sql.parameters;
   const found = 'left join presence p on p.device_id = d.id';
   return {
-    byId: `${select} left join devices d on d.id = ${first} ${found}`,
+    byId: `${select} left join devices d on d.id = ${first} ${found}
+      left join identities i on i.kind = 'mac' and i.name = d.first_name`,
     byName: `${select} left join device_names n on n.kind = ${first} and n.name = ${second}
-      left join devices d on d.id = n.device_id ${found}`,
+      left join devices d on d.id = n.device_id ${found}
+      left join identities i on i.kind = ${first} and i.name = ${second}`,
   };
 }
 
@@ -177,6 +184,10 @@ function raw(statement: string, ...parameters: readonly (string | number)[]): Co
 
 function isDevice(row: Row): row is Row & DeviceRow {
   return typeof row.id === 'number';
+}
+
+function hasSpeaker(row: Row): row is Row & SpeakerRow {
+  return typeof row.side_since_ms === 'number';
 }
 
 function hasPresence(row: Row): row is Row & PresenceRow {

@@ -251,6 +251,15 @@ export async function saveContradictions(
   await trx.updateTable('devices').set(change).where('id', '=', id).execute();
 }
 
+/** Reads them all: ask seldom. */
+export async function countDevices(db: Reader): Promise<number> {
+  const { devices } = await db
+    .selectFrom('devices')
+    .select((eb) => eb.fn.countAll<number | string>().as('devices'))
+    .executeTakeFirstOrThrow();
+  return Number(devices);
+}
+
 /** When the first board of the product was seen, and whether any of them is a real one. */
 export async function findVoters(
   db: Reader,

@@ -1,7 +1,9 @@
-// Steps by which browsers came to log in.
+// Steps by which browsers came to log in, and boards to have tokens of their own.
 
+import { sql } from 'kysely';
+import type { Dialect } from '#server/db/database.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { required } from './columns.ts';
+import { identity, required } from './columns.ts';
 
 export async function createSessions(db: Trx): Promise<void> {
   await db.schema
@@ -20,4 +22,34 @@ export async function createSessions(db: Trx): Promise<void> {
     .addColumn('hash', 'text', (c) => c.primaryKey())
     .addColumn('ends_at_ms', 'bigint', required)
     .execute();
+}
+
+/** A board that never enrolled has no row. */
+export async function createIdentities(db: Trx, dialect: Dialect): Promise<void> {
+  const table = db.schema
+    .createTable('identities')
+    .addColumn('kind', 'text', required)
+    .addColumn('name', 'text', required)
+    .addColumn('token_sha256', 'text', (c) => c.unique())
+    .addColumn('enrolled_at_ms', 'bigint')
+    .addColumn('revoked_at_ms', 'bigint')
+    .addColumn('side', 'text')
+    .addColumn('side_since_ms', 'bigint', required)
+    .addColumn('claimed_twice_at_ms', 'bigint')
+    .addColumn('open_until_ms', 'bigint')
+    .addPrimaryKeyConstraint('identities_key', ['kind', 'name']);
+  await (dialect === 'sqlite' ? table.modifyEnd(sql`without rowid`) : table).execute();
+  await sql`create index identities_claimed on identities (claimed_twice_at_ms) where claimed_twice_at_ms is not null`.execute(
+    db,
+  );
+  await db.schema
+    .createTable('pending_enrolments')
+    .addColumn('id', ...identity(dialect))
+    .addColumn('token_sha256', 'text', (c) => c.notNull().unique())
+    .addColumn('kind', 'text', required)
+    .addColumn('name', 'text', required)
+    .addColumn('asked_at_ms', 'bigint', required)
+    .addColumn('address', 'text', required)
+    .execute();
+  await db.schema.createIndex('pending_enrolments_name').on('pending_enrolments').columns(['kind', 'name']).execute();
 }

@@ -31,7 +31,7 @@ import {
 import { addHolds, addOrders, addTestIndex, addConsent, createBudgets } from './hold-steps.ts';
 import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes, addSortNames } from './name-steps.ts';
-import { createSessions } from './access-steps.ts';
+import { createIdentities, createSessions } from './access-steps.ts';
 import { addDynamicLabels, addFlapping, createSavedQueries } from './group-steps.ts';
 import { createVersionHours } from './history-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
@@ -96,4 +96,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'consent', up: addConsent },
   { name: 'sort names', up: addSortNames },
   { name: 'version hours', up: createVersionHours },
+  { name: 'identities', up: createIdentities },
 ];

@@ -13,6 +13,13 @@ import { labelDevice, unlabelDevice } from '#server/service/fleet/labels.ts';
 import { nameDevice } from '#server/service/names/device-name.ts';
 import { noteDevice } from '#server/service/names/notes.ts';
 import { holdDevice, releaseDevice } from '#server/service/holds/holds.ts';
+import {
+  acceptEnrolment,
+  acceptEnrolments,
+  listEnrolments,
+  reopenEnrolment,
+  revokeToken,
+} from '#server/service/identity/operators.ts';
 import { cancelUpdate } from '#server/service/orders/cancel.ts';
 import { offerNow } from '#server/service/orders/offer-now.ts';
 import { retryDevice } from '#server/service/orders/retry.ts';
@@ -43,7 +50,12 @@ type DeviceRoute =
   | 'sendBack'
   | 'offerNow'
   | 'retryDevice'
-  | 'clearKnownBad';
+  | 'clearKnownBad'
+  | 'listEnrolments'
+  | 'acceptEnrolments'
+  | 'acceptEnrolment'
+  | 'revokeToken'
+  | 'reopenEnrolment';
 
 export function deviceHandlers(deps: Deps): Pick<Handlers, DeviceRoute> {
   const device = (params: { readonly device: string }) => ({ device: readDeviceRef(params.device) });
@@ -82,6 +94,12 @@ export function deviceHandlers(deps: Deps): Pick<Handlers, DeviceRoute> {
       sendBack(deps, readDeviceRef(params.device), { ...body, ...yes(query) }, by, nowMs),
     offerNow: async ({ params, nowMs, by }) => offerNow(deps, readDeviceRef(params.device), by, nowMs),
     retryDevice: async ({ params, nowMs, by }) => retryDevice(deps, readDeviceRef(params.device), by, nowMs),
+    listEnrolments: async ({ query }) => listEnrolments(deps, query),
+    acceptEnrolments: async ({ query, nowMs, by }) => acceptEnrolments(deps, yes(query), by, nowMs),
+    acceptEnrolment: async ({ params, query, nowMs, by }) =>
+      acceptEnrolment(deps, readDeviceRef(params.device), query.prefix, by, nowMs),
+    revokeToken: async ({ params, nowMs, by }) => revokeToken(deps, readDeviceRef(params.device), by, nowMs),
+    reopenEnrolment: async ({ params, nowMs, by }) => reopenEnrolment(deps, readDeviceRef(params.device), by, nowMs),
     clearKnownBad: async ({ params, query, nowMs, by }) =>
       clearKnownBad(deps, readDeviceRef(params.device), query, by, nowMs),
   };

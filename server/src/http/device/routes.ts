@@ -1,10 +1,12 @@
-// The three addresses that boards use. Each reads what came, hands plain values to one service, and answers.
+// The addresses that boards use. Each reads what came, hands plain values to one service, and answers.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { canonicalChip } from '#protocol/device/chips.ts';
 import {
   CheckUpdateAnswer,
   CheckUpdateRequest,
+  EnrolAnswer,
+  EnrolRequest,
   ErrorAnswer,
   ReportStatusAnswer,
   ReportStatusRequest,
@@ -16,6 +18,9 @@ import { DEFAULT_PRODUCT, LABEL_PATTERN, MAC_PATTERN } from '#protocol/words.ts'
 import { checkIn } from '#server/service/device/check-in.ts';
 import type { CheckIn } from '#server/service/device/known.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { enrol } from '#server/service/identity/enrol.ts';
+import type { Speaker } from '#server/service/identity/speaker.ts';
+import { digestToken } from '#server/http/auth.ts';
 import { report } from '#server/service/device/report.ts';
 import { dropUnreadable } from './optional-members.ts';
 import { readTelemetry } from './telemetry.ts';
@@ -42,7 +47,7 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
       },
     },
     async (request) => {
-      const checked = readCheckIn(request);
+      const checked = readCheckIn(request, speakerOf(request));
       const answer = await checkIn(deps, checked, clock());
       request.outcome = {
         device: checked.name.text,
@@ -72,6 +77,7 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
         deps,
         {
           name: macName(mac),
+          speaker: speakerOf(request),
           assignmentId: body.assignment_id,
           sequence: body.sequence,
           status: body.status,
@@ -84,9 +90,38 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
       return answer;
     },
   );
+
+  app.post<{ Body: EnrolRequest }>(
+    '/api/v1/enrol',
+    {
+      config: shared,
+      schema: {
+        summary: 'Enrol: bring the token that the board made, and speak with it from then on',
+        tags: ['device'],
+        security,
+        body: EnrolRequest,
+        response: { 200: EnrolAnswer, '4xx': ErrorAnswer, 503: ErrorAnswer },
+      },
+    },
+    async (request) => {
+      if (speakerOf(request).kind !== 'fleet_token')
+        throw new OtterError('wrong_scope', 'a device token does not enrol', 'enrol with the fleet token');
+      const mac = canonicalMac(request.body.mac);
+      const tokenSha256 = digestToken(request.body.token).toString('hex');
+      const answer = await enrol(deps, { name: macName(mac), tokenSha256, address: request.ip }, clock());
+      request.outcome = { device: mac, decision: 'enrol', reason: answer.state };
+      return answer;
+    },
+  );
 }
 
-function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): CheckIn {
+/** Throws `wrong_scope`; the scope of the route lets nobody else in. */
+export function speakerOf({ principal }: FastifyRequest): Speaker {
+  if (principal.kind === 'fleet_token' || principal.kind === 'device_token') return principal;
+  throw new OtterError('wrong_scope', 'this token is not one of a board', 'give boards the fleet token');
+}
+
+function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>, speaker: Speaker): CheckIn {
   const { body } = request;
   const hints = body.labels ?? [];
   const labelHints = hints.filter((hint) => labelName.test(hint));
@@ -97,6 +132,7 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
   if (dropped.size > 0) request.warnings = [...dropped];
   return {
     name: macName(canonicalMac(body.mac)),
+    speaker,
     ip: request.ip,
     product: body.product ?? DEFAULT_PRODUCT,
     chip: body.chip === undefined ? undefined : canonicalChip(body.chip),
@@ -114,6 +150,7 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>): Che
     attributes: {
       ...telemetry.attributes,
       ...(labelHints.length > 0 ? { label_hints: labelHints } : {}),
+      ...(speaker.kind === 'fleet_token' && speaker.isFormer ? { fleet_token: 'former' } : {}),
       ...(dropped.size > 0 ? { unreadable: [...dropped].toSorted() } : {}),
     },
   };

@@ -8,6 +8,7 @@ import { Manifest } from '#protocol/device/manifest.ts';
 import { ImageFolder, Name, Version } from '#protocol/words.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { type Download, getManifest, openDownload } from '#server/service/device/download.ts';
+import { speakerOf } from '#server/http/device/routes.ts';
 import { noteDownload } from '#server/service/device/note-download.ts';
 import { type ByteRange, readRange } from './range.ts';
 import { sendSlices } from '#server/http/answer/send-slices.ts';
@@ -35,7 +36,11 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () =>
     const giveBack = places.take();
     try {
       const { product, version, chip: folder } = address;
-      const download = await openDownload(deps, { product, version, folder }, clock());
+      const download = await openDownload(
+        deps,
+        { address: { product, version, folder }, speaker: speakerOf(request) },
+        clock(),
+      );
       try {
         const note = noterOf(deps, request, download, clock);
         await sendImage(request, reply, download, note);
@@ -71,17 +76,19 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () =>
         response: { 200: Type.Ref('Manifest'), '4xx': ErrorAnswer },
       },
     },
-    async (request): Promise<Manifest> => getManifest(deps, { ...request.params, folder: request.params.chip }),
+    async (request): Promise<Manifest> =>
+      getManifest(deps, { ...request.params, folder: request.params.chip }, speakerOf(request)),
   );
 }
 
 type Note = (part: 'begun' | 'whole') => Promise<void>;
 
 /** Tells of a download that names its assignment; of any other, nothing. */
-function noterOf(deps: Deps, { query, method }: FastifyRequest, { imageId }: Download, clock: () => number): Note {
+function noterOf(deps: Deps, request: FastifyRequest, { imageId }: Download, clock: () => number): Note {
+  const { query, method } = request;
   const assignmentId = method === 'GET' ? readAssignment(query) : undefined;
   if (assignmentId === undefined) return async () => undefined;
-  return async (part) => noteDownload(deps, { assignmentId, imageId, part }, clock());
+  return async (part) => noteDownload(deps, { assignmentId, imageId, part, speaker: speakerOf(request) }, clock());
 }
 
 /** What the offered address carries; anything else in a query is of no concern here. */

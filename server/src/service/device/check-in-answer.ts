@@ -53,6 +53,16 @@ export function answer(deps: Deps, told: Told): CheckUpdateAnswer {
   };
 }
 
+/** For whoever is not taken for the board. */
+export function heldAnswer({ settings, random }: Deps, reason: string): CheckUpdateAnswer {
+  const jitterS = settings.pollIntervalS * settings.pollJitter * (2 * random() - 1);
+  return { update_available: false, reason, poll_interval_s: withinLimits(settings.pollIntervalS + jitterS) };
+}
+
+function withinLimits(intervalS: number): number {
+  return Math.max(MIN_POLL_INTERVAL_S, Math.min(MAX_POLL_INTERVAL_S, Math.round(intervalS)));
+}
+
 function toInstallWindow({ fromMinute, durationMin, utcOffsetMin }: InstallWindow): Offer['install_window'] {
   return { from_minute: fromMinute, duration_min: durationMin, utc_offset_min: utcOffsetMin };
 }
@@ -70,5 +80,5 @@ function jitteredIntervalS(
     nowMs,
     soakMs,
   });
-  return Math.max(MIN_POLL_INTERVAL_S, Math.min(MAX_POLL_INTERVAL_S, Math.round(intervalS)));
+  return withinLimits(intervalS);
 }

@@ -42,21 +42,28 @@ import { LIMIT_RULES } from '#engine/decision/limit-rules.ts';
 import { type CheckInPlan, planCheckIn } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import { toInstant } from '#server/time/instant.ts';
-import { answer, type Offered, offeredBy } from './check-in-answer.ts';
+import { answer, heldAnswer, type Offered, offeredBy } from './check-in-answer.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { assignmentsOf, columnsOf, movingOf } from './assignment.ts';
 import { deviceFactsOf, factsOf, voterOf } from './facts.ts';
 import { noteContradiction } from '#server/service/fleet/counted.ts';
+import { hear, reopenFleetToken } from '#server/service/identity/speaker.ts';
 import { haltIfFailed } from '#server/service/gates/act.ts';
 import { baselineOf } from '#server/service/gates/health.ts';
 import { countLimits } from './limits.ts';
 import { type CheckIn, DESCRIBED, type KnownCheckIn, merge } from './known.ts';
 import { type Note, noteOf, type Observation, observe } from './observation.ts';
 
-/** The answer for the device, and the decision for the log line. Throws `unavailable`, `storage_full`. */
+/**
+ * The answer for the device, and the decision for the log line. Throws `unavailable`, `storage_full`, `too_many_boards`, and as `hear`
+ * does where a device token is not that of the board.
+ */
 export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Promise<CheckUpdateAnswer> {
   const { database, catalog } = deps;
   const facts = await findCheckInFacts(database.read, database.dialect, request.name);
+  const standing = await hear(deps, request, facts.speaker, nowMs);
+  // Nothing of what it says is kept: it may be somebody else.
+  if (standing !== 'counts') return heldAnswer(deps, standing);
   const view = await catalog.at(facts.revision);
   const known = merge(request, facts, view);
   const observation = observationOf(deps, known, facts, nowMs);
@@ -93,7 +100,7 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const view = await deps.catalog.within(trx);
   const known = merge(request, before, view);
   const observation = observationOf(deps, known, before, nowMs);
-  const deviceId = before.device?.id ?? (await register(trx, known, nowMs));
+  const deviceId = before.device?.id ?? (await register(deps, trx, known, nowMs));
   const hinted = newLabels(deps, known, before);
   if (hinted.length > 0) await holdDevices(trx, [deviceId]);
   for (const name of hinted) {
@@ -105,6 +112,7 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
     hinted.length > 0 || before.device === undefined ? await lockCheckInFacts(trx, dialect, request.name) : before;
   const plan = await planFor(trx, { request: known, observation }, facts, view, nowMs);
   const offered = await savePlan(trx, { id: deviceId, row: facts.device }, plan, known, nowMs);
+  if (plan.decision.outcome === 'rollback') await reopenFleetToken(trx, request.name, before.speaker);
   for (const { watch, rolloutId } of plan.changed) if (isBad(watch)) await haltIfFailed(deps, trx, rolloutId, nowMs);
   await setDeviceStatus(trx, deviceId, plan.status);
   if (before.device !== undefined && hasSign(signsOf(request, before, plan, observation)))
@@ -218,7 +226,8 @@ function newLabels(deps: Deps, request: CheckIn, facts: CheckInFacts): readonly 
   return [...new Set(request.labelHints.filter(isNew))].slice(0, free);
 }
 
-async function register(trx: Trx, request: KnownCheckIn, nowMs: number): Promise<DeviceId> {
+async function register(deps: Deps, trx: Trx, request: KnownCheckIn, nowMs: number): Promise<DeviceId> {
+  await deps.newBoards.admit(trx, nowMs);
   const device = { ...request.described, status: 'ok', first_seen_at_ms: nowMs } as const;
   const id = await addDevice(trx, request.name, device, nowMs);
   const removal = await noteReturn(trx, request.name, nowMs);

@@ -6,6 +6,7 @@ import type { Manifest } from '#protocol/device/manifest.ts';
 import type { StoredFirmware, StoredImage as ImageRecord } from '#server/db/firmware/catalog.ts';
 import type { StoredImage } from '#server/storage/stored-image.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { requireGiven, type Speaker } from '#server/service/identity/speaker.ts';
 import { noteDamage } from '#server/service/firmware/image-checks.ts';
 import { manifestOf } from '#server/service/firmware/manifest.ts';
 
@@ -28,10 +29,15 @@ export interface Download {
 
 /**
  * Opens the image; the caller closes it. Damage that its readers meet is noted for `otter status`. Throws `image_unknown`,
- * `version_ambiguous`, `firmware_blocked`, `blob_corrupt`.
+ * `version_ambiguous`, `firmware_blocked`, `blob_corrupt`, and as `requireGiven`.
  */
-export async function openDownload(deps: Deps, address: ImageAddress, nowMs: number): Promise<Download> {
+export async function openDownload(
+  deps: Deps,
+  { address, speaker }: { readonly address: ImageAddress; readonly speaker: Speaker },
+  nowMs: number,
+): Promise<Download> {
   const { firmware, image } = await getImage(deps, address);
+  await requireGiven(deps, speaker, image.id);
   if (firmware.blocked)
     throw new OtterError(
       'firmware_blocked',
@@ -72,8 +78,10 @@ async function* notingPieces(
   }
 }
 
-export async function getManifest(deps: Deps, address: ImageAddress): Promise<Manifest> {
+/** Throws `image_unknown`, `version_ambiguous`, and as `requireGiven`. */
+export async function getManifest(deps: Deps, address: ImageAddress, speaker: Speaker): Promise<Manifest> {
   const { firmware, image } = await getImage(deps, address);
+  await requireGiven(deps, speaker, image.id);
   return manifestOf({ ...firmware, image });
 }
 

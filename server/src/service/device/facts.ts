@@ -6,6 +6,7 @@ import type { HoldColumns } from '#server/db/fleet/holds.ts';
 import type { OrderColumns } from '#server/db/fleet/orders.ts';
 import type { VoterFacts } from '#engine/outcome/vote.ts';
 import type { Hold } from '#engine/facts/hold.ts';
+import type { Standing } from '#engine/facts/identity.ts';
 import type { Cancelled } from '#engine/facts/orders.ts';
 import { hardwareOf, type RememberedHardware } from '#engine/facts/hardware.ts';
 import type { DeviceFacts, Facts } from '#engine/facts/model.ts';
@@ -70,6 +71,7 @@ export function deviceFactsOf(
     OrderColumns,
   labels: DeviceFacts['labels'],
   memberOf: DeviceFacts['memberOf'] = [],
+  standing: Standing = 'counts',
 ): DeviceFacts {
   return {
     firstName: row.first_name,
@@ -87,6 +89,7 @@ export function deviceFactsOf(
     hold: holdOf(row),
     cancelled: cancelledOf(row),
     offerNowAtMs: row.offer_now_at_ms ?? undefined,
+    standing,
   };
 }
 

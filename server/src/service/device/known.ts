@@ -8,12 +8,14 @@ import type { DeviceName } from '#protocol/identity.ts';
 import { SIMULATED_MACS, SIMULATOR_LIBRARY } from '#protocol/words.ts';
 import { rememberedOf } from './facts.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
+import type { Speaker } from '#server/service/identity/speaker.ts';
 import type { Measures } from './observation.ts';
 
 /** A check-in as the edge read it: what it names canonical, telemetry already reduced to what makes sense. */
 export interface CheckIn {
   /** By which it is found. */
   readonly name: DeviceName;
+  readonly speaker: Speaker;
   readonly ip: string;
   readonly product: string;
   readonly chip: string | undefined;

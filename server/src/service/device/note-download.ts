@@ -4,6 +4,7 @@
 import { afterReport } from '#engine/assignment/assignment.ts';
 import { watchProgress } from '#engine/outcome/watch.ts';
 import { lockAssignment, saveDownloads, saveAssignment } from '#server/db/device/assignments.ts';
+import { type Speaker, speaksFor } from '#server/service/identity/speaker.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { columnsOf, movingOf } from './assignment.ts';
 
@@ -11,6 +12,8 @@ export interface NotedDownload {
   readonly assignmentId: number;
   /** Of the image that is fetched; one that is not that of the assignment says nothing of it. */
   readonly imageId: number;
+  /** Who fetches: another board says nothing of it either. */
+  readonly speaker: Speaker;
   /** `whole`: its last byte was sent. */
   readonly part: 'begun' | 'whole';
 }
@@ -21,6 +24,7 @@ export async function noteDownload(deps: Deps, noted: NotedDownload, nowMs: numb
     await deps.database.write(async (trx) => {
       const row = await lockAssignment(trx, deps.database.dialect, noted.assignmentId);
       if (row === undefined || row.image_id !== noted.imageId) return;
+      if (!(await speaksFor(deps, trx, noted.speaker, row.device_id, nowMs))) return;
       if (noted.part === 'whole') return saveDownloads(trx, row.id, row.downloads + 1);
       if (row.state !== 'offered') return;
       const { progress: before, watch: known } = movingOf(row);

@@ -12,11 +12,13 @@ import { afterReport, excuse, isOpenState } from '#engine/assignment/assignment.
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { DeviceStatus } from '#engine/decision/plan-check-in.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { requireStanding, type Speaker } from '#server/service/identity/speaker.ts';
 import { columnsOf, movingOf } from './assignment.ts';
 import { haltIfFailed } from '#server/service/gates/act.ts';
 
 export interface Report {
   readonly name: DeviceName;
+  readonly speaker: Speaker;
   readonly assignmentId: number;
   readonly sequence: number;
   readonly status: ReportStatus;
@@ -24,9 +26,13 @@ export interface Report {
   readonly detail: string | undefined;
 }
 
-/** Durable when it resolves. Throws `assignment_unknown` also for an assignment of another device. */
+/**
+ * Durable when it resolves. Throws `assignment_unknown` also for an assignment of another device, and as `requireStanding` where it
+ * does not come from the board.
+ */
 export async function report(deps: Deps, request: Report, nowMs: number): Promise<ReportStatusAnswer> {
   return deps.database.write(async (trx) => {
+    await requireStanding(deps, trx, request, nowMs);
     const assignment = await lockAssignment(trx, deps.database.dialect, request.assignmentId, request.name);
     if (assignment === undefined) {
       throw new OtterError(

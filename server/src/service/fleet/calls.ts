@@ -12,6 +12,7 @@ import {
 } from '#protocol/limits.ts';
 import { DEFAULT_PRODUCT, GENERAL_LABEL } from '#protocol/words.ts';
 import { WATCH_LIMITS } from '#engine/stage/judge.ts';
+import { countTroubled } from '#server/db/identity/identities.ts';
 import { countNewcomers } from '#server/db/fleet/devices.ts';
 import { listTroubled } from '#server/db/schedules/schedules.ts';
 import { listFaults } from '#server/service/firmware/image-checks.ts';
@@ -24,7 +25,9 @@ export async function listCalls(deps: Deps, rollouts: readonly Rollout[], nowMs:
     ...ofRollouts,
     ...(await ofImages(deps)),
     ...(await ofSchedules(deps)),
+    ...(await ofIdentities(deps)),
     ...(await ofNewcomers(deps, nowMs)),
+    ...deps.newBoards.calls(nowMs),
     ...deps.boardProblems.calls(nowMs),
   ];
   return calls.toSorted((left, right) => URGENCY.indexOf(left.kind) - URGENCY.indexOf(right.kind));
@@ -41,6 +44,8 @@ const URGENCY: readonly Call['kind'][] = [
   'nobody_counts',
   'gate_waits',
   'schedule',
+  'claimed_twice',
+  'enrolments',
   'new_boards',
   'board_problems',
 ];
@@ -179,6 +184,38 @@ async function ofSchedules({ database: { read } }: Deps): Promise<readonly Call[
     text: `schedule ${name}: ${last_result ?? ''}`,
     commands: ['otter schedule list', `otter schedule run ${name}`],
   }));
+}
+
+/** Two who claim to be one board, and boards that ask to be let in. */
+async function ofIdentities({ database: { read } }: Deps): Promise<readonly Call[]> {
+  const { claimedTwice, pending, examples } = await countTroubled(read);
+  const call = (kind: Call['kind'], text: string, commands: readonly string[]): Call => ({
+    kind,
+    rollout: null,
+    text,
+    commands: commands.map((command) => `otter ${command}`),
+  });
+  const such = examples.join(', ');
+  return [
+    ...(claimedTwice === 0
+      ? []
+      : [
+          call(
+            'claimed_twice',
+            `${claimedTwice === 1 ? '1 board is' : `${claimedTwice} boards are`} claimed twice, by a token of its own and with the fleet token: ${such}; the fleet token is offered nothing there`,
+            ['device show MAC', 'device accept MAC', 'device reenrol MAC', 'token rotate fleet'],
+          ),
+        ]),
+    ...(pending === 0
+      ? []
+      : [
+          call('enrolments', `${boardsOf(pending)} ask to enrol, and wait for a person`, [
+            'device enrolments',
+            'device accept MAC',
+            'device accept --all',
+          ]),
+        ]),
+  ];
 }
 
 /** Boards are made up quickly; those that are real come one by one, or on a day that somebody remembers. */

@@ -1,7 +1,7 @@
 // Devices for operators: who is there, why a device gets an update or not, its labels, its failed builds.
 
 import type { Assignment, Device, DeviceDetail, Explanation } from '#protocol/admin/devices.ts';
-import { type DeviceId, type DeviceRef, textOfDeviceId } from '#protocol/identity.ts';
+import { macName, type DeviceId, type DeviceRef, textOfDeviceId } from '#protocol/identity.ts';
 import { type ListedAssignmentRow, listAssignments } from '#server/db/device/assignments.ts';
 import { findCheckInFacts } from '#server/db/device/check-in-facts.ts';
 import { listDevices as listDeviceRows, listLastRollouts } from '#server/db/fleet/device-list.ts';
@@ -20,6 +20,8 @@ import { explain } from '#engine/decision/decide.ts';
 import { isOfferedNow } from '#engine/facts/orders.ts';
 import { type Assignment as AssignmentValue, assignmentFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
+import { viewIdentity } from '#server/service/identity/operators.ts';
+import { standingOfBoard } from '#server/service/identity/speaker.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { assignmentsOf } from '#server/service/device/assignment.ts';
 import { deviceFactsOf, factsOf, voterOf } from '#server/service/device/facts.ts';
@@ -87,6 +89,7 @@ export async function getDevice(deps: Deps, ref: DeviceRef, nowMs: number): Prom
   const isNow = isOfferedNow(row.offer_now_at_ms ?? undefined, lastEndedAtMs, nowMs);
   return {
     device: isNow ? device : { ...device, offer_now: null },
+    identity: await viewIdentity(read, macName(row.first_name)),
     names: (await listNamesOf(read, row.id)).map(({ kind, text }) => ({ kind, name: text })),
     removed: viewRemoval(await findRemovalOfNames(read, row.id)),
     builds: viewBuilds(assignments, view, nowMs),
@@ -124,7 +127,8 @@ export async function decideFor(
   if (rows.device === undefined) throw await unknownDevice(read, ref);
   const view = await deps.catalog.at(rows.revision);
   const assignments = assignmentsOf(rows.assignments, view);
-  const device = deviceFactsOf(rows.device, rows.labels, rows.memberOf);
+  const standing = await standingOfBoard(deps, rows.device.first_name, rows.speaker, nowMs);
+  const device = deviceFactsOf(rows.device, rows.labels, rows.memberOf, standing);
   const ofDevice = factsOf(device, view, nowMs);
   const limits = await countLimits(read, ofDevice, rows.device.id, nowMs);
   const explained = explain(

@@ -1,0 +1,127 @@
+// Device tokens and who spoke last for each board, found by the name of the board or by the digest of the token.
+
+import type { Selectable } from 'kysely';
+import type { DeviceName } from '#protocol/identity.ts';
+import type { Dialect } from '#server/db/database.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import type { IdentitiesTable } from './tables.ts';
+
+export type IdentityRow = Selectable<IdentitiesTable>;
+
+/** What may change of one. */
+export type IdentityColumns = Omit<IdentityRow, 'kind' | 'name'>;
+
+/** What a check-in needs of it, without a statement of its own (`db/device/check-in-facts.ts`). */
+export const IDENTITY_COLUMNS = [
+  'token_sha256',
+  'revoked_at_ms',
+  'side',
+  'side_since_ms',
+  'claimed_twice_at_ms',
+] as const satisfies readonly (keyof IdentitiesTable)[];
+
+export type SpeakerRow = Pick<IdentityRow, (typeof IDENTITY_COLUMNS)[number]>;
+
+/** Of one that has no row. */
+export const UNENROLLED: IdentityColumns = {
+  token_sha256: null,
+  enrolled_at_ms: null,
+  revoked_at_ms: null,
+  side: null,
+  side_since_ms: 0,
+  claimed_twice_at_ms: null,
+  open_until_ms: null,
+};
+
+export async function findIdentity(db: Reader, { kind, text }: DeviceName): Promise<IdentityRow | undefined> {
+  return db.selectFrom('identities').selectAll().where('kind', '=', kind).where('name', '=', text).executeTakeFirst();
+}
+
+/** Held until the end of the transaction, where there is one. */
+export async function lockIdentity(trx: Trx, dialect: Dialect, name: DeviceName): Promise<IdentityRow | undefined> {
+  if (dialect !== 'postgres') return findIdentity(trx, name);
+  return trx
+    .selectFrom('identities')
+    .selectAll()
+    .where('kind', '=', name.kind)
+    .where('name', '=', name.text)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+/** Whose token this is, accepted or pending. */
+export async function findTokenOwner(
+  db: Reader,
+  tokenSha256: string,
+): Promise<(DeviceName & { readonly isAccepted: boolean }) | undefined> {
+  const accepted = await db
+    .selectFrom('identities')
+    .select(['kind', 'name as text'])
+    .where('token_sha256', '=', tokenSha256)
+    .executeTakeFirst();
+  if (accepted !== undefined) return { ...accepted, isAccepted: true };
+  const pending = await db
+    .selectFrom('pending_enrolments')
+    .select(['kind', 'name as text'])
+    .where('token_sha256', '=', tokenSha256)
+    .executeTakeFirst();
+  return pending && { ...pending, isAccepted: false };
+}
+
+export async function saveIdentity(
+  trx: Trx,
+  { kind, text: name }: DeviceName,
+  columns: Partial<IdentityColumns>,
+): Promise<void> {
+  await trx
+    .insertInto('identities')
+    .values({ ...UNENROLLED, ...columns, kind, name })
+    .onConflict((conflict) => conflict.columns(['kind', 'name']).doUpdateSet(columns))
+    .execute();
+}
+
+/** Whether the board of this token was ever given this image. */
+export async function wasGivenImage(db: Reader, tokenSha256: string, imageId: number): Promise<boolean> {
+  const row = await db
+    .selectFrom('identities')
+    .innerJoin('device_names', (join) =>
+      join.onRef('device_names.kind', '=', 'identities.kind').onRef('device_names.name', '=', 'identities.name'),
+    )
+    .innerJoin('assignments', 'assignments.device_id', 'device_names.device_id')
+    .select('assignments.id')
+    .where('identities.token_sha256', '=', tokenSha256)
+    .where('assignments.image_id', '=', imageId)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+const MAX_EXAMPLES = 5;
+
+export interface IdentityCounts {
+  readonly claimedTwice: number;
+  readonly pending: number;
+  /** Some of those that are claimed twice. */
+  readonly examples: readonly string[];
+}
+
+/** What waits for a person. */
+export async function countTroubled(db: Reader): Promise<IdentityCounts> {
+  const { claimed } = await db
+    .selectFrom('identities')
+    .select((eb) => eb.fn.countAll<number>().as('claimed'))
+    .where('claimed_twice_at_ms', 'is not', null)
+    .executeTakeFirstOrThrow();
+  const { pending } = await db
+    .selectFrom('pending_enrolments')
+    .select((eb) => eb.fn.count<number>('name').distinct().as('pending'))
+    .executeTakeFirstOrThrow();
+  const rows = await db
+    .selectFrom('identities')
+    .select('name')
+    .where('claimed_twice_at_ms', 'is not', null)
+    .orderBy('claimed_twice_at_ms', 'desc')
+    .limit(MAX_EXAMPLES)
+    .execute();
+  return { claimedTwice: Number(claimed), pending: Number(pending), examples: rows.map(({ name }) => name) };
+}

@@ -1,0 +1,62 @@
+// Enrolments that wait for a person, a few for each board at most.
+
+import type { Insertable, Selectable } from 'kysely';
+import type { DeviceName } from '#protocol/identity.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
+import { type Page, type Paged, runPage } from '#server/db/paging.ts';
+import type { PendingEnrolmentsTable } from './tables.ts';
+
+export type PendingEnrolment = Selectable<PendingEnrolmentsTable>;
+
+/** The newest first. */
+export async function findPending(db: Reader, { kind, text }: DeviceName): Promise<readonly PendingEnrolment[]> {
+  return db
+    .selectFrom('pending_enrolments')
+    .selectAll()
+    .where('kind', '=', kind)
+    .where('name', '=', text)
+    .orderBy('asked_at_ms', 'desc')
+    .orderBy('token_sha256')
+    .execute();
+}
+
+/** One that is there already stays as it is. */
+export async function addPending(trx: Trx, row: Insertable<PendingEnrolmentsTable>): Promise<void> {
+  await trx
+    .insertInto('pending_enrolments')
+    .values(row)
+    .onConflict((conflict) => conflict.column('token_sha256').doNothing())
+    .execute();
+}
+
+export async function removePending(trx: Trx, tokens: readonly string[]): Promise<void> {
+  if (tokens.length === 0) return;
+  await trx
+    .deleteFrom('pending_enrolments')
+    .where('token_sha256', 'in', [...tokens])
+    .execute();
+}
+
+export async function removePendingOf(trx: Trx, { kind, text }: DeviceName): Promise<void> {
+  await trx.deleteFrom('pending_enrolments').where('kind', '=', kind).where('name', '=', text).execute();
+}
+
+export async function listPending(db: Reader, page: Page): Promise<Paged<PendingEnrolment>> {
+  return runPage(db.selectFrom('pending_enrolments').selectAll(), page, { id: 'pending_enrolments.id' });
+}
+
+/** Names with pending enrolments, after this one in their order, and how many each has. */
+export async function listPendingNames(
+  db: Reader,
+  afterName: string,
+  limit: number,
+): Promise<readonly { readonly kind: 'mac'; readonly name: string; readonly asked: number }[]> {
+  return db
+    .selectFrom('pending_enrolments')
+    .select(['kind', 'name', (eb) => eb.fn.countAll<number>().as('asked')])
+    .where('name', '>', afterName)
+    .groupBy(['kind', 'name'])
+    .orderBy('name')
+    .limit(limit)
+    .execute();
+}
