@@ -2,8 +2,7 @@
 // with the fleet token. One that did keeps that way open until its own token was used for some days without it: so a build from
 // before device tokens, or one that lost its memory, is never locked out, and a stolen fleet token ends to be of use for it.
 
-/** Who may speak: `first-use`: a board that never enrolled, with the fleet token; `required`, `approve`: device tokens alone. */
-export type IdentityMode = 'first-use' | 'required' | 'approve';
+import type { IdentityMode } from '#protocol/admin/states.ts';
 
 export type Side = 'device_token' | 'fleet_token';
 

@@ -387,7 +387,7 @@ export const adminRoutes = {
   listEnrolments: route(
     'GET',
     '/enrolments',
-    'Boards that ask to be let in, and wait for a person',
+    'Boards that ask to be let in, and wait for a person; sort by asked_at',
     page(ref(PendingEnrolment)),
     { query: Type.Object(paging, strict) },
   ),

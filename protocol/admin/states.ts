@@ -42,3 +42,7 @@ export const GATE_STATES = ['waiting', 'passed', 'failed'] as const;
 export const SCHEDULE_ACTIONS = ['start', 'promote', 'pause', 'resume', 'window'] as const;
 
 export const MISSED_POLICIES = ['run_once', 'skip'] as const;
+
+/** Who may speak for a board: `first-use`: one that never enrolled, with the fleet token; `required`, `approve`: device tokens alone. */
+export const IDENTITY_MODES = ['first-use', 'required', 'approve'] as const;
+export type IdentityMode = (typeof IDENTITY_MODES)[number];

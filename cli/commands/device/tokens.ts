@@ -11,6 +11,12 @@ import { relativeTime } from '#cli/views/relative-time.ts';
 import { deviceArgument, deviceOrNone } from './device-argument.ts';
 
 export function addTokensOfDevices(device: CommandGroup, shell: Shell): void {
+  addEnrolments(device, shell);
+  addAccept(device, shell);
+  addRevoke(device, shell);
+}
+
+function addEnrolments(device: CommandGroup, shell: Shell): void {
   addListCommand(device, {
     name: 'enrolments',
     description: 'boards that ask to enrol, and wait for a person',
@@ -31,7 +37,9 @@ export function addTokensOfDevices(device: CommandGroup, shell: Shell): void {
       });
     });
   });
+}
 
+function addAccept(device: CommandGroup, shell: Shell): void {
   device
     .command('accept')
     .description('let a board in with the token that it asked with; it takes the place of one that it has')
@@ -64,7 +72,9 @@ export function addTokensOfDevices(device: CommandGroup, shell: Shell): void {
         show(accepted, () => `${accepted.mac} speaks with its own token ${accepted.token_prefix ?? ''}...`);
       });
     });
+}
 
+function addRevoke(device: CommandGroup, shell: Shell): void {
   device
     .command('revoke')
     .description('end the token of a board at once; it is offered nothing until a person lets it in again')

@@ -8,7 +8,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { Pointer, Value } from 'typebox/value';
 import { MAX_IMAGE_BYTES } from '#protocol/limits.ts';
 import type { Plan } from '#protocol/admin/plan.ts';
-import type { IdentityMode } from '#engine/facts/identity.ts';
+import type { IdentityMode } from '#protocol/admin/states.ts';
 import { type CertificateConfig, checkCertificate } from './certificate-files.ts';
 import { checkDatabase, type DatabaseConfig } from './database.ts';
 import { type Environment, overlay, readEnvironment } from './environment.ts';

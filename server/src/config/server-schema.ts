@@ -4,6 +4,7 @@
 import { isIP } from 'node:net';
 import { type Static, Type } from 'typebox';
 import { MAX_IMAGE_BYTES, MAX_POLL_INTERVAL_S, MIN_IMAGE_BYTES, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
+import { IDENTITY_MODES } from '#protocol/admin/states.ts';
 import { GENERAL_LABEL, LABEL_PATTERN } from '#protocol/words.ts';
 import { parseDatabase } from './database.ts';
 import { RETENTION_KEYS } from './retention.ts';
@@ -164,8 +165,8 @@ export const ServerYml = Type.Object(
     devices: section(
       {
         identity: Type.Optional(
-          Type.Enum(['first-use', 'required', 'approve'], {
-            description: 'one of first-use, required, approve',
+          Type.Enum(IDENTITY_MODES, {
+            description: `one of ${IDENTITY_MODES.join(', ')}`,
             examples: ['first-use'],
           }),
         ),

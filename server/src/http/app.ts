@@ -13,7 +13,6 @@ import {
 } from '#protocol/device/api.ts';
 import { MAX_HEADER_BYTES, MAX_HEADER_LINES } from '#protocol/limits.ts';
 import { Manifest } from '#protocol/device/manifest.ts';
-import type { Tokens } from '#server/config/tokens.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { ServerFacts } from '#server/service/fleet/status.ts';
 import { addAdminRoutes } from '#server/http/admin/routes.ts';
@@ -39,7 +38,8 @@ import { addRequestLog, nextRequestId } from './request-log.ts';
 export interface AppOptions {
   readonly deps: Deps;
   readonly tls: { readonly cert: string; readonly key: string };
-  readonly tokens: Tokens;
+  /** `formerFleet`: still valid beside the other. */
+  readonly tokens: { readonly fleet: string; readonly formerFleet: string | undefined; readonly admin: string };
   readonly trustProxy: readonly string[];
   readonly maxConnections: number;
   readonly server: () => ServerFacts;

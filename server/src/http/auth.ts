@@ -9,6 +9,7 @@ import { OtterError } from '#protocol/errors.ts';
 import { readSessionCookie, refuseForeignOrigin } from '#server/http/access/session-cookie.ts';
 import { DEVICE_TOKEN_PATTERN } from '#protocol/device/api.ts';
 import type { KnownTokens } from '#server/service/identity/known-tokens.ts';
+import type { Speaker } from '#server/service/identity/speaker.ts';
 import { type Principal, roleOf } from '#server/service/principal.ts';
 
 /** Who may use a route: a role of the admin API, boards, or everybody. */
@@ -131,6 +132,12 @@ function authenticate(request: FastifyRequest, digests: TokenDigests): Principal
     'the token is not known',
     'check the token; on the server it stands in data/tokens/',
   );
+}
+
+/** Throws `wrong_scope`; the scope of the route lets nobody else in. */
+export function speakerOf({ principal }: FastifyRequest): Speaker {
+  if (principal.kind === 'fleet_token' || principal.kind === 'device_token') return principal;
+  throw new OtterError('wrong_scope', 'this token is not one of a board', 'give boards the fleet token');
 }
 
 function wrongScope(scope: Scope): OtterError {

@@ -1,6 +1,6 @@
 // What a server is set to, as the use cases read it: `main.ts` makes it of the configuration.
 
-import type { IdentityMode } from '#engine/facts/identity.ts';
+import type { IdentityMode } from '#protocol/admin/states.ts';
 import type { EventFilterType } from '#protocol/admin/events.ts';
 import type { Shape } from '#protocol/admin/fleet/recipients.ts';
 import type { Plan } from '#protocol/admin/plan.ts';

@@ -72,22 +72,34 @@ const failedOnce = { ...NO_HISTORY, failedAttempts: 1, lastError: 'connection_lo
 // `unknown` has no facts that lead to it, see below.
 const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
   token_revoked: {
-    decides: [facts({ device: { standing: 'token_revoked' } }), facts({ device: { standing: 'token_revoked', onTrial: true } })],
+    decides: [
+      facts({ device: { standing: 'token_revoked' } }),
+      facts({ device: { standing: 'token_revoked', onTrial: true } }),
+    ],
     nearMiss: facts(),
     next: 'update',
   },
   enrolment_required: {
-    decides: [facts({ device: { standing: 'enrolment_required' } }), facts({ device: { standing: 'enrolment_required', onTrial: true } })],
+    decides: [
+      facts({ device: { standing: 'enrolment_required' } }),
+      facts({ device: { standing: 'enrolment_required', onTrial: true } }),
+    ],
     nearMiss: facts(),
     next: 'update',
   },
   enrolment_pending: {
-    decides: [facts({ device: { standing: 'enrolment_pending' } }), facts({ device: { standing: 'enrolment_pending', onTrial: true } })],
+    decides: [
+      facts({ device: { standing: 'enrolment_pending' } }),
+      facts({ device: { standing: 'enrolment_pending', onTrial: true } }),
+    ],
     nearMiss: facts(),
     next: 'update',
   },
   claimed_twice: {
-    decides: [facts({ device: { standing: 'claimed_twice' } }), facts({ device: { standing: 'claimed_twice', onTrial: true } })],
+    decides: [
+      facts({ device: { standing: 'claimed_twice' } }),
+      facts({ device: { standing: 'claimed_twice', onTrial: true } }),
+    ],
     nearMiss: facts(),
     next: 'update',
   },

@@ -230,9 +230,9 @@ describe.each(BOTH)('device tokens on %s', (dialect) => {
     expect(errorOf({ body, status, headers: {} })).toBe('409 enrolment_ambiguous');
     const prefix = (await line.detail(mac)).identity.pending.at(-1)?.token_prefix ?? '';
     await server.admin('acceptEnrolment', { ...params(mac), query: { prefix } });
-    const answers = [];
-    for (const token of tokens) answers.push(await voice.reason(mac, token));
-    expect(answers.toSorted()).toEqual(['401 token_invalid', 'nothing_to_offer']);
+    const answers = new Set<unknown>();
+    for (const token of tokens) answers.add(await voice.reason(mac, token));
+    expect(answers).toEqual(new Set(['401 token_invalid', 'nothing_to_offer']));
   });
 
   test('whoever asks without end keeps no more than a few tokens in the database', async () => {

@@ -1,5 +1,6 @@
 // Every change that an operator makes leaves exactly one row in the audit, over real HTTPS on both databases.
 
+import { randomBytes } from 'node:crypto';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -42,6 +43,12 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
   const logInBrowser = async (): Promise<void> => {
     const { body } = await server.json('POST', logIn.path, { body: { token: server.adminToken } });
     session = String(body['id']);
+  };
+
+  /** With a token that nobody had. */
+  const enrol = async (): Promise<void> => {
+    const body = { mac, token: `otd_${randomBytes(32).toString('base64url')}` };
+    await server.json('POST', '/api/v1/enrol', { token: server.fleetToken, body });
   };
 
   /** Every changing route once, in an order in which each succeeds. */
@@ -199,6 +206,22 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
         action: 'device.cancel',
         subject: mac,
       },
+      { route: 'revokeToken', call: { params: { device: mac } }, action: 'device.revoke', subject: mac },
+      {
+        route: 'acceptEnrolment',
+        call: { params: { device: mac } },
+        action: 'device.accept',
+        subject: mac,
+        prepare: enrol,
+      },
+      {
+        route: 'acceptEnrolments',
+        call: { query: { confirm: 'true' } },
+        action: 'device.accept_all',
+        subject: 'enrolments',
+        prepare: enrol,
+      },
+      { route: 'reopenEnrolment', call: { params: { device: mac } }, action: 'device.reenrol', subject: mac },
       { route: 'retryDevice', call: { params: { device: mac } }, action: 'device.retry', subject: mac },
       {
         route: 'offerNow',

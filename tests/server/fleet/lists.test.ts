@@ -19,6 +19,7 @@ const ORDERS: Readonly<Record<string, readonly string[]>> = {
   listSchedules: ['name'],
   listAudit: ['id'],
   listEvents: ['id'],
+  listEnrolments: ['asked_at'],
 };
 
 describe.each(BOTH)('a list on %s', (dialect) => {
@@ -31,6 +32,10 @@ describe.each(BOTH)('a list on %s', (dialect) => {
     line = new ProductLine(server);
     await line.add('1.1.0');
     await line.add('1.2.0');
+    for (let time = 0; time < 3; time += 1) {
+      const body = { mac: '24:6f:28:ee:ee:01', token: `otd_${String(time).repeat(43)}` };
+      await server.json('POST', '/api/v1/enrol', { token: server.fleetToken, body });
+    }
     macs = Array.from({ length: DEVICES }, () => line.newMac());
     for (const [index, mac] of macs.entries()) {
       // Many devices share an instant and a version, so that ties have to be broken.

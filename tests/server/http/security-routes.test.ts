@@ -58,6 +58,7 @@ test('the document names every address that the server has', () => {
   expect(operations.filter(({ scope }) => scope === 'device').map(({ path }) => path)).toEqual([
     '/api/v1/check-update',
     '/api/v1/report-status',
+    '/api/v1/enrol',
     '/firmware/default/1.0.0/esp32/image.bin',
     '/firmware/1.0.0/image.bin',
     '/firmware/default/1.0.0/esp32/manifest.json',

@@ -23,7 +23,7 @@ export const IDENTITY_COLUMNS = [
 export type SpeakerRow = Pick<IdentityRow, (typeof IDENTITY_COLUMNS)[number]>;
 
 /** Of one that has no row. */
-export const UNENROLLED: IdentityColumns = {
+const UNENROLLED: IdentityColumns = {
   token_sha256: null,
   enrolled_at_ms: null,
   revoked_at_ms: null,
@@ -109,12 +109,12 @@ export interface IdentityCounts {
 export async function countTroubled(db: Reader): Promise<IdentityCounts> {
   const { claimed } = await db
     .selectFrom('identities')
-    .select((eb) => eb.fn.countAll<number>().as('claimed'))
+    .select((eb) => eb.fn.countAll<number | string>().as('claimed'))
     .where('claimed_twice_at_ms', 'is not', null)
     .executeTakeFirstOrThrow();
   const { pending } = await db
     .selectFrom('pending_enrolments')
-    .select((eb) => eb.fn.count<number>('name').distinct().as('pending'))
+    .select((eb) => eb.fn.count<number | string>('name').distinct().as('pending'))
     .executeTakeFirstOrThrow();
   const rows = await db
     .selectFrom('identities')

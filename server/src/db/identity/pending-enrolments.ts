@@ -50,10 +50,10 @@ export async function listPendingNames(
   db: Reader,
   afterName: string,
   limit: number,
-): Promise<readonly { readonly kind: 'mac'; readonly name: string; readonly asked: number }[]> {
+): Promise<readonly { readonly kind: 'mac'; readonly name: string; readonly asked: number | string }[]> {
   return db
     .selectFrom('pending_enrolments')
-    .select(['kind', 'name', (eb) => eb.fn.countAll<number>().as('asked')])
+    .select(['kind', 'name', (eb) => eb.fn.countAll<number | string>().as('asked')])
     .where('name', '>', afterName)
     .groupBy(['kind', 'name'])
     .orderBy('name')

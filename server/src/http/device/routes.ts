@@ -20,7 +20,7 @@ import type { CheckIn } from '#server/service/device/known.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { enrol } from '#server/service/identity/enrol.ts';
 import type { Speaker } from '#server/service/identity/speaker.ts';
-import { digestToken } from '#server/http/auth.ts';
+import { digestToken, speakerOf } from '#server/http/auth.ts';
 import { report } from '#server/service/device/report.ts';
 import { dropUnreadable } from './optional-members.ts';
 import { readTelemetry } from './telemetry.ts';
@@ -113,12 +113,6 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
       return answer;
     },
   );
-}
-
-/** Throws `wrong_scope`; the scope of the route lets nobody else in. */
-export function speakerOf({ principal }: FastifyRequest): Speaker {
-  if (principal.kind === 'fleet_token' || principal.kind === 'device_token') return principal;
-  throw new OtterError('wrong_scope', 'this token is not one of a board', 'give boards the fleet token');
 }
 
 function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>, speaker: Speaker): CheckIn {

@@ -8,7 +8,7 @@ import { Manifest } from '#protocol/device/manifest.ts';
 import { ImageFolder, Name, Version } from '#protocol/words.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { type Download, getManifest, openDownload } from '#server/service/device/download.ts';
-import { speakerOf } from '#server/http/device/routes.ts';
+import { speakerOf } from '#server/http/auth.ts';
 import { noteDownload } from '#server/service/device/note-download.ts';
 import { type ByteRange, readRange } from './range.ts';
 import { sendSlices } from '#server/http/answer/send-slices.ts';

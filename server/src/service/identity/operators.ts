@@ -28,7 +28,7 @@ const MAX_EXAMPLES = 10;
 export async function listEnrolments(deps: Deps, query: ListQuery): Promise<Listed<PendingEnrolment>> {
   const page = await listPending(
     deps.database.read,
-    readPage(query, { asked_at: 'pending_enrolments.asked_at_ms', id: 'pending_enrolments.id' }, '-asked_at'),
+    readPage(query, { asked_at: 'pending_enrolments.asked_at_ms' }, '-asked_at'),
   );
   const items: PendingEnrolment[] = [];
   for (const row of page.rows) items.push(viewPending(row, await findIdentity(deps.database.read, macName(row.name))));

@@ -121,7 +121,7 @@ export async function reopenFleetToken(trx: Trx, name: DeviceName, row: SpeakerR
   if (after !== before) await saveIdentity(trx, name, columnsOf(after));
 }
 
-export function identityOf(row: SpeakerRow | undefined, isPending: boolean): Identity {
+function identityOf(row: SpeakerRow | undefined, isPending: boolean): Identity {
   if (row === undefined) return { ...NO_IDENTITY, isPending };
   return {
     hasToken: row.token_sha256 !== null,
