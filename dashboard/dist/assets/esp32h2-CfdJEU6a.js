@@ -1,1 +1,0 @@
-export{i as ESP32H2ROM}from"./flasher-q7_NlGy9.js";

@@ -1,1 +1,0 @@
-export{c as ESP8266ROM}from"./flasher-q7_NlGy9.js";

@@ -1,0 +1,1 @@
+export{c as ESP8266ROM}from"./flasher-C6bjkUj7.js";
