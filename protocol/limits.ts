@@ -201,6 +201,10 @@ export const MAX_TIMEZONE_CHARS = 64;
 /** Longest time of a one-time schedule: an instant with seconds and offset has 25 characters. */
 export const MAX_AT_CHARS = 30;
 
+/** Days to come of which an answer names the runs of schedules, unless it is asked for fewer; and the most runs of one schedule in it. */
+export const SCHEDULE_DAYS = 14;
+export const MAX_SCHEDULE_RUNS = 100;
+
 /** Longest window, in seconds: 7 days. */
 export const MAX_WINDOW_S = 604_800;
 

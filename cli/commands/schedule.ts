@@ -10,6 +10,8 @@ import { confirm, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { type Schedule } from '#protocol/admin/schedules.ts';
 import { MISSED_POLICIES, SCHEDULE_ACTIONS } from '#protocol/admin/states.ts';
+import { SCHEDULE_DAYS } from '#protocol/limits.ts';
+import { formatTable } from '#cli/terminal.ts';
 import { OTTER } from '#cli/program-place.ts';
 
 export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
@@ -29,9 +31,40 @@ export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
     });
   });
 
+  addRuns(schedule, shell);
+  addWritten(schedule, shell, 'add');
+  addWritten(schedule, shell, 'change');
+  addScheduleChanges(schedule, shell);
+}
+
+/** What comes, not what was: that stands in the audit. */
+function addRuns(schedule: CommandGroup, shell: Shell): void {
   schedule
-    .command('add <name>')
-    .description('create a schedule')
+    .command('runs')
+    .description(`what schedules do in the next ${SCHEDULE_DAYS} days`)
+    .action(async (_options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
+        const answer = await client.call('getScheduleRuns', {});
+        const rows = answer.items.map(({ schedule: name, at, until }) => [
+          localTime(at),
+          relativeTime(at, Date.now()),
+          name,
+          until === null ? '' : `until ${localTime(until)}`,
+        ]);
+        show(answer, () =>
+          rows.length === 0
+            ? `no schedule runs in the next ${SCHEDULE_DAYS} days`
+            : formatTable(['at', '', 'schedule', 'window'], rows, terminal.colors),
+        );
+      });
+    });
+}
+
+function addWritten(schedule: CommandGroup, shell: Shell, verb: 'add' | 'change'): void {
+  const isNew = verb === 'add';
+  schedule
+    .command(`${verb} <name>`)
+    .description(isNew ? 'create a schedule' : 'put another schedule in the place of this one; what it did stays told')
     .option('--cron <line>', 'when, again and again, for example "0 3 * * 2": minute, hour, day, month, weekday')
     .addOption(new Option('--at <time>', 'when, once, for example 2026-12-24T03:00').conflicts('cron'))
     .addOption(new Option('--action <action>', 'what happens then').choices(SCHEDULE_ACTIONS).makeOptionMandatory(true))
@@ -49,7 +82,7 @@ export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
       ),
     )
     .addOption(new Option('--grace <length>', 'how late a missed run may still happen').argParser(readDuration))
-    .option('--disabled', 'create it switched off')
+    .option('--disabled', isNew ? 'create it switched off' : 'switch it off (it stays as it is if not said)')
     .action(async (name, options, command) => {
       const { cron, at, action, timezone, rollout, from, label, missed, disabled } = options;
       if (cron === undefined && at === undefined)
@@ -58,7 +91,6 @@ export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
           'add --cron "0 3 * * 2" for one that repeats, or --at 2026-12-24T03:00 for one time',
         );
       const body = {
-        name,
         cron,
         at,
         action,
@@ -73,12 +105,12 @@ export function addScheduleCommands(program: OtterProgram, shell: Shell): void {
         enabled: disabled === true ? false : undefined,
       };
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
-        const created = await client.call('createSchedule', { body });
-        show(created, () => `schedule ${created.name} created, ${nextRun(created, Date.now())}`);
+        const saved = isNew
+          ? await client.call('createSchedule', { body: { name, ...body } })
+          : await client.call('changeSchedule', { params: { name }, body });
+        show(saved, () => `schedule ${saved.name} ${isNew ? 'created' : 'changed'}, ${nextRun(saved, Date.now())}`);
       });
     });
-
-  addScheduleChanges(schedule, shell);
 }
 
 function addScheduleChanges(schedule: CommandGroup, shell: Shell): void {

@@ -203,6 +203,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ],
     ['otter schedule add night --cron "0 22 * * *" --action window --duration 8h', 'offers only from ten to six'],
   ],
+  'schedule runs': [['otter schedule runs', 'the next two weeks']],
+  'schedule change': [
+    ['otter schedule change night --cron "0 23 * * *" --action window --duration 6h', 'all of it is said anew'],
+  ],
   'schedule enable': [['otter schedule enable night', 'it runs again']],
   'schedule disable': [['otter schedule disable night', 'it stays, and does not run']],
   'schedule run': [['otter schedule run go', 'now, by hand']],

@@ -25,7 +25,7 @@ import { BoardProblem, BoardSettings } from './boards.ts';
 import { AcceptedEnrolments, DeviceIdentity, PendingEnrolment, TokenChoice } from './fleet/enrolments.ts';
 import { Budget, NewBudget } from './fleet/budgets.ts';
 import { DeviceRetried, NewHold, Product } from './devices.ts';
-import { NewSchedule, Schedule } from './schedules.ts';
+import { ChangedSchedule, NewSchedule, Schedule, ScheduleRun } from './schedules.ts';
 import { Line, NewNote, Notes, oneOf } from './shapes.ts';
 import { ASSIGNMENT_STATES, DEVICE_STATUSES, ROLLOUT_STATUSES, COUNTED } from './states.ts';
 import { ServerStatus } from './status.ts';
@@ -35,8 +35,12 @@ import { LoginLink, Session } from '#protocol/sessions.ts';
 import {
   DEFAULT_HISTORY_HOURS,
   HISTORY_HOURS,
+  MAX_AT_CHARS,
+  MAX_CRON_CHARS,
   MAX_GIVEN_NAME_CHARS,
+  MAX_SCHEDULE_RUNS,
   MAX_TIMEZONE_CHARS,
+  SCHEDULE_DAYS,
   TELEMETRY_HOURS,
 } from '#protocol/limits.ts';
 import { DeviceRefText } from '#protocol/identity.ts';
@@ -901,6 +905,33 @@ export const adminRoutes = {
     query: Type.Object(paging, strict),
   }),
   createSchedule: route('POST', '/schedules', 'Create a schedule', ref(Schedule), { body: NewSchedule, status: 201 }),
+  getScheduleRuns: route(
+    'GET',
+    '/schedules/runs',
+    `What schedules that are switched on do in the next ${SCHEDULE_DAYS} days, the first first; of one schedule at most ${MAX_SCHEDULE_RUNS} runs`,
+    Type.Object({ items: Type.Array(ref(ScheduleRun)) }),
+  ),
+  previewSchedule: route(
+    'GET',
+    '/schedules/preview',
+    `When a schedule with this time would run in the next ${SCHEDULE_DAYS} days; what is wrong with the time is said`,
+    Type.Object({ items: Type.Array(ref(ScheduleRun)) }),
+    {
+      query: Type.Object(
+        {
+          cron: Type.Optional(Type.String({ maxLength: MAX_CRON_CHARS, description: 'this, or `at`' })),
+          at: Type.Optional(Type.String({ maxLength: MAX_AT_CHARS })),
+          timezone: Type.Optional(timezone),
+          duration_s: Type.Optional(Type.String({ pattern: '^\\d{1,7}$', description: 'of a window' })),
+        },
+        strict,
+      ),
+    },
+  ),
+  changeSchedule: route('PUT', '/schedules/:name', 'Put another schedule in the place of this one', ref(Schedule), {
+    params: named,
+    body: ChangedSchedule,
+  }),
   setScheduleEnabled: route('PATCH', '/schedules/:name', 'Enable or disable a schedule', ref(Schedule), {
     params: named,
     body: Type.Object({ enabled: Type.Boolean() }, strict),

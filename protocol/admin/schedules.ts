@@ -67,3 +67,18 @@ export const NewSchedule = Type.Object(
   { additionalProperties: false },
 );
 export type NewSchedule = Static<typeof NewSchedule>;
+
+/** What takes the place of one that is there; whether it is switched on stays, unless it is said. */
+export const ChangedSchedule = Type.Omit(NewSchedule, ['name'], { additionalProperties: false });
+export type ChangedSchedule = Static<typeof ChangedSchedule>;
+
+/** What a schedule does at an instant to come: its action, or for a window that it opens. */
+export const ScheduleRun = Type.Object(
+  {
+    schedule: Name,
+    at: Instant,
+    until: Nullable(Instant, { description: 'of a window: when it closes' }),
+  },
+  { $id: 'ScheduleRun' },
+);
+export type ScheduleRun = Static<typeof ScheduleRun>;

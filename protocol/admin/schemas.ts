@@ -24,7 +24,7 @@ import { Event } from './events.ts';
 import { BlockAnswer, Firmware, RemovedFirmware, UploadAnswer, WayBack } from './firmware.ts';
 import { Telemetry } from './health.ts';
 import { ListedPlan, Rollout, RolloutPreview, RolloutSummary, WaitingBoard } from './rollouts.ts';
-import { Schedule } from './schedules.ts';
+import { Schedule, ScheduleRun } from './schedules.ts';
 import { Note } from './shapes.ts';
 import { Call, ServerStatus } from './status.ts';
 import { AcceptedEnrolments, DeviceIdentity, PendingEnrolment } from './fleet/enrolments.ts';
@@ -58,6 +58,7 @@ export const ADMIN_SCHEMAS = [
   WaitingBoard,
   RolloutPreview,
   Schedule,
+  ScheduleRun,
   AuditEntry,
   AuditVerification,
   RemovedDevice,

@@ -36,6 +36,14 @@ const BOARDS = 15;
 /** What a screen shows only after a click. */
 const OPENED: readonly (readonly [what: string, open: (page: Page) => Promise<void>])[] = [
   [
+    'a new schedule',
+    async (page) => {
+      await visit(page, '/schedules');
+      await page.getByRole('button', { name: 'Add a schedule' }).click();
+      await page.getByText('When it runs').waitFor();
+    },
+  ],
+  [
     'the stages of a plan',
     async (page) => {
       await visit(page, '/rollouts/new?product=thermostat&version=1.3.0');
@@ -81,6 +89,9 @@ describe.runIf(HAS_BROWSER)('the dashboard', () => {
     night = await tellNight(server, BOARDS);
     const { items } = await server.admin('listRollouts');
     await server.admin('createSchedule', {
+      body: { name: 'night', cron: '0 22 * * *', timezone: 'America/New_York', action: 'window', duration_s: 21_600 },
+    });
+    await server.admin('createSchedule', {
       body: { name: 'tuesday', cron: '0 3 * * 2', timezone: 'Europe/Berlin', action: 'pause', rollout: items[0]?.name },
     });
     screens = [
@@ -90,6 +101,7 @@ describe.runIf(HAS_BROWSER)('the dashboard', () => {
       '/firmware',
       '/add-board',
       '/schedules',
+      '/schedules?view=week&zone=mine',
       '/activity',
       '/server',
       '/activity?show=audit',

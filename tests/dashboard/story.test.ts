@@ -466,6 +466,46 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
     await context.close();
   });
 
+  test('adds a schedule, is told when it would run, changes it and removes it', async () => {
+    const { page, context, faults } = await openPage(browser, server);
+    await enter(server, page);
+    await visit(page, '/schedules');
+    await page.getByRole('button', { name: 'Add a schedule' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').fill('night');
+    await dialog.getByLabel('What it does').selectOption('window');
+    await dialog.getByLabel('Time zone').fill('Berlin');
+    await dialog.getByText('Berlin is not a known time zone.').waitFor();
+    await dialog.getByLabel('Time zone').fill('America/New_York');
+    await dialog
+      .getByText(/America\/New_York; here /)
+      .first()
+      .waitFor();
+    await dialog.getByText('otter schedule add night --cron "0 3 * * *" --timezone America/New_York').waitFor();
+    await dialog.getByRole('button', { name: 'Add it' }).click();
+    await page.getByText('night is made').waitFor();
+    await page.getByText('03:00 to 06:00').first().waitFor();
+    await page.getByText('My zone').click();
+    await page.getByText('09:00 to 12:00').first().waitFor();
+    await page.getByText('Week', { exact: true }).click();
+    await page
+      .getByTitle(/^09:00 night: window of 3 h/)
+      .first()
+      .waitFor();
+    await page.getByRole('button', { name: 'More of night' }).click();
+    await page.getByRole('menuitem', { name: 'Change' }).click();
+    await dialog.getByLabel('Stays open for').fill('2h');
+    await dialog.getByRole('button', { name: 'Change it' }).click();
+    await page.getByText('night is changed').waitFor();
+    expect((await server.admin('listSchedules')).items).toMatchObject([{ name: 'night', duration_s: 7_200 }]);
+    await page.getByRole('button', { name: 'More of night' }).click();
+    await page.getByRole('menuitem', { name: 'Delete' }).click();
+    await dialog.getByRole('button', { name: 'Delete' }).click();
+    await page.getByText('Nothing is scheduled').waitFor();
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
   test('a session that ended leads to the log-in page, and back to where one was', async () => {
     const { page, context } = await openPage(browser, server);
     await enter(server, page);

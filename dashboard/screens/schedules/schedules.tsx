@@ -1,13 +1,12 @@
 // What happens by the clock, in the order in which it comes, each in its own zone and in mine.
 
-import { Group, Stack, Switch, Text } from '@mantine/core';
-import { IconCalendarClock } from '@tabler/icons-react';
-import { type ReactNode, useState } from 'react';
+import { Button, Group, Stack, Switch, Text } from '@mantine/core';
+import { IconCalendarClock, IconPlus } from '@tabler/icons-react';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { Link } from 'wouter';
 import { sentence, useAction, useCall } from '#dashboard/data/queries.ts';
 import { Answered, Empty } from '#dashboard/parts/answers.tsx';
 import { ActionDialog } from '#dashboard/parts/ask/action-dialog.tsx';
-import { Command } from '#dashboard/parts/command.tsx';
 import { rolloutHref } from '#dashboard/parts/text/links.ts';
 import { More } from '#dashboard/parts/ask/more.tsx';
 import { Card, Page } from '#dashboard/parts/page.tsx';
@@ -15,19 +14,29 @@ import { Ago, exactText, lengthText } from '#dashboard/parts/time.tsx';
 import { StateBadge } from '#dashboard/parts/tone.tsx';
 import parts from '#dashboard/parts/parts.module.css';
 import type { Schedule } from '#protocol/admin/schedules.ts';
+import { Troubles } from './troubles.tsx';
+import { Upcoming } from './upcoming.tsx';
 import css from './schedules.module.css';
 
-const ADD =
-  'otter schedule add tuesday-night --cron "0 3 * * 2" --timezone Europe/Berlin --action promote --rollout ROLLOUT';
+const ScheduleDialog = lazy(async () => import('./schedule-dialog.tsx'));
 
 export default function Schedules(): ReactNode {
   const schedules = useCall('listSchedules', { query: { limit: '500' } });
+  const [isAdding, setAdding] = useState(false);
   return (
-    <Page title="Schedules" about="What happens to rollouts by the clock, and when installs are allowed.">
+    <Page
+      title="Schedules"
+      about="What happens to rollouts by the clock, and when installs are allowed."
+      actions={
+        <Button leftSection={<IconPlus size={17} />} onClick={() => setAdding(true)}>
+          Add a schedule
+        </Button>
+      }
+    >
       <Answered query={schedules}>
         {({ items }) => (
           <Stack gap="lg">
-            <Card flush>
+            <Card flush {...(items.length === 0 ? {} : { title: 'All schedules' })}>
               {items.length === 0 ? (
                 <Empty title="Nothing is scheduled" icon={<IconCalendarClock size={22} />}>
                   A schedule starts, promotes, pauses or resumes a rollout, or opens a window for installs. It survives
@@ -37,12 +46,16 @@ export default function Schedules(): ReactNode {
                 items.toSorted(byNextRun).map((schedule) => <Row key={schedule.name} schedule={schedule} />)
               )}
             </Card>
-            <Card title="Add one">
-              <Command text={ADD} />
-            </Card>
+            {items.length === 0 ? null : <Upcoming schedules={items} />}
+            {items.length === 0 ? null : <Troubles />}
           </Stack>
         )}
       </Answered>
+      {isAdding ? (
+        <Suspense>
+          <ScheduleDialog onClose={() => setAdding(false)} />
+        </Suspense>
+      ) : null}
     </Page>
   );
 }
@@ -105,7 +118,7 @@ function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
   const { next_run_at: next, timezone, cron, at } = schedule;
   return (
     <>
-      <div>{next === null ? 'No run is due' : <Ago at={next} />}</div>
+      <div>{next === null ? schedule.action === 'window' ? 'A window' : 'No run is due' : <Ago at={next} />}</div>
       {next === null ? null : (
         <Text size="xs" c="dimmed">
           {exactText(next)}
@@ -118,8 +131,10 @@ function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
   );
 }
 
-function MoreOf({ schedule: { name, source } }: { readonly schedule: Schedule }): ReactNode {
-  const [asked, setAsked] = useState<'run' | 'delete'>();
+function MoreOf({ schedule }: { readonly schedule: Schedule }): ReactNode {
+  const { name, source, action } = schedule;
+  const isFile = source === 'file';
+  const [asked, setAsked] = useState<'run' | 'change' | 'delete' | 'file'>();
   const run = useAction('runSchedule', () => `${name} has run`);
   const remove = useAction('deleteSchedule', () => `${name} is gone`);
   const onClose = (): void => setAsked(undefined);
@@ -129,11 +144,22 @@ function MoreOf({ schedule: { name, source } }: { readonly schedule: Schedule })
         name={`More of ${name}`}
         size="xs"
         items={[
-          { text: 'Run it now', onPick: () => setAsked('run') },
-          ...(source === 'file' ? [] : [{ text: 'Delete', isDanger: true, onPick: () => setAsked('delete') }]),
+          ...(action === 'window' ? [] : [{ text: 'Run it now', onPick: () => setAsked('run') }]),
+          { text: 'Change', onPick: () => setAsked(isFile ? 'file' : 'change') },
+          ...(isFile ? [] : [{ text: 'Delete', isDanger: true, onPick: () => setAsked('delete') }]),
         ]}
       />
-      {asked === undefined ? null : (
+      {asked === 'change' ? (
+        <Suspense>
+          <ScheduleDialog schedule={schedule} onClose={onClose} />
+        </Suspense>
+      ) : null}
+      {asked === 'file' ? (
+        <ActionDialog title={`${name} stands in the file`} confirm="I see" onClose={onClose} onConfirm={onClose}>
+          It is changed and removed in config/schedules.yaml on the server, which takes the file in within seconds.
+        </ActionDialog>
+      ) : null}
+      {asked !== 'run' && asked !== 'delete' ? null : (
         <ActionDialog
           title={asked === 'run' ? `Run ${name} now?` : `Delete ${name}?`}
           confirm={asked === 'run' ? 'Run it' : 'Delete'}

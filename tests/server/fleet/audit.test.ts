@@ -108,6 +108,12 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
         subject: 'go-on',
       },
       {
+        route: 'changeSchedule',
+        call: { ...schedule, body: { cron: '0 3 * * *', action: 'promote', rollout: 'spring' } },
+        action: 'schedule.change',
+        subject: 'go-on',
+      },
+      {
         route: 'setScheduleEnabled',
         call: { ...schedule, body: { enabled: true } },
         action: 'schedule.enable',

@@ -74,6 +74,64 @@ describe.each(BOTH)('a schedule on %s', (dialect) => {
     expect(items).toHaveLength(2);
   });
 
+  test('says what comes in the next two weeks, also of one that is not made', async () => {
+    await create({ timezone: 'Europe/Berlin', cron: '0 3 * * 2' });
+    await create({ name: 'off', enabled: false });
+    await create({ name: 'hours', action: 'window', cron: '0 9 * * *', duration_s: 7_200, rollout: undefined });
+    const { items } = await server.admin('getScheduleRuns');
+    const open = items[0];
+    // 10:00: the window is open.
+    expect(open).toEqual({ schedule: 'hours', at: iso(atHour(-15)), until: iso(atHour(-13)) });
+    expect(items.filter(({ schedule }) => schedule === 'hours')).toHaveLength(15);
+    const tuesdays = items.filter(({ schedule }) => schedule === 'nightly');
+    expect(tuesdays).toHaveLength(2);
+    for (const { at, until } of tuesdays) expect([new Date(at).getUTCDay(), until]).toEqual([2, null]);
+    expect(items.map(({ at }) => at)).toEqual(items.map(({ at }) => at).toSorted());
+    const often = await server.admin('previewSchedule', { query: { cron: '*/15 * * * *' } });
+    expect(often.items).toHaveLength(100);
+    const window = { cron: '0 9 * * *', timezone: 'UTC', duration_s: '7200' };
+    expect((await server.admin('previewSchedule', { query: window })).items[0]).toMatchObject({ until: open?.until });
+    const once = { at: '2099-12-24T03:00', timezone: 'Europe/Berlin' };
+    expect((await server.admin('previewSchedule', { query: once })).items).toEqual([]);
+    for (const [query, code] of [
+      [{ cron: '0 3 * *' }, 'cron_invalid'],
+      [{ cron: '* * * * *' }, 'cron_too_often'],
+      [{ cron: '0 3 * * *', timezone: 'Berlin' }, 'timezone_unknown'],
+      [{ at: '2020-12-24T03:00' }, 'field_invalid'],
+      [{}, 'field_invalid'],
+    ] as const)
+      expect(await server.tryAdmin('previewSchedule', { query })).toMatchObject({
+        status: 400,
+        body: { error: { code } },
+      });
+    expect((await server.admin('listSchedules')).items).toHaveLength(3);
+  });
+
+  test('takes another in its place, keeps what it did and whether it is on, and refuses one that cannot be', async () => {
+    await line.rollOut('1.1.0', 'draft');
+    await create();
+    server.clock.nowMs = atHour(2);
+    await server.tick();
+    await server.admin('setScheduleEnabled', { params: { name: 'nightly' }, body: { enabled: false } });
+    const { name: _, ...pause } = specOf({ action: 'pause', cron: '30 4 * * *' });
+    const change = async (body: object) => server.tryAdmin('changeSchedule', { params: { name: 'nightly' }, body });
+    expect(await change(pause)).toMatchObject({ status: 200, body: { enabled: false, last_result: 'done' } });
+    expect(await change({ ...pause, enabled: true })).toMatchObject({
+      body: { action: 'pause', enabled: true, next_run_at: iso(server.clock.nowMs + 2.5 * 3_600_000) },
+    });
+    const before = await find();
+    expect(await change({ ...pause, cron: '* * * * *' })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'cron_too_often' } },
+    });
+    expect(await find()).toEqual(before);
+    expect(await server.tryAdmin('changeSchedule', { params: { name: 'nobody' }, body: pause })).toMatchObject({
+      status: 404,
+    });
+    const { items } = await server.admin('listAudit', { query: { action: 'schedule.change' } });
+    expect(items.filter(({ subject }) => subject === 'nightly')).toHaveLength(2);
+  });
+
   test('promotes, pauses and resumes as it says', async () => {
     await line.rollOut('1.1.0', 'pilot');
     await create({ name: 'go-on', action: 'promote', cron: '0 2 * * *' });

@@ -18,6 +18,18 @@ export async function listSchedulesFrom(db: Reader, source: Schedule['source']):
   return db.selectFrom('schedules').selectAll().where('source', '=', source).execute();
 }
 
+/** Those that run again, or are windows. */
+export async function listEnabled(db: Reader): Promise<readonly Schedule[]> {
+  return db
+    .selectFrom('schedules')
+    .selectAll()
+    .where('enabled', '=', 1)
+    .where('done_at_ms', 'is', null)
+    .orderBy('name')
+    .limit(1_000)
+    .execute();
+}
+
 export async function listDue(db: Reader, nowMs: number): Promise<readonly Schedule[]> {
   return db
     .selectFrom('schedules')

@@ -29,7 +29,9 @@ import { getBudgets, removeBudget, setBudget } from '#server/service/fleet/budge
 import { keepQuery, listQueries, removeQuery } from '#server/service/queries/saved-queries.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/rollouts/plans.ts';
 import { runSchedule } from '#server/service/schedules/runs.ts';
+import { getScheduleRuns, previewSchedule } from '#server/service/schedules/upcoming.ts';
 import {
+  changeSchedule,
   createSchedule,
   deleteSchedule,
   listSchedules,
@@ -123,6 +125,9 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
 
     listSchedules: async ({ query, nowMs }) => listSchedules(deps, query, nowMs),
     createSchedule: async ({ body, nowMs, by }) => createSchedule(deps, body, by, nowMs),
+    getScheduleRuns: async ({ nowMs }) => getScheduleRuns(deps, nowMs),
+    previewSchedule: async ({ query, nowMs }) => previewSchedule(query, nowMs),
+    changeSchedule: async ({ params, body, nowMs, by }) => changeSchedule(deps, params.name, body, by, nowMs),
     setScheduleEnabled: async ({ params, body, nowMs, by }) =>
       setScheduleEnabled(deps, params.name, body.enabled, by, nowMs),
     deleteSchedule: async ({ params, nowMs, by }) => deleteSchedule(deps, params.name, by, nowMs),

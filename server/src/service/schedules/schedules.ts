@@ -1,6 +1,6 @@
 // Schedules for operators, and the file of schedules taken in. Running them is in `runs.ts`.
 
-import type { NewSchedule, Schedule } from '#protocol/admin/schedules.ts';
+import type { ChangedSchedule, NewSchedule, Schedule } from '#protocol/admin/schedules.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import { raiseRevision } from '#server/db/firmware/catalog.ts';
@@ -47,7 +47,7 @@ export async function createSchedule(
   nowMs: number,
 ): Promise<Schedule> {
   const spec = readSpec(request);
-  if (isOver(spec, nowMs)) throw new OtterError('field_invalid', `at: ${overText(spec, nowMs)}`, 'name a time to come');
+  refuseOverSpec(spec, nowMs);
   await deps.database.write(async (trx) => {
     await raiseRevision(trx);
     if ((await findSchedule(trx, spec.name)) !== undefined)
@@ -67,6 +67,36 @@ export async function createSchedule(
     });
   });
   return viewSchedule(await getRow(deps.database.read, spec.name));
+}
+
+/**
+ * Puts another schedule in the place of this one; what it did stays told. Throws what `createSchedule` throws, `schedule_unknown`
+ * and `schedule_from_file`.
+ */
+export async function changeSchedule(
+  deps: Deps,
+  name: string,
+  request: ChangedSchedule,
+  by: Principal,
+  nowMs: number,
+): Promise<Schedule> {
+  const asked = readSpec({ ...request, name });
+  refuseOverSpec(asked, nowMs);
+  await deps.database.write(async (trx) => {
+    await raiseRevision(trx);
+    const row = await getOwnRow(trx, name);
+    const spec = { ...asked, enabled: request.enabled ?? row.enabled === 1 };
+    if (isSame(spec, row)) return;
+    await saveSchedule(trx, row.id, { ...columnsOf(spec), ...(await beginning(trx, spec, row, nowMs)) });
+    await addAudit(trx, {
+      atMs: nowMs,
+      actor: actorOf(by),
+      action: 'schedule.change',
+      subject: name,
+      details: { ...spec },
+    });
+  });
+  return viewSchedule(await getRow(deps.database.read, name));
 }
 
 /** A schedule that is enabled again does not catch up on what it missed. Throws `schedule_unknown`, `schedule_from_file`, `invalid_transition`. */
@@ -228,6 +258,11 @@ async function findStage(
 /** A one-time schedule whose time has come and gone. */
 function isOver(time: ScheduleTime, nowMs: number): boolean {
   return time.at !== null && nextScheduledMs(time, nowMs) === undefined;
+}
+
+/** Throws `field_invalid`. */
+export function refuseOverSpec(spec: ScheduleTime, nowMs: number): void {
+  if (isOver(spec, nowMs)) throw new OtterError('field_invalid', `at: ${overText(spec, nowMs)}`, 'name a time to come');
 }
 
 function overText({ at, timezone }: ScheduleTime, nowMs: number): string {
