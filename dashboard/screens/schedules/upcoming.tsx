@@ -75,10 +75,12 @@ export function Upcoming({ schedules }: { readonly schedules: readonly Schedule[
 }
 
 function Days({ runs, isMine }: { readonly runs: readonly Run[]; readonly isMine: boolean }): ReactNode {
-  const shown = runs.slice(0, MOST_SHOWN).map((run) => ({ run, ...zoneTime(run.at, run.zone) }));
+  const shown = runs.slice(0, MOST_SHOWN).map((run) => ({ run, time: zoneTime(run.at, run.zone) }));
   // Where each has a zone of its own, what comes first is not what its clock shows first.
-  const byClock = shown.toSorted((left, right) => left.day.localeCompare(right.day) || left.minute - right.minute);
-  const days = Map.groupBy(byClock, ({ day }) => day);
+  const byClock = shown.toSorted(
+    ({ time: left }, { time: right }) => left.day.localeCompare(right.day) || left.minute - right.minute,
+  );
+  const days = Map.groupBy(byClock, ({ time }) => time.day);
   return (
     <>
       {[...days].map(([day, ofDay]) => (
