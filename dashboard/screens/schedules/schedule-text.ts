@@ -2,7 +2,13 @@
 
 import { lengthText } from '#dashboard/parts/time.tsx';
 import { writeLength } from '#dashboard/parts/text/length.ts';
-import type { NewSchedule, Schedule } from '#protocol/admin/schedules.ts';
+import type { NewSchedule, Schedule, ScheduleRun } from '#protocol/admin/schedules.ts';
+
+/** A run, of its schedule, in the zone in which it is shown. */
+export interface Run extends ScheduleRun {
+  readonly of: Schedule;
+  readonly zone: string;
+}
 
 /** `promote 1.2.0-careful`, `window of 3 h for label lab`. */
 export function actionText({ action, rollout, label, duration_s: length, device_local: isLocal }: Schedule): string {

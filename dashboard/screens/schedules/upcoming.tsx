@@ -7,18 +7,13 @@ import { useCall } from '#dashboard/data/queries.ts';
 import { Answered } from '#dashboard/parts/answers.tsx';
 import { Card } from '#dashboard/parts/page.tsx';
 import { Ago } from '#dashboard/parts/time.tsx';
-import type { Schedule, ScheduleRun } from '#protocol/admin/schedules.ts';
-import { actionText } from './schedule-text.ts';
+import type { Schedule } from '#protocol/admin/schedules.ts';
+import { actionText, type Run } from './schedule-text.ts';
 import { WeekGrid } from './week-grid.tsx';
 import { clockText, dayText, MY_ZONE, zoneTime } from './zone-time.ts';
 import css from './schedules.module.css';
 
 const MOST_SHOWN = 150;
-
-export interface Run extends ScheduleRun {
-  readonly of: Schedule;
-  readonly zone: string;
-}
 
 export function Upcoming({ schedules }: { readonly schedules: readonly Schedule[] }): ReactNode {
   const runs = useCall('getScheduleRuns', {}, { everyMs: 60_000 });

@@ -2,8 +2,7 @@
 
 import { Button, Group, Text } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
-import { actionText } from './schedule-text.ts';
-import type { Run } from './upcoming.tsx';
+import { actionText, type Run } from './schedule-text.ts';
 import { clockText, DAY_MIN, dayText, nextDay, zoneTime } from './zone-time.ts';
 import css from './schedules.module.css';
 
