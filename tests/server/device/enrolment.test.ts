@@ -173,18 +173,16 @@ describe.each(BOTH)('device tokens on %s', (dialect) => {
   });
 
   test('after 7 days of its own token alone, the fleet token does not speak for a board any more', async () => {
-    const [mac, token] = [await line.newDevice('1.0.0'), newToken()];
-    await voice.enrol(mac, token);
-    await voice.check(mac, token);
-    server.clock.advance(7 * DAY_S - 1);
-    expect(await voice.reason(mac, fleet())).toBe('nothing_to_offer');
-    server.clock.advance(60);
-    await server.admin('acceptEnrolment', params(mac)).catch(() => undefined);
-    const other = await line.newDevice('1.0.0');
-    await voice.enrol(other, token.replace(/.$/, 'A'));
-    await voice.check(other, token.replace(/.$/, 'A'));
-    server.clock.advance(7 * DAY_S);
-    expect(await voice.reason(other, fleet())).toBe('claimed_twice');
+    for (const [afterS, expected] of [
+      [7 * DAY_S - 1, 'nothing_to_offer'],
+      [7 * DAY_S, 'claimed_twice'],
+    ] as const) {
+      const [mac, token] = [await line.newDevice('1.0.0'), newToken()];
+      await voice.enrol(mac, token);
+      await voice.check(mac, token);
+      server.clock.advance(afterS);
+      expect(await voice.reason(mac, fleet())).toBe(expected);
+    }
   });
 
   test('the way back opens the fleet token again: the build that a board goes to may know nothing of device tokens', async () => {
