@@ -65,9 +65,9 @@ const OPENED: readonly (readonly [what: string, open: (page: Page) => Promise<vo
     },
   ],
   ['filters of the list of boards', async (page) => openOnDevices(page, 'Filters')],
-  ['saved queries', async (page) => openOnDevices(page, 'Saved')],
-  ['columns', async (page) => openOnDevices(page, 'Columns')],
-  ['an import', async (page) => openOnDevices(page, 'Import CSV')],
+  ...sizeOf({ push: [], whole: ['Saved', 'Columns', 'Import CSV'] }).map(
+    (button) => [button, async (page: Page) => openOnDevices(page, button)] as const,
+  ),
   [
     'a hold of many',
     async (page) => {

@@ -5,9 +5,9 @@ import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { useAction } from '#dashboard/data/queries.ts';
 import { More, type MoreItem } from '#dashboard/parts/ask/more.tsx';
 import type { Device, DeviceDetail } from '#protocol/admin/devices.ts';
-import type { AskedKind } from './device-dialog.tsx';
+import type { AskedKind } from './ask/device-dialog.tsx';
 
-const DeviceDialog = lazy(async () => import('./device-dialog.tsx'));
+const DeviceDialog = lazy(async () => import('./ask/device-dialog.tsx'));
 
 export function DeviceActions({ detail }: { readonly detail: DeviceDetail }): ReactNode {
   const { device } = detail;
@@ -42,10 +42,12 @@ function itemsOf(device: Device, ask: (kind: AskedKind) => void, offer: () => vo
   return [
     ...(device.offer_now === null ? [{ text: 'Offer now, past windows and pace', onPick: offer }] : []),
     ...(device.cancelled === null ? [{ text: 'Cancel its update', onPick: () => ask('cancel') }] : []),
+    { text: 'Skip a version', onPick: () => ask('skip') },
     { text: 'Send back from this build', onPick: () => ask('send_back') },
     isTest
       ? { text: 'No test board any more', onPick: () => ask('auto') }
       : { text: 'Make it a test board', onPick: () => ask('test') },
+    { text: 'Replace it by another board', onPick: () => ask('replace') },
     { text: 'Remove the board', isDanger: true, onPick: () => ask('remove') },
   ];
 }

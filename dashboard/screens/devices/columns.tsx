@@ -60,7 +60,7 @@ const COLUMNS = {
     width: '84px',
     show: (device) => numberOf(device, 'rssi_dbm', (dbm) => `${dbm} dBm`),
   },
-  reset: { name: 'Reset reason', minPx: 120, width: '120px', show: (device) => textOf(device, 'reset_reason') },
+  boot: { name: 'Boot reason', minPx: 120, width: '120px', show: (device) => textOf(device, 'boot_reason') },
   uptime: { name: 'Runs for', minPx: 84, width: '84px', show: (device) => numberOf(device, 'uptime_s', lengthText) },
   library: {
     name: 'Library',

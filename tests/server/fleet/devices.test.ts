@@ -67,7 +67,7 @@ describe.each(DIALECTS)('a device on %s', (dialect) => {
     expect(await line.checkIn(mac, '1.0.0', CAME_BACK)).toMatchObject({ reason: 'known_bad' });
     expect((await line.detail(mac)).builds).toMatchObject([{ known_bad: true, next_offer_at: null }]);
     const shown = async () => (await line.detail(mac)).device;
-    expect(await shown()).toMatchObject({ status: 'failed', attributes: { reset_reason: 'crash' } });
+    expect(await shown()).toMatchObject({ status: 'failed', attributes: { boot_reason: 'panic' } });
     const first = (await shown()).rollout;
     expect(first).toContain('1.1.0');
     await line.move('1.1.0', 'abort');

@@ -5,7 +5,7 @@ import type { Device } from '#protocol/admin/devices.ts';
 
 const COLUMNS = ['id', 'mac', 'name', 'product', 'current_version', 'status', 'chip', 'ip', 'rollout'] as const;
 const TIMES = ['first_seen_at', 'last_seen_at'] as const;
-const MEASURED = ['free_heap_bytes', 'rssi_dbm', 'reset_reason', 'library'] as const;
+const MEASURED = ['free_heap_bytes', 'rssi_dbm', 'boot_reason', 'library'] as const;
 /** Rows of one request, the most that there may be. */
 const PAGE = '500';
 

@@ -311,7 +311,6 @@ function readAttributes(row: SeenDeviceRow): Device['attributes'] {
     ...(row.largest_block_bytes === null ? {} : { largest_block_bytes: row.largest_block_bytes }),
     ...(row.rssi_dbm === null ? {} : { rssi_dbm: row.rssi_dbm }),
     ...(row.uptime_s === null ? {} : { uptime_s: row.uptime_s }),
-    ...(row.boot_cause === null ? {} : { reset_reason: row.boot_cause }),
     ...(slotBytes === null ? {} : { slot_bytes: slotBytes }),
     ...(row.other_chip === null ? {} : { other_chip: row.other_chip }),
     ...(row.image_sha256 === null ? {} : { image_sha256: row.image_sha256 }),

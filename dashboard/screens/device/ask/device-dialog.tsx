@@ -9,8 +9,12 @@ import HoldDialog from '#dashboard/parts/ask/hold-dialog.tsx';
 import { deviceName } from '#dashboard/parts/words.ts';
 import type { DeviceDetail } from '#protocol/admin/devices.ts';
 import NameDialog from './name-dialog.tsx';
+import ReplaceDialog from './replace-dialog.tsx';
+import SkipDialog from './skip-dialog.tsx';
 
-export type AskedKind = 'name' | 'hold' | 'cancel' | 'send_back' | 'test' | 'auto' | 'remove';
+/** Each has a dialog of its own. */
+type OwnKind = 'name' | 'hold' | 'skip' | 'replace';
+export type AskedKind = OwnKind | 'cancel' | 'send_back' | 'test' | 'auto' | 'remove';
 
 interface DeviceDialogProps {
   readonly detail: DeviceDetail;
@@ -21,6 +25,8 @@ interface DeviceDialogProps {
 export default function DeviceDialog({ detail, asked, onClose }: DeviceDialogProps): ReactNode {
   const { device } = detail;
   if (asked === 'name') return <NameDialog device={device} onClose={onClose} />;
+  if (asked === 'skip') return <SkipDialog device={device} onClose={onClose} />;
+  if (asked === 'replace') return <ReplaceDialog device={device} onClose={onClose} />;
   if (asked === 'hold') return <Hold detail={detail} onClose={onClose} />;
   return <Question detail={detail} asked={asked} onClose={onClose} />;
 }
@@ -51,7 +57,7 @@ interface Ask {
   readonly run: (reason: string | undefined) => void;
 }
 
-function Question({ detail, asked, onClose }: PartProps & { readonly asked: Exclude<AskedKind, 'name' | 'hold'> }) {
+function Question({ detail, asked, onClose }: PartProps & { readonly asked: Exclude<AskedKind, OwnKind> }) {
   const { busy, asks } = useAsks(detail, onClose);
   const { title, confirm, text, reason, isDanger = false, run } = asks[asked];
   return (
@@ -86,7 +92,7 @@ function useAsks({ device, assignments }: DeviceDetail, onClose: () => void) {
       { params, query: { confirm: 'true' }, body: { reason: reason ?? '' } },
       { onSuccess: onClose, onError: (error) => (error instanceof Refusal ? onClose() : undefined) },
     );
-  const asks: Readonly<Record<Exclude<AskedKind, 'name' | 'hold'>, Ask>> = {
+  const asks: Readonly<Record<Exclude<AskedKind, OwnKind>, Ask>> = {
     cancel: {
       title: `Cancel the update of ${name}?`,
       confirm: 'Cancel the update',
