@@ -53,6 +53,8 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
 
   async function upload(page: Page, version: string): Promise<void> {
     await page.getByRole('link', { name: 'Firmware', exact: true }).click();
+    // Add a board takes files, too.
+    await page.getByRole('heading', { level: 1, name: 'Firmware' }).waitFor();
     await page.locator('input[type=file]').setInputFiles({
       name: `${version}.bin`,
       mimeType: 'application/octet-stream',
