@@ -32,6 +32,9 @@ LogLevel levelOf(Event event) {
       return LogLevel::error;
     case Event::deferred:
     case Event::download_interrupted:
+    case Event::enrolment_pending:
+    case Event::enrolment_failed:
+    case Event::token_refused:
       return LogLevel::warning;
     case Event::connected:
     case Event::checked:
@@ -41,6 +44,7 @@ LogLevel levelOf(Event event) {
     case Event::installing:
     case Event::trial_started:
     case Event::confirmed:
+    case Event::enrolled:
       return LogLevel::info;
   }
   return LogLevel::error;
@@ -96,6 +100,21 @@ void writeLogLine(Event event, Error error, const EventFacts& facts, char* text,
     case Event::rolled_back:
       addVersion(out, "came back from", facts);
       return addError(out, error, facts.detail);
+    case Event::enrolled:
+      out.add("enrolled: this board has a token of its own now");
+      return;
+    case Event::enrolment_pending:
+      out.add("enrolment waits for a person: npx otter device accept ").add(facts.detail);
+      out.add(". Until then it goes on with the fleet token");
+      return;
+    case Event::enrolment_failed:
+      out.add("not enrolled, it goes on with the fleet token and asks again");
+      return addError(out, error, facts.detail);
+    case Event::token_refused:
+      out.add("the server does not take the token of this board any more");
+      if (facts.detail[0] != '\0') out.add(" (").add(facts.detail).add(")");
+      out.add(": back to the fleet token, then it enrols again");
+      return;
     case Event::failed:
       out.add("failed");
       addError(out, error, facts.detail);

@@ -72,4 +72,10 @@ size_t writeReport(const char* mac, const Report& report, char* text, size_t cap
   return out.isWhole() ? out.size() : 0;
 }
 
+size_t writeEnrolment(const char* mac, const char* token, char* text, size_t capacity) {
+  TextBuffer out(text, capacity);
+  out.add("{\"mac\":").addJson(mac).add(",\"token\":").addJson(token).add("}");
+  return out.isWhole() ? out.size() : 0;
+}
+
 }  // namespace otter

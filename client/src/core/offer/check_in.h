@@ -1,4 +1,4 @@
-// The bodies of the two requests that a board sends (docs/device-protocol.md), as JSON in a buffer.
+// The bodies of the three requests that a board sends (docs/device-protocol.md), as JSON in a buffer.
 
 #pragma once
 
@@ -49,5 +49,6 @@ struct CheckIn {
 /** Length of the text; 0 where it does not fit. */
 size_t writeCheckIn(const CheckIn& checkIn, char* text, size_t capacity);
 size_t writeReport(const char* mac, const Report& report, char* text, size_t capacity);
+size_t writeEnrolment(const char* mac, const char* token, char* text, size_t capacity);
 
 }  // namespace otter

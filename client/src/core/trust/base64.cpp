@@ -41,4 +41,16 @@ bool decodeBase64(const char* text, size_t n, uint8_t* out, size_t capacity, siz
   return true;
 }
 
+void encodeBase64Url(const uint8_t* bytes, size_t n, char* out) {
+  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  uint32_t bits = 0;
+  int count = 0;
+  for (size_t i = 0; i < n; ++i) {
+    bits = (bits << 8) | bytes[i];
+    for (count += 8; count >= 6; count -= 6) *out++ = kDigits[(bits >> (count - 6)) & 63];
+  }
+  if (count > 0) *out++ = kDigits[(bits << (6 - count)) & 63];
+  *out = '\0';
+}
+
 }  // namespace otter

@@ -1,4 +1,4 @@
-// Base64 of RFC 4648 section 4, strictly: one text for each sequence of bytes.
+// Base64 of RFC 4648: section 4 read strictly, one text for each sequence of bytes; section 5 ("base64url") written.
 
 #pragma once
 
@@ -13,5 +13,8 @@ namespace otter {
  * 0.
  */
 bool decodeBase64(const char* text, size_t n, uint8_t* out, size_t capacity, size_t& count);
+
+/** Writes `n` bytes in the alphabet for addresses, without padding, and a NUL: `(n * 8 + 5) / 6 + 1` characters. */
+void encodeBase64Url(const uint8_t* bytes, size_t n, char* out);
 
 }  // namespace otter

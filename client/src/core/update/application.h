@@ -35,6 +35,14 @@ enum class Event : uint8_t {
   rejected_build,
   /** The board came back to this build after a trial; the error says why. */
   rolled_back,
+  /** The server has accepted a token of this board's own; from now on it is used instead of the fleet token. */
+  enrolled,
+  /** The server has the token of this board; a person has to accept it. The board goes on with the fleet token. */
+  enrolment_pending,
+  /** The server could not be asked to accept the token; the board goes on with the fleet token, and asks again. */
+  enrolment_failed,
+  /** The server does not take the token of this board any more; it asked with the fleet token instead. */
+  token_refused,
   /** A check, a download or an installation failed. */
   failed
 };

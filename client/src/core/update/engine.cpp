@@ -39,7 +39,7 @@ Engine::Engine(const Board& board)
       journalStore_(board.store),
       http_(board.connection, board.system),
       download_(http_, board.slot, board.system),
-      link_(http_, board.system, board.bootloader, journal_, journalStore_) {}
+      link_(http_, board.system, board.bootloader, board.store, journal_, journalStore_) {}
 
 // ---- start
 
@@ -147,9 +147,32 @@ void Engine::perform(Action action) {
 // ---- asking the server
 
 Outcome Engine::check() {
+  const Outcome outcome = askForBuild();
+  // The server was heard, this build is confirmed, and no update begins now: an image that waits goes on waiting.
+  if (outcome == Outcome::nothing || outcome == Outcome::deferred || outcome == Outcome::refused) enrol();
+  return outcome;
+}
+
+void Engine::enrol() {
+  Enrolment outcome = Enrolment::none;
+  const Error error = link_.enrol(space(), outcome);
+  switch (outcome) {
+    case Enrolment::none:
+      return;
+    case Enrolment::accepted:
+      return tell(Event::enrolled, Error::ok);
+    case Enrolment::pending:
+      TextBuffer(detail_, sizeof detail_).add(link_.mac());
+      return tell(Event::enrolment_pending, Error::ok);
+    case Enrolment::failed:
+      return tell(Event::enrolment_failed, error);
+  }
+}
+
+Outcome Engine::askForBuild() {
   Json root;
   error_ = link_.ask(false, space(), root);
-  tellIfConnected();
+  tellOfAsking();
   const bool isFirst = isFirstCheck_;
   isFirstCheck_ = false;
   if (error_ != Error::ok) {
@@ -159,6 +182,7 @@ Outcome Engine::check() {
   // A new answer takes the place of the last one, also where it is refused: nothing of the old offer is left to act on.
   error_ = readCheckAnswer(root, answer_);
   if (error_ == Error::json) return Outcome::unreachable;
+  link_.noteUnderstood();
   failures_ = 0;
   intervalS_ = answer_.pollIntervalS;
   if (error_ == Error::ok && !answer_.isOffer) {
@@ -406,12 +430,16 @@ void Engine::tell(Event event, Error error) {
 }
 
 /** A connection that is kept for the next request was told when it was opened. */
-void Engine::tellIfConnected() {
+void Engine::tellOfAsking() {
   rememberServer();
-  if (http_.openedCount() == toldConnections_) return;
-  toldConnections_ = http_.openedCount();
-  TextBuffer(detail_, sizeof detail_).add(link_.server().host).add(":").addNumber(link_.server().port);
-  tell(Event::connected, Error::ok);
+  if (http_.openedCount() != toldConnections_) {
+    toldConnections_ = http_.openedCount();
+    TextBuffer(detail_, sizeof detail_).add(link_.server().host).add(":").addNumber(link_.server().port);
+    tell(Event::connected, Error::ok);
+  }
+  if (link_.whyRefused() == nullptr) return;
+  TextBuffer(detail_, sizeof detail_).add(link_.whyRefused());
+  tell(Event::token_refused, Error::auth);
 }
 
 /** Where it answered last is asked first, after a restart too. Written only when it changes, which is rare. */
@@ -422,12 +450,16 @@ void Engine::rememberServer() {
 }
 
 EventFacts Engine::factsOf(Event event, Error error) {
-  if (error != Error::ok) writeDetail(error);
+  if (error != Error::ok && detail_[0] == '\0') writeDetail(error);
   EventFacts facts = {settings_.version, journal_.sizeBytes, 0, detail_};
   switch (event) {
     case Event::connected:
     case Event::confirmed:
     case Event::rejected_build:
+    case Event::enrolled:
+    case Event::enrolment_pending:
+    case Event::enrolment_failed:
+    case Event::token_refused:
       break;
     case Event::checked:
       facts.waitS = intervalS_;

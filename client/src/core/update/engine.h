@@ -62,6 +62,7 @@ class Engine {
 
   // The work of the states.
   Outcome check();
+  Outcome askForBuild();
   Outcome checkOnTrial();
   Outcome downloadPiece();
   Outcome waitForQuietMoment();
@@ -101,7 +102,8 @@ class Engine {
   void addReport(ReportStatus status, Error error);
   void save();
   void tell(Event event, Error error);
-  void tellIfConnected();
+  void enrol();
+  void tellOfAsking();
   void rememberServer();
   EventFacts factsOf(Event event, Error error);
   void writeDetail(Error error);

@@ -103,12 +103,13 @@ Outcome Engine::waitOnTrial() {
 Outcome Engine::checkOnTrial() {
   Json root;
   error_ = link_.ask(true, space(), root);
-  tellIfConnected();
+  tellOfAsking();
   if (error_ != Error::ok) {
     lastError_ = error_;
     http_.close();
     return Outcome::unreachable;
   }
+  link_.noteUnderstood();
   // Whatever it says: the build has reached the server. Nothing is installed on trial.
   return Outcome::reached;
 }

@@ -42,6 +42,10 @@ const char* nameOf(Event event) {
     OTTER_CASE(Event, confirmed)
     OTTER_CASE(Event, rejected_build)
     OTTER_CASE(Event, rolled_back)
+    OTTER_CASE(Event, enrolled)
+    OTTER_CASE(Event, enrolment_pending)
+    OTTER_CASE(Event, enrolment_failed)
+    OTTER_CASE(Event, token_refused)
     OTTER_CASE(Event, failed)
   }
   return "unknown";

@@ -66,6 +66,8 @@ class HttpClient {
     server_ = &server;
     token_ = token;
   }
+  /** For the requests from now on; it lives as long as this object. */
+  void setToken(const char* token) { token_ = token; }
 
   /**
    * Sends a request and reads the head of the answer. On a kept connection that the server has closed meanwhile, it

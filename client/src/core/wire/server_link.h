@@ -1,5 +1,6 @@
-// What the board and its server say to each other: check-ins, and the reports that wait in the journal. It acts on
-// nothing of what the server answers.
+// What the board and its server say to each other: check-ins, the reports that wait in the journal, and the question to
+// be let in with a token of its own (`server_link_enrol.cpp`). It acts on nothing of what the server answers, but for
+// the token that goes with a request: whatever the server says to one, no board is locked out.
 
 #pragma once
 
@@ -9,6 +10,7 @@
 #include "../../hal/hal.h"
 #include "../error.h"
 #include "http_client.h"
+#include "../memory/device_token.h"
 #include "../memory/journal.h"
 #include "json.h"
 #include "../update/settings.h"
@@ -21,10 +23,30 @@ struct TextSpace {
   size_t capacity;
 };
 
+/** After an answer the server is not asked sooner to accept the token. */
+constexpr uint32_t kEnrolAgainS = 3600;
+
+/** What asking to be let in with a token of its own came to. */
+enum class Enrolment : uint8_t {
+  /** It was not the time for it, or the server knows no device tokens. */
+  none,
+  accepted,
+  /** A person has to accept it. */
+  pending,
+  /** It goes on with the fleet token, and asks again. */
+  failed
+};
+
 class ServerLink {
  public:
-  ServerLink(HttpClient& http, System& system, Bootloader& bootloader, Journal& journal, JournalStore& journalStore)
-      : http_(http), system_(system), bootloader_(bootloader), journal_(journal), journalStore_(journalStore) {}
+  ServerLink(HttpClient& http, System& system, Bootloader& bootloader, Store& store, Journal& journal,
+             JournalStore& journalStore)
+      : http_(http),
+        system_(system),
+        bootloader_(bootloader),
+        token_(store),
+        journal_(journal),
+        journalStore_(journalStore) {}
 
   /** `settings` lives as long as the link. */
   void begin(const Settings& settings, ResetReason resetReason);
@@ -35,11 +57,27 @@ class ServerLink {
   const Server& server() const { return settings_->servers[serverIndex_]; }
 
   /**
-   * Asks one address after the other, the one that answered last before the others, until one answers. After a failure of
-   * all the error is that of the last one. Sends what waits, then the check-in. `root` is the answer, a JSON object in `space`. Errors of the connection and
-   * of HTTP; `http_status`, `auth`, `redirect_refused`, `json`.
+   * Asks one address after the other, the one that answered last before the others, until one answers. After a failure
+   * of all the error is that of the last one. Sends what waits, then the check-in; where the server does not take the
+   * one token, both once more with the other. `root` is the answer, a JSON object in `space`. Errors of the connection
+   * and of HTTP; `http_status`, `auth`, `redirect_refused`, `json`.
    */
   Error ask(bool isOnTrial, const TextSpace& space, Json& root);
+
+  /** The answer of the last `ask` made sense. */
+  void noteUnderstood();
+
+  /** Why the server did not take the token of this board, in the last `ask`; nullptr where it did. */
+  const char* whyRefused() const { return whyRefused_; }
+
+  /**
+   * Makes a token for this board where there is none, and asks the server to accept it, with the fleet token: where it
+   * is time for that. To be called after a check-in that was answered, never on trial or in the middle of an update.
+   * The error says why it failed.
+   */
+  Error enrol(const TextSpace& space, Enrolment& outcome);
+
+  const char* mac() const { return mac_; }
 
   /** The oldest first. What the server refuses for good is dropped: repeating it changes nothing. */
   Error sendReports(const TextSpace& space);
@@ -58,20 +96,40 @@ class ServerLink {
   uint32_t lastAnswerAgeS();
 
  private:
+  /** Codes of an error answer that this client acts on. */
+  enum class Code : uint8_t { other, token_revoked, other_board, not_this_board };
+
   Error askServer(bool isOnTrial, const TextSpace& space, Json& root);
+  Error askWith(bool isOwnToken, bool isOnTrial, const TextSpace& space, Json& root);
+  bool helpsOtherToken(Error error) const;
+  void takeTurns(Error error, uint32_t openedBefore);
+  void noteRefused();
+  Error askToEnrol(const TextSpace& space, Enrolment& outcome);
+  Error postEnrolment(const TextSpace& space, TokenState& state);
+  void useToken(bool isOwnToken);
   Error post(const char* path, const TextSpace& space, size_t bodyBytes, HttpHead& head);
-  Error refusedBy(const HttpHead& head);
+  Error refusedBy(const HttpHead& head, const TextSpace& space);
+  void readCode(const TextSpace& space);
   size_t writeCheckInTo(const TextSpace& space, bool isOnTrial);
 
   HttpClient& http_;
   System& system_;
   Bootloader& bootloader_;
+  DeviceToken token_;
   Journal& journal_;
   JournalStore& journalStore_;
   const Settings* settings_ = nullptr;
   ResetReason resetReason_ = ResetReason::unknown;
   size_t serverIndex_ = 0;
   uint32_t retryAfterS_ = 0;
+  /** Of the last answer that was a refusal. */
+  Code code_ = Code::other;
+  bool isOwnToken_ = false;
+  const char* whyRefused_ = nullptr;
+  /** Checks in a row that went out with the token of this board and were not answered in a way that made sense. */
+  uint8_t unheard_ = 0;
+  /** Enrolments in a row without an answer. */
+  uint8_t enrolFailures_ = 0;
   bool wasAnswered_ = false;
   uint64_t lastAnswerMs_ = 0;
   /** Before TLS took its share: what the application leaves free. */

@@ -75,6 +75,22 @@ TEST_CASE("every event is one line") {
        {"1.1.0", 0, 0, ""},
        "came back from 1.1.0: crash: the build crashed on trial. Run that build at a cable, and look at what it prints "
        "before it crashes."},
+      {Event::enrolled, Error::ok, {"1.1.0", 0, 0, ""}, "enrolled: this board has a token of its own now"},
+      {Event::enrolment_pending,
+       Error::ok,
+       {"1.1.0", 0, 0, "24:6f:28:aa:bb:cc"},
+       "enrolment waits for a person: npx otter device accept 24:6f:28:aa:bb:cc. Until then it goes on with the fleet "
+       "token"},
+      {Event::enrolment_failed,
+       Error::http_status,
+       {"1.1.0", 0, 0, "status 500"},
+       "not enrolled, it goes on with the fleet token and asks again: http_status: the server answered with an unexpected "
+       "status (status 500). Is this an Otter server? Its log has the request."},
+      {Event::token_refused,
+       Error::auth,
+       {"1.1.0", 0, 0, "token_revoked"},
+       "the server does not take the token of this board any more (token_revoked): back to the fleet token, then it "
+       "enrols again"},
       {Event::failed,
        Error::dns,
        {"1.0.0", 0, 61, "ota.lan:8443"},

@@ -58,6 +58,10 @@ bool isProvenBad(const ReceivedReport& report) {
 
 }  // namespace
 
+std::string answerOf(const std::string& status, const std::string& body) {
+  return "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
 void MemoryServer::offer(const OfferedBuild& build) {
   build_ = build;
   isOffering_ = true;
@@ -122,12 +126,38 @@ otter::Error MemoryServer::read(uint8_t* bytes, size_t capacity, size_t& receive
 
 void MemoryServer::answerRequest(const std::string& head, const std::string& body) {
   answered_ = 0;
-  if (head.rfind("POST /api/v1/check-update ", 0) == 0) {
+  const size_t pathAt = head.find(' ') + 1;
+  const std::string path = head.substr(pathAt, head.find(' ', pathAt) - pathAt);
+  const size_t tokenAt = head.find("Bearer ") + strlen("Bearer ");
+  const std::string token = head.substr(tokenAt, head.find("\r\n", tokenAt) - tokenAt);
+  requests.emplace_back(path, token);
+  if (path == "/api/v1/check-update") lastToken_ = token;
+  answer_ = answerInstead(path, token);
+  if (answer_ == "hang up") return close();
+  if (!answer_.empty()) return;
+  if (!takesToken(token)) {
+    answer_ = answerOf("401 Unauthorized", R"({"error":{"code":"token_invalid","message":"","hint":""}})");
+    return;
+  }
+  if (path == "/api/v1/check-update") {
     const std::string answer = checkIn(body);
     return answerJson(garbles ? "{}" : answer);
   }
-  if (head.rfind("POST /api/v1/report-status ", 0) == 0) return answerJson(takeReport(body));
+  if (path == "/api/v1/enrol") return answerJson(enrol(body));
+  if (path == "/api/v1/report-status") return answerJson(takeReport(body));
   answerImage(head);
+}
+
+bool MemoryServer::takesToken(const std::string& token) const {
+  return token == fleetToken || acceptedTokens.count(token) > 0;
+}
+
+std::string MemoryServer::enrol(const std::string& body) {
+  ++enrolments_;
+  const std::string token = textOf(parsed(body).member("token"));
+  askedTokens_.insert(token);
+  if (enrolmentState == "accepted") acceptedTokens.insert(token);
+  return R"({"state":")" + enrolmentState + R"("})";
 }
 
 void MemoryServer::answerJson(const std::string& json) {

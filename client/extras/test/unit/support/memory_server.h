@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct ReceivedReport {
   std::string status;
   std::string error;
 };
+
+/** A whole answer of HTTP, such as `500 Internal Server Error`. */
+std::string answerOf(const std::string& status, const std::string& body);
 
 class MemoryServer final : public otter::Connection {
  public:
@@ -66,6 +70,22 @@ class MemoryServer final : public otter::Connection {
   /** Answers check-ins with an object that is no answer. */
   bool garbles = false;
 
+  /** What it takes besides the tokens that it accepted. */
+  std::string fleetToken = "otf_fleet";
+  /** What it says to an enrolment, apart from what it knows. */
+  std::string enrolmentState = "accepted";
+  /** Tokens that boards have asked to be let in with, and those that were. */
+  const std::set<std::string>& askedTokens() const { return askedTokens_; }
+  std::set<std::string> acceptedTokens;
+  uint64_t enrolments() const { return enrolments_; }
+  /** Token of the last check-in. */
+  const std::string& lastToken() const { return lastToken_; }
+  /** Path and token of every request, in order. */
+  std::vector<std::pair<std::string, std::string>> requests;
+  /** A whole answer of HTTP in place of its own, by path and token; empty: its own. `hang up`: none. */
+  std::function<std::string(const std::string& path, const std::string& token)> answerInstead =
+      [](const std::string&, const std::string&) { return std::string(); };
+
   /** Called when a connection has been opened. */
   std::function<void()> onOpen = [] {};
 
@@ -82,6 +102,8 @@ class MemoryServer final : public otter::Connection {
 
  private:
   void answerRequest(const std::string& head, const std::string& body);
+  bool takesToken(const std::string& token) const;
+  std::string enrol(const std::string& body);
   std::string checkIn(const std::string& body);
   std::string takeReport(const std::string& body);
   void answerImage(const std::string& head);
@@ -89,6 +111,9 @@ class MemoryServer final : public otter::Connection {
   void closeAttempt(bool isForGood);
 
   bool isOpen_ = false;
+  std::set<std::string> askedTokens_;
+  uint64_t enrolments_ = 0;
+  std::string lastToken_;
   std::string request_;
   std::string answer_;
   size_t answered_ = 0;

@@ -123,12 +123,13 @@ bool TestDevice::runOnce(bool& isAtRest) {
   now.product = marker.product.c_str();
   now.version = marker.version.c_str();
   now.library = "OtterOTA test";
+  now.token = server.fleetToken.c_str();
   engine.begin(now);
-  for (int step = 0; step < kMaxSteps; ++step) {
+  for (int step = 0; step < kMaxSteps || staysOn; ++step) {
     if (stopWhen(engine)) return isAtRest = true;
     const otter::State state = engine.status().state;
     const bool isStill = state == otter::State::idle || state == otter::State::staged;
-    if (isStill && server.isAtRest() && !engine.isBusy() && readJournal().reportCount == 0) return isAtRest = true;
+    if (!staysOn && isStill && server.isAtRest() && !engine.isBusy() && readJournal().reportCount == 0) return isAtRest = true;
     board.clock.advanceUs(static_cast<uint64_t>(engine.step()) * 1000 + 1000);
   }
   return true;

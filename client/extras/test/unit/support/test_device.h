@@ -38,6 +38,9 @@ class TestDevice {
   /** Called before each step; true ends the run. */
   std::function<bool(otter::Engine&)> stopWhen = [](otter::Engine&) { return false; };
 
+  /** It goes on where nothing is left to do, until `stopWhen` says so. */
+  bool staysOn = false;
+
   /** Runs boot after boot until the device rests. False where no image boots, or it does not come to rest. */
   bool runToRest();
 

@@ -9,7 +9,7 @@
 
 namespace otter_test {
 
-class TestSystem final : public otter::System {
+class TestSystem : public otter::System {
  public:
   uint64_t timeMs = 1000;
 

@@ -1,9 +1,10 @@
 // The power goes at every operation of flash and journal, with four ways of tearing it, while a build is installed and
-// kept, while one fails its trial, and while one that failed is followed by a better one. After each cut the board
-// starts again and runs until nothing is left to do.
+// kept, while one fails its trial, while one that failed is followed by a better one, and while the board gets a token of
+// its own. After each cut the board starts again and runs until nothing is left to do.
 //
 // Never: a board without a bootable image, a start of an image that is neither the old nor the new one, a security
-// floor that fell, two final reports of one attempt, a journal that stops the next update. `OTTER_NIGHTLY=1` tears
+// floor that fell, two final reports of one attempt, a journal that stops the next update, a check-in that the server
+// does not take, a second token of one board. `OTTER_NIGHTLY=1` tears
 // each of them in all four ways, and adds an image of 1 MiB and 2000 random pairs of cuts.
 
 #include <doctest/doctest.h>
@@ -78,6 +79,8 @@ class Life {
     device_.server.offer({"1.2.0", builds_.next, 3});
     if (!device_.runToRest()) return "after it, the next update: " + device_.trouble;
     if (device_.server.lastVersion() != "1.2.0") return "after it, the next update was not installed";
+    if (!usesItsToken()) return "after it, its token is not used";
+    if (device_.server.askedTokens().size() != 1) return "the board made two tokens";
     return wrong_;
   }
 
@@ -89,6 +92,15 @@ class Life {
     options.slotBytes = static_cast<uint32_t>((scenario.sizeBytes + 0x10000) & ~0xFFFFU);
     options.bootloader = scenario.bootloader;
     return options;
+  }
+
+  /** By itself, and soon. */
+  bool usesItsToken() {
+    const uint64_t untilUs = device_.board.clock.nowUs() + 3600ULL * 1000000;
+    const auto isUsed = [this] { return device_.server.acceptedTokens.count(device_.server.lastToken()) == 1; };
+    device_.staysOn = true;
+    device_.stopWhen = [&](otter::Engine&) { return isUsed() || device_.board.clock.nowUs() > untilUs; };
+    return device_.runToRest() && isUsed();
   }
 
   /** A cut happens once; the next one is armed at the start after it. */
@@ -183,6 +195,77 @@ const Scenario kScenarios[] = {
 
 TEST_CASE("a power cut at any operation, torn in any way, never costs the board") {
   for (const Scenario& scenario : kScenarios) cutEverywhere(scenario);
+}
+
+namespace {
+
+/** What leads to an enrolment; each begins with a board that is switched off. */
+struct TokenStory {
+  const char* name;
+  /** Makes the server as it is meant; the board has no token, or one that was accepted two hours ago. */
+  void (*begin)(testing::MemoryServer& server);
+  bool hasToken;
+  size_t tokens;
+};
+
+void acceptAll(testing::MemoryServer&) {}
+void forgetTokens(testing::MemoryServer& server) { server.acceptedTokens.clear(); }
+void takeForAnother(testing::MemoryServer& server) {
+  const std::string copied = server.lastToken();
+  server.acceptedTokens.clear();
+  server.answerInstead = [copied](const std::string&, const std::string& token) {
+    return token == copied ? testing::answerOf("403 Forbidden", R"({"error":{"code":"other_board"}})") : std::string();
+  };
+}
+
+const TokenStory kTokenStories[] = {
+    {"the first token", acceptAll, false, 1},
+    {"a token that the server has lost", forgetTokens, true, 1},
+    {"a token of another board", takeForAnother, true, 2},
+};
+
+/** Answers what went wrong; empty: nothing. */
+std::string cutEnrolment(const TokenStory& story, uint64_t operation, Tear tear, uint64_t& operations) {
+  board::BoardOptions options;
+  options.slotBytes = 0x20000;
+  TestDevice device(options);
+  device.board.flashByCable(board::makeImage({"esp32", "greenhouse", "1.0.0", "healthy", 16384, 0, 1}));
+  const auto isSettled = [&device](otter::Engine&) { return device.server.acceptedTokens.count(device.server.lastToken()) == 1; };
+  device.staysOn = story.hasToken;
+  device.stopWhen = isSettled;
+  if (story.hasToken && !device.runToRest()) return device.trouble;
+  device.server.date = "Mon, 23 Nov 2026 14:00:00 GMT";
+  story.begin(device.server);
+  const uint64_t before = device.board.operations();
+  if (operation > 0) device.board.cutAt(before + operation, tear);
+  const int bootsBefore = device.boots;
+  device.staysOn = true;
+  if (!device.runToRest()) return device.trouble;
+  operations = device.board.operations() - before;
+  if (operation > 0 && device.boots != bootsBefore + 2) return "the power was not cut";
+  // Every check was taken, with one token or the other: no wait is longer than the server says.
+  if (device.saw(otter::Event::failed, otter::Error::auth)) return "a check-in was not taken";
+  if (device.server.askedTokens().size() > story.tokens) return "the board made a token too many";
+  return device.server.askedTokens().size() < story.tokens ? "the board made no new token" : "";
+}
+
+}  // namespace
+
+TEST_CASE("a power cut at any operation of an enrolment leaves a board that checks in and enrols") {
+  for (const TokenStory& story : kTokenStories) {
+    uint64_t operations = 0;
+    REQUIRE(cutEnrolment(story, 0, Tear::before, operations) == "");
+    CHECK(operations >= 2);
+    for (uint64_t operation = 1; operation <= operations; ++operation) {
+      for (const Tear tear : kTears) {
+        uint64_t ignored = 0;
+        const std::string wrong = cutEnrolment(story, operation, tear, ignored);
+        CHECK_MESSAGE(wrong.empty(), std::string(story.name), ", cut at ", operation, " ",
+                      std::string(board::nameOf(tear)), ": ", wrong);
+      }
+    }
+    MESSAGE(std::string(story.name), ": ", operations, " operations");
+  }
 }
 
 TEST_CASE("two power cuts never cost the board") {
