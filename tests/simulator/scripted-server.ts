@@ -13,8 +13,24 @@ import type { Report } from '#simulator/device/client.ts';
 export const FLEET_TOKEN = 'a-token-of-the-test';
 export const NOTHING_NEW: CheckUpdateAnswer = { update_available: false, reason: 'up_to_date', poll_interval_s: 600 };
 
+/** What a board asks to be let in with. */
+export interface AskedEnrolment {
+  readonly mac: string;
+  readonly token: string;
+}
+
+/** An answer other than 200 with what the script says. */
+export interface Refusal {
+  readonly status: number;
+  readonly code: string;
+}
+
 export interface Script {
   readonly image: Buffer;
+  /** What is said to an enrolment; a token that is accepted works from then on. Left out: 404, as an older server. */
+  readonly enrol?: (asked: AskedEnrolment, index: number) => 'accepted' | 'pending' | Refusal;
+  /** Asked first, for every request: what is wrong with its token. */
+  readonly refuse?: (request: ToldRequest) => Refusal | undefined;
   /** The answer to a check-in; `index` counts them from 0. */
   readonly checkIn: (body: CheckUpdateRequest, index: number) => CheckUpdateAnswer;
   /** Breaks the connection of the first download after this many bytes. */
@@ -27,9 +43,19 @@ interface Download {
   readonly ifRange: string | undefined;
 }
 
+/** With which token somebody asked for what. */
+export interface ToldRequest {
+  readonly path: string;
+  readonly token: string;
+}
+
 export interface ScriptedServer {
   readonly url: URL;
   readonly pin: Pin;
+  readonly requests: readonly ToldRequest[];
+  readonly enrolments: readonly AskedEnrolment[];
+  /** Device tokens that work; a test may take one away. */
+  readonly deviceTokens: Set<string>;
   readonly checkIns: readonly CheckUpdateRequest[];
   readonly reports: readonly Report[];
   /** Address as it was asked for, Range and If-Range of every download, in order. */
@@ -44,6 +70,9 @@ export async function makeCertificate(): Promise<{ readonly cert: string; readon
 
 export async function startScriptedServer(script: Script): Promise<ScriptedServer> {
   const { cert, key, pin } = await makeCertificate();
+  const requests: ToldRequest[] = [];
+  const enrolments: AskedEnrolment[] = [];
+  const deviceTokens = new Set<string>();
   const checkIns: CheckUpdateRequest[] = [];
   const reports: Report[] = [];
   const downloads: Download[] = [];
@@ -51,8 +80,20 @@ export async function startScriptedServer(script: Script): Promise<ScriptedServe
     void answer(request, response);
   });
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (request.headers.authorization !== `Bearer ${FLEET_TOKEN}`) {
-      response.writeHead(401).end('{}');
+    const asked = { path: request.url ?? '', token: (request.headers.authorization ?? '').replace('Bearer ', '') };
+    requests.push(asked);
+    const refusal = script.refuse?.(asked);
+    if (refusal !== undefined) {
+      sendRefusal(response, refusal);
+    } else if (asked.token !== FLEET_TOKEN && !deviceTokens.has(asked.token)) {
+      sendRefusal(response, { status: 401, code: 'token_invalid' });
+    } else if (request.url === '/api/v1/enrol') {
+      const enrolment = await readJson<AskedEnrolment>(request);
+      enrolments.push(enrolment);
+      const said = script.enrol?.(enrolment, enrolments.length - 1) ?? { status: 404, code: 'not_found' };
+      if (said === 'accepted') deviceTokens.add(enrolment.token);
+      if (typeof said === 'object') sendRefusal(response, said);
+      else response.end(JSON.stringify({ state: said }));
     } else if (request.url === '/api/v1/check-update') {
       const body = await readJson<CheckUpdateRequest>(request);
       checkIns.push(body);
@@ -73,6 +114,9 @@ export async function startScriptedServer(script: Script): Promise<ScriptedServe
   return {
     url: new URL(`https://127.0.0.1:${port}`),
     pin,
+    requests,
+    enrolments,
+    deviceTokens,
     checkIns,
     reports,
     downloads,
@@ -110,6 +154,10 @@ export function offerOf(image: Buffer, change: Partial<Offer['manifest']> = {}, 
 
 export function sha256Of(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+function sendRefusal(response: ServerResponse, { status, code }: Refusal): void {
+  response.writeHead(status).end(JSON.stringify({ error: { code, message: '', hint: '', request_id: '' } }));
 }
 
 function sendImage(request: IncomingMessage, response: ServerResponse, script: Script, isFirst: boolean): void {

@@ -27,7 +27,7 @@ export type Door =
   /** Takes the connection and says nothing. */
   | { readonly kind: 'silent' };
 
-export type Kind = 'check' | 'report' | 'image';
+export type Kind = 'check' | 'report' | 'image' | 'enrol';
 
 export interface Request {
   readonly method: string;
@@ -176,14 +176,14 @@ export class FaultProxy {
   /** Range of every download, in order; undefined where the whole image was asked for. */
   readonly downloads: (string | undefined)[] = [];
   /** How requests are answered: absent ones are relayed. */
-  faults: { check?: Fault; report?: Fault; image?: Fault } = {};
+  faults: { [kind in Kind]?: Fault } = {};
   door: Door;
   /** Faults that failed themselves, and check-ins that are no JSON. */
   readonly mistakes: unknown[] = [];
   readonly #server: ServerClient;
   readonly #listener: net.Server;
   readonly #sockets = new Set<net.Socket>();
-  readonly #counts = { check: 0, report: 0, image: 0 };
+  readonly #counts = { check: 0, report: 0, image: 0, enrol: 0 };
 
   private constructor(listener: net.Server, server: ServerClient, certificate: Certificate) {
     this.#listener = listener;
@@ -297,6 +297,7 @@ function openTls(raw: net.Socket, door: Door & { readonly certificate: Certifica
 
 function kindOf({ path }: Request): Kind {
   if (path === '/api/v1/check-update') return 'check';
+  if (path === '/api/v1/enrol') return 'enrol';
   return path === '/api/v1/report-status' ? 'report' : 'image';
 }
 
