@@ -28,7 +28,7 @@ export interface SimulateOptions {
   /** Share of the devices that sleep between two checks, and for how long. */
   readonly sleeping?: number;
   readonly sleepS?: number;
-  /** Share of the devices whose client is too old to say how long it is up. */
+  /** Share of the devices whose client is too old to say how long it is up, and to have a token of its own. */
   readonly oldClient?: number;
   readonly labels: readonly LabelShare[];
   readonly seed: number;
@@ -103,8 +103,8 @@ export function habitsOf(
   const { sleeping = 0, sleepS = DEFAULT_SLEEP_S, oldClient = 0 } = options;
   const random = new Random(options.seed).fork(mac).fork('habits');
   const sleeps = random.chance(sleeping);
-  const hidesUptime = random.chance(oldClient);
-  return { sleepMs: sleeps ? sleepS * 1000 : undefined, hidesUptime };
+  const isOldClient = random.chance(oldClient);
+  return { sleepMs: sleeps ? sleepS * 1000 : undefined, hidesUptime: isOldClient, neverEnrols: isOldClient };
 }
 
 /** A shorter poll shortens all other waits so that the first back-off, a minute, becomes one poll; never beyond real time. */

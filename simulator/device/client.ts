@@ -1,4 +1,4 @@
-// The three requests of a device, over TLS with the pin checked before the first byte. Whatever goes wrong becomes a
+// The four requests of a device, over TLS with the pin checked before the first byte. Whatever goes wrong becomes a
 // BoardError with a name from the table of device errors. It never retries and never decides. Follows docs/device-protocol.md.
 
 import type { IncomingMessage } from 'node:http';
@@ -6,6 +6,9 @@ import { Compile } from 'typebox/compile';
 import {
   CheckUpdateAnswer,
   type CheckUpdateRequest,
+  EnrolAnswer,
+  type EnrolRequest,
+  ErrorAnswer,
   type ReportStatus,
   ReportStatusAnswer,
   type ReportStatusRequest,
@@ -20,6 +23,8 @@ const MAX_ANSWER_BYTES = 16_384;
 
 const checkUpdateAnswer = Compile({ Manifest }, CheckUpdateAnswer);
 const reportStatusAnswer = Compile(ReportStatusAnswer);
+const enrolAnswer = Compile(EnrolAnswer);
+const errorAnswer = Compile(ErrorAnswer);
 
 export type Report = Omit<ReportStatusRequest, 'status'> & { readonly status: ReportStatus };
 
@@ -29,17 +34,24 @@ export class BoardError extends Error {
   /** HTTP status; undefined where no answer came. */
   readonly status: number | undefined;
   readonly retryAfterS: number | undefined;
+  /** The code of the server's error, such as `other_board`; undefined where its answer has none. */
+  readonly refusal: string | undefined;
 
   constructor(
     code: DeviceErrorName,
     message: string,
-    answer: { readonly status?: number; readonly retryAfterS?: number | undefined } = {},
+    answer: {
+      readonly status?: number;
+      readonly retryAfterS?: number | undefined;
+      readonly refusal?: string | undefined;
+    } = {},
   ) {
     super(message);
     this.name = 'BoardError';
     this.code = code;
     this.status = answer.status;
     this.retryAfterS = answer.retryAfterS;
+    this.refusal = answer.refusal;
   }
 }
 
@@ -47,6 +59,8 @@ export interface DeviceClientOptions {
   readonly server: URL;
   readonly agent: PinnedAgent;
   readonly fleetToken: string;
+  /** Goes with every request in place of the fleet token; an enrolment needs a client without one. */
+  readonly deviceToken?: string;
   /** Shared by a fleet: how many connections may be opening at the same time. */
   readonly semaphore: Semaphore;
 }
@@ -56,6 +70,22 @@ export class DeviceClient {
 
   constructor(options: DeviceClientOptions) {
     this.#options = options;
+  }
+
+  get fleetToken(): string {
+    return this.#options.fleetToken;
+  }
+
+  /** The same client, for a board with this token of its own. */
+  withToken(deviceToken: string): DeviceClient {
+    return new DeviceClient({ ...this.#options, deviceToken });
+  }
+
+  /** Asks the server to accept a token, with the fleet token. Throws a BoardError for everything but a well-formed 200. */
+  async enrol(body: EnrolRequest, signal: AbortSignal): Promise<EnrolAnswer> {
+    const answer = await this.#post('/api/v1/enrol', body, signal);
+    if (enrolAnswer.Check(answer)) return answer;
+    throw new BoardError('json', `the answer to the enrolment is malformed: ${JSON.stringify(answer)}`);
   }
 
   /** Checks in. Throws a BoardError for everything but a well-formed 200. */
@@ -111,12 +141,13 @@ export class DeviceClient {
         signal,
       }).catch(throwAsBoardError),
     );
-    if (status !== 200) throw statusError(status, headers['retry-after'], answer.toString().slice(0, 300));
+    if (status !== 200) throw statusError(status, headers['retry-after'], answer.toString());
     return parseJson(answer);
   }
 
   #authorization(): { readonly authorization: string } {
-    return { authorization: `Bearer ${this.#options.fleetToken}` };
+    const { deviceToken, fleetToken } = this.#options;
+    return { authorization: `Bearer ${deviceToken ?? fleetToken}` };
   }
 }
 
@@ -148,7 +179,16 @@ function throwAsBoardError(error: unknown): never {
 function statusError(status: number, retryAfter: string | undefined, text: string): BoardError {
   const code = status === 401 || status === 403 ? 'auth' : isRedirect(status) ? 'redirect_refused' : 'http_status';
   const retryAfterS = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : undefined;
-  return new BoardError(code, `status ${status}: ${text}`, { status, retryAfterS });
+  return new BoardError(code, `status ${status}: ${text.slice(0, 300)}`, { status, retryAfterS, refusal: codeIn(text) });
+}
+
+function codeIn(text: string): string | undefined {
+  try {
+    const answer: unknown = JSON.parse(text);
+    return errorAnswer.Check(answer) ? answer.error.code : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function isRedirect(status: number): boolean {

@@ -12,6 +12,7 @@ import { LivingBoard } from './living-board.ts';
 import { drawLuck, type Luck, TRIAL_TIMEOUT, type TrialFailure } from './chances.ts';
 import { Outbox } from './outbox.ts';
 import { backOffMs, bootWaitMs, installWaitMs, pollWaitMs, retryAfterMs, sleep, trialWaitMs } from './pace.ts';
+import { ServerLink } from './server-link.ts';
 import type { Random } from '#simulator/random.ts';
 
 /** How long a trial may take before the board goes back by itself: the default of the Arduino library. */
@@ -28,6 +29,7 @@ export class SimulatedDevice {
   readonly #luck: Random;
   readonly #lostReports: Random;
   readonly #board: LivingBoard;
+  readonly #link: ServerLink;
   #phase: Phase = 'off';
   #downloadedShare = 0;
   /** The verified image in the slot that waits to be installed, for which assignment, and what the board will meet then. */
@@ -39,6 +41,7 @@ export class SimulatedDevice {
     const { board, habits = {}, faults = [], random } = options;
     this.#board = new LivingBoard({ board, habits, faults, random }, this.#nowMs());
     this.#outbox = new Outbox(options.board.mac);
+    this.#link = new ServerLink({ client: options.client, mac: options.board.mac, neverEnrols: habits.neverEnrols });
     this.#waits = options.random.fork('waits');
     this.#luck = options.random.fork('luck');
     this.#lostReports = options.random.fork('lost reports');
@@ -75,6 +78,12 @@ export class SimulatedDevice {
     this.#phase = 'off';
   }
 
+  /** Erases its NVS, as a cable does: its token, and what it held against builds, are gone. */
+  loseMemory(): void {
+    this.#link.loseToken();
+    this.#board.loseMemory();
+  }
+
   /** One check-in and all that follows from it, until the board would wait for its next poll. */
   async poll(): Promise<PollOutcome> {
     try {
@@ -82,6 +91,7 @@ export class SimulatedDevice {
       if (passed.kind === 'hanging') return passed;
       if (passed.kind === 'dead') return this.#fallSilent();
       if (passed.kind === 'came_back') return await this.#tellRollback(passed.offer, passed.failure);
+      await this.#link.enrol(this.#nowMs(), this.#power.signal);
       await this.#sendReports();
       const answer = await this.#checkIn();
       this.#phase = this.#board.board.rolledBackFrom === undefined ? 'idle' : 'rolled_back';
@@ -169,7 +179,8 @@ export class SimulatedDevice {
   }
 
   async #download(offer: Offer, { link }: Luck): Promise<void> {
-    const { client, slot, pace } = this.#options;
+    const { slot, pace } = this.#options;
+    const { client } = this.#link;
     const { manifest, url } = offer;
     this.#phase = 'downloading';
     this.#downloadedShare = 0;
@@ -254,7 +265,7 @@ export class SimulatedDevice {
   }
 
   async #checkIn(): Promise<CheckUpdateAnswer> {
-    return this.#options.client.checkUpdate(this.#board.checkIn(this.#nowMs()), this.#power.signal);
+    return this.#link.checkIn(this.#board.checkIn(this.#nowMs()), this.#power.signal);
   }
 
   #nowMs(): number {
@@ -273,9 +284,9 @@ export class SimulatedDevice {
   }
 
   async #sendReports(): Promise<void> {
-    const { client, chances } = this.#options;
+    const { chances } = this.#options;
     await this.#outbox.flush(async (report) => {
-      await client.report(report, this.#power.signal);
+      await this.#link.client.report(report, this.#power.signal);
       if (this.#lostReports.chance(chances.lostReport))
         throw new BoardError('connection_lost', 'the answer got lost on its way');
     });

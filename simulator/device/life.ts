@@ -34,6 +34,8 @@ export interface Habits {
   readonly quietHours?: InstallWindow | undefined;
   /** Its client is too old to say how long it is up. */
   readonly hidesUptime?: boolean | undefined;
+  /** Its client is too old to have a token of its own. */
+  readonly neverEnrols?: boolean | undefined;
 }
 
 export interface SimulatedDeviceOptions {

@@ -3,7 +3,7 @@
 
 import type { CheckUpdateRequest, Offer } from '#protocol/device/api.ts';
 import { assertNever } from '#protocol/errors.ts';
-import { type Board, bootTrial, checkInOf, confirm, forgive, goBack, restart, rollBack } from './board.ts';
+import { type Board, bootTrial, checkInOf, confirm, forgive, goBack, loseMemory, restart, rollBack } from './board.ts';
 import type { Habits } from './life.ts';
 import { type BuildFault, drawFault, type DrawnFault, heapLeft } from './faults.ts';
 import { HANG, type TrialFailure } from './chances.ts';
@@ -81,6 +81,10 @@ export class LivingBoard {
   /** Nothing is heard of it from now on. */
   die(): void {
     this.#isDead = true;
+  }
+
+  loseMemory(): void {
+    this.#board = loseMemory(this.#board);
   }
 
   forgive(offer: Offer): void {

@@ -27,15 +27,17 @@ export class Outbox {
 
   /**
    * Sends what is pending, the oldest first, and stops at the first report that does not get through; it stays for the
-   * next time. A report that the server refuses for good (400, 404, 409, 413) is given up: repeating it changes nothing.
+   * next time. A report that the server refuses for good (400, 404, 409, 413, and 403 `not_this_board`) is given up: repeating it
+   * changes nothing.
    */
   async flush(send: (report: Report) => Promise<unknown>): Promise<void> {
     for (const report of this.#pending) {
       try {
         await send(report);
       } catch (error) {
-        const { status } = toBoardError(error);
-        if (!(status === 400 || status === 404 || status === 409 || status === 413)) return;
+        const { status, refusal } = toBoardError(error);
+        const isForGood = status === 400 || status === 404 || status === 409 || status === 413;
+        if (!isForGood && !(status === 403 && refusal === 'not_this_board')) return;
       }
       this.#pending = this.#pending.filter(({ sequence }) => sequence !== report.sequence);
     }

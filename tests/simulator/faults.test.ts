@@ -240,7 +240,11 @@ describe('what a board says of itself', () => {
     expect(habits.filter(({ sleepMs }) => sleepMs === 3_600_000).length).toBeLessThan(150);
     expect(habits.filter(({ hidesUptime }) => hidesUptime === true).length).toBeGreaterThan(220);
     expect(habits).toEqual(macs.map((mac) => habitsOf(mac, { seed: 7, sleeping: 0.1, sleepS: 3_600, oldClient: 0.3 })));
-    expect(habitsOf('02:07:00:00:00:01', { seed: 7 })).toEqual({ sleepMs: undefined, hidesUptime: false });
+    expect(habitsOf('02:07:00:00:00:01', { seed: 7 })).toEqual({
+      sleepMs: undefined,
+      hidesUptime: false,
+      neverEnrols: false,
+    });
   });
 });
 
