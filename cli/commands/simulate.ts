@@ -44,7 +44,9 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
     .option('--fault-version <version>', 'only this build is bad, also where it is a rollback (every new one)')
     .addOption(chance('--sleeping <percent>', 'share of devices that sleep between two checks'))
     .addOption(new Option('--sleep <length>', 'for how long they sleep').argParser(readDuration).default(21_600, '6h'))
-    .addOption(chance('--old-client <percent>', 'share of devices with an old client: no token of their own, no uptime'))
+    .addOption(
+      chance('--old-client <percent>', 'share of devices with an old client: no token of their own, no uptime'),
+    )
     .option('--product <product>', 'what they say they are', DEFAULT_PRODUCT)
     .option('--version <version>', 'what they run at the beginning', '1.0.0')
     .addOption(new Option('--chip <chip>', 'their chip').choices([...CHIP_NAMES.values()]).default('esp32'))

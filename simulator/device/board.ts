@@ -74,7 +74,13 @@ export function newBoard(
 /** Its NVS was erased: what it runs stays, what it learnt is gone. */
 export function loseMemory(board: Board): Board {
   const { securityVersion } = board.running;
-  return { ...board, securityFloor: securityVersion, failures: new Map(), forgiven: new Set(), rolledBackFrom: undefined };
+  return {
+    ...board,
+    securityFloor: securityVersion,
+    failures: new Map(),
+    forgiven: new Set(),
+    rolledBackFrom: undefined,
+  };
 }
 
 /** The body of a check-in. */

@@ -179,7 +179,11 @@ function throwAsBoardError(error: unknown): never {
 function statusError(status: number, retryAfter: string | undefined, text: string): BoardError {
   const code = status === 401 || status === 403 ? 'auth' : isRedirect(status) ? 'redirect_refused' : 'http_status';
   const retryAfterS = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : undefined;
-  return new BoardError(code, `status ${status}: ${text.slice(0, 300)}`, { status, retryAfterS, refusal: codeIn(text) });
+  return new BoardError(code, `status ${status}: ${text.slice(0, 300)}`, {
+    status,
+    retryAfterS,
+    refusal: codeIn(text),
+  });
 }
 
 function codeIn(text: string): string | undefined {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { CheckUpdateAnswer, CheckUpdateRequest, Offer } from '#protocol/device/api.ts';
+import type { CheckUpdateAnswer, CheckUpdateRequest, EnrolRequest, Offer } from '#protocol/device/api.ts';
 import type { Pin } from '#protocol/pinned-https.ts';
 import { readCertificate } from '#server/certs/certificate.ts';
 import { createSelfSigned } from '#server/certs/self-signed.ts';
@@ -12,12 +12,6 @@ import type { Report } from '#simulator/device/client.ts';
 
 export const FLEET_TOKEN = 'a-token-of-the-test';
 export const NOTHING_NEW: CheckUpdateAnswer = { update_available: false, reason: 'up_to_date', poll_interval_s: 600 };
-
-/** What a board asks to be let in with. */
-export interface AskedEnrolment {
-  readonly mac: string;
-  readonly token: string;
-}
 
 /** An answer other than 200 with what the script says. */
 export interface Refusal {
@@ -28,7 +22,7 @@ export interface Refusal {
 export interface Script {
   readonly image: Buffer;
   /** What is said to an enrolment; a token that is accepted works from then on. Left out: 404, as an older server. */
-  readonly enrol?: (asked: AskedEnrolment, index: number) => 'accepted' | 'pending' | Refusal;
+  readonly enrol?: (asked: EnrolRequest, index: number) => 'accepted' | 'pending' | Refusal;
   /** Asked first, for every request: what is wrong with its token. */
   readonly refuse?: (request: ToldRequest) => Refusal | undefined;
   /** The answer to a check-in; `index` counts them from 0. */
@@ -44,7 +38,7 @@ interface Download {
 }
 
 /** With which token somebody asked for what. */
-export interface ToldRequest {
+interface ToldRequest {
   readonly path: string;
   readonly token: string;
 }
@@ -53,7 +47,7 @@ export interface ScriptedServer {
   readonly url: URL;
   readonly pin: Pin;
   readonly requests: readonly ToldRequest[];
-  readonly enrolments: readonly AskedEnrolment[];
+  readonly enrolments: readonly EnrolRequest[];
   /** Device tokens that work; a test may take one away. */
   readonly deviceTokens: Set<string>;
   readonly checkIns: readonly CheckUpdateRequest[];
@@ -71,7 +65,7 @@ export async function makeCertificate(): Promise<{ readonly cert: string; readon
 export async function startScriptedServer(script: Script): Promise<ScriptedServer> {
   const { cert, key, pin } = await makeCertificate();
   const requests: ToldRequest[] = [];
-  const enrolments: AskedEnrolment[] = [];
+  const enrolments: EnrolRequest[] = [];
   const deviceTokens = new Set<string>();
   const checkIns: CheckUpdateRequest[] = [];
   const reports: Report[] = [];
@@ -88,7 +82,7 @@ export async function startScriptedServer(script: Script): Promise<ScriptedServe
     } else if (asked.token !== FLEET_TOKEN && !deviceTokens.has(asked.token)) {
       sendRefusal(response, { status: 401, code: 'token_invalid' });
     } else if (request.url === '/api/v1/enrol') {
-      const enrolment = await readJson<AskedEnrolment>(request);
+      const enrolment = await readJson<EnrolRequest>(request);
       enrolments.push(enrolment);
       const said = script.enrol?.(enrolment, enrolments.length - 1) ?? { status: 404, code: 'not_found' };
       if (said === 'accepted') deviceTokens.add(enrolment.token);
