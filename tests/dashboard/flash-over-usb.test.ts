@@ -2,14 +2,22 @@
 // does, and how it goes on after a cable was pulled.
 
 import { hash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildEspImage, flashFile, partitionTable } from '../support/esp-image-builder.ts';
+import { sizeOf } from '../support/scope.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
 import { enter, HAS_BROWSER, openBrowser, openPage } from './support/browser.ts';
 import { type FakeBoardSeen, type FakeBoardSpec, installFakeBoard } from './support/fake-board.ts';
 
 const MAC = '34:85:18:0a:0b:0c';
+/** At night: what goes wrong more rarely, and the other kind of cable. */
+const IS_WHOLE = sizeOf({ push: false, whole: true });
+/** Too large for the repository. */
+const REAL = fileURLToPath(new URL('../../../shared/firmware/nina-1.4.8-merged-factory-image.bin', import.meta.url));
+const BRIDGED = { chip: 'esp32', mac: '24:6f:28:0a:0b:0c', isNative: false } as const satisfies FakeBoardSpec;
 const C3 = { chip: 'esp32c3', mac: MAC, isNative: true } as const satisfies FakeBoardSpec;
 const APP_AT = 0x1_0000;
 const TABLE = partitionTable([
@@ -109,4 +117,95 @@ describe.runIf(HAS_BROWSER)('the first flash from the browser', () => {
     expect(faults).toEqual([]);
     await context.close();
   });
+
+  test.runIf(IS_WHOLE)(
+    'three files go over a bridge to a board that runs Otter, which keeps its settings',
+    async () => {
+      await server.checkIn(BRIDGED.mac, '1.0.0', { product: 'greenhouse', chip: 'esp32' });
+      const { page, context, faults } = await openAddBoard({ ...BRIDGED, settings: 0x42 });
+      const loader = buildEspImage({ chipId: 0, descriptor: 'none' });
+      const app = appOf(0);
+      await choose(page, ['sketch.ino.bin', app]);
+      await page.getByText('sketch.ino.bin is an application alone').waitFor();
+      await choose(
+        page,
+        ['sketch.ino.bin', app],
+        ['sketch.ino.bootloader.bin', loader],
+        ['sketch.ino.partitions.bin', TABLE],
+      );
+      await press(page, 'Connect the board');
+      await page.getByText('runs greenhouse 1.0.0').waitFor();
+      expect(await page.getByLabel('Erase everything on the board first').isChecked()).toBe(false);
+      await press(page, 'Flash it');
+      await page.getByText('The board is flashed').waitFor();
+      for (const [at, bytes] of [
+        [0x1000, loader],
+        [0x8000, TABLE],
+        [APP_AT, app],
+      ] as const)
+        expect((await flashOf(page, at, at + bytes.length)).equals(bytes)).toBe(true);
+      expect((await flashOf(page, 0x9000, 0x9100)).every((byte) => byte === 0x42)).toBe(true);
+      const { changes, errors, resets } = await seen(page);
+      expect([changes.includes('erase'), errors, resets]).toEqual([false, [], ['loader by RTS', 'app by RTS']]);
+      await press(page, 'Give it Wi-Fi');
+      await page.getByText('does not answer by Improv').waitFor();
+      expect(faults).toEqual([]);
+      await context.close();
+    },
+  );
+
+  test.runIf(IS_WHOLE)('stops between two blocks, and says what the board is then', async () => {
+    const { page, context, faults } = await openAddBoard({ ...C3, mac: '34:85:18:0a:0b:0d', blockMs: 300 });
+    await choose(page, ['porch.merged.bin', mergedOf(5, 0)]);
+    await press(page, 'Connect the board');
+    await press(page, 'Flash it');
+    await press(page, 'Stop');
+    await page.getByText('The flashing was stopped.').waitFor();
+    await page.getByText('The board has no whole firmware now').waitFor();
+    expect((await seen(page)).resets.at(-1)).toBe('app by watchdog');
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test.runIf(IS_WHOLE)('says to hold BOOT where the board does not answer, and goes on when it does', async () => {
+    const { page, context } = await openAddBoard({ ...BRIDGED, mac: '24:6f:28:0a:0b:0e', isSilent: true });
+    await choose(page, ['porch.merged.bin', mergedOf(0, 0x1000)]);
+    await press(page, 'Connect the board');
+    await page.getByText('Hold the button BOOT').waitFor();
+    await plugIn(page, { ...BRIDGED, mac: '24:6f:28:0a:0b:0e' });
+    await press(page, 'Try again');
+    await page.getByText('it has never checked in').waitFor();
+    await press(page, 'Cancel');
+    await expect.poll(async () => (await seen(page)).resets.at(-1)).toBe('app by RTS');
+    expect((await seen(page)).changes).toEqual([]);
+    await context.close();
+  });
+
+  test.runIf(IS_WHOLE)('a browser without Web Serial says so, and how it goes in a terminal', async () => {
+    const { page, context } = await openPage(browser, server);
+    await page.addInitScript(`Object.defineProperty(Navigator.prototype, 'serial', { value: undefined })`);
+    await enter(server, page);
+    await page.goto('/add-board');
+    await page.getByText('This browser cannot reach USB.').waitFor();
+    await page.getByText('esptool --chip auto write-flash 0x0').waitFor();
+    expect(await page.locator('input[type=file]').count()).toBe(0);
+    await context.close();
+  });
+
+  test.runIf(IS_WHOLE && existsSync(REAL))(
+    'a real image arrives byte by byte (skipped where ../shared/firmware is not there)',
+    async () => {
+      const file = readFileSync(REAL);
+      const { page, context, faults } = await openAddBoard({ ...BRIDGED, mac: '24:6f:28:0a:0b:0f' });
+      await choose(page, ['nina.bin', file]);
+      await page.getByText('For the ESP32:').waitFor();
+      await press(page, 'Connect the board');
+      await press(page, 'Flash it');
+      await page.getByText('The board is flashed').waitFor();
+      expect((await flashOf(page, 0, file.length)).equals(file)).toBe(true);
+      expect((await seen(page)).errors).toEqual([]);
+      expect(faults).toEqual([]);
+      await context.close();
+    },
+  );
 });

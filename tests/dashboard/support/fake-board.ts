@@ -9,6 +9,8 @@ export interface FakeBoardSpec {
   readonly isNative: boolean;
   /** The cable is pulled after this share of the blocks of the application. */
   readonly pulledAt?: number;
+  /** It takes so long for each block. */
+  readonly blockMs?: number;
   /** It answers nothing. */
   readonly isSilent?: boolean;
   /** The password that its Wi-Fi takes; left out: its firmware does not speak Improv. */
@@ -185,7 +187,7 @@ export function installFakeBoard(first: FakeBoardSpec): void {
       writing.chunks.push(chunk);
       const isLong = writing.blocks > 4;
       if (isLong && writing.chunks.length >= writing.blocks * (this.spec.pulledAt ?? 2)) return this.vanish();
-      this.#answer(op, 0);
+      setTimeout(() => this.#answer(op, 0), this.spec.blockMs ?? 0);
     }
 
     async #finish(): Promise<void> {
