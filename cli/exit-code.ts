@@ -31,6 +31,8 @@ const OWN_CODES = {
   file_unwritable: EXIT.badInput,
   file_invalid: EXIT.badInput,
   token_file_exposed: EXIT.badInput,
+  passphrase_missing: EXIT.usage,
+  passphrase_weak: EXIT.badInput,
   already_there: EXIT.badInput,
   nobody_to_update: EXIT.badInput,
   stage_empty: EXIT.badInput,

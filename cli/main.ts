@@ -1,9 +1,12 @@
 // The `otter` command: builds the command tree, runs one command, and turns whatever it throws into one message and one
-// exit code. Apart from `start`, `serve`, `init`, `cert` and `simulate`, every command speaks to a server's admin API and to
+// exit code. Apart from `start`, `serve`, `init`, `backup`, `restore`, `db`, `cert` and `simulate`, every command speaks to a server's admin API and to
 // nothing else.
 
 import { CommanderError } from '@commander-js/extra-typings';
 import { addAuditCommand } from '#cli/commands/audit.ts';
+import { addBackupCommands } from '#cli/commands/backup/backup.ts';
+import { addRestoreCommand } from '#cli/commands/backup/restore.ts';
+import { addDatabaseCommands } from '#cli/commands/backup/database.ts';
 import { addBoardCommands } from '#cli/commands/board.ts';
 import { addCertCommands } from '#cli/commands/cert.ts';
 import { addDashboardCommands } from '#cli/commands/access/dashboard.ts';
@@ -78,6 +81,9 @@ export function createTree(shell: Shell): OtterProgram {
     columns: Number.isFinite(terminal.columns) ? terminal.columns : USUAL_COLUMNS,
   });
   addServeCommands(program, shell);
+  addBackupCommands(program, shell);
+  addRestoreCommand(program, shell);
+  addDatabaseCommands(program, shell);
   addStatusCommand(program, shell);
   addDashboardCommands(program, shell);
   addTokenCommands(program, shell);

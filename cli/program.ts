@@ -57,6 +57,7 @@ export function addGroup(
     | 'budget'
     | 'cert'
     | 'context'
+    | 'db'
     | 'device'
     | 'firmware'
     | 'label'

@@ -141,6 +141,13 @@ export const HTTP_STATUS = {
   server_outdated: 503,
   unavailable: 503,
   internal: 500,
+  // refusals of backup and restore (never on the wire)
+  backup_exists: 400,
+  backup_damaged: 400,
+  backup_newer: 400,
+  passphrase_wrong: 400,
+  home_in_use: 409,
+  home_has_data: 409,
   // refusals to start (never on the wire)
   config_invalid: 500,
   start_refused: 500,

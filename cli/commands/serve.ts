@@ -15,6 +15,8 @@ export function addServeCommands(program: OtterProgram, shell: Shell): void {
     .action(async (options, command) => {
       const globals: GlobalOptions = command.optsWithGlobals();
       const home = await findHome(globals, shell);
+      const { finishRestore } = await import('#server/backup/switch.ts');
+      await finishRestore(home);
       const { initHome } = await import('#server/home/init.ts');
       await initHome(home, { nowMs: Date.now() });
       await runServer(shell, home, { ...options, json: globals.json });
@@ -33,6 +35,8 @@ export function addServeCommands(program: OtterProgram, shell: Shell): void {
     .action(async (_options, command) => {
       const options: GlobalOptions = command.optsWithGlobals();
       const home = await findHome(options, shell);
+      const { finishRestore } = await import('#server/backup/switch.ts');
+      await finishRestore(home);
       const { initHome } = await import('#server/home/init.ts');
       const created = await initHome(home, { nowMs: Date.now() });
       output(shell, options).show({ home, created }, () =>

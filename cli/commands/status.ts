@@ -53,6 +53,7 @@ function formatStatus(status: ServerStatus, nowMs: number, terminal: Terminal): 
           [`frozen`, `product ${product}${freeze === null ? '' : `: ${holdText(freeze, nowMs)}`}`] as const,
       ),
       ['poll interval', exactDuration(status.poll_interval_s)],
+      ['last backup', backupText(status.last_backup, nowMs)],
     ],
     colors,
   );
@@ -81,6 +82,12 @@ function formatStatus(status: ServerStatus, nowMs: number, terminal: Terminal): 
   ]
     .filter((part) => part !== '')
     .join('\n\n');
+}
+
+function backupText(backup: ServerStatus['last_backup'], nowMs: number): string {
+  if (backup === null) return 'none was made';
+  const { made_at, file, made_by, encrypted } = backup;
+  return `${relativeTime(made_at, nowMs)}: ${file} (${made_by}${encrypted ? ', encrypted' : ''})`;
 }
 
 function percent(part: number, whole: number): string {

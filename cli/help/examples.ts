@@ -13,6 +13,18 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   serve: [['otter serve --home /var/lib/otter --json', 'as a service: JSON lines, and nothing is made']],
   init: [['otter init --home .', 'configuration, certificate and tokens in this folder']],
   reset: [['otter reset', 'begin anew after a trial: the same key and tokens, no boards']],
+  backup: [
+    ['otter backup /var/backups/otter.tar', 'the whole server in one file, while it runs'],
+    [
+      'otter backup otter.tar --replace --passphrase-file backup.passphrase',
+      'encrypted, every night over the last one',
+    ],
+  ],
+  restore: [
+    ['otter restore otter.tar --home /var/lib/otter --none-blocked', 'on another machine, where nothing is yet'],
+    ['otter restore otter.tar --aside --blocked 1.2.0 greenhouse/2.0.1', 'over a server, with the blocks since'],
+  ],
+  'db copy': [['otter db copy --to-file postgres.url', 'from SQLite to PostgreSQL, with all that is known']],
   status: [
     ['otter status', 'the fleet, and what needs a person'],
     ['otter status --banner', 'address, pin and tokens of the server of this machine again'],

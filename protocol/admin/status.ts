@@ -21,6 +21,8 @@ const CALL_KINDS = [
   'enrolments',
   'new_boards',
   'board_problems',
+  'restored',
+  'backup_due',
 ] as const;
 
 /** Something that needs a person. */
@@ -36,6 +38,17 @@ export const Call = Type.Object(
   { $id: 'Call' },
 );
 export type Call = Static<typeof Call>;
+
+const Backup = Type.Object(
+  {
+    made_at: Instant,
+    made_by: Type.String({ description: 'host and home' }),
+    file: Type.String(),
+    size_bytes: Type.Integer(),
+    encrypted: Type.Boolean(),
+  },
+  { description: 'the last one that `otter backup` made of this database' },
+);
 
 export const ServerStatus = Type.Object(
   {
@@ -57,6 +70,7 @@ export const ServerStatus = Type.Object(
     calls: Type.Array(Type.Unsafe<Call>(Type.Ref('Call')), {
       description: 'what needs a person, the most urgent first',
     }),
+    last_backup: Nullable(Backup),
     warnings: Type.Array(Type.String()),
   },
   { $id: 'ServerStatus' },

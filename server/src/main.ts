@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { OtterError } from '#protocol/errors.ts';
+import { finishRestore } from '#server/backup/switch.ts';
 import { buildApp } from '#server/http/app.ts';
 import { type Config, loadConfig } from '#server/config/config.ts';
 import type { Environment } from '#server/config/environment.ts';
@@ -78,6 +79,7 @@ const IDLE_SWEEP_MS = 100;
 
 /** Resolves when the server takes requests. Throws `ConfigError`, or `start_refused`; then nothing is left open. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  await finishRestore(options.home);
   const { config, warnings } = loadConfig({
     home: options.home,
     env: options.env,
@@ -290,6 +292,7 @@ function settingsOf(config: Config, port: () => number): Settings {
     maxDownloads: config.limits.maxDownloads,
     retention: config.retention,
     devices: config.devices,
+    backupRemindMs: config.backupRemindMs,
     board: {
       fleetToken: config.tokens.fleet,
       spkiPin: certificate.spkiPin,

@@ -25,6 +25,7 @@ const SERVER = [
   'home',
   'config',
   'certs',
+  'backup',
 ];
 
 const DASHBOARD = ['app', 'data', 'parts', 'screens', 'theme'];
@@ -79,6 +80,15 @@ export const ROOMS: readonly Room[] = [
     packages: [],
     node: true,
   },
+  {
+    room: 'server/src/backup',
+    may: [
+      'protocol',
+      ...['config', 'db', 'disk', 'home', 'service', 'storage', 'version.ts'].map((name) => `server/src/${name}`),
+    ],
+    packages: ['age-encryption', 'typebox'],
+    node: true,
+  },
   { room: 'server/src/version.ts', may: [], packages: [], node: true },
   {
     room: 'server/src',
@@ -93,7 +103,7 @@ export const ROOMS: readonly Room[] = [
       'protocol/query',
       'simulator',
       'simulator/simulation',
-      ...['serve.ts', 'home', 'config', 'certs', 'esp-image'].map((name) => `server/src/${name}`),
+      ...['serve.ts', 'home', 'config', 'certs', 'esp-image', 'backup'].map((name) => `server/src/${name}`),
     ],
     packages: ['@commander-js/extra-typings', 'picocolors', 'typebox', 'uqr'],
     node: true,

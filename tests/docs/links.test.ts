@@ -15,7 +15,7 @@ const FOLDERS = /^(bin|bench|cli|config|docs|engine|protocol|server|simulator|te
 const MADE_LATER = /^config\/(server\.yml|schedules\.yaml|plans\.yaml)$|^\.env$/;
 
 /** Folders of `server/src/` that ARCHITECTURE.md names without it. */
-const SHORT = /^(http|certs|config|db|disk|esp-image|home|jobs|service|storage|time)\/[\w/-]+\.ts$|^main\.ts$/;
+const SHORT = /^(backup|http|certs|config|db|disk|esp-image|home|jobs|service|storage|time)\/[\w/-]+\.ts$|^main\.ts$/;
 
 describe.each(DOCUMENTS)('%s', (path) => {
   const document = readDocument(path);

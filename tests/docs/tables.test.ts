@@ -49,9 +49,9 @@ function exitCodeOf(code: ErrorCode): number {
   return asCommandError(new OtterError(code, 'message', 'hint')).exitCode;
 }
 
-/** Refusals to start are said on the terminal, never sent. */
+/** Refusals to start, to back up and to restore are said on the terminal, never sent. */
 function isOnTheWire(code: ErrorCode): boolean {
-  return code !== 'config_invalid' && code !== 'start_refused';
+  return !/^(config_invalid|start_refused|backup_.*|passphrase_wrong|home_.*)$/.test(code);
 }
 
 function isCode(name: string): name is ErrorCode {

@@ -12,6 +12,7 @@ import { lengthText } from '#dashboard/parts/time.tsx';
 import { count } from '#dashboard/parts/words.ts';
 import parts from '#dashboard/parts/parts.module.css';
 import type { BoardProblem } from '#protocol/admin/boards.ts';
+import type { ServerStatus } from '#protocol/admin/status.ts';
 import type { Session } from '#protocol/sessions.ts';
 import { browserText } from './browser-text.ts';
 
@@ -21,7 +22,15 @@ export default function Server(): ReactNode {
   return (
     <Page title="Server">
       <Answered query={status}>
-        {({ version, database, started_at: started, poll_interval_s: poll, warnings, devices }) => (
+        {({
+          version,
+          database,
+          started_at: started,
+          poll_interval_s: poll,
+          last_backup: backup,
+          warnings,
+          devices,
+        }) => (
           <Stack gap="lg">
             {warnings.length === 0 ? (
               <Note tone="good">
@@ -42,6 +51,7 @@ export default function Server(): ReactNode {
                   ['Started', <Ago key="started" at={started} />],
                   ['Boards ask every', lengthText(poll)],
                   ['Boards', count(devices.total)],
+                  ['Last backup', backup === null ? 'none was made' : <LastBackup key="backup" backup={backup} />],
                   ['Addresses', settings.data?.servers.join(', ')],
                   ['Pin', settings.data === undefined ? undefined : <code key="pin">{settings.data.pin}</code>],
                 ]}
@@ -53,6 +63,15 @@ export default function Server(): ReactNode {
       <Sessions />
       <Problems />
     </Page>
+  );
+}
+
+function LastBackup({ backup }: { readonly backup: NonNullable<ServerStatus['last_backup']> }): ReactNode {
+  return (
+    <>
+      <Ago at={backup.made_at} /> · {backup.file} ({backup.made_by}
+      {backup.encrypted ? ', encrypted' : ''})
+    </>
   );
 }
 

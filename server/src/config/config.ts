@@ -32,6 +32,7 @@ import {
 import { checkShape } from '#server/config/yaml/shape.ts';
 import { checkTokens, type Tokens } from './tokens.ts';
 import { parseDurationS, parsePercent, parseSizeBytes } from '#server/config/yaml/units.ts';
+import { readRemindMs } from './backup.ts';
 import { readRetention, type RetentionConfig } from './retention.ts';
 import { checkNotify, NotifyValue, type RecipientConfig } from './notify.ts';
 import { checkWebhooks, type WebhookConfig, WebhooksValue } from './webhooks.ts';
@@ -56,6 +57,8 @@ export type Config = {
   readonly devices: { readonly identity: IdentityMode; readonly newPerHour: number; readonly most: number };
   readonly limits: { readonly maxImageBytes: number; readonly maxConnections: number; readonly maxDownloads: number };
   readonly retention: RetentionConfig;
+  /** Undefined: nobody is reminded. */
+  readonly backupRemindMs: number | undefined;
   readonly webhooks: readonly WebhookConfig[];
   readonly recipients: readonly RecipientConfig[];
   /** Where people reach this server; undefined: by its own address. */
@@ -204,6 +207,7 @@ function build(value: unknown, home: string, parts: Parts, port: number | undefi
       maxDownloads: limits?.max_downloads ?? DEFAULT.maxDownloads,
     },
     retention: readRetention(value.retention),
+    backupRemindMs: readRemindMs(value.backup),
     webhooks: webhooks.value,
     recipients: recipients.value,
     publicUrl: value.public_url === undefined ? undefined : new URL(value.public_url),

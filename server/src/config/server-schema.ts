@@ -7,6 +7,7 @@ import { MAX_IMAGE_BYTES, MAX_POLL_INTERVAL_S, MIN_IMAGE_BYTES, MIN_POLL_INTERVA
 import { IDENTITY_MODES } from '#protocol/admin/states.ts';
 import { GENERAL_LABEL, LABEL_PATTERN } from '#protocol/words.ts';
 import { parseDatabase } from './database.ts';
+import { BACKUP_KEYS } from './backup.ts';
 import { RETENTION_KEYS } from './retention.ts';
 import { NotifyValue } from './notify.ts';
 import { WebhooksValue } from './webhooks.ts';
@@ -184,6 +185,7 @@ export const ServerYml = Type.Object(
       '{max_downloads: 1500}',
     ),
     retention: section(RETENTION_KEYS, '{events: 90d, audit: forever}'),
+    backup: section(BACKUP_KEYS, '{remind_after: 7d}'),
     webhooks: Type.Optional(WebhooksValue),
     notify: Type.Optional(NotifyValue),
     public_url: Type.Optional(

@@ -52,20 +52,28 @@ export async function migrate(
   known: readonly Migration[] = MIGRATIONS,
   onNote: (note: string) => void = () => undefined,
 ): Promise<number> {
-  return db.transaction().execute(async (trx) => {
-    if (dialect === 'postgres') await lockMigrations(trx, onNote);
-    await sql`create table if not exists schema_version (version integer primary key, name text not null)`.execute(trx);
-    await assertNotNewer(trx, dialect, known);
-    const done = await schemaVersion(trx, dialect);
-    if (done > 0 && done < known.length) onNote(`the database is migrated from schema ${done} to ${known.length}`);
-    for (const [index, migration] of known.entries()) {
-      if (index < done) continue;
-      await migration.up(trx, dialect);
-      await sql`insert into schema_version (version, name) values (${index + 1}, ${migration.name})`.execute(trx);
-    }
-    if (done > 0 && done < known.length) await tellRunningServers(trx);
-    return known.length - done;
-  });
+  return db.transaction().execute(async (trx) => migrateIn(trx, dialect, known, onNote));
+}
+
+/** The same in a transaction that does more than that. */
+export async function migrateIn(
+  trx: Trx,
+  dialect: Dialect,
+  known: readonly Migration[] = MIGRATIONS,
+  onNote: (note: string) => void = () => undefined,
+): Promise<number> {
+  if (dialect === 'postgres') await lockMigrations(trx, onNote);
+  await sql`create table if not exists schema_version (version integer primary key, name text not null)`.execute(trx);
+  await assertNotNewer(trx, dialect, known);
+  const done = await schemaVersion(trx, dialect);
+  if (done > 0 && done < known.length) onNote(`the database is migrated from schema ${done} to ${known.length}`);
+  for (const [index, migration] of known.entries()) {
+    if (index < done) continue;
+    await migration.up(trx, dialect);
+    await sql`insert into schema_version (version, name) values (${index + 1}, ${migration.name})`.execute(trx);
+  }
+  if (done > 0 && done < known.length) await tellRunningServers(trx);
+  return known.length - done;
 }
 
 /** Another server that migrates may take minutes; when it is done there is nothing left to do here. */
@@ -83,7 +91,8 @@ async function tellRunningServers(trx: Trx): Promise<void> {
   await sql`update catalog set revision = revision + 1`.execute(trx);
 }
 
-async function schemaVersion(db: Kysely<Schema>, dialect: Dialect): Promise<number> {
+/** 0: there is no table of Otter. */
+export async function schemaVersion(db: Kysely<Schema>, dialect: Dialect): Promise<number> {
   const tables =
     dialect === 'postgres'
       ? sql<{

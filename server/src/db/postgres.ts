@@ -130,24 +130,38 @@ function poolOf(url: string, config: pg.PoolConfig): pg.Pool {
   return pool;
 }
 
-/**
- * On a connection of its own, without the limits of a request: a large table takes its time, and so does another server that
- * is at it.
- */
+/** A large table takes its time, and so does another server that is at it. */
 async function migrateUnhurried(
   url: string,
   migrations: readonly Migration[],
   onWait: (message: string) => void,
 ): Promise<void> {
-  const pool = poolOf(url, { max: 1, connectionTimeoutMillis: WAIT_MS, statement_timeout: 0, keepAlive: true });
+  await unhurried(url, 'otter', async (db) => {
+    await migrate(db, 'postgres', migrations, onWait);
+    await db.transaction().execute(adoptForeignEvents);
+  });
+}
+
+/**
+ * Works on a connection of its own, without the limits of a request. `name` is how PostgreSQL lists it: servers are `otter`.
+ * Errors: those of the work, and `start_refused` where nothing answers.
+ */
+export async function unhurried<T>(url: string, name: string, work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
+  const pool = poolOf(url, {
+    max: 1,
+    connectionTimeoutMillis: WAIT_MS,
+    statement_timeout: 0,
+    keepAlive: true,
+    application_name: name,
+  });
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: explaining(pool, NO_GUARD) }) });
   try {
+    await waitForServer(pool, url, { patienceMs: 0 });
     // The settings of a role or database must not cut it short either.
     await sql`set statement_timeout = 0`.execute(db);
     await sql`set lock_timeout = 0`.execute(db);
     await sql`set idle_in_transaction_session_timeout = 0`.execute(db);
-    await migrate(db, 'postgres', migrations, onWait);
-    await db.transaction().execute(adoptForeignEvents);
+    return await work(db);
   } finally {
     await db.destroy();
   }

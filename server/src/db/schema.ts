@@ -71,6 +71,8 @@ export interface Schema {
   readonly pending_enrolments: PendingEnrolmentsTable;
   readonly budgets: BudgetsTable;
   readonly version_hours: VersionHoursTable;
+  readonly backups: BackupsTable;
+  readonly restores: RestoresTable;
 }
 
 /** Any connection: enough to read. */
@@ -332,4 +334,26 @@ export interface SharedFilesTable {
   readonly stored_at_ms: number;
   /** Host and home. */
   readonly stored_by: string;
+}
+
+/** Backups that were made of this database, the latest ones. */
+export interface BackupsTable {
+  readonly id: Generated<number>;
+  /** The moment that it shows. */
+  readonly made_at_ms: number;
+  /** Host and home. */
+  readonly made_by: string;
+  readonly file: string;
+  readonly size_bytes: number;
+  readonly encrypted: Flag;
+}
+
+/** One row for each backup that this database came from. */
+interface RestoresTable {
+  /** Of the run that restored it. */
+  readonly id: string;
+  readonly restored_at_ms: number;
+  /** Host and home. */
+  readonly restored_by: string;
+  readonly backup_made_at_ms: number;
 }

@@ -77,9 +77,10 @@ async function openLocked(opened: Opened, { onNote }: { readonly onNote: (note: 
     setPragmas(writer);
     await migrate(writing, 'sqlite');
     writer.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_RUNNING_MS}`);
-    const reader = readBeside(writer, writerStatements, connect(file, { readOnly: true }), trouble);
-    const reading = new Kysely<Schema>({ dialect: new SqliteDialect({ database: reader }) });
-    return describe({ ...opened, writer, writing, reading });
+    const reader = connect(file, { readOnly: true });
+    const beside = readBeside(writer, writerStatements, reader, trouble);
+    const reading = new Kysely<Schema>({ dialect: new SqliteDialect({ database: beside }) });
+    return describe({ ...opened, writer, reader, writing, reading });
   } catch (error) {
     writer.close();
     throw error;
@@ -97,6 +98,7 @@ function quickCheck(connection: DatabaseSync, file: string, onNote: (note: strin
 function describe(
   open: Opened & {
     readonly writer: DatabaseSync;
+    readonly reader: DatabaseSync;
     readonly writing: Kysely<Schema>;
     readonly reading: Kysely<Schema>;
   },
@@ -125,6 +127,8 @@ function describe(
       await commits.idle();
       await open.reading.destroy();
       await open.writing.destroy();
+      // Kysely closes none that it never used, and only with the last one SQLite brings its journal to an end.
+      for (const connection of [open.reader, open.writer]) if (connection.isOpen) connection.close();
       open.lock.release();
     },
   };
@@ -169,7 +173,7 @@ function setPragmas(connection: DatabaseSync): void {
 }
 
 /** `node:sqlite` in the shape that Kysely expects, with every statement prepared once. */
-function adapt(
+export function adapt(
   connection: DatabaseSync,
   { begin, trouble }: { readonly begin: string; readonly trouble: SqliteTrouble },
 ): SqliteDatabase {

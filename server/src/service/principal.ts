@@ -19,11 +19,14 @@ export type Principal =
   /** Its end, which somebody set, has come. */
   | { readonly kind: 'clock' }
   /** A changed file of the configuration. */
-  | { readonly kind: 'file' };
+  | { readonly kind: 'file' }
+  /** `otter restore`, which has the files of the server. */
+  | { readonly kind: 'restore' };
 
 export const GATE: Principal = { kind: 'gate' };
 export const CLOCK: Principal = { kind: 'clock' };
 export const FILE: Principal = { kind: 'file' };
+export const RESTORE: Principal = { kind: 'restore' };
 
 /** As audit and events name it: `admin`, `session:4f2a9c01`, `schedule:nightly`, `gate`. */
 export function actorOf(principal: Principal): string {
@@ -40,6 +43,7 @@ export function actorOf(principal: Principal): string {
     case 'gate':
     case 'clock':
     case 'file':
+    case 'restore':
       return principal.kind;
     default:
       return assertNever(principal);

@@ -23,6 +23,8 @@ export interface Settings {
   readonly maxImageBytes: number;
   readonly maxDownloads: number;
   readonly retention: RetentionLimits;
+  /** After how long without a backup a person is called; undefined: never. */
+  readonly backupRemindMs: number | undefined;
   readonly board: BoardAccess;
   readonly devices: {
     readonly identity: IdentityMode;

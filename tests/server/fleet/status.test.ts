@@ -23,6 +23,7 @@ describe.each(DIALECTS)('the status on %s', (dialect) => {
       poll_interval_s: 600,
       devices: { total: 0, silent: 0, updating: 0, failed: 0, held: 0, test: 0 },
       frozen: [],
+      last_backup: null,
       versions: [],
       rollouts: [],
       calls: [],

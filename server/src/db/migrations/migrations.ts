@@ -37,7 +37,7 @@ import { createVersionHours } from './history-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
 import { renameRequired, addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
-import { createSharedFiles, createTroubles, createWriteProof } from './trouble-steps.ts';
+import { createBackups, createSharedFiles, createTroubles, createWriteProof } from './trouble-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
 
 export interface Migration {
@@ -97,4 +97,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'sort names', up: addSortNames },
   { name: 'version hours', up: createVersionHours },
   { name: 'identities', up: createIdentities },
+  { name: 'backups', up: createBackups },
 ];

@@ -1,9 +1,10 @@
-// What servers need to notice trouble: a row that is written to prove that rows can be, and the versions of the files that
-// servers of one database have in common.
+// What servers need to notice trouble: a row that is written to prove that rows can be, the versions of the files that
+// servers of one database have in common, and which backups there are.
 
 import { sql } from 'kysely';
+import type { Dialect } from '#server/db/database.ts';
 import type { Trx } from '#server/db/schema.ts';
-import { required } from './columns.ts';
+import { identity, required } from './columns.ts';
 
 export async function createWriteProof(db: Trx): Promise<void> {
   await db.schema
@@ -35,5 +36,25 @@ export async function createTroubles(db: Trx): Promise<void> {
     .addColumn('data', 'text', required)
     .addColumn('ends', 'text')
     .addColumn('since_ms', 'bigint', required)
+    .execute();
+}
+
+/** Backups that were made of this database, and those that it came from. */
+export async function createBackups(db: Trx, dialect: Dialect): Promise<void> {
+  await db.schema
+    .createTable('backups')
+    .addColumn('id', ...identity(dialect))
+    .addColumn('made_at_ms', 'bigint', required)
+    .addColumn('made_by', 'text', required)
+    .addColumn('file', 'text', required)
+    .addColumn('size_bytes', 'bigint', required)
+    .addColumn('encrypted', 'integer', required)
+    .execute();
+  await db.schema
+    .createTable('restores')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('restored_at_ms', 'bigint', required)
+    .addColumn('restored_by', 'text', required)
+    .addColumn('backup_made_at_ms', 'bigint', required)
     .execute();
 }

@@ -126,29 +126,47 @@ export async function blockFirmware(
   const { goes_to, stays, other_builds, devices_running, prior_stable } = await previewBlock(deps, name);
   const aborted_rollouts = await deps.database.write(async (trx) => {
     await raiseRevision(trx);
-    const row = await getRow(trx, name);
-    await setBlocked(trx, row.id, { reason: reason ?? 'blocked by an operator' });
-    const rollouts = await withStages(trx, await listUnended(trx, row.id));
-    for (const rollout of rollouts) {
-      const why = 'its firmware was blocked';
-      const change = { status: 'aborted' as const, ended_at_ms: nowMs, ended_reason: why };
-      const move = { change, closes: openStagesOf(rollout), opens: undefined };
-      await storeMove(trx, rollout, move, { actor: actorOf(by), reason: why, nowMs });
-      await supersedeOpen(trx, rollout.id, nowMs);
-    }
-    await endWatchesOf(trx, row.id);
-    const aborted = rollouts.map((rollout) => rollout.name);
-    await addAudit(trx, {
-      atMs: nowMs,
-      actor: actorOf(by),
-      action: 'firmware.block',
-      subject: subjectOf(row),
-      details: { reason, aborted, prior_stable },
-    });
-    return aborted;
+    return blockRow(trx, await getRow(trx, name), { reason, by, nowMs, prior_stable });
   });
   const firmware = await getFirmware(deps, name);
   return { firmware, aborted_rollouts, devices_running, other_builds, prior_stable, goes_to, stays };
+}
+
+/** Blocks it; the caller has raised the revision. Answers the names of the rollouts that this ended. */
+export async function blockRow(
+  trx: Trx,
+  row: FirmwareRow,
+  {
+    reason,
+    by,
+    nowMs,
+    prior_stable,
+  }: {
+    readonly reason: string | undefined;
+    readonly by: Principal;
+    readonly nowMs: number;
+    readonly prior_stable: string | null;
+  },
+): Promise<string[]> {
+  await setBlocked(trx, row.id, { reason: reason ?? 'blocked by an operator' });
+  const rollouts = await withStages(trx, await listUnended(trx, row.id));
+  for (const rollout of rollouts) {
+    const why = 'its firmware was blocked';
+    const change = { status: 'aborted' as const, ended_at_ms: nowMs, ended_reason: why };
+    const move = { change, closes: openStagesOf(rollout), opens: undefined };
+    await storeMove(trx, rollout, move, { actor: actorOf(by), reason: why, nowMs });
+    await supersedeOpen(trx, rollout.id, nowMs);
+  }
+  await endWatchesOf(trx, row.id);
+  const aborted = rollouts.map((rollout) => rollout.name);
+  await addAudit(trx, {
+    atMs: nowMs,
+    actor: actorOf(by),
+    action: 'firmware.block',
+    subject: subjectOf(row),
+    details: { reason, aborted, prior_stable },
+  });
+  return aborted;
 }
 
 /** What `blockFirmware` would do to the devices that run it. Throws `firmware_unknown`, `version_ambiguous`. */

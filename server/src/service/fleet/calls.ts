@@ -16,6 +16,7 @@ import { countTroubled } from '#server/db/identity/identities.ts';
 import { countNewcomers } from '#server/db/fleet/devices.ts';
 import { listTroubled } from '#server/db/schedules/schedules.ts';
 import { listFaults } from '#server/service/firmware/image-checks.ts';
+import { callsOfBackups } from './backups.ts';
 import type { Deps } from '#server/service/deps.ts';
 
 /** The most urgent first. `rollouts`: those that are open, regressed or watched. */
@@ -29,11 +30,13 @@ export async function listCalls(deps: Deps, rollouts: readonly Rollout[], nowMs:
     ...(await ofNewcomers(deps, nowMs)),
     ...deps.newBoards.calls(nowMs),
     ...deps.boardProblems.calls(nowMs),
+    ...(await callsOfBackups(deps, nowMs)),
   ];
   return calls.toSorted((left, right) => URGENCY.indexOf(left.kind) - URGENCY.indexOf(right.kind));
 }
 
 const URGENCY: readonly Call['kind'][] = [
+  'restored',
   'regressed',
   'halted',
   'crashing',
@@ -48,6 +51,7 @@ const URGENCY: readonly Call['kind'][] = [
   'enrolments',
   'new_boards',
   'board_problems',
+  'backup_due',
 ];
 
 /** What one rollout calls for. */

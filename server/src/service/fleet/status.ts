@@ -6,6 +6,7 @@ import { listAudit as listRows } from '#server/db/events/audit.ts';
 import { countFleet, countVersions } from '#server/db/fleet/devices.ts';
 import { countHeld } from '#server/db/fleet/holds.ts';
 import { countOpenRollouts, listAfterwards, listOpenRollouts } from '#server/db/rollouts/open.ts';
+import { viewLastBackup } from './backups.ts';
 import { listCalls } from './calls.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { toInstant } from '#server/time/instant.ts';
@@ -40,6 +41,7 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
     versions: [...(await countVersions(read))],
     rollouts,
     calls: await listCalls(deps, rollouts, nowMs),
+    last_backup: await viewLastBackup(read),
     warnings: [
       ...server.warnings,
       ...(await deps.sharedFiles.warnings()),

@@ -1,0 +1,215 @@
+// Backup and restore cut at any moment: kill -9, a full disk, Ctrl-C. A backup is whole or not there; a home is the old server or the
+// new one, for whoever comes next.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { finishRestore, workFolder, writeJournal } from '#server/backup/switch.ts';
+import { newPostgresDatabase } from '../../support/server/server.ts';
+import { OTTER, spawnOtter } from '../../support/otter-command.ts';
+import { sizeOf } from '../../support/scope.ts';
+import { back, newFolder, otter, startFleet, stateOf } from './homes.ts';
+
+const SQLITE = 'sqlite:data/otter.db';
+const SEED_MS = Number(process.env['CUT_MS'] ?? Date.now() % 997);
+
+test(`kill -9 leaves a whole backup or none, and the next one cleans up (seed ${SEED_MS})`, async () => {
+  const server = await startFleet('sqlite');
+  const folder = await newFolder();
+  const file = join(folder, 'otter.tar');
+  for (let round = 0; round < sizeOf({ push: 2, whole: 40 }); round += 1) {
+    await spawnOtter(folder, ['backup', file, '--replace', '--home', server.home], {
+      onStart: (child) =>
+        void untilSeen(folder, '.otter.tar.part-')
+          .then(() => delay((SEED_MS * (round + 1)) % 60))
+          .then(() => child.kill('SIGKILL')),
+    });
+    if (existsSync(file)) await expectWhole(file, join(folder, `home-${round}`));
+  }
+  await back(server, file, '--replace');
+  expect(readdirSync(folder).filter((name) => name.startsWith('.otter'))).toEqual([]);
+  await expectWhole(file, join(folder, 'last'));
+});
+
+async function untilSeen(folder: string, prefix: string): Promise<void> {
+  const giveUpAt = Date.now() + 60_000;
+  while (!readdirSync(folder).some((name) => name.startsWith(prefix)) && Date.now() < giveUpAt) await delay(2);
+}
+
+async function expectWhole(file: string, home: string): Promise<void> {
+  expect(await otter(home, SQLITE, ['restore', file, '--none-blocked'])).toMatchObject({
+    exitCode: 0,
+    answer: { images: 3 },
+  });
+}
+
+test('Ctrl-C leaves nothing of a backup, and says so', async () => {
+  const server = await startFleet('sqlite');
+  const folder = await newFolder();
+  const { exitCode, stdout } = await spawnOtter(folder, ['backup', 'otter.tar', '--json', '--home', server.home], {
+    onStart: (child) => void untilSeen(folder, '.otter.tar.part-').then(() => child.kill('SIGINT')),
+  });
+  // It may have been done just before.
+  if (exitCode === 0) expect(readdirSync(folder)).toEqual(['otter.tar']);
+  else
+    expect({
+      exitCode,
+      error: JSON.parse(stdout).error.code,
+      left: readdirSync(folder).filter((name) => name.includes('otter')),
+    }).toEqual({ exitCode: 130, error: 'interrupted', left: [] });
+});
+
+const RESTORES = [
+  { dialect: 'sqlite', rounds: sizeOf({ push: 3, whole: 50 }) },
+  { dialect: 'postgres', rounds: sizeOf({ push: 1, whole: 15 }) },
+] as const;
+
+test.each(RESTORES)(
+  `kill -9 in a restore leaves the old server or the new one on $dialect (seed ${SEED_MS})`,
+  async ({ dialect, rounds }) => {
+    const server = await startFleet(dialect);
+    const folder = await newFolder();
+    const file = join(folder, 'otter.tar');
+    await back(server, file);
+    await server.admin('createLabel', { body: { name: 'later', description: '' } });
+    await server.stop();
+    writeFileSync(join(server.home, 'data/tokens/marker'), 'later');
+    for (let round = 0; round < rounds; round += 1) {
+      const home = join(folder, `home-${round}`);
+      await cp(server.home, home, { recursive: true, verbatimSymlinks: true });
+      const old = stateOf(home);
+      await spawnOtter(folder, ['restore', file, '--none-blocked', '--aside', '--home', home], {
+        env: { OTTER_DATABASE: dialect === 'sqlite' ? SQLITE : server.databaseUrl },
+        onStart: (child) =>
+          void untilSeen(home, '.restore')
+            .then(() => delay((SEED_MS * (round + 1)) % sizeOf({ push: 400, whole: 900 })))
+            .then(() => child.kill('SIGKILL')),
+      });
+      await finishRestore(home);
+      const isOld = existsSync(join(home, 'data/tokens/marker'));
+      // The database says the same as the files.
+      const labels = await labelsOf(home, dialect === 'sqlite' ? SQLITE : server.databaseUrl, folder);
+      expect({ isOld, hasLater: labels.includes('later') }).toEqual({ isOld, hasLater: isOld });
+      if (isOld && dialect === 'sqlite') expect(stateOf(home)).toBe(old);
+      const again = await otter(home, dialect === 'sqlite' ? SQLITE : server.databaseUrl, [
+        'restore',
+        file,
+        '--none-blocked',
+        '--aside',
+      ]);
+      expect(again).toMatchObject({ exitCode: 0 });
+      expect(existsSync(join(home, 'data/tokens/marker'))).toBe(false);
+      if (dialect === 'postgres') await rm(home, { recursive: true });
+      if (dialect === 'postgres') break;
+    }
+  },
+);
+
+/** By way of a backup: no server has to start. */
+async function labelsOf(home: string, databaseUrl: string, folder: string): Promise<string> {
+  const { DatabaseSync } = await import('node:sqlite');
+  const { copyPostgresToFile, copySqliteFile } = await import('#server/db/copy/copy.ts');
+  const copy = join(folder, `labels-${process.hrtime.bigint()}.sqlite`);
+  if (databaseUrl === SQLITE) await copySqliteFile(join(home, 'data/otter.db'), copy, () => undefined);
+  else await copyPostgresToFile(databaseUrl, copy, {});
+  const file = new DatabaseSync(copy);
+  const names = file
+    .prepare('select name from labels')
+    .all()
+    .map(({ name }) => String(name));
+  file.close();
+  return names.join(' ');
+}
+
+test('a restore that counts is brought to its end, after whichever of its moves it was cut', async () => {
+  const folder = await newFolder();
+  const places = ['config', 'data/certs', 'data/otter.db', 'data/firmware', '.env'];
+  for (let cut = 0; cut <= 2 * places.length; cut += 1) {
+    const home = join(folder, `home-${cut}`);
+    mkdirSync(join(workFolder(home), 'home'), { recursive: true });
+    mkdirSync(join(home, 'data'));
+    const moves = places.map((place) => ({
+      place: join(home, place),
+      staged: join(workFolder(home), 'home', place.replace('/', '-')),
+      aside: join(home, `${place}.before`),
+    }));
+    for (const { place, staged } of moves) {
+      writeFileSync(place, 'old');
+      writeFileSync(staged, 'new');
+    }
+    const removed = {
+      place: join(home, 'data/otter.db-wal'),
+      staged: null,
+      aside: join(home, 'data/otter.db.before-wal'),
+    };
+    writeFileSync(removed.place, 'old');
+    await writeJournal(home, { id: 'test', postgres: null, moves: [...moves, removed] });
+    const steps = moves.flatMap(
+      ({ place, staged, aside }) =>
+        [
+          [place, aside],
+          [staged, place],
+        ] as const,
+    );
+    for (const [from, to] of steps.slice(0, cut)) renameSync(from, to);
+    expect(await finishRestore(home)).toBe('forwards');
+    const { readFileSync } = await import('node:fs');
+    for (const { place, aside } of moves)
+      expect([readFileSync(place, 'utf8'), readFileSync(aside, 'utf8')]).toEqual(['new', 'old']);
+    expect([existsSync(removed.place), existsSync(removed.aside), existsSync(workFolder(home))]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect(await finishRestore(home)).toBe('none');
+  }
+});
+
+test('a restore into a PostgreSQL that was cut before its transaction was committed is taken back', async () => {
+  const folder = await newFolder();
+  const home = join(folder, 'home');
+  mkdirSync(workFolder(home), { recursive: true });
+  const move = {
+    place: join(home, 'config'),
+    staged: join(workFolder(home), 'config'),
+    aside: join(home, 'config.before'),
+  };
+  writeFileSync(move.place, 'old');
+  writeFileSync(move.staged, 'new');
+  await writeJournal(home, { id: 'never', postgres: await newPostgresDatabase(), moves: [move] });
+  expect(await finishRestore(home)).toBe('backwards');
+  expect(readdirSync(home)).toEqual(['config']);
+});
+
+const MOUNT = 'mount -t tmpfs -o size=300k none "$0" && "$@"; code=$?; ls -A "$0"; exit $code';
+const CAN_MOUNT = spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs -o size=1m none "$0"', '/tmp']).status === 0;
+
+test.skipIf(!CAN_MOUNT)(
+  'a full disk ends a backup with nothing left, and a restore with everything as it was',
+  async () => {
+    const server = await startFleet('sqlite');
+    const folder = await newFolder();
+    const [file, small] = [join(folder, 'otter.tar'), join(folder, 'small')];
+    mkdirSync(small);
+    const run = (args: readonly string[]) =>
+      spawnSync('unshare', ['-rm', 'sh', '-c', MOUNT, small, ...OTTER, ...args], {
+        encoding: 'utf8',
+        env: { PATH: process.env['PATH'] ?? '', HOME: folder },
+      });
+    const backup = run(['backup', join(small, 'otter.tar'), '--home', server.home]);
+    expect({ status: backup.status, stdout: backup.stdout, stderr: backup.stderr }).toMatchObject({
+      status: 5,
+      stdout: '',
+      stderr: expect.stringContaining('is full'),
+    });
+    await back(server, file);
+    const restore = run(['restore', file, '--none-blocked', '--home', join(small, 'home')]);
+    expect({ status: restore.status, stderr: restore.stderr }).toMatchObject({
+      status: 5,
+      stderr: expect.stringContaining('full'),
+    });
+  },
+);
