@@ -1,7 +1,9 @@
-// Choices inside a query, as text: whatever somebody typed, a choice means what it says beside it, and goes without a trace.
+// What the dashboard makes of a query as text: how it may go on, and choices inside of it. Whatever somebody typed, a choice means what it says beside it, and goes without a trace.
 
 import { expect, test } from 'vitest';
 import { readChoices, withChoice } from '#dashboard/screens/devices/choices.ts';
+import { suggestionsFor } from '#dashboard/screens/devices/suggest.ts';
+import type { DeviceNumbers } from '#protocol/admin/fleet/device-numbers.ts';
 import { parseQuery } from '#protocol/query/parse.ts';
 import type { Query } from '#protocol/query/query.ts';
 import { Random } from '#simulator/random.ts';
@@ -45,6 +47,41 @@ test(`of ${QUERIES} drawn queries: a choice narrows the query, and without it th
       conditionsOf(withChoice(typed, 'product', new Set())),
     );
   }
+});
+
+const FLEET: DeviceNumbers['numbers'] = [
+  {
+    by: 'chip',
+    values: [
+      { value: 'esp32', devices: 9 },
+      { value: 'esp32c3', devices: 4 },
+      { value: null, devices: 1 },
+    ],
+    more: 0,
+  },
+  {
+    by: 'version',
+    values: [
+      { value: '1.4', devices: 2 },
+      { value: '1.4.0', devices: 1 },
+    ],
+    more: 0,
+  },
+];
+
+test.each<readonly [typed: string, suggested: readonly string[]]>([
+  ['', []],
+  ['ve', ['version:', 'version<']],
+  ['held (ve', ['held (version:', 'held (version<']],
+  ['label:lab not s', ['label:lab not status:', 'label:lab not silent']],
+  ['chip:', ['chip:esp32', 'chip:esp32c3']],
+  ['held chip:esp32c', ['held chip:esp32c3']],
+  ['chip:esp32c3', []],
+  ['version:1.4', ['version:"1.4"', 'version:1.4.0']],
+  ['status:s', ['status:silent']],
+  ['name:"a (b" @la', ['name:"a (b" @lab-c3']],
+])('%j may go on as %j', (typed, suggested) => {
+  expect(suggestionsFor(typed, FLEET, ['lab-c3', 'old'])).toEqual(suggested);
 });
 
 /** The parts that all have to hold, in no order. */

@@ -307,6 +307,8 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
     await enter(server, page);
     await page.goto('/devices');
     const box = page.getByLabel('Name, MAC or query');
+    await box.fill('not held chip:');
+    await page.locator('datalist option[value="not held chip:esp32"]').waitFor({ state: 'attached' });
     await box.fill('version<1.1 not label porch');
     await page.getByText(`${MACS.length - 1} boards`, { exact: true }).waitFor();
     expect(new URL(page.url()).searchParams.get('q')).toBe('version<1.1 not label porch');
