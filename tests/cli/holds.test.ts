@@ -1,4 +1,4 @@
-// Holds and freezes as people type them, against a server over real TLS.
+// Holds, freezes and the history of a product as people type them, against a server over real TLS.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -72,4 +72,24 @@ test('a test board is shown as one, and counted apart until it is none', async (
   expect((await otter('status')).stdout).toContain('1 for tests apart');
   expect((await otter('device', 'test', mac, 'off')).stdout).toContain(`${mac} counts in gates as the rules say`);
   expect((await otter('status')).stdout).not.toContain('for tests');
+});
+
+test('the history of a product has a line for each hour, and says when the first one comes', async () => {
+  const other = new ProductLine(server);
+  expect((await otter('product', 'history', other.product)).stdout).toContain(
+    `nothing was counted of ${other.product} yet; devices are counted next 2026-11-`,
+  );
+  await other.newDevice('1.0.0');
+  await other.newDevice('1.1.0');
+  server.clock.advance(3_600);
+  await server.tick();
+  const shown = await otter('product', 'history', other.product);
+  expect(shown).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(shown.stdout).toMatch(/hour +1\.\d\.0 +1\.\d\.0\n2026-11-\d\d \d\d:00 \S+ +1 +1\n/);
+  const { hours } = JSON.parse((await otter('product', 'history', other.product, '--hours', '2', '--json')).stdout);
+  expect(hours).toMatchObject([{ devices: [1, 1], others: 0 }]);
+  expect(await otter('product', 'history', other.product, '--hours', '0')).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining('hours: 0 is not 1 to 336'),
+  });
 });

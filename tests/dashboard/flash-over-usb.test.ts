@@ -149,6 +149,10 @@ describe.runIf(HAS_BROWSER)('the first flash from the browser', () => {
       expect([changes.includes('erase'), errors, resets]).toEqual([false, [], ['loader by RTS', 'app by RTS']]);
       await press(page, 'Give it Wi-Fi');
       await page.getByText('does not answer by Improv').waitFor();
+      await page.getByText(`Waiting for ${BRIDGED.mac} to check in.`).waitFor();
+      server.clock.advance(60);
+      await server.checkIn(BRIDGED.mac, '1.1.0', { product: 'greenhouse', chip: 'esp32' });
+      await page.getByText('is back: it runs greenhouse 1.1.0.').waitFor();
       expect(faults).toEqual([]);
       await context.close();
     },

@@ -4,12 +4,14 @@ import { Button, Checkbox, FileButton, Group, Loader, Progress, Stack, Text } fr
 import { IconCircleCheck, IconUsb } from '@tabler/icons-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
+import { useCall } from '#dashboard/data/queries.ts';
 import { Command } from '#dashboard/parts/command.tsx';
 import { Note } from '#dashboard/parts/note.tsx';
 import { Facts } from '#dashboard/parts/page.tsx';
 import { deviceHref } from '#dashboard/parts/text/links.ts';
 import { bytes, deviceName, percent } from '#dashboard/parts/words.ts';
 import parts from '#dashboard/parts/parts.module.css';
+import type { Device } from '#protocol/admin/devices.ts';
 import { type FlashFiles, type FlashPlan, readFlashFiles, shownChip } from './flash-files.ts';
 import { TO_DO } from './flash-trouble.ts';
 import { ImprovForm } from './improv-form.tsx';
@@ -103,7 +105,7 @@ function Step({ flash, plan, wifi }: StepProps): ReactNode {
     );
   if (state.step === 'connected') return <Connected key={state.board.mac} state={state} flash={flash} plan={plan} />;
   if (state.step === 'working') return <Working state={state} onStop={flash.stop} />;
-  if (state.step === 'done') return <Done mac={state.mac} wifi={wifi} onMore={flash.reset} />;
+  if (state.step === 'done') return <Done state={state} wifi={wifi} onMore={flash.reset} />;
   return <Failed state={state} onAgain={() => void flash.connect(plan)} />;
 }
 
@@ -113,7 +115,8 @@ interface ConnectedProps {
   readonly plan: FlashPlan;
 }
 
-function Connected({ state: { board, known }, flash, plan }: ConnectedProps): ReactNode {
+function Connected({ state, flash, plan }: ConnectedProps): ReactNode {
+  const { board, known } = state;
   const [erases, setErases] = useState(known === undefined);
   return (
     <Stack gap="md">
@@ -148,7 +151,7 @@ function Connected({ state: { board, known }, flash, plan }: ConnectedProps): Re
         onChange={({ currentTarget }) => setErases(currentTarget.checked)}
       />
       <Group gap="xs">
-        <Button onClick={() => void flash.write(board, plan, erases)}>Flash it</Button>
+        <Button onClick={() => void flash.write(state, plan, erases)}>Flash it</Button>
         <Button variant="default" onClick={flash.reset}>
           Cancel
         </Button>
@@ -188,12 +191,12 @@ function Working({ state: { progress, isStopping }, onStop }: WorkingProps): Rea
 }
 
 interface DoneProps {
-  readonly mac: string | undefined;
+  readonly state: Extract<FlashState, { readonly step: 'done' }>;
   readonly wifi: Wifi;
   readonly onMore: () => void;
 }
 
-function Done({ mac, wifi, onMore }: DoneProps): ReactNode {
+function Done({ state: { mac, known }, wifi, onMore }: DoneProps): ReactNode {
   return (
     <Stack gap="md">
       <Note tone="good" icon={<IconCircleCheck size={18} />}>
@@ -201,12 +204,37 @@ function Done({ mac, wifi, onMore }: DoneProps): ReactNode {
         does not, press its button RESET once.
       </Note>
       <ImprovForm wifi={wifi} />
+      {known === undefined ? null : <WaitForKnown known={known} />}
       <div>
         <Button variant="default" onClick={onMore}>
           Flash another board
         </Button>
       </div>
     </Stack>
+  );
+}
+
+const WAIT_MS = 2_000;
+
+/** New boards are greeted below; one that was here before is not new. */
+function WaitForKnown({ known }: { readonly known: Device }): ReactNode {
+  const asked = useCall('getDevice', { params: { device: known.id } }, { everyMs: WAIT_MS });
+  const device = asked.data?.device;
+  const isBack = device !== undefined && device.last_seen_at !== known.last_seen_at;
+  return isBack ? (
+    <Note tone="good" icon={<IconCircleCheck size={18} />}>
+      <Link href={deviceHref(device.id)} className={parts['link'] ?? ''}>
+        {deviceName(device)}
+      </Link>{' '}
+      is back: it runs {device.product} {device.current_version}.
+    </Note>
+  ) : (
+    <Group gap="sm" role="status">
+      <Loader size="xs" type="dots" aria-hidden />
+      <Text size="sm" c="dimmed">
+        Waiting for {deviceName(known)} to check in.
+      </Text>
+    </Group>
   );
 }
 

@@ -8,19 +8,25 @@ import type { FlashPlan } from './flash-files.ts';
 import { FlashTrouble } from './flash-trouble.ts';
 import type { ConnectedBoard, Progress } from './flasher.ts';
 
+interface Connected {
+  readonly step: 'connected';
+  readonly board: ConnectedBoard;
+  readonly known: Device | undefined;
+}
+
 export type FlashState =
   | { readonly step: 'files' }
   | { readonly step: 'connecting' }
   /** `known` is the device of that MAC, where it has checked in before. */
-  | { readonly step: 'connected'; readonly board: ConnectedBoard; readonly known: Device | undefined }
+  | Connected
   | { readonly step: 'working'; readonly progress: Progress; readonly isStopping: boolean }
-  | { readonly step: 'done'; readonly mac: string | undefined }
+  | { readonly step: 'done'; readonly mac: string | undefined; readonly known: Device | undefined }
   | { readonly step: 'failed'; readonly trouble: FlashTrouble; readonly share: number | undefined };
 
 export interface Flash {
   readonly state: FlashState;
   readonly connect: (plan: FlashPlan) => Promise<void>;
-  readonly write: (board: ConnectedBoard, plan: FlashPlan, erasesAll: boolean) => Promise<void>;
+  readonly write: (connected: Connected, plan: FlashPlan, erasesAll: boolean) => Promise<void>;
   readonly stop: () => void;
   readonly reset: () => void;
 }
@@ -51,7 +57,7 @@ export function useFlash(): Flash {
       setState({ step: 'failed', trouble: troubleOf(error), share: undefined });
     }
   };
-  const write = async (board: ConnectedBoard, plan: FlashPlan, erasesAll: boolean): Promise<void> => {
+  const write = async ({ board, known }: Connected, plan: FlashPlan, erasesAll: boolean): Promise<void> => {
     const controller = new AbortController();
     stopping.current = controller;
     open.current = undefined;
@@ -63,7 +69,7 @@ export function useFlash(): Flash {
     onProgress({ doing: erasesAll ? 'erasing' : 'writing', share: 0 });
     try {
       await board.flash(plan, { erasesAll, signal: controller.signal, onProgress });
-      setState({ step: 'done', mac: board.mac });
+      setState({ step: 'done', mac: board.mac, known });
     } catch (error) {
       setState({ step: 'failed', trouble: troubleOf(error), share });
     }
