@@ -1,1 +1,0 @@
-export{a as ESP32C61ROM}from"./flasher-BDs6nb5t.js";

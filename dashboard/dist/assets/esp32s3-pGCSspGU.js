@@ -1,1 +1,0 @@
-export{t as ESP32S3ROM}from"./flasher-BDs6nb5t.js";
