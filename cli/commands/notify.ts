@@ -31,6 +31,24 @@ export function addNotifyCommands(program: OtterProgram, shell: Shell): void {
     });
 
   notify
+    .command('webhooks')
+    .description('programs that are told of events: webhooks of config/server.yml, and whether that works')
+    .action(async (_options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async ({ client, show, terminal }) => {
+        const { items } = await client.call('getWebhooks', {});
+        show({ items }, () =>
+          items.length === 0
+            ? 'no program is told of events: add a list `webhooks` to config/server.yml'
+            : formatTable(
+                ['name', 'host', 'told of', 'works'],
+                items.map((one) => [one.name, one.host, one.types?.join(' ') ?? 'everything', stateOf(one)]),
+                terminal.colors,
+              ),
+        );
+      });
+    });
+
+  notify
     .command('test [name]')
     .description('send a message for a test, to one recipient or to all of them')
     .action(async (name, _options, command) => {
@@ -52,7 +70,11 @@ export function addNotifyCommands(program: OtterProgram, shell: Shell): void {
     });
 }
 
-function stateOf({ failures, failing_since, last_error }: Recipient): string {
+function stateOf({
+  failures,
+  failing_since,
+  last_error,
+}: Pick<Recipient, 'failures' | 'failing_since' | 'last_error'>): string {
   if (failures === 0) return 'yes';
   return printable(`no, since ${relativeTime(failing_since, Date.now())}: ${last_error ?? ''}`);
 }

@@ -227,6 +227,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['otter events --rollout 1.2.0', 'what became of one rollout'],
     ['otter events --follow --json', 'a document per line, until Ctrl-C'],
   ],
+  'notify webhooks': [['otter notify webhooks', 'which programs are told of what, and whether that works']],
   'notify list': [['otter notify list', 'who is told of what, and whether that works']],
   'notify test': [
     ['otter notify test', 'a message to every recipient'],

@@ -22,6 +22,7 @@ const PAGES = [
   ['Add a board', '/add-board'],
   ['Schedules', '/schedules'],
   ['Activity', '/activity'],
+  ['Settings: who is told, budgets, labels', '/settings'],
   ['Server and sessions', '/server'],
 ] as const;
 

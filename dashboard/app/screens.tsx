@@ -17,6 +17,7 @@ const Firmware = lazy(async () => import('#dashboard/screens/firmware/firmware.t
 const AddBoard = lazy(async () => import('#dashboard/screens/add-board/add-board.tsx'));
 const Schedules = lazy(async () => import('#dashboard/screens/schedules/schedules.tsx'));
 const Activity = lazy(async () => import('#dashboard/screens/activity/activity.tsx'));
+const Settings = lazy(async () => import('#dashboard/screens/settings/settings.tsx'));
 const Server = lazy(async () => import('#dashboard/screens/server/server.tsx'));
 
 export function Screens(): ReactNode {
@@ -33,6 +34,7 @@ export function Screens(): ReactNode {
         <Route path="/add-board" component={AddBoard} />
         <Route path="/schedules" component={Schedules} />
         <Route path="/activity" component={Activity} />
+        <Route path="/settings" component={Settings} />
         <Route path="/server" component={Server} />
         <Route>
           <Empty

@@ -14,6 +14,7 @@ import {
 import { useDisclosure } from '@mantine/hooks';
 import {
   IconActivity,
+  IconAdjustments,
   IconCalendarClock,
   IconCpu,
   IconHome,
@@ -46,6 +47,7 @@ const ITEMS = [
   ['/firmware', 'Firmware', IconPackage],
   ['/schedules', 'Schedules', IconCalendarClock],
   ['/activity', 'Activity', IconActivity],
+  ['/settings', 'Settings', IconAdjustments],
   ['/server', 'Server', IconServer],
   ['/add-board', 'Add a board', IconPlugConnected],
 ] as const;

@@ -11,6 +11,10 @@ import { Dot, type Tone } from './tone.tsx';
 import css from './parts.module.css';
 
 type Stage = Rollout['stages'][number];
+type Delta = NonNullable<Stage['health']>['heap_bytes'] | undefined;
+
+/** More restarts are counted in percent of those before, of so many at least. */
+const RESTARTS_OF_LEAST = 5;
 
 interface Condition {
   readonly name: string;
@@ -85,7 +89,7 @@ function Meter({ condition }: { readonly condition: Condition }): ReactNode {
 }
 
 /** Counts that the answer has; what else the gate looks at stands in the sentence of its verdict. */
-function conditionsOf({ outcomes }: Stage, gate: NonNullable<Stage['gate']>): readonly Condition[] {
+function conditionsOf({ outcomes, health }: Stage, gate: NonNullable<Stage['gate']>): readonly Condition[] {
   const { healthy, failed, crashing, lost } = outcomes;
   // A stage with fewer boards than the gate asks for needs all of them.
   const needed = Math.max(1, Math.min(gate.min_confirmed, outcomes.targeted ?? gate.min_confirmed));
@@ -98,11 +102,18 @@ function conditionsOf({ outcomes }: Stage, gate: NonNullable<Stage['gate']>): re
     now: now > limit ? 1 : now,
     limit: now > limit ? 1 : Math.max(limit, now, 1),
   });
+  const measured = (name: string, limit: number | undefined, delta: Delta, sign: 1 | -1, least = 0): Condition[] => {
+    if (limit === undefined) return [];
+    if (delta === undefined) return [{ name, text: 'not measured yet', tone: 'idle', now: 0, limit: 1 }];
+    const base = Math.max(delta.before, least);
+    const change = base === 0 ? 0 : (sign * (delta.now - delta.before) * 100) / base;
+    return [most(name, Math.max(0, Math.round(change)), limit, ' %')];
+  };
   const share = (part: number): number => (given === 0 ? 0 : Math.round((part / given) * 100));
   return [
     {
       name: `Healthy${soak}`,
-      text: `${healthy} of ${needed}`,
+      text: `${healthy} of ${needed}${healthy < needed ? `, ${needed - healthy} more` : ''}`,
       tone: healthy >= needed ? 'good' : 'moving',
       now: healthy,
       limit: needed,
@@ -114,5 +125,7 @@ function conditionsOf({ outcomes }: Stage, gate: NonNullable<Stage['gate']>): re
     ...(lost === 0 && gate.max_lost_pct === undefined
       ? []
       : [most('Lost, share', share(lost), gate.max_lost_pct ?? 5, ' %')]),
+    ...measured('Free heap is less by', gate.max_heap_drop_pct, health?.heap_bytes, -1),
+    ...measured('Restarts are more by', gate.max_more_restarts_pct, health?.restarts_per_day, 1, RESTARTS_OF_LEAST),
   ];
 }

@@ -25,7 +25,8 @@ export function percent(part: number, whole: number): string {
 export function bytes(value: number): string {
   if (value < 1024) return `${value} B`;
   if (value < 1_048_576) return `${(value / 1024).toFixed(value < 10_240 ? 1 : 0)} KiB`;
-  return `${(value / 1_048_576).toFixed(1)} MiB`;
+  if (value < 1_073_741_824) return `${(value / 1_048_576).toFixed(1)} MiB`;
+  return `${(value / 1_073_741_824).toFixed(1)} GiB`;
 }
 
 /** `timezone_unknown` as `timezone unknown`. */

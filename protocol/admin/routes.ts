@@ -15,7 +15,7 @@ import {
 } from './devices.ts';
 import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from './firmware.ts';
 import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
-import { NoticeTest, Recipient } from './fleet/recipients.ts';
+import { NoticeTest, Recipient, Webhook } from './fleet/recipients.ts';
 import { DeviceNumbers, NUMBERED_BY } from './fleet/device-numbers.ts';
 import { DeviceImport, DeviceTable, tableForm } from './fleet/device-table.ts';
 import { SavedQuery } from './fleet/saved-queries.ts';
@@ -528,6 +528,12 @@ export const adminRoutes = {
     '/recipients',
     'Who is told what needs a person, and whether that works; addresses and secrets stay with the server',
     Type.Object({ items: Type.Array(ref(Recipient)) }),
+  ),
+  getWebhooks: route(
+    'GET',
+    '/webhooks',
+    'Programs that are told of events, and whether that works; addresses and secrets stay with the server',
+    Type.Object({ items: Type.Array(ref(Webhook)) }),
   ),
   testRecipients: route(
     'POST',

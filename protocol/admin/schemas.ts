@@ -19,7 +19,7 @@ import { BulkAnswer, BulkPreview } from './fleet/bulk.ts';
 import { BoardProblem, BoardSettings } from './boards.ts';
 import { DeviceNumbers } from './fleet/device-numbers.ts';
 import { DeviceImport, DeviceTable } from './fleet/device-table.ts';
-import { NoticeTest, Recipient } from './fleet/recipients.ts';
+import { NoticeTest, Recipient, Webhook } from './fleet/recipients.ts';
 import { Event } from './events.ts';
 import { BlockAnswer, Firmware, RemovedFirmware, UploadAnswer, WayBack } from './firmware.ts';
 import { Telemetry } from './health.ts';
@@ -65,6 +65,7 @@ export const ADMIN_SCHEMAS = [
   ReplacedDevice,
   Recipient,
   NoticeTest,
+  Webhook,
   DeviceTable,
   DeviceImport,
   RemovedFirmware,

@@ -55,6 +55,10 @@ export const ServerStatus = Type.Object(
     version: Type.String(),
     database: oneOf(['sqlite', 'postgres']),
     started_at: Instant,
+    certificate_ends_at: Instant,
+    disk: Nullable(Type.Object({ free_bytes: Count, total_bytes: Count }), {
+      description: 'where images are kept; null: it cannot be asked',
+    }),
     poll_interval_s: Type.Integer(),
     devices: Type.Object(
       { total: Count, silent: Count, updating: Count, failed: Count, held: Count, test: Count },

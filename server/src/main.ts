@@ -1,7 +1,6 @@
 // Builds the parts of a server, runs them, closes them. The only file that knows all of them; `serve.ts` adds what a
 // process needs around it.
 
-import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { OtterError } from '#protocol/errors.ts';
@@ -14,6 +13,7 @@ import { loadScheduleFile } from '#server/config/schedule-file.ts';
 import type { Database } from '#server/db/database.ts';
 import { openPostgres } from '#server/db/postgres.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
+import { freeSpaceOf } from '#server/disk/free-space.ts';
 import { type Scheduler, type ScheduleSource, startScheduler } from '#server/jobs/scheduler.ts';
 import { startWebhooks } from '#server/jobs/webhooks.ts';
 import { Absences } from '#server/service/time/absences.ts';
@@ -47,6 +47,7 @@ import { localHosts } from '#server/certs/self-signed.ts';
 import { boardHosts } from '#server/service/fleet/board-settings.ts';
 import { openBlobStore } from '#server/storage/blob-store.ts';
 import { openStoreFolders, type StoreFolders } from '#server/storage/store-folders.ts';
+import { explainListen, portOf } from './listening.ts';
 import { SERVER_VERSION } from './version.ts';
 
 export interface ServerOptions {
@@ -113,6 +114,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       startedAtMs,
       port: portOf(app.server.address(), config.port),
       warnings: [...warnings, ...scheduler.problems()],
+      disk: async () => freeSpaceOf(config.storageRoot),
     }),
     clock,
   });
@@ -310,38 +312,4 @@ function scheduleSource(config: Config): ScheduleSource {
     const found = loadScheduleFile(config.scheduleFile);
     return found.ok ? { ok: true, specs: found.schedules } : { ok: false, problems: found.problems.map(formatProblem) };
   };
-}
-
-function explainListen(error: unknown, { host, port }: Config): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  switch (code) {
-    case 'EADDRINUSE':
-      return new OtterError(
-        'start_refused',
-        `${host}:${port} is in use by another program`,
-        'stop that one, or choose another port with --port',
-        { cause: error },
-      );
-    case 'EACCES':
-      return new OtterError(
-        'start_refused',
-        `${host}:${port} needs rights that this user does not have`,
-        'use a port above 1023, such as 8443',
-        { cause: error },
-      );
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new OtterError(
-        'start_refused',
-        `${host} is no address of this machine`,
-        'set host: 0.0.0.0 in config/server.yml to listen on all',
-        { cause: error },
-      );
-    default:
-      return error;
-  }
-}
-
-function portOf(address: AddressInfo | string | null, fallback: number): number {
-  return typeof address === 'object' && address !== null ? address.port : fallback;
 }

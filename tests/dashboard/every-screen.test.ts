@@ -44,6 +44,15 @@ const OPENED: readonly (readonly [what: string, open: (page: Page) => Promise<vo
     },
   ],
   [
+    'a new label',
+    async (page) => {
+      await visit(page, '/settings');
+      await page.getByRole('button', { name: 'Make a label' }).click();
+      await page.getByLabel(/^Query/).fill('version<9');
+      await page.getByText(/who they are follows the boards/).waitFor();
+    },
+  ],
+  [
     'the stages of a plan',
     async (page) => {
       await visit(page, '/rollouts/new?product=thermostat&version=1.3.0');
@@ -88,6 +97,12 @@ describe.runIf(HAS_BROWSER)('the dashboard', () => {
     server = await startTestServer();
     night = await tellNight(server, BOARDS);
     const { items } = await server.admin('listRollouts');
+    await server.admin('setBudget', {
+      params: { key: 'site' },
+      body: { max_devices: 1, reason: 'one line at a time' },
+    });
+    await server.admin('createLabel', { body: { name: 'old', where: 'version<1.4', description: 'not yet there' } });
+    await server.admin('labelDevice', { params: { device: night.shown.mac, name: 'site=porch' } });
     await server.admin('createSchedule', {
       body: { name: 'night', cron: '0 22 * * *', timezone: 'America/New_York', action: 'window', duration_s: 21_600 },
     });
@@ -104,6 +119,7 @@ describe.runIf(HAS_BROWSER)('the dashboard', () => {
       '/schedules?view=week&zone=mine',
       '/activity',
       '/server',
+      '/settings',
       '/activity?show=audit',
       '/firmware?product=thermostat&version=1.4.0',
       '/rollouts/new?product=thermostat&version=1.4.0',

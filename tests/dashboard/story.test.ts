@@ -532,6 +532,40 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
     await context.close();
   });
 
+  test('sets a budget, and makes a label by a query that says first how many it means', async () => {
+    await bringBoards();
+    const { page, context, faults } = await openPage(browser, server);
+    await enter(server, page);
+    await visit(page, '/settings');
+    await page.getByText('Nobody is told anything yet.', { exact: false }).waitFor();
+    await page.getByText('No program is told of events yet.', { exact: false }).waitFor();
+    await page.getByRole('button', { name: 'Set a budget' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Label key').fill('site');
+    await dialog.getByLabel('At most').fill('0');
+    await dialog.getByRole('button', { name: 'Set it' }).click();
+    await dialog.getByText(/must be >= 1/).waitFor();
+    await dialog.getByLabel('At most').fill('2');
+    await dialog.getByRole('button', { name: 'Set it' }).click();
+    await page.getByText('Of each site, 2 boards at a time').waitFor();
+    await page.getByRole('button', { name: 'Remove the budget of site' }).click();
+    await dialog.getByRole('button', { name: 'Remove it' }).click();
+    await page.getByText('The budget of site is gone').waitFor();
+    await page.getByRole('button', { name: 'Make a label' }).click();
+    await dialog.getByLabel('Name').fill('elders');
+    await dialog.getByLabel(/^Query/).fill('chop = esp32');
+    await dialog.getByText(/did you mean chip/).waitFor();
+    await dialog.getByLabel(/^Query/).fill(`mac = "${MACS[0]?.slice(0, 14)}*"`);
+    await dialog.getByText(`${MACS.length} boards`, { exact: true }).waitFor();
+    await dialog.getByRole('button', { name: 'Make it' }).click();
+    await page.getByText('Label elders is made').waitFor();
+    await page.getByRole('button', { name: 'Delete label elders' }).click();
+    await dialog.getByRole('button', { name: 'Delete it' }).click();
+    await page.getByText('Label elders is gone').waitFor();
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
   test('a session that ended leads to the log-in page, and back to where one was', async () => {
     const { page, context } = await openPage(browser, server);
     await enter(server, page);

@@ -1,11 +1,12 @@
 // What became of the boards, stage by stage: a column for each outcome that there is.
 
-import { Table } from '@mantine/core';
+import { Table, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Card } from '#dashboard/parts/page.tsx';
 import { OUTCOME_STATES, StateText } from '#dashboard/parts/tone.tsx';
-import { count } from '#dashboard/parts/words.ts';
+import { boards, count } from '#dashboard/parts/words.ts';
 import type { Rollout } from '#protocol/admin/rollouts.ts';
+import { affectedOf, exposedOf } from './sums.ts';
 
 const COLUMNS = [
   'healthy',
@@ -21,13 +22,22 @@ const COLUMNS = [
 ] as const;
 const ALWAYS: ReadonlySet<string> = new Set(['healthy', 'waiting', 'failed']);
 
-export function Outcomes({ rollout: { stages } }: { readonly rollout: Rollout }): ReactNode {
+export function Outcomes({ rollout }: { readonly rollout: Rollout }): ReactNode {
+  const { stages } = rollout;
   const shown = COLUMNS.filter(
     (column) => ALWAYS.has(column) || stages.some(({ outcomes }) => (outcomes[column] ?? 0) > 0),
   );
   const hasUncounted = stages.some(({ outcomes }) => outcomes.uncounted > 0);
   return (
-    <Card title="Outcomes" flush>
+    <Card
+      title="Outcomes"
+      flush
+      aside={
+        <Text size="sm" c="dimmed">
+          {boards(exposedOf(rollout))} exposed, {count(affectedOf(rollout))} affected
+        </Text>
+      }
+    >
       <Table.ScrollContainer
         minWidth={560}
         scrollAreaProps={{ viewportProps: { 'aria-label': 'Outcomes', tabIndex: 0 } }}

@@ -6,10 +6,10 @@ import { sentence, useAction, useCall } from '#dashboard/data/queries.ts';
 import { Answered } from '#dashboard/parts/answers.tsx';
 import { Note } from '#dashboard/parts/note.tsx';
 import { Card, Facts, Page } from '#dashboard/parts/page.tsx';
-import { Ago } from '#dashboard/parts/time.tsx';
+import { Ago, exactText } from '#dashboard/parts/time.tsx';
 import { StateBadge } from '#dashboard/parts/tone.tsx';
 import { lengthText } from '#dashboard/parts/time.tsx';
-import { count } from '#dashboard/parts/words.ts';
+import { bytes, count, percent } from '#dashboard/parts/words.ts';
 import parts from '#dashboard/parts/parts.module.css';
 import type { BoardProblem } from '#protocol/admin/boards.ts';
 import type { ServerStatus } from '#protocol/admin/status.ts';
@@ -30,6 +30,7 @@ export default function Server(): ReactNode {
           last_backup: backup,
           warnings,
           devices,
+          ...server
         }) => (
           <Stack gap="lg">
             {warnings.length === 0 ? (
@@ -49,6 +50,13 @@ export default function Server(): ReactNode {
                   ['Otter', version],
                   ['Database', database === 'sqlite' ? 'SQLite' : 'PostgreSQL'],
                   ['Started', <Ago key="started" at={started} />],
+                  [
+                    'Certificate',
+                    <span key="certificate">
+                      ends {exactText(server.certificate_ends_at)} (<Ago at={server.certificate_ends_at} />)
+                    </span>,
+                  ],
+                  ['Disk of images', server.disk === null ? undefined : diskText(server.disk)],
                   ['Boards ask every', lengthText(poll)],
                   ['Boards', count(devices.total)],
                   ['Last backup', backup === null ? 'none was made' : <LastBackup key="backup" backup={backup} />],
@@ -73,6 +81,16 @@ function LastBackup({ backup }: { readonly backup: NonNullable<ServerStatus['las
       {backup.encrypted ? ', encrypted' : ''})
     </>
   );
+}
+
+function diskText({
+  free_bytes: free,
+  total_bytes: total,
+}: {
+  readonly free_bytes: number;
+  readonly total_bytes: number;
+}): string {
+  return `${bytes(free)} free of ${bytes(total)} (${percent(free, total)})`;
 }
 
 function Sessions(): ReactNode {

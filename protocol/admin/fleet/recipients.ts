@@ -21,6 +21,21 @@ export const Recipient = Type.Object(
 );
 export type Recipient = Static<typeof Recipient>;
 
+/** A program that is told of events. */
+export const Webhook = Type.Object(
+  {
+    name: Name,
+    host: Type.String({ description: 'where that goes; the rest of the address may be a secret' }),
+    types: Nullable(Type.Array(Type.String()), { description: 'types of events that it is told of; null: all' }),
+    failures: Type.Integer({ minimum: 0, description: 'in a row' }),
+    failing_since: Nullable(Instant),
+    last_error: Nullable(Type.String()),
+    next_try_at: Nullable(Instant, { description: 'null: nothing has to be tried again' }),
+  },
+  { $id: 'Webhook' },
+);
+export type Webhook = Static<typeof Webhook>;
+
 export const NoticeTest = Type.Object(
   {
     name: Name,

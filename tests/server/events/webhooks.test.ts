@@ -84,6 +84,18 @@ describe.each(DIALECTS)('a webhook on %s', (dialect) => {
     const { items } = await server.admin('listEvents', { query: { sort: 'id' } });
     expect(receiver.deliveries.flatMap(({ events }) => events)).toEqual(items);
     expect(server.logged.filter((text) => text.includes(SECRET))).toEqual([]);
+    // Where it goes is told, and nothing that only the receiver may know.
+    expect((await server.admin('getWebhooks')).items).toEqual([
+      {
+        name: 'ci',
+        host: `127.0.0.1:${receiver.port}`,
+        types: null,
+        failures: 0,
+        failing_since: null,
+        last_error: null,
+        next_try_at: null,
+      },
+    ]);
   });
 
   test('that is new begins with now, and one that was away goes on where it was', async () => {

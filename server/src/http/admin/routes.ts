@@ -22,21 +22,13 @@ import {
   setPilotReady,
   unblockFirmware,
 } from '#server/service/firmware/firmware.ts';
+import { viewWebhooks } from '#server/service/events/webhooks.ts';
 import { listRecipients, testRecipients } from '#server/service/notices/recipients.ts';
 import { createLabel, deleteLabel, labelDevices, listLabels, updateLabel } from '#server/service/fleet/labels.ts';
 import { noteFirmware } from '#server/service/names/notes.ts';
 import { getBudgets, removeBudget, setBudget } from '#server/service/fleet/budgets.ts';
 import { keepQuery, listQueries, removeQuery } from '#server/service/queries/saved-queries.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/rollouts/plans.ts';
-import { runSchedule } from '#server/service/schedules/runs.ts';
-import { getScheduleRuns, previewSchedule } from '#server/service/schedules/upcoming.ts';
-import {
-  changeSchedule,
-  createSchedule,
-  deleteSchedule,
-  listSchedules,
-  setScheduleEnabled,
-} from '#server/service/schedules/schedules.ts';
 import { createLoginLink, getSessions, revokeSession } from '#server/service/access/sessions.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/fleet/status.ts';
 import { uploadFirmware } from '#server/service/firmware/upload.ts';
@@ -46,6 +38,7 @@ import { deviceHandlers } from './device-handlers.ts';
 import { type Call, type Handlers, yes } from './handlers.ts';
 import { productHandlers } from './product-handlers.ts';
 import { rolloutHandlers } from './rollout-handlers.ts';
+import { scheduleHandlers } from './schedule-handlers.ts';
 
 export function addAdminRoutes(app: FastifyInstance, deps: Deps, server: () => ServerFacts, clock: () => number): void {
   const handlers = handlersFor(deps, server);
@@ -67,6 +60,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     ...productHandlers(deps),
 
     getRecipients: async () => ({ items: await listRecipients(deps) }),
+    getWebhooks: async () => ({ items: await viewWebhooks(deps) }),
     testRecipients: async ({ body, nowMs, by }) => ({ items: await testRecipients(deps, body.name, by, nowMs) }),
 
     listLabels: async ({ query }) => listLabels(deps, query),
@@ -123,15 +117,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     listAssignments: async ({ query }) =>
       listAssignments(deps, { ...query, device: query.mac === undefined ? undefined : macName(query.mac) }),
 
-    listSchedules: async ({ query, nowMs }) => listSchedules(deps, query, nowMs),
-    createSchedule: async ({ body, nowMs, by }) => createSchedule(deps, body, by, nowMs),
-    getScheduleRuns: async ({ nowMs }) => getScheduleRuns(deps, nowMs),
-    previewSchedule: async ({ query, nowMs }) => previewSchedule(query, nowMs),
-    changeSchedule: async ({ params, body, nowMs, by }) => changeSchedule(deps, params.name, body, by, nowMs),
-    setScheduleEnabled: async ({ params, body, nowMs, by }) =>
-      setScheduleEnabled(deps, params.name, body.enabled, by, nowMs),
-    deleteSchedule: async ({ params, nowMs, by }) => deleteSchedule(deps, params.name, by, nowMs),
-    runSchedule: async ({ params, nowMs, by }) => runSchedule(deps, params.name, by, nowMs),
+    ...scheduleHandlers(deps),
 
     getBudgets: async () => ({ items: await getBudgets(deps) }),
     setBudget: async ({ params, body, by, nowMs }) => setBudget(deps, params.key, body, by, nowMs),

@@ -3,6 +3,7 @@
 
 import { createHmac } from 'node:crypto';
 import type { Event } from '#protocol/admin/events.ts';
+import type { Webhook as WebhookView } from '#protocol/admin/fleet/recipients.ts';
 import { EVENT_BATCH, WEBHOOK_WARN_MS } from '#protocol/limits.ts';
 import { findHead, listEventsAfter } from '#server/db/events/events.ts';
 import { addWebhook, findWebhook, listFailingWebhooks } from '#server/db/events/webhooks.ts';
@@ -11,7 +12,7 @@ import { SERVER_VERSION } from '#server/version.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { LANES, rowName } from './lanes.ts';
 import { expandTypes, selectEvents } from './events.ts';
-import { toInstant } from '#server/time/instant.ts';
+import { toInstant, toInstantOrNull } from '#server/time/instant.ts';
 import type { Webhook } from '#server/service/settings.ts';
 import { post } from './post.ts';
 
@@ -44,6 +45,25 @@ export async function deliverNext(deps: Deps, webhook: Webhook, signal: AbortSig
   if (!signal.aborted)
     deps.log.warn({ webhook: webhook.name, failures: row.failures + 1, why: outcome.why }, 'a webhook was not told');
   return false;
+}
+
+/** Webhooks for operators: who is told of what, and whether that works. */
+export async function viewWebhooks({ settings, database }: Deps): Promise<WebhookView[]> {
+  return Promise.all(
+    settings.webhooks.map(async ({ name, url, types }) => {
+      const row = await findWebhook(database.read, name);
+      const failures = row?.failures ?? 0;
+      return {
+        name,
+        host: url.host,
+        types: types === undefined ? null : [...types],
+        failures,
+        failing_since: toInstantOrNull(row?.failing_since_ms ?? null),
+        last_error: row?.last_error ?? null,
+        next_try_at: failures === 0 || row === undefined ? null : toInstant(row.next_try_at_ms),
+      };
+    }),
+  );
 }
 
 /** One line for each webhook, and each recipient of notices, of the configuration that has failed for long. */

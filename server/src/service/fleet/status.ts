@@ -24,6 +24,8 @@ export interface ServerFacts {
   /** The one that is listened on. */
   readonly port: number;
   readonly warnings: readonly string[];
+  /** Of where images are kept; undefined where it cannot be asked. */
+  readonly disk: () => Promise<{ readonly free_bytes: number; readonly total_bytes: number } | undefined>;
 }
 
 export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number): Promise<ServerStatus> {
@@ -35,6 +37,8 @@ export async function getStatus(deps: Deps, server: ServerFacts, nowMs: number):
     version: server.version,
     database: dialect,
     started_at: toInstant(server.startedAtMs),
+    certificate_ends_at: toInstant(deps.settings.certificateEndsAtMs),
+    disk: (await server.disk()) ?? null,
     poll_interval_s: deps.settings.pollIntervalS,
     devices: { ...(await countFleet(read, silenceAt(deps, nowMs))), held: await countHeld(read) },
     frozen: await listFrozen(deps, nowMs),
