@@ -1,0 +1,1 @@
+function e({stages:e},t){return e.filter(({opened_at:e})=>e!==null).reduce((e,{outcomes:n})=>e+(n[t]??0),0)}var t=[`failed`,`crashing`,`lost`],n=[`on_trial`,`soaking`,`healthy`];function r(n){return t.reduce((t,r)=>t+e(n,r),0)}function i(t){return n.reduce((n,r)=>n+e(t,r),r(t))}export{i as n,e as r,r as t};
