@@ -9,7 +9,11 @@ const LiveContext = createContext<Live>({ events: [], state: 'connecting' });
 export function LiveProvider({ children }: { readonly children: ReactNode }): ReactNode {
   const client = useQueryClient();
   const [live, setLive] = useState<Live>({ events: [], state: 'connecting' });
-  useEffect(() => startLive(setLive, () => void client.invalidateQueries()), [client]);
+  useEffect(
+    () =>
+      startLive(setLive, () => void client.invalidateQueries({ predicate: ({ meta }) => meta?.['isDear'] !== true })),
+    [client],
+  );
   return <LiveContext value={live}>{children}</LiveContext>;
 }
 

@@ -51,14 +51,21 @@ export function createQueryClient(onSignedOut: (was: 'never_in' | 'ended') => vo
 export function useCall<N extends ShownRoute>(
   name: N,
   input: CallInput<N>,
-  options: { readonly enabled?: boolean; readonly keep?: boolean; readonly everyMs?: number } = {},
+  options: {
+    readonly enabled?: boolean;
+    readonly keep?: boolean;
+    readonly everyMs?: number;
+    /** The server goes through its whole fleet for it: an event does not ask for it anew, a change from here does. */
+    readonly isDear?: boolean;
+  } = {},
 ) {
-  const { enabled = true, keep = false, everyMs } = options;
+  const { enabled = true, keep = false, everyMs, isDear = false } = options;
   return useQuery<Answer<N>>({
     queryKey: [name, input],
     queryFn: async ({ signal }) => call(name, input, signal),
     enabled,
     ...(everyMs === undefined ? {} : { refetchInterval: everyMs }),
+    meta: { isDear },
     ...(keep ? { placeholderData: keepPreviousData } : {}),
   });
 }

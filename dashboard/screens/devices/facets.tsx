@@ -40,7 +40,7 @@ interface FacetsProps {
 
 export default function Facets({ q, setQuery, isListed }: FacetsProps): ReactNode {
   const { where, fault } = whereOf(q);
-  const options = { enabled: isListed && fault === undefined, keep: true, everyMs: REFRESH_MS };
+  const options = { enabled: isListed && fault === undefined, keep: true, everyMs: REFRESH_MS, isDear: true };
   const numbers = useCall('getDeviceNumbers', { query: where === undefined ? {} : { where } }, options);
   const { choices } = readChoices(q);
   if (fault !== undefined)
@@ -80,7 +80,7 @@ function Facet({ by, q, setQuery, choices, isListed, answer }: FacetProps): Reac
   const isChosen = chosen !== undefined;
   // What else there would be: without the choice of this kind.
   const where = isChosen ? whereOf(withoutChoice(q, by)).where : undefined;
-  const options = { enabled: isChosen && isListed, keep: true, everyMs: REFRESH_MS };
+  const options = { enabled: isChosen && isListed, keep: true, everyMs: REFRESH_MS, isDear: true };
   const others = useCall('getDeviceNumbers', { query: { by, ...(where === undefined ? {} : { where }) } }, options);
   const found = (isChosen ? (others.data ?? answer) : answer).numbers.find((one) => one.by === by);
   const known = (found?.values ?? []).flatMap(({ value, devices }) => (value === null ? [] : [{ value, devices }]));

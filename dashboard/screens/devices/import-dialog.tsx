@@ -77,14 +77,15 @@ function useImport(file: File | null, skips: boolean, onDone: () => void) {
   const client = useQueryClient();
   const [isBusy, setBusy] = useState(false);
   const [failed, setFailed] = useState<string>();
+  const [runs, setRuns] = useState(0);
   const isTooLarge = file !== null && file.size > MAX_TABLE_BYTES;
   const query = skips ? ({ skip_unknown: 'true' } as const) : {};
   const preview = useQuery<DeviceImport>({
-    queryKey: ['importDevices', file?.name, file?.size, file?.lastModified, skips],
+    queryKey: ['importDevices', file?.name, file?.size, file?.lastModified, skips, runs],
     queryFn: async ({ signal }) => callRaw('importDevices', { query }, await bytesOf(file), signal),
     enabled: file !== null && !isTooLarge,
     refetchInterval: false,
-    staleTime: 0,
+    staleTime: 'static',
     gcTime: 0,
   });
   const doIt = async (): Promise<void> => {
@@ -99,6 +100,7 @@ function useImport(file: File | null, skips: boolean, onDone: () => void) {
       .catch((error: Error) => setFailed(faultOf(error)))
       .finally(() => {
         setBusy(false);
+        setRuns((before) => before + 1);
         void client.invalidateQueries();
       });
   };

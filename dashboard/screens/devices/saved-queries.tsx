@@ -20,7 +20,7 @@ interface SavedQueriesProps {
 }
 
 export default function SavedQueries({ q, setQuery }: SavedQueriesProps): ReactNode {
-  const queries = useCall('getQueries', {}, { everyMs: REFRESH_MS });
+  const queries = useCall('getQueries', {}, { everyMs: REFRESH_MS, isDear: true });
   const [asked, setAsked] = useState<string>();
   const remove = useAction('removeQuery', ({ removed }) => `Query ${removed} is forgotten`);
   return (

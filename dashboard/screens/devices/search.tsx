@@ -60,7 +60,7 @@ export function Search({ value, onChange }: SearchProps): ReactNode {
 
 /** What the fleet has is asked for when somebody comes to the box. */
 function Suggestions({ text, isUsed }: { readonly text: string; readonly isUsed: boolean }): ReactNode {
-  const options = { enabled: isUsed, everyMs: REFRESH_MS };
+  const options = { enabled: isUsed, everyMs: REFRESH_MS, isDear: true };
   const numbers = useCall('getDeviceNumbers', {}, options);
   const saved = useCall('getQueries', {}, { ...options, enabled: isUsed && text.includes('@') });
   const names = (saved.data?.items ?? []).map(({ name }) => name);

@@ -92,6 +92,6 @@ export function BulkBar({ filter, picked, loaded, hasMore }: BulkBarProps): Reac
 function useTotal(filter: DeviceFilter, loaded: readonly Device[], hasMore: boolean): number | undefined {
   const { where } = queryOf(filter);
   const query = { limit: '1', total: 'true', ...(where === undefined ? {} : { where }) } as const;
-  const counted = useCall('listDevices', { query }, { enabled: hasMore, everyMs: COUNT_MS });
+  const counted = useCall('listDevices', { query }, { enabled: hasMore, everyMs: COUNT_MS, isDear: true });
   return hasMore ? counted.data?.total : loaded.length;
 }

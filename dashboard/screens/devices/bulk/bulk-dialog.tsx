@@ -27,8 +27,8 @@ export default function BulkDialog({ verb, picked, queries, onClose, onDone }: B
   const text = VERB_TEXTS[verb];
   const [filled, setFilled] = useState<Filled>(NOTHING_FILLED);
   const missing = missingOf(verb, filled);
-  const numbers = useNumbers(verb, filled, queries);
-  const { run, stop, changed, isRunning, said } = useRun({ verb, filled, queries, onDone, onClose });
+  const { run, stop, changed, isRunning, said, runs } = useRun({ verb, filled, queries, onDone, onClose });
+  const numbers = useNumbers(verb, filled, queries, runs);
   const changes = numbers.data?.to_change ?? 0;
   return (
     <Modal
@@ -88,16 +88,18 @@ export default function BulkDialog({ verb, picked, queries, onClose, onDone }: B
   );
 }
 
-/** Counted anew for what is filled in, as soon as nobody types. */
-function useNumbers(verb: BulkVerb, { label, version }: Filled, queries: readonly string[]) {
+/** Counted for what is filled in, as soon as nobody types, and anew after a run; what is asked does not change under the pointer. */
+function useNumbers(verb: BulkVerb, { label, version }: Filled, queries: readonly string[], runs: number) {
   const given = { verb, ...(label === '' ? {} : { label }), ...(version === '' ? {} : { version }) };
   const [asked] = useDebouncedValue(JSON.stringify(given), TYPING_MS);
   const needsLabel = verb === 'label' || verb === 'unlabel';
   const query = useQuery<Numbers>({
-    queryKey: ['previewBulk', asked, queries],
+    queryKey: ['previewBulk', asked, queries, runs],
     queryFn: async ({ signal }) => countChange(queries, JSON.parse(asked) as typeof given, signal),
     enabled: !needsLabel || (JSON.parse(asked) as typeof given).label !== undefined,
     refetchInterval: false,
+    staleTime: 'static',
+    gcTime: 0,
   });
   const isOld = asked !== JSON.stringify(given);
   return { ...query, isFetching: query.isFetching || isOld, data: isOld ? undefined : query.data };
@@ -112,6 +114,7 @@ function useRun({ verb, filled, queries, onDone, onClose }: RunProps) {
   const [changed, setChanged] = useState(0);
   const [isRunning, setRunning] = useState(false);
   const [said, say] = useState<string>();
+  const [runs, setRuns] = useState(0);
   const isStopped = useRef(false);
   const change = changeOf(verb, filled);
   const goThrough = async (numbers: Numbers): Promise<void> => {
@@ -139,13 +142,14 @@ function useRun({ verb, filled, queries, onDone, onClose }: RunProps) {
     setRunning(true);
     void goThrough(numbers).finally(() => {
       setRunning(false);
+      setRuns((before) => before + 1);
       void client.invalidateQueries();
     });
   };
   const stop = (): void => {
     isStopped.current = true;
   };
-  return { run, stop, changed, isRunning, said };
+  return { run, stop, changed, isRunning, said, runs };
 }
 
 function changeOf(verb: BulkVerb, { label, version, reason, end }: Filled): Change {
