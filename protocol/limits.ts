@@ -141,6 +141,10 @@ export const MAX_DEVICE_LABELS = 32;
 /** Most labels that a device may send with a check-in. */
 export const MAX_LABEL_HINTS = 8;
 
+/** Requests for one board: so many at once, and so many in a minute over time. An update takes some ten, a check one. */
+export const BOARD_BURST = 240;
+export const BOARD_REQUESTS_PER_MIN = 120;
+
 /** Enrolments of one board that wait for a person, and for how long an operator lets one in. */
 export const MAX_PENDING_ENROLMENTS = 4;
 export const ENROLMENT_WINDOW_MS = 600_000;

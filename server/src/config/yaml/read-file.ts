@@ -15,6 +15,8 @@ export function readSmallFile(file: string): FileContent {
     descriptor = openSync(file, 'r');
     const stat = fstatSync(descriptor);
     if (!stat.isFile()) return refusal('is not a file', 'give the path of a file');
+    if (isWritableByAll(stat.mode))
+      return refusal('can be changed by every user of this machine', `run chmod o-w ${file}`);
     if (stat.size > MAX_CONFIG_BYTES) {
       return refusal(
         `has ${stat.size} bytes, more than the largest ${MAX_CONFIG_BYTES} (1 MiB)`,
@@ -33,6 +35,11 @@ export function readSmallFile(file: string): FileContent {
 /** Whether the group or others may read, write or use a file of this mode. Windows keeps its rights elsewhere. */
 export function isOpenToOthers(mode: number): boolean {
   return process.platform !== 'win32' && (mode & 0o077) !== 0;
+}
+
+/** Whoever may write a configuration runs the server. Windows keeps its rights elsewhere. */
+function isWritableByAll(mode: number): boolean {
+  return process.platform !== 'win32' && (mode & 0o002) !== 0;
 }
 
 /** The `code` of a Node error (`ENOENT`, `ERR_...`), or an empty text. */

@@ -87,13 +87,16 @@ function speak(schema: unknown): Spoken {
   return Value.Check(Spoken, schema) ? schema : {};
 }
 
+/** User and password of an address. */
+const LOG_IN = /\/\/[^/@\s"]+@/g;
+
 /** What was found, in words; the kind alone where the value is a secret. */
 function describe(value: unknown, secret: boolean): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a section';
   if (secret) return typeof value === 'string' ? 'a text (not shown)' : `a ${typeof value} (not shown)`;
-  const text = JSON.stringify(value) ?? typeof value;
+  const text = (JSON.stringify(value) ?? typeof value).replaceAll(LOG_IN, '//(hidden)@');
   return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}...` : text;
 }
 

@@ -10,6 +10,7 @@ import { isToken, type TokenDigests } from '#server/http/auth.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { openSession, openSessionByLink } from '#server/service/access/sessions.ts';
 import { refuseForeignOrigin, sessionCookie } from './session-cookie.ts';
+import { addressOf } from '#server/http/request/client-address.ts';
 
 export function addLogIn(app: FastifyInstance, deps: Deps, digests: TokenDigests, clock: () => number): void {
   app.post<{ Body: Static<typeof logIn.body> }>(
@@ -27,7 +28,7 @@ export function addLogIn(app: FastifyInstance, deps: Deps, digests: TokenDigests
     async (request, reply) => {
       refuseForeignOrigin(request, { needsOrigin: false });
       const { body } = request;
-      const visitor = { address: request.ip, browser: request.headers['user-agent'] ?? '' };
+      const visitor = { address: addressOf(request), browser: request.headers['user-agent'] ?? '' };
       if ('token' in body && !isToken(body.token.trim(), digests.admin))
         throw new OtterError(
           'token_invalid',

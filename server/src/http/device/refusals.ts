@@ -6,6 +6,7 @@ import { HTTP_STATUS, type OtterError } from '#protocol/errors.ts';
 import { MAX_DEVICE_BODY_BYTES } from '#protocol/limits.ts';
 import { toOtterError } from '#server/http/answer/error-answer.ts';
 import type { BoardProblems } from '#server/service/fleet/board-problems.ts';
+import { addressOf } from '#server/http/request/client-address.ts';
 
 /** Nobody's mistake, or not one that a person can mend on the board. */
 const NOT_OF_BOARDS: ReadonlySet<number> = new Set([404, 408, 416, 429]);
@@ -24,7 +25,7 @@ function note(request: FastifyRequest, error: OtterError, problems: BoardProblem
   const isToken = HTTP_STATUS[error.code] === 401 || error.code === 'wrong_scope';
   const failed = {
     kind: isToken ? 'token' : 'request',
-    address: request.ip,
+    address: addressOf(request),
     text: isToken ? (TOKEN_TEXTS[error.code] ?? error.message) : `${error.code}: ${error.message}`,
   } as const;
   if (isToken && !request.raw.complete) findMac(request, (mac) => problems.note({ ...failed, mac }, clock()));

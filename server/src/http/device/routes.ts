@@ -22,17 +22,20 @@ import { enrol } from '#server/service/identity/enrol.ts';
 import type { Speaker } from '#server/service/identity/speaker.ts';
 import { digestToken, speakerOf } from '#server/http/auth.ts';
 import { report } from '#server/service/device/report.ts';
+import { BoardRates } from './board-rates.ts';
 import { dropUnreadable } from './optional-members.ts';
 import { readTelemetry } from './telemetry.ts';
+import { addressOf } from '#server/http/request/client-address.ts';
 
 const shared = { scope: 'device', requiresBody: true, maxBodyBytes: MAX_DEVICE_BODY_BYTES } as const;
 const security = [{ fleetToken: [] }];
 const labelName = new RegExp(LABEL_PATTERN);
 const CANONICAL = new RegExp(MAC_PATTERN);
 const NO_BOARD = '00:00:00:00:00:00';
-const ALL_BOARDS = 'ff:ff:ff:ff:ff:ff';
 
 export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => number): void {
+  const rates = new BoardRates(() => performance.now());
+  const take = (mac: string, speaker: Speaker): void => rates.take(`${mac} ${speaker.kind}`);
   app.post<{ Body: CheckUpdateRequest }>(
     '/api/v1/check-update',
     {
@@ -48,6 +51,7 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
     },
     async (request) => {
       const checked = readCheckIn(request, speakerOf(request));
+      take(checked.name.text, checked.speaker);
       const answer = await checkIn(deps, checked, clock());
       request.outcome = {
         device: checked.name.text,
@@ -73,6 +77,7 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
     async (request) => {
       const { body } = request;
       const mac = canonicalMac(body.mac);
+      take(mac, speakerOf(request));
       const answer = await report(
         deps,
         {
@@ -107,8 +112,9 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
       if (speakerOf(request).kind !== 'fleet_token')
         throw new OtterError('wrong_scope', 'a device token does not enrol', 'enrol with the fleet token');
       const mac = canonicalMac(request.body.mac);
+      take(`enrol ${mac}`, speakerOf(request));
       const tokenSha256 = digestToken(request.body.token).toString('hex');
-      const answer = await enrol(deps, { name: macName(mac), tokenSha256, address: request.ip }, clock());
+      const answer = await enrol(deps, { name: macName(mac), tokenSha256, address: addressOf(request) }, clock());
       request.outcome = { device: mac, decision: 'enrol', reason: answer.state };
       return answer;
     },
@@ -127,7 +133,7 @@ function readCheckIn(request: FastifyRequest<{ Body: CheckUpdateRequest }>, spea
   return {
     name: macName(canonicalMac(body.mac)),
     speaker,
-    ip: request.ip,
+    ip: addressOf(request),
     product: body.product ?? DEFAULT_PRODUCT,
     chip: body.chip === undefined ? undefined : canonicalChip(body.chip),
     slotBytes: body.slot_bytes,
@@ -154,13 +160,18 @@ function postponedOf({ assignment_id, reason }: NonNullable<CheckUpdateRequest['
   return { assignmentId: assignment_id, reason: printable(reason) ?? '' };
 }
 
-/** Throws `mac_reserved` for the address of no board and that of all boards. */
+/** Not the address of nobody, nor one of a group (IEEE 802: the lowest bit of the first byte), such as that of everybody. */
+function isOfBoard(mac: string): boolean {
+  return mac !== NO_BOARD && '02468ace'.includes(mac.charAt(1));
+}
+
+/** Throws `mac_reserved` for an address that no board has. */
 function canonicalMac(spelled: string): string {
   // Nearly every board spells it the canonical way already.
-  if (CANONICAL.test(spelled) && spelled !== NO_BOARD && spelled !== ALL_BOARDS) return spelled;
+  if (CANONICAL.test(spelled) && isOfBoard(spelled)) return spelled;
   const digits = spelled.replaceAll(/[:-]/g, '').toLowerCase();
   const mac = digits.replaceAll(/(..)(?=.)/g, '$1:');
-  if (mac !== NO_BOARD && mac !== ALL_BOARDS) return mac;
+  if (isOfBoard(mac)) return mac;
   throw new OtterError(
     'mac_reserved',
     `mac: ${spelled} belongs to no board`,

@@ -8,6 +8,9 @@ import { MAX_HEADER_LINES } from '#protocol/limits.ts';
 /** Node takes the first of these or joins them, and a proxy in front may take the other. */
 const ONCE: ReadonlySet<string> = new Set(['authorization', 'content-type', 'host', 'transfer-encoding']);
 
+/** RFC 9110, 7.2: a name or an address, with a port or without; a client that knows none sends it empty. */
+const HOST = /^(?:[A-Za-z0-9._~-]{0,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?$/;
+
 /** To be called before authentication is added, which reads headers. */
 export function addRequestForm(app: FastifyInstance): void {
   // Hooks of every request are plain callbacks: a promise each would cost more than what they do.
@@ -46,6 +49,13 @@ function refuseHeaders({ raw }: FastifyRequest): void {
     if (seen.has(name)) throw new OtterError('duplicate_header', `the request has two ${name} headers`, 'send one');
     seen.add(name);
   }
+  const { host } = raw.headers;
+  if (host !== undefined && !HOST.test(host))
+    throw new OtterError(
+      'request_malformed',
+      'the Host header is no host',
+      'send the name or address that you connect to',
+    );
   if (!seen.has('host') && raw.httpVersion === '1.1')
     throw new OtterError('request_malformed', 'the request has no Host header', 'send one, as HTTP/1.1 wants');
 }
