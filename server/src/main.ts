@@ -25,6 +25,7 @@ import { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
 import { BoardProblems } from '#server/service/fleet/board-problems.ts';
+import { TicketKeys } from '#server/service/access/ticket-keys.ts';
 import { KnownTokens } from '#server/service/identity/known-tokens.ts';
 import { NewBoards } from '#server/service/identity/new-boards.ts';
 import { Readiness, type ReadinessOptions } from '#server/service/fleet/readiness.ts';
@@ -180,6 +181,7 @@ function depsOf({ config, settings, options, database, store, folders, log, cloc
     boardProblems: new BoardProblems(),
     newBoards: new NewBoards(settings),
     knownTokens: new KnownTokens(database),
+    ticketKeys: new TicketKeys(database, log),
     sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),
     readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
   };
@@ -205,6 +207,7 @@ async function prepare(
   // Boards report as soon as somebody listens: by then it is known for how long nobody did.
   await deps.absences.start();
   await deps.images.start();
+  await deps.ticketKeys.tick(clock());
   await readUnreadImages(deps);
   return startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
 }

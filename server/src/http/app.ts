@@ -1,5 +1,6 @@
 // The HTTPS server: limits, parsers, hooks, routes. It knows HTTP and nothing of rollouts.
 
+import { Server as TlsServer } from 'node:tls';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { ADMIN_SCHEMAS } from '#protocol/admin/schemas.ts';
 import {
@@ -19,6 +20,7 @@ import { addAdminRoutes } from '#server/http/admin/routes.ts';
 import { collectMethods } from '#server/http/request/allowed-methods.ts';
 import { addLogIn } from '#server/http/access/log-in.ts';
 import { addDashboard } from '#server/http/dashboard/routes.ts';
+import { TICKET_WEEK_S } from '#server/service/access/ticket-keys.ts';
 import { resumeSession } from '#server/service/access/sessions.ts';
 import { addAuth, digestToken } from './auth.ts';
 import { addDeviceRoutes } from '#server/http/device/routes.ts';
@@ -78,6 +80,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       ciphers: CIPHERS,
       // Clients of HTTP/1.0 that name their protocol are refused in the handshake where it is not listed.
       ALPNProtocols: ['http/1.1', 'http/1.0'],
+      sessionTimeout: TICKET_WEEK_S,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -105,6 +108,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   // Answers are built field by field from typed values. To compile a serializer for each route would be most of a start.
   app.setSerializerCompiler(() => JSON.stringify);
+  const { server } = app;
+  if (server instanceof TlsServer) deps.ticketKeys.serve((key) => server.setTicketKeys(key));
   app.server.maxConnections = options.maxConnections;
   app.server.maxHeadersCount = MAX_HEADER_LINES + 1;
   const methodsOf = collectMethods(app);

@@ -2,6 +2,7 @@
 
 import type { Logger } from 'pino';
 import type { BoardProblems } from '#server/service/fleet/board-problems.ts';
+import type { TicketKeys } from '#server/service/access/ticket-keys.ts';
 import type { KnownTokens } from '#server/service/identity/known-tokens.ts';
 import type { NewBoards } from '#server/service/identity/new-boards.ts';
 import type { Readiness } from '#server/service/fleet/readiness.ts';
@@ -33,6 +34,7 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly boardProblems: BoardProblems;
   readonly newBoards: NewBoards;
   readonly knownTokens: KnownTokens;
+  readonly ticketKeys: TicketKeys;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */
   readonly random: () => number;

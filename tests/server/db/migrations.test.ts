@@ -65,6 +65,7 @@ const TABLES = [
   'stage_members',
   'stages',
   'telemetry',
+  'ticket_keys',
   'troubles',
   'version_hours',
   'webhooks',

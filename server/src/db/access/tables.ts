@@ -18,3 +18,10 @@ export interface LoginLinksTable {
   readonly hash: string;
   readonly ends_at_ms: number;
 }
+
+export interface TicketKeysTable {
+  /** Since 1970, in weeks of seven days. */
+  readonly week: number;
+  /** Random; hex. */
+  readonly key: string;
+}

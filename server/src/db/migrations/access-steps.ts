@@ -53,3 +53,11 @@ export async function createIdentities(db: Trx, dialect: Dialect): Promise<void>
     .execute();
   await db.schema.createIndex('pending_enrolments_name').on('pending_enrolments').columns(['kind', 'name']).execute();
 }
+
+export async function createTicketKeys(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('ticket_keys')
+    .addColumn('week', 'bigint', (c) => c.primaryKey())
+    .addColumn('key', 'text', required)
+    .execute();
+}

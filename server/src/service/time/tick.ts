@@ -38,6 +38,7 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
   if (due.hasDynamicLabel) await deps.regrouping.tick(nowMs);
   await deps.census.tick(nowMs);
   await deps.images.tick(nowMs);
+  await deps.ticketKeys.tick(nowMs);
   await deps.retention.prune(nowMs);
   return done;
 }
