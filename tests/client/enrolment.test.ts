@@ -1,8 +1,6 @@
 // A board and its tokens on the wire: real TLS, the program of the library with its flash and NVS, against a server that says
 // whatever the test wants. What a real server makes of it is in enrolment-for-real.test.ts.
 
-import { cp } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Offer } from '#protocol/device/api.ts';
 import {
@@ -142,31 +140,5 @@ describe('a board', () => {
     expect(device.names()).not.toContain('failed');
     expect(device.log.join('\n')).toContain(`the server does not take the token of this board any more (${says})`);
     expect(device.log.join('\n')).not.toContain('\u001b');
-  });
-
-  test('whose flash was copied to another board makes a token of its own there', async () => {
-    const server = await serve({
-      refuse: ({ path, token }) =>
-        path === CHECK && server.enrolments[0]?.token === token && isCopied
-          ? { status: 403, code: 'other_board' }
-          : undefined,
-    });
-    let isCopied = false;
-    const device = await board(server);
-    await device.waitFor('enrolled');
-    await device.switchOff();
-    const copy = await board(server, '24:6f:28:00:0a:09');
-    await copy.waitFor('boot');
-    await copy.switchOff();
-    isCopied = true;
-    await cp(join(device.folder, 'board/nvs'), join(copy.folder, 'board/nvs'), { recursive: true });
-    // An hour after the last answer it may ask again: that passes quickly.
-    copy.switchOn(['--rest-speed', '900']);
-    await copy.waitFor('enrolled', { after: copy.moment });
-    const [first, second] = [server.enrolments[0], server.enrolments.at(-1)];
-    expect([first?.mac, second?.mac]).toEqual([MAC, '24:6f:28:00:0a:09']);
-    expect(second?.token).not.toBe(first?.token);
-    await copy.waitFor('checked', { after: copy.moment });
-    expect(server.requests.at(-1)?.token).toBe(second?.token);
   });
 });

@@ -6,7 +6,7 @@ import type { Assignment, DeviceDetail } from '#protocol/admin/devices.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
 import type { ServerAccess, ServerClient } from '../../support/server/client.ts';
-import { startTestServer, type TestServer } from '../../support/server/server.ts';
+import { startTestServer, type TestServer, type TestServerOptions } from '../../support/server/server.ts';
 import { buildDeviceImage, type DeviceImageSpec } from './device-image.ts';
 import { OtterDevice, type OtterDeviceOptions } from './otter-device.ts';
 
@@ -38,8 +38,10 @@ export interface BoardSpec extends Partial<Pick<OtterDeviceOptions, 'speed' | 'a
 }
 
 /** A server that many boards ask often. */
-export async function startServerForBoards(): Promise<TestServer> {
-  const server = await startTestServer({ env: { OTTER_POLL_INTERVAL: '30s' } });
+export async function startServerForBoards(
+  options: Pick<TestServerOptions, 'dialect' | 'settings'> = {},
+): Promise<TestServer> {
+  const server = await startTestServer({ env: { OTTER_POLL_INTERVAL: '30s' }, ...options });
   // Boards take the time from the Date of answers, which is that of the machine.
   server.clock.nowMs = Date.now();
   // A connection that is kept may be closed by the server in the moment in which a busy test uses it.

@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -153,6 +153,16 @@ export class OtterDevice {
   async switchOff(): Promise<number | null> {
     this.#child?.kill('SIGTERM');
     return this.exit();
+  }
+
+  /** What a cable does that erases all but the program. The board is off. */
+  async eraseNvs(): Promise<void> {
+    await rm(join(this.folder, 'board/nvs'), { recursive: true });
+  }
+
+  /** As if the flash of that board had been copied to this one. Both are off. */
+  async copyNvsOf(other: OtterDevice): Promise<void> {
+    await cp(join(other.folder, 'board/nvs'), join(this.folder, 'board/nvs'), { recursive: true });
   }
 
   /** Waits until it ends by itself (`--until`). Its exit code. */
