@@ -8,6 +8,9 @@ import { call } from '#dashboard/data/api.ts';
 import { Answered, Empty } from '#dashboard/parts/answers.tsx';
 import { EventRow } from '#dashboard/parts/event-row.tsx';
 import { Card, Page } from '#dashboard/parts/page.tsx';
+import parts from '#dashboard/parts/parts.module.css';
+import { useStill } from '#dashboard/parts/still.ts';
+import type { Event } from '#protocol/admin/events.ts';
 import { AuditList } from './audit-list.tsx';
 
 const PAGE = '100';
@@ -71,16 +74,7 @@ function Events(): ReactNode {
         style={{ alignSelf: 'flex-start' }}
       />
       <Card flush>
-        <Answered query={query}>
-          {({ pages }) => {
-            const events = pages.flatMap(({ items }) => items);
-            return events.length === 0 ? (
-              <Empty title="Nothing happened yet">Changes of rollouts and updates of boards appear here.</Empty>
-            ) : (
-              events.map((event) => <EventRow key={event.id} event={event} />)
-            );
-          }}
-        </Answered>
+        <Answered query={query}>{({ pages }) => <EventList events={pages.flatMap(({ items }) => items)} />}</Answered>
       </Card>
       {query.hasNextPage ? (
         <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
@@ -88,5 +82,23 @@ function Events(): ReactNode {
         </Button>
       ) : null}
     </Stack>
+  );
+}
+
+function EventList({ events }: { readonly events: readonly Event[] }): ReactNode {
+  const { shown, isHeld, hold } = useStill(events);
+  const first = shown[0]?.id;
+  const fresh = isHeld ? events.findIndex(({ id }) => id === first) : 0;
+  if (events.length === 0)
+    return <Empty title="Nothing happened yet">Changes of rollouts and updates of boards appear here.</Empty>;
+  return (
+    <div {...hold}>
+      {shown.map((event) => (
+        <EventRow key={event.id} event={event} />
+      ))}
+      {fresh === 0 ? null : (
+        <div className={parts['fresh']}>{fresh < 0 ? 'Many' : fresh} new: shown when the pointer leaves</div>
+      )}
+    </div>
   );
 }

@@ -6,12 +6,14 @@ import { Link } from 'wouter';
 import { useCall } from '#dashboard/data/queries.ts';
 import { Card } from '#dashboard/parts/page.tsx';
 import { EventRow } from '#dashboard/parts/event-row.tsx';
+import { useStill } from '#dashboard/parts/still.ts';
 
 const SHOWN = 10;
 
 export function LatestEvents(): ReactNode {
   const events = useCall('listEvents', { query: { limit: String(SHOWN), sort: '-id' } });
   const items = events.data?.items ?? [];
+  const { shown, hold } = useStill(items);
   return (
     <Card
       title="Latest"
@@ -22,9 +24,11 @@ export function LatestEvents(): ReactNode {
         </Anchor>
       }
     >
-      {items.map((event) => (
-        <EventRow key={event.id} event={event} />
-      ))}
+      <div {...hold}>
+        {shown.map((event) => (
+          <EventRow key={event.id} event={event} />
+        ))}
+      </div>
       {items.length === 0 ? (
         <Text size="sm" c="dimmed" px={20} py={8}>
           Nothing happened yet. Rollouts and updates of boards appear here.
