@@ -17,6 +17,7 @@ import { addFirmwareCommands } from '#cli/commands/firmware/commands.ts';
 import { addBudgetCommands } from '#cli/commands/budget.ts';
 import { addProductCommands } from '#cli/commands/hold.ts';
 import { addQueryCommands } from '#cli/commands/device/query.ts';
+import { addKeyCommands } from '#cli/commands/key/commands.ts';
 import { addLabelCommands } from '#cli/commands/label.ts';
 import { addLoginCommands } from '#cli/commands/access/login.ts';
 import { addNotifyCommands } from '#cli/commands/notify.ts';
@@ -90,6 +91,7 @@ export function createTree(shell: Shell): OtterProgram {
   addBoardCommands(program, shell);
   addUpdateCommand(program, shell);
   addFirmwareCommands(program, shell);
+  addKeyCommands(program, shell);
   addDeviceCommands(program, shell);
   addProductCommands(program, shell);
   addBudgetCommands(program, shell);

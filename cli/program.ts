@@ -60,6 +60,7 @@ export function addGroup(
     | 'db'
     | 'device'
     | 'firmware'
+    | 'key'
     | 'label'
     | 'notify'
     | 'plan'

@@ -97,6 +97,20 @@ export const MAX_OFFER_BYTES = 4_096;
 /** Release notes in an offer are cut to this (code points); the whole text stands in `manifest.json`. */
 export const MAX_OFFER_NOTES_CHARS = 200;
 
+/** Most signatures of one manifest: a board tries each, some 0.1 s, and reads the answer into 4 KiB. */
+export const MAX_SIGNATURES = 4;
+
+/** Most release keys of a server, retired ones too; longest public key in PEM; builds that one request signs, some 500 bytes each. */
+export const MAX_RELEASE_KEYS = 50;
+export const MAX_PUBLIC_KEY_CHARS = 1_000;
+export const MAX_SIGNED_AT_ONCE = 100;
+
+/** So long before the signature of a build ends, `otter status` calls a person. */
+export const EXPIRY_WARN_MS = 30 * 86_400_000;
+
+/** Longest signed manifest in the query of an upload: 600 bytes, and 150 for each signature. */
+export const MAX_SIGNED_CHARS = 1_500;
+
 /** A security version that rises by more at once would lock out every later build; a board refuses it. */
 export const MAX_SECURITY_VERSION_STEP = 1_000;
 

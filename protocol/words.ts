@@ -60,6 +60,19 @@ export const Chip = Type.String({ pattern: CHIP_PATTERN, examples: ['esp32s3'] }
 export const ImageFolder = Type.String({ pattern: IMAGE_FOLDER_PATTERN, examples: ['esp32s3', 'esp32-r300'] });
 export const Sha256 = Type.String({ pattern: SHA256_PATTERN, description: 'lower-case hex' });
 
+/** Hex digits of a key id. */
+export const KEY_ID_CHARS = 16;
+export const KEY_ID_PATTERN = `^[0-9a-f]{${KEY_ID_CHARS}}$`;
+export const KeyId = Type.String({
+  pattern: KEY_ID_PATTERN,
+  description: 'the first 16 hex digits of the SHA-256 of the public key (SubjectPublicKeyInfo in DER)',
+  examples: ['2f9899b0cb350685'],
+});
+
+/** Longest signature in DER: two numbers of 33 bytes, each with tag and length, and tag and length around them. In base64 96 characters. */
+export const MAX_SIGNATURE_BYTES = 72;
+export const MAX_SIGNATURE_CHARS = 96;
+
 /** ISO 8601 in UTC with milliseconds. */
 export const Instant = Type.String({ format: 'date-time', examples: ['2026-11-23T10:00:00.000Z'] });
 

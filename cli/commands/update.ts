@@ -3,6 +3,8 @@
 
 import path from 'node:path';
 import { upload } from '#cli/commands/firmware/add.ts';
+import { signUpload } from '#cli/commands/firmware/sign-upload.ts';
+import { keyOption, passphraseOption } from '#cli/signing/options.ts';
 import { watchRollout } from '#cli/commands/rollout/watch.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import type { OtterProgram } from '#cli/program.ts';
@@ -27,17 +29,23 @@ export function addUpdateCommand(program: OtterProgram, shell: Shell): void {
     .option('--version <version>', 'its version (what its marker says)')
     .option('--notes <text>', 'release notes')
     .option('--plan <plan>', `how it goes out (steady up to ${SMALL_FLEET} boards, careful above)`)
+    .addOption(keyOption())
+    .addOption(passphraseOption())
     .option('--yes', 'do not ask')
-    .action(async (name, { product, version, notes, plan, yes }, command) => {
+    .action(async (name, { plan, yes, notes, ...signing }, command) => {
+      const { product, version } = signing;
       const bytes = await readImageFile(path.resolve(shell.folder, name), undefined);
       await withSession(shell, command.optsWithGlobals(), async (session) => {
         const { client, terminal, json } = session;
-        const uploaded = await upload(session, { product, version, notes }, bytes);
+        const image = path.resolve(shell.folder, name);
+        const signed = await signUpload(shell, session, { image, bytes, options: signing });
+        const query = { product, version, notes, signed: signed && JSON.stringify(signed) };
+        const uploaded = await upload(session, query, bytes);
         if (!json) terminal.note(formatUploaded(uploaded, terminal.errorColors));
         const { firmware } = uploaded;
         const params = { version: firmware.version };
-        const query = { product: firmware.product };
-        if (!firmware.pilot_ready) await client.call('setPilotReady', { params, query, body: {} });
+        const ofProduct = { product: firmware.product };
+        if (!firmware.pilot_ready) await client.call('setPilotReady', { params, query: ofProduct, body: {} });
         const rollout = await prepare(session, firmware, plan);
         if (rollout.status === 'draft') await start(session, shell, rollout, yes);
         await follow(session, rollout.name);

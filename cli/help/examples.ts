@@ -47,6 +47,24 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'firmware note': [['otter firmware note 1.2.0 "needs the new sensor"', 'shown with who wrote it']],
   'firmware require': [['otter firmware require 1.1.0', 'older boards do not skip it on their way up']],
   'firmware check': [['otter firmware check sketch.ino.bin', 'what the file is, without a server']],
+  'firmware sign': [
+    ['otter firmware sign sketch.bin --key release.key.age', 'a signature file beside it, made without a network'],
+    ['otter firmware sign sketch.bin --expires 365d', 'boards install it for a year'],
+    ['otter firmware sign 1.2.0 --stored --key backup.key.age', 'a build that the server holds already'],
+  ],
+  'key trust': [
+    ['otter key trust release.pub', 'builds that boards need are signed here first'],
+    ['otter key trust backup.pub --product greenhouse', 'for one product alone'],
+  ],
+  'key list': [['otter key list', 'how many boards know each key, and what needs it']],
+  'key retire': [
+    ['otter key retire 2f9899b0cb350685', 'every board has another one by now'],
+    ['otter key retire 2f9899b0cb350685 --force --reason "stolen"', 'at once, whatever needs it'],
+  ],
+  'key create': [
+    ['otter key create', 'release.key.age and backup.key.age, with their .pub files'],
+    ['otter key create next --folder keys', 'one more key, to move over to'],
+  ],
   'firmware block': [
     ['otter firmware block 1.2.0 --dry-run', 'who would go where'],
     ['otter firmware block 1.2.0 --reason "heater stays on"', 'nobody gets it, and boards that run it roll back'],

@@ -50,6 +50,8 @@ OTTER_TOKEN        admin token
 OTTER_PIN          pin of the server, as --pin
 OTTER_HOME         home of a server of this machine, as --home
 OTTER_FLEET_TOKEN  fleet token, for otter simulate
+OTTER_RELEASE_KEY  file of the release key that builds are signed with
+OTTER_KEY_PASSPHRASE  passphrase of that file, for CI
 PAGER, LESS        how long lists are shown on a terminal; cat for no pager
 NO_COLOR           no colours; FORCE_COLOR for colours in files and pipes
 TZ                 the time zone of what is shown

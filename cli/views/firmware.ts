@@ -4,6 +4,7 @@ import { noteText } from './note.ts';
 import { relativeTime } from './relative-time.ts';
 import { type Colors, formatFacts, formatTable } from '#cli/terminal.ts';
 import type { Firmware, ImageInfo, UploadAnswer } from '#protocol/admin/firmware.ts';
+import { NO_EXPIRY } from '#protocol/device/canonical-text.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
 import { OTTER } from '#cli/program-place.ts';
 
@@ -24,11 +25,24 @@ export function formatFirmware(firmware: Firmware, nowMs: number, colors: Colors
     ],
     colors,
   );
-  const images = firmware.images.map((image) => [image.chip, formatBytes(image.size_bytes), image.sha256, image.url]);
+  const images = firmware.images.map((image) => [
+    image.chip,
+    formatBytes(image.size_bytes),
+    image.sha256,
+    image.url,
+    signedText(image.signed),
+  ]);
   const infos = firmware.images.flatMap((image) =>
     image.info === null ? [] : [formatFacts([['image', image.url], ...infoFacts(image.info)], colors)],
   );
-  return [facts, formatTable(['chip', 'size', 'sha256', 'url'], images, colors), ...infos].join('\n\n');
+  return [facts, formatTable(['chip', 'size', 'sha256', 'url', 'signed by'], images, colors), ...infos].join('\n\n');
+}
+
+/** Empty where nobody did: a column of them is left out. */
+function signedText(signed: Firmware['images'][number]['signed']): string {
+  if (signed === null) return '';
+  const until = signed.expires_at === NO_EXPIRY ? '' : ` until ${signed.expires_at}`;
+  return `${signed.key_ids.join(' ')}${until}`;
 }
 
 /** What an image says of itself, line by line. */
@@ -40,7 +54,7 @@ export function infoFacts(info: ImageInfo): readonly (readonly [string, string |
     ['compiled', info.compiled_at ?? undefined],
     ['chip revisions', revisionsText(info)],
     ['flash', info.flash_bytes === null ? undefined : `built for ${formatBytes(info.flash_bytes)}`],
-    ['signature', info.signature ?? 'none'],
+    ['image signature', info.signature ?? 'none'],
   ];
 }
 

@@ -13,7 +13,10 @@ export type Preview =
   | { readonly kind: 'taken'; readonly stage: number }
   | { readonly kind: 'left_out'; readonly stage: number; readonly reason: Reason | 'other_rollout' };
 
-export type PreviewFacts = Pick<Facts, 'device' | 'running' | 'stable' | 'requiredVersions' | 'historyOf'> & {
+export type PreviewFacts = Pick<
+  Facts,
+  'device' | 'running' | 'stable' | 'requiredVersions' | 'takesUnsigned' | 'historyOf'
+> & {
   /** The open rollouts of the product, the one started latest first. */
   readonly open: readonly RolloutFacts[];
 };

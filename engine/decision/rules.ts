@@ -21,7 +21,7 @@ import {
   windowFacts,
 } from './case.ts';
 import { acceptsSecurity } from './target.ts';
-import { HARDWARE_RULES } from './hardware-rules.ts';
+import { HARDWARE_RULES, SIGNATURE_RULES } from './image-rules.ts';
 import { IDENTITY_RULES } from './identity-rules.ts';
 import { HOLD_RULES } from './hold-rules.ts';
 import { LIMIT_RULES } from './limit-rules.ts';
@@ -203,6 +203,7 @@ export const RULES = [
     change: (c) => `an image of ${version(c)} for ${c.facts.device.chip ?? 'its chip'} is uploaded`,
   },
   ...HARDWARE_RULES,
+  ...SIGNATURE_RULES,
   {
     id: 'security_version_lower',
     outcome: 'hold',

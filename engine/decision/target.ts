@@ -1,11 +1,13 @@
 // Which firmware a device should run: exactly one candidate (or none) that the rules then judge. A device on a build that
 // was taken back goes to the prior stable one (where there is none, a rollout may still bring it the repaired one); a member
-// of an open stage goes to its rollout; every other to the stable build. On the way up nobody skips a required version.
+// of an open stage goes to its rollout; every other to the stable build. On the way up nobody skips a required version, and a board
+// that knows none of the keys of a build first gets the newest one that it takes: a stepping release of a rotation.
 
 import { GENERAL_LABEL } from '#protocol/words.ts';
 import { isWithinPercentage } from '#engine/facts/bucket.ts';
 import { likelyChip } from '#engine/facts/hardware.ts';
 import { type Cancelled, isSentBack } from '#engine/facts/orders.ts';
+import { isSignedFor, knowsKeys } from '#engine/facts/signatures.ts';
 import type { DeviceFacts, Facts, FirmwareFacts, ImageFacts, OpenedStage, RolloutFacts } from '#engine/facts/model.ts';
 import { compareVersions } from '#protocol/device/version.ts';
 
@@ -33,10 +35,29 @@ export function targetOf(facts: TargetFacts): Target | undefined {
   const isWayBack = leaves && stable !== undefined && stable.firmware.id !== running?.id;
   if (isWayBack && coversChip(stable, device) && acceptsSecurity(stable.firmware, running))
     return toTarget('prior_stable', stable, facts);
-  if (rollout !== undefined && membership(rollout, device) === 'member') return toTarget('rollout', rollout, facts);
+  if (rollout !== undefined && membership(rollout, device) === 'member')
+    return steppingRelease(rollout, facts) ?? toTarget('rollout', rollout, facts);
   if (stable === undefined) return undefined;
   // Of a build that was taken back: none that fits, so none on the way there either. The rules say why.
   return isWayBack ? toRollout('prior_stable', stable, stable.firmware) : toTarget('stable', stable, facts);
+}
+
+/**
+ * The stable build, for a board that knows none of the keys that signed what its rollout brings, and takes the stable one: with that
+ * it learns the next key. Undefined for nearly every board.
+ */
+function steppingRelease(rollout: RolloutFacts, facts: TargetFacts): Target | undefined {
+  const { stable, device } = facts;
+  if (!knowsKeys(device) || stable === undefined || isTakenFrom(toTarget('rollout', rollout, facts), device))
+    return undefined;
+  const step = toTarget('stable', stable, facts);
+  return isBelow(device.currentVersion, step.firmware.version) && isTakenFrom(step, device) ? step : undefined;
+}
+
+/** Whether enough of the keys that the board knows signed an image for it. */
+function isTakenFrom({ images }: Pick<Target, 'images'>, device: DeviceFacts): boolean {
+  const chip = likelyChip(device);
+  return images.some((image) => (chip === undefined || image.chip === chip) && isSignedFor(image, device));
 }
 
 /**
@@ -65,7 +86,7 @@ export function rolloutFor(open: readonly RolloutFacts[], device: DeviceFacts): 
 
 /**
  * Of the completed rollouts of a product, the newest firmware first, the one that the device follows: the first whose plan
- * has it, that covers its chip, and whose security version it accepts. A rollout for some labels alone is never stable for the
+ * has it, that covers its chip, and whose security version it accepts; for one that knows release keys, that they signed. A rollout for some labels alone is never stable for the
  * others. Where none fits, the newest that comes closest, which then says why. A device that is sent back leaves what it runs, and
  * prefers what it ran before.
  */
@@ -77,7 +98,26 @@ export function stableFor(
   const left = isSentBack(device.cancelled, running) ? withoutCancelled(completed, device.cancelled) : completed;
   const ofDevice = left.filter((rollout) => rollout.planned.some((share) => isOfShare(share, rollout, device)));
   const covering = ofDevice.filter((rollout) => coversChip(rollout, device));
-  return covering.find(({ firmware }) => acceptsSecurity(firmware, running)) ?? covering[0] ?? ofDevice[0];
+  return (
+    takenFrom(covering, device, running) ??
+    covering.find(({ firmware }) => acceptsSecurity(firmware, running)) ??
+    covering[0] ??
+    ofDevice[0]
+  );
+}
+
+/** Of a board that knows release keys, the newest build that they signed: it leads on to those that other keys signed. */
+function takenFrom(
+  covering: readonly RolloutFacts[],
+  device: DeviceFacts,
+  running: FirmwareFacts | undefined,
+): RolloutFacts | undefined {
+  if (!knowsKeys(device)) return undefined;
+  return covering.find(
+    (rollout) =>
+      acceptsSecurity(rollout.firmware, running) &&
+      isTakenFrom({ images: coveredImages(rollout, rollout.firmware) }, device),
+  );
 }
 
 /** What the device ran before comes first; the order is otherwise kept. */

@@ -34,6 +34,10 @@ export interface DeviceFacts {
   readonly flashBytes: number | undefined;
   /** Name and version of its client; undefined where its check-in does not say it. */
   readonly library: string | undefined;
+  /** Ids of the release keys that it knows, empty for one without; undefined where its check-in does not say it. */
+  readonly releaseKeys: readonly string[] | undefined;
+  /** So many of them have to sign. */
+  readonly signaturesNeeded: number;
   /** The running image is not yet marked valid. */
   readonly onTrial: boolean;
   readonly labels: readonly LabelOnDevice[];
@@ -68,6 +72,10 @@ export interface ImageFacts {
   readonly elfSha256: string | undefined;
   /** The SHA-256 that stands at the end of the image: what `esp_partition_get_sha256` says. Undefined: not read yet. */
   readonly appendedSha256: string | undefined;
+  /** Ids of the trusted release keys whose signature holds. */
+  readonly signedBy: readonly string[];
+  /** From then on no board installs it; undefined: never. */
+  readonly signatureEndsAtMs: number | undefined;
 }
 
 export interface FirmwareFacts {
@@ -187,6 +195,8 @@ export interface Facts {
   readonly stable: RolloutFacts | undefined;
   /** Firmware of the product that must not be skipped. */
   readonly requiredVersions: readonly FirmwareFacts[];
+  /** No release key is trusted for the product; else what no such key signed is not offered. */
+  readonly takesUnsigned: boolean;
   readonly window: WindowFacts | undefined;
   /** An operator keeps all devices of the product as they are. */
   readonly freeze: Hold | undefined;

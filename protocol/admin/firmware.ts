@@ -1,7 +1,7 @@
 // Firmware as operators see it, and what an upload, a block or a removal does. Instants are ISO 8601 UTC.
 
 import { type Static, Type } from 'typebox';
-import { Chip, Instant, Mac, Name, Sha256, Version } from '#protocol/words.ts';
+import { Chip, Instant, KeyId, Mac, Name, Sha256, Version } from '#protocol/words.ts';
 import { Count, Nullable, NullableNote } from './shapes.ts';
 
 /** What the file says of itself and of the hardware that runs it. Revisions are major * 100 + minor. */
@@ -23,6 +23,14 @@ const Image = Type.Object({
   sha256: Sha256,
   url: Type.String(),
   created_at: Instant,
+  signed: Nullable(
+    Type.Object({
+      created_at: Type.String({ description: 'when it was signed' }),
+      expires_at: Type.String({ description: '`-`: never' }),
+      key_ids: Type.Array(KeyId, { description: 'release keys that signed it, trusted or not' }),
+    }),
+    { description: 'null: nobody did' },
+  ),
   info: Nullable(ImageInfo, { description: 'null: stored by an older server, and not read yet' }),
 });
 

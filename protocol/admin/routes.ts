@@ -15,6 +15,8 @@ import {
 } from './devices.ts';
 import { RemovedFirmware, BlockAnswer, Firmware, UploadAnswer, WayBack } from './firmware.ts';
 import { ListedPlan, NewPlan, Rollout, RolloutSummary, RolloutPreview, WaitingBoard } from './rollouts.ts';
+import { NewRetirement, NewTrust, ReleaseKey, TrustedReleaseKey, UnsignedBuild } from './fleet/release-keys.ts';
+import { SignedManifest } from '#protocol/device/signed-manifest.ts';
 import { NoticeTest, Recipient, Webhook } from './fleet/recipients.ts';
 import { DeviceNumbers, NUMBERED_BY } from './fleet/device-numbers.ts';
 import { DeviceImport, DeviceTable, tableForm } from './fleet/device-table.ts';
@@ -39,12 +41,13 @@ import {
   MAX_CRON_CHARS,
   MAX_GIVEN_NAME_CHARS,
   MAX_SCHEDULE_RUNS,
+  MAX_SIGNED_CHARS,
   MAX_TIMEZONE_CHARS,
   SCHEDULE_DAYS,
   TELEMETRY_HOURS,
 } from '#protocol/limits.ts';
 import { DeviceRefText } from '#protocol/identity.ts';
-import { Chip, LabelName, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
+import { Chip, KeyId, LabelName, Mac, Name, RolloutName, Sha256, Version } from '#protocol/words.ts';
 
 const ADMIN_PREFIX = '/api/v1/admin';
 
@@ -507,6 +510,33 @@ export const adminRoutes = {
     params: named,
   }),
 
+  getReleaseKeys: route(
+    'GET',
+    '/release-keys',
+    'Release keys, trusted and retired, and what needs each of them',
+    Type.Object({ items: Type.Array(ref(ReleaseKey)) }),
+  ),
+  getUnsignedBuilds: route(
+    'GET',
+    '/release-keys/unsigned',
+    'Builds that boards may be offered and that no trusted key signed',
+    Type.Object({ items: Type.Array(ref(UnsignedBuild)) }),
+    { query: Type.Object({ product: Type.Optional(Name) }, strict) },
+  ),
+  trustReleaseKey: route(
+    'POST',
+    '/release-keys',
+    'From now on take only builds that a trusted key signed; refused while a build that boards may be offered is unsigned',
+    ref(TrustedReleaseKey),
+    { body: NewTrust },
+  ),
+  retireReleaseKey: route(
+    'POST',
+    '/release-keys/:key/retire',
+    'Signatures of this key count no more; refused while boards or builds have no other',
+    ref(ReleaseKey),
+    { params: Type.Object({ key: KeyId }), body: NewRetirement },
+  ),
   getBudgets: route(
     'GET',
     '/budgets',
@@ -624,6 +654,12 @@ export const adminRoutes = {
               description: 'refuse the image if its digest is another (or header `X-Sha256`)',
             }),
           ),
+          signed: Type.Optional(
+            Type.String({
+              maxLength: MAX_SIGNED_CHARS,
+              description: 'the JSON of a SignedManifest: needed where a release key is trusted for the product',
+            }),
+          ),
           force_version: Type.Optional(oneOf(['true', 'false'])),
           force_product: Type.Optional(oneOf(['true', 'false'])),
           force_project: Type.Optional(
@@ -638,6 +674,13 @@ export const adminRoutes = {
       rawBody: true,
       status: 201,
     },
+  ),
+  signFirmware: route(
+    'POST',
+    '/firmware/:version/signatures',
+    'Add signatures to an image that is stored; of other dates they take the place of those that are there',
+    ref(Firmware),
+    { params: firmwareVersion, body: SignedManifest },
   ),
   setPilotReady: route(
     'POST',

@@ -20,6 +20,7 @@ import { BoardProblem, BoardSettings } from './boards.ts';
 import { DeviceNumbers } from './fleet/device-numbers.ts';
 import { DeviceImport, DeviceTable } from './fleet/device-table.ts';
 import { NoticeTest, Recipient, Webhook } from './fleet/recipients.ts';
+import { ReleaseKey, TrustedReleaseKey, UnsignedBuild } from './fleet/release-keys.ts';
 import { Event } from './events.ts';
 import { BlockAnswer, Firmware, RemovedFirmware, UploadAnswer, WayBack } from './firmware.ts';
 import { Telemetry } from './health.ts';
@@ -69,6 +70,9 @@ export const ADMIN_SCHEMAS = [
   DeviceTable,
   DeviceImport,
   RemovedFirmware,
+  ReleaseKey,
+  TrustedReleaseKey,
+  UnsignedBuild,
   BulkPreview,
   BulkAnswer,
   SavedQuery,

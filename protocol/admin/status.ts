@@ -13,6 +13,7 @@ const CALL_KINDS = [
   'failed',
   'lost',
   'damaged_image',
+  'signature',
   'gate_waits',
   'empty_stage',
   'nobody_counts',

@@ -9,6 +9,7 @@ import {
   MAX_POSTPONED_CHARS,
   MAX_REPORTED_VERSION_CHARS,
   MAX_SEQUENCE,
+  MAX_SIGNATURES,
   MIN_POLL_INTERVAL_S,
 } from '#protocol/limits.ts';
 import { Manifest } from './manifest.ts';
@@ -91,6 +92,14 @@ export const CheckUpdateRequest = Type.Object(
     free_heap_bytes: Type.Optional(Type.Unknown({ description: 'integer, free internal heap' })),
     largest_block_bytes: Type.Optional(Type.Unknown({ description: 'integer, largest free block of internal heap' })),
     rssi_dbm: Type.Optional(Type.Unknown({ description: 'integer, -127 to 0' })),
+    release_keys: Type.Optional(
+      Type.Unknown({
+        description: `list of at most ${MAX_SIGNATURES} texts: ids of the release keys that the board knows; empty: it takes what nobody signed`,
+      }),
+    ),
+    release_keys_needed: Type.Optional(
+      Type.Unknown({ description: 'integer, how many of them have to sign; left out: 1' }),
+    ),
     library: Type.Optional(Type.Unknown({ description: 'text, name and version of the client library' })),
   },
   { $id: 'CheckUpdateRequest' },

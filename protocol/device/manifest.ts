@@ -2,10 +2,19 @@
 // cut. Readers ignore members they do not know; they refuse doubled members and wrong types.
 
 import { type Static, Type } from 'typebox';
-import { MAX_IMAGE_BYTES, MAX_NOTES_CHARS } from '#protocol/limits.ts';
-import { Chip, Name, Sha256, Version } from '#protocol/words.ts';
+import { MAX_IMAGE_BYTES, MAX_NOTES_CHARS, MAX_SIGNATURES } from '#protocol/limits.ts';
+import { Chip, KeyId, MAX_SIGNATURE_CHARS, Name, Sha256, Version } from '#protocol/words.ts';
 
 export const MANIFEST_FORMAT = 'otter-manifest/1';
+
+export const Signature = Type.Object({
+  key_id: KeyId,
+  signature: Type.String({
+    maxLength: MAX_SIGNATURE_CHARS,
+    description: 'ECDSA P-256 with SHA-256 over the canonical text, in DER, base64',
+  }),
+});
+export type Signature = Static<typeof Signature>;
 
 export const Manifest = Type.Object(
   {
@@ -21,6 +30,12 @@ export const Manifest = Type.Object(
       description: '`secure_version` of the app descriptor',
     }),
     created_at: Type.String({ description: 'UTC, exactly 20 characters', examples: ['2026-11-23T10:00:00Z'] }),
+    expires_at: Type.Optional(
+      Type.String({
+        description: 'from then on no board installs it; as `created_at`, and `-` or left out: never',
+        examples: ['2027-11-23T10:00:00Z'],
+      }),
+    ),
     elf_sha256: Type.Optional(
       Type.Unsafe<string>({
         ...Sha256,
@@ -28,6 +43,12 @@ export const Manifest = Type.Object(
       }),
     ),
     release_notes: Type.String({ maxLength: MAX_NOTES_CHARS }),
+    signatures: Type.Optional(
+      Type.Array(Signature, {
+        maxItems: MAX_SIGNATURES,
+        description: 'of release keys, over the canonical text of docs/device-protocol.md; each key once',
+      }),
+    ),
   },
   { $id: 'Manifest' },
 );

@@ -215,6 +215,8 @@ function firmwareOf(id: number, version: string, { imageBytes, badChipShare }: S
       sha256: '',
       elfSha256: undefined,
       appendedSha256: undefined,
+      signedBy: [],
+      signatureEndsAtMs: undefined,
       minChipRevision: 0,
       maxChipRevision: undefined,
       flashBytes: undefined,

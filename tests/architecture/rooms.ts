@@ -105,7 +105,7 @@ export const ROOMS: readonly Room[] = [
       'simulator/simulation',
       ...['serve.ts', 'home', 'config', 'certs', 'esp-image', 'backup'].map((name) => `server/src/${name}`),
     ],
-    packages: ['@commander-js/extra-typings', 'picocolors', 'typebox', 'uqr'],
+    packages: ['@commander-js/extra-typings', 'age-encryption', 'picocolors', 'typebox', 'uqr'],
     node: true,
   },
   { room: 'simulator', may: ['protocol'], packages: ['picocolors', 'typebox'], node: true },

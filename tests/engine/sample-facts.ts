@@ -28,6 +28,8 @@ export const device: DeviceFacts = {
   chipRevision: 300,
   flashBytes: 4 * 1_048_576,
   library: undefined,
+  releaseKeys: undefined,
+  signaturesNeeded: 1,
   onTrial: false,
   labels: [],
   memberOf: [],
@@ -48,6 +50,8 @@ export function imageFor(chip: string, change: Partial<ImageFacts> = {}): ImageF
     sha256: 'a'.repeat(64),
     elfSha256: 'e'.repeat(64),
     appendedSha256: 'd'.repeat(64),
+    signedBy: [],
+    signatureEndsAtMs: undefined,
     ...change,
   };
 }
@@ -116,6 +120,7 @@ export function facts(change: Omit<Partial<Facts>, 'device'> & { readonly device
     rollout: rollout('1.1.0'),
     stable: undefined,
     requiredVersions: [],
+    takesUnsigned: true,
     window: undefined,
     freeze: undefined,
     historyOf: () => NO_HISTORY,

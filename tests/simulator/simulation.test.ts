@@ -297,6 +297,8 @@ function attemptOf(of: {
       sha256: '',
       elfSha256: undefined,
       appendedSha256: undefined,
+      signedBy: [],
+      signatureEndsAtMs: undefined,
       minChipRevision: 0,
       maxChipRevision: undefined,
       flashBytes: undefined,

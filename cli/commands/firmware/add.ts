@@ -15,6 +15,8 @@ import type { Shell } from '#cli/shell.ts';
 import { formatBar } from '#cli/terminal.ts';
 import { CHIP_NAMES } from '#protocol/device/chips.ts';
 import { MAX_NOTES_CHARS } from '#protocol/limits.ts';
+import { signUpload } from './sign-upload.ts';
+import { keyOption, passphraseOption } from '#cli/signing/options.ts';
 import { OTTER } from '#cli/program-place.ts';
 
 /** Release notes travel in the request line, which is bounded with the headers; what is left after the rest, in bytes. */
@@ -33,6 +35,9 @@ export function addFirmwareUpload(firmware: CommandGroup, shell: Shell): void {
     .option('--notes <text>', 'release notes')
     .addOption(new Option('--notes-file <file>', 'file with the release notes').conflicts('notes'))
     .option('--ready', 'it may go to the pilot at once')
+    .addOption(keyOption())
+    .addOption(passphraseOption())
+    .option('--expires <when>', 'of the signature: 365d, 2027-11-30, or never (the default)')
     .option('--force-version', 'take --version although the marker says another')
     .option('--force-product', 'take --product although the marker says another')
     .option(
@@ -53,8 +58,10 @@ export function addFirmwareUpload(firmware: CommandGroup, shell: Shell): void {
         force_product: flag(options.forceProduct),
         force_project: flag(options.forceProject),
       };
+      const image = path.resolve(shell.folder, name);
       await withSession(shell, command.optsWithGlobals(), async (session) => {
-        const answer = await upload(session, query, bytes);
+        const signed = await signUpload(shell, session, { image, bytes, options });
+        const answer = await upload(session, { ...query, signed: signed && JSON.stringify(signed) }, bytes);
         session.show(answer, () => formatUpload(answer, session.terminal.colors));
       });
     });

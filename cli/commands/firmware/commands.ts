@@ -3,6 +3,7 @@
 import { Option } from '@commander-js/extra-typings';
 import { addFirmwareUpload } from './add.ts';
 import { addFirmwareCheck } from './check.ts';
+import { addFirmwareSign } from './sign.ts';
 import { formatFirmware, nextCommand, stateOf } from '#cli/views/firmware.ts';
 import { addListCommand, showList } from '#cli/paging.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
@@ -18,6 +19,7 @@ export function addFirmwareCommands(program: OtterProgram, shell: Shell): void {
   const firmware = addGroup(program, 'firmware', 'firmware: the builds that the server holds');
   addFirmwareUpload(firmware, shell);
   addFirmwareCheck(firmware, shell);
+  addFirmwareSign(firmware, shell);
 
   addListCommand(firmware, {
     name: 'list',

@@ -45,6 +45,22 @@ export interface ImagesTable {
   readonly checked_at_ms: Generated<number | null>;
   /** What was wrong with them then; null: nothing. */
   readonly damage: Generated<string | null>;
+  /** `StoredSignatures` as JSON; null: nobody has signed it. */
+  readonly signed: Generated<string | null>;
+}
+
+/** A public key whose signatures count, for one product or for all (`EVERY_PRODUCT`). */
+export interface ReleaseKeysTable {
+  readonly key_id: string;
+  readonly product: string;
+  /** In PEM. */
+  readonly public_key: string;
+  readonly trusted_at_ms: number;
+  readonly trusted_by: string;
+  /** Since when it counts no more; null: it does. */
+  readonly retired_at_ms: number | null;
+  readonly retired_by: string | null;
+  readonly retired_reason: string | null;
 }
 
 /**

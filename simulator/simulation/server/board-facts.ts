@@ -17,6 +17,8 @@ export function factsOfBoard(
     chipRevision: undefined,
     flashBytes: undefined,
     library: undefined,
+    releaseKeys: undefined,
+    signaturesNeeded: 1,
     slotBytes: undefined,
     onTrial: false,
     labels,

@@ -139,6 +139,7 @@ export class RolloutLife {
       rollout: isOpen(this.#status) ? this.#facts : undefined,
       stable: stableFor(completed, device, running),
       requiredVersions: [],
+      takesUnsigned: true,
       window: undefined,
       freeze: undefined,
     };

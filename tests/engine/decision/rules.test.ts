@@ -69,6 +69,11 @@ const atSite = (maxDevices: number, use: { readonly devices: number; readonly di
 });
 const failedOnce = { ...NO_HISTORY, failedAttempts: 1, lastError: 'connection_lost' };
 
+const signedBy = (keys: readonly string[], endsAtMs?: number) =>
+  rollout('1.1.0', {
+    firmware: firmware('1.1.0', { images: [imageFor('esp32', { signedBy: keys, signatureEndsAtMs: endsAtMs })] }),
+  });
+
 // `unknown` has no facts that lead to it, see below.
 const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
   token_revoked: {
@@ -345,6 +350,28 @@ const CASES: Readonly<Record<Exclude<Reason, 'unknown'>, RuleCase>> = {
       facts({ device: { flashBytes: Number.NaN }, rollout: rollout('1.1.0', { firmware: for4Mib }) }),
     ],
     nearMiss: facts({ device: { flashBytes: undefined }, rollout: rollout('1.1.0', { firmware: for4Mib }) }),
+    next: 'update',
+  },
+  unsigned: {
+    decides: [facts({ takesUnsigned: false }), facts({ takesUnsigned: false, device: { releaseKeys: ['a'] } })],
+    nearMiss: facts({ takesUnsigned: false, rollout: signedBy(['a']) }),
+    next: 'update',
+  },
+  signature_expired: {
+    decides: [
+      facts({ rollout: signedBy(['a'], NOW_MS), takesUnsigned: false }),
+      facts({ rollout: signedBy(['a'], Number.NaN) }),
+    ],
+    nearMiss: facts({ rollout: signedBy(['a'], NOW_MS + 1), takesUnsigned: false }),
+    next: 'update',
+  },
+  release_key_unknown: {
+    decides: [
+      facts({ rollout: signedBy(['a']), takesUnsigned: false, device: { releaseKeys: ['b'] } }),
+      facts({ device: { releaseKeys: ['b'] } }),
+      facts({ rollout: signedBy(['a']), device: { releaseKeys: ['a', 'b'], signaturesNeeded: 2 } }),
+    ],
+    nearMiss: facts({ rollout: signedBy(['a', 'b']), device: { releaseKeys: ['b'] }, takesUnsigned: false }),
     next: 'update',
   },
   security_version_lower: {

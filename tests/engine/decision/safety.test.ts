@@ -33,6 +33,18 @@ const image: fc.Arbitrary<ImageFacts> = fc.record({
   sha256: fc.constant('a'.repeat(64)),
   elfSha256: fc.constant(undefined),
   appendedSha256: fc.constant(undefined),
+  signedBy: fc.constantFrom(['a', 'b'], ['a', 'b'], ['a', 'b'], ['a'], []),
+  signatureEndsAtMs: fc.constantFrom(
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    NOW_MS + 1,
+    NOW_MS,
+    Number.NaN,
+  ),
   minChipRevision: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 300, Number.NaN),
   maxChipRevision: fc.constantFrom(undefined, undefined, undefined, undefined, undefined, undefined, 299, Number.NaN),
   flashBytes: fc.constantFrom(undefined, undefined, undefined, 2_097_152, 4_194_304, Number.NaN),
@@ -128,6 +140,8 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     chipRevision: optional(fc.constantFrom(0, 200, 200, 200, 300, Number.NaN)),
     flashBytes: optional(fc.constantFrom(2_097_152, 4_194_304, 4_194_304, 4_194_304, Number.NaN)),
     library: fc.constantFrom(undefined, 'OtterOTA 0.2.0', 'OtterOTA 0.3.0'),
+    releaseKeys: fc.constantFrom(undefined, undefined, undefined, undefined, undefined, [], ['a'], ['a', 'b'], ['c']),
+    signaturesNeeded: fc.constantFrom(1, 1, 1, 1, 1, 2, Number.NaN),
     onTrial: mostly(false),
     labels: fc.array(fc.record({ name: fc.constantFrom('pilot', 'shop'), putAtMs: instant }), { maxLength: 2 }),
     memberOf: fc.constantFrom<readonly number[]>([], [], [], [1], [1, 2]),
@@ -151,6 +165,7 @@ const anyParts: fc.Arbitrary<Parts> = fc.record({
     firmware.map((requiredVersion) => Object.assign(requiredVersion, { isRequired: true })),
     { maxLength: 1 },
   ),
+  takesUnsigned: mostly(true),
   window: optional(
     fc.record({
       open: mostly(true),
@@ -186,6 +201,7 @@ const HOLES = [
   ['rollout', 'firmware', 'pilotReady'],
   ['rollout', 'firmware', 'version'],
   ['stable', 'status'],
+  ['takesUnsigned'],
   ['stable', 'firmware', 'blocked'],
   ['window', 'open'],
   ['load', 'inFlight'],
@@ -299,6 +315,12 @@ function brokenPromises(facts: Facts, decision: Decision): readonly string[] {
       outcome === 'rollback' || (build?.firmwareId !== target.id && build?.firmwareId !== rollout.firmware.id),
     'past no hold of the device': mayPass(device.hold, outcome === 'rollback'),
     'past no freeze of the product': mayPass(facts.freeze, outcome === 'rollback'),
+    'signed by a trusted key, where there is one': facts.takesUnsigned || offered.signedBy.length > 0,
+    'before its signature expires': offered.signatureEndsAtMs === undefined || NOW_MS < offered.signatureEndsAtMs,
+    'signed by keys that the board knows':
+      device.releaseKeys === undefined ||
+      device.releaseKeys.length === 0 ||
+      device.releaseKeys.filter((key) => offered.signedBy.includes(key)).length >= device.signaturesNeeded,
     'for the chip': device.chip === undefined ? covered.length === 1 : offered.chip === device.chip,
     'not below the security version of what it runs':
       running === undefined || target.securityVersion >= running.securityVersion,

@@ -52,6 +52,7 @@ const TABLES = [
   'pending_enrolments',
   'plans',
   'presence',
+  'release_keys',
   'removed_devices',
   'removed_images',
   'restores',

@@ -9,7 +9,8 @@ import { type AdminRouteName, adminRoutes } from '#protocol/admin/routes.ts';
 import { CAME_BACK, ProductLine } from '../../support/product-line.ts';
 import type { AdminCall } from '../../support/server/client.ts';
 import { BOTH, type Dialect } from '../../support/scope.ts';
-import { startTestServer, type TestServer } from '../../support/server/server.ts';
+import { START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
+import { newKey, signImage } from '../../support/signing.ts';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
 
 interface Change {
@@ -20,6 +21,9 @@ interface Change {
   /** What has to happen before. */
   readonly prepare?: () => Promise<void>;
 }
+
+/** A new one for each list of changes would be another key. */
+const KEY = newKey();
 
 const PLAN = { stages: [{ name: 'everyone', label: 'general', percentage: 100, promotion: 'manual' }] };
 
@@ -60,7 +64,31 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
     const rollout = { params: { name: 'spring' }, body: { reason: 'as planned' } };
     const schedule = { params: { name: 'go-on' } };
     const image = imageOf(product);
+    const key = KEY;
+    const signed = signImage(imageOf('signed'), { product: 'signed', version: '1.0.0', keys: [key], nowMs: START_MS });
     return [
+      {
+        route: 'trustReleaseKey',
+        call: { body: { public_key: key.releaseKey.pem, product: 'signed' } },
+        action: 'key.trust',
+        subject: key.releaseKey.keyId,
+      },
+      {
+        route: 'signFirmware',
+        call: { params: { version: '1.0.0' }, body: signed },
+        action: 'firmware.sign',
+        subject: 'signed 1.0.0',
+        prepare: async () => {
+          const query = { product: 'signed', version: '1.0.0', signed: JSON.stringify(signed) };
+          await server.admin('uploadFirmware', { query, body: imageOf('signed') });
+        },
+      },
+      {
+        route: 'retireReleaseKey',
+        call: { params: { key: key.releaseKey.keyId }, body: { product: 'signed', force: true } },
+        action: 'key.retire',
+        subject: key.releaseKey.keyId,
+      },
       { route: 'setPlan', call: { params: { name: 'mine' }, body: PLAN }, action: 'plan.set', subject: 'mine' },
       { route: 'deletePlan', call: { params: { name: 'mine' } }, action: 'plan.delete', subject: 'mine' },
       { route: 'createLabel', call: { body: { name: 'lab' } }, action: 'label.create', subject: 'lab' },

@@ -343,6 +343,8 @@ function firmwareOf(id: number, version: string, product: string) {
         sha256: '',
         elfSha256: undefined,
         appendedSha256: undefined,
+        signedBy: [],
+        signatureEndsAtMs: undefined,
         minChipRevision: 0,
         maxChipRevision: undefined,
         flashBytes: undefined,

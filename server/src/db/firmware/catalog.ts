@@ -7,6 +7,16 @@ import { chipOfFolder } from '#protocol/device/api.ts';
 import type { ImageInfo } from '#protocol/admin/firmware.ts';
 import type { FirmwareFacts, ImageFacts, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
 import { digestsOf } from './firmware.ts';
+import { listReleaseKeys } from './release-keys.ts';
+import {
+  endsAtMsOf,
+  isForProduct,
+  readSignatures,
+  type SignedPart,
+  type SignersOf,
+  type StoredSignatures,
+  type TrustedKey,
+} from './signatures.ts';
 import { type BudgetRow, listBudgets } from '#server/db/fleet/budgets.ts';
 import { type FreezeRow, listFreezes } from '#server/db/fleet/holds.ts';
 import { isOpened, rolloutFactsOf } from '#server/db/rollouts/facts.ts';
@@ -16,6 +26,7 @@ import type { FirmwareTable, ImagesTable, Reader, SchedulesTable, Trx } from '#s
 export interface CatalogRows {
   readonly revision: number;
   readonly firmware: readonly StoredFirmware[];
+  readonly trustedKeys: readonly TrustedKey[];
   /** Running, paused, halted, complete or regressed, each at its open (or last) stage; the one started latest first. */
   readonly rollouts: readonly RolloutFacts[];
   readonly windows: readonly Selectable<SchedulesTable>[];
@@ -43,6 +54,7 @@ export interface StoredImage extends ImageFacts {
   readonly saidVersion: string | undefined;
   readonly blockSha256: readonly string[];
   readonly createdAtMs: number;
+  readonly signatures: StoredSignatures | undefined;
 }
 
 /** To be called first in every transaction that changes firmware, images, rollouts, stages or schedules. */
@@ -59,14 +71,16 @@ export async function getRevision(db: Reader): Promise<number> {
   return revision;
 }
 
-/** Reads the whole catalog; call it in a transaction so that its parts belong together. */
-export async function loadCatalog(db: Reader): Promise<CatalogRows> {
+/** Reads the whole catalog; call it in a transaction so that its parts belong together. `signersOf` verifies, once for each signature. */
+export async function loadCatalog(db: Reader, signersOf: SignersOf): Promise<CatalogRows> {
   const revision = await getRevision(db);
   const images = await db.selectFrom('images').selectAll().orderBy('id').execute();
   const imagesOf = Map.groupBy(images, ({ firmware_id }) => firmware_id);
   const reverted = { firmware: await listReverted(db), images: await listRevertedImages(db) };
+  const trustedKeys = (await listReleaseKeys(db)).filter(({ retired_at_ms }) => retired_at_ms === null);
+  const signers = { trustedKeys, signersOf };
   const firmware = (await db.selectFrom('firmware').selectAll().orderBy('id').execute()).map((row) =>
-    toFirmware(row, imagesOf.get(row.id) ?? [], reverted),
+    toFirmware(row, imagesOf.get(row.id) ?? [], reverted, signers),
   );
   const windows = await db
     .selectFrom('schedules')
@@ -77,6 +91,7 @@ export async function loadCatalog(db: Reader): Promise<CatalogRows> {
   return {
     revision,
     firmware,
+    trustedKeys,
     rollouts: await loadRollouts(db, new Map(firmware.map((item) => [item.id, item]))),
     windows,
     freezes: await listFreezes(db),
@@ -148,7 +163,12 @@ function toFirmware(
   row: Selectable<FirmwareTable>,
   images: readonly Selectable<ImagesTable>[],
   reverted: { readonly firmware: ReadonlySet<number>; readonly images: ReadonlySet<number> },
+  { trustedKeys, signersOf }: { readonly trustedKeys: readonly TrustedKey[]; readonly signersOf: SignersOf },
 ): StoredFirmware {
+  const keys = trustedKeys.filter(({ product }) => isForProduct(product, row.product));
+  const facts = { product: row.product, version: row.version, securityVersion: row.security_version };
+  const signedBy = (image: SignedPart): readonly string[] =>
+    image.stored === undefined ? [] : signersOf({ ...facts, ...image, stored: image.stored }, keys);
   return {
     id: row.id,
     product: row.product,
@@ -161,12 +181,17 @@ function toFirmware(
     reverted: reverted.firmware.has(row.id),
     isRequired: row.required === 1,
     createdAtMs: row.created_at_ms,
-    images: images.map((image) => toImage(image, reverted.images.has(image.id))),
+    images: images.map((image) => toImage(image, reverted.images.has(image.id), signedBy)),
   };
 }
 
-function toImage(row: Selectable<ImagesTable>, reverted: boolean): StoredImage {
+function toImage(
+  row: Selectable<ImagesTable>,
+  reverted: boolean,
+  signedBy: (image: SignedPart) => readonly string[],
+): StoredImage {
   const info: Partial<ImageInfo> = JSON.parse(row.info ?? '{}');
+  const stored = readSignatures(row.signed);
   return {
     id: row.id,
     chip: chipOfFolder(row.folder),
@@ -181,6 +206,9 @@ function toImage(row: Selectable<ImagesTable>, reverted: boolean): StoredImage {
     reverted,
     blockSha256: readTexts(row.block_sha256),
     createdAtMs: row.created_at_ms,
+    signatures: stored,
+    signedBy: signedBy({ chip: chipOfFolder(row.folder), sizeBytes: row.size_bytes, sha256: row.sha256, stored }),
+    signatureEndsAtMs: endsAtMsOf(stored),
   };
 }
 

@@ -35,3 +35,20 @@ export async function createBlobs(db: Trx): Promise<void> {
 export async function renameRequired(db: Trx): Promise<void> {
   await db.schema.alterTable('firmware').renameColumn('must_pass', 'required').execute();
 }
+
+/** Keys that builds are signed with, and the signatures of each image. */
+export async function createReleaseKeys(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('release_keys')
+    .addColumn('key_id', 'text', required)
+    .addColumn('product', 'text', required)
+    .addColumn('public_key', 'text', required)
+    .addColumn('trusted_at_ms', 'bigint', required)
+    .addColumn('trusted_by', 'text', required)
+    .addColumn('retired_at_ms', 'bigint')
+    .addColumn('retired_by', 'text')
+    .addColumn('retired_reason', 'text')
+    .addPrimaryKeyConstraint('release_keys_key', ['key_id', 'product'])
+    .execute();
+  await db.schema.alterTable('images').addColumn('signed', 'text').execute();
+}

@@ -35,7 +35,7 @@ import { createIdentities, createSessions, createTicketKeys } from './access-ste
 import { addDynamicLabels, addFlapping, createSavedQueries } from './group-steps.ts';
 import { createVersionHours } from './history-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
-import { renameRequired, addImageChecks, addImageInfo, createBlobs } from './image-steps.ts';
+import { renameRequired, addImageChecks, addImageInfo, createBlobs, createReleaseKeys } from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
 import { createBackups, createSharedFiles, createTroubles, createWriteProof } from './trouble-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
@@ -99,4 +99,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'identities', up: createIdentities },
   { name: 'backups', up: createBackups },
   { name: 'ticket keys', up: createTicketKeys },
+  { name: 'release keys', up: createReleaseKeys },
 ];

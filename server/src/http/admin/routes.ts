@@ -9,32 +9,21 @@ import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/fleet/assignments.ts';
 import { changeInBulk, previewBulk } from '#server/service/bulk/bulk.ts';
 import { getBoardSettings } from '#server/service/fleet/board-settings.ts';
-import { removeFirmware } from '#server/service/firmware/firmware-removal.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { verifyAudit } from '#server/service/events/audit-chain.ts';
 import { listEvents } from '#server/service/events/events.ts';
-import {
-  blockFirmware,
-  getFirmware,
-  listFirmware,
-  previewBlock,
-  setRequired,
-  setPilotReady,
-  unblockFirmware,
-} from '#server/service/firmware/firmware.ts';
 import { viewWebhooks } from '#server/service/events/webhooks.ts';
 import { listRecipients, testRecipients } from '#server/service/notices/recipients.ts';
 import { createLabel, deleteLabel, labelDevices, listLabels, updateLabel } from '#server/service/fleet/labels.ts';
-import { noteFirmware } from '#server/service/names/notes.ts';
 import { getBudgets, removeBudget, setBudget } from '#server/service/fleet/budgets.ts';
 import { keepQuery, listQueries, removeQuery } from '#server/service/queries/saved-queries.ts';
 import { deletePlan, getPlan, listPlans, setPlan } from '#server/service/rollouts/plans.ts';
 import { createLoginLink, getSessions, revokeSession } from '#server/service/access/sessions.ts';
 import { getStatus, listAudit, type ServerFacts } from '#server/service/fleet/status.ts';
-import { uploadFirmware } from '#server/service/firmware/upload.ts';
-import { readUpload } from '#server/http/request/read-body.ts';
 import { readVersions } from './version-members.ts';
 import { deviceHandlers } from './device-handlers.ts';
+import { firmwareHandlers } from './firmware-handlers.ts';
+import { signatureHandlers } from './signature-handlers.ts';
 import { type Call, type Handlers, yes } from './handlers.ts';
 import { productHandlers } from './product-handlers.ts';
 import { rolloutHandlers } from './rollout-handlers.ts';
@@ -46,10 +35,6 @@ export function addAdminRoutes(app: FastifyInstance, deps: Deps, server: () => S
 }
 
 function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
-  const named = (call: {
-    readonly params: { readonly version: string };
-    readonly query: { readonly product?: string };
-  }) => ({ version: call.params.version, product: call.query.product });
   return {
     getStatus: async ({ nowMs }) => getStatus(deps, server(), nowMs),
     getBoardSettings: async () => getBoardSettings(deps, server().port),
@@ -77,35 +62,7 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
     removeQuery: async ({ params, nowMs, by }) => removeQuery(deps, params.name, by, nowMs),
     changeInBulk: async ({ body, nowMs, by }) => changeInBulk(deps, body, by, nowMs),
 
-    listFirmware: async ({ query }) => listFirmware(deps, query),
-    getFirmware: async (call) => getFirmware(deps, named(call)),
-    uploadFirmware: async ({ query, raw, header, nowMs, by }) =>
-      uploadFirmware(
-        deps,
-        {
-          product: query.product,
-          version: query.version,
-          chip: query.chip,
-          channel: query.channel,
-          notes: query.notes,
-          pilotReady: query.pilot_ready === 'true',
-          sha256: query.sha256 ?? header('x-sha256')?.toLowerCase(),
-          forceProduct: query.force_product === 'true',
-          forceVersion: query.force_version === 'true',
-          forceProject: query.force_project === 'true',
-          source: readUpload(raw),
-        },
-        by,
-        nowMs,
-      ),
-    setPilotReady: async (call) => setPilotReady(deps, named(call), call.body.ready ?? true, call.by, call.nowMs),
-    noteFirmware: async (call) => noteFirmware(deps, named(call), call.body.note, call.by, call.nowMs),
-    setRequired: async (call) => setRequired(deps, named(call), call.body.required ?? true, call.by, call.nowMs),
-    setMustPass: async (call) => setRequired(deps, named(call), call.body.must_pass ?? true, call.by, call.nowMs),
-    blockFirmware: async (call) => blockFirmware(deps, named(call), call.body.reason, call.by, call.nowMs),
-    previewBlock: async (call) => previewBlock(deps, named(call)),
-    unblockFirmware: async (call) => unblockFirmware(deps, named(call), call.by, call.nowMs),
-    removeFirmware: async (call) => removeFirmware(deps, { ...named(call), ...yes(call.query) }, call.by, call.nowMs),
+    ...firmwareHandlers(deps),
 
     getPlans: async () => listPlans(deps),
     getPlan: async ({ params }) => getPlan(deps, params.name),
@@ -118,6 +75,8 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
       listAssignments(deps, { ...query, device: query.mac === undefined ? undefined : macName(query.mac) }),
 
     ...scheduleHandlers(deps),
+
+    ...signatureHandlers(deps),
 
     getBudgets: async () => ({ items: await getBudgets(deps) }),
     setBudget: async ({ params, body, by, nowMs }) => setBudget(deps, params.key, body, by, nowMs),

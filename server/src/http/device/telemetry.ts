@@ -2,7 +2,8 @@
 // the way of an update.
 
 import type { CheckUpdateRequest } from '#protocol/device/api.ts';
-import { MAX_NEXT_CHECK_S } from '#protocol/limits.ts';
+import { MAX_NEXT_CHECK_S, MAX_SIGNATURES } from '#protocol/limits.ts';
+import { KEY_ID_PATTERN } from '#protocol/words.ts';
 import type { Measures } from '#server/service/device/observation.ts';
 
 export interface Telemetry {
@@ -16,6 +17,7 @@ export interface Telemetry {
 /** Major * 100 + minor in 16 bits, as the image header has it. */
 const MAX_CHIP_REVISION = 0xfffe;
 const UINT32 = 0xffff_ffff;
+const keyId = new RegExp(KEY_ID_PATTERN);
 const SHORT_TEXT = /^[\x20-\x7e]{1,64}$/;
 
 export function readTelemetry(body: CheckUpdateRequest): Telemetry {
@@ -41,10 +43,22 @@ export function readTelemetry(body: CheckUpdateRequest): Telemetry {
     nextCheckS: measure('next_check_s', body.next_check_s, 1, MAX_NEXT_CHECK_S),
   };
   keep('library', body.library, typeof body.library === 'string' && SHORT_TEXT.test(body.library));
+  keep('release_keys', body.release_keys, isKeyList(body.release_keys));
+  keep('release_keys_needed', body.release_keys_needed, isIntegerWithin(body.release_keys_needed, 1, MAX_SIGNATURES));
   keep('boot_reason', body.boot?.reason, SHORT_TEXT.test(body.boot?.reason ?? ''));
   keep('rolled_back_from', body.boot?.rolled_back_from, SHORT_TEXT.test(body.boot?.rolled_back_from ?? ''));
   keep('rollback_capable', body.boot?.rollback_capable, true);
   return { measures, attributes, dropped };
+}
+
+/** Each once: two of one key would count as two signatures. */
+function isKeyList(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.length <= MAX_SIGNATURES &&
+    value.every((key) => typeof key === 'string' && keyId.test(key)) &&
+    new Set(value).size === value.length
+  );
 }
 
 function isIntegerWithin(value: unknown, min: number, max: number): value is number {

@@ -26,6 +26,7 @@ export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): 
     rollout: rolloutFor(view.openRolloutsOf(device.product), device),
     stable: stableFor(view.completedOf(device.product), device, running),
     requiredVersions: view.requiredVersionsOf(device.product),
+    takesUnsigned: view.trustedKeysOf(device.product).length === 0,
   };
   const rollout = targetOf(facts)?.rollout;
   const stage = rollout === undefined ? undefined : stageOf(rollout, device);
@@ -42,12 +43,15 @@ export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): 
 /** Of what a device says of itself, what rules read beside chip and slot. */
 function saidOf(
   attributes: Readonly<Record<string, unknown>>,
-): Pick<DeviceFacts, 'chipRevision' | 'flashBytes' | 'library'> {
-  const { chip_revision, flash_bytes, library } = attributes;
+): Pick<DeviceFacts, 'chipRevision' | 'flashBytes' | 'library' | 'releaseKeys' | 'signaturesNeeded'> {
+  const { chip_revision, flash_bytes, library, release_keys, release_keys_needed } = attributes;
   return {
     chipRevision: typeof chip_revision === 'number' ? chip_revision : undefined,
     flashBytes: typeof flash_bytes === 'number' ? flash_bytes : undefined,
     library: typeof library === 'string' ? library : undefined,
+    // Only what passed the edge is stored: names of keys, or nothing.
+    releaseKeys: Array.isArray(release_keys) ? release_keys.map(String) : undefined,
+    signaturesNeeded: typeof release_keys_needed === 'number' ? release_keys_needed : 1,
   };
 }
 

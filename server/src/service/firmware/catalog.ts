@@ -9,6 +9,8 @@ import {
   type StoredFirmware,
   type StoredImage,
 } from '#server/db/firmware/catalog.ts';
+import { EVERY_PRODUCT } from '#server/db/firmware/release-keys.ts';
+import { isForProduct, type TrustedKey } from '#server/db/firmware/signatures.ts';
 import type { FreezeRow } from '#server/db/fleet/holds.ts';
 import { findOutdated } from '#server/db/migrate.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
@@ -20,6 +22,7 @@ import { acceptsSecurity, isForEveryone } from '#engine/decision/target.ts';
 import { isNamedBy, matchBuild, runningOf } from '#engine/facts/build.ts';
 import { likelyChip } from '#engine/facts/hardware.ts';
 import { compareVersions, isDirty, namesCommit, versionKey } from '#protocol/device/version.ts';
+import { SignatureVerifier } from '#server/service/signatures/signature-verifier.ts';
 import { WindowClock } from '#server/service/schedules/windows.ts';
 
 type RunningDevice = Pick<DeviceFacts, 'product' | 'currentVersion' | 'imageSha256' | 'chip' | 'rememberedChips'>;
@@ -47,6 +50,8 @@ export interface CatalogView {
   readonly listImages: () => readonly { readonly firmware: StoredFirmware; readonly image: StoredImage }[];
   /** The one started latest first. */
   readonly openRolloutsOf: (product: string) => readonly RolloutFacts[];
+  /** Release keys whose signatures count for the product; empty: it takes what nobody signed. */
+  readonly trustedKeysOf: (product: string) => readonly TrustedKey[];
   readonly requiredVersionsOf: (product: string) => readonly StoredFirmware[];
   /** Completed rollouts whose firmware is neither blocked nor reverted, the newest firmware first. */
   readonly completedOf: (product: string) => readonly RolloutFacts[];
@@ -66,6 +71,7 @@ export interface CatalogView {
 
 export class Catalog {
   readonly #database: Database;
+  readonly #verifier = new SignatureVerifier();
   #view: CatalogView | undefined;
   #loading: Promise<CatalogView> | undefined;
 
@@ -101,7 +107,10 @@ export class Catalog {
   /** A migration raises the revision: whoever loads the new one asks whether it can still read what is there. */
   async #load(reader: Reader): Promise<CatalogRows> {
     const outdated = this.#database.dialect === 'postgres' ? await findOutdated(reader) : undefined;
-    if (outdated === undefined) return loadCatalog(reader);
+    if (outdated === undefined) {
+      await this.#verifier.prepare(reader);
+      return loadCatalog(reader, this.#verifier.signersOf);
+    }
     this.#database.retire(outdated);
     throw outdated;
   }
@@ -160,6 +169,7 @@ function viewOf(rows: CatalogRows): CatalogView {
     },
     listImages: () => rows.firmware.flatMap((build) => build.images.map((image) => ({ firmware: build, image }))),
     openRolloutsOf: (product) => open.get(product) ?? [],
+    trustedKeysOf: trustedKeysBy(rows.trustedKeys),
     requiredVersionsOf: (product) => requiredVersions.get(product) ?? [],
     completedOf: (product) => completed.get(product) ?? [],
     stableOf: (product) => completed.get(product)?.find(isForEveryone),
@@ -176,6 +186,21 @@ function viewOf(rows: CatalogRows): CatalogView {
     hasBudgets: rows.budgets.length > 0,
     windows: new WindowClock(rows),
   };
+}
+
+const NO_KEYS: readonly TrustedKey[] = [];
+
+/** Worked out once for each product that is asked for: every check-in asks. */
+function trustedKeysBy(keys: CatalogRows['trustedKeys']): CatalogView['trustedKeysOf'] {
+  if (keys.length === 0) return () => NO_KEYS;
+  const everywhere = keys.filter(({ product }) => product === EVERY_PRODUCT);
+  const byProduct = new Map(
+    [...new Set(keys.map(({ product }) => product))].map((name) => [
+      name,
+      keys.filter(({ product }) => isForProduct(product, name)),
+    ]),
+  );
+  return (product) => byProduct.get(product) ?? everywhere;
 }
 
 const NO_BUDGETS: readonly BudgetOfDevice[] = [];

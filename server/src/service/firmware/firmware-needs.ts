@@ -16,12 +16,12 @@ export interface Need {
   readonly command: string;
 }
 
-/** `devices`: how many run it. */
+/** `devices`: how many run it; `ledOn`: how many it leads on to a key that they do not know yet. */
 export async function listNeeds(
   trx: Trx,
   view: CatalogView,
   row: FirmwareRow,
-  devices: number,
+  { devices, ledOn }: { readonly devices: number; readonly ledOn: number },
   nowMs: number,
 ): Promise<readonly Need[]> {
   const unended = await listUnended(trx, row.id);
@@ -31,6 +31,7 @@ export async function listNeeds(
     ...watched.map(watchedNeed),
     ...stableNeeds(view, row),
     ...(row.required === 1 ? [requiredNeed(row)] : []),
+    ...(ledOn > 0 ? [steppingNeed(ledOn)] : []),
     ...(devices > 0 ? [runningNeed(row, devices)] : []),
     ...(await inFlightNeeds(trx, row)),
   ];
@@ -51,6 +52,14 @@ function requiredNeed({ product, version }: FirmwareRow): Need {
   return {
     text: 'older devices have to pass it',
     command: `otter firmware require ${version} --product ${product} --not`,
+  };
+}
+
+function steppingNeed(boards: number): Need {
+  const who = boards === 1 ? '1 board knows' : `${boards} boards know`;
+  return {
+    text: `${who} no release key of a newer build, and this one brings the next key: a stepping release`,
+    command: 'otter key list',
   };
 }
 

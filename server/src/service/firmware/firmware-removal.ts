@@ -19,6 +19,7 @@ import { listImages, setBlocked } from '#server/db/firmware/firmware.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
+import { countLedOn } from '#server/service/signatures/stepping-needs.ts';
 import { listNeeds } from './firmware-needs.ts';
 import { type FirmwareName, getRow, subjectOf, countDevicesOn } from './firmware.ts';
 
@@ -94,7 +95,9 @@ interface Removable {
 async function describe(deps: Deps, trx: Trx, name: FirmwareName, nowMs: number): Promise<Removable> {
   const row = await getRow(trx, name);
   const devices = await countDevicesOn(trx, row);
-  const needs = await listNeeds(trx, await deps.catalog.within(trx), row, devices, nowMs);
+  const view = await deps.catalog.within(trx);
+  const ledOn = await countLedOn(trx, deps.database.dialect, view, row);
+  const needs = await listNeeds(trx, view, row, { devices, ledOn }, nowMs);
   const [first] = needs;
   if (first !== undefined)
     throw new OtterError(

@@ -18,6 +18,7 @@ import {
   saveRequired,
   setPilotReady as savePilotReady,
 } from '#server/db/firmware/firmware.ts';
+import { readSignatures } from '#server/db/firmware/signatures.ts';
 import { endWatchesOf } from '#server/db/rollouts/open.ts';
 import { listUnended, withStages } from '#server/db/rollouts/rollouts.ts';
 import { coverRequired } from '#server/db/rollouts/images.ts';
@@ -224,8 +225,16 @@ export function viewImage(
     sha256: row.sha256,
     url: imagePath({ ...firmware, folder: row.folder }),
     created_at: toInstant(row.created_at_ms),
+    signed: viewSigned(row.signed),
     info: readInfo(row.info),
   };
+}
+
+function viewSigned(stored: string | null): Firmware['images'][number]['signed'] {
+  const found = readSignatures(stored);
+  if (found === undefined) return null;
+  const { created_at, expires_at, signatures } = found;
+  return { created_at, expires_at, key_ids: signatures.map(({ key_id }) => key_id) };
 }
 
 /** As it was stored; null: not read yet. */

@@ -2,7 +2,9 @@
 // release notes cut, because a board reads the whole answer into a fixed buffer.
 
 import { MAX_OFFER_NOTES_CHARS } from '#protocol/limits.ts';
+import { toSignedInstant } from '#protocol/device/canonical-text.ts';
 import { MANIFEST_FORMAT, type Manifest } from '#protocol/device/manifest.ts';
+import type { StoredSignatures } from '#server/db/firmware/signatures.ts';
 
 export interface ManifestFacts {
   readonly product: string;
@@ -15,6 +17,8 @@ export interface ManifestFacts {
     readonly sha256: string;
     readonly elfSha256: string | undefined;
     readonly createdAtMs: number;
+    /** Undefined: nobody signed it. */
+    readonly signatures: StoredSignatures | undefined;
   };
 }
 
@@ -28,10 +32,16 @@ export function manifestOf(facts: ManifestFacts): Manifest {
     size_bytes: image.sizeBytes,
     sha256: image.sha256,
     security_version: facts.securityVersion,
-    created_at: `${new Date(image.createdAtMs).toISOString().slice(0, 19)}Z`,
+    created_at: image.signatures?.created_at ?? toSignedInstant(image.createdAtMs),
     ...(image.elfSha256 === undefined ? {} : { elf_sha256: image.elfSha256 }),
     release_notes: facts.releaseNotes,
+    ...(image.signatures === undefined ? {} : signedOf(image.signatures)),
   };
+}
+
+/** The dates are those that were signed. */
+function signedOf({ expires_at, signatures }: StoredSignatures): Pick<Manifest, 'expires_at' | 'signatures'> {
+  return { expires_at, signatures: [...signatures] };
 }
 
 /**

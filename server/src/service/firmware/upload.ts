@@ -3,6 +3,7 @@
 
 import type { ImageInfo, UploadAnswer } from '#protocol/admin/firmware.ts';
 import { chipOfFolder, imageFolder } from '#protocol/device/api.ts';
+import type { SignedManifest } from '#protocol/device/signed-manifest.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { DEFAULT_CHANNEL, DEFAULT_PRODUCT } from '#protocol/words.ts';
 import { addAudit } from '#server/db/events/audit.ts';
@@ -17,6 +18,7 @@ import {
   listImages,
   listVersions,
 } from '#server/db/firmware/firmware.ts';
+import type { StoredSignatures } from '#server/db/firmware/signatures.ts';
 import { saveCheck } from '#server/db/firmware/image-checks.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import { type EspImage, parseEspImage } from '#server/esp-image/esp-image.ts';
@@ -29,6 +31,9 @@ import { findRemovedSha256 } from '#server/db/firmware/firmware-removal.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { getFirmware, refuseBlocked, subjectOf, viewImage } from './firmware.ts';
 import { showUploaded } from './shown-firmware.ts';
+import type { SignableImage } from '#server/service/signatures/check-signed.ts';
+import { recordSignatures, signersOf } from '#server/service/signatures/stored-signatures.ts';
+import { addedSignatures, requiredSignatures } from '#server/service/signatures/upload-signatures.ts';
 import { orderWarnings, releaseWarnings, warnOfProject } from './upload-warnings.ts';
 
 export interface Upload extends UploadClaims {
@@ -39,12 +44,15 @@ export interface Upload extends UploadClaims {
   readonly chip: string | undefined;
   /** Take it although its siblings say that they are another program. */
   readonly forceProject: boolean;
+  /** What the computer of an operator signed of it. */
+  readonly signed: SignedManifest | undefined;
   readonly source: AsyncIterable<Uint8Array>;
 }
 
 /**
  * Stores one image. Durable when it resolves. Throws what `parseEspImage` and `nameBuild` throw, and `sha_mismatch`,
- * `chip_mismatch`, `project_mismatch`, `version_exists`, `security_version_lower`, `firmware_blocked`, `storage_full`, `image_too_large`.
+ * `chip_mismatch`, `project_mismatch`, `version_exists`, `security_version_lower`, `firmware_blocked`, `storage_full`, `image_too_large`, and what
+ * `checkSigned` throws; `signature_missing` where a release key is trusted for the product and nobody signed.
  */
 export async function uploadFirmware(deps: Deps, upload: Upload, by: Principal, nowMs: number): Promise<UploadAnswer> {
   const candidate = await receiveCandidate(deps, upload, by, nowMs);
@@ -98,9 +106,15 @@ async function receiveCandidate(deps: Deps, upload: Upload, by: Principal, nowMs
 
 /** What is there beside the candidate, and what speaks against it without refusing it. */
 type Compared =
-  | { readonly kind: 'already_there'; readonly firmware: FirmwareRow; readonly image: ImageRow }
+  | {
+      readonly kind: 'already_there';
+      readonly firmware: FirmwareRow;
+      readonly image: ImageRow;
+      readonly signatures: StoredSignatures | undefined;
+    }
   | {
       readonly kind: 'new';
+      readonly signatures: StoredSignatures | undefined;
       readonly firmware: FirmwareRow | undefined;
       readonly folder: string;
       readonly warnings: readonly string[];
@@ -114,7 +128,12 @@ async function compare(db: Reader, candidate: Candidate): Promise<Compared> {
   const same = siblings.find((sibling) => isForSameRevisions(sibling, image));
   if (known !== undefined && same !== undefined) {
     if (same.sha256 !== received.sha256) throw versionExists(known, same, received.sha256);
-    return { kind: 'already_there', firmware: known, image: same };
+    return {
+      kind: 'already_there',
+      firmware: known,
+      image: same,
+      signatures: await addedSignatures(db, signableOf(candidate), candidate.upload.signed, same, candidate.nowMs),
+    };
   }
   if (known !== undefined) refuseBlocked(known);
   const isFirst = !siblings.some(({ folder: taken }) => chipOfFolder(taken) === image.chip);
@@ -124,8 +143,26 @@ async function compare(db: Reader, candidate: Candidate): Promise<Compared> {
   if (otherProject !== undefined && !candidate.upload.forceProject) throw projectMismatch(otherProject);
   await refuseSamePrecedence(db, product, version);
   await refuseLowerSecurity(db, candidate);
+  const signatures = await requiredSignatures(db, signableOf(candidate), candidate.upload.signed, candidate.nowMs);
   const forced = otherProject === undefined ? [] : [`it was forced: ${otherProject}`];
-  return { kind: 'new', firmware: known, folder, warnings: [...forced, ...(await warnOfProject(db, candidate))] };
+  return {
+    kind: 'new',
+    signatures,
+    firmware: known,
+    folder,
+    warnings: [...forced, ...(await warnOfProject(db, candidate))],
+  };
+}
+
+function signableOf({ product, version, image, received }: Candidate): SignableImage {
+  return {
+    product,
+    version,
+    chip: image.chip,
+    size_bytes: received.sizeBytes,
+    sha256: received.sha256,
+    security_version: image.descriptor?.secureVersion ?? 0,
+  };
 }
 
 /** One image for each chip and the revision that it needs; of one that nobody has read yet, for each chip. */
@@ -153,9 +190,11 @@ async function record(deps: Deps, trx: Trx, candidate: Candidate, put: 'written'
 async function recordRepair(
   trx: Trx,
   { received, warnings, by, nowMs }: Candidate,
-  { firmware, image }: Extract<Compared, { readonly kind: 'already_there' }>,
+  { firmware, image: before, signatures }: Extract<Compared, { readonly kind: 'already_there' }>,
   put: 'written' | 'already_there',
 ): Promise<Stored> {
+  if (signatures !== undefined) await recordSignatures(trx, { firmware, image: before }, signatures, by, nowMs);
+  const image = signatures === undefined ? before : { ...before, signed: JSON.stringify(signatures) };
   if (put === 'already_there') return { firmware, image, alreadyThere: true, warnings };
   await addAudit(trx, {
     atMs: nowMs,
@@ -171,17 +210,20 @@ async function recordRepair(
 async function recordNew(
   trx: Trx,
   candidate: Candidate,
-  { firmware: known, folder, warnings }: Extract<Compared, { readonly kind: 'new' }>,
+  { firmware: known, folder, warnings, signatures }: Extract<Compared, { readonly kind: 'new' }>,
 ): Promise<Stored> {
   const { received, nowMs } = candidate;
   const firmware = known ?? (await addRow(trx, candidate));
-  const row = await addImage(trx, imageColumns(firmware, folder, candidate));
+  const row = await addImage(trx, {
+    ...imageColumns(firmware, folder, candidate),
+    signed: signatures === undefined ? null : JSON.stringify(signatures),
+  });
   await addAudit(trx, {
     atMs: nowMs,
     actor: actorOf(candidate.by),
     action: 'firmware.add',
     subject: subjectOf(firmware),
-    details: { chip: folder, sha256: received.sha256, size_bytes: received.sizeBytes },
+    details: { chip: folder, sha256: received.sha256, size_bytes: received.sizeBytes, ...signersOf(signatures) },
   });
   return { firmware, image: row, alreadyThere: false, warnings: [...candidate.warnings, ...warnings] };
 }

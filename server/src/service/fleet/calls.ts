@@ -17,6 +17,7 @@ import { countNewcomers } from '#server/db/fleet/devices.ts';
 import { listTroubled } from '#server/db/schedules/schedules.ts';
 import { listFaults } from '#server/service/firmware/image-checks.ts';
 import { callsOfBackups } from './backups.ts';
+import { callsOfSignatures } from '#server/service/signatures/signature-calls.ts';
 import type { Deps } from '#server/service/deps.ts';
 
 /** The most urgent first. `rollouts`: those that are open, regressed or watched. */
@@ -25,6 +26,7 @@ export async function listCalls(deps: Deps, rollouts: readonly Rollout[], nowMs:
   const calls = [
     ...ofRollouts,
     ...(await ofImages(deps)),
+    ...callsOfSignatures(await deps.catalog.current(), nowMs),
     ...(await ofSchedules(deps)),
     ...(await ofIdentities(deps)),
     ...(await ofNewcomers(deps, nowMs)),
@@ -43,6 +45,7 @@ const URGENCY: readonly Call['kind'][] = [
   'failed',
   'lost',
   'damaged_image',
+  'signature',
   'empty_stage',
   'nobody_counts',
   'gate_waits',

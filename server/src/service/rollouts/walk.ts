@@ -91,6 +91,7 @@ export async function* walkDevices(
         open: view.openRolloutsOf(device.product),
         stable: stableFor(view.completedOf(device.product), known, running),
         requiredVersions: view.requiredVersionsOf(device.product),
+        takesUnsigned: view.trustedKeysOf(device.product).length === 0,
         historyOf: (firmwareId: number) => historyOn(failed.get(device.id) ?? [], firmwareId),
       };
       return { device, facts: known, labels: current.map((label) => label.name), preview: previewOf(forecast, facts) };

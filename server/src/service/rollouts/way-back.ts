@@ -144,6 +144,7 @@ function fateOf(
       rollout: rollout && { ...rollout, pace: { maxInFlight: undefined, maxOffersPerMinute: undefined } },
       stable: stableFor(completed, device, running),
       requiredVersions: view.requiredVersionsOf(firmware.product),
+      takesUnsigned: view.trustedKeysOf(firmware.product).length === 0,
       window: undefined,
       freeze: withoutEnd(view.freezeOf(firmware.product)),
       historyOf,

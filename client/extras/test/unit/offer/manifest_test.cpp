@@ -47,6 +47,30 @@ TEST_CASE("the canonical text of the signed vector is rebuilt from the fields of
   CHECK(text[length] == '\0');
 }
 
+TEST_CASE("canonical-texts.json: the text that is signed, or that there is none") {
+  const vectors::File file("canonical-texts.json");
+  size_t cases = 0;
+  for (const Json& row : vectors::elements(file.member("cases"))) {
+    const std::string name = vectors::text(row, "name");
+    CAPTURE(name);
+    const std::string answerText =
+        R"({"update_available":true,"reason":"update","poll_interval_s":570,"assignment_id":11,"rollback":false,)"
+        R"("labels":[],"url":"/firmware/image.bin","manifest":)" +
+        vectors::text(row, "manifest") + "}";
+    CheckAnswer answer;
+    const Error error = readAnswer(answerText, answer);
+    const bool isReadable = row.member("text").isString();
+    CHECK((error == Error::ok) == isReadable);
+    if (error == Error::ok && isReadable) {
+      char text[kCanonicalTextBytes];
+      const size_t length = writeCanonicalText(answer.manifest, text);
+      CHECK(std::string(text, length) == vectors::text(row, "text"));
+    }
+    ++cases;
+  }
+  CHECK(cases > 40);
+}
+
 TEST_CASE("the canonical text without an expiry says so") {
   CheckAnswer answer;
   REQUIRE(readAnswer(kOffer, answer) == Error::ok);
