@@ -19,7 +19,7 @@ test('the drill of docs/operating.md works as it is typed', async () => {
   const blocks = codeBlocks(readDocument('docs/operating.md')).filter(
     ({ language, section }) => language === 'sh' && section === 'A drill',
   );
-  expect(blocks.length).toBe(4);
+  expect(blocks).toHaveLength(4);
   const [trial = '', lost = '', elsewhere = '', last = ''] = blocks.map(({ text }) => text);
   const env = { PATH: process.env['PATH'] ?? '', HOME: safe, SAFE: safe, HOME_OLD: old, HOME_NEW: other };
   const [node = '', launcher = ''] = OTTER;

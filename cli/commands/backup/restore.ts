@@ -17,9 +17,10 @@ export function addRestoreCommand(program: OtterProgram, shell: Shell): void {
     .option('--blocked <builds...>', 'builds that were blocked after the backup, as VERSION or PRODUCT/VERSION')
     .option('--none-blocked', 'no build was blocked after the backup')
     .option('--aside', 'move aside what is there; nothing is removed')
+    .option('--outside', 'also put back files from outside of the home, such as a certificate in /etc')
     .addOption(passphraseFileOption('the passphrase of the backup is the first line of this file'))
     .option('--yes', 'do not ask')
-    .action(async (file, { blocked, noneBlocked, aside, passphraseFile, yes }, command) => {
+    .action(async (file, { blocked, noneBlocked, aside, outside, passphraseFile, yes }, command) => {
       const options: GlobalOptions = command.optsWithGlobals();
       if (blocked !== undefined && noneBlocked === true)
         throw CommandError.usage('--blocked and --none-blocked contradict each other', 'give one of them');
@@ -33,6 +34,7 @@ export function addRestoreCommand(program: OtterProgram, shell: Shell): void {
           home,
           env: shell.env,
           movesAside: aside === true,
+          writesOutside: outside === true,
           passphrase: async () => readPassphrase(shell, passphraseFile, backup),
           askBlocked: async ({ made_at }) => {
             if (said === undefined && shell.terminal.canAsk) {

@@ -19,7 +19,7 @@ import { findConfig, lockData } from './living.ts';
 import { DATABASE_NAME, HOME_FOLDER, IMAGES_FOLDER, type Manifest, OUTSIDE_FOLDER } from './manifest.ts';
 import { type ArchiveOptions, type ProvenBackup, readBackup } from './read-archive.ts';
 import { type BlockedBuild, bringToNow, type Since } from './since.ts';
-import { finishRestore, type Move, removeStaged, workFolder, writeJournal } from './switch.ts';
+import { finishLocked, finishRestore, lockWork, type Move, removeStaged, workFolder, writeJournal } from './switch.ts';
 
 export interface RestoreOptions extends ArchiveOptions {
   readonly file: string;
@@ -28,6 +28,8 @@ export interface RestoreOptions extends ArchiveOptions {
   readonly env: Environment;
   /** Whether what is there may be moved aside. */
   readonly movesAside: boolean;
+  /** Whether it may write to places outside of the home, which the backup alone names. */
+  readonly writesOutside: boolean;
   /** Asked once the backup is proven: what was blocked since; undefined where nobody says. */
   readonly askBlocked: (manifest: Manifest) => Promise<readonly BlockedBuild[] | undefined>;
   readonly nowMs: number;
@@ -62,15 +64,17 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   const made: string[] = [];
   try {
     mkdirSync(home, { recursive: true, mode: 0o700 });
+    mkdirSync(work, { recursive: true, mode: 0o700 });
+    releases.push(lockWork(home));
+    await finishLocked(home);
     const before = findConfig(home, options.env);
     releases.push(lockData(home, before));
-    rmSync(work, { recursive: true, force: true });
-    mkdirSync(work, { mode: 0o700 });
     const config = await layConfiguration(backup, options, made);
     const plan = planMoves(backup, config, options);
     releases.push(lockData(home, config, before));
     await refuseData(plan, config, options);
     staged.push(...plan);
+    await writeJournal(home, { id, postgres: null, moves: plan, isLaid: false });
     await layLarge(backup, config, options);
     const since = await prove(backup, config, options, { id, blocked });
     options.signal.throwIfAborted();
@@ -79,12 +83,14 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
       .filter(({ place }) => existsSync(place))
       .map(({ place, aside }) => ({ from: place, to: aside }));
     const postgres = config.database.kind === 'postgres' ? config.database.url : null;
-    await writeJournal(home, { id, postgres, moves });
+    await writeJournal(home, { id, postgres, moves, isLaid: true });
     if (postgres !== null) await intoPostgres(postgres, config, options);
-    await finishRestore(home);
+    await finishLocked(home);
+    rmSync(work, { recursive: true, force: true });
     return answerOf(backup, options, since, moved);
   } catch (error) {
-    await undo(home, [...staged.map(({ staged: path }) => path), ...made]);
+    // Of another one that is at work nothing is touched.
+    if (releases.length > 0) await undo(home, [...staged.map(({ staged: path }) => path), ...made]);
     throw explain(error, options);
   } finally {
     for (const release of releases.toReversed()) release();
@@ -93,7 +99,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
 
 /** What counts already is brought to its end instead; where that cannot be told, everything stays for whoever comes next. */
 async function undo(home: string, laid: readonly (string | null)[]): Promise<void> {
-  const ended = await finishRestore(home).catch(() => undefined);
+  const ended = await finishLocked(home).catch(() => undefined);
   if (ended === undefined || ended === 'forwards') return;
   removeStaged(laid);
   rmSync(workFolder(home), { recursive: true, force: true });
@@ -106,7 +112,7 @@ function layFolder(home: string): string {
 
 async function layConfiguration(
   { files, manifest }: ProvenBackup,
-  { home, env }: RestoreOptions,
+  { home, env, writesOutside }: RestoreOptions,
   made: string[],
 ): Promise<Config> {
   const root = layFolder(home);
@@ -120,6 +126,7 @@ async function layConfiguration(
   const { database, images } = manifest.places;
   for (const folder of [database === null ? null : dirname(database), images])
     if (folder !== null && !folder.startsWith('/')) await mkdir(join(root, folder), { recursive: true, mode: 0o700 });
+  refuseOutside(files, writesOutside);
   await layOutside(files, made);
   const { config } = loadConfig({ home: root, env });
   const moved = (path: string): string =>
@@ -154,6 +161,20 @@ async function layOutside(files: ProvenBackup['files'], made: string[]): Promise
       throw new OtterError('start_refused', `cannot put ${place} in its place: ${why}`, hint, { cause });
     }
   }
+}
+
+/** Whoever wrote the backup chose these places, so a person has to see them first. Throws `start_refused`. */
+function refuseOutside(files: ProvenBackup['files'], writesOutside: boolean): void {
+  const places = files
+    .filter(({ name }) => name.startsWith(OUTSIDE_FOLDER))
+    .map(({ name, bytes }) => ({ place: `/${name.slice(OUTSIDE_FOLDER.length)}`, bytes }))
+    .filter(({ place, bytes }) => !isSame(place, bytes));
+  if (writesOutside || places.length === 0) return;
+  throw new OtterError(
+    'start_refused',
+    `the backup has files for places outside of the home: ${places.map(({ place }) => place).join(', ')}`,
+    'add --outside if they are yours, or put them there yourself (they are in the tar, under outside/)',
+  );
 }
 
 function isSame(path: string, bytes: Buffer): boolean {
@@ -218,7 +239,7 @@ async function layLarge(backup: ProvenBackup, config: Config, options: RestoreOp
   const images = join(`${config.storageRoot}${STAGED}`, '.blobs');
   const database = layDatabase(config, options.home);
   // Of a restore that was cut before it counted.
-  removeStaged([`${config.storageRoot}${STAGED}`, database, `${database}-wal`, `${database}-shm`]);
+  removeStaged([`${config.storageRoot}${STAGED}`, database]);
   await mkdir(images, { recursive: true, mode: 0o700 });
   for await (const { name, content } of backup.large(options.onProgress)) {
     const path = name === DATABASE_NAME ? database : join(images, name.slice(IMAGES_FOLDER.length));

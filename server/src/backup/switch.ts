@@ -2,13 +2,14 @@
 // journal is on the disk, the restore counts: whoever comes next (a server that starts, another restore) does the rest of it.
 // What was there is moved aside, never removed.
 
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { OtterError } from '#protocol/errors.ts';
 import { holdsRestore } from '#server/db/copy/copy.ts';
+import { takeFileLock } from '#server/disk/file-lock.ts';
 import { syncFolder, writeFileDurably } from '#server/storage/durable.ts';
 
 const Move = Type.Object({
@@ -24,8 +25,12 @@ const Journal = Type.Object({
   /** The address of the database whose transaction decides whether this counts; null: the journal alone does. */
   postgres: Type.Union([Type.String(), Type.Null()]),
   moves: Type.Array(Move),
+  /** False: it is still being laid beside its places, and does not count. */
+  isLaid: Type.Boolean(),
 });
 export type Journal = Static<typeof Journal>;
+
+type Ending = 'none' | 'forwards' | 'backwards';
 
 /** Where a restore of this home is at work. */
 export function workFolder(home: string): string {
@@ -38,6 +43,7 @@ function journalFile(home: string): string {
 
 export async function writeJournal(home: string, journal: Journal): Promise<void> {
   const file = journalFile(home);
+  rmSync(`${file}.new`, { force: true });
   await writeFileDurably(`${file}.new`, JSON.stringify(journal, undefined, 1));
   await rename(`${file}.new`, file);
   await syncFolder(workFolder(home));
@@ -45,17 +51,42 @@ export async function writeJournal(home: string, journal: Journal): Promise<void
 
 /**
  * Ends a restore that was cut: forwards where it counts already, else backwards. `none`: there was none. Throws `start_refused` where
- * that cannot be told or done.
+ * that cannot be told or done, or where that restore is still at work.
  */
-export async function finishRestore(home: string): Promise<'none' | 'forwards' | 'backwards'> {
+export async function finishRestore(home: string): Promise<Ending> {
+  if (!existsSync(workFolder(home))) return 'none';
+  const release = lockWork(home);
+  try {
+    const ended = await finishLocked(home);
+    rmSync(workFolder(home), { recursive: true, force: true });
+    return ended;
+  } finally {
+    release();
+  }
+}
+
+/** One restore of a home at a time, and one that ends it. Throws `home_in_use`. */
+export function lockWork(home: string): () => void {
+  const file = join(workFolder(home), 'lock');
+  const locked = takeFileLock({ file, home, owner: file, isShared: false });
+  if (locked.kind === 'taken') return locked.release;
+  const who = locked.kind === 'held' ? (locked.holder?.who ?? 'another process') : locked.why;
+  throw new OtterError('home_in_use', `a restore is at work in ${home} (${who})`, 'wait until it has ended');
+}
+
+/** The same for whoever holds the lock. */
+export async function finishLocked(home: string): Promise<Ending> {
   const journal = readJournal(home);
-  if (journal === undefined) return 'none';
-  const counts = journal.postgres === null || (await holdsRestore(journal.postgres, journal.id));
+  if (journal === undefined) {
+    clearWork(home);
+    return 'none';
+  }
+  const counts = journal.isLaid && (journal.postgres === null || (await holdsRestore(journal.postgres, journal.id)));
   if (counts) await moveAll(journal.moves);
   else removeStaged(journal.moves.map(({ staged }) => staged));
   rmSync(journalFile(home), { force: true });
   await syncFolder(workFolder(home));
-  rmSync(workFolder(home), { recursive: true, force: true });
+  clearWork(home);
   return counts ? 'forwards' : 'backwards';
 }
 
@@ -93,6 +124,15 @@ function freeName(aside: string): string {
   }
 }
 
+/** Removes what a restore left there that never came to its journal; the lock stays. */
+function clearWork(home: string): void {
+  for (const name of readdirSync(workFolder(home)))
+    if (name !== 'lock') rmSync(join(workFolder(home), name), { recursive: true, force: true });
+}
+
+/** Of a database file, what SQLite and its server put beside it, too. */
 export function removeStaged(paths: readonly (string | null)[]): void {
-  for (const path of paths) if (path !== null) rmSync(path, { recursive: true, force: true });
+  const ends = ['', '-wal', '-shm', '.lock'];
+  for (const path of paths)
+    if (path !== null) for (const end of ends) rmSync(`${path}${end}`, { recursive: true, force: true });
 }

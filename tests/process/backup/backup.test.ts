@@ -4,11 +4,14 @@ import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { hash, randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { hostname } from 'node:os';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addFirmware, imageOf, mac } from '../../support/fleet.ts';
+import { initHome } from '#server/home/init.ts';
+import { runOtter } from '../../support/otter-command.ts';
 import { BOTH, sizeOf } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
-import { back, emptyDatabase, newFolder, otter, startFleet, sumsOf } from './homes.ts';
+import { back, emptyDatabase, makeFleet, newFolder, otter, startFleet, sumsOf } from './homes.ts';
 
 /** A restore itself writes there. */
 const OF_A_RESTORE = new Set(['audit', 'audit_chain', 'catalog', 'restores', 'sessions', 'login_links']);
@@ -92,8 +95,16 @@ async function expectSame(server: TestServer, restored: TestServer, macs: readon
   expect((await ids(restored))[0]).toBe(last + 1);
 }
 
+let quiet: TestServer;
+
+beforeAll(async () => {
+  quiet = await makeFleet('sqlite');
+});
+
+afterAll(async () => quiet.end());
+
 test('a backup never takes the place of a file unless that is said, and leaves nothing beside it', async () => {
-  const server = await startFleet('sqlite');
+  const server = quiet;
   const folder = await newFolder();
   const file = join(folder, 'otter.tar');
   writeFileSync(file, 'mine');
@@ -110,7 +121,7 @@ test('a backup never takes the place of a file unless that is said, and leaves n
 });
 
 test('an image that is damaged or missing is named, and the backup is made without it', async () => {
-  const server = await startFleet('sqlite');
+  const server = quiet;
   const folder = await newFolder();
   const blob = (version: string): string => join(server.home, 'data/firmware/.blobs', hash('sha256', imageOf(version)));
   writeFileSync(blob('1.0.0'), 'damaged');
@@ -126,7 +137,7 @@ test('an image that is damaged or missing is named, and the backup is made witho
 });
 
 test('a configuration that names files elsewhere, .env and secrets are in it; templates, locks and the port are not', async () => {
-  const server = await startFleet('sqlite');
+  const server = quiet;
   const folder = await newFolder();
   const secret = join(folder, 'webhook.secret');
   const secretText = `otw_${randomBytes(32).toString('base64url')}`;
@@ -140,9 +151,44 @@ test('a configuration that names files elsewhere, .env and secrets are in it; te
   await back(server, file);
   await rm(secret);
   const home = join(folder, 'home');
-  expect(await otter(home, 'sqlite:data/otter.db', ['restore', file, '--none-blocked'])).toMatchObject({ exitCode: 0 });
+  const restore = async (...more: string[]) =>
+    otter(home, 'sqlite:data/otter.db', ['restore', file, '--none-blocked', ...more]);
+  const asked = await restore();
+  expect(asked).toMatchObject({ exitCode: 78, answer: { error: { message: expect.stringContaining(secret) } } });
+  expect(existsSync(secret)).toBe(false);
+  expect(await restore('--outside')).toMatchObject({ exitCode: 0 });
   expect(await readFile(secret, 'utf8')).toBe(secretText);
   expect(await readFile(join(home, '.env'), 'utf8')).toBe('OTTER_LOG_LEVEL=warn\n');
   expect(existsSync(join(home, 'data/server.port'))).toBe(false);
   expect(statSync(join(home, 'data/certs/server.key')).mode & 0o777).toBe(0o600);
+});
+
+test('the status names the last backup, and calls a person where the configuration says after how long', async () => {
+  const home = await newFolder();
+  await initHome(home, { nowMs: Date.now() });
+  const yml = join(home, 'config/server.yml');
+  writeFileSync(yml, `${await readFile(yml, 'utf8')}\nbackup: {remind_after: 7d}\n`);
+  let nowMs = Date.now();
+  const clock = {
+    get nowMs() {
+      return nowMs;
+    },
+    advance: (seconds: number) => void (nowMs += seconds * 1000),
+  };
+  const server = await startTestServer({ like: { home, databaseUrl: 'sqlite:data/otter.db', clock } });
+  const due = async () => (await server.admin('getStatus')).calls.filter(({ kind }) => kind === 'backup_due');
+  expect((await server.admin('getStatus')).last_backup).toBeNull();
+  expect(await due()).toMatchObject([
+    { text: 'no backup was ever made of this server', commands: ['otter backup FILE'] },
+  ]);
+  const file = join(home, 'otter.tar');
+  const { made_at, size_bytes } = await back(server, file);
+  const { last_backup } = await server.admin('getStatus');
+  expect(last_backup).toEqual({ made_at, size_bytes, file, made_by: `${hostname()}:${home}`, encrypted: false });
+  expect(await due()).toEqual([]);
+  clock.advance(8 * 86_400 + 3_600);
+  expect(await due()).toMatchObject([{ text: expect.stringContaining('8 days ago') }]);
+  const { stdout } = await runOtter(home, ['status', '--home', home]);
+  expect(stdout).toContain(`last backup`);
+  await server.stop();
 });

@@ -21,10 +21,16 @@ export async function newFolder(): Promise<string> {
   return folder;
 }
 
-/** 1.0.0 is stable, 1.1.0 complete, 1.2.0 in its pilot; boards on 1.0.0, one of them with a name, a label and a note. */
+/** Ends with the test. */
 export async function startFleet(dialect: Dialect): Promise<TestServer> {
-  const server = await startTestServer({ dialect });
+  const server = await makeFleet(dialect);
   onTestFinished(async () => server.end());
+  return server;
+}
+
+/** 1.0.0 is stable, 1.1.0 complete, 1.2.0 in its pilot; boards on 1.0.0, one of them with a name, a label and a note. */
+export async function makeFleet(dialect: Dialect): Promise<TestServer> {
+  const server = await startTestServer({ dialect });
   await addFirmware(server, '1.0.0');
   await rollOut(server, '1.0.0', 'complete');
   const [first = ''] = await addDevices(server, 5, '1.0.0');

@@ -3,6 +3,7 @@
 
 import { rmSync } from 'node:fs';
 import { backup, DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely, SqliteDialect } from 'kysely';
 import { OtterError } from '#protocol/errors.ts';
 import { addBackup, type BackupRow, hasRestore } from './backups.ts';
@@ -12,7 +13,7 @@ import { unhurried } from '#server/db/postgres.ts';
 import type { Schema, Trx } from '#server/db/schema.ts';
 import { SqliteTrouble } from '#server/db/sqlite-trouble.ts';
 import { adapt } from '#server/db/sqlite.ts';
-import { countServers, dropUnused, findFilled, listStored, moveAside, postgresSide } from './postgres-side.ts';
+import { countConnections, dropUnused, findFilled, listStored, moveAside, postgresSide } from './postgres-side.ts';
 import { listTables, schemaOf, sqliteSide } from './sqlite-side.ts';
 import { type CopyOptions, copyRows, sumOf, type TableSum } from './tables.ts';
 
@@ -21,6 +22,10 @@ const NAME = 'otter-copy';
 
 /** A writer outside of this process is waited for this long. */
 const BUSY_TIMEOUT_MS = 10_000;
+
+/** How long PostgreSQL may take to notice that the client of a copy is gone. */
+const LAST_COMMIT_MS = 60_000;
+const LOOK_AGAIN_MS = 200;
 
 /** Pages that are copied before anybody is told of it: some megabytes. */
 const PAGES_AT_ONCE = 1_000;
@@ -165,7 +170,7 @@ export async function refuseUsedPostgres(url: string, options: { readonly mayHol
 
 async function refuseUsed(trx: Trx): Promise<void> {
   await assertNotNewer(trx, 'postgres');
-  const servers = await countServers(trx);
+  const servers = await countConnections(trx, 'otter');
   if (servers === 0) return;
   throw new OtterError(
     'start_refused',
@@ -225,12 +230,25 @@ async function withFile(path: string, work: (db: Kysely<Schema>) => Promise<void
   }
 }
 
-/** Whether the transaction of this restore was committed. */
+/**
+ * Whether the transaction of this restore was committed. PostgreSQL may still be at it where its client was killed: that is waited for.
+ * Throws `start_refused` where it does not end.
+ */
 export async function holdsRestore(url: string, id: string): Promise<boolean> {
+  const giveUpAtMs = performance.now() + LAST_COMMIT_MS;
+  while (await unhurried(url, NAME, async (db) => db.transaction().execute(hasOtherCopies))) {
+    if (performance.now() > giveUpAtMs)
+      throw new OtterError('start_refused', 'a copy into this PostgreSQL is at work', 'wait until it has ended');
+    await sleep(LOOK_AGAIN_MS);
+  }
   return unhurried(url, NAME, async (db) =>
     db.transaction().execute(async (trx) => {
       const isThere = (await listStored(trx, ['restores'])).includes('restores');
       return isThere && (await hasRestore(trx, id));
     }),
   );
+}
+
+async function hasOtherCopies(trx: Trx): Promise<boolean> {
+  return (await countConnections(trx, NAME)) > 0;
 }

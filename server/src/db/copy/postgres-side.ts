@@ -98,10 +98,10 @@ export async function dropUnused(trx: Trx, stored: readonly string[]): Promise<v
   await sql`drop table ${sql.join(stored.map((name) => sql.table(name)))}`.execute(trx);
 }
 
-/** Other connections to this database that are those of a running server. */
-export async function countServers(trx: Trx): Promise<number> {
+/** Other connections to this database of this name; `otter` is a server that runs. */
+export async function countConnections(trx: Trx, name: string): Promise<number> {
   const { rows } = await sql<{ readonly count: number }>`
     select count(*) as count from pg_stat_activity
-    where datname = current_database() and application_name = 'otter' and pid <> pg_backend_pid()`.execute(trx);
+    where datname = current_database() and application_name = ${name} and pid <> pg_backend_pid()`.execute(trx);
   return rows[0]?.count ?? 0;
 }

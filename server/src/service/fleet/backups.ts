@@ -9,7 +9,7 @@ import type { Deps } from '#server/service/deps.ts';
 import { actorOf, RESTORE } from '#server/service/principal.ts';
 import { toInstant } from '#server/time/instant.ts';
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 
 export async function viewLastBackup(db: Reader): Promise<ServerStatus['last_backup']> {
   const row = await findLastBackup(db);
@@ -44,6 +44,11 @@ async function ofDue(read: Reader, remindMs: number | undefined, nowMs: number):
   const text =
     last === undefined
       ? 'no backup was ever made of this server'
-      : `the last backup was made ${Math.floor((nowMs - last.made_at_ms) / DAY_MS)} days ago, by ${last.made_by}`;
+      : `the last backup was made ${agoText(nowMs - last.made_at_ms)} ago, by ${last.made_by}`;
   return [{ kind: 'backup_due', rollout: null, text, commands: ['otter backup FILE'] }];
+}
+
+function agoText(ms: number): string {
+  const hours = Math.floor(ms / HOUR_MS);
+  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} days`;
 }
