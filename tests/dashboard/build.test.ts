@@ -61,7 +61,9 @@ test('no file names another host to load something from', async () => {
 });
 
 const SCREENS =
-  'devices device health rollouts rollout new-rollout firmware add-board schedules activity server palette'.split(' ');
+  'devices device health rollouts rollout new-rollout firmware add-board schedules activity settings server palette plan-editor run-simulation schedule-dialog'.split(
+    ' ',
+  );
 
 /** These files and all that they import at once. */
 async function reach(entries: readonly string[], found = new Set<string>()): Promise<Set<string>> {
