@@ -1,6 +1,6 @@
 // `otter cert ...`: the certificate of the server on this machine. Reads and makes files; asks no server.
 
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Option } from '@commander-js/extra-typings';
 import { readCount } from '#cli/arguments.ts';
@@ -44,6 +44,59 @@ export function addCertCommands(program: OtterProgram, shell: Shell): void {
       const shown = await describeCertificate(file);
       output(shell, options).show(shown, () => formatCertificate(shown, shell.terminal.colors));
     });
+
+  cert
+    .command('renew')
+    .description('a new certificate for the same key: spki: pins stay as they are, and boards notice nothing')
+    .option(
+      '--host <names...>',
+      'names and addresses of the server (those of the old one and of this machine if not said)',
+    )
+    .addOption(new Option('--years <count>', 'how long it is valid').argParser(readCount))
+    .action(async ({ host, years }, command) => {
+      const options = command.optsWithGlobals();
+      const file = await renewCertificate(await findHome(options, shell), shell, { hosts: host, years });
+      const shown = await describeCertificate(file);
+      output(shell, options).show(shown, () =>
+        [formatCertificate(shown, shell.terminal.colors), 'restart the server: it shows this certificate then'].join(
+          '\n',
+        ),
+      );
+    });
+}
+
+/**
+ * A new certificate for the key that is there, in the place of the old one. Answers its path. Errors: `start_refused` where it was not
+ * made by Otter, `file_unwritable`.
+ */
+async function renewCertificate(
+  home: string,
+  shell: Shell,
+  options: { readonly hosts: readonly string[] | undefined; readonly years: number | undefined },
+): Promise<string> {
+  const { certificateFile, certificateKeyFile } = await getLocalServer(home, shell.env);
+  const { createSelfSigned, DEFAULT_VALID_YEARS, localHosts } = await import('#server/certs/self-signed.ts');
+  const { readCertificate } = await import('#server/certs/certificate.ts');
+  const { createFiles } = await import('#server/home/create-files.ts');
+  const before = readCertificate(await readFile(certificateFile, 'utf8'));
+  if (before.issuer !== undefined)
+    throw CommandError.own(
+      'file_unwritable',
+      `${certificateFile} was signed by somebody else (${before.issuer})`,
+      'renew it with the tool that made it, and keep the key: pins stay as they are',
+    );
+  const made = await createSelfSigned({
+    // A name that boards or people use must not get lost, and those of this machine may have changed.
+    hosts: options.hosts ?? [...new Set([...before.hosts, ...localHosts()])],
+    nowMs: Date.now(),
+    validYears: options.years ?? DEFAULT_VALID_YEARS,
+    keyPem: await readFile(certificateKeyFile, 'utf8'),
+  });
+  const next = `${certificateFile}.new`;
+  await rm(next, { force: true });
+  createFiles([{ path: next, text: made.certPem, mode: 0o644 }]);
+  await rename(next, certificateFile);
+  return certificateFile;
 }
 
 interface ShownCertificate {

@@ -16,6 +16,7 @@ export interface LocalServer {
   /** Undefined: it does not come from a file. */
   readonly fleetTokenFile: string | undefined;
   readonly certificateFile: string;
+  readonly certificateKeyFile: string;
   readonly pin: Pin;
 }
 
@@ -38,6 +39,7 @@ export async function readLocalServer(home: string, env: NodeJS.ProcessEnv): Pro
     fleetToken: config.tokens.fleet,
     fleetTokenFile: config.tokens.fleetFile,
     certificateFile: config.certificate.certFile,
+    certificateKeyFile: config.certificate.keyFile,
     pin: { kind: 'spki', sha256: readCertificate(config.certificate.certPem).spkiPin },
   };
 }

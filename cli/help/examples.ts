@@ -254,6 +254,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   audit: [['otter audit --action rollout.start', 'who started what, the latest first']],
   'audit verify': [['otter audit verify', 'whether all of it is still there']],
   'cert show': [['otter cert show', 'the pin that boards and people compare']],
+  'cert renew': [['otter cert renew', 'the key stays, and so do the pins of boards']],
   'cert create': [['otter cert create --host ota.example.com --home /var/lib/otter', 'for a name of your own']],
   simulate: [
     ['otter simulate --devices 100 --label pilot=5%', 'a fleet against your own server'],

@@ -20,6 +20,8 @@ export type Certificate = {
   readonly hosts: readonly string[];
   /** `EC P-256`, `EC P-384`, `RSA 2048`, ... */
   readonly keyKind: string;
+  /** Who signed it, where that was somebody else; undefined: it is self-signed. */
+  readonly issuer: string | undefined;
   /** Why it must not be used by a server, or undefined. */
   readonly weakness: string | undefined;
 };
@@ -62,6 +64,7 @@ export function readCertificate(pem: string): Certificate {
     notAfterMs: Date.parse(certificate.validTo),
     hosts: listHosts(certificate.subjectAltName ?? ''),
     keyKind: nameKey(publicKey),
+    issuer: certificate.verify(publicKey) ? undefined : certificate.issuer.replaceAll('\n', ', '),
     weakness: findKeyWeakness(publicKey) ?? findSignatureWeakness(certificate.raw),
   };
 }

@@ -3,10 +3,11 @@
 // Writes no file. Follows RFC 5280; the members are those that OpenSSL, mbedTLS and Go accept as their own anchor.
 
 import 'reflect-metadata';
-import { KeyObject, randomBytes, webcrypto } from 'node:crypto';
+import { createPrivateKey, createPublicKey, KeyObject, randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import * as x509 from '@peculiar/x509';
+import { OtterError } from '#protocol/errors.ts';
 
 const DAY_MS = 86_400_000;
 /** Dates begin a day early, for clients whose clock is behind. */
@@ -15,17 +16,22 @@ const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a
 
 export const DEFAULT_VALID_YEARS = 20;
 
+const P256 = { name: 'ECDSA', namedCurve: 'P-256' };
+
 /**
  * A certificate and its private key (PKCS #8), both PEM.
- * `hosts`: DNS names and addresses for subjectAltName; at least one. `validYears`: counted from `nowMs`.
+ * `hosts`: DNS names and addresses for subjectAltName; at least one. `validYears`: counted from `nowMs`. `keyPem`: the key that it is
+ * for, an ECDSA one on P-256; a new one if not said. Throws `start_refused` for a key of another kind.
  */
 export async function createSelfSigned(options: {
   readonly hosts: readonly string[];
   readonly nowMs: number;
   readonly validYears: number;
+  readonly keyPem?: string;
 }): Promise<{ readonly certPem: string; readonly keyPem: string }> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const keys = await (options.keyPem === undefined
+    ? webcrypto.subtle.generateKey(P256, true, ['sign', 'verify'])
+    : readKeys(options.keyPem));
   const notAfter = new Date(options.nowMs);
   notAfter.setUTCFullYear(notAfter.getUTCFullYear() + options.validYears);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
@@ -50,6 +56,25 @@ export async function createSelfSigned(options: {
   );
   const keyPem = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
   return { certPem: `${certificate.toString('pem')}\n`, keyPem };
+}
+
+async function readKeys(keyPem: string): Promise<webcrypto.CryptoKeyPair> {
+  const key = createPrivateKey(keyPem);
+  if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
+    throw new OtterError(
+      'start_refused',
+      'the key of this certificate is not one of Otter (ECDSA on P-256)',
+      'renew the certificate with the tool that made it, and keep the key',
+    );
+  const publicKey = createPublicKey(key);
+  const [privateDer, publicDer] = [
+    key.export({ type: 'pkcs8', format: 'der' }),
+    publicKey.export({ type: 'spki', format: 'der' }),
+  ];
+  return {
+    privateKey: await webcrypto.subtle.importKey('pkcs8', privateDer, P256, true, ['sign']),
+    publicKey: await webcrypto.subtle.importKey('spki', publicDer, P256, true, ['verify']),
+  };
 }
 
 /** Names and addresses under which this machine is reached: localhost, its host name (also `.local`), its interfaces. */
