@@ -61,7 +61,7 @@ test('no file names another host to load something from', async () => {
 });
 
 const SCREENS =
-  'devices device health rollouts rollout new-rollout firmware add-board schedules activity settings server palette plan-editor run-simulation schedule-dialog'.split(
+  'devices device health rollouts rollout new-rollout firmware add-board schedules activity settings server palette run-simulation schedule-dialog'.split(
     ' ',
   );
 
