@@ -96,6 +96,16 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
     },
   );
 
+  addEnrolment(app, deps, { take, clock });
+}
+
+interface Edge {
+  /** Counts a request for a board. Throws `too_many_requests`. */
+  readonly take: (key: string, speaker: Speaker) => void;
+  readonly clock: () => number;
+}
+
+function addEnrolment(app: FastifyInstance, deps: Deps, { take, clock }: Edge): void {
   app.post<{ Body: EnrolRequest }>(
     '/api/v1/enrol',
     {
