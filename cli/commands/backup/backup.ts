@@ -7,7 +7,7 @@ import type { GlobalOptions, OtterProgram } from '#cli/program.ts';
 import { output } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatBytes } from '#cli/views/firmware.ts';
-import { choosePassphrase, passphraseFileOption } from './passphrase.ts';
+import { choosePassphrase } from '#cli/signing/passphrase.ts';
 import { withProgress } from './work.ts';
 
 export function addBackupCommands(program: OtterProgram, shell: Shell): void {
@@ -17,7 +17,7 @@ export function addBackupCommands(program: OtterProgram, shell: Shell): void {
     .argument('<file>', 'the file to make; it holds the keys of the server')
     .option('--replace', 'put it in the place of a file of that name')
     .option('--encrypt', 'encrypt it with a passphrase that is asked for (age format)')
-    .addOption(passphraseFileOption('encrypt it with the passphrase in the first line of this file'))
+    .option('--passphrase-file <file>', 'encrypt it with the passphrase in this file')
     .action(async (file, { replace, encrypt, passphraseFile }, command) => {
       const options: GlobalOptions = command.optsWithGlobals();
       const home = await findHome(options, shell);
@@ -29,7 +29,7 @@ export function addBackupCommands(program: OtterProgram, shell: Shell): void {
       const { makeBackup } = await import('#server/backup/make-backup.ts');
       const { config } = loadConfig({ home, env: shell.env });
       const isSealed = encrypt === true || passphraseFile !== undefined;
-      const passphrase = isSealed ? await choosePassphrase(shell, passphraseFile) : undefined;
+      const passphrase = isSealed ? await choosePassphrase(shell, { passphraseFile, of: 'backup' }) : undefined;
       const made = await withProgress(shell, 'stopped; nothing is left of the backup', async (work) =>
         makeBackup({
           config,

@@ -6,7 +6,7 @@ import { findHome, typedFor } from '#cli/connection/connection.ts';
 import type { GlobalOptions, OtterProgram } from '#cli/program.ts';
 import { confirm, output } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
-import { passphraseFileOption, readPassphrase } from './passphrase.ts';
+import { readPassphrase } from '#cli/signing/passphrase.ts';
 import { withProgress } from './work.ts';
 
 export function addRestoreCommand(program: OtterProgram, shell: Shell): void {
@@ -18,7 +18,7 @@ export function addRestoreCommand(program: OtterProgram, shell: Shell): void {
     .option('--none-blocked', 'no build was blocked after the backup')
     .option('--aside', 'move aside what is there; nothing is removed')
     .option('--outside', 'also put back files from outside of the home, such as a certificate in /etc')
-    .addOption(passphraseFileOption('the passphrase of the backup is the first line of this file'))
+    .option('--passphrase-file <file>', 'file with the passphrase of the backup')
     .option('--yes', 'do not ask')
     .action(async (file, { blocked, noneBlocked, aside, outside, passphraseFile, yes }, command) => {
       const options: GlobalOptions = command.optsWithGlobals();
@@ -35,7 +35,7 @@ export function addRestoreCommand(program: OtterProgram, shell: Shell): void {
           env: shell.env,
           movesAside: aside === true,
           writesOutside: outside === true,
-          passphrase: async () => readPassphrase(shell, passphraseFile, backup),
+          passphrase: async () => readPassphrase(shell, { passphraseFile, of: 'backup' }, backup),
           askBlocked: async ({ made_at }) => {
             if (said === undefined && shell.terminal.canAsk) {
               shell.terminal.progress('');
