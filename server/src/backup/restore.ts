@@ -202,7 +202,8 @@ function planMoves({ files }: ProvenBackup, config: Config, { home, nowMs }: Res
     .filter(({ place, staged }) => staged !== null || place.startsWith(`${home}/`));
   if (config.database.kind === 'sqlite') {
     const { file } = config.database;
-    for (const end of ['-wal', '-shm'])
+    // A journal of the old database would be played into the new one.
+    for (const end of ['-wal', '-shm', '-journal'])
       moves.push({ place: `${file}${end}`, staged: null, aside: `${file}${suffix}${end}` });
     moves.push({ place: file, staged: `${file}${STAGED}`, aside: `${file}${suffix}` });
   }

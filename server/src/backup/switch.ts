@@ -132,7 +132,7 @@ function clearWork(home: string): void {
 
 /** Of a database file, what SQLite and its server put beside it, too. */
 export function removeStaged(paths: readonly (string | null)[]): void {
-  const ends = ['', '-wal', '-shm', '.lock'];
+  const ends = ['', '-wal', '-shm', '-journal', '.lock'];
   for (const path of paths)
     if (path !== null) for (const end of ends) rmSync(`${path}${end}`, { recursive: true, force: true });
 }
