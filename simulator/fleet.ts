@@ -3,6 +3,7 @@
 
 import path from 'node:path';
 import { type Pin, PinnedAgent } from '#protocol/pinned-https.ts';
+import type { ReleaseKey } from '#protocol/device/release-key.ts';
 import { newBoard } from '#simulator/device/board.ts';
 import { DeviceClient } from '#simulator/device/client.ts';
 import type { Habits, PollOutcome } from '#simulator/device/life.ts';
@@ -25,6 +26,8 @@ export interface FleetOptions {
   readonly chip: string;
   readonly seed: number;
   readonly pace: Pace;
+  /** What their builds are signed with; left out: they take what nobody signed. */
+  readonly releaseKeys?: readonly ReleaseKey[] | undefined;
   /** The chances of the device with this index. */
   readonly chances: (index: number) => Chances;
   /** Builds that are bad on a share of the devices. */
@@ -78,6 +81,7 @@ export class Fleet {
           version: options.version,
           chip: options.chip,
           slotBytes: SLOT_BYTES,
+          releaseKeys: options.releaseKeys ?? [],
           labels: [],
         }),
         client,

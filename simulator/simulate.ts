@@ -1,6 +1,7 @@
 // `otter simulate`: a fleet against a server, for as long as asked. It chooses which devices belong to which label; the
 // caller, an operator, puts the labels on. It never speaks the admin API and prints nothing.
 
+import type { ReleaseKey } from '#protocol/device/release-key.ts';
 import type { Pin } from '#protocol/pinned-https.ts';
 import type { Habits } from '#simulator/device/life.ts';
 import type { BuildFault } from '#simulator/device/faults.ts';
@@ -30,6 +31,8 @@ export interface SimulateOptions {
   readonly sleepS?: number;
   /** Share of the devices whose client is too old to say how long it is up, and to have a token of its own. */
   readonly oldClient?: number;
+  /** What their builds are signed with; none: they take what nobody signed. */
+  readonly releaseKeys?: readonly ReleaseKey[];
   readonly labels: readonly LabelShare[];
   readonly seed: number;
   /** Replaces the server's poll interval and shortens the boards' other waits in proportion; undefined: real time. */

@@ -8,6 +8,7 @@ import { readDevices, readDuration, readLabelShare, readPercentage, readSeed } f
 import { environment, findConnection, findServerIdentity, type ServerIdentity } from '#cli/connection/connection.ts';
 import { readPrivateFile } from '#cli/connection/private-file.ts';
 import { CommandError, EXIT } from '#cli/exit-code.ts';
+import { readPublicKeyFile } from '#cli/signing/key-file.ts';
 import type { GlobalOptions, OtterProgram } from '#cli/program.ts';
 import { output } from '#cli/session.ts';
 import { FAULTS_HELP, faultOption, type TypedFault } from '#cli/fault-option.ts';
@@ -50,6 +51,7 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
     .option('--product <product>', 'what they say they are', DEFAULT_PRODUCT)
     .option('--version <version>', 'what they run at the beginning', '1.0.0')
     .addOption(new Option('--chip <chip>', 'their chip').choices([...CHIP_NAMES.values()]).default('esp32'))
+    .option('--release-key <files...>', 'public key files: they take only builds that one of these keys signed')
     .addOption(new Option('--seed <number>', 'the same seed makes the same fleet').argParser(readSeed).default(1))
     .addOption(
       new Option('--poll <length>', 'time between two checks (what the server says if not said)').argParser(
@@ -65,6 +67,8 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
       const identity = await findServerIdentity(globals, shell);
       const fleetToken = await findFleetToken(options.fleetTokenFile, identity, shell);
       const labels = options.label ?? [];
+      const keyFiles = (options.releaseKey ?? []).map((file) => path.resolve(shell.folder, file));
+      const releaseKeys = await Promise.all(keyFiles.map(readPublicKeyFile));
       const client = labels.length === 0 ? undefined : await openClient(globals, shell);
       const boards = fleetMacs(options.seed, options.devices);
       try {
@@ -73,6 +77,7 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
           server: identity.url,
           pin: identity.pin,
           fleetToken,
+          releaseKeys,
           labels,
           faults: faultsOf(options.fault ?? [], options.faultVersion),
           sleepS: options.sleep,

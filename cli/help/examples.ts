@@ -259,6 +259,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   simulate: [
     ['otter simulate --devices 100 --label pilot=5%', 'a fleet against your own server'],
     ['otter simulate --fault crash_loops=10%:5m --for 30m', 'a build that goes bad late'],
+    ['otter simulate --devices 10 --release-key release.pub', 'boards that take only signed builds'],
   ],
   login: [
     ['otter login https://ota.example.com:8443', 'shows the pin and asks, then asks for the token'],

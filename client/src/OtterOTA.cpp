@@ -191,6 +191,11 @@ OtterOTA& OtterOTA::addReleaseKey(const char* pem) {
   return *this;
 }
 
+OtterOTA& OtterOTA::signaturesNeeded(uint8_t count) {
+  settings_.signaturesNeeded = count;
+  return *this;
+}
+
 OtterOTA& OtterOTA::addLabelHint(const char* label) {
   if (settings_.labelHintCount < otter::kMaxLabelHints) {
     settings_.labelHints[settings_.labelHintCount++] = label;
@@ -345,11 +350,16 @@ OtterError OtterOTA::prepare() {
       return wrong("pin: write spki: or cert: and 64 hex digits, or the certificate in PEM");
     connection.addPin(pin);
   }
+  char keyIds[otter::kReleaseKeys][otter::kKeyIdBytes];
   for (size_t i = 0; i < settings_.releaseKeyCount; ++i) {
-    char keyId[otter::kKeyIdBytes];
-    if (!otter::keyIdOf(settings_.releaseKeys[i], keyId))
+    if (!otter::keyIdOf(settings_.releaseKeys[i], keyIds[i]))
       return wrong("addReleaseKey: write a P-256 public key in PEM");
+    for (size_t other = 0; other < i; ++other)
+      if (strcmp(keyIds[i], keyIds[other]) == 0) return wrong("addReleaseKey: the same key twice");
   }
+  const size_t mostNeeded = settings_.releaseKeyCount > 1 ? settings_.releaseKeyCount : 1;
+  if (settings_.signaturesNeeded < 1 || settings_.signaturesNeeded > mostNeeded)
+    return wrong("signaturesNeeded: 1, or as many as there are release keys");
   if (!connection.begin()) return OtterError(otter::Error::low_memory, "the crypto library did not start");
   settings_.product = otter_firmware_marker.product;
   settings_.version = otter_firmware_marker.version;

@@ -97,10 +97,12 @@ class OtterOTA {
   /** A further pin, such as that of a certificate kept in reserve. At most 3 in all. */
   OtterOTA& addPin(const char* pin);
   /**
-   * Takes only manifests that one of these keys signed (ECDSA P-256, public key in PEM). At most 2. Without a key, the
-   * pin and the SHA-256 of the manifest are what is trusted.
+   * Takes only builds that one of these keys signed (ECDSA P-256, public key in PEM: `otter key create` makes it), at
+   * most 2: the live one and its backup. Without a key, the pin and the SHA-256 of the manifest are what is trusted.
    */
   OtterOTA& addReleaseKey(const char* pem);
+  /** How many of the release keys have to sign a build: 2 where no person alone may bring one out. Default 1. */
+  OtterOTA& signaturesNeeded(uint8_t count);
   /** A hint of where this board belongs, sent with each check; the server decides what becomes a label. At most 8. */
   OtterOTA& addLabelHint(const char* label);
   /**

@@ -3,6 +3,8 @@
 
 import type { CheckUpdateRequest, InstallWindow, Offer } from '#protocol/device/api.ts';
 import type { DeviceErrorName } from '#protocol/device/errors.ts';
+import { canonicalTextOf } from '#protocol/device/canonical-text.ts';
+import { isSignedBy, type ReleaseKey } from '#protocol/device/release-key.ts';
 import { matchesLabelRule } from '#protocol/device/label-rule.ts';
 import { KNOWN_BAD_FAILURES, MAX_IMAGE_BYTES, MAX_SECURITY_VERSION_STEP, MIN_IMAGE_BYTES } from '#protocol/limits.ts';
 import type { Manifest } from '#protocol/device/manifest.ts';
@@ -27,6 +29,8 @@ export interface Board {
   readonly labels: readonly string[];
   /** Which offers it takes, by the labels in them; see `label-rule.ts`. */
   readonly labelRule: string;
+  /** Where it has any, it takes only what one of them signed. */
+  readonly releaseKeys: readonly ReleaseKey[];
   /** The highest security version that was ever confirmed here. */
   readonly securityFloor: number;
   readonly running: Build;
@@ -54,11 +58,13 @@ export interface Vitals {
 
 /** A board as it leaves the bench: one confirmed program, nothing learnt yet. */
 export function newBoard(
-  made: Pick<Board, 'mac' | 'product' | 'chip' | 'slotBytes' | 'labels'> & { readonly version: string },
+  made: Pick<Board, 'mac' | 'product' | 'chip' | 'slotBytes' | 'labels'> &
+    Partial<Pick<Board, 'releaseKeys'>> & { readonly version: string },
 ): Board {
-  const { version, ...rest } = made;
+  const { version, releaseKeys = [], ...rest } = made;
   return {
     ...rest,
+    releaseKeys,
     labelRule: '',
     securityFloor: 0,
     running: { version, sha256: undefined, securityVersion: 0 },
@@ -104,6 +110,7 @@ export function checkInOf(board: Board, vitals: Vitals = {}): CheckUpdateRequest
     ...(nextCheckS === undefined ? {} : { next_check_s: nextCheckS }),
     ...(freeHeapBytes === undefined ? {} : { free_heap_bytes: freeHeapBytes }),
     ...(largestBlockBytes === undefined ? {} : { largest_block_bytes: largestBlockBytes }),
+    release_keys: board.releaseKeys.map(({ keyId }) => keyId),
     library: 'otter-simulator',
   };
 }
@@ -125,7 +132,18 @@ export function validateOffer(board: Board, offer: CheckedOffer): DeviceErrorNam
   if (isKnownBad(board, manifest) && !isForgivenNow(board, offer)) return 'known_bad';
   const step = manifest.security_version - board.securityFloor;
   if (!(step >= 0 && step <= MAX_SECURITY_VERSION_STEP)) return 'security_version';
-  return undefined;
+  return isSignedFor(board, manifest) ? undefined : 'signature';
+}
+
+function isSignedFor({ releaseKeys }: Board, manifest: Manifest): boolean {
+  if (releaseKeys.length === 0) return true;
+  const text = canonicalTextOf(manifest);
+  return (
+    text !== undefined &&
+    manifest.signatures?.some(({ key_id, signature }) =>
+      releaseKeys.some((key) => key.keyId === key_id && isSignedBy(key, text, signature)),
+    ) === true
+  );
 }
 
 /**

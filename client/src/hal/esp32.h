@@ -38,6 +38,7 @@ class Esp32Bootloader final : public Bootloader {
   bool wasLeft(uint8_t slot) override;
   bool runningElfSha256(uint8_t sha256[32]) override;
   uint32_t runningSecurityVersion() override;
+  int64_t runningBuiltAtS() override;
   ResetReason resetReason() override;
   Error markValid() override;
   Error giveUp() override;

@@ -6,6 +6,7 @@
 #include <esp_timer.h>
 #include <string.h>
 
+#include "../core/offer/build_date.h"
 #include "esp32.h"
 
 namespace otter {
@@ -94,6 +95,14 @@ bool Esp32Bootloader::runningElfSha256(uint8_t sha256[32]) {
 uint32_t Esp32Bootloader::runningSecurityVersion() {
   esp_app_desc_t description;
   return readRunningDescription(description) ? description.secure_version : 0;
+}
+
+int64_t Esp32Bootloader::runningBuiltAtS() {
+  esp_app_desc_t description;
+  if (!readRunningDescription(description)) return 0;
+  description.date[sizeof description.date - 1] = '\0';
+  description.time[sizeof description.time - 1] = '\0';
+  return parseBuildDate(description.date, description.time);
 }
 
 ResetReason Esp32Bootloader::resetReason() {

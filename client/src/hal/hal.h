@@ -86,6 +86,8 @@ class Bootloader {
   virtual bool runningElfSha256(uint8_t sha256[32]) = 0;
   /** `secure_version` of the running image. */
   virtual uint32_t runningSecurityVersion() = 0;
+  /** Seconds since 1970 when the running image was built at the earliest; 0 where it does not say it. */
+  virtual int64_t runningBuiltAtS() = 0;
   virtual ResetReason resetReason() = 0;
   /** Ends the trial of the running image well. Only for an image in PENDING_VERIFY or NEW. `activate`. */
   virtual Error markValid() = 0;

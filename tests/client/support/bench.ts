@@ -7,6 +7,8 @@ import { ProductLine } from '../../support/product-line.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
 import type { ServerAccess, ServerClient } from '../../support/server/client.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from '../../support/server/server.ts';
+import type { OpenedKey } from '#cli/signing/key-file.ts';
+import { signImage } from '../../support/signing.ts';
 import { buildDeviceImage, type DeviceImageSpec } from './device-image.ts';
 import { OtterDevice, type OtterDeviceOptions } from './otter-device.ts';
 
@@ -53,6 +55,8 @@ export class Bench {
   server: ServerClient;
   readonly line: ProductLine;
   readonly mac: string;
+  /** Release keys that sign what is uploaded. */
+  signers: readonly OpenedKey[] = [];
   readonly #onTestFinished: OnTestFinished;
 
   constructor(server: ServerClient, onTestFinished: OnTestFinished) {
@@ -76,9 +80,23 @@ export class Bench {
   /** Uploads a build. Product and version are what the marker in the image says. */
   async upload(version: string, spec: BuildSpec = {}): Promise<Buffer> {
     const image = this.build(version, spec);
-    const { firmware } = await this.server.admin('uploadFirmware', { query: { pilot_ready: 'true' }, body: image });
+    const query = { pilot_ready: 'true', ...this.#signed(version, image) };
+    const { firmware } = await this.server.admin('uploadFirmware', { query, body: image });
     expect(firmware).toMatchObject({ product: this.line.product, version });
     return image;
+  }
+
+  /** The server takes only builds that this key signed, and those of this bench are. */
+  async trust(key: OpenedKey): Promise<void> {
+    const body = { public_key: key.releaseKey.pem, product: this.line.product };
+    await this.server.admin('trustReleaseKey', { body });
+    this.signers = [...this.signers, key];
+  }
+
+  #signed(version: string, image: Buffer): { readonly signed?: string } {
+    if (this.signers.length === 0) return {};
+    const of = { product: this.line.product, version, keys: this.signers, nowMs: Date.now() };
+    return { signed: JSON.stringify(signImage(image, of)) };
   }
 
   /** Uploads a build and offers it to every board of the product. */

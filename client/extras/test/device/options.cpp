@@ -36,6 +36,7 @@ The sketch
   --label-hint L         repeatable
   --label-rule RULE
   --release-key FILE     PEM, repeatable
+  --signatures-needed N  how many of them have to sign
   --idle always|never|FILE   idle for ever, never, or while FILE is there (always)
   --idle-hours A-B       hours of the day, UTC
   --apply-by-hand, --confirm-by-hand
@@ -143,6 +144,10 @@ Options parseOptions(const std::vector<std::string>& arguments) {
       {"--label-hint", [&](const std::string& text) { options.labelHints.push_back(text); }},
       {"--label-rule", [&](const std::string& text) { options.labelRule = text; }},
       {"--release-key", [&](const std::string& text) { options.releaseKeyFiles.push_back(text); }},
+      {"--signatures-needed",
+       [&](const std::string& text) {
+         options.signaturesNeeded = static_cast<uint8_t>(parseNumber("--signatures-needed", text, 0, 9));
+       }},
       {"--idle", [&](const std::string& text) { options.idle = text; }},
       {"--idle-hours", [&](const std::string& text) { options.idleHours = parseHours(text); }},
       {"--longest-deferral",

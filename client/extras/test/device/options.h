@@ -42,6 +42,7 @@ struct Options {
   std::vector<std::string> labelHints;
   std::string labelRule;
   std::vector<std::string> releaseKeyFiles;
+  std::optional<uint8_t> signaturesNeeded;
   /** `always`, `never`, or a file that is there when the board is idle. */
   std::string idle = "always";
   std::optional<std::array<uint8_t, 2>> idleHours;

@@ -74,6 +74,7 @@ void configure() {
   for (size_t i = 1; i < options->pins.size(); ++i) ota->addPin(options->pins[i].c_str());
   for (const std::string& path : options->releaseKeyFiles) releaseKeys.push_back(readFile(path));
   for (const std::string& key : releaseKeys) ota->addReleaseKey(key.c_str());
+  if (options->signaturesNeeded) ota->signaturesNeeded(*options->signaturesNeeded);
   for (const std::string& hint : options->labelHints) ota->addLabelHint(hint.c_str());
   if (!options->labelRule.empty()) ota->labelRule(options->labelRule.c_str());
   if (options->intervalS) ota->interval(*options->intervalS);

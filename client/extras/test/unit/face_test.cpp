@@ -15,6 +15,11 @@ namespace {
 constexpr const char* kServer = "https://192.168.1.10:8443";
 constexpr const char* kPin = "spki:7963b3782daae1ae98eda596f18e1cd5dc95f978766247b6c6995d485f0203a1";
 constexpr const char* kToken = "otf_abc";
+constexpr char kReleaseKey[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAENlLGr7KI1l4i6ku0dfGEu7Bco4Ip\n"
+    "vP56QSJFEth0AdQL+LWQkvHvKMIhVW8I4C3B1ecQQ1hEKF3RruMAm8pDOQ==\n"
+    "-----END PUBLIC KEY-----\n";
 
 class TextPrint final : public Print {
  public:
@@ -75,6 +80,12 @@ TEST_CASE("a wrong setting is named by begin(), and nothing runs") {
       {"addReleaseKey", kServer, kPin, kToken,
        [](OtterOTA& ota) { ota.addReleaseKey("").addReleaseKey("").addReleaseKey(""); }},
       {"addReleaseKey", kServer, kPin, kToken, [](OtterOTA& ota) { ota.addReleaseKey("-----BEGIN PUBLIC KEY-----"); }},
+      {"addReleaseKey: the same key twice", kServer, kPin, kToken,
+       [](OtterOTA& ota) { ota.addReleaseKey(kReleaseKey).addReleaseKey(kReleaseKey); }},
+      {"signaturesNeeded", kServer, kPin, kToken,
+       [](OtterOTA& ota) { ota.addReleaseKey(kReleaseKey).signaturesNeeded(2); }},
+      {"signaturesNeeded", kServer, kPin, kToken, [](OtterOTA& ota) { ota.signaturesNeeded(0); }},
+      {"signaturesNeeded", kServer, kPin, kToken, [](OtterOTA& ota) { ota.signaturesNeeded(2); }},
       {"addLabelHint", kServer, kPin, kToken, [](OtterOTA& ota) { ota.addLabelHint("Upper"); }},
       {"addLabelHint", kServer, kPin, kToken,
        [](OtterOTA& ota) {

@@ -54,6 +54,10 @@ size_t writeCheckIn(const CheckIn& checkIn, char* text, size_t capacity) {
   out.add(",\"free_heap_bytes\":").addNumber(checkIn.freeHeapBytes);
   out.add(",\"largest_block_bytes\":").addNumber(checkIn.largestBlockBytes);
   if (checkIn.rssiDbm != 0) out.add(",\"rssi_dbm\":").addSigned(checkIn.rssiDbm);
+  out.add(",\"release_keys\":[");
+  for (size_t i = 0; i < checkIn.releaseKeyCount; ++i) out.add(i == 0 ? "" : ",").addJson(checkIn.releaseKeyIds[i]);
+  out.add("]");
+  if (checkIn.signaturesNeeded > 1) out.add(",\"release_keys_needed\":").addNumber(checkIn.signaturesNeeded);
   out.add(",\"library\":").addJson(checkIn.library).add("}");
   return out.isWhole() ? out.size() : 0;
 }

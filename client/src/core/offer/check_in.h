@@ -8,6 +8,7 @@
 #include "../../hal/hal.h"
 #include "../error_table.h"
 #include "../memory/journal.h"
+#include "../trust/signature.h"
 
 namespace otter {
 
@@ -43,6 +44,10 @@ struct CheckIn {
   uint32_t largestBlockBytes;
   /** 0: unknown. */
   int rssiDbm;
+  /** Ids of the release keys of the sketch, and how many of them have to sign. */
+  const char (*releaseKeyIds)[kKeyIdBytes];
+  size_t releaseKeyCount;
+  uint8_t signaturesNeeded;
   const char* library;
 };
 

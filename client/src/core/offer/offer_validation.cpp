@@ -16,11 +16,14 @@ bool isHigher(const char* offered, const char* running) {
   return order == VersionOrder::higher || order == VersionOrder::unreadable;
 }
 
-bool isOutOfDate(const Manifest& manifest, int64_t nowS) {
+/** A server that says an earlier time than the board knows of makes nothing valid again. */
+bool isOutOfDate(const Manifest& manifest, int64_t serverS, int64_t leastS) {
+  const int64_t nowS = serverS > leastS ? serverS : leastS;
   if (nowS == 0) return false;
   int64_t createdS = 0;
   int64_t expiresS = 0;
-  if (parseInstant(manifest.createdAt, createdS) && createdS > nowS + kClockToleranceS) return true;
+  const bool isDated = serverS != 0 && parseInstant(manifest.createdAt, createdS);
+  if (isDated && createdS > nowS + kClockToleranceS) return true;
   return parseInstant(manifest.expiresAt, expiresS) && expiresS <= nowS;
 }
 
@@ -43,7 +46,7 @@ Error validateOffer(const BoardFacts& board, const CheckAnswer& offer, const Lab
   if (manifest.sizeBytes > board.slotBytes || manifest.sizeBytes > board.maxImageBytes) return Error::size;
   if (board.isKnownBad && !(offer.isForgiven && !board.wasForgiven)) return Error::known_bad;
   if (isSecurityVersionWrong(manifest.securityVersion, board.securityFloor)) return Error::security_version;
-  if (isOutOfDate(manifest, board.nowS)) return Error::expired;
+  if (isOutOfDate(manifest, board.nowS, board.leastS)) return Error::expired;
   return Error::ok;
 }
 

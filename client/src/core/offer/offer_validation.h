@@ -29,6 +29,8 @@ struct BoardFacts {
   bool wasForgiven;
   /** Seconds since 1970 by the clock of the server; 0 where it did not say. */
   int64_t nowS;
+  /** It is at least this late, whatever the server says: this build was built, or another one was signed. 0: unknown. */
+  int64_t leastS;
 };
 
 /** The first reason against the offer, in the order of docs/device-protocol.md; `ok` takes it. */

@@ -23,10 +23,18 @@ bool isGood(const Json& entry, const char* publicKeyPem, const uint8_t sha256[32
          verifySignature(publicKeyPem, sha256, der, derBytes);
 }
 
+/** Of the first few entries one is a good signature of this key. */
+bool hasSigned(const char* publicKeyPem, const Json& signatures, const uint8_t sha256[32]) {
+  Json entry = signatures.firstElement();
+  for (int i = 0; i < kMaxSignatures && entry.isThere(); ++i, entry = entry.nextElement())
+    if (isGood(entry, publicKeyPem, sha256)) return true;
+  return false;
+}
+
 }  // namespace
 
-bool isSignedByAny(const Manifest& manifest, const Json& signatures, const char* const* publicKeysPem,
-                   size_t keyCount) {
+bool isSigned(const Manifest& manifest, const Json& signatures, const ReleaseKeys& keys) {
+  if (keys.needed == 0) return false;
   char text[kCanonicalTextBytes];
   const size_t length = writeCanonicalText(manifest, text);
   uint8_t sha256[32];
@@ -34,11 +42,10 @@ bool isSignedByAny(const Manifest& manifest, const Json& signatures, const char*
   hash.begin();
   hash.update(reinterpret_cast<const uint8_t*>(text), length);
   if (!hash.finish(sha256)) return false;
-  Json entry = signatures.firstElement();
-  for (int i = 0; i < kMaxSignatures && entry.isThere(); ++i, entry = entry.nextElement())
-    for (size_t key = 0; key < keyCount; ++key)
-      if (isGood(entry, publicKeysPem[key], sha256)) return true;
-  return false;
+  size_t signers = 0;
+  for (size_t key = 0; key < keys.count && signers < keys.needed; ++key)
+    if (hasSigned(keys.pems[key], signatures, sha256)) ++signers;
+  return signers >= keys.needed;
 }
 
 }  // namespace otter

@@ -10,10 +10,17 @@
 
 namespace otter {
 
+/** Public keys in PEM, no two of them alike, and how many of them have to sign. */
+struct ReleaseKeys {
+  const char* const* pems;
+  size_t count;
+  size_t needed;
+};
+
 /**
- * True where `signatures` of the manifest, `[{key_id, signature}]`, holds one of these keys with a good signature.
- * Entries of other keys are skipped.
+ * True where `signatures` of the manifest, `[{key_id, signature}]`, holds good signatures of as many of the keys as are
+ * needed. Each key counts once; entries of other keys are skipped. With none needed nothing is signed.
  */
-bool isSignedByAny(const Manifest& manifest, const Json& signatures, const char* const* publicKeysPem, size_t keyCount);
+bool isSigned(const Manifest& manifest, const Json& signatures, const ReleaseKeys& keys);
 
 }  // namespace otter

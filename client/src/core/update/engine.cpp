@@ -17,6 +17,7 @@ namespace {
 
 constexpr uint32_t kLongestStepMs = 1000;
 constexpr const char* kServerKey = "server";
+constexpr const char* kSignedAtKey = "signed_at";
 
 /** The labels of an offer, in the answer where they stand. */
 class OfferLabels final : public Labels {
@@ -52,6 +53,9 @@ Error Engine::begin(const Settings& settings) {
   resetReason_ = bootloader.resetReason();
   link_.begin(settings_, resetReason_);
   if (board_.store.load(kServerKey, &storedServer_, 1) == 1) link_.useServer(storedServer_);
+  auto* signedAt = reinterpret_cast<uint8_t*>(&signedAtS_);
+  if (board_.store.load(kSignedAtKey, signedAt, sizeof signedAtS_) != sizeof signedAtS_ || signedAtS_ < 0)
+    signedAtS_ = 0;
   checkIn(firstCheckWaitMs(board_.system.random()));
   const BootFacts facts = {bootloader.runningSlot(), bootloader.runningState(), isJournalImage(),
                            journal_.targetSlot != kNoSlot && bootloader.wasLeft(journal_.targetSlot), resetReason_};
@@ -207,12 +211,27 @@ Error Engine::vet(const Json& root) {
   facts.isKnownBad = journal_.failuresOf(answer_.manifest.sha256) >= kKnownBadFailures;
   facts.wasForgiven = journal_.wasForgiven(answer_.manifest.sha256, answer_.assignmentId);
   facts.nowS = link_.serverTimeS();
+  facts.leastS = leastTimeS();
   const Error error = validateOffer(facts, answer_, OfferLabels(root.member("labels")));
   if (error != Error::ok || settings_.releaseKeyCount == 0) return error;
   const Json signatures = root.member("manifest").member("signatures");
-  return isSignedByAny(answer_.manifest, signatures, settings_.releaseKeys, settings_.releaseKeyCount)
-             ? Error::ok
-             : Error::signature;
+  const ReleaseKeys keys = {settings_.releaseKeys, settings_.releaseKeyCount, settings_.signaturesNeeded};
+  if (!isSigned(answer_.manifest, signatures, keys)) return Error::signature;
+  noteSigned();
+  return Error::ok;
+}
+
+/** So a server cannot turn the time back behind what a release key has seen. Written once for each newer build. */
+void Engine::noteSigned() {
+  int64_t atS = 0;
+  if (!parseInstant(answer_.manifest.createdAt, atS) || atS <= signedAtS_) return;
+  signedAtS_ = atS;
+  board_.store.save(kSignedAtKey, reinterpret_cast<const uint8_t*>(&signedAtS_), sizeof signedAtS_);
+}
+
+int64_t Engine::leastTimeS() {
+  const int64_t builtAtS = board_.bootloader.runningBuiltAtS();
+  return builtAtS > signedAtS_ ? builtAtS : signedAtS_;
 }
 
 /**

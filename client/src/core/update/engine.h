@@ -110,6 +110,8 @@ class Engine {
   uint32_t secondsUntil(uint64_t atMs) const;
   void checkIn(uint32_t waitMs);
   uint32_t securityFloor();
+  int64_t leastTimeS();
+  void noteSigned();
   TextSpace space() { return {reinterpret_cast<char*>(buffer_), sizeof buffer_}; }
 
   Board board_;
@@ -141,6 +143,8 @@ class Engine {
   uint64_t stagedAtMs_ = 0;
   uint64_t trialStartMs_ = 0;
   uint32_t toldConnections_ = 0;
+  /** When the newest build was signed that a release key of the sketch signed, in seconds since 1970; 0: none was. */
+  int64_t signedAtS_ = 0;
   /** Index of the address that answered last, as it is in NVS. */
   uint8_t storedServer_ = 0;
   /** For the event that is told next. */

@@ -28,6 +28,8 @@ struct Settings {
   const char* labelRule = "";
   const char* releaseKeys[kReleaseKeys] = {};
   size_t releaseKeyCount = 0;
+  /** So many of them have to sign. */
+  uint8_t signaturesNeeded = 1;
   uint32_t intervalS = 600;
   /** For a board that sleeps: seconds until it means to check again. 0: as the server says. */
   uint32_t nextCheckS = 0;

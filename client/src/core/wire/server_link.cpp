@@ -2,6 +2,7 @@
 
 #include "../bytes.h"
 #include "../offer/check_in.h"
+#include "../trust/signature.h"
 
 namespace otter {
 namespace {
@@ -23,6 +24,9 @@ void ServerLink::begin(const Settings& settings, ResetReason resetReason) {
   token_.load();
   useServer(0);
   system_.mac(mac_);
+  // A key that cannot be read signs nothing, and no key has an empty name.
+  for (size_t i = 0; i < settings.releaseKeyCount; ++i)
+    if (!keyIdOf(settings.releaseKeys[i], keyIds_[i])) keyIds_[i][0] = '\0';
 }
 
 void ServerLink::useServer(size_t index) {
@@ -198,6 +202,9 @@ size_t ServerLink::writeCheckInTo(const TextSpace& space, bool isOnTrial) {
   checkIn.freeHeapBytes = freeHeapBytes_;
   checkIn.largestBlockBytes = largestBlockBytes_;
   checkIn.rssiDbm = system_.rssiDbm();
+  checkIn.releaseKeyIds = keyIds_;
+  checkIn.releaseKeyCount = settings_->releaseKeyCount;
+  checkIn.signaturesNeeded = settings_->signaturesNeeded;
   checkIn.library = settings_->library;
   return writeCheckIn(checkIn, space.bytes, space.capacity);
 }

@@ -12,6 +12,7 @@
 #include "http_client.h"
 #include "../memory/device_token.h"
 #include "../memory/journal.h"
+#include "../trust/signature.h"
 #include "json.h"
 #include "../update/settings.h"
 
@@ -140,6 +141,8 @@ class ServerLink {
   uint64_t postponedId_ = 0;
   const char* postponedReason_ = nullptr;
   char mac_[18] = {};
+  /** Of the release keys of the sketch. */
+  char keyIds_[kReleaseKeys][kKeyIdBytes] = {};
 };
 
 }  // namespace otter

@@ -79,7 +79,7 @@ TEST_CASE("a check-in of a board that knows little") {
       bodyOf(sample()) ==
       R"({"mac":"24:6f:28:aa:bb:cc","current_version":"1.4.0","product":"thermostat","chip":"esp32s3","labels":[],)"
       R"("slot_bytes":1900544,"boot":{"state":"confirmed","reason":"power_on","rollback_capable":true,"uptime_s":61},)"
-      R"("flash_bytes":4194304,"free_heap_bytes":201344,"largest_block_bytes":110580,"library":"otter-ota/0.1.0"})");
+      R"("flash_bytes":4194304,"free_heap_bytes":201344,"largest_block_bytes":110580,"release_keys":[],"library":"otter-ota/0.1.0"})");
 }
 
 TEST_CASE("a check-in of a board on trial that knows everything") {
@@ -102,7 +102,7 @@ TEST_CASE("a check-in of a board on trial that knows everything") {
         R"("image_sha256":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",)"
         R"("boot":{"state":"trial","reason":"task_watchdog","rolled_back_from":"1.3.0","rollback_capable":false,)"
         R"("uptime_s":61},"flash_bytes":4194304,"next_check_s":86400,"free_heap_bytes":201344,)"
-        R"("largest_block_bytes":110580,"rssi_dbm":-67,"library":"otter-ota/0.1.0"})");
+        R"("largest_block_bytes":110580,"rssi_dbm":-67,"release_keys":[],"library":"otter-ota/0.1.0"})");
 }
 
 TEST_CASE("texts of the sketch cannot break out of their member") {
@@ -114,6 +114,18 @@ TEST_CASE("texts of the sketch cannot break out of their member") {
   REQUIRE(Json::parse(body.data(), body.size(), root));
   CHECK(root.member("current_version").equals("1.0\",\"mac\":\"x", 13));
   CHECK(root.member("product").equals("a\\", 2));
+}
+
+TEST_CASE("a check-in names the release keys, and how many have to sign where that is more than one") {
+  CheckIn checkIn = sample();
+  const char ids[2][kKeyIdBytes] = {"2f9899b0cb350685", "0123456789abcdef"};
+  checkIn.releaseKeyIds = ids;
+  checkIn.releaseKeyCount = 2;
+  checkIn.signaturesNeeded = 1;
+  CHECK(bodyOf(checkIn).find(R"(,"release_keys":["2f9899b0cb350685","0123456789abcdef"],"library")") !=
+        std::string::npos);
+  checkIn.signaturesNeeded = 2;
+  CHECK(bodyOf(checkIn).find(R"("0123456789abcdef"],"release_keys_needed":2,"library")") != std::string::npos);
 }
 
 TEST_CASE("the longest check-in of the library fits a kilobyte") {

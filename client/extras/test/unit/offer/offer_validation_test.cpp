@@ -91,3 +91,41 @@ TEST_CASE("no offer is taken that breaks a rule, and each reason is true") {
   }
   CHECK(seen.size() == 11);
 }
+
+TEST_CASE("what the board knows of the time counts where the server says an earlier one, or none") {
+  BoardFacts board = {};
+  board.product = "a";
+  board.version = "1.0.0";
+  board.chip = "esp32";
+  board.slotBytes = 2000;
+  board.maxImageBytes = 2000;
+  board.labelRule = "";
+  CheckAnswer offer = {};
+  offer.isOffer = true;
+  Manifest& manifest = offer.manifest;
+  std::strcpy(manifest.product, "a");
+  std::strcpy(manifest.chip, "esp32");
+  std::strcpy(manifest.version, "1.1.0");
+  manifest.sizeBytes = 1000;
+  std::strcpy(manifest.createdAt, "2026-11-23T12:07:27Z");
+  std::strcpy(manifest.expiresAt, "2026-11-30T00:00:00Z");
+  const auto says = [&](int64_t serverS, int64_t leastS) {
+    board.nowS = serverS;
+    board.leastS = leastS;
+    return validateOffer(board, offer, LabelList({}));
+  };
+  constexpr int64_t kExpiresS = 1'795'996'800;
+  constexpr int64_t kDayS = 86400;
+  CHECK(says(0, 0) == Error::ok);
+  CHECK(says(kNowS, 0) == Error::ok);
+  CHECK(says(kExpiresS - 1, 0) == Error::ok);
+  CHECK(says(kExpiresS, 0) == Error::expired);
+  // The server turned the time back; the board has seen a later one.
+  CHECK(says(kNowS, kExpiresS) == Error::expired);
+  CHECK(says(0, kExpiresS) == Error::expired);
+  CHECK(says(0, kExpiresS - 1) == Error::ok);
+  // Without a server's time nothing comes from the future: a build is made after the one that runs.
+  CHECK(says(0, kNowS - 10 * kDayS) == Error::ok);
+  CHECK(says(kNowS - 10 * kDayS, 0) == Error::expired);
+  CHECK(says(kNowS - 10 * kDayS, kNowS) == Error::ok);
+}
