@@ -477,6 +477,69 @@ describe.concurrent('time', () => {
   });
 });
 
+describe.concurrent('an enrolment', () => {
+  /** The board says what it found, is heard with the next check, updates with the fleet token, and enrols once the fault is gone. */
+  async function enrol(
+    onTestFinished: OnTestFinished,
+    fault: Fault,
+    error: DeviceErrorName,
+    speed = SPEED,
+  ): Promise<void> {
+    const proxy = await FaultProxy.start(server, certificate, onTestFinished);
+    const bench = new Bench(server, onTestFinished);
+    proxy.faults = { enrol: fault };
+    const device = await bench.board({ at: proxy, speed });
+    await device.waitFor('enrolment_failed', { where: (event) => event.error === error });
+    await device.waitFor('checked', { after: device.moment });
+    expectAsBefore(device);
+    expect(device.names()).not.toContain('failed');
+    await bench.offer('1.1.0', { sizeBytes: IMAGE_BYTES });
+    await device.waitFor('confirmed');
+    await bench.knowsUpdated('1.1.0');
+    proxy.heal();
+    await device.waitFor('enrolled');
+    expect(await bench.detail()).toMatchObject({ identity: { token: 'accepted', claimed_twice_at: null } });
+  }
+
+  const text = (body: string): Fault => sends(`${headOf(200, { 'content-length': String(body.length) })}${body}`);
+
+  test('that is answered with garbage fails, and costs the board nothing', async ({ onTestFinished }) => {
+    await enrol(onTestFinished, text('<!DOCTYPE html><html>Please log in</html>'), 'json');
+  });
+
+  test('whose state nobody knows is none', async ({ onTestFinished }) => {
+    await enrol(onTestFinished, text('{"state":"accepted\\u0000"}'), 'json');
+  });
+
+  test('that is answered without end is given up', async ({ onTestFinished }) => {
+    const huge = endless(headOf(200, { 'content-length': '1048576' }), ' '.repeat(1024), 1024);
+    await enrol(onTestFinished, huge.fault, 'too_large');
+    expect(huge.sentBytes).toBeLessThan(UNNOTICED_BYTES);
+  });
+
+  test('that is answered with 500 is asked again', async ({ onTestFinished }) => {
+    await enrol(onTestFinished, async (exchange) => exchange.send({ status: 500 }), 'http_status');
+  });
+
+  test('that is redirected is not followed', async ({ onTestFinished }) => {
+    const away: Fault = async (exchange) =>
+      exchange.send({ status: 302, headers: { location: 'https://127.0.0.1:1/' } });
+    await enrol(onTestFinished, away, 'redirect_refused');
+  });
+
+  test('that is not answered at all is asked again', async ({ onTestFinished }) => {
+    await enrol(onTestFinished, async (exchange) => exchange.stall(), 'stalled', HASTE);
+  });
+
+  test('whose answer is lost was accepted all the same', async ({ onTestFinished }) => {
+    const lost: Fault = async (exchange) => {
+      await exchange.ask();
+      exchange.reset();
+    };
+    await enrol(onTestFinished, lost, 'connection_lost');
+  });
+});
+
 describe.concurrent('the offer', () => {
   test('G26 an offer of 1 MB is too large', async ({ onTestFinished }) => {
     const notes = endless(headOf(200, { 'content-length': '1048576' }), ' '.repeat(1024), 1024);
