@@ -38,6 +38,7 @@ try {
   const runs = await measureUpdates(process.argv[2] ?? '');
   table.push(
     ['heap at the peak of a check, with mbedTLS', kb(runs.checkHeapBytes), ''],
+    ['heap at the peak of an enrolment, with mbedTLS', kb(runs.enrolmentHeapBytes), 'that of a check'],
     ['heap at the peak of a download, with mbedTLS', kb(runs.downloadHeapBytes), ''],
     ['1 MiB image over loopback, offer to verified', `${median(runs.downloadMs)} ms`, 'under 3 s'],
     ['the same to confirmed, waits 30 times as fast', `${median(runs.updateMs)} ms`, ''],
@@ -75,6 +76,7 @@ function measureSizes(parts: readonly string[]): Sizes {
 
 interface Runs {
   readonly checkHeapBytes: number;
+  readonly enrolmentHeapBytes: number;
   readonly downloadHeapBytes: number;
   readonly downloadMs: readonly number[];
   readonly updateMs: readonly number[];
@@ -101,6 +103,8 @@ async function measureUpdates(program: string): Promise<Runs> {
     const product = 'bench';
     writeFileSync(join(folder, 'old.bin'), buildDeviceImage({ product, version: '1.0.0' }));
     const idle = await runDevice(program, server, 'checked', 0);
+    // The same board, switched on again, with its first token.
+    const enrolled = await runDevice(program, server, 'enrolled', 0);
     await server.admin('uploadFirmware', {
       query: { pilot_ready: 'true' },
       body: buildDeviceImage({ product, version: '1.1.0', sizeBytes: IMAGE_BYTES }),
@@ -112,6 +116,7 @@ async function measureUpdates(program: string): Promise<Runs> {
     for (let round = 1; round <= ROUNDS; round += 1) updates.push(await runDevice(program, server, 'confirmed', round));
     return {
       checkHeapBytes: idle.peakHeapBytes,
+      enrolmentHeapBytes: enrolled.peakHeapBytes,
       downloadHeapBytes: Math.max(...updates.map(({ peakHeapBytes }) => peakHeapBytes)),
       downloadMs: updates.map((told) => told.at('downloaded') - told.at('offered')),
       updateMs: updates.map((told) => told.at('confirmed') - told.at('offered')),

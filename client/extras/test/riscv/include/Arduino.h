@@ -9,7 +9,13 @@
 class Print {
  public:
   size_t print(const char* text);
+  size_t println(const char* text);
 };
+
+// The log of the core at its level "none".
+#define log_i(...)
+#define log_w(...)
+#define log_e(...)
 
 class Printable {
  public:
