@@ -58,6 +58,8 @@ function addReset(program: OtterProgram, shell: Shell): void {
     .action(async ({ yes }, command) => {
       const options: GlobalOptions = command.optsWithGlobals();
       const home = await findHome(options, shell);
+      const { finishRestore } = await import('#server/backup/switch.ts');
+      await finishRestore(home);
       const { loadConfig } = await import('#server/config/config.ts');
       const { planReset, putAside } = await import('#server/home/reset.ts');
       const { config } = loadConfig({ home, env: shell.env });

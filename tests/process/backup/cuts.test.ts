@@ -2,13 +2,13 @@
 // new one, for whoever comes next.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { finishRestore, workFolder, writeJournal } from '#server/backup/switch.ts';
-import { newPostgresDatabase } from '../../support/server/server.ts';
+import { finishRestore, lockWork, workFolder, writeJournal } from '#server/backup/switch.ts';
+import { newPostgresDatabase, startTestServer } from '../../support/server/server.ts';
 import { OTTER, spawnOtter } from '../../support/otter-command.ts';
 import { type Dialect, sizeOf } from '../../support/scope.ts';
 import { back, newFolder, otter, startFleet, stateOf } from './homes.ts';
@@ -86,7 +86,9 @@ test.each(RESTORES)(
             .then(() => delay((SEED_MS * (round + 1)) % sizeOf({ push: 400, whole: 900 })))
             .then(() => child.kill('SIGKILL')),
       });
-      await finishRestore(home);
+      // Whoever comes next: a server that starts, or any command on this home.
+      if (round % 2 === 0) await finishRestore(home);
+      else expect(await otter(home, databaseUrl, ['init'])).toMatchObject({ exitCode: 0 });
       const isOld = existsSync(join(home, 'data/tokens/marker'));
       // The database says the same as the files.
       const labels = await labelsOf(home, databaseUrl, folder);
@@ -164,7 +166,6 @@ test('a restore that counts is brought to its end, after whichever of its moves 
     );
     for (const [from, to] of steps.slice(0, cut)) renameSync(from, to);
     expect(await finishRestore(home)).toBe('forwards');
-    const { readFileSync } = await import('node:fs');
     for (const { place, aside } of moves)
       expect([readFileSync(place, 'utf8'), readFileSync(aside, 'utf8')]).toEqual(['new', 'old']);
     expect([existsSync(removed.place), existsSync(removed.aside), existsSync(workFolder(home))]).toEqual([
@@ -174,6 +175,30 @@ test('a restore that counts is brought to its end, after whichever of its moves 
     ]);
     expect(await finishRestore(home)).toBe('none');
   }
+});
+
+test('a server does not start into a restore that is at work, and ends one that was cut', async () => {
+  const { file, home } = await leaveFleet('sqlite', join(await newFolder(), 'otter.tar'));
+  mkdirSync(workFolder(home));
+  const release = lockWork(home);
+  const like = { home, databaseUrl: SQLITE, clock: { nowMs: Date.now(), advance: () => undefined } };
+  await expect(startTestServer({ like })).rejects.toMatchObject({ code: 'home_in_use' });
+  expect(await otter(home, SQLITE, ['restore', file, '--aside', '--none-blocked'])).toMatchObject({ exitCode: 6 });
+  release();
+  const plans = {
+    place: join(home, 'config/plans.yaml'),
+    staged: join(workFolder(home), 'plans'),
+    aside: join(home, 'old'),
+  };
+  writeFileSync(plans.staged, 'plans: []\n');
+  await writeJournal(home, { id: 'test', postgres: null, moves: [plans], isLaid: true });
+  const server = await startTestServer({ like });
+  await server.stop();
+  expect([readFileSync(plans.place, 'utf8'), existsSync(plans.aside), existsSync(workFolder(home))]).toEqual([
+    'plans: []\n',
+    true,
+    false,
+  ]);
 });
 
 test('a restore into a PostgreSQL that was cut before its transaction was committed is taken back', async () => {
