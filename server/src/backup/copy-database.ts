@@ -15,7 +15,7 @@ export interface CopiedDatabase {
   readonly tables: readonly TableSum[];
 }
 
-/** Errors: `field_invalid`, `home_in_use`, `start_refused` where the target cannot be used or holds data, what the signal says. */
+/** Errors: `field_invalid`, `home_in_use`, `home_has_data`, `start_refused` where the target cannot be used, what the signal says. */
 export async function copyDatabase(options: {
   readonly config: Config;
   readonly url: string;
@@ -39,7 +39,7 @@ export async function copyDatabase(options: {
     );
   const release = lockData(home, config);
   try {
-    const tables = await copyFileToPostgres(database.file, target.url, {
+    const { tables } = await copyFileToPostgres(database.file, target.url, {
       aside: undefined,
       onTable: (table, done, all) => onProgress(`table ${table}`, done, all),
       check: () => signal.throwIfAborted(),

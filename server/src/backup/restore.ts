@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { OtterError } from '#protocol/errors.ts';
 import { type Config, loadConfig } from '#server/config/config.ts';
+import { maskDatabaseUrl } from '#server/config/database.ts';
 import type { Environment } from '#server/config/environment.ts';
 import { copyFileToPostgres, refuseDamaged, refuseUsedPostgres } from '#server/db/copy/copy.ts';
 import { explainDiskError } from '#server/disk/write-proof.ts';
@@ -84,7 +85,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
       .map(({ place, aside }) => ({ from: place, to: aside }));
     const postgres = config.database.kind === 'postgres' ? config.database.url : null;
     await writeJournal(home, { id, postgres, moves, isLaid: true });
-    if (postgres !== null) await intoPostgres(postgres, config, options);
+    if (postgres !== null) moved.push(...(await intoPostgres(postgres, config, options)));
     await finishLocked(home);
     rmSync(work, { recursive: true, force: true });
     return answerOf(backup, options, since, moved);
@@ -289,14 +290,16 @@ async function sealFile(path: string): Promise<void> {
   await handle.close();
 }
 
-/** All of it in one transaction, which also says that this restore counts. */
-async function intoPostgres(url: string, config: Config, options: RestoreOptions): Promise<void> {
+/** All of it in one transaction, which also says that this restore counts. Answers what was moved aside. */
+async function intoPostgres(url: string, config: Config, options: RestoreOptions): Promise<Restored['moved']> {
   const stamp = new Date(options.nowMs).toISOString().replaceAll(/\D/g, '').slice(0, 14);
-  await copyFileToPostgres(layDatabase(config, options.home), url, {
-    aside: options.movesAside ? `otter_before_${stamp}` : undefined,
+  const schema = `otter_before_${stamp}`;
+  const { isAside } = await copyFileToPostgres(layDatabase(config, options.home), url, {
+    aside: options.movesAside ? schema : undefined,
     onTable: (table, done, all) => options.onProgress(`table ${table}`, done, all),
     check: () => options.signal.throwIfAborted(),
   });
+  return isAside ? [{ from: maskDatabaseUrl(url), to: `schema ${schema} of it` }] : [];
 }
 
 function answerOf(

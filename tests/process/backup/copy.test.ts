@@ -50,7 +50,7 @@ test('otter db copy brings everything to PostgreSQL, and a server goes on there'
   await moved.admin('createLabel', { body: { name: 'later', description: '' } });
   await moved.stop();
   expect(await copy('--to', url)).toMatchObject({
-    exitCode: 78,
+    exitCode: 6,
     answer: { error: { message: expect.stringContaining('holds data already') } },
   });
   const wrong = await copy('--to', 'mysql://user:secret@host/otter');

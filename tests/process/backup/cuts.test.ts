@@ -34,9 +34,12 @@ test(`kill -9 leaves a whole backup or none, and the next one cleans up (seed ${
   await expectWhole(file, join(folder, 'last'));
 });
 
+/** A name that was not there before: one of a process that was killed may be. */
 async function untilSeen(folder: string, prefix: string): Promise<void> {
+  const before = new Set(readdirSync(folder));
   const giveUpAt = Date.now() + 60_000;
-  while (!readdirSync(folder).some((name) => name.startsWith(prefix)) && Date.now() < giveUpAt) await delay(2);
+  const isThere = (): boolean => readdirSync(folder).some((name) => name.startsWith(prefix) && !before.has(name));
+  while (!isThere() && Date.now() < giveUpAt) await delay(2);
 }
 
 async function expectWhole(file: string, home: string): Promise<void> {

@@ -116,19 +116,17 @@ async function makeFile(to: string, schema: number): Promise<void> {
 export interface IntoPostgres extends CopyOptions {
   /** Into which schema what is there goes; undefined: a database with data is refused. */
   readonly aside: string | undefined;
-  /** Runs last, in the same transaction. */
-  readonly finish?: (trx: Trx) => Promise<void>;
 }
 
 /**
- * Copies a SQLite file into a PostgreSQL, all of it in one transaction. Throws `start_refused` where a server uses the database, where
- * it is newer than this program, or where it holds data that is not to be put aside.
+ * Copies a SQLite file into a PostgreSQL, all of it in one transaction; answers what each table holds, and whether something was put
+ * aside. Throws `home_in_use`, `home_has_data`, and `start_refused` for a database that is newer than this program.
  */
 export async function copyFileToPostgres(
   from: string,
   url: string,
-  { aside, finish = async () => undefined, ...options }: IntoPostgres,
-): Promise<readonly TableSum[]> {
+  { aside, ...options }: IntoPostgres,
+): Promise<{ readonly tables: readonly TableSum[]; readonly isAside: boolean }> {
   const file = new DatabaseSync(from, { readOnly: true });
   try {
     const tables = listTables(file);
@@ -148,8 +146,7 @@ export async function copyFileToPostgres(
         else await moveAside(trx, stored, aside);
         await migrateIn(trx, 'postgres', MIGRATIONS.slice(0, schema));
         const sums = await copyRows(sqliteSide(file), postgresSide(trx), tables, options);
-        await finish(trx);
-        return sums;
+        return { tables: sums, isAside: aside !== undefined && stored.length > 0 };
       }),
     );
   } finally {
@@ -157,7 +154,7 @@ export async function copyFileToPostgres(
   }
 }
 
-/** Throws `start_refused`. */
+/** Throws `home_in_use`, `home_has_data`, `start_refused`. */
 export async function refuseUsedPostgres(url: string, options: { readonly mayHoldData: boolean }): Promise<void> {
   await unhurried(url, NAME, async (db) =>
     db.transaction().execute(async (trx) => {
@@ -173,7 +170,7 @@ async function refuseUsed(trx: Trx): Promise<void> {
   const servers = await countConnections(trx, 'otter');
   if (servers === 0) return;
   throw new OtterError(
-    'start_refused',
+    'home_in_use',
     `a server uses this PostgreSQL database (${servers} connections)`,
     'stop every server of it first',
   );
@@ -181,9 +178,9 @@ async function refuseUsed(trx: Trx): Promise<void> {
 
 function holdsData(table: string): OtterError {
   return new OtterError(
-    'start_refused',
+    'home_has_data',
     `the PostgreSQL database holds data already (table ${table} has rows)`,
-    'name an empty database: createdb otter makes one',
+    'name an empty database (createdb makes one); a restore can move aside what is there: --aside',
   );
 }
 
