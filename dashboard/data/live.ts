@@ -14,6 +14,9 @@ export interface Live {
 }
 
 const CHANNEL = 'otter-events';
+/** What a tab that has just opened asks the leader for: how it stands. */
+const ASK = 'how do we stand?';
+
 const BATCH_MS = 1_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
@@ -36,7 +39,10 @@ export function startLive(onChange: (live: Live) => void, onEvents: () => void):
     onChange(live);
     if (fresh.length > 0) onEvents();
   };
-  channel.addEventListener('message', ({ data }: MessageEvent<Told>) => take(data));
+  channel.addEventListener('message', ({ data }: MessageEvent<Told | typeof ASK>) => {
+    if (data === ASK) batch.repeat();
+    else take(data);
+  });
   const batch = new Batch((told) => {
     take(told);
     // A channel has no origin to name: it reaches pages of this server alone.
@@ -47,12 +53,16 @@ export function startLive(onChange: (live: Live) => void, onEvents: () => void):
   const onVisibility = (): void => {
     lead?.abort();
     lead = undefined;
+    batch.forget();
     if (document.hidden) return;
     lead = new AbortController();
     void follow(batch, lead.signal);
   };
   document.addEventListener('visibilitychange', onVisibility);
   onVisibility();
+  // The leader told the state when it changed, which may be long ago.
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin
+  channel.postMessage(ASK);
   return () => {
     document.removeEventListener('visibilitychange', onVisibility);
     lead?.abort();
@@ -125,6 +135,16 @@ class Batch {
     if (state === this.#state) return;
     this.#state = state;
     this.#schedule();
+  }
+
+  /** Says once more how it stands; a tab that does not lead knows nothing. */
+  repeat(): void {
+    if (this.#state !== 'connecting') this.#schedule();
+  }
+
+  /** The lead is given away: how the next leader stands is not known here. */
+  forget(): void {
+    this.#state = 'connecting';
   }
 
   stop(): void {

@@ -302,6 +302,56 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
     await context.close();
   });
 
+  test('lets a board in that asks with another token, and revokes it', async () => {
+    await bringBoards();
+    const [mac = ''] = MACS;
+    const token = (letter: string): string => `otd_${letter.repeat(43)}`;
+    for (const letter of ['p', 'q'])
+      await server.json('POST', '/api/v1/enrol', { token: server.fleetToken, body: { mac, token: token(letter) } });
+    const { page, context, faults } = await openPage(browser, server);
+    await enter(server, page);
+    await page.getByRole('button', { name: 'As 3 commands to choose from' }).waitFor();
+    await page.getByRole('link', { name: 'See who asks' }).click();
+    await page.getByRole('link', { name: mac }).click();
+    await page.getByText('Asks to be let in').waitFor();
+    await page.getByRole('button', { name: 'Let it in' }).click();
+    await page.getByText('Asks to be let in').waitFor({ state: 'detached' });
+    const check = { mac, current_version: '1.0.0', labels: [], product: PRODUCT };
+    const asked = async (letter: string): Promise<number> =>
+      (await server.json('POST', '/api/v1/check-update', { token: token(letter), body: check })).status;
+    expect([await asked('p'), await asked('q')]).toEqual([401, 200]);
+    await page.getByRole('button', { name: 'More commands' }).click();
+    await page.getByRole('menuitem', { name: 'Revoke its token' }).click();
+    await page.getByRole('button', { name: 'Revoke it' }).click();
+    await page.getByText('Its token was revoked.').waitFor();
+    expect(await asked('q')).toBe(401);
+    await page.getByRole('button', { name: 'Let it enrol anew' }).click();
+    await page.getByText('It may enrol anew').waitFor();
+    const { body } = await server.json('POST', '/api/v1/enrol', {
+      token: server.fleetToken,
+      body: { mac, token: token('r') },
+    });
+    expect(body).toEqual({ state: 'accepted' });
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('more tabs than a browser has connections all show the fleet, and stay live', async () => {
+    await bringBoards();
+    const { page, context, faults } = await openPage(browser, server);
+    await enter(server, page);
+    const tabs = [page];
+    for (let more = 0; more < 5; more += 1) {
+      const tab = await context.newPage();
+      await tab.goto('/');
+      tabs.push(tab);
+      await tab.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor();
+    }
+    for (const tab of tabs) await tab.getByText('Live', { exact: true }).waitFor();
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
   test('asks the list in words, and is told where they cannot be read', async () => {
     const { page, context } = await openPage(browser, server);
     await enter(server, page);

@@ -85,10 +85,20 @@ function optionsOf({ isCount = false, bad, marks }: ChartProps, node: HTMLElemen
     legend: { show: false },
     cursor: { y: false },
     scales: isCount ? { y: { range: (_plot, _min, max) => [0, Math.max(4, max)] } } : {},
-    axes: [axis, { ...axis, size: 44 }],
+    axes: [
+      { ...axis, values: (_plot, splits) => splits.map(hourText) },
+      { ...axis, size: 44 },
+    ],
     series: [{}, series(color('--otter-good')), ...(bad === undefined ? [] : [series(color('--otter-bad'))])],
     hooks: { drawClear: [(plot) => drawMarks(plot, marks, color('--mantine-color-dimmed'))] },
   };
+}
+
+/** Seconds as an hour of the day here, as everywhere in the dashboard; midnight as its date. */
+function hourText(atS: number): string {
+  const at = new Date(atS * 1000);
+  if (at.getHours() === 0) return at.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
+  return at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
 }
 
 function drawMarks(plot: UPlot, marks: readonly number[], color: string): void {

@@ -4,7 +4,7 @@ import { Button } from '@mantine/core';
 import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { useAction } from '#dashboard/data/queries.ts';
 import { More, type MoreItem } from '#dashboard/parts/ask/more.tsx';
-import type { Device, DeviceDetail } from '#protocol/admin/devices.ts';
+import type { DeviceDetail } from '#protocol/admin/devices.ts';
 import type { AskedKind } from './ask/device-dialog.tsx';
 
 const DeviceDialog = lazy(async () => import('./ask/device-dialog.tsx'));
@@ -26,7 +26,7 @@ export function DeviceActions({ detail }: { readonly detail: DeviceDetail }): Re
       <More
         name="More commands"
         size="sm"
-        items={itemsOf(device, setAsked, () => offer.mutate({ params: { device: device.id } }))}
+        items={itemsOf(detail, setAsked, () => offer.mutate({ params: { device: device.id } }))}
       />
       {asked === undefined ? null : (
         <Suspense>
@@ -37,7 +37,11 @@ export function DeviceActions({ detail }: { readonly detail: DeviceDetail }): Re
   );
 }
 
-function itemsOf(device: Device, ask: (kind: AskedKind) => void, offer: () => void): readonly MoreItem[] {
+function itemsOf(
+  { device, identity }: DeviceDetail,
+  ask: (kind: AskedKind) => void,
+  offer: () => void,
+): readonly MoreItem[] {
   const isTest = device.counted === 'no';
   return [
     ...(device.offer_now === null ? [{ text: 'Offer now, past windows and pace', onPick: offer }] : []),
@@ -48,6 +52,9 @@ function itemsOf(device: Device, ask: (kind: AskedKind) => void, offer: () => vo
       ? { text: 'No test board any more', onPick: () => ask('auto') }
       : { text: 'Make it a test board', onPick: () => ask('test') },
     { text: 'Replace it by another board', onPick: () => ask('replace') },
+    ...(identity.token === 'accepted'
+      ? [{ text: 'Revoke its token', isDanger: true, onPick: () => ask('revoke') }]
+      : []),
     { text: 'Remove the board', isDanger: true, onPick: () => ask('remove') },
   ];
 }

@@ -4,9 +4,10 @@ import type { ReactNode } from 'react';
 import { Card, Facts } from '#dashboard/parts/page.tsx';
 import { Ago, lengthText } from '#dashboard/parts/time.tsx';
 import { bytes, words } from '#dashboard/parts/words.ts';
+import { tokenText } from './identity.tsx';
 import type { DeviceDetail } from '#protocol/admin/devices.ts';
 
-export function DeviceFacts({ detail: { device, names } }: { readonly detail: DeviceDetail }): ReactNode {
+export function DeviceFacts({ detail: { device, names, identity } }: { readonly detail: DeviceDetail }): ReactNode {
   const { id, product, current_version: version, chip, ip, first_seen_at: first, last_seen_at: last } = device;
   return (
     <Card title="Facts">
@@ -20,6 +21,7 @@ export function DeviceFacts({ detail: { device, names } }: { readonly detail: De
           ['Address', ip],
           ['First seen', <Ago key="first" at={first} />],
           ['Last seen', <Ago key="last" at={last} />],
+          ['Token', tokenText(identity)],
           ['Counts in gates', countsText(device)],
           ...Object.entries(device.attributes).map(([name, value]) => [nameOf(name), textOf(name, value)] as const),
         ]}
@@ -38,6 +40,7 @@ function countsText({ counted, counted_reason: reason, not_counted: why }: Devic
 
 /** `free_heap_bytes` as `Free heap`: the unit stands behind the number. */
 function nameOf(name: string): string {
+  if (name === 'rssi_dbm') return 'Signal';
   const plain = words(name.replace(/_(bytes|s|dbm)$/, ''));
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }

@@ -12,6 +12,7 @@ import { Written } from '#dashboard/parts/written.tsx';
 import { DeviceActions } from './device-actions.tsx';
 import { DeviceFacts } from './device-facts.tsx';
 import { FailedBuilds } from './failed-builds.tsx';
+import { Identity } from './identity.tsx';
 import { History } from './history.tsx';
 import { Labels } from './labels.tsx';
 import { Orders } from './orders.tsx';
@@ -27,7 +28,7 @@ export default function Device({ named }: { readonly named: string }): ReactNode
         <Answered query={detail}>{() => null}</Answered>
       </Page>
     );
-  const { device, builds, assignments } = detail.data;
+  const { device, identity, builds, assignments } = detail.data;
   const [text, tone] = DEVICE_STATES[device.status];
   return (
     <Page
@@ -45,6 +46,7 @@ export default function Device({ named }: { readonly named: string }): ReactNode
       }
       actions={<DeviceActions detail={detail.data} />}
     >
+      <Identity identity={identity} />
       <Orders device={device} />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>

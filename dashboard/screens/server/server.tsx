@@ -14,6 +14,7 @@ import parts from '#dashboard/parts/parts.module.css';
 import type { BoardProblem } from '#protocol/admin/boards.ts';
 import type { ServerStatus } from '#protocol/admin/status.ts';
 import type { Session } from '#protocol/sessions.ts';
+import { Enrolments } from './enrolments.tsx';
 import { browserText } from './browser-text.ts';
 
 export default function Server(): ReactNode {
@@ -68,6 +69,7 @@ export default function Server(): ReactNode {
           </Stack>
         )}
       </Answered>
+      <Enrolments />
       <Sessions />
       <Problems />
     </Page>

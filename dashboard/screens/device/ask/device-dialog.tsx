@@ -14,7 +14,7 @@ import SkipDialog from './skip-dialog.tsx';
 
 /** Each has a dialog of its own. */
 type OwnKind = 'name' | 'hold' | 'skip' | 'replace';
-export type AskedKind = OwnKind | 'cancel' | 'send_back' | 'test' | 'auto' | 'remove';
+export type AskedKind = OwnKind | 'cancel' | 'send_back' | 'test' | 'auto' | 'revoke' | 'remove';
 
 interface DeviceDialogProps {
   readonly detail: DeviceDetail;
@@ -80,6 +80,7 @@ function useAsks({ device, assignments }: DeviceDetail, onClose: () => void) {
   const name = deviceName(device);
   const remove = useAction('removeDevice', ({ mac }) => `${mac} is forgotten`);
   const counted = useAction('setCounted');
+  const revoke = useAction('revokeToken', () => 'Its token is revoked');
   const cancel = useAction('cancelUpdate', ({ cancelled }) => `It does not get ${cancelled?.version ?? 'that build'}`);
   const back = useAction('sendBack', ({ cancelled }) => `It goes back from ${cancelled?.version ?? 'its build'}`);
   const params = { device: device.id };
@@ -122,6 +123,13 @@ function useAsks({ device, assignments }: DeviceDetail, onClose: () => void) {
       reason: 'optional',
       run: setTest('auto'),
     },
+    revoke: {
+      title: `Revoke the token of ${name}?`,
+      confirm: 'Revoke it',
+      text: 'It is refused from its next check on, and comes back only when you let it enrol anew. It runs on with what it has.',
+      isDanger: true,
+      run: () => revoke.mutate({ params }, done),
+    },
     remove: {
       title: `Remove ${name}?`,
       confirm: 'Remove',
@@ -130,5 +138,5 @@ function useAsks({ device, assignments }: DeviceDetail, onClose: () => void) {
       run: () => remove.mutate({ params, query: { confirm: 'true' } }, { onSuccess: () => go('/devices') }),
     },
   };
-  return { asks, busy: [remove, counted, cancel, back].some(({ isPending }) => isPending) };
+  return { asks, busy: [remove, counted, revoke, cancel, back].some(({ isPending }) => isPending) };
 }
