@@ -34,6 +34,8 @@ export interface BackupOptions {
   /** Whether it may take the place of a file of this name. */
   readonly replaces: boolean;
   readonly passphrase: string | undefined;
+  /** Only tests want fewer rounds of scrypt. */
+  readonly scryptLogN?: number;
   readonly nowMs: number;
   /** Told what is at work and how far it is. */
   readonly onProgress: (what: string, done: number, all: number) => void;
@@ -142,7 +144,7 @@ async function copyDatabase(options: BackupOptions, path: string): Promise<Copie
 async function writeWhole(options: BackupOptions, path: string, database: CopiedDatabase) {
   const counted = { images: 0, files: 0, missing_images: [] as Manifest['missing_images'] };
   const plain = archiveOf(options, database, counted);
-  const bytes = options.passphrase === undefined ? plain : await sealed(plain, options.passphrase);
+  const bytes = options.passphrase === undefined ? plain : await sealed(plain, options.passphrase, options);
   const digest = createHash('sha256');
   let size_bytes = 0;
   const file = await open(path, 'wx', 0o600);

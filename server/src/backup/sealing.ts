@@ -6,8 +6,16 @@ import { OtterError } from '#protocol/errors.ts';
 /** How every file in the age format begins. */
 export const SEALED_BEGINNING = 'age-encryption.org/v1';
 
-export async function sealed(plain: AsyncIterable<Uint8Array>, passphrase: string): Promise<AsyncIterable<Uint8Array>> {
+/** Of age itself: each guess at the passphrase costs a second. */
+const SCRYPT_LOG_N = 18;
+
+export async function sealed(
+  plain: AsyncIterable<Uint8Array>,
+  passphrase: string,
+  { scryptLogN = SCRYPT_LOG_N }: { readonly scryptLogN?: number | undefined } = {},
+): Promise<AsyncIterable<Uint8Array>> {
   const encrypter = new Encrypter();
+  encrypter.setScryptWorkFactor(scryptLogN);
   encrypter.setPassphrase(passphrase);
   return encrypter.encrypt(ReadableStream.from(plain));
 }

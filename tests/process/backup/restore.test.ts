@@ -5,6 +5,8 @@ import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { asCommandError } from '#cli/exit-code.ts';
+import { makeBackup } from '#server/backup/make-backup.ts';
+import { loadConfig } from '#server/config/config.ts';
 import { readBackup } from '#server/backup/read-archive.ts';
 import { addFirmware, mac } from '../../support/fleet.ts';
 import { type Dialect, DIALECTS, sizeOf } from '../../support/scope.ts';
@@ -70,7 +72,18 @@ test('an encrypted backup opens with its passphrase alone, and shows where it is
   writeFileSync(short, 'short\n');
   const weak = await otter(server.home, server.databaseUrl, ['backup', file, '--passphrase-file', short]);
   expect(weak).toMatchObject({ exitCode: 3, answer: { error: { code: 'passphrase_weak' } } });
-  expect(await back(server, file, '--passphrase-file', right)).toMatchObject({ encrypted: true });
+  const { config } = loadConfig({ home: server.home, env: { OTTER_DATABASE: server.databaseUrl } });
+  const made = await makeBackup({
+    config,
+    file,
+    replaces: false,
+    passphrase: 'correct horse battery staple',
+    scryptLogN: sizeOf({ push: 10, whole: 18 }),
+    nowMs: Date.now(),
+    onProgress: () => undefined,
+    signal: new AbortController().signal,
+  });
+  expect(made).toMatchObject({ encrypted: true });
   const bytes = await readFile(file);
   for (const secret of [server.adminToken, server.fleetToken, 'PRIVATE KEY'])
     expect(bytes.includes(secret)).toBe(false);
@@ -190,10 +203,11 @@ async function restoreInto(file: string, home: string, dialect: Dialect, args: r
 }
 
 test('a backup of PostgreSQL becomes a server on SQLite, and the other way round', async () => {
-  for (const [from, to] of [
+  const ways = [
     ['postgres', 'sqlite'],
     ['sqlite', 'postgres'],
-  ] as const) {
+  ] as const;
+  for (const [from, to] of ways.slice(0, sizeOf({ push: 1, whole: 2 }))) {
     const server = await startFleet(from);
     const folder = await newFolder();
     await mkdir(join(folder, 'home'));
