@@ -24,6 +24,8 @@ describe.each(DIALECTS)('the status on %s', (dialect) => {
       devices: { total: 0, silent: 0, updating: 0, failed: 0, held: 0, test: 0 },
       frozen: [],
       last_backup: null,
+      certificate_ends_at: expect.stringMatching(/^20\d\d-/),
+      disk: { free_bytes: expect.any(Number), total_bytes: expect.any(Number) },
       versions: [],
       rollouts: [],
       calls: [],
