@@ -14,7 +14,7 @@ test('pictures are made', async () => {
   const { shown } = await tellNight(server, FLEET_BOARDS);
   const { items } = await server.admin('listRollouts', { query: { status: 'halted' } });
   const screens = [
-    ['fleet', '/', 1_060],
+    ['fleet', '/', 1_330],
     ['halted', `/rollouts/${items[0]?.name}`, 1_100],
     ['device', `/devices/${shown.mac}`, 1_200],
   ] as const;
