@@ -201,6 +201,7 @@ test('docs/signing.md names no command that is not walked through here or in sig
   const commands = [...readDocument('docs/signing.md').matchAll(/npx otter ((?:key|firmware) [a-z]+)/g)].map(
     ([, name]) => name,
   );
+  // `firmware require` is walked through in tests/server/rollouts/required-versions.test.ts.
   const walked = [
     'key create',
     'key trust',
@@ -209,6 +210,7 @@ test('docs/signing.md names no command that is not walked through here or in sig
     'firmware add',
     'firmware sign',
     'firmware show',
+    'firmware require',
   ];
   expect(new Set(commands)).toEqual(new Set(walked));
 });

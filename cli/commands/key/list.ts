@@ -62,8 +62,12 @@ function formatKeys(keys: readonly ReleaseKey[], nowMs: number, colors: Colors):
     key.retired_at === null ? (key.safe_to_retire ? 'yes' : 'no') : '',
   ]);
   const table = formatTable(['key', 'product', 'state', 'boards', 'no other key', 'safe to retire'], rows, colors);
-  const reasons = keys
-    .filter(({ retired_at }) => retired_at === null)
-    .flatMap((key) => key.needed_by.map((reason) => `${key.key_id}: ${reason}`));
+  const reasons = keys.filter(({ retired_at }) => retired_at === null).flatMap(reasonsOf);
   return [table, ...(reasons.length > 0 ? [reasons.join('\n')] : [])].join('\n\n');
+}
+
+/** Why it is not safe to retire, and some of the boards. */
+function reasonsOf({ key_id, needed_by, examples }: ReleaseKey): readonly string[] {
+  const boards = examples.length === 0 ? [] : [`boards in the way: ${examples.join(', ')}`];
+  return [...needed_by, ...boards].map((reason) => `${key_id}: ${reason}`);
 }

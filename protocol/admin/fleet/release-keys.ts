@@ -23,6 +23,7 @@ export const ReleaseKey = Type.Object(
     unknown_devices: Type.Integer({ minimum: 0, description: 'devices that do not say which keys they know' }),
     safe_to_retire: Type.Boolean(),
     needed_by: Type.Array(Type.String(), { description: 'why it is not, in sentences' }),
+    examples: Type.Array(Type.String(), { description: 'up to 10 of the devices that stand in the way' }),
   },
   { $id: 'ReleaseKey' },
 );

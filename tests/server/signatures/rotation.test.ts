@@ -114,6 +114,7 @@ describe.each(DIALECTS)('a rotation of keys on %s', (dialect) => {
       '1 board knows no other trusted key',
       '1 board does not say which keys it knows',
     ]);
+    expect(needed?.examples).toEqual([first, second]);
     expect(await line.tryRetire(a)).toMatchObject({ status: 409, body: { error: { code: 'key_needed' } } });
     for (const mac of [first, second]) await line.checkIn(mac, '1.2.0', knows(b, c));
     expect(await line.keyOf(a)).toMatchObject({ devices: 0, safe_to_retire: true, needed_by: [] });

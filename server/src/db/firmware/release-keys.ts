@@ -73,10 +73,7 @@ export interface KeyHolders {
 
 /** Looks at every device: for an operator's question, not for a check-in. */
 export async function countKeyHolders(db: Reader, dialect: Dialect): Promise<readonly KeyHolders[]> {
-  const keys =
-    dialect === 'postgres'
-      ? sql<string | null>`(attributes::jsonb -> 'release_keys')::text`
-      : sql<string | null>`json_extract(attributes, '$.release_keys')`;
+  const keys = saidKeys(dialect);
   const needed =
     dialect === 'postgres'
       ? sql<number | null>`(attributes::jsonb ->> 'release_keys_needed')::integer`
@@ -94,4 +91,30 @@ export async function countKeyHolders(db: Reader, dialect: Dialect): Promise<rea
     .orderBy('product')
     .orderBy('devices', 'desc')
     .execute();
+}
+
+/** First names of some devices that say exactly these keys. */
+export async function listKeyHolders(
+  db: Reader,
+  dialect: Dialect,
+  { product, release_keys }: Pick<KeyHolders, 'product' | 'release_keys'>,
+  limit: number,
+): Promise<readonly string[]> {
+  const keys = saidKeys(dialect);
+  const rows = await db
+    .selectFrom('devices')
+    .select('first_name')
+    .where('product', '=', product)
+    .where(release_keys === null ? sql<boolean>`${keys} is null` : sql<boolean>`${keys} = ${release_keys}`)
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(({ first_name }) => first_name);
+}
+
+/** What a device said of its keys at its last check-in, as JSON; null: nothing. */
+function saidKeys(dialect: Dialect) {
+  return dialect === 'postgres'
+    ? sql<string | null>`(attributes::jsonb -> 'release_keys')::text`
+    : sql<string | null>`json_extract(attributes, '$.release_keys')`;
 }

@@ -11,6 +11,7 @@ import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import {
   countKeyHolders,
   EVERY_PRODUCT,
+  listKeyHolders,
   listReleaseKeys,
   type ReleaseKeyRow,
   saveReleaseKey,
@@ -30,6 +31,9 @@ import { signStored } from './sign-stored.ts';
 /** Builds and products that one message names. */
 const MAX_NAMED = 5;
 
+/** Boards that the list of keys names. */
+const MAX_EXAMPLES = 10;
+
 /** Retired ones too, so that the list says since when. */
 export async function getReleaseKeys(deps: Deps): Promise<ReleaseKey[]> {
   await deps.presence.flush();
@@ -37,7 +41,7 @@ export async function getReleaseKeys(deps: Deps): Promise<ReleaseKey[]> {
   const view = await deps.catalog.current();
   const holders = await holdersOf(deps, read);
   const rows = await listReleaseKeys(read);
-  return rows.map((row) => viewKey(row, rows, holders, view));
+  return Promise.all(rows.map(async (row) => viewKey(deps, row, useOf(row, rows, holders, view))));
 }
 
 /** Builds that boards may be offered, and that nobody has signed whose key is trusted. `product` undefined: of every one. */
@@ -171,13 +175,8 @@ function useOf(
   return keyUseOf(row, holders, needed, others);
 }
 
-function viewKey(
-  row: ReleaseKeyRow,
-  rows: readonly ReleaseKeyRow[],
-  holders: readonly HeldKeys[],
-  view: CatalogView,
-): ReleaseKey {
-  const { devices, dependent, unknown, reasons } = useOf(row, rows, holders, view);
+async function viewKey(deps: Deps, row: ReleaseKeyRow, use: KeyUse): Promise<ReleaseKey> {
+  const isTrusted = row.retired_at_ms === null;
   return {
     key_id: row.key_id,
     product: row.product === EVERY_PRODUCT ? null : row.product,
@@ -187,12 +186,23 @@ function viewKey(
     retired_at: toInstantOrNull(row.retired_at_ms),
     retired_by: row.retired_by,
     retired_reason: row.retired_reason,
-    devices,
-    dependent_devices: dependent,
-    unknown_devices: unknown,
-    safe_to_retire: reasons.length === 0,
-    needed_by: row.retired_at_ms === null ? [...reasons] : [],
+    devices: use.devices,
+    dependent_devices: use.dependent,
+    unknown_devices: use.unknown,
+    safe_to_retire: use.reasons.length === 0,
+    needed_by: isTrusted ? [...use.reasons] : [],
+    examples: isTrusted ? await examplesOf(deps, use) : [],
   };
+}
+
+/** First names of some boards that stand in the way of a retirement. */
+async function examplesOf({ database: { read, dialect } }: Deps, { inTheWay }: KeyUse): Promise<string[]> {
+  const found: string[] = [];
+  for (const held of inTheWay) {
+    if (found.length >= MAX_EXAMPLES) break;
+    found.push(...(await listKeyHolders(read, dialect, held, MAX_EXAMPLES - found.length)));
+  }
+  return found;
 }
 
 function viewUnsigned({ firmware, image, use }: NeededBuild): UnsignedBuild {

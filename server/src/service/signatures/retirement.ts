@@ -10,6 +10,8 @@ export interface HeldKeys {
   readonly keys: readonly string[] | undefined;
   readonly needed: number;
   readonly devices: number;
+  /** The list as it was said, by which these boards are found. */
+  readonly release_keys: string | null;
 }
 
 export interface KeyUse {
@@ -19,6 +21,8 @@ export interface KeyUse {
   readonly dependent: number;
   /** Boards of its products that do not say which keys they know. */
   readonly unknown: number;
+  /** Both, by what they say. */
+  readonly inTheWay: readonly HeldKeys[];
   /** Why it is needed, in sentences; empty: it can be retired. */
   readonly reasons: readonly string[];
 }
@@ -31,6 +35,7 @@ export function heldKeysOf({ product, release_keys, needed, devices }: KeyHolder
     keys: Array.isArray(keys) ? keys.map(String) : undefined,
     needed: needed ?? 1,
     devices,
+    release_keys,
   };
 }
 
@@ -45,8 +50,9 @@ export function keyUseOf(
   const knowing = ofKey.filter(({ keys }) => keys?.includes(key.key_id) === true);
   const isReached = ({ product, keys, needed: count }: HeldKeys): boolean =>
     others(product).filter((other) => keys?.includes(other) === true).length >= count;
-  const dependent = sum(knowing.filter((held) => !isReached(held)));
-  const unknown = sum(ofKey.filter(({ keys }) => keys === undefined));
+  const unreached = knowing.filter((held) => !isReached(held));
+  const silent = ofKey.filter(({ keys }) => keys === undefined);
+  const [dependent, unknown] = [sum(unreached), sum(silent)];
   const builds = needed.filter(
     ({ firmware: { product }, image }) =>
       isForProduct(key.product, product) &&
@@ -60,6 +66,7 @@ export function keyUseOf(
     devices: sum(knowing),
     dependent,
     unknown,
+    inTheWay: [...unreached, ...silent],
     reasons: [
       ...(dependent > 0
         ? [`${dependent === 1 ? '1 board knows' : `${dependent} boards know`} no other trusted key`]
