@@ -11,6 +11,7 @@ import { keyOption, passphraseOption } from '#cli/signing/options.ts';
 import { readExpiry, signManifest } from '#cli/signing/sign.ts';
 import { formatTable, type Colors } from '#cli/terminal.ts';
 import { CommandError } from '#cli/exit-code.ts';
+import { MAX_SIGNED_AT_ONCE } from '#protocol/limits.ts';
 import type { UnsignedBuild } from '#protocol/admin/fleet/release-keys.ts';
 import type { ReleaseKey } from '#protocol/device/release-key.ts';
 import type { SignedManifest } from '#protocol/device/signed-manifest.ts';
@@ -59,6 +60,12 @@ async function signAll(
   { unsigned, trusted, options }: Wanted,
 ): Promise<readonly SignedManifest[]> {
   if (unsigned.length === 0) return [];
+  if (unsigned.length > MAX_SIGNED_AT_ONCE)
+    throw CommandError.own(
+      'argument_invalid',
+      `${unsigned.length} builds would have to be signed, the most at once is ${MAX_SIGNED_AT_ONCE}`,
+      'trust the key for one product after the other: --product NAME; nothing was changed',
+    );
   const expiresAt = readExpiry(options.expires, Date.now());
   terminal.note(formatUnsigned(unsigned, terminal.errorColors));
   if ((await findKeyFiles(shell, options)).length === 0)
