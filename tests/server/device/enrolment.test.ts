@@ -265,13 +265,20 @@ describe.each(BOTH)('device tokens on %s', (dialect) => {
     for (const [mac, token] of stolen) expect(await voice.reason(mac, token)).toBe('401 token_invalid');
   });
 
-  test('a board that was removed comes back as a new device, with the token that it has', async () => {
+  test('a board that was removed comes back as a new device, and enrols as one', async () => {
     const [mac, token] = [await line.newDevice('1.0.0'), newToken()];
     await voice.enrol(mac, token);
     await voice.check(mac, token);
-    await server.admin('removeDevice', { ...params(mac), query: { confirm: 'true' } });
-    expect(await voice.reason(mac, token)).toBe('nothing_to_offer');
+    await voice.enrol(mac, newToken());
+    const remove = async () => server.admin('removeDevice', { ...params(mac), query: { confirm: 'true' } });
+    await remove();
+    expect(await voice.reason(mac, token)).toBe('401 token_invalid');
+    expect(await voice.reason(mac, fleet())).toBe('nothing_to_offer');
+    expect((await voice.enrol(mac, newToken())).body).toEqual({ state: 'accepted' });
     expect((await line.detail(mac)).removed).not.toBeNull();
+    await server.admin('revokeToken', params(mac));
+    await remove();
+    expect(await voice.reason(mac, fleet()), 'one that was stolen').toBe('token_revoked');
   });
 });
 

@@ -1,4 +1,5 @@
-// A device goes with everything that is known of it: presence, hours, labels and assignments go with its row. What it showed in
+// A device goes with everything that is known of it: presence, hours, labels and assignments go with its row, and its token with it, so that
+// the board is let in anew, whatever it remembers. What it showed in
 // rollouts stays counted in `past_boards`.
 
 import type { DeviceId } from '#protocol/identity.ts';
@@ -7,6 +8,7 @@ import type { Outcome } from '#engine/outcome/outcome.ts';
 import { addAssignmentEvents } from '#server/db/events/events.ts';
 import { IS_IN_FLIGHT } from '#server/db/device/assignments.ts';
 import { addPastBoards } from '#server/db/device/ended-assignments.ts';
+import { forgetIdentities } from '#server/db/identity/identities.ts';
 import type { AssignmentsTable, Reader, Trx } from '#server/db/schema.ts';
 
 /** Outcomes that nothing is waited for: what the board has shown, it has shown. */
@@ -47,6 +49,7 @@ export async function deleteDevices(trx: Trx, deviceIds: readonly DeviceId[], no
     and (watch_until_ms is null or watch_until_ms <= ${nowMs}))`;
   const isDecided = sql`outcome in (${sql.join(DECIDED.map((outcome) => sql.lit(outcome)))})`;
   await addPastBoards(trx, sql<boolean>`device_id in (${sql.join(deviceIds)}) and (${isDecided} or ${isOver})`);
+  await forgetIdentities(trx, deviceIds);
   await trx
     .deleteFrom('devices')
     .where('id', 'in', [...deviceIds])

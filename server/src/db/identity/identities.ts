@@ -1,7 +1,7 @@
 // Device tokens and who spoke last for each board, found by the name of the board or by the digest of the token.
 
-import type { Selectable } from 'kysely';
-import type { DeviceName } from '#protocol/identity.ts';
+import { type Selectable, sql } from 'kysely';
+import type { DeviceId, DeviceName } from '#protocol/identity.ts';
 import type { Dialect } from '#server/db/database.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import type { IdentitiesTable } from './tables.ts';
@@ -124,4 +124,12 @@ export async function countTroubled(db: Reader): Promise<IdentityCounts> {
     .limit(MAX_EXAMPLES)
     .execute();
   return { claimedTwice: Number(claimed), pending: Number(pending), examples: rows.map(({ name }) => name) };
+}
+
+/** To be called while the devices are there. A token that was revoked stays so: removing a stolen board does not let it in again. */
+export async function forgetIdentities(trx: Trx, deviceIds: readonly DeviceId[]): Promise<void> {
+  const ofDevices = sql<boolean>`(kind, name) in
+    (select kind, name from device_names where device_id in (${sql.join(deviceIds)}))`;
+  await trx.deleteFrom('pending_enrolments').where(ofDevices).execute();
+  await trx.deleteFrom('identities').where(ofDevices).where('revoked_at_ms', 'is', null).execute();
 }

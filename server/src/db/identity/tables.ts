@@ -1,5 +1,5 @@
-// The tables of device tokens. A board enrols by its name, before or after its first check-in, so they hang on names and outlive the
-// removal of a device: one that is removed comes back with the token that it has.
+// The tables of device tokens. A board enrols by its name, before or after its first check-in, so they hang on names. They go with the
+// removal of a device, but for what was revoked.
 
 import type { Generated } from 'kysely';
 
