@@ -118,7 +118,7 @@ void checkOffers() {
     static char version[80];
     static char chip[32];
     static char rule[128];
-    BoardFacts facts = {product, version, chip, 0, 0, 0, rule, false, false, 0};
+    BoardFacts facts = {product, version, chip, 0, 0, 0, rule, false, false, 0, 0};
     facts.isKnownBad = either("board", "known_bad").isTrue();
     facts.wasForgiven = either("board", "was_forgiven").isTrue();
     either("board", "product").copyString(product, sizeof product);
