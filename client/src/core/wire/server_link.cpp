@@ -101,9 +101,8 @@ void ServerLink::noteRefused() {
 
 Error ServerLink::askWith(bool isOwnToken, bool isOnTrial, const TextSpace& space, Json& root) {
   useToken(isOwnToken);
-  // A report that the server cannot take just now holds up no check; a connection that fails would fail again. With the
-  // fleet token the server takes no report of a board whose own token it knows: it would be lost.
-  const Error reported = isOwnToken == token_.isAccepted() ? sendReports(space) : Error::ok;
+  // A report that the server cannot take just now holds up no check; a connection that fails would fail again.
+  const Error reported = sendReports(space);
   if (reported != Error::ok && faultOf(reported) == Fault::network) return reported;
   HttpHead head;
   const Error sent = post("/api/v1/check-update", space, writeCheckInTo(space, isOnTrial), head);
@@ -123,6 +122,9 @@ Error ServerLink::askWith(bool isOwnToken, bool isOnTrial, const TextSpace& spac
 }
 
 Error ServerLink::sendReports(const TextSpace& space) {
+  // A board whose token the server trips on speaks with the fleet token, and with that its reports would be refused for
+  // good: they wait for its own.
+  if (isOwnToken_ != token_.isAccepted()) return Error::ok;
   bool isResultGone = false;
   Error error = Error::ok;
   while (journal_.reportCount > 0 && error == Error::ok) {

@@ -49,8 +49,14 @@ struct Fixture {
   /** Switches the board on until this is so. */
   void stayOnUntil(const std::function<bool()>& isDone) {
     device.staysOn = true;
-    device.stopWhen = [&isDone](otter::Engine&) { return isDone(); };
+    const uint64_t giveUpUs = device.board.clock.nowUs() + 100 * kHourUs;
+    bool isLate = false;
+    device.stopWhen = [&](otter::Engine&) {
+      isLate = device.board.clock.nowUs() > giveUpUs;
+      return isLate || isDone();
+    };
     rest();
+    CHECK_FALSE(isLate);
     device.staysOn = false;
     device.stopWhen = [](otter::Engine&) { return false; };
   }
@@ -487,6 +493,29 @@ TEST_CASE("reports that are another board's are dropped; those of a token that i
     CHECK(f.device.server.lastVersion() == "1.1.0");
     CHECK(f.device.server.reports().back().status == "confirmed");
   }
+}
+
+TEST_CASE("while the server trips on the own token, reports wait for it and are not lost") {
+  Fixture f;
+  f.rest();
+  bool isTripping = false;
+  f.device.server.answerInstead = [&](const std::string& path, const std::string& token) {
+    const bool isFleet = token == f.device.server.fleetToken;
+    if (isFleet && path == kReport) return errorAnswer("403 Forbidden", "not_this_board");
+    return isTripping && !isFleet ? answerOf("500 Internal Server Error", "") : std::string();
+  };
+  f.device.server.offer({"1.1.0", build("1.1.0")});
+  const int boots = f.device.boots;
+  f.device.onBoot = [&] { isTripping = f.device.boots > boots + 1; };
+  f.stayOnUntil([&] { return f.device.saw(Event::confirmed); });
+  CHECK(isTripping);
+  f.checks(2);
+  CHECK(f.device.server.finalReportsOf(1) == 0);
+  f.device.onBoot = [] {};
+  isTripping = false;
+  f.checks(2);
+  CHECK(f.device.server.finalReportsOf(1) == 1);
+  CHECK(f.device.server.reports().back().status == "confirmed");
 }
 
 TEST_CASE("a build on trial whose own token is refused is kept: the fleet token reaches the server") {
