@@ -97,6 +97,9 @@ export const MAX_OFFER_BYTES = 4_096;
 /** Release notes in an offer are cut to this (code points); the whole text stands in `manifest.json`. */
 export const MAX_OFFER_NOTES_CHARS = 200;
 
+/** So much less of them for each signature, so that the answer stays as large as it was: 184 bytes, which one takes with its expiry. */
+export const OFFER_NOTES_CHARS_OF_SIGNATURE = 46;
+
 /** Most signatures of one manifest: a board tries each, some 0.1 s, and reads the answer into 4 KiB. */
 export const MAX_SIGNATURES = 4;
 

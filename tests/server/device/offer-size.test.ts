@@ -18,6 +18,7 @@ import {
 import { buildEspImage } from '../../support/esp-image-builder.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
+import { newKey, signImage } from '../../support/signing.ts';
 
 /** The plus sign takes three bytes in the address of the image. */
 const VERSION = '1.1.0+'.padEnd(MAX_VERSION_CHARS, 'b');
@@ -79,6 +80,37 @@ describe.each(DIALECTS)('the largest offer on %s', (dialect) => {
     expect(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'))).toEqual(whole);
     const firmware = await server.admin('getFirmware', { params: { version: VERSION }, query: { product } });
     expect(firmware.release_notes).toBe(notes);
+  });
+
+  test('fits with four signatures beside the longest labels', async () => {
+    const product = 'signed-'.padEnd(MAX_NAME_CHARS, 'p');
+    const mac = '24:6f:28:00:02:00';
+    const image = buildEspImage({ chipId: CHIP.id, descriptor: { version: VERSION } });
+    const keys = [newKey(), newKey(), newKey(), newKey()];
+    for (const { releaseKey } of keys)
+      await server.admin('trustReleaseKey', { body: { public_key: releaseKey.pem, product } });
+    const { nowMs } = server.clock;
+    const signed = signImage(image, { product, version: VERSION, keys, nowMs, expiresAt: '2027-11-23T10:00:00Z' });
+    const query = {
+      product,
+      version: VERSION,
+      pilot_ready: 'true',
+      force_product: 'true',
+      signed: JSON.stringify(signed),
+    };
+    await server.admin('uploadFirmware', { query: { ...query, notes: OTTER.repeat(250) }, body: image });
+    const { name } = await server.admin('createRollout', { body: { version: VERSION, product } });
+    for (const step of ['start', 'promote', 'promote'] as const)
+      await server.admin(`${step}Rollout`, { params: { name }, body: {} });
+    await server.checkIn(mac, '1.0.0', { product, chip: 'esp32' });
+    for (let index = 0; index < MAX_DEVICE_LABELS; index += 1) {
+      const label = `${`${index}-`.padEnd(MAX_NAME_CHARS, 'k')}=${'v'.repeat(MAX_NAME_CHARS)}`;
+      await server.admin('labelDevice', { params: { device: mac, name: label } });
+    }
+    const answer = await server.checkIn(mac, '1.0.0', { product, chip: CHIP.name });
+    expect(answer.manifest?.signatures).toHaveLength(4);
+    expect(answer.labels).toHaveLength(MAX_DEVICE_LABELS);
+    expect(Buffer.byteLength(JSON.stringify(withLargestNumbers(answer as Offer)))).toBeLessThanOrEqual(MOST_BYTES);
   });
 
   test('has the notes whole where they are as long as an offer may have them', async () => {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { canonicalTextOf } from '#protocol/device/canonical-text.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { checkSigned, type SignableImage } from '#server/service/signatures/check-signed.ts';
+import { checkSigned, mergeSignatures, type SignableImage } from '#server/service/signatures/check-signed.ts';
 import { SignatureVerifier } from '#server/service/signatures/signature-verifier.ts';
 import { newKey, signFields } from '../../support/signing.ts';
 
@@ -97,6 +97,25 @@ describe('a signed manifest', () => {
     const [foreign = signature] = signFields(fields, [other]).signatures;
     expect(check({ ...signed, signatures: [{ ...foreign, key_id: signature.key_id }] })).toBe('signature_invalid');
   });
+});
+
+test('an image keeps four signatures: those of keys that do not count make room, and a fifth that counts is refused', () => {
+  const keys = Array.from({ length: 5 }, newKey);
+  const ids = keys.map(({ releaseKey }) => releaseKey.keyId);
+  const { signatures: _, ...fields } = signed;
+  const of = (...places: readonly number[]) => {
+    const { created_at, expires_at, signatures } = signFields(
+      fields,
+      places.flatMap((place) => keys[place] ?? []),
+    );
+    return { created_at, expires_at, signatures };
+  };
+  const keysOf = (merged: { readonly signatures: readonly { readonly key_id: string }[] }) =>
+    merged.signatures.map(({ key_id }) => key_id);
+  const four = of(0, 1, 2, 3);
+  expect(keysOf(mergeSignatures(four, of(4), ids.slice(1)))).toEqual(ids.slice(1));
+  expect(keysOf(mergeSignatures(four, of(3), ids))).toEqual(ids.slice(0, 4));
+  expect(codeOf(() => mergeSignatures(four, of(4), ids))).toBe('signature_replaces');
 });
 
 test('the catalog counts a signature only where the key is what its row says', () => {

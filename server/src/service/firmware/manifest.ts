@@ -1,7 +1,7 @@
 // The manifest of an image: the same fields in the store, in every offer and at its own address. Only an offer has its
 // release notes cut, because a board reads the whole answer into a fixed buffer.
 
-import { MAX_OFFER_NOTES_CHARS } from '#protocol/limits.ts';
+import { MAX_OFFER_NOTES_CHARS, OFFER_NOTES_CHARS_OF_SIGNATURE } from '#protocol/limits.ts';
 import { toSignedInstant } from '#protocol/device/canonical-text.ts';
 import { MANIFEST_FORMAT, type Manifest } from '#protocol/device/manifest.ts';
 import type { StoredSignatures } from '#server/db/firmware/signatures.ts';
@@ -53,8 +53,12 @@ export function offeredManifestOf(facts: ManifestFacts, nowMs: number): Manifest
   return manifestOf({
     ...facts,
     image: { ...image, createdAtMs: Math.min(image.createdAtMs, nowMs) },
-    releaseNotes: firstCodePoints(releaseNotes, MAX_OFFER_NOTES_CHARS),
+    releaseNotes: firstCodePoints(releaseNotes, notesCharsOf(image.signatures)),
   });
+}
+
+function notesCharsOf(signatures: StoredSignatures | undefined): number {
+  return MAX_OFFER_NOTES_CHARS - (signatures?.signatures.length ?? 0) * OFFER_NOTES_CHARS_OF_SIGNATURE;
 }
 
 /** Never ends in half a surrogate pair. */

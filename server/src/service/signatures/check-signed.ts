@@ -5,6 +5,7 @@ import { canonicalTextOf, NO_EXPIRY, readSignedInstant } from '#protocol/device/
 import { isSignedBy, readReleaseKey } from '#protocol/device/release-key.ts';
 import type { SignedManifest } from '#protocol/device/signed-manifest.ts';
 import { OtterError } from '#protocol/errors.ts';
+import { MAX_SIGNATURES } from '#protocol/limits.ts';
 import type { StoredSignatures, TrustedKey } from '#server/db/firmware/signatures.ts';
 
 /** What the server knows of the image. */
@@ -66,7 +67,18 @@ export function mergeSignatures(
   if (stored === undefined) return added;
   if (stored.created_at === added.created_at && stored.expires_at === added.expires_at) {
     const others = stored.signatures.filter(({ key_id }) => !added.signatures.some((one) => one.key_id === key_id));
-    return { ...added, signatures: [...others, ...added.signatures] };
+    const signatures = [...others, ...added.signatures];
+    if (signatures.length <= MAX_SIGNATURES) return { ...added, signatures };
+    // Those of keys that do not count any more make room.
+    const counting = signatures.filter(
+      ({ key_id }) => signedBy.includes(key_id) || !others.some((one) => one.key_id === key_id),
+    );
+    if (counting.length <= MAX_SIGNATURES) return { ...added, signatures: counting };
+    throw new OtterError(
+      'signature_replaces',
+      `with these it would have ${counting.length} signatures, the most is ${MAX_SIGNATURES}: boards read no more`,
+      'retire a key that nobody needs, or sign with those that are needed over other dates: --expires',
+    );
   }
   const lost = signedBy.filter((key) => !added.signatures.some(({ key_id }) => key_id === key));
   if (lost.length === 0) return added;
