@@ -158,9 +158,9 @@ export const MAX_DEVICE_LABELS = 32;
 /** Most labels that a device may send with a check-in. */
 export const MAX_LABEL_HINTS = 8;
 
-/** Requests for one board: so many at once, and so many in a minute over time. An update takes some ten, a check one. */
-export const BOARD_BURST = 240;
-export const BOARD_REQUESTS_PER_MIN = 120;
+/** What is written for one board: so many changes at once, and so many in a minute over time. An update makes some ten. */
+export const BOARD_BURST = 600;
+export const BOARD_CHANGES_PER_MIN = 600;
 
 /** Enrolments of one board that wait for a person, and for how long an operator lets one in. */
 export const MAX_PENDING_ENROLMENTS = 4;

@@ -27,6 +27,7 @@ import type { Settings } from '#server/service/settings.ts';
 import { BoardProblems } from '#server/service/fleet/board-problems.ts';
 import { TicketKeys } from '#server/service/access/ticket-keys.ts';
 import { KnownTokens } from '#server/service/identity/known-tokens.ts';
+import { BoardRates } from '#server/service/device/board-rates.ts';
 import { NewBoards } from '#server/service/identity/new-boards.ts';
 import { Readiness, type ReadinessOptions } from '#server/service/fleet/readiness.ts';
 import { sharePlanFile } from '#server/service/rollouts/plans.ts';
@@ -180,6 +181,7 @@ function depsOf({ config, settings, options, database, store, folders, log, cloc
     retention: new Retention(watching),
     boardProblems: new BoardProblems(),
     newBoards: new NewBoards(settings),
+    boardRates: new BoardRates(() => performance.now()),
     knownTokens: new KnownTokens(database),
     ticketKeys: new TicketKeys(database, log),
     sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),

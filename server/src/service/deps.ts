@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { BoardProblems } from '#server/service/fleet/board-problems.ts';
 import type { TicketKeys } from '#server/service/access/ticket-keys.ts';
 import type { KnownTokens } from '#server/service/identity/known-tokens.ts';
+import type { BoardRates } from '#server/service/device/board-rates.ts';
 import type { NewBoards } from '#server/service/identity/new-boards.ts';
 import type { Readiness } from '#server/service/fleet/readiness.ts';
 import type { ImageDeps } from '#server/service/firmware/image-deps.ts';
@@ -33,6 +34,7 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly sharedFiles: SharedFiles;
   readonly boardProblems: BoardProblems;
   readonly newBoards: NewBoards;
+  readonly boardRates: BoardRates;
   readonly knownTokens: KnownTokens;
   readonly ticketKeys: TicketKeys;
   readonly log: Logger;

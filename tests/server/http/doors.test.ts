@@ -91,7 +91,7 @@ test('whoever speaks for a board is heard at the rate of a board, and one who ma
   await server.json('POST', '/api/v1/enrol', { token: server.fleetToken, body: { mac, token } });
   const statuses = new Map<number, number>();
   let waitS = '';
-  for (let sent = 0; sent < 2 * BOARD_BURST; sent += 1) {
+  for (let sent = 0; sent < 1.5 * BOARD_BURST; sent += 1) {
     const { status, headers } = await server.device('report-status', {
       mac,
       assignment_id: 1,

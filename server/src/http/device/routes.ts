@@ -22,7 +22,6 @@ import { enrol } from '#server/service/identity/enrol.ts';
 import type { Speaker } from '#server/service/identity/speaker.ts';
 import { digestToken, speakerOf } from '#server/http/auth.ts';
 import { report } from '#server/service/device/report.ts';
-import { BoardRates } from './board-rates.ts';
 import { dropUnreadable } from './optional-members.ts';
 import { readTelemetry } from './telemetry.ts';
 import { addressOf } from '#server/http/request/client-address.ts';
@@ -34,8 +33,6 @@ const CANONICAL = new RegExp(MAC_PATTERN);
 const NO_BOARD = '00:00:00:00:00:00';
 
 export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => number): void {
-  const rates = new BoardRates(() => performance.now());
-  const take = (mac: string, speaker: Speaker): void => rates.take(`${mac} ${speaker.kind}`);
   app.post<{ Body: CheckUpdateRequest }>(
     '/api/v1/check-update',
     {
@@ -51,7 +48,6 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
     },
     async (request) => {
       const checked = readCheckIn(request, speakerOf(request));
-      take(checked.name.text, checked.speaker);
       const answer = await checkIn(deps, checked, clock());
       request.outcome = {
         device: checked.name.text,
@@ -77,7 +73,6 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
     async (request) => {
       const { body } = request;
       const mac = canonicalMac(body.mac);
-      take(mac, speakerOf(request));
       const answer = await report(
         deps,
         {
@@ -96,16 +91,10 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
     },
   );
 
-  addEnrolment(app, deps, { take, clock });
+  addEnrolment(app, deps, clock);
 }
 
-interface Edge {
-  /** Counts a request for a board. Throws `too_many_requests`. */
-  readonly take: (key: string, speaker: Speaker) => void;
-  readonly clock: () => number;
-}
-
-function addEnrolment(app: FastifyInstance, deps: Deps, { take, clock }: Edge): void {
+function addEnrolment(app: FastifyInstance, deps: Deps, clock: () => number): void {
   app.post<{ Body: EnrolRequest }>(
     '/api/v1/enrol',
     {
@@ -122,7 +111,6 @@ function addEnrolment(app: FastifyInstance, deps: Deps, { take, clock }: Edge): 
       if (speakerOf(request).kind !== 'fleet_token')
         throw new OtterError('wrong_scope', 'a device token does not enrol', 'enrol with the fleet token');
       const mac = canonicalMac(request.body.mac);
-      take(`enrol ${mac}`, speakerOf(request));
       const tokenSha256 = digestToken(request.body.token).toString('hex');
       const answer = await enrol(deps, { name: macName(mac), tokenSha256, address: addressOf(request) }, clock());
       request.outcome = { device: mac, decision: 'enrol', reason: answer.state };

@@ -39,12 +39,14 @@ export async function hear(
   // Nobody has to look up who waits, unless it is the answer.
   const before = identityOf(row, false);
   const standing = standingOf(before, side, deps.settings.devices.identity, nowMs);
-  if (afterSpeaking(before, side, nowMs) !== before)
+  if (afterSpeaking(before, side, nowMs) !== before) {
+    deps.boardRates.take({ name, speaker });
     await deps.database.write(async (trx) => {
       const now = await lockIdentity(trx, deps.database.dialect, name);
       if (now !== undefined)
         await saveIdentity(trx, name, columnsOf(afterSpeaking(identityOf(now, false), side, nowMs)));
     });
+  }
   if (standing !== 'enrolment_required') return standing;
   const pending = await findPending(deps.database.read, name);
   return standingOf(identityOf(row, pending.length > 0), side, deps.settings.devices.identity, nowMs);

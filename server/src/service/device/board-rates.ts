@@ -1,19 +1,21 @@
-// At most so many requests for one board, however many somebody sends in its name: a bucket for each board, and apart for what comes
-// with its own token and with the fleet token, so that who has the latter cannot use up the other.
+// At most so many changes for one board, however many requests somebody sends in its name: a bucket for each board, and apart for what
+// comes with its own token and with the fleet token, so that who has the latter cannot use up the other. A check-in that changes nothing
+// writes nothing, and is not counted.
 
+import type { DeviceName } from '#protocol/identity.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { BOARD_BURST, BOARD_REQUESTS_PER_MIN } from '#protocol/limits.ts';
+import { BOARD_BURST, BOARD_CHANGES_PER_MIN } from '#protocol/limits.ts';
 
 interface Bucket {
-  /** Requests that it still has, as of `atMs`. */
+  /** Changes that it still has, as of `atMs`. */
   left: number;
   atMs: number;
 }
 
-const MS_PER_REQUEST = 60_000 / BOARD_REQUESTS_PER_MIN;
+const MS_PER_CHANGE = 60_000 / BOARD_CHANGES_PER_MIN;
 
 /** How long an empty bucket takes to be full again: by then nobody has to remember it. */
-const FULL_MS = BOARD_BURST * MS_PER_REQUEST;
+const FULL_MS = BOARD_BURST * MS_PER_CHANGE;
 
 /** Buckets that are kept, some 100 bytes each; beyond, the oldest half is forgotten. */
 const MOST_BUCKETS = 200_000;
@@ -27,8 +29,9 @@ export class BoardRates {
     this.#clock = clock;
   }
 
-  /** Counts a request. Throws `too_many_requests`. */
-  take(key: string): void {
+  /** Counts a change. Throws `too_many_requests`. */
+  take({ name, speaker }: { readonly name: DeviceName; readonly speaker: { readonly kind: string } }): void {
+    const key = `${name.text} ${speaker.kind}`;
     const nowMs = this.#clock();
     const bucket = this.#buckets.get(key);
     if (bucket === undefined) {
@@ -36,12 +39,12 @@ export class BoardRates {
       this.#buckets.set(key, { left: BOARD_BURST - 1, atMs: nowMs });
       return;
     }
-    bucket.left = Math.min(BOARD_BURST, bucket.left + (nowMs - bucket.atMs) / MS_PER_REQUEST);
+    bucket.left = Math.min(BOARD_BURST, bucket.left + (nowMs - bucket.atMs) / MS_PER_CHANGE);
     bucket.atMs = nowMs;
     if (bucket.left < 1)
       throw new OtterError(
         'too_many_requests',
-        `more than ${BOARD_REQUESTS_PER_MIN} requests a minute came for this board`,
+        `more than ${BOARD_CHANGES_PER_MIN} changes a minute came for this board`,
         'wait as Retry-After says; a board asks once in its interval',
         { retryAfterS: 60 },
       );
