@@ -2,11 +2,12 @@
 // left out. Pure, by the same rules as the decision itself; what only holds for a while leaves nobody out.
 
 import { type Forecast, firstStageOf } from './forecast.ts';
-import { decide } from './decide.ts';
+import { type Decision, decide } from './decide.ts';
 import type { Facts, RolloutFacts } from '#engine/facts/model.ts';
 import { withoutEnd } from '#engine/facts/hold.ts';
+import { knowsKeys } from '#engine/facts/signatures.ts';
 import type { Reason } from './rules.ts';
-import { rolloutFor } from './target.ts';
+import { isTakenBack, rolloutFor } from './target.ts';
 
 export type Preview =
   | { readonly kind: 'in_no_stage' }
@@ -50,7 +51,13 @@ export function previewOf(forecast: Forecast, { open, ...known }: PreviewFacts):
   };
   const decision = decide(facts, Number.POSITIVE_INFINITY);
   const isTaken = decision.outcome !== 'hold' && decision.rollout === rollout;
-  return isTaken ? { kind: 'taken', stage } : { kind: 'left_out', stage, reason: decision.reason };
+  if (isTaken) return { kind: 'taken', stage };
+  return { kind: 'left_out', stage, reason: isLedOn(decision, known) ? 'release_key_unknown' : decision.reason };
+}
+
+/** It gets another build first, a stepping release: what this rollout brings it does not take yet. */
+function isLedOn(decision: Decision, { device, running }: Pick<Facts, 'device' | 'running'>): boolean {
+  return decision.outcome === 'install' && knowsKeys(device) && !isTakenBack(running);
 }
 
 /** In its place; a draft is the one that would be started latest. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { bucketOf } from '#engine/facts/bucket.ts';
-import { imageFor, membership, targetOf } from '#engine/decision/target.ts';
+import { imageFor, membership, stableFor, targetOf } from '#engine/decision/target.ts';
 import {
   device,
   facts,
@@ -151,5 +151,41 @@ describe('the image', () => {
 
   test('that is the only one for the chip is taken for any revision: the rules say whether it fits', () => {
     expect(imageFor([image('esp32', { minChipRevision: 300 })], { ...says('esp32'), chipRevision: 0 })?.id).toBe(1);
+  });
+});
+
+describe('a board that knows release keys', () => {
+  const build = (version: string, signedBy: readonly string[]) =>
+    firmware(version, { images: [image('esp32', { signedBy })] });
+  const next = rollout('1.2.0', { firmware: build('1.2.0', ['b']) });
+  const step = stable('1.1.0', { firmware: build('1.1.0', ['a', 'b']) });
+  const goesTo = (releaseKeys: readonly string[] | undefined, currentVersion = '1.0.0', completed = step) =>
+    targetOf(facts({ device: { releaseKeys, currentVersion }, rollout: next, stable: completed }))?.firmware.version;
+
+  test('goes to its rollout where it knows a key of that, or says nothing, or knows none', () => {
+    expect([goesTo(['b']), goesTo(['a', 'b']), goesTo(undefined), goesTo([])]).toEqual(Array(4).fill('1.2.0'));
+  });
+
+  test('is led by the stable build where it knows a key of that alone, and not back to it', () => {
+    expect(goesTo(['a'])).toBe('1.1.0');
+    expect(goesTo(['a'], '1.1.0')).toBe('1.2.0');
+    expect(goesTo(['c'])).toBe('1.2.0');
+    expect(goesTo(['a'], '1.0.0', stable('1.1.0', { firmware: build('1.1.0', ['b']) }))).toBe('1.2.0');
+  });
+
+  test('follows the newest completed build that its keys signed', () => {
+    const completed = [
+      stable('1.3.0', { id: 13, firmware: build('1.3.0', ['b']) }),
+      stable('1.2.0', { id: 12, firmware: build('1.2.0', ['a', 'b']) }),
+      stable('1.1.0', { id: 11, firmware: build('1.1.0', ['a']) }),
+    ];
+    const follows = (releaseKeys: readonly string[] | undefined, signaturesNeeded = 1) =>
+      stableFor(completed, { ...device, releaseKeys, signaturesNeeded }, undefined)?.firmware.version;
+    expect(follows(['a'])).toBe('1.2.0');
+    expect(follows(['a', 'b'])).toBe('1.3.0');
+    expect(follows(['a', 'b'], 2)).toBe('1.2.0');
+    expect(follows(undefined)).toBe('1.3.0');
+    // None that fits: the newest, of which the rules say why.
+    expect(follows(['c'])).toBe('1.3.0');
   });
 });

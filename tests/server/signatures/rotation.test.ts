@@ -49,6 +49,15 @@ describe.each(DIALECTS)('a rotation of keys on %s', (dialect) => {
     },
   );
 
+  test('1b: the preview of a rollout leaves such a board out, and says that it knows no key of it', async () => {
+    const { line, a } = await rotate('expand');
+    const mac = await line.newDevice('1.0.0');
+    await line.checkIn(mac, '1.0.0', knows(a));
+    const preview = await server.admin('previewRollout', { params: { name: line.rolloutName('1.2.0') } });
+    expect(JSON.stringify(preview)).toContain('release_key_unknown');
+    expect(preview.stages.reduce((sum, { devices }) => sum + devices, 0)).toBe(0);
+  });
+
   test('2: a board that knows B goes straight to the end', async () => {
     const { a, b, told, newBoard } = shared;
     expect(await told(await newBoard(), '1.0.0', knows(a, b))).toBe('1.2.0');
