@@ -16,7 +16,7 @@ test('pictures are made', async () => {
   const screens = [
     ['fleet', '/', 1_330],
     ['halted', `/rollouts/${items[0]?.name}`, 1_100],
-    ['device', `/devices/${shown.mac}`, 1_200],
+    ['device', `/devices/${shown.mac}`, 1_420],
   ] as const;
   const browser = await openBrowser();
   for (const colors of ['light', 'dark'] as const)

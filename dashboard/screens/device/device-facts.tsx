@@ -21,12 +21,26 @@ export function DeviceFacts({ detail: { device, names, identity } }: { readonly 
           ['Address', ip],
           ['First seen', <Ago key="first" at={first} />],
           ['Last seen', <Ago key="last" at={last} />],
+          ['Asks again', nextCheck(device)],
           ['Token', tokenText(identity)],
           ['Counts in gates', countsText(device)],
           ...Object.entries(device.attributes).map(([name, value]) => [nameOf(name), textOf(name, value)] as const),
         ]}
       />
     </Card>
+  );
+}
+
+/** After the interval that it was told, or that it said. */
+function nextCheck({ last_seen_at: last, rhythm }: DeviceDetail['device']): ReactNode {
+  if (rhythm.interval_s === null) return 'not known yet';
+  const dueMs = Date.parse(last) + rhythm.interval_s * 1000;
+  return (
+    <>
+      {dueMs < Date.now() ? 'was due ' : ''}
+      <Ago at={new Date(dueMs).toISOString()} />
+      {rhythm.overdue ? ', overdue' : ''}
+    </>
   );
 }
 

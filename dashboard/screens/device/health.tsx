@@ -1,4 +1,5 @@
-// How the board fared hour by hour: free heap, signal, restarts and crashes, with its updates marked.
+// How the board fared hour by hour: free heap, signal, restarts and crashes, and how often it asked, with its updates marked. An hour
+// without a check has no bar: that is where it was away.
 
 import { Text } from '@mantine/core';
 import type { ReactNode } from 'react';
@@ -63,6 +64,7 @@ function Charts({ hours, marks }: { readonly hours: readonly Hour[]; readonly ma
         values={of(({ restarts }) => restarts)}
         bad={of(({ crashes }) => crashes)}
       />
+      <Chart title="Checks" unit="an hour" times={times} marks={marks} isCount values={of(({ checks }) => checks)} />
     </div>
   );
 }
