@@ -38,7 +38,12 @@ const board = newBoard({
 });
 
 function says(manifest: object): string {
-  const offer = { assignment_id: 7, rollback: false, labels: [], manifest: { ...fields, release_notes: '', ...manifest } };
+  const offer = {
+    assignment_id: 7,
+    rollback: false,
+    labels: [],
+    manifest: { ...fields, release_notes: '', ...manifest },
+  };
   return validateOffer(board, offer satisfies CheckedOffer) ?? 'ok';
 }
 
