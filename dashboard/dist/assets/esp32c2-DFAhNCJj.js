@@ -1,1 +1,0 @@
-export{s as ESP32C2ROM}from"./flasher-Bwk8_L2l.js";

@@ -1,1 +1,0 @@
-export{t as ESP32S3ROM}from"./flasher-Bwk8_L2l.js";

@@ -1,0 +1,1 @@
+export{c as ESP8266ROM}from"./flasher-O3rB8Jy_.js";
