@@ -11,8 +11,8 @@ import { enter, HAS_BROWSER, openBrowser, openPage, visit } from './support/brow
 import { find, pressOn, tabTo } from './support/keyboard.ts';
 import { nightImage } from './support/night.ts';
 
-/** At night: it is the first story once more. */
-const BY_KEYBOARD = sizeOf({ push: false, whole: true });
+/** At night: a push has the first story, and one of each kind of page. */
+const AT_NIGHT = sizeOf({ push: false, whole: true });
 const MACS = ['01', '02', '03', '04'].map((end) => `24:6f:28:00:01:${end}`);
 const PRODUCT = 'porch-light';
 
@@ -121,7 +121,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
     await context.close();
   });
 
-  test.runIf(BY_KEYBOARD)('does the same by keyboard alone', async () => {
+  test.runIf(AT_NIGHT)('does the same by keyboard alone', async () => {
     const { page, context, faults } = await openPage(browser, server);
     await page.goto('/');
     await page.getByLabel('Admin token').waitFor();
@@ -336,7 +336,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
     await context.close();
   });
 
-  test('more tabs than a browser has connections all show the fleet, and stay live', async () => {
+  test.runIf(AT_NIGHT)('more tabs than a browser has connections all show the fleet, and stay live', async () => {
     await bringBoards();
     const { page, context, faults } = await openPage(browser, server);
     await enter(server, page);
@@ -369,180 +369,189 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
     await context.close();
   });
 
-  test('filters by choice, keeps a query by a name, and shows the columns that are chosen', async () => {
-    await bringBoards();
-    await checkIn('24:6f:28:00:02:01', '1.0.0', { chip: 'esp32c3' });
-    const { page, context, faults } = await openPage(browser, server);
-    const asked: string[] = [];
-    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
-    await enter(server, page);
-    await page.goto('/devices');
-    await page.getByText('5 boards', { exact: true }).waitFor();
-    // Nothing is counted before somebody wants to choose.
-    expect(asked.filter((path) => path.endsWith('/device-numbers'))).toEqual([]);
-    const query = () => new URL(page.url()).searchParams.get('q');
-    await page.getByRole('button', { name: 'Filters' }).click();
-    await page.getByRole('checkbox', { name: 'esp32c3' }).click();
-    await page.getByText('1 board', { exact: true }).waitFor();
-    expect(query()).toBe('chip:esp32c3');
-    // What else there would be stays to be chosen, with its number; a choice of one is none.
-    await page.getByRole('group', { name: 'Chip' }).getByText('4', { exact: true }).waitFor();
-    expect(await page.getByRole('group', { name: 'Product' }).count()).toBe(0);
-    await page.getByRole('checkbox', { name: 'esp32', exact: true }).click();
-    await page.getByText('5 boards', { exact: true }).waitFor();
-    expect(query()).toBe('(chip:esp32c3 or chip:esp32)');
-    await page.getByRole('button', { name: 'Filters (2)' }).waitFor();
-    await page.getByRole('checkbox', { name: 'esp32c3' }).click();
-    await expect.poll(query).toBe('chip:esp32');
+  test.runIf(AT_NIGHT)(
+    'filters by choice, keeps a query by a name, and shows the columns that are chosen',
+    async () => {
+      await bringBoards();
+      await checkIn('24:6f:28:00:02:01', '1.0.0', { chip: 'esp32c3' });
+      const { page, context, faults } = await openPage(browser, server);
+      const asked: string[] = [];
+      page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+      await enter(server, page);
+      await page.goto('/devices');
+      await page.getByText('5 boards', { exact: true }).waitFor();
+      // Nothing is counted before somebody wants to choose.
+      expect(asked.filter((path) => path.endsWith('/device-numbers'))).toEqual([]);
+      const query = () => new URL(page.url()).searchParams.get('q');
+      await page.getByRole('button', { name: 'Filters' }).click();
+      await page.getByRole('checkbox', { name: 'esp32c3' }).click();
+      await page.getByText('1 board', { exact: true }).waitFor();
+      expect(query()).toBe('chip:esp32c3');
+      // What else there would be stays to be chosen, with its number; a choice of one is none.
+      await page.getByRole('group', { name: 'Chip' }).getByText('4', { exact: true }).waitFor();
+      expect(await page.getByRole('group', { name: 'Product' }).count()).toBe(0);
+      await page.getByRole('checkbox', { name: 'esp32', exact: true }).click();
+      await page.getByText('5 boards', { exact: true }).waitFor();
+      expect(query()).toBe('(chip:esp32c3 or chip:esp32)');
+      await page.getByRole('button', { name: 'Filters (2)' }).waitFor();
+      await page.getByRole('checkbox', { name: 'esp32c3' }).click();
+      await expect.poll(query).toBe('chip:esp32');
 
-    await page.getByRole('button', { name: 'Saved' }).click();
-    await page.getByLabel('Keep the query in the box as').fill('classic');
-    await page.getByRole('button', { name: 'Keep it' }).click();
-    await page.getByText('@classic means 4 boards now').waitFor();
-    await page.getByLabel('Name, MAC or query').fill('');
-    await page.getByText('5 boards', { exact: true }).waitFor();
-    await page.getByRole('button', { name: '@classic' }).click();
-    await page.getByText('4 boards', { exact: true }).first().waitFor();
-    expect(query()).toBe('@classic');
-    await page.getByRole('button', { name: 'Forget query classic' }).click();
-    await page.getByRole('button', { name: 'Forget it' }).click();
-    await page.getByText('Query classic is forgotten').waitFor();
-    expect((await server.admin('getQueries')).items).toEqual([]);
+      await page.getByRole('button', { name: 'Saved' }).click();
+      await page.getByLabel('Keep the query in the box as').fill('classic');
+      await page.getByRole('button', { name: 'Keep it' }).click();
+      await page.getByText('@classic means 4 boards now').waitFor();
+      await page.getByLabel('Name, MAC or query').fill('');
+      await page.getByText('5 boards', { exact: true }).waitFor();
+      await page.getByRole('button', { name: '@classic' }).click();
+      await page.getByText('4 boards', { exact: true }).first().waitFor();
+      expect(query()).toBe('@classic');
+      await page.getByRole('button', { name: 'Forget query classic' }).click();
+      await page.getByRole('button', { name: 'Forget it' }).click();
+      await page.getByText('Query classic is forgotten').waitFor();
+      expect((await server.admin('getQueries')).items).toEqual([]);
 
-    // By keyboard alone, and kept by the browser.
-    await page.goto('/devices');
-    await page.getByText('5 boards', { exact: true }).waitFor();
-    await pressOn(page, 'Columns');
-    await tabTo(page, 'Boot reason');
-    await page.keyboard.press('Space');
-    await page.getByRole('columnheader', { name: 'Boot reason' }).waitFor();
-    await page.reload();
-    await page.getByRole('columnheader', { name: 'Boot reason' }).waitFor();
-    await page.getByRole('button', { name: 'Columns' }).click();
-    await page.getByRole('button', { name: 'Back to the usual ones' }).click();
-    await expect.poll(async () => page.getByRole('columnheader', { name: 'Boot reason' }).count()).toBe(0);
+      // By keyboard alone, and kept by the browser.
+      await page.goto('/devices');
+      await page.getByText('5 boards', { exact: true }).waitFor();
+      await pressOn(page, 'Columns');
+      await tabTo(page, 'Boot reason');
+      await page.keyboard.press('Space');
+      await page.getByRole('columnheader', { name: 'Boot reason' }).waitFor();
+      await page.reload();
+      await page.getByRole('columnheader', { name: 'Boot reason' }).waitFor();
+      await page.getByRole('button', { name: 'Columns' }).click();
+      await page.getByRole('button', { name: 'Back to the usual ones' }).click();
+      await expect.poll(async () => page.getByRole('columnheader', { name: 'Boot reason' }).count()).toBe(0);
 
-    // An address of before, with filters of their own.
-    await page.goto(`/devices?status=ok&product=${PRODUCT}&version=1.0.0&mac=24:6f:28:00:02`);
-    await page.getByText('1 board', { exact: true }).waitFor();
-    expect(faults).toEqual([]);
-    await context.close();
-  });
+      // An address of before, with filters of their own.
+      await page.goto(`/devices?status=ok&product=${PRODUCT}&version=1.0.0&mac=24:6f:28:00:02`);
+      await page.getByText('1 board', { exact: true }).waitFor();
+      expect(faults).toEqual([]);
+      await context.close();
+    },
+  );
 
-  test('changes many boards: numbers first, a stop in the middle, and the same once more goes on', async () => {
-    const bench = Array.from({ length: 110 }, (_, index) => `24:6f:28:00:03:${index.toString(16).padStart(2, '0')}`);
-    for (const mac of bench) await checkIn(mac, '1.0.0', { product: 'bench' });
-    const held = async () => {
-      const { numbers } = await server.admin('getDeviceNumbers', { query: { by: 'mark', where: 'product = bench' } });
-      return numbers[0]?.values.find(({ value }) => value === 'held')?.devices ?? 0;
-    };
-    const { page, context, faults } = await openPage(browser, server);
-    await enter(server, page);
-    await page.goto('/devices?q=product:bench');
-    await page.getByText('100 loaded, more as you scroll').waitFor();
-    await page.getByLabel('Select all loaded boards').click();
-    await page.getByRole('button', { name: 'Select all 110 that match' }).click();
-    await page.getByText('All 110 selected').waitFor();
-    await page.getByRole('button', { name: 'Hold', exact: true }).click();
-    const dialog = page.getByRole('dialog');
-    await dialog.getByText('110 boards would change').waitFor();
-    await dialog.getByLabel('Reason').fill('trade fair');
-    await dialog.getByRole('button', { name: 'Hold 110 boards' }).click();
-    await page.getByText('110 boards are held').waitFor();
-    expect(await held()).toBe(110);
+  test.runIf(AT_NIGHT)(
+    'changes many boards: numbers first, a stop in the middle, and the same once more goes on',
+    async () => {
+      const bench = Array.from({ length: 110 }, (_, index) => `24:6f:28:00:03:${index.toString(16).padStart(2, '0')}`);
+      for (const mac of bench) await checkIn(mac, '1.0.0', { product: 'bench' });
+      const held = async () => {
+        const { numbers } = await server.admin('getDeviceNumbers', { query: { by: 'mark', where: 'product = bench' } });
+        return numbers[0]?.values.find(({ value }) => value === 'held')?.devices ?? 0;
+      };
+      const { page, context, faults } = await openPage(browser, server);
+      await enter(server, page);
+      await page.goto('/devices?q=product:bench');
+      await page.getByText('100 loaded, more as you scroll').waitFor();
+      await page.getByLabel('Select all loaded boards').click();
+      await page.getByRole('button', { name: 'Select all 110 that match' }).click();
+      await page.getByText('All 110 selected').waitFor();
+      await page.getByRole('button', { name: 'Hold', exact: true }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('110 boards would change').waitFor();
+      await dialog.getByLabel('Reason').fill('trade fair');
+      await dialog.getByRole('button', { name: 'Hold 110 boards' }).click();
+      await page.getByText('110 boards are held').waitFor();
+      expect(await held()).toBe(110);
 
-    // Those that are ticked go some at a time: the second batch waits until somebody has stopped it.
-    await page.getByRole('button', { name: 'Clear', exact: true }).click();
-    await page.getByLabel('Select all loaded boards').click();
-    const choose = async (command: string): Promise<void> => {
-      await page.getByRole('button', { name: 'More for these boards' }).click();
-      await page.getByRole('menuitem', { name: command }).click();
-    };
-    await choose('Release');
-    await dialog.getByText('100 boards would change').waitFor();
-    const stopped = Promise.withResolvers<void>();
-    let batches = 0;
-    await page.route('**/api/v1/admin/bulk', async (route) => {
-      batches += 1;
-      if (batches === 2) await stopped.promise;
-      await route.continue();
-    });
-    await dialog.getByRole('button', { name: 'Release 100 boards' }).click();
-    await dialog.getByText(/^35 of 100 boards so far/).waitFor();
-    await dialog.getByRole('button', { name: 'Stop' }).click();
-    stopped.resolve();
-    await dialog.getByText(/Stopped: 70 of 100 boards are done/).waitFor();
-    expect(await held()).toBe(40);
-    await dialog.getByRole('button', { name: 'Release 30 boards' }).click();
-    await page.getByText('30 boards are not held any more').waitFor();
-    expect(await held()).toBe(10);
+      // Those that are ticked go some at a time: the second batch waits until somebody has stopped it.
+      await page.getByRole('button', { name: 'Clear', exact: true }).click();
+      await page.getByLabel('Select all loaded boards').click();
+      const choose = async (command: string): Promise<void> => {
+        await page.getByRole('button', { name: 'More for these boards' }).click();
+        await page.getByRole('menuitem', { name: command }).click();
+      };
+      await choose('Release');
+      await dialog.getByText('100 boards would change').waitFor();
+      const stopped = Promise.withResolvers<void>();
+      let batches = 0;
+      await page.route('**/api/v1/admin/bulk', async (route) => {
+        batches += 1;
+        if (batches === 2) await stopped.promise;
+        await route.continue();
+      });
+      await dialog.getByRole('button', { name: 'Release 100 boards' }).click();
+      await dialog.getByText(/^35 of 100 boards so far/).waitFor();
+      await dialog.getByRole('button', { name: 'Stop' }).click();
+      stopped.resolve();
+      await dialog.getByText(/Stopped: 70 of 100 boards are done/).waitFor();
+      expect(await held()).toBe(40);
+      await dialog.getByRole('button', { name: 'Release 30 boards' }).click();
+      await page.getByText('30 boards are not held any more').waitFor();
+      expect(await held()).toBe(10);
 
-    await page.getByRole('button', { name: 'Clear', exact: true }).click();
-    await page.getByLabel(`Select ${bench[0]}`).click();
-    await choose('Take a label off');
-    await dialog.getByLabel('Label').fill('nowhere');
-    await dialog.getByText(/There is no label nowhere/).waitFor();
-    await dialog.getByRole('button', { name: 'Cancel' }).click();
-    const [download] = await Promise.all([page.waitForEvent('download'), choose('Export all facts as CSV')]);
-    const csv = await readFile(await download.path(), 'utf8');
-    expect(csv.trimEnd().split('\r\n')).toEqual([
-      expect.stringMatching(/^id,mac,name,/),
-      expect.stringContaining(`,${bench[0]},,bench,1.0.0,ok,esp32,`),
-    ]);
-    await choose('Remove');
-    await dialog.getByRole('button', { name: 'Remove 1 board' }).click();
-    await page.getByText('1 board is forgotten').waitFor();
-    expect(await server.tryAdmin('getDevice', { params: { device: bench[0] ?? '' } })).toMatchObject({ status: 404 });
+      await page.getByRole('button', { name: 'Clear', exact: true }).click();
+      await page.getByLabel(`Select ${bench[0]}`).click();
+      await choose('Take a label off');
+      await dialog.getByLabel('Label').fill('nowhere');
+      await dialog.getByText(/There is no label nowhere/).waitFor();
+      await dialog.getByRole('button', { name: 'Cancel' }).click();
+      const [download] = await Promise.all([page.waitForEvent('download'), choose('Export all facts as CSV')]);
+      const csv = await readFile(await download.path(), 'utf8');
+      expect(csv.trimEnd().split('\r\n')).toEqual([
+        expect.stringMatching(/^id,mac,name,/),
+        expect.stringContaining(`,${bench[0]},,bench,1.0.0,ok,esp32,`),
+      ]);
+      await choose('Remove');
+      await dialog.getByRole('button', { name: 'Remove 1 board' }).click();
+      await page.getByText('1 board is forgotten').waitFor();
+      expect(await server.tryAdmin('getDevice', { params: { device: bench[0] ?? '' } })).toMatchObject({ status: 404 });
 
-    // One that broke: its name and labels go over to another board, and it is gone.
-    await server.admin('nameDevice', { params: { device: bench[1] ?? '' }, body: { name: 'Vice' } });
-    await page.goto('/devices/Vice');
-    await page.getByRole('button', { name: 'More commands' }).click();
-    await page.getByRole('menuitem', { name: 'Replace it by another board' }).click();
-    await dialog.getByLabel('The board that takes its place').fill(bench[2] ?? '');
-    await dialog.getByRole('button', { name: 'Show what goes over' }).click();
-    await dialog.getByRole('button', { name: 'Replace it' }).click();
-    await page.getByText('Vice takes its place').waitFor();
-    await page.getByRole('heading', { level: 1, name: 'Vice' }).waitFor();
-    await page
-      .getByRole('main')
-      .getByText(bench[2] ?? '')
-      .first()
-      .waitFor();
-    expect(await server.tryAdmin('getDevice', { params: { device: bench[1] ?? '' } })).toMatchObject({ status: 404 });
-    expect(faults).toEqual([]);
-    await context.close();
-  });
+      // One that broke: its name and labels go over to another board, and it is gone.
+      await server.admin('nameDevice', { params: { device: bench[1] ?? '' }, body: { name: 'Vice' } });
+      await page.goto('/devices/Vice');
+      await page.getByRole('button', { name: 'More commands' }).click();
+      await page.getByRole('menuitem', { name: 'Replace it by another board' }).click();
+      await dialog.getByLabel('The board that takes its place').fill(bench[2] ?? '');
+      await dialog.getByRole('button', { name: 'Show what goes over' }).click();
+      await dialog.getByRole('button', { name: 'Replace it' }).click();
+      await page.getByText('Vice takes its place').waitFor();
+      await page.getByRole('heading', { level: 1, name: 'Vice' }).waitFor();
+      await page
+        .getByRole('main')
+        .getByText(bench[2] ?? '')
+        .first()
+        .waitFor();
+      expect(await server.tryAdmin('getDevice', { params: { device: bench[1] ?? '' } })).toMatchObject({ status: 404 });
+      expect(faults).toEqual([]);
+      await context.close();
+    },
+  );
 
-  test('takes a table of names and labels, which says first what it would change and what is wrong', async () => {
-    await bringBoards();
-    const { page, context, faults } = await openPage(browser, server);
-    await enter(server, page);
-    await page.goto('/devices');
-    await page.getByRole('button', { name: 'Import CSV' }).click();
-    const choose = async (csv: string): Promise<void> =>
-      page
-        .locator('input[type=file]')
-        .setInputFiles({ name: 'boards.csv', mimeType: 'text/csv', buffer: Buffer.from(csv) });
-    await choose(`mac,name,labels\n${MACS[0]},Gate,fence\n24:6f:28:99:99:99,Nobody,\n`);
-    const dialog = page.getByRole('dialog');
-    await dialog.getByText('1 line is wrong, so nothing is imported.').waitFor();
-    await dialog.getByText('Line 3:').waitFor();
-    expect(await dialog.getByRole('button', { name: /^(Import|Change)/ }).isDisabled()).toBe(true);
-    await dialog.getByLabel('Leave out boards that have not checked in').click();
-    await dialog.getByText(/Left out, because they have not checked in: 1 board/).waitFor();
-    await dialog.getByText('Line 2:').waitFor();
-    await dialog.getByRole('button', { name: 'Change 1 board' }).click();
-    await page.getByText('1 board changed').waitFor();
-    const { device } = await server.admin('getDevice', { params: { device: MACS[0] ?? '' } });
-    expect(device).toMatchObject({ name: 'Gate', labels: ['fence'] });
-    await page.getByRole('link', { name: 'Gate' }).waitFor();
-    await server.admin('nameDevice', { params: { device: MACS[0] ?? '' }, body: { name: '' } });
-    expect(faults).toEqual([]);
-    await context.close();
-  });
+  test.runIf(AT_NIGHT)(
+    'takes a table of names and labels, which says first what it would change and what is wrong',
+    async () => {
+      await bringBoards();
+      const { page, context, faults } = await openPage(browser, server);
+      await enter(server, page);
+      await page.goto('/devices');
+      await page.getByRole('button', { name: 'Import CSV' }).click();
+      const choose = async (csv: string): Promise<void> =>
+        page
+          .locator('input[type=file]')
+          .setInputFiles({ name: 'boards.csv', mimeType: 'text/csv', buffer: Buffer.from(csv) });
+      await choose(`mac,name,labels\n${MACS[0]},Gate,fence\n24:6f:28:99:99:99,Nobody,\n`);
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('1 line is wrong, so nothing is imported.').waitFor();
+      await dialog.getByText('Line 3:').waitFor();
+      expect(await dialog.getByRole('button', { name: /^(Import|Change)/ }).isDisabled()).toBe(true);
+      await dialog.getByLabel('Leave out boards that have not checked in').click();
+      await dialog.getByText(/Left out, because they have not checked in: 1 board/).waitFor();
+      await dialog.getByText('Line 2:').waitFor();
+      await dialog.getByRole('button', { name: 'Change 1 board' }).click();
+      await page.getByText('1 board changed').waitFor();
+      const { device } = await server.admin('getDevice', { params: { device: MACS[0] ?? '' } });
+      expect(device).toMatchObject({ name: 'Gate', labels: ['fence'] });
+      await page.getByRole('link', { name: 'Gate' }).waitFor();
+      await server.admin('nameDevice', { params: { device: MACS[0] ?? '' }, body: { name: '' } });
+      expect(faults).toEqual([]);
+      await context.close();
+    },
+  );
 
-  test('adds a schedule, is told when it would run, changes it and removes it', async () => {
+  test.runIf(AT_NIGHT)('adds a schedule, is told when it would run, changes it and removes it', async () => {
     const { page, context, faults } = await openPage(browser, server);
     await enter(server, page);
     await visit(page, '/schedules');
@@ -582,7 +591,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
     await context.close();
   });
 
-  test('sets a budget, and makes a label by a query that says first how many it means', async () => {
+  test.runIf(AT_NIGHT)('sets a budget, and makes a label by a query that says first how many it means', async () => {
     await bringBoards();
     const { page, context, faults } = await openPage(browser, server);
     await enter(server, page);
