@@ -2,6 +2,7 @@
 
 import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
+import { Command } from '#dashboard/parts/command.tsx';
 
 interface ActionDialogProps {
   readonly title: string;
@@ -13,6 +14,8 @@ interface ActionDialogProps {
   readonly busy?: boolean;
   /** Something above the buttons is still to be filled in. */
   readonly incomplete?: boolean;
+  /** The same on the command line, without its reason: `otter rollout pause 1.2.0`. */
+  readonly command?: string;
   readonly onConfirm: (reason: string | undefined) => void;
   readonly onClose: () => void;
 }
@@ -26,6 +29,7 @@ export function ActionDialog(props: ActionDialogProps): ReactNode {
     reason,
     busy = false,
     incomplete = false,
+    command,
     onConfirm,
     onClose,
   } = props;
@@ -52,6 +56,14 @@ export function ActionDialog(props: ActionDialogProps): ReactNode {
               data-autofocus
             />
           )}
+          {command === undefined ? null : (
+            <details>
+              <summary style={{ fontSize: 13, cursor: 'pointer' }}>The same as a command</summary>
+              <div style={{ marginTop: 8 }}>
+                <Command text={withReason(command, said)} />
+              </div>
+            </details>
+          )}
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               Cancel
@@ -69,4 +81,9 @@ export function ActionDialog(props: ActionDialogProps): ReactNode {
       </form>
     </Modal>
   );
+}
+
+/** In single quotes, where a shell leaves every character as it is. */
+function withReason(command: string, said: string): string {
+  return said === '' ? command : `${command} --reason '${said.replaceAll("'", String.raw`'\''`)}'`;
 }

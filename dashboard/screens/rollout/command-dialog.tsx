@@ -31,6 +31,7 @@ export default function CommandDialog(props: CommandDialogProps): ReactNode {
       danger={command.isDanger === true || isUnready}
       reason={needsReason ? 'needed' : 'optional'}
       busy={actions.isBusy}
+      command={typedOf(rollout, kind)}
       onClose={onClose}
       onConfirm={(reason) => actions.run(kind, reason, onClose)}
     >
@@ -80,6 +81,14 @@ function useActions(rollout: Rollout) {
     }
   };
   return { run, isBusy: all.some(({ isPending }) => isPending) };
+}
+
+/** The command line's words for it. */
+function typedOf(rollout: Rollout, kind: Command['kind']): string {
+  const verb = kind === 'revert' ? 'abort' : kind;
+  const from = kind === 'promote' && rollout.stage !== null ? ` --from ${rollout.stage}` : '';
+  const override = kind === 'promote' && !isPassed(rollout) ? ' --override' : '';
+  return `otter rollout ${verb} ${rollout.name}${from}${override}${kind === 'revert' ? ' --revert' : ''}`;
 }
 
 function isPassed({ stages, stage }: Rollout): boolean {

@@ -54,17 +54,20 @@ interface Ask {
   readonly text: string;
   readonly reason?: 'needed' | 'optional';
   readonly isDanger?: true;
+  /** After `otter device`. */
+  readonly typed: string;
   readonly run: (reason: string | undefined) => void;
 }
 
 function Question({ detail, asked, onClose }: PartProps & { readonly asked: Exclude<AskedKind, OwnKind> }) {
   const { busy, asks } = useAsks(detail, onClose);
-  const { title, confirm, text, reason, isDanger = false, run } = asks[asked];
+  const { title, confirm, text, reason, isDanger = false, typed, run } = asks[asked];
   return (
     <ActionDialog
       title={title}
       confirm={confirm}
       danger={isDanger}
+      command={`otter device ${typed}`}
       busy={busy}
       {...(reason === undefined ? {} : { reason })}
       onClose={onClose}
@@ -83,6 +86,7 @@ function useAsks({ device, assignments }: DeviceDetail, onClose: () => void) {
   const revoke = useAction('revokeToken', () => 'Its token is revoked');
   const cancel = useAction('cancelUpdate', ({ cancelled }) => `It does not get ${cancelled?.version ?? 'that build'}`);
   const back = useAction('sendBack', ({ cancelled }) => `It goes back from ${cancelled?.version ?? 'its build'}`);
+  const { mac } = device;
   const params = { device: device.id };
   const done = { onSettled: onClose };
   const setTest = (value: 'no' | 'auto') => (reason: string | undefined) =>
@@ -96,6 +100,7 @@ function useAsks({ device, assignments }: DeviceDetail, onClose: () => void) {
   const asks: Readonly<Record<Exclude<AskedKind, OwnKind>, Ask>> = {
     cancel: {
       title: `Cancel the update of ${name}?`,
+      typed: `cancel ${mac}`,
       confirm: 'Cancel the update',
       text: 'What it was offered is taken back, and it is not offered that build again until you let it try.',
       reason: 'needed',
@@ -103,6 +108,7 @@ function useAsks({ device, assignments }: DeviceDetail, onClose: () => void) {
     },
     send_back: {
       title: `Send ${name} back from ${device.current_version}?`,
+      typed: `send-back ${mac}`,
       confirm: 'Send it back',
       text: 'With its next checks it is offered the build before, and never this one again. Other boards are not concerned.',
       reason: 'needed',
@@ -111,6 +117,7 @@ function useAsks({ device, assignments }: DeviceDetail, onClose: () => void) {
     },
     test: {
       title: `Make ${name} a test board?`,
+      typed: `test ${mac} on`,
       confirm: 'Make it one',
       text: 'It still gets updates; what becomes of it neither stops nor promotes a rollout, and it is in no number of the fleet but its own.',
       reason: 'optional',
@@ -118,6 +125,7 @@ function useAsks({ device, assignments }: DeviceDetail, onClose: () => void) {
     },
     auto: {
       title: `Is ${name} no test board any more?`,
+      typed: `test ${mac} off`,
       confirm: 'Count it again',
       text: 'The rules decide again whether it counts in gates.',
       reason: 'optional',
@@ -125,6 +133,7 @@ function useAsks({ device, assignments }: DeviceDetail, onClose: () => void) {
     },
     revoke: {
       title: `Revoke the token of ${name}?`,
+      typed: `revoke ${mac}`,
       confirm: 'Revoke it',
       text: 'It is refused from its next check on, and comes back only when you let it enrol anew. It runs on with what it has.',
       isDanger: true,
@@ -132,6 +141,7 @@ function useAsks({ device, assignments }: DeviceDetail, onClose: () => void) {
     },
     remove: {
       title: `Remove ${name}?`,
+      typed: `remove ${mac}`,
       confirm: 'Remove',
       text: `Everything that is known of it goes: ${device.labels.length} labels and ${assignments.length} of its latest updates among it. If the board checks in again, it is a new one.`,
       isDanger: true,
