@@ -327,6 +327,34 @@ describe.each(DIALECTS)('who may speak, on %s', (dialect) => {
     await server.end();
   });
 
+  test('boards that are known already enrol whatever the bound for new ones is, and one that asks again is no new one', async () => {
+    const server = await startTestServer({ dialect, settings: 'devices: {new_per_hour: 2, identity: approve}' });
+    const line = new ProductLine(server);
+    const voice = new Voice(server, line);
+    const [mac, other, token] = [line.newMac(), line.newMac(), newToken()];
+    for (let time = 0; time < 4; time += 1) expect((await voice.enrol(mac, token)).body).toEqual({ state: 'pending' });
+    expect((await voice.enrol(other, newToken())).status).toBe(200);
+    expect(errorOf(await voice.enrol(line.newMac(), newToken()))).toBe('429 too_many_boards');
+    await server.admin('acceptEnrolment', { params: { device: mac } });
+    expect(await voice.reason(mac, token), 'its first check').toBe('nothing_to_offer');
+    await server.end();
+  });
+
+  test('who asked, and did not come again for a week, is forgotten', async () => {
+    const server = await startTestServer({ dialect, settings: 'devices: {identity: approve}' });
+    const line = new ProductLine(server);
+    const voice = new Voice(server, line);
+    const [gone, there, token] = [line.newMac(), line.newMac(), newToken()];
+    await voice.enrol(gone, newToken());
+    for (let day = 0; day < 8; day += 1) {
+      await voice.enrol(there, token);
+      server.clock.advance(DAY_S);
+      await server.tick();
+    }
+    expect((await server.admin('listEnrolments')).items.map(({ mac }) => mac)).toEqual([there]);
+    await server.end();
+  });
+
   test('the fleet token before is valid beside the new one, and a device says which it uses', async () => {
     const server = await startTestServer({ dialect });
     const line = new ProductLine(server);

@@ -4,6 +4,7 @@ import { type Selectable, sql } from 'kysely';
 import type { DeviceId, DeviceName } from '#protocol/identity.ts';
 import type { Dialect } from '#server/db/database.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
+import { countPendingBoards } from './pending-enrolments.ts';
 import type { IdentitiesTable } from './tables.ts';
 
 export type IdentityRow = Selectable<IdentitiesTable>;
@@ -112,10 +113,6 @@ export async function countTroubled(db: Reader): Promise<IdentityCounts> {
     .select((eb) => eb.fn.countAll<number | string>().as('claimed'))
     .where('claimed_twice_at_ms', 'is not', null)
     .executeTakeFirstOrThrow();
-  const { pending } = await db
-    .selectFrom('pending_enrolments')
-    .select((eb) => eb.fn.count<number | string>('name').distinct().as('pending'))
-    .executeTakeFirstOrThrow();
   const rows = await db
     .selectFrom('identities')
     .select('name')
@@ -123,7 +120,11 @@ export async function countTroubled(db: Reader): Promise<IdentityCounts> {
     .orderBy('claimed_twice_at_ms', 'desc')
     .limit(MAX_EXAMPLES)
     .execute();
-  return { claimedTwice: Number(claimed), pending: Number(pending), examples: rows.map(({ name }) => name) };
+  return {
+    claimedTwice: Number(claimed),
+    pending: await countPendingBoards(db),
+    examples: rows.map(({ name }) => name),
+  };
 }
 
 /** To be called while the devices are there. A token that was revoked stays so: removing a stolen board does not let it in again. */
@@ -132,4 +133,13 @@ export async function forgetIdentities(trx: Trx, deviceIds: readonly DeviceId[])
     (select kind, name from device_names where device_id in (${sql.join(deviceIds)}))`;
   await trx.deleteFrom('pending_enrolments').where(ofDevices).execute();
   await trx.deleteFrom('identities').where(ofDevices).where('revoked_at_ms', 'is', null).execute();
+}
+
+/** Reads them all: ask seldom. */
+export async function countIdentities(db: Reader): Promise<number> {
+  const { identities } = await db
+    .selectFrom('identities')
+    .select((eb) => eb.fn.countAll<number | string>().as('identities'))
+    .executeTakeFirstOrThrow();
+  return Number(identities);
 }

@@ -20,12 +20,12 @@ export async function findPending(db: Reader, { kind, text }: DeviceName): Promi
     .execute();
 }
 
-/** One that is there already stays as it is. */
+/** One that is there already is asked for anew. */
 export async function addPending(trx: Trx, row: Insertable<PendingEnrolmentsTable>): Promise<void> {
   await trx
     .insertInto('pending_enrolments')
     .values(row)
-    .onConflict((conflict) => conflict.column('token_sha256').doNothing())
+    .onConflict((conflict) => conflict.column('token_sha256').doUpdateSet({ asked_at_ms: row.asked_at_ms }))
     .execute();
 }
 
@@ -59,4 +59,24 @@ export async function listPendingNames(
     .orderBy('name')
     .limit(limit)
     .execute();
+}
+
+/** At most `most` that were asked for last before this; resolves with how many went. */
+export async function forgetPending(trx: Trx, beforeMs: number, most: number): Promise<number> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('pending_enrolments')
+    .where('id', 'in', (eb) =>
+      eb.selectFrom('pending_enrolments').select('id').where('asked_at_ms', '<', beforeMs).orderBy('id').limit(most),
+    )
+    .executeTakeFirstOrThrow();
+  return Number(numDeletedRows);
+}
+
+/** Boards of which an enrolment is pending. */
+export async function countPendingBoards(db: Reader): Promise<number> {
+  const { boards } = await db
+    .selectFrom('pending_enrolments')
+    .select((eb) => eb.fn.count<number | string>('name').distinct().as('boards'))
+    .executeTakeFirstOrThrow();
+  return Number(boards);
 }

@@ -101,7 +101,8 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   const view = await deps.catalog.within(trx);
   const known = merge(request, before, view);
   const observation = observationOf(deps, known, before, nowMs);
-  const deviceId = before.device?.id ?? (await register(deps, trx, known, nowMs));
+  const deviceId =
+    before.device?.id ?? (await register(deps, trx, known, { hasEnrolled: before.speaker !== undefined, nowMs }));
   const hinted = newLabels(deps, known, before);
   if (hinted.length > 0) await holdDevices(trx, [deviceId]);
   for (const name of hinted) {
@@ -227,8 +228,14 @@ function newLabels(deps: Deps, request: CheckIn, facts: CheckInFacts): readonly 
   return [...new Set(request.labelHints.filter(isNew))].slice(0, free);
 }
 
-async function register(deps: Deps, trx: Trx, request: KnownCheckIn, nowMs: number): Promise<DeviceId> {
-  await deps.newBoards.admit(trx, nowMs);
+async function register(
+  deps: Deps,
+  trx: Trx,
+  request: KnownCheckIn,
+  { hasEnrolled, nowMs }: { readonly hasEnrolled: boolean; readonly nowMs: number },
+): Promise<DeviceId> {
+  // One that enrolled was counted then.
+  if (!hasEnrolled) await deps.newBoards.admit(trx, nowMs);
   const device = { ...request.described, status: 'ok', first_seen_at_ms: nowMs } as const;
   const id = await addDevice(trx, request.name, device, nowMs);
   const removal = await noteReturn(trx, request.name, nowMs);

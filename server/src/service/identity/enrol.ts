@@ -5,6 +5,7 @@ import type { DeviceName } from '#protocol/identity.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_PENDING_ENROLMENTS } from '#protocol/limits.ts';
 import { findTokenOwner, type IdentityRow, lockIdentity, saveIdentity } from '#server/db/identity/identities.ts';
+import { findDevice } from '#server/db/fleet/devices.ts';
 import { addPending, findPending, removePending, removePendingOf } from '#server/db/identity/pending-enrolments.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -30,7 +31,7 @@ export async function enrol(deps: Deps, enrolment: Enrolment, nowMs: number): Pr
         `this token belongs to another board than ${name.text}`,
         'make a new token: two boards were flashed with the same memory',
       );
-    if (row === undefined) await deps.newBoards.admit(trx, nowMs);
+    if (row === undefined && !(await isKnown(trx, name))) await deps.newBoards.admit(trx, nowMs);
     if (!isLetIn(deps, row, nowMs)) {
       await keepPending(trx, enrolment, nowMs);
       return { state: 'pending' };
@@ -38,6 +39,11 @@ export async function enrol(deps: Deps, enrolment: Enrolment, nowMs: number): Pr
     await acceptToken(trx, name, tokenSha256, nowMs);
     return { state: 'accepted' };
   });
+}
+
+/** By its check-ins, or since it asked before. */
+async function isKnown(trx: Trx, name: DeviceName): Promise<boolean> {
+  return (await findDevice(trx, name)) !== undefined || (await findPending(trx, name)).length > 0;
 }
 
 /** The token takes the place of the one before, and whoever else asked is forgotten. */

@@ -4,6 +4,8 @@
 import { OtterError } from '#protocol/errors.ts';
 import type { Call } from '#protocol/admin/status.ts';
 import { countDevices } from '#server/db/fleet/devices.ts';
+import { countIdentities } from '#server/db/identity/identities.ts';
+import { countPendingBoards } from '#server/db/identity/pending-enrolments.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { Settings } from '#server/service/settings.ts';
 
@@ -49,7 +51,7 @@ export class NewBoards {
 
   async #count(db: Reader, nowMs: number) {
     if (this.#total === undefined || !(nowMs - this.#total.atMs < COUNT_MS))
-      this.#total = { counted: await countDevices(db), atMs: nowMs, admitted: 0 };
+      this.#total = { counted: await countKnown(db), atMs: nowMs, admitted: 0 };
     return this.#total;
   }
 
@@ -63,4 +65,9 @@ export class NewBoards {
       { retryAfterS: Math.max(1, Math.ceil(waitMs / 1000)) },
     );
   }
+}
+
+/** A board may have enrolled and never checked in, or the other way round; nearly all did both. */
+async function countKnown(db: Reader): Promise<number> {
+  return Math.max(await countDevices(db), await countIdentities(db)) + (await countPendingBoards(db));
 }

@@ -2,26 +2,29 @@
 // Each step reads a bounded range and removes a bounded number of rows in a transaction of its own. Only while the clock is
 // trusted: one that was set ahead by mistake removes nothing. Every server does it; two that meet remove nothing twice.
 
-import { PRUNE_PASS_MS, PRUNE_STEPS } from '#protocol/limits.ts';
+import { PENDING_ENROLMENT_MS, PRUNE_PASS_MS, PRUNE_STEPS } from '#protocol/limits.ts';
 import type { RetentionLimits } from '#server/service/settings.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
 import { forgetAssignments } from './assignments.ts';
 import { forgetAudit } from './audit.ts';
+import { forgetEnrolments } from './enrolments.ts';
 import { forgetEvents } from './events.ts';
 import type { PruneRange } from './prune-range.ts';
 import { forgetHours, forgetMeasurements } from './silent-boards.ts';
 
 interface Step {
-  readonly kept: keyof RetentionLimits;
+  /** How long what it forgets is kept, in milliseconds. */
+  readonly keptMs: (limits: RetentionLimits) => number;
   readonly forget: (deps: WatchDeps, range: PruneRange, nowMs: number) => Promise<number | undefined>;
 }
 
 const STEPS: readonly Step[] = [
-  { kept: 'eventsMs', forget: forgetEvents },
-  { kept: 'auditMs', forget: forgetAudit },
-  { kept: 'assignmentsMs', forget: forgetAssignments },
-  { kept: 'telemetryMs', forget: forgetHours },
-  { kept: 'presenceMs', forget: forgetMeasurements },
+  { keptMs: ({ eventsMs }) => eventsMs, forget: forgetEvents },
+  { keptMs: ({ auditMs }) => auditMs, forget: forgetAudit },
+  { keptMs: ({ assignmentsMs }) => assignmentsMs, forget: forgetAssignments },
+  { keptMs: ({ telemetryMs }) => telemetryMs, forget: forgetHours },
+  { keptMs: ({ presenceMs }) => presenceMs, forget: forgetMeasurements },
+  { keptMs: () => PENDING_ENROLMENT_MS, forget: forgetEnrolments },
 ];
 
 /** Where a pass is. */
@@ -56,7 +59,7 @@ export class Retention {
   async #take({ step, afterId }: Place, nowMs: number): Promise<Place | undefined> {
     const what = STEPS[step];
     if (what === undefined) return undefined;
-    const keptMs = this.#deps.settings.retention[what.kept];
+    const keptMs = what.keptMs(this.#deps.settings.retention);
     const next = Number.isFinite(keptMs)
       ? await what.forget(this.#deps, { afterId, beforeMs: nowMs - keptMs }, nowMs)
       : undefined;
