@@ -1,9 +1,9 @@
 // A small chart over time. What it shows stands also in its name, for those who do not see it.
 
-import 'uplot/dist/uPlot.min.css';
-import { Text, useComputedColorScheme } from '@mantine/core';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { Text } from '@mantine/core';
+import type { ReactNode } from 'react';
 import UPlot from 'uplot';
+import { axisOf, colorsAt, usePlot } from '#dashboard/screens/charts/plot.ts';
 import css from './device.module.css';
 
 interface ChartProps {
@@ -22,22 +22,12 @@ const HEIGHT_PX = 168;
 
 export function Chart(props: ChartProps): ReactNode {
   const { title, unit, values } = props;
-  const place = useRef<HTMLDivElement>(null);
-  const scheme = useComputedColorScheme('light');
-  const text = JSON.stringify([props.times, values, props.bad, props.marks]);
-  useEffect(() => {
-    const node = place.current;
-    if (node === null) return undefined;
-    const plot = new UPlot(optionsOf(props, node), dataOf(props), node);
-    const observer = new ResizeObserver(() => plot.setSize({ width: node.clientWidth, height: HEIGHT_PX }));
-    observer.observe(node);
-    return () => {
-      observer.disconnect();
-      plot.destroy();
-    };
-    // The data as a text: a new answer with the same numbers draws nothing anew.
-    // oxlint-disable-next-line react-hooks/exhaustive-deps
-  }, [text, scheme]);
+  const place = usePlot({
+    text: JSON.stringify([props.times, values, props.bad, props.marks]),
+    heightPx: HEIGHT_PX,
+    data: () => dataOf(props),
+    options: (node) => optionsOf(props, node),
+  });
   const known = values.filter((value) => value !== null);
   const last = known.at(-1);
   return (
@@ -64,14 +54,8 @@ function dataOf({ times, values, bad }: ChartProps): UPlot.AlignedData {
 }
 
 function optionsOf({ isCount = false, bad, marks }: ChartProps, node: HTMLElement): UPlot.Options {
-  const style = getComputedStyle(node);
-  const color = (name: string): string => style.getPropertyValue(name).trim();
-  const axis = {
-    stroke: color('--mantine-color-dimmed'),
-    grid: { stroke: color('--otter-line'), width: 1 },
-    ticks: { show: false },
-    font: '11px system-ui',
-  };
+  const color = colorsAt(node);
+  const axis = axisOf(color);
   const series = (stroke: string): UPlot.Series => ({
     stroke,
     width: 2,

@@ -1,9 +1,8 @@
 // Layers on top of each other over time, with a line for each turn of a rollout. What it shows stands also in a table beside it.
 
-import 'uplot/dist/uPlot.min.css';
-import { useComputedColorScheme } from '@mantine/core';
-import { type ReactNode, useEffect, useRef } from 'react';
-import UPlot from 'uplot';
+import type { ReactNode } from 'react';
+import type UPlot from 'uplot';
+import { axisOf, colorsAt, usePlot } from '#dashboard/screens/charts/plot.ts';
 import type { Layers } from './layers.ts';
 
 interface StackedChartProps {
@@ -20,22 +19,12 @@ const HEIGHT_PX = 200;
 
 export function StackedChart(props: StackedChartProps): ReactNode {
   const { data, fromS, turns, label } = props;
-  const place = useRef<HTMLDivElement>(null);
-  const scheme = useComputedColorScheme('light');
-  const text = JSON.stringify([data, fromS, turns]);
-  useEffect(() => {
-    const node = place.current;
-    if (node === null) return undefined;
-    const plot = new UPlot(optionsOf(props, node), stack(data), node);
-    const observer = new ResizeObserver(() => plot.setSize({ width: node.clientWidth, height: HEIGHT_PX }));
-    observer.observe(node);
-    return () => {
-      observer.disconnect();
-      plot.destroy();
-    };
-    // The data as a text: a new answer with the same numbers draws nothing anew.
-    // oxlint-disable-next-line react-hooks/exhaustive-deps
-  }, [text, scheme]);
+  const place = usePlot({
+    text: JSON.stringify([data, fromS, turns]),
+    heightPx: HEIGHT_PX,
+    data: () => stack(data),
+    options: (node) => optionsOf(props, node),
+  });
   return <div ref={place} role="img" aria-label={label} style={{ minWidth: 0, height: HEIGHT_PX }} />;
 }
 
@@ -51,14 +40,8 @@ function stack({ times, layers }: Layers): UPlot.AlignedData {
 }
 
 function optionsOf({ data, fromS, turns, onPoint }: StackedChartProps, node: HTMLElement): UPlot.Options {
-  const style = getComputedStyle(node);
-  const color = (name: string): string => style.getPropertyValue(name).trim();
-  const axis = {
-    stroke: color('--mantine-color-dimmed'),
-    grid: { stroke: color('--otter-line'), width: 1 },
-    ticks: { show: false },
-    font: '11px system-ui',
-  };
+  const color = colorsAt(node);
+  const axis = axisOf(color);
   const toS = data.times.at(-1) ?? fromS + 1;
   return {
     width: node.clientWidth,
