@@ -136,7 +136,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['otter device accept 24:6f:28:aa:bb:cc', 'it lost its memory, or devices.identity is approve'],
     ['otter device accept --all', 'every board that asked with one token alone'],
   ],
-  'device revoke': [['otter device revoke 24:6f:28:aa:bb:cc', 'it was stolen']],
+  'device revoke': [
+    ['otter device revoke 24:6f:28:aa:bb:cc', 'it was stolen'],
+    ["otter device revoke --where 'label van-3'", 'all that were in the van'],
+  ],
   'device reenrol': [['otter device reenrol 24:6f:28:aa:bb:cc', 'the next token that it brings is its own']],
   'product list': [['otter product list', 'which there are, and which of them are frozen']],
   'product history': [
