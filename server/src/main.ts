@@ -107,10 +107,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const startedAtMs = clock();
   const app = await buildApp({
     deps,
-    tls: { cert: config.certificate.certPem, key: config.certificate.keyPem },
+    tls: tlsOf(config),
     tokens: config.tokens,
     trustProxy: config.trustProxy,
     maxConnections: config.limits.maxConnections,
+    perAddress: config.limits.perAddress,
     server: () => ({
       version: SERVER_VERSION,
       startedAtMs,
@@ -187,6 +188,10 @@ function depsOf({ config, settings, options, database, store, folders, log, cloc
     sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),
     readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
   };
+}
+
+function tlsOf({ certificate: { certPem, keyPem } }: Config) {
+  return { cert: certPem, key: keyPem, isSignedByOthers: readCertificate(certPem).issuer !== undefined };
 }
 
 /** Running requests get `graceMs`. */
