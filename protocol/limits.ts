@@ -127,6 +127,9 @@ export const OFFER_NOTES_CHARS_OF_SIGNATURE = 46;
 /** Most signatures of one manifest: a board tries each, some 0.1 s, and reads the answer into 4 KiB. */
 export const MAX_SIGNATURES = 4;
 
+/** Most pins of one configuration: the live key and the backup key of a server. */
+export const MAX_CONFIGURATION_PINS = 2;
+
 /** Most release keys of a server, retired ones too; longest public key in PEM; builds that one request signs, some 500 bytes each. */
 export const MAX_RELEASE_KEYS = 50;
 export const MAX_PUBLIC_KEY_CHARS = 1_000;
