@@ -9,12 +9,12 @@ import { Name } from '#protocol/words.ts';
 import { NO_EXPIRY, readSignedInstant } from './canonical-text.ts';
 import { Signature } from './manifest.ts';
 
-export const CONFIGURATION_FORMAT = 'otter-config/1';
+const CONFIGURATION_FORMAT = 'otter-config/1';
 
 /** Two pins are told apart by so many of their hex digits; a check-in says no more. */
 const PIN_ID_CHARS = 16;
 
-export const SpkiPin = Type.String({
+const SpkiPin = Type.String({
   pattern: '^spki:[0-9a-f]{64}$',
   description: 'SHA-256 of the public key of a server (SubjectPublicKeyInfo, DER)',
 });
