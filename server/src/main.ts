@@ -43,6 +43,7 @@ import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
 import { type DataLock, lockStorage } from '#server/disk/data-locks.ts';
 import { explainDiskError, findWriteFault } from '#server/disk/write-proof.ts';
+import { findBackupKey } from '#server/home/backup-key.ts';
 import { removePort, writePort } from '#server/home/port-file.ts';
 import { readCertificate } from '#server/certs/certificate.ts';
 import { localHosts } from '#server/certs/self-signed.ts';
@@ -308,6 +309,7 @@ function settingsOf(config: Config, port: () => number): Settings {
     board: {
       fleetToken: config.tokens.fleet,
       spkiPin: certificate.spkiPin,
+      backupPin: () => findBackupKey(config.home)?.pin,
       hosts,
     },
   };
