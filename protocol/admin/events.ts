@@ -46,6 +46,8 @@ export const EVENT_TYPES = {
   'device.sent_back': 'an operator sent it back from the build that it runs',
   'device.offered_now': 'an operator has it offered what there is for it, past windows and pace',
   'device.retried': 'an operator has it try again what failed on it or was cancelled',
+  'device.reports_differ':
+    'two reports with one number said different things: the second one was not taken; told once an hour',
   'product.frozen': 'an operator has frozen the product: none of its devices is offered anything new',
   'product.unfrozen': 'it is not frozen any more',
   'image.damaged': 'the stored bytes of an image are damaged or gone: boards do not get it',

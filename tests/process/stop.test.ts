@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { findPort } from '#server/home/port-file.ts';
+import { release } from '../support/fleet.ts';
 import { addDevices, mac } from '../support/fleet.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
 import { head, RawClient } from '../support/server/raw-client.ts';
@@ -121,7 +122,8 @@ test('a second signal, of the same or the other kind, ends it at once', async ()
 /** Downloads one behind the other on a connection whose client has stopped reading. */
 async function openDownloads(server: ServerProcess): Promise<{ readonly reader: RawClient; readonly bytes: Buffer }> {
   const bytes = largeImage('2.0.0', IMAGE_BYTES);
-  await server.admin('uploadFirmware', { body: bytes });
+  await server.admin('uploadFirmware', { query: { pilot_ready: 'true' }, body: bytes });
+  await release(server, '2.0.0');
   const reader = await RawClient.open(server.url);
   reader.socket.pause();
   const get = head(

@@ -49,6 +49,13 @@ export async function rollOut(
   return rollout;
 }
 
+/** Starts a rollout of a build that is ready, and ends it: its images are released from then on, so that the fleet token fetches them. */
+export async function release(server: ServerClient, version: string, product = 'default'): Promise<void> {
+  const { name } = await server.admin('createRollout', { body: { product, version } });
+  for (const step of ['startRollout', 'abortRollout'] as const)
+    await server.admin(step, { params: { name }, body: {} });
+}
+
 /** Devices that have checked in once on this version. */
 export async function addDevices(server: ServerClient, count: number, version: string): Promise<readonly string[]> {
   const macs = Array.from({ length: count }, (_, index) => mac(index + 1));

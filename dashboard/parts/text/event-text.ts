@@ -13,7 +13,7 @@ const BAD = new Set([
   'assignment.rejected',
 ]);
 const GOOD = new Set(['rollout.completed', 'assignment.confirmed', 'assignment.healthy']);
-const WARN = new Set(['rollout.paused', 'rollout.aborted', 'assignment.timed_out']);
+const WARN = new Set(['rollout.paused', 'rollout.aborted', 'assignment.timed_out', 'device.reports_differ']);
 
 /** What a word alone does not say. */
 const BOARD_TEXTS: Readonly<Record<string, string>> = {
@@ -35,6 +35,7 @@ const BOARD_TEXTS: Readonly<Record<string, string>> = {
   sent_back: 'is sent back',
   offered_now: 'is offered what there is at once',
   retried: 'may try again',
+  reports_differ: 'said two different things in one report',
   came_back: 'came back after it was removed',
 };
 

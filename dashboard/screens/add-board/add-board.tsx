@@ -98,7 +98,7 @@ function Secrets({ settings, wifi, onWifi }: SecretsProps): ReactNode {
 }
 
 /** The names are those of the examples of the library (client/examples). */
-function secretsText({ servers, pin, backup_pin, token }: BoardSettings, wifi: Wifi): string {
+function secretsText({ servers, pin, token }: BoardSettings, wifi: Wifi): string {
   const constant = (name: string, value: string): string => `const char* const ${name} = ${JSON.stringify(value)};`;
   const [server = '', ...others] = servers;
   return [
@@ -108,8 +108,7 @@ function secretsText({ servers, pin, backup_pin, token }: BoardSettings, wifi: W
     constant('kWifiPassword', wifi.password === '' ? 'its password' : wifi.password),
     constant('kServer', server),
     ...others.map((other) => `// also: ${other}`),
-    // A connection is good when either fits.
-    constant('kPin', backup_pin === null ? pin : `${pin},${backup_pin}`),
+    constant('kPin', pin),
     constant('kToken', token),
   ].join('\n');
 }

@@ -230,7 +230,7 @@ export interface AssignmentsTable {
   /** What `outcomeOf` and `markOf` say of all this, for those who count. */
   readonly outcome: Generated<Outcome>;
   readonly mark: Generated<Mark>;
-  /** Sequence numbers of the last reports that were taken, as they came, with commas between them. */
+  /** The last reports that were taken, as they came, with commas between them: the sequence number, `:` and a digest of what was said. */
   readonly reported: Generated<string>;
   readonly offered_at_ms: number;
   readonly updated_at_ms: number;

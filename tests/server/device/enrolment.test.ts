@@ -6,6 +6,7 @@ import { rotateFleetToken } from '#server/home/fleet-token.ts';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { BOTH, DIALECTS } from '../../support/scope.ts';
 import type { Answered } from '../../support/server/client.ts';
+import { openRaw } from '../../support/server/raw-database.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const DAY_S = 86_400;
@@ -110,6 +111,51 @@ describe.each(BOTH)('device tokens on %s', (dialect) => {
     expect((await server.fetch('GET', String(offer['url']), { token: own })).status).toBe(200);
     expect((await fetched('1.2.0')).status, 'not released to it').toBe(403);
     expect((await line.detail(other)).assignments[0]).toMatchObject({ state: 'offered' });
+  });
+
+  test('the fleet token fetches what was released, and nothing before', async () => {
+    await line.makeStable('1.0.0');
+    for (const version of ['1.1.0', '1.2.0', '1.3.0']) await line.add(version);
+    await line.rollOut('1.1.0', 'expand');
+    await line.rollOut('1.2.0', 'draft');
+    const ask = async (method: string, path: string, headers: Readonly<Record<string, string>> = {}) =>
+      (await server.fetch(method, path, { token: fleet(), headers })).status;
+    const folder = (version: string, chip = 'esp32') => `/firmware/${line.product}/${version}/${chip}`;
+    const mac = await line.newDevice('1.0.0');
+    const { url = '', assignment_id: id } = await line.checkIn(mac, '1.0.0');
+    // As a board fetches it, as a person does, and as a board that resumes.
+    for (const path of [url, `${folder('1.1.0')}/image.bin`, `${folder('1.0.0')}/image.bin`]) {
+      expect(await ask('GET', path), path).toBe(200);
+      expect(await ask('GET', path, { range: 'bytes=100-' }), path).toBe(206);
+    }
+    expect(await ask('GET', `${folder('1.1.0')}/manifest.json`)).toBe(200);
+    await line.add('1.1.0', { chips: ['esp32s3'] });
+    for (const name of [folder('1.2.0'), folder('1.3.0'), folder('1.1.0', 'esp32s3')])
+      for (const [method, path] of [
+        ['GET', `${name}/image.bin`],
+        ['HEAD', `${name}/image.bin`],
+        ['GET', `${name}/image.bin?assignment=${id}`],
+        ['GET', `${name}/image.bin?assignment=999999999`],
+        ['GET', `${name}/manifest.json`],
+      ] as const)
+        expect([path, await ask(method, path)]).toEqual([path, 403]);
+    await line.block('1.3.0');
+    expect(errorOf(await server.json('GET', `${folder('1.3.0')}/image.bin`, { token: fleet() }))).toBe(
+      '403 not_released',
+    );
+    await line.move('1.1.0', 'abort');
+    expect(await ask('GET', url, { range: 'bytes=100-' }), 'what was begun goes on').toBe(206);
+  });
+
+  test('whatever was offered can be fetched with the fleet token at the address of the offer', async () => {
+    await line.add('1.1.0');
+    await line.rollOut('1.1.0', 'expand');
+    const { url = '' } = await line.checkIn(line.newMac(), '1.0.0');
+    const raw = await openRaw(server, { writes: true });
+    await raw.query('delete from rollout_images');
+    await raw.close();
+    expect((await server.fetch('GET', url, { token: fleet() })).status).toBe(200);
+    expect((await server.fetch('GET', url.split('?', 1)[0] ?? '', { token: fleet() })).status).toBe(403);
   });
 
   test('a download with the token of a board says nothing of the assignment of another', async () => {

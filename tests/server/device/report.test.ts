@@ -48,6 +48,44 @@ describe.each(BOTH)('a report on %s', (dialect) => {
     }
   });
 
+  test('that repeats a number and says something else is not taken, but told, noted and called, once an hour', async () => {
+    const calls = async () => (await server.admin('getStatus')).calls.filter(({ kind }) => kind === 'reports_differ');
+    const events = async () =>
+      (await server.admin('listEvents', { query: { product: line.product, type: 'device.reports_differ' } })).items;
+    server.clock.advance(86_400);
+    const failure = { error_code: 'flash_write', detail: 'sector 12' };
+    await line.report(mac, assignment, 1, 'downloading');
+    await line.report(mac, assignment, 2, 'failed', failure);
+    for (const _ of [1, 2]) await line.report(mac, assignment, 2, 'failed', failure);
+    expect(await events(), 'a repeat that says the same').toEqual([]);
+    expect(await calls()).toEqual([]);
+    const notes = (await line.detail(mac)).device.notes;
+    const others = [
+      [1, 'failed', {}],
+      [1, 'downloading', { detail: 'of somebody else' }],
+      [2, 'failed', { ...failure, error_code: 'connection_lost' }],
+      [2, 'failed', { error_code: 'flash_write' }],
+    ] as const;
+    for (const [sequence, status, more] of others) {
+      server.clock.advance(3_600);
+      const { body } = await line.report(mac, assignment, sequence, status, more);
+      expect(body).toEqual({ state: 'failed', duplicate: true });
+      await line.report(mac, assignment, sequence, status, more);
+    }
+    expect((await events()).map(({ data }) => data)).toEqual(
+      others.toReversed().map(([sequence]) => ({ assignment_id: assignment, sequence })),
+    );
+    expect((await events())[0]).toMatchObject({ mac, type: 'device.reports_differ' });
+    expect((await line.detail(mac)).device.notes).toEqual([
+      ...notes,
+      expect.stringContaining('one number (sequence) said different things'),
+    ]);
+    expect(await line.assignments(mac)).toMatchObject([{ state: 'failed', ...failure }]);
+    expect(await calls()).toMatchObject([{ text: expect.stringContaining(mac) }]);
+    server.clock.advance(86_401);
+    expect(await calls()).toEqual([]);
+  });
+
   test('is known when it is repeated, whichever came in between, and what is kept of them is bounded', async () => {
     const shuffled = Array.from({ length: MAX_KEPT_SEQUENCES }, (_, index) => (index * 7) % MAX_KEPT_SEQUENCES);
     for (const sequence of shuffled) await line.report(mac, assignment, sequence, 'downloading');

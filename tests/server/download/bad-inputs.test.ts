@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ErrorCode } from '#protocol/errors.ts';
-import { addFirmware, imageOf } from '../../support/fleet.ts';
+import { addFirmware, imageOf, release } from '../../support/fleet.ts';
 import { exchange, head, RawClient } from '../../support/server/raw-client.ts';
 import { expectLoggedOnce, expectNoToken, expectRefusal } from '../../support/server/refusal.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
@@ -22,6 +22,7 @@ beforeAll(async () => {
   await addFirmware(server, '1.1.0');
   await addFirmware(server, '2.0.0', { chip: 'esp32' });
   await addFirmware(server, '2.0.0', { chip: 'esp32s3' });
+  for (const version of ['1.0.0', '1.1.0']) await release(server, version);
   await server.admin('blockFirmware', { params: { version: '1.1.0' }, body: { reason: 'test' } });
 });
 afterAll(async () => server.end());

@@ -4,6 +4,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
+import { release } from '../../support/fleet.ts';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
 import { head, RawClient } from '../../support/server/raw-client.ts';
 import { sizeOf } from '../../support/scope.ts';
@@ -57,7 +58,8 @@ describe.skipIf(process.platform !== 'linux')('a server with many bad readers', 
 
 async function startWithImage(): Promise<ServerProcess> {
   const server = await startServerProcess(await newHome());
-  await server.admin('uploadFirmware', { query: { version: '1.0.0' }, body: image });
+  await server.admin('uploadFirmware', { query: { version: '1.0.0', pilot_ready: 'true' }, body: image });
+  await release(server, '1.0.0');
   return server;
 }
 

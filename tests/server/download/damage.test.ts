@@ -6,6 +6,7 @@ import { mkdir, open, rename, rm, symlink, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CHUNK_BYTES } from '#protocol/limits.ts';
+import { release } from '../../support/fleet.ts';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
 import { head, RawClient } from '../../support/server/raw-client.ts';
 import { expectAlive, expectRefusal } from '../../support/server/refusal.ts';
@@ -22,6 +23,7 @@ let file: string;
 beforeEach(async () => {
   server = await startTestServer();
   await server.admin('uploadFirmware', { query: { version: '1.0.0', pilot_ready: 'true' }, body: image });
+  await release(server, '1.0.0');
   file = join(server.home, 'data/firmware/.blobs', hash('sha256', image));
 });
 afterEach(async () => server.end());

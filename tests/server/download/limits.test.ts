@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { MAX_LARGE_ANSWERS, MIN_TRANSFER_BYTES_PER_S, TRANSFER_GRACE_MS } from '#protocol/limits.ts';
 import { SlowReaderGuard } from '#server/http/answer/slow-reader-guard.ts';
-import { addFirmware, imageOf } from '../../support/fleet.ts';
+import { addFirmware, imageOf, release } from '../../support/fleet.ts';
 import { head, RawClient } from '../../support/server/raw-client.ts';
 import { expectLoggedOnce, expectRefusal } from '../../support/server/refusal.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
@@ -27,6 +27,7 @@ async function startConfigured(lines: string): Promise<TestServer> {
 test('a server with two download slots tells others to come later, and gives back the slots of readers that vanish', async () => {
   const server = await startConfigured('limits: { max_downloads: 2 }');
   await addFirmware(server, '1.0.0');
+  await release(server, '1.0.0');
   const PATH = '/firmware/1.0.0/image.bin';
   const download = async () => server.fetch('GET', PATH, { token: server.fleetToken });
 
@@ -68,6 +69,7 @@ test('a server with two download slots tells others to come later, and gives bac
 test('B35: X-Forwarded-For is believed from the proxies that are listed', async () => {
   const server = await startConfigured('trust_proxy: [127.0.0.1]');
   await addFirmware(server, '1.0.0');
+  await release(server, '1.0.0');
   const answer = await server.fetch('GET', '/firmware/1.0.0/image.bin', {
     token: server.fleetToken,
     headers: { 'x-forwarded-for': '198.51.100.1, 203.0.113.7' },

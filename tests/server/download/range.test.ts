@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHUNK_BYTES } from '#protocol/limits.ts';
+import { release } from '../../support/fleet.ts';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
 import { expectRefusal } from '../../support/server/refusal.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
@@ -23,7 +24,11 @@ let server: TestServer;
 let etag: string;
 beforeAll(async () => {
   server = await startTestServer();
-  const { image: stored } = await server.admin('uploadFirmware', { query: { version: '1.0.0' }, body: image });
+  const { image: stored } = await server.admin('uploadFirmware', {
+    query: { version: '1.0.0', pilot_ready: 'true' },
+    body: image,
+  });
+  await release(server, '1.0.0');
   etag = `"${stored.sha256}"`;
 });
 afterAll(async () => server.end());

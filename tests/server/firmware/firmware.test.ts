@@ -119,6 +119,7 @@ describe.each(BOTH)('firmware on %s', (dialect) => {
 
   test('that is blocked is not given out any more', async () => {
     await line.add('1.1.0');
+    await line.rollOut('1.1.0', 'pilot');
     const path = `/firmware/${line.product}/1.1.0/esp32/image.bin`;
     expect((await server.fetch('GET', path, { token: server.fleetToken })).status).toBe(200);
     await line.block('1.1.0');

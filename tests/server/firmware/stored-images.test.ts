@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Call } from '#protocol/admin/status.ts';
 import { IMAGE_CHECK_BYTES, IMAGE_CHECK_MS, STORE_SWEEP_MS, UNNAMED_BLOB_MS } from '#protocol/limits.ts';
 import { largeImage } from '../../process/support/large-image.ts';
+import { release } from '../../support/fleet.ts';
 import { openRaw } from '../../support/server/raw-database.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { newPostgresDatabase, startTestServer, type TestServer } from '../../support/server/server.ts';
@@ -23,8 +24,16 @@ const PATH = `/firmware/default/${VERSION}/esp32/image.bin`;
 const storeOf = ({ home }: TestServer): string => join(home, 'data/firmware');
 const blobOf = (server: TestServer, sha256 = SHA256): string => join(storeOf(server), '.blobs', sha256);
 
-const upload = async (server: TestServer, body = image) => server.admin('uploadFirmware', { body });
-const download = async (server: TestServer, path = PATH) => server.fetch('GET', path, { token: server.fleetToken });
+const upload = async (server: TestServer, body = image) => server.admin('uploadFirmware', { query: READY, body });
+const READY = { pilot_ready: 'true' };
+
+/** With the fleet token, which fetches nothing that was not released. */
+async function download(server: TestServer, path = PATH) {
+  const [, , product = '', version = ''] = path.split('/');
+  const { items } = await server.admin('listRollouts', { query: { product } });
+  if (!items.some((rollout) => rollout.version === version)) await release(server, version, product);
+  return server.fetch('GET', path, { token: server.fleetToken });
+}
 
 /** What /readyz answers is proven anew from time to time: waits until it answers this status. */
 async function readiness(server: TestServer, status: 200 | 503): Promise<unknown> {
@@ -160,6 +169,9 @@ describe.each(DIALECTS)('a stored image on %s', (dialect) => {
     await pass(server, UNNAMED_BLOB_MS);
     expect(await readdir(join(storeOf(server), '.blobs'))).toEqual([SHA256]);
     expect((await download(server, `/firmware/valve/${VERSION}/esp32/image.bin`)).body.equals(image)).toBe(true);
+    await raw.query(
+      `delete from rollout_images where image_id in (select images.id from images join firmware on firmware.id = firmware_id where product = 'valve')`,
+    );
     await raw.query(`delete from images where firmware_id = (select id from firmware where product = 'valve')`);
     await raw.query('update catalog set revision = revision + 1');
     await raw.close();
@@ -206,6 +218,7 @@ describe('a stored image', () => {
     const folder = join(storeOf(server), 'default', VERSION, 'esp32');
     expect((await lstat(join(folder, 'image.bin'))).isSymbolicLink()).toBe(true);
     expect(await readFile(join(folder, 'image.bin'))).toEqual(image);
+    await release(server, VERSION);
     const manifest = await server.json('GET', `/firmware/default/${VERSION}/esp32/manifest.json`, {
       token: server.fleetToken,
     });

@@ -6,7 +6,7 @@ import tls from 'node:tls';
 import vm from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { LARGE_ANSWER_BYTES, MAX_LARGE_ANSWERS, MAX_OPEN_ANSWERS, TRANSFER_GRACE_MS } from '#protocol/limits.ts';
-import { addDevices, addFirmware, imageOf } from '../../support/fleet.ts';
+import { addDevices, addFirmware, imageOf, release } from '../../support/fleet.ts';
 import { head, RawClient } from '../../support/server/raw-client.ts';
 import { expectLoggedOnce, expectRefusal } from '../../support/server/refusal.ts';
 import { sizeOf } from '../../support/scope.ts';
@@ -25,6 +25,7 @@ describe('a large answer', () => {
     server = await startTestServer();
     await addDevices(server, 300, '1.0.0');
     await addFirmware(server, '1.0.0');
+    await release(server, '1.0.0');
   });
   afterAll(async () => server.end());
   afterEach(() => {

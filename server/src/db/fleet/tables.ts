@@ -58,6 +58,8 @@ export interface DevicesTable {
   readonly contradictions: Generated<number>;
   /** Since when it is taken for two boards with one MAC. */
   readonly shared_mac_at_ms: Generated<number | null>;
+  /** When a report that repeats a number last said something else than the first one; noted once an hour. */
+  readonly reports_differ_at_ms: Generated<number | null>;
   /** The assignment by which it took the build that it confirmed last. */
   readonly taken_assignment_id: Generated<number | null>;
   /** Since when an operator holds it; null: nobody does. */

@@ -61,3 +61,11 @@ export async function createTicketKeys(db: Trx): Promise<void> {
     .addColumn('key', 'text', required)
     .execute();
 }
+
+/** When a report that repeats a number last said something else; with an index of those few alone, for `otter status` counts them. */
+export async function addDifferingReports(db: Trx): Promise<void> {
+  await db.schema.alterTable('devices').addColumn('reports_differ_at_ms', 'bigint').execute();
+  await sql`create index devices_reports_differ on devices (reports_differ_at_ms) where reports_differ_at_ms is not null`.execute(
+    db,
+  );
+}

@@ -31,7 +31,7 @@ import {
 import { addHolds, addOrders, addTestIndex, addConsent, createBudgets } from './hold-steps.ts';
 import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes, addSortNames } from './name-steps.ts';
-import { createIdentities, createSessions, createTicketKeys } from './access-steps.ts';
+import { addDifferingReports, createIdentities, createSessions, createTicketKeys } from './access-steps.ts';
 import { addDynamicLabels, addFlapping, createSavedQueries } from './group-steps.ts';
 import { createVersionHours } from './history-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
@@ -100,4 +100,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'backups', up: createBackups },
   { name: 'ticket keys', up: createTicketKeys },
   { name: 'release keys', up: createReleaseKeys },
+  { name: 'differing reports', up: addDifferingReports },
 ];

@@ -151,6 +151,17 @@ export async function isRequiredCovered(
   return found !== undefined;
 }
 
+/** Whether any rollout that was ever started covers it. */
+export async function wasReleased(db: Reader, imageId: number): Promise<boolean> {
+  const found = await db
+    .selectFrom('rollout_images')
+    .select('rollout_id')
+    .where('image_id', '=', imageId)
+    .limit(1)
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
 function completedImages(db: Reader) {
   return db
     .selectFrom('rollout_images as done')

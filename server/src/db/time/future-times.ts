@@ -9,7 +9,7 @@ import type { Schema, Trx } from '#server/db/schema.ts';
 /** Columns by table and key: every instant that is compared with the clock. */
 const INSTANTS = [
   { table: 'presence', key: 'device_id', columns: ['last_seen_at_ms'] },
-  { table: 'devices', key: 'id', columns: ['first_seen_at_ms', 'shared_mac_at_ms'] },
+  { table: 'devices', key: 'id', columns: ['first_seen_at_ms', 'shared_mac_at_ms', 'reports_differ_at_ms'] },
   {
     table: 'assignments',
     key: 'id',

@@ -18,7 +18,7 @@ const LongForm = Type.Object({ product: Name, version: Version, chip: ImageFolde
 const ShortForm = Type.Object({ version: Version });
 
 export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () => number): void {
-  const places = new TransferPlaces(deps.settings.maxDownloads, 'all download slots are taken');
+  const places = new TransferPlaces(deps.settings.maxDownloads, 'all download slots are taken', deps.random);
   const options = (summary: string) => ({
     config: { scope: 'device' } as const,
     schema: {
@@ -38,7 +38,11 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () =>
       const { product, version, chip: folder } = address;
       const download = await openDownload(
         deps,
-        { address: { product, version, folder }, speaker: speakerOf(request) },
+        {
+          address: { product, version, folder },
+          speaker: speakerOf(request),
+          assignmentId: readAssignment(request.query),
+        },
         clock(),
       );
       try {

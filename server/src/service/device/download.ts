@@ -33,11 +33,15 @@ export interface Download {
  */
 export async function openDownload(
   deps: Deps,
-  { address, speaker }: { readonly address: ImageAddress; readonly speaker: Speaker },
+  {
+    address,
+    speaker,
+    assignmentId,
+  }: { readonly address: ImageAddress; readonly speaker: Speaker; readonly assignmentId: number | undefined },
   nowMs: number,
 ): Promise<Download> {
   const { firmware, image } = await getImage(deps, address);
-  await requireGiven(deps, speaker, image.id);
+  await requireGiven(deps, speaker, { imageId: image.id, assignmentId });
   if (firmware.blocked)
     throw new OtterError(
       'firmware_blocked',
@@ -81,7 +85,7 @@ async function* notingPieces(
 /** Throws `image_unknown`, `version_ambiguous`, and as `requireGiven`. */
 export async function getManifest(deps: Deps, address: ImageAddress, speaker: Speaker): Promise<Manifest> {
   const { firmware, image } = await getImage(deps, address);
-  await requireGiven(deps, speaker, image.id);
+  await requireGiven(deps, speaker, { imageId: image.id });
   return manifestOf({ ...firmware, image });
 }
 

@@ -1,5 +1,5 @@
 // A device reports how far it is. Idempotent by (assignment, sequence): a repeat is answered like the first, and late or
-// reordered reports end in the same state.
+// reordered reports end in the same state. A repeat that says something else is noted, and not taken either.
 
 import type { ReportStatus, ReportStatusAnswer } from '#protocol/device/api.ts';
 import type { DeviceName } from '#protocol/identity.ts';
@@ -12,6 +12,7 @@ import { afterReport, excuse, isOpenState } from '#engine/assignment/assignment.
 import type { AssignmentState } from '#engine/facts/model.ts';
 import type { DeviceStatus } from '#engine/decision/plan-check-in.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { noteDiffering } from '#server/service/identity/differing-reports.ts';
 import { requireStanding, type Speaker } from '#server/service/identity/speaker.ts';
 import { columnsOf, movingOf } from './assignment.ts';
 import { haltIfFailed } from '#server/service/gates/act.ts';
@@ -42,7 +43,9 @@ export async function report(deps: Deps, request: Report, nowMs: number): Promis
         'drop this report and check for an update',
       );
     }
-    if (!(await noteReport(trx, assignment, request.sequence))) return { state: assignment.state, duplicate: true };
+    const repetition = await noteReport(trx, assignment, request);
+    if (repetition === 'differs') await noteDiffering(trx, { ...request, deviceId: assignment.device_id }, nowMs);
+    if (repetition !== 'new') return { state: assignment.state, duplicate: true };
     const { progress: before, watch: known } = movingOf(assignment);
     const progress = excuse(afterReport(before, request), assignment.updated_at_ms, deps.absences.recent(), nowMs);
     const watch = watchProgress(

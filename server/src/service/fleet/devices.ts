@@ -20,6 +20,7 @@ import { explain } from '#engine/decision/decide.ts';
 import { isOfferedNow } from '#engine/facts/orders.ts';
 import { type Assignment as AssignmentValue, assignmentFacts, historyOfBuild } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
+import { textOfDiffering } from '#server/service/identity/differing-reports.ts';
 import { viewIdentity } from '#server/service/identity/operators.ts';
 import { standingOfBoard } from '#server/service/identity/speaker.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -236,6 +237,7 @@ function notesOf(row: SeenDeviceRow): string[] {
     ...(row.shared_mac_at_ms === null
       ? []
       : ['two boards seem to use this MAC: their check-ins cannot be of one board; it counts in no gate']),
+    ...(row.reports_differ_at_ms === null ? [] : [textOfDiffering(row.reports_differ_at_ms)]),
     ...(Array.isArray(unreadable)
       ? [`members of its last check-in could not be read and were dropped: ${unreadable.join(', ')}`]
       : []),

@@ -19,8 +19,10 @@ import {
   type SpeakerRow,
   wasGivenImage,
 } from '#server/db/identity/identities.ts';
+import { findAssignment } from '#server/db/device/assignments.ts';
 import { findDevice } from '#server/db/fleet/devices.ts';
 import { findPending } from '#server/db/identity/pending-enrolments.ts';
+import { wasReleased } from '#server/db/rollouts/images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Principal } from '#server/service/principal.ts';
@@ -83,17 +85,33 @@ export async function requireStanding(
   );
 }
 
-/** Throws `token_invalid`, `not_released`. */
-export async function requireGiven(deps: Deps, speaker: Speaker, imageId: number): Promise<void> {
+/**
+ * For whoever fetches an image; `assignmentId`: what the address names. The fleet token says no board, so it opens what was released to
+ * some: an image that a rollout covers, or one that was given to a board by that assignment. Throws `token_invalid`, `not_released`.
+ */
+export async function requireGiven(
+  deps: Deps,
+  speaker: Speaker,
+  { imageId, assignmentId }: { readonly imageId: number; readonly assignmentId?: number | undefined },
+): Promise<void> {
+  const { read } = deps.database;
   if (speaker.kind === 'fleet_token') {
-    if (deps.settings.devices.identity === 'first-use') return;
+    if (deps.settings.devices.identity === 'first-use') {
+      if (await wasReleased(read, imageId)) return;
+      if (assignmentId !== undefined && (await findAssignment(read, assignmentId))?.image_id === imageId) return;
+      throw new OtterError(
+        'not_released',
+        'this image was not released to any board',
+        'take the address from the answer of check-update; an image is released by a rollout: otter rollout create',
+      );
+    }
     throw new OtterError(
       'not_released',
       'the fleet token fetches no images here',
       'enrol the board: with devices.identity other than first-use only device tokens do',
     );
   }
-  if (await wasGivenImage(deps.database.read, speaker.sha256, imageId)) return;
+  if (await wasGivenImage(read, speaker.sha256, imageId)) return;
   throw new OtterError(
     'not_released',
     'this image was not offered to this board',
