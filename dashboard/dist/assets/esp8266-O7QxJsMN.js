@@ -1,0 +1,1 @@
+export{c as ESP8266ROM}from"./flasher-kAT2L7fi.js";
