@@ -215,7 +215,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'rollout resume': [['otter rollout resume 1.2.0 --reason "it was the router"', 'a halted one needs a reason']],
   'rollout keep': [['otter rollout keep 1.2.0 --reason "it was the supply"', 'a regressed build is offered again']],
   'rollout note': [['otter rollout note 1.2.0 "for the fair, ask Ada"', 'shown with who wrote it']],
-  'rollout waiting': [['otter rollout waiting 1.2.0', 'boards that are not healthy on it, and what holds each']],
+  'rollout waiting': [
+    ['otter rollout waiting 1.2.0', 'boards that are not healthy on it, and what holds each'],
+    ['otter rollout waiting 1.2.0 --outcome failed --all', 'every board on which it failed'],
+  ],
   'rollout abort': [
     ['otter rollout abort 1.2.0 --revert --dry-run', 'who would go back'],
     ['otter rollout abort 1.2.0 --revert --reason "crashes at night"', 'it ends, and boards that run it roll back'],

@@ -1,7 +1,7 @@
 // The frame of every screen: a title with what can be done, and cards.
 
 import { Group, Stack, Text, Title } from '@mantine/core';
-import { type ReactNode, useEffect } from 'react';
+import { type ReactNode, useEffect, useId } from 'react';
 import css from './parts.module.css';
 
 interface PageProps {
@@ -48,11 +48,12 @@ interface CardProps {
 }
 
 export function Card({ title, aside, flush = false, children }: CardProps): ReactNode {
+  const id = useId();
   return (
-    <section className={css['card']}>
+    <section className={css['card']} aria-labelledby={title === undefined ? undefined : id}>
       {title === undefined ? null : (
         <div className={css['cardHead']}>
-          <Title order={2} style={{ flex: 1, minWidth: 'min-content', overflowWrap: 'anywhere' }}>
+          <Title id={id} order={2} style={{ flex: 1, minWidth: 'min-content', overflowWrap: 'anywhere' }}>
             {title}
           </Title>
           {aside}

@@ -106,6 +106,12 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
     await page.getByText('14 days').click();
     await page.waitForURL(/hours=336/);
     await page.getByRole('link', { name: 'Decide' }).click();
+    // What went wrong is shown first; the others by a click.
+    const late = page.getByRole('region', { name: 'Boards that are not there yet' });
+    await late.getByRole('link', { name: MACS[0] ?? '' }).waitFor();
+    expect(await late.getByRole('row').count()).toBe(2);
+    await late.getByText('waiting 3').click();
+    await late.getByRole('link', { name: MACS[1] ?? '' }).waitFor();
     await page.getByRole('button', { name: 'Abort and roll back' }).click();
     await page.getByText('No board runs this build').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Abort and roll back' }).click();

@@ -1,68 +1,110 @@
 // Boards of the opened stages that are not healthy on the build: those that went wrong first, each with its reason.
 
-import { Chip, Group, Table, Text } from '@mantine/core';
+import { Button, Chip, Group, Table, Text } from '@mantine/core';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
-import { sentence, useCall } from '#dashboard/data/queries.ts';
+import { call } from '#dashboard/data/api.ts';
+import { sentence } from '#dashboard/data/queries.ts';
+import { Answered } from '#dashboard/parts/answers.tsx';
 import { deviceHref } from '#dashboard/parts/text/links.ts';
 import { Card } from '#dashboard/parts/page.tsx';
 import { Ago } from '#dashboard/parts/time.tsx';
 import { OUTCOME_STATES, StateText } from '#dashboard/parts/tone.tsx';
-import { words } from '#dashboard/parts/words.ts';
+import { count, words } from '#dashboard/parts/words.ts';
 import parts from '#dashboard/parts/parts.module.css';
 import type { Rollout, WaitingBoard } from '#protocol/admin/rollouts.ts';
+import { sumOf } from './sums.ts';
 
-const BAD: readonly WaitingBoard['outcome'][] = ['crashing', 'failed', 'lost'];
-const SHOWN = 200;
+const BAD = ['crashing', 'failed', 'lost'] as const;
+const OTHERS = ['on_trial', 'updating', 'soaking', 'waiting', 'not_now', 'other'] as const;
+const PAGE = '100';
 
-export function Boards({ rollout: { name, status } }: { readonly rollout: Rollout }): ReactNode {
-  const isStarted = status !== 'draft';
-  const waiting = useCall('getWaiting', { params: { name }, query: { limit: String(SHOWN) } }, { enabled: isStarted });
-  const [group, setGroup] = useState<string>();
-  if (!isStarted || waiting.data === undefined) return null;
-  const { items, next_cursor: more } = waiting.data;
-  const groups = groupsOf(items);
-  const shown = items
-    .filter((board) => group === undefined || groupOf(board) === group)
-    .toSorted((left, right) => BAD.indexOf(right.outcome) - BAD.indexOf(left.outcome));
+const ALL = 'all';
+
+interface Asked {
+  readonly outcome?: WaitingBoard['outcome'];
+  readonly left_out?: string;
+}
+
+interface BoardGroup {
+  readonly name: string;
+  /** Undefined: it was not counted. */
+  readonly size: number | undefined;
+  readonly asked: Asked;
+}
+
+/** The numbers are those of the whole fleet; a group is asked for when somebody chooses it, and what went wrong before that. */
+export function Boards({ rollout }: { readonly rollout: Rollout }): ReactNode {
+  const [chosen, setChosen] = useState<string>();
+  if (rollout.status === 'draft') return null;
+  const groups = groupsOf(rollout);
+  const first = groups.find(({ name }) => BAD.some((bad) => bad === name))?.name ?? ALL;
+  const name = chosen !== undefined && groups.some((group) => group.name === chosen) ? chosen : first;
+  const shown = groups.find((group) => group.name === name);
+  if (shown === undefined)
+    return (
+      <Card title="Boards that are not there yet">
+        <Nobody px={0} />
+      </Card>
+    );
   return (
-    <Card
-      title="Boards that are not there yet"
-      flush
-      aside={
-        <Text size="sm" c="dimmed">
-          {items.length}
-          {more === null ? '' : ' and more'}
-        </Text>
-      }
-    >
-      {items.length === 0 ? (
-        <Text size="sm" c="dimmed" px={20} py={8}>
-          Nobody waits: every board of the open stages is healthy on the build.
-        </Text>
-      ) : (
-        <>
-          <Group gap={6} px={20} pb="sm">
-            {groups.map(([one, size]) => (
-              <Chip
-                key={one}
-                size="xs"
-                variant="light"
-                checked={group === one}
-                onChange={(isChecked) => setGroup(isChecked ? one : undefined)}
-              >
-                {words(one)} {size}
-              </Chip>
-            ))}
-          </Group>
-          <List boards={shown} />
-        </>
-      )}
+    <Card title="Boards that are not there yet" flush>
+      <Group gap={6} px={20} pb="sm">
+        {groups.map((group) => (
+          <Chip
+            key={group.name}
+            size="xs"
+            variant="light"
+            checked={group.name === name}
+            onChange={() => setChosen(group.name)}
+          >
+            {words(group.name)} {group.size === undefined ? '' : count(group.size)}
+          </Chip>
+        ))}
+      </Group>
+      <Pages key={name} rollout={rollout.name} asked={shown.asked} />
     </Card>
   );
 }
 
+function Pages({ rollout, asked }: { readonly rollout: string; readonly asked: Asked }): ReactNode {
+  const query = useInfiniteQuery({
+    queryKey: ['getWaiting', rollout, asked],
+    initialPageParam: undefined as string | undefined,
+    queryFn: async ({ pageParam: cursor, signal }) =>
+      call(
+        'getWaiting',
+        { params: { name: rollout }, query: { limit: PAGE, ...asked, ...(cursor === undefined ? {} : { cursor }) } },
+        signal,
+      ),
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+  });
+  return (
+    <Answered query={query}>
+      {({ pages }) => (
+        <>
+          <List boards={pages.flatMap(({ items }) => items)} />
+          {query.hasNextPage ? (
+            <Button
+              size="compact-sm"
+              variant="default"
+              mx={20}
+              my="xs"
+              loading={query.isFetchingNextPage}
+              onClick={() => void query.fetchNextPage()}
+            >
+              More
+            </Button>
+          ) : null}
+        </>
+      )}
+    </Answered>
+  );
+}
+
 function List({ boards }: { readonly boards: readonly WaitingBoard[] }): ReactNode {
+  if (boards.length === 0) return <Nobody px={20} />;
   return (
     <Table.ScrollContainer
       minWidth={640}
@@ -108,12 +150,27 @@ function List({ boards }: { readonly boards: readonly WaitingBoard[] }): ReactNo
   );
 }
 
-function groupOf({ reason, outcome }: WaitingBoard): string {
-  return reason ?? outcome;
+function Nobody({ px }: { readonly px: number }): ReactNode {
+  return (
+    <Text size="sm" c="dimmed" px={px} py={8}>
+      Nobody waits: every board of the open stages is healthy on the build.
+    </Text>
+  );
 }
 
-function groupsOf(items: readonly WaitingBoard[]): readonly (readonly [string, number])[] {
-  const sizes = new Map<string, number>();
-  for (const item of items) sizes.set(groupOf(item), (sizes.get(groupOf(item)) ?? 0) + 1);
-  return [...sizes].toSorted(([, left], [, right]) => right - left);
+/** What went wrong first, then what is under way, then whom a rule leaves out. */
+function groupsOf(rollout: Rollout): readonly BoardGroup[] {
+  const groups = [
+    ...[...BAD, ...OTHERS].map((outcome) => ({ name: outcome, size: sumOf(rollout, outcome), asked: { outcome } })),
+    ...rollout.left_out.map(({ reason, devices }) => ({
+      name: reason,
+      size: devices,
+      asked: { left_out: reason },
+    })),
+  ].filter(({ size }) => size > 0);
+  // Boards that count in no gate are in the list, and in none of these numbers.
+  const uncounted = sumOf(rollout, 'uncounted');
+  if (groups.length === 0 && uncounted === 0) return [];
+  const size = uncounted > 0 ? undefined : groups.reduce((sum, group) => sum + group.size, 0);
+  return [...groups, { name: ALL, size, asked: {} }];
 }

@@ -12,7 +12,7 @@ import {
   WaitingBoard,
 } from '#protocol/admin/rollouts.ts';
 import { Line, NewNote, oneOf } from '#protocol/admin/shapes.ts';
-import { ASSIGNMENT_STATES, ROLLOUT_STATUSES } from '#protocol/admin/states.ts';
+import { ASSIGNMENT_STATES, OUTCOMES, ROLLOUT_STATUSES } from '#protocol/admin/states.ts';
 import { LabelName, Mac, Name, RolloutName, Version } from '#protocol/words.ts';
 import { named, page, paging, product, reason, ref, rolloutName, route, strict } from './route.ts';
 
@@ -160,7 +160,22 @@ export const rolloutRoutes = {
     '/rollouts/:name/waiting',
     'Boards of its opened stages that are not healthy on the build, with the rule or outcome that holds each',
     page(ref(WaitingBoard)),
-    { params: rolloutName, query: Type.Object({ limit: paging.limit, cursor: paging.cursor }, strict) },
+    {
+      params: rolloutName,
+      query: Type.Object(
+        {
+          limit: paging.limit,
+          cursor: paging.cursor,
+          outcome: Type.Optional(
+            oneOf(OUTCOMES, { description: 'those of this outcome alone, as a stage counts them' }),
+          ),
+          left_out: Type.Optional(
+            Type.String({ description: 'those that this rule leaves out alone, as `left_out` counts them' }),
+          ),
+        },
+        strict,
+      ),
+    },
   ),
   previewRevert: route(
     'GET',

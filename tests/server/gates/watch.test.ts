@@ -320,6 +320,14 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
       { mac: second, outcome: 'waiting', reason: null },
       { mac: other, outcome: 'waiting', reason: 'no_image_for_chip' },
     ]);
+    // As the numbers have them: a column of the stage, or the rule that leaves a board out.
+    const asked = async (query: { outcome?: 'waiting' | 'updating' | 'healthy'; left_out?: string; limit?: string }) =>
+      (await server.admin('getWaiting', { params: { name }, query })).items.map(({ mac }) => mac);
+    expect(await asked({ outcome: 'updating' })).toEqual([first]);
+    expect(await asked({ outcome: 'waiting' })).toEqual([second]);
+    expect(await asked({ outcome: 'healthy' })).toEqual([]);
+    expect(await asked({ left_out: 'no_image_for_chip', limit: '1' })).toEqual([other]);
+    expect(await asked({ left_out: 'device_held' })).toEqual([]);
     for (let hour = 0; hour < 9; hour += 1) {
       server.clock.advance(HOUR_S / 2);
       for (const mac of [first, second]) await line.checkIn(mac, '1.0.0');

@@ -2,6 +2,7 @@
 // the rule that holds it now, or what became of it. It only reads.
 
 import type { WaitingBoard } from '#protocol/admin/rollouts.ts';
+import type { Outcome } from '#engine/outcome/outcome.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { firstStageOf } from '#engine/decision/forecast.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
@@ -15,6 +16,12 @@ import { type Listed, type ListQuery, readPage } from '#server/service/list.ts';
 import { readCursor } from './preview.ts';
 import { getSubject, type Judged, type Subject, walkDevices } from './walk.ts';
 
+/** As the numbers of a rollout have them: the column of its stages, or the rule that leaves a board out. */
+export interface WaitingFilter {
+  readonly outcome?: Outcome | undefined;
+  readonly left_out?: string | undefined;
+}
+
 /**
  * In the order in which the boards came to know the server. Throws `rollout_unknown`, `invalid_transition` for a draft,
  * `limit_invalid`, `cursor_invalid`.
@@ -22,7 +29,7 @@ import { getSubject, type Judged, type Subject, walkDevices } from './walk.ts';
 export async function getWaiting(
   deps: Deps,
   name: string,
-  query: Pick<ListQuery, 'limit' | 'cursor'>,
+  query: Pick<ListQuery, 'limit' | 'cursor'> & WaitingFilter,
   nowMs: number,
 ): Promise<Listed<WaitingBoard>> {
   await deps.presence.flush();
@@ -39,7 +46,9 @@ export async function getWaiting(
       page.map(({ device }) => device.id),
     );
     for (const board of page) {
-      const item = await viewBoard(deps, { board, standing: standing.get(board.device.id), subject }, nowMs);
+      const at = { board, standing: standing.get(board.device.id), subject };
+      if (!isAskedFor(at, query)) continue;
+      const item = await viewBoard(deps, at, nowMs);
       if (item === undefined) continue;
       if (items.length === limit) return { items, next_cursor: String(last) };
       items.push(item);
@@ -53,6 +62,14 @@ interface BoardAt {
   readonly board: Judged;
   readonly standing: StandingBoard | undefined;
   readonly subject: Subject;
+}
+
+/** Told without the rules of this moment, which ask for reads of their own: of a large fleet almost nobody is asked for. */
+function isAskedFor({ board, standing }: BoardAt, { outcome, left_out }: WaitingFilter): boolean {
+  const leftOut = standing === undefined && board.preview.kind === 'left_out' ? board.preview.reason : undefined;
+  if (left_out !== undefined && leftOut !== left_out) return false;
+  if (outcome === undefined) return true;
+  return (standing?.outcome ?? 'waiting') === outcome && leftOut === undefined;
 }
 
 /** Undefined: it is healthy, or belongs to no stage that has opened. */
