@@ -1,1 +1,0 @@
-export{a as ESP32C61ROM}from"./flasher-kAT2L7fi.js";

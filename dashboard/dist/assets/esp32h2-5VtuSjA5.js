@@ -1,1 +1,0 @@
-export{i as ESP32H2ROM}from"./flasher-kAT2L7fi.js";
