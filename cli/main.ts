@@ -8,7 +8,7 @@ import { addBackupCommands } from '#cli/commands/backup/backup.ts';
 import { addRestoreCommand } from '#cli/commands/backup/restore.ts';
 import { addDatabaseCommands } from '#cli/commands/backup/database.ts';
 import { addBoardCommands } from '#cli/commands/board.ts';
-import { addCertCommands } from '#cli/commands/cert.ts';
+import { addCertCommands } from '#cli/commands/cert/commands.ts';
 import { addDashboardCommands } from '#cli/commands/access/dashboard.ts';
 import { addTokenCommands } from './commands/access/token.ts';
 import { addDeviceCommands } from '#cli/commands/device.ts';

@@ -85,6 +85,30 @@ export const MAX_OPEN_ANSWERS = 4;
 export const LARGE_ANSWER_BYTES = 65_536;
 export const MAX_LARGE_ANSWERS = 32;
 
+/**
+ * Of one address, unless `limits.per_address` of server.yml says otherwise: requests, and new connections, in a second. A whole fleet may be
+ * behind one router: 120 000 boards that ask every ten minutes are 200 in a second. So many seconds' worth may come at once.
+ */
+export const DEFAULT_PER_ADDRESS = 200;
+export const ADDRESS_BURST_S = 5;
+
+/** Networks that each such bound remembers, some 150 bytes each: IPv4 addresses, and IPv6 networks of 64 bits. */
+export const MAX_ADDRESSES = 20_000;
+
+/** One address may have this share of all connections open. */
+export const MAX_SHARE_OF_CONNECTIONS = 0.5;
+
+/**
+ * Wrong tokens of one address in a minute, and unknown ones that boards made themselves: a server that was restored may have to
+ * tell 10 000 boards behind one router that they must enrol again, which takes 17 minutes then.
+ */
+export const MAX_WRONG_TOKENS_PER_MIN = 10;
+export const MAX_UNKNOWN_BOARD_TOKENS_PER_MIN = 600;
+
+/** Who is told to come later comes this much later still, by chance: as long again, but from this to that. */
+export const MIN_RETRY_SPREAD_S = 30;
+export const MAX_RETRY_SPREAD_S = 600;
+
 /** Longest version text that a device may report. */
 export const MAX_REPORTED_VERSION_CHARS = 64;
 
@@ -102,6 +126,9 @@ export const OFFER_NOTES_CHARS_OF_SIGNATURE = 46;
 
 /** Most signatures of one manifest: a board tries each, some 0.1 s, and reads the answer into 4 KiB. */
 export const MAX_SIGNATURES = 4;
+
+/** Most pins of one configuration: the live key and the backup key of a server. */
+export const MAX_CONFIGURATION_PINS = 2;
 
 /** Most release keys of a server, retired ones too; longest public key in PEM; builds that one request signs, some 500 bytes each. */
 export const MAX_RELEASE_KEYS = 50;

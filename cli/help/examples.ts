@@ -136,7 +136,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['otter device accept 24:6f:28:aa:bb:cc', 'it lost its memory, or devices.identity is approve'],
     ['otter device accept --all', 'every board that asked with one token alone'],
   ],
-  'device revoke': [['otter device revoke 24:6f:28:aa:bb:cc', 'it was stolen']],
+  'device revoke': [
+    ['otter device revoke 24:6f:28:aa:bb:cc', 'it was stolen'],
+    ["otter device revoke --where 'label van-3'", 'all that were in the van'],
+  ],
   'device reenrol': [['otter device reenrol 24:6f:28:aa:bb:cc', 'the next token that it brings is its own']],
   'product list': [['otter product list', 'which there are, and which of them are frozen']],
   'product history': [
@@ -258,6 +261,11 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'audit verify': [['otter audit verify', 'whether all of it is still there']],
   'cert show': [['otter cert show', 'the pin that boards and people compare']],
   'cert renew': [['otter cert renew', 'the key stays, and so do the pins of boards']],
+  'cert backup': [
+    ['otter cert backup', 'the second key of an older server'],
+    ['otter cert backup --replace', 'another one, where the file that it was put into is lost'],
+  ],
+  'cert stow': [['otter cert stow /media/usb/backup.key.age', 'the key goes, its pin stays']],
   'cert create': [['otter cert create --host ota.example.com --home /var/lib/otter', 'for a name of your own']],
   simulate: [
     ['otter simulate --devices 100 --label pilot=5%', 'a fleet against your own server'],

@@ -2,7 +2,7 @@
 // Otter it is opened by `age -d release.key.age`. The public half lies beside it in PEM. Never sent to a server, never replaced.
 
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
-import { link, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CommandError } from '#cli/exit-code.ts';
 import { readInputFile } from '#cli/input-file.ts';
@@ -88,6 +88,16 @@ interface Lock {
   readonly scryptLogN: number;
 }
 
+/**
+ * A private key that is there already, into a file of its own, so that it can be opened again: that is proved before it answers.
+ * Errors: `already_there`, `file_unwritable`.
+ */
+export async function lockKey(file: string, pem: string, passphrase: string, scryptLogN = SCRYPT_LOG_N): Promise<void> {
+  await createFile(file, await encrypt(pem, { passphrase, scryptLogN }), 0o600);
+  if ((await decrypt(file, await readFile(file), passphrase)) !== pem)
+    throw unwritable(file, 'it reads back as something else');
+}
+
 async function createKeyFile(folder: string, name: string, lock: Lock): Promise<CreatedKey> {
   const { keyFile, publicFile } = keyFilesOf(folder, name);
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -136,7 +146,7 @@ async function decrypt(file: string, bytes: Buffer, passphrase: string): Promise
     throw CommandError.own(
       'key_locked',
       `the passphrase does not open ${file}`,
-      'type it again; without it the key is lost: sign with the backup key',
+      'type it again; without it the key is lost, and only the backup key is left',
       { cause },
     );
   }
@@ -168,13 +178,13 @@ function alreadyThere(file: string): CommandError {
   return CommandError.own(
     'already_there',
     `${file} is already there; a key that is gone cannot be made again`,
-    'choose another --folder or another name',
+    'choose another folder or another name',
   );
 }
 
 function unwritable(file: string, cause: unknown): CommandError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return CommandError.own('file_unwritable', `cannot write ${file}: ${why}`, 'choose another --folder', { cause });
+  return CommandError.own('file_unwritable', `cannot write ${file}: ${why}`, 'choose another folder', { cause });
 }
 
 function notAge(file: string, cause: unknown): CommandError {

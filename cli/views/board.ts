@@ -5,7 +5,8 @@ import { type Colors, formatTable, printable } from '#cli/terminal.ts';
 import type { BoardProblem, BoardSettings } from '#protocol/admin/boards.ts';
 
 /** The names are those of the examples of the library (client/examples). */
-export function formatSecrets({ servers, pin, token }: BoardSettings): string {
+export function formatSecrets(settings: BoardSettings): string {
+  const { servers, token } = settings;
   const [server = '', ...others] = servers;
   return [
     '// secrets.h: beside the sketch, and never in a repository',
@@ -15,15 +16,15 @@ export function formatSecrets({ servers, pin, token }: BoardSettings): string {
     'const char* const kWifiPassword = "its password";',
     constant('kServer', server),
     ...others.map((other) => `// also: ${other}`),
-    constant('kPin', pin),
+    constant('kPin', pinsOf(settings)),
     constant('kToken', token),
   ].join('\n');
 }
 
 /** As a code of block characters that fills a terminal of 60 columns. */
-export async function formatSecretsForPhone({ servers, pin, token }: BoardSettings): Promise<string> {
+export async function formatSecretsForPhone(settings: BoardSettings): Promise<string> {
   const { renderUnicodeCompact } = await import('uqr');
-  return renderUnicodeCompact([servers[0] ?? '', pin, token].join('\n'), { ecc: 'L' });
+  return renderUnicodeCompact([settings.servers[0] ?? '', pinsOf(settings), settings.token].join('\n'), { ecc: 'L' });
 }
 
 export function formatBoardProblems(problems: readonly BoardProblem[], nowMs: number, colors: Colors): string {
@@ -39,6 +40,11 @@ export function formatBoardProblems(problems: readonly BoardProblem[], nowMs: nu
   const table = formatTable(['board', 'address', 'kind', 'times', 'last', 'what happened'], rows, colors);
   const causes = new Map(problems.map(({ kind, cause }) => [kind, cause]));
   return [table, '', ...[...causes].map(([kind, cause]) => `${colors.bold(kind)}: ${printable(cause)}`)].join('\n');
+}
+
+/** As OtterOTA reads them: a connection is good when either fits. */
+function pinsOf({ pin, backup_pin }: BoardSettings): string {
+  return backup_pin === null ? pin : `${pin},${backup_pin}`;
 }
 
 function constant(name: string, value: string): string {

@@ -174,7 +174,7 @@ OtterOTA& OtterOTA::addServer(const char* server) {
 }
 
 OtterOTA& OtterOTA::addPin(const char* pin) {
-  if (pinCount_ < kMaxPins) {
+  if (pinCount_ < otter::kPins) {
     pins_[pinCount_++] = pin;
   } else {
     overflow_ = "addPin: at most 3 pins";
@@ -344,12 +344,8 @@ OtterError OtterOTA::prepare() {
   if (!otter::Esp32System::hasWifi() && boardSystem.networkCheck == nullptr)
     return wrong("isNetworkUp: this chip has no Wi-Fi; say how to ask whether the network is up");
   if (!isToken(settings_.token)) return wrong("token: write the fleet token as it is in fleet.token");
-  for (size_t i = 0; i < pinCount_; ++i) {
-    otter::Pin pin;
-    if (!otter::parsePin(pins_[i], pin) && !otter::pinOfCertificate(pins_[i], pin))
-      return wrong("pin: write spki: or cert: and 64 hex digits, or the certificate in PEM");
-    connection.addPin(pin);
-  }
+  if (!readPins())
+    return wrong("pin: write spki: or cert: and 64 hex digits, at most 3 with commas, or the certificate in PEM");
   char keyIds[otter::kReleaseKeys][otter::kKeyIdBytes];
   for (size_t i = 0; i < settings_.releaseKeyCount; ++i) {
     if (!otter::keyIdOf(settings_.releaseKeys[i], keyIds[i]))
@@ -383,6 +379,19 @@ OtterError OtterOTA::prepare() {
 bool OtterOTA::readServers() {
   for (size_t i = 0; i < settings_.serverCount; ++i)
     if (!otter::parseServer(serverUrls_[i], settings_.servers[i])) return false;
+  return true;
+}
+
+bool OtterOTA::readPins() {
+  settings_.pinCount = 0;
+  for (size_t i = 0; i < pinCount_; ++i) {
+    otter::Pin pin;
+    const bool isRead = otter::pinOfCertificate(pins_[i], pin)
+                            ? otter::addPin(pin, settings_.pins, otter::kPins, settings_.pinCount)
+                            : otter::parsePins(pins_[i], settings_.pins, otter::kPins, settings_.pinCount);
+    if (!isRead) return false;
+  }
+  for (size_t i = 0; i < settings_.pinCount; ++i) connection.addPin(settings_.pins[i]);
   return true;
 }
 

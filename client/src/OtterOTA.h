@@ -81,8 +81,9 @@ class OtterOTA {
  public:
   /**
    * @param server `https://host:port`, without a path; the port is 443 where it is left out.
-   * @param pin    which server: `spki:` or `cert:` + 64 hex digits (`npx otter cert show` prints both), `sha256//` +
-   *               base64, or the certificate itself in PEM.
+   * @param pin    which server: `spki:` or `cert:` + 64 hex digits (`npx otter cert show` prints them), `sha256//` +
+   *               base64, or the certificate itself in PEM. Several with commas between them, at most 3 in all:
+   *               `npx otter board` prints that of the server and that of its backup key.
    * @param token  the fleet token (`data/tokens/fleet.token` of the server).
    */
   OtterOTA(const char* server, const char* pin, const char* token);
@@ -197,10 +198,9 @@ class OtterOTA {
   OtterError lastError();
 
  private:
-  static constexpr size_t kMaxPins = 3;
-
   OtterError prepare();
   bool readServers();
+  bool readPins();
   OtterError refuse(OtterError error);
   void tellStart();
   static void runTask(void* self);
@@ -209,7 +209,7 @@ class OtterOTA {
 
   otter::Settings settings_;
   const char* serverUrls_[otter::kServers];
-  const char* pins_[kMaxPins];
+  const char* pins_[otter::kPins];
   size_t pinCount_ = 1;
   /** The first call with one thing too many; `begin()` tells it. */
   const char* overflow_ = nullptr;

@@ -12,6 +12,9 @@ export const BoardSettings = Type.Object(
       examples: [['https://192.168.1.10:8443']],
     }),
     pin: Type.String({ description: 'which server it is: spki:HEX' }),
+    backup_pin: Nullable(Type.String(), {
+      description: 'that of the key which the server may go over to; null: it has none. A sketch has both',
+    }),
     token: Type.String({ description: 'the fleet token' }),
   },
   { $id: 'BoardSettings' },

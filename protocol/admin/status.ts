@@ -18,6 +18,7 @@ const CALL_KINDS = [
   'empty_stage',
   'nobody_counts',
   'schedule',
+  'certificate',
   'claimed_twice',
   'reports_differ',
   'enrolments',

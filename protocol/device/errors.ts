@@ -85,6 +85,9 @@ const rows = [
   // trust in the offer
   [70, 'signature', 'no release key of the board signed the manifest', false, 'server', 'none'],
   [71, 'expired', 'the manifest has expired or comes from the future', false, 'server', 'none'],
+  // the configuration
+  [72, 'configuration', 'the configuration is malformed', false, 'server', 'none'],
+  [73, 'sequence', 'the configuration is older than one that the board took', false, 'server', 'none'],
 ] as const satisfies readonly (readonly [number, string, string, boolean, Fault, Weight])[];
 
 export type DeviceErrorName = (typeof rows)[number][1];

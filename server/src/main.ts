@@ -43,6 +43,7 @@ import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
 import { type DataLock, lockStorage } from '#server/disk/data-locks.ts';
 import { explainDiskError, findWriteFault } from '#server/disk/write-proof.ts';
+import { findBackupKey } from '#server/home/backup-key.ts';
 import { removePort, writePort } from '#server/home/port-file.ts';
 import { readCertificate } from '#server/certs/certificate.ts';
 import { localHosts } from '#server/certs/self-signed.ts';
@@ -107,10 +108,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const startedAtMs = clock();
   const app = await buildApp({
     deps,
-    tls: { cert: config.certificate.certPem, key: config.certificate.keyPem },
+    tls: tlsOf(config),
     tokens: config.tokens,
     trustProxy: config.trustProxy,
     maxConnections: config.limits.maxConnections,
+    perAddress: config.limits.perAddress,
     server: () => ({
       version: SERVER_VERSION,
       startedAtMs,
@@ -187,6 +189,10 @@ function depsOf({ config, settings, options, database, store, folders, log, cloc
     sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),
     readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
   };
+}
+
+function tlsOf({ certificate: { certPem, keyPem } }: Config) {
+  return { cert: certPem, key: keyPem, isSignedByOthers: readCertificate(certPem).issuer !== undefined };
 }
 
 /** Running requests get `graceMs`. */
@@ -303,6 +309,7 @@ function settingsOf(config: Config, port: () => number): Settings {
     board: {
       fleetToken: config.tokens.fleet,
       spkiPin: certificate.spkiPin,
+      backupPin: () => findBackupKey(config.home)?.pin,
       hosts,
     },
   };

@@ -34,6 +34,34 @@ export async function issue(options: Options) {
   return { certPem: certificate.toString('pem'), keyPem, keys };
 }
 
+/** A certificate for localhost and the key of this PEM text, signed by an authority that nobody knows. */
+export async function issueByAuthority(publicKeyPem: string): Promise<string> {
+  const authority = await newKeys('P-256', 'SHA-256');
+  const certificate = await x509.X509CertificateGenerator.create(
+    {
+      subject: 'CN=localhost',
+      issuer: 'CN=Test Authority',
+      publicKey: await new x509.PublicKey(publicKeyPem).export(
+        { name: 'ECDSA', namedCurve: 'P-256' },
+        ['verify'],
+        webcrypto,
+      ),
+      signingKey: authority.privateKey,
+      signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+      notBefore: new Date(FROM_MS),
+      notAfter: new Date(FROM_MS + TEN_YEARS_MS),
+      extensions: [
+        new x509.SubjectAlternativeNameExtension([
+          { type: 'dns', value: 'localhost' },
+          { type: 'ip', value: '127.0.0.1' },
+        ]),
+      ],
+    },
+    webcrypto,
+  );
+  return certificate.toString('pem');
+}
+
 function newKeys(key: Options['key'], hash: string): Promise<webcrypto.CryptoKeyPair> {
   if (typeof key === 'string') {
     return webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: key }, true, ['sign', 'verify']);

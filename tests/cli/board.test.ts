@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { formatPin } from '#protocol/pinned-https.ts';
+import { findBackupKey } from '#server/home/backup-key.ts';
 import { boardHosts } from '#server/service/fleet/board-settings.ts';
 import { runOtter } from '../support/otter-command.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
@@ -25,7 +26,9 @@ test('it prints secrets.h with the address, pin and token of this server', async
   expect(run.exitCode).toBe(0);
   expect(run.stdout).toContain('#pragma once');
   expect(run.stdout).toContain(`const char* const kServer = "${server.url.origin}";`);
-  expect(run.stdout).toContain(`const char* const kPin = "${formatPin(server.pin)}";`);
+  expect(run.stdout).toContain(
+    `const char* const kPin = "${formatPin(server.pin)},${findBackupKey(server.home)?.pin}";`,
+  );
   expect(run.stdout).toContain(`const char* const kToken = "${server.fleetToken}";`);
   expect(run.stdout).toContain('kWifiName');
 });
@@ -35,6 +38,7 @@ test('the same as JSON, and as a code for a phone that fits 60 columns', async (
   expect(JSON.parse(json.stdout)).toEqual({
     servers: [server.url.origin],
     pin: formatPin(server.pin),
+    backup_pin: findBackupKey(server.home)?.pin,
     token: server.fleetToken,
   });
   const qr = await runOtter(folder, ['board', '--qr', '--home', server.home]);

@@ -21,7 +21,7 @@ test('a new home starts without a warning, with paths made absolute', async () =
     storageRoot: join(home, 'data/firmware'),
     schedules: [],
     poll: { intervalS: 600, jitterPct: 10 },
-    limits: { maxImageBytes: 4_089_446, maxConnections: 5_000, maxDownloads: 1_500 },
+    limits: { maxImageBytes: 4_089_446, maxConnections: 5_000, maxDownloads: 1_500, perAddress: 200 },
     retention: {
       eventsMs: 90 * DAY_MS,
       auditMs: 730 * DAY_MS,

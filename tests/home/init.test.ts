@@ -15,6 +15,8 @@ const FILES = [
   'data/tokens/admin.token',
   'data/certs/server.key',
   'data/certs/server.crt',
+  'data/certs/backup.key',
+  'data/certs/backup.pin',
 ];
 
 test('a home is made whole, and secrets are for the owner only', async () => {
@@ -22,7 +24,7 @@ test('a home is made whole, and secrets are for the owner only', async () => {
   const made = await initHome(home, { nowMs: NOW_MS });
   expect(made.map((path) => relative(home, path))).toEqual(FILES);
   const modes = FILES.map((path) => (statSync(join(home, path)).mode & 0o777).toString(8));
-  expect(modes).toEqual(['600', '644', '644', '644', '600', '600', '600', '644']);
+  expect(modes).toEqual(['600', '644', '644', '644', '600', '600', '600', '644', '600', '644']);
   expect(existsSync(join(home, '.env'))).toBe(false);
   expect(load(home).warnings).toEqual([]);
 });

@@ -41,7 +41,7 @@ describe('SQLite held by another program', () => {
       await delay(100);
     }
     for (const refused of await Promise.all(first)) {
-      expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+      expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': expect.stringMatching(/^\d+$/) } });
       expect(refused.ms).toBeLessThan(ANSWER_MS + 1_000);
     }
     expect(await server.json('GET', '/readyz')).toMatchObject({ status: expect.toBeOneOf([200, 503]) });

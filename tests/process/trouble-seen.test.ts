@@ -50,7 +50,7 @@ test.skipIf(!CAN_TRACE)(
     expect(await untilReadyz(server, 503, 'storage_read_only')).toContain('the disk of the database is read-only');
     expect(await server.device('check-update', NEW_DEVICE)).toMatchObject({
       status: 503,
-      headers: { 'retry-after': '60' },
+      headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
       body: { error: { code: 'storage_read_only', hint: expect.stringContaining('remount') } },
     });
     await fault.end();

@@ -56,7 +56,9 @@
   X(66, boot_rejected, "the bootloader did not accept the image", false, firmware) \
   X(67, rollback_impossible, "the bootloader cannot roll back", false, device) \
   X(70, signature, "no release key of the board signed the manifest", false, server) \
-  X(71, expired, "the manifest has expired or comes from the future", false, server)
+  X(71, expired, "the manifest has expired or comes from the future", false, server) \
+  X(72, configuration, "the configuration is malformed", false, server) \
+  X(73, sequence, "the configuration is older than one that the board took", false, server)
 
 namespace otter {
 

@@ -10,6 +10,8 @@
 
 namespace otter {
 
+struct Pin;
+
 constexpr uint8_t kNoSlot = 0xFF;
 constexpr uint16_t kUnknownRevision = 0xFFFF;
 /** The first bytes of an image, withheld from flash until the image is verified: without them no slot is bootable. */
@@ -156,6 +158,14 @@ class Connection {
   virtual Error read(uint8_t* bytes, size_t capacity, size_t& received) = 0;
   virtual void close() = 0;
   virtual bool isOpen() = 0;
+  /**
+   * These pins, which live on, hold beside those of the sketch, in the place of others that this call named before. It
+   * keeps nothing of connections that were made under those.
+   */
+  virtual void configurePins(const Pin* pins, size_t count) {
+    (void)pins;
+    (void)count;
+  }
   /** What exactly was wrong with the last `open` that failed; empty where the error says it all. */
   virtual const char* detail() { return ""; }
 

@@ -154,6 +154,16 @@ bool TlsConnection::addPin(const Pin& pin) {
   return true;
 }
 
+void TlsConnection::configurePins(const Pin* pins, size_t count) {
+  configured_ = pins;
+  configuredCount_ = count;
+}
+
+/** The certificate, or its key, is one that the sketch or a configuration names. */
+bool TlsConnection::isOurs(const mbedtls_x509_crt& certificate) const {
+  return isPinned(certificate, pins_, pinCount_) || isPinned(certificate, configured_, configuredCount_);
+}
+
 bool TlsConnection::begin() { return startCryptoLibrary() && pinCount_ > 0; }
 
 Error TlsConnection::open(const char* host, uint16_t port) {
@@ -357,8 +367,7 @@ int TlsConnection::Session::onCertificate(void* context, mbedtls_x509_crt* certi
   Session& session = *static_cast<Session*>(context);
   *flags = 0;
   if (depth != 0) return 0;
-  const TlsConnection& connection = *session.connection;
-  session.isPinned = otter::isPinned(*certificate, connection.pins_, connection.pinCount_);
+  session.isPinned = session.connection->isOurs(*certificate);
   session.isRefused = !session.isPinned;
   return session.isPinned ? 0 : MBEDTLS_ERR_X509_FATAL_ERROR;
 }

@@ -12,6 +12,7 @@
 #include "../hal/hal.h"
 
 struct addrinfo;
+struct mbedtls_x509_crt;
 
 namespace otter {
 
@@ -47,6 +48,7 @@ class TlsConnection final : public Connection {
   Error read(uint8_t* bytes, size_t capacity, size_t& received) override;
   void close() override;
   bool isOpen() override { return session_ != nullptr; }
+  void configurePins(const Pin* pins, size_t count) override;
   const char* detail() override { return detail_; }
 
  private:
@@ -57,6 +59,7 @@ class TlsConnection final : public Connection {
   Error shakeHands(const char* host);
   Error failed(int result);
   bool hasHeap();
+  bool isOurs(const mbedtls_x509_crt& certificate) const;
   void freeSession();
   void closeSocket();
 
@@ -65,7 +68,10 @@ class TlsConnection final : public Connection {
   int socket_ = -1;
   const char* detail_ = "";
   uint8_t pinCount_ = 0;
+  size_t configuredCount_ = 0;
   Pin pins_[kMaxPins] = {};
+  /** Beside those of the sketch, never in their place. */
+  const Pin* configured_ = nullptr;
 };
 
 }  // namespace otter

@@ -98,7 +98,7 @@ function Secrets({ settings, wifi, onWifi }: SecretsProps): ReactNode {
 }
 
 /** The names are those of the examples of the library (client/examples). */
-function secretsText({ servers, pin, token }: BoardSettings, wifi: Wifi): string {
+function secretsText({ servers, pin, backup_pin, token }: BoardSettings, wifi: Wifi): string {
   const constant = (name: string, value: string): string => `const char* const ${name} = ${JSON.stringify(value)};`;
   const [server = '', ...others] = servers;
   return [
@@ -108,7 +108,8 @@ function secretsText({ servers, pin, token }: BoardSettings, wifi: Wifi): string
     constant('kWifiPassword', wifi.password === '' ? 'its password' : wifi.password),
     constant('kServer', server),
     ...others.map((other) => `// also: ${other}`),
-    constant('kPin', pin),
+    // A connection is good when either fits.
+    constant('kPin', backup_pin === null ? pin : `${pin},${backup_pin}`),
     constant('kToken', token),
   ].join('\n');
 }

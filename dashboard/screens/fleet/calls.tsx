@@ -95,6 +95,7 @@ function placeOf(kind: Call['kind'], rollout: string | null): readonly [text: st
   if (kind === 'new_boards') return ['See the boards', '/devices?sort=-first_seen_at'];
   if (kind === 'damaged_image') return ['Upload it again', '/firmware'];
   if (kind === 'claimed_twice' || kind === 'enrolments') return ['See who asks', '/server'];
+  if (kind === 'certificate') return ['See the server', '/server'];
   if (kind === 'reports_differ') return ['See what happened', '/activity'];
   if (kind === 'backup_due') return ['See the server', '/server'];
   if (kind === 'restored') return ['See firmware', '/firmware'];

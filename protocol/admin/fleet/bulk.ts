@@ -7,7 +7,7 @@ import { Instant, LabelName, Version } from '#protocol/words.ts';
 import { WAYS_BACK } from '../devices.ts';
 import { Count, Examples, Line, oneOf } from '../shapes.ts';
 
-const BULK_VERBS = ['label', 'unlabel', 'hold', 'release', 'clear_known_bad', 'retry', 'remove'] as const;
+const BULK_VERBS = ['label', 'unlabel', 'hold', 'release', 'clear_known_bad', 'retry', 'revoke', 'remove'] as const;
 
 export const Where = Type.String({
   maxLength: 4 * MAX_QUERY_CHARS,

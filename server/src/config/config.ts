@@ -6,7 +6,7 @@
 import { join, resolve } from 'node:path';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Pointer, Value } from 'typebox/value';
-import { MAX_IMAGE_BYTES } from '#protocol/limits.ts';
+import { DEFAULT_PER_ADDRESS, MAX_IMAGE_BYTES } from '#protocol/limits.ts';
 import type { Plan } from '#protocol/admin/plan.ts';
 import type { IdentityMode } from '#protocol/admin/states.ts';
 import { type CertificateConfig, checkCertificate } from './certificate-files.ts';
@@ -55,7 +55,13 @@ export type Config = {
   /** Names of hints that become labels by themselves. */
   readonly labelsFromHints: readonly string[];
   readonly devices: { readonly identity: IdentityMode; readonly newPerHour: number; readonly most: number };
-  readonly limits: { readonly maxImageBytes: number; readonly maxConnections: number; readonly maxDownloads: number };
+  readonly limits: {
+    readonly maxImageBytes: number;
+    readonly maxConnections: number;
+    readonly maxDownloads: number;
+    /** Requests, and new connections, of one address in a second. */
+    readonly perAddress: number;
+  };
   readonly retention: RetentionConfig;
   /** Undefined: nobody is reminded. */
   readonly backupRemindMs: number | undefined;
@@ -205,6 +211,7 @@ function build(value: unknown, home: string, parts: Parts, port: number | undefi
       maxImageBytes: Math.min(parseSizeBytes(limits?.max_image) ?? MAX_IMAGE_BYTES, MAX_IMAGE_BYTES),
       maxConnections: limits?.max_connections ?? DEFAULT.maxConnections,
       maxDownloads: limits?.max_downloads ?? DEFAULT.maxDownloads,
+      perAddress: limits?.per_address ?? DEFAULT_PER_ADDRESS,
     },
     retention: readRetention(value.retention),
     backupRemindMs: readRemindMs(value.backup),

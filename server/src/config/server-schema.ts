@@ -3,7 +3,13 @@
 
 import { isIP } from 'node:net';
 import { type Static, Type } from 'typebox';
-import { MAX_IMAGE_BYTES, MAX_POLL_INTERVAL_S, MIN_IMAGE_BYTES, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
+import {
+  DEFAULT_PER_ADDRESS,
+  MAX_IMAGE_BYTES,
+  MAX_POLL_INTERVAL_S,
+  MIN_IMAGE_BYTES,
+  MIN_POLL_INTERVAL_S,
+} from '#protocol/limits.ts';
 import { IDENTITY_MODES } from '#protocol/admin/states.ts';
 import { GENERAL_LABEL, LABEL_PATTERN } from '#protocol/words.ts';
 import { parseDatabase } from './database.ts';
@@ -181,6 +187,7 @@ export const ServerYml = Type.Object(
         max_image: Type.Optional(MaxImage),
         max_connections: Type.Optional(count(5_000, 100_000)),
         max_downloads: Type.Optional(count(1_500, 100_000)),
+        per_address: Type.Optional(count(DEFAULT_PER_ADDRESS, 100_000)),
       },
       '{max_downloads: 1500}',
     ),

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { OtterError } from '#protocol/errors.ts';
 import { createSelfSigned, DEFAULT_VALID_YEARS, localHosts } from '#server/certs/self-signed.ts';
 import { createToken } from '#server/config/tokens.ts';
+import { createBackupKey, findBackupKey } from './backup-key.ts';
 import { createFiles } from './create-files.ts';
 
 const SECRET = 0o600;
@@ -54,6 +55,8 @@ export async function initHome(home: string, options: { readonly nowMs: number }
   if (!existsSync(cert)) {
     const pair = await createSelfSigned({ hosts: localHosts(), validYears: DEFAULT_VALID_YEARS, ...options });
     add({ path: key, text: pair.keyPem, mode: SECRET }, { path: cert, text: pair.certPem, mode: PUBLIC });
+    // With the first certificate, before any board has its pin. A home that is older gets one when somebody asks for it.
+    made.push(...createBackupKey(root));
   }
   return made;
 }
@@ -61,12 +64,18 @@ export async function initHome(home: string, options: { readonly nowMs: number }
 /** A new partner for the one that is left would change the pin, and every device with the old pin would be lost. */
 function refuseHalfPair(root: string): void {
   const { cert, key } = certificatePaths(root);
+  if (!existsSync(cert) && !existsSync(key) && findBackupKey(root) !== undefined)
+    throw new OtterError(
+      'start_refused',
+      `${cert} and ${key} are missing, and boards know the pin of a backup key`,
+      'bring both back from a backup; or go over to the backup key: otter cert rotate finish, with --from FILE where it was stowed',
+    );
   if (existsSync(cert) === existsSync(key)) return;
   const [present, missing] = existsSync(cert) ? [cert, key] : [key, cert];
   throw new OtterError(
     'start_refused',
     `${present} is there, but ${missing} is missing`,
-    'bring the missing file back from a backup; or, if no device trusts this certificate yet, take the other away and run `otter init` again',
+    'bring the missing file back from a backup; or go over to the backup key (otter cert rotate finish); or, if no device trusts this certificate yet, take the other away and run `otter init` again',
   );
 }
 

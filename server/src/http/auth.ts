@@ -7,6 +7,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Role } from '#protocol/admin/routes.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { readSessionCookie, refuseForeignOrigin } from '#server/http/access/session-cookie.ts';
+import type { WrongTokens } from '#server/http/front/wrong-tokens.ts';
+import { addressOf } from '#server/http/request/client-address.ts';
 import { DEVICE_TOKEN_PATTERN } from '#protocol/device/api.ts';
 import type { KnownTokens } from '#server/service/identity/known-tokens.ts';
 import type { Speaker } from '#server/service/identity/speaker.ts';
@@ -43,10 +45,16 @@ export function isToken(token: string, digest: Buffer): boolean {
   return timingSafeEqual(digestToken(token), digest);
 }
 
+interface AuthOptions {
+  readonly resume: ResumeSession;
+  readonly knownTokens: KnownTokens;
+  readonly wrongTokens: WrongTokens;
+}
+
 export function addAuth(
   app: FastifyInstance,
   digests: TokenDigests,
-  { resume, knownTokens }: { readonly resume: ResumeSession; readonly knownTokens: KnownTokens },
+  { resume, knownTokens, wrongTokens }: AuthOptions,
 ): void {
   app.addHook('onRoute', (route) => {
     if (route.config?.scope === undefined)
@@ -62,10 +70,14 @@ export function addAuth(
     const secret = scope === 'admin' ? secretOf(request) : undefined;
     if (secret === undefined) {
       const principal = scope === 'public' ? ANYONE : authenticate(request, digests);
+      if (principal === undefined) throw wrongTokens.judge(unknownToken(), addressOf(request));
       if (principal.kind !== 'device_token' || knownTokens.has(principal.sha256)) {
         enter(principal);
         done();
-      } else void enterLater(find(principal, knownTokens), enter, done);
+      } else {
+        const refuse = () => wrongTokens.judge(unknownBoardToken(), addressOf(request), { isOfBoard: true });
+        void enterLater(find(principal, knownTokens, refuse), enter, done);
+      }
       return;
     }
     refuseForeignOrigin(request, { needsOrigin: true });
@@ -90,9 +102,14 @@ async function enterLater(
 async function find(
   principal: Extract<Principal, { readonly kind: 'device_token' }>,
   knownTokens: KnownTokens,
+  refuse: () => OtterError,
 ): Promise<Principal> {
   if (await knownTokens.find(principal.sha256)) return principal;
-  throw new OtterError('token_invalid', 'the device token is not known', 'enrol again with the fleet token');
+  throw refuse();
+}
+
+function unknownBoardToken(): OtterError {
+  return new OtterError('token_invalid', 'the device token is not known', 'enrol again with the fleet token');
 }
 
 /** A token that is sent wins: who sends one means it. */
@@ -103,7 +120,8 @@ function secretOf(request: FastifyRequest): string | undefined {
 
 const ANYONE: Principal = { kind: 'anyone' };
 
-function authenticate(request: FastifyRequest, digests: TokenDigests): Principal {
+/** Undefined: the token is not known. */
+function authenticate(request: FastifyRequest, digests: TokenDigests): Principal | undefined {
   if (TOKEN_IN_URL.test(request.url))
     throw new OtterError(
       'token_in_url',
@@ -127,7 +145,11 @@ function authenticate(request: FastifyRequest, digests: TokenDigests): Principal
   const isAdmin = digest !== undefined && timingSafeEqual(digest, digests.admin);
   if (isAdmin) return { kind: 'admin_token' };
   if (isFleet || isFormer) return { kind: 'fleet_token', isFormer };
-  throw new OtterError(
+  return undefined;
+}
+
+function unknownToken(): OtterError {
+  return new OtterError(
     'token_invalid',
     'the token is not known',
     'check the token; on the server it stands in data/tokens/',

@@ -39,6 +39,8 @@ interface BoardAccess {
   readonly fleetToken: string;
   /** SHA-256 of the public key of the certificate, hex. */
   readonly spkiPin: string;
+  /** `spki:` and hex of the key that is kept in reserve, as it is now; undefined: there is none. */
+  readonly backupPin: () => string | undefined;
   /** Addresses and names by which the machine can be reached now, the best first. */
   readonly hosts: () => readonly string[];
 }

@@ -1,6 +1,7 @@
 // One change of every device that a query means, over real HTTPS on both databases: what is told before, what is changed, what a repeat
 // does, and what boards do meanwhile.
 
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BulkChange } from '#protocol/admin/fleet/bulk.ts';
 import { BULK_BATCH, BULK_BATCHES, MAX_DEVICE_LABELS } from '#protocol/limits.ts';
@@ -130,6 +131,19 @@ describe.each(BOTH)('a change of many devices on %s', (dialect) => {
     expect(await change({ verb: 'clear_known_bad', version: '1.1.0', where })).toMatchObject({ changed: 2 });
     expect(await having('known bad 1.1.0')).toEqual([]);
     expect((await line.checkIn(macs[0] ?? '', '1.0.0')).forgiven).toBe(true);
+  });
+
+  test('revokes the tokens of those that have one of their own', async () => {
+    const [mac, other] = [await line.newDevice('1.0.0'), await line.newDevice('1.0.0')];
+    const token = `otd_${randomBytes(32).toString('base64url')}`;
+    await server.json('POST', '/api/v1/enrol', { token: server.fleetToken, body: { mac, token } });
+    expect(await preview({ verb: 'revoke' })).toMatchObject({ matched: 2, to_change: 1 });
+    expect(await change({ verb: 'revoke' })).toMatchObject({ changed: 1 });
+    const body = { mac, current_version: '1.0.0', labels: [], product: line.product };
+    expect((await server.json('POST', '/api/v1/check-update', { token, body })).status).toBe(401);
+    expect((await line.checkIn(mac, '1.0.0')).reason).toBe('token_revoked');
+    expect((await line.checkIn(other, '1.0.0')).reason, 'the other one').toBe('nothing_to_offer');
+    expect(await change({ verb: 'revoke' }), 'once more').toMatchObject({ changed: 0 });
   });
 
   test('lets them try again: what failed is forgiven, and what was cancelled is offered again', async () => {

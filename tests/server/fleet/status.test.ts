@@ -33,6 +33,18 @@ describe.each(DIALECTS)('the status on %s', (dialect) => {
     });
   });
 
+  test('calls for a certificate that ends within 30 days, or has ended', async () => {
+    const { certificate_ends_at: endsAt } = await server.admin('getStatus');
+    const daysBefore = async (days: number) => {
+      server.clock.nowMs = Date.parse(endsAt) - days * 86_400_000;
+      const { calls } = await server.admin('getStatus');
+      return calls.filter(({ kind }) => kind === 'certificate').map(({ text }) => text);
+    };
+    expect(await daysBefore(31)).toEqual([]);
+    expect(await daysBefore(30)).toEqual(['the certificate of this server ends in 30 days']);
+    expect(await daysBefore(-1)).toEqual(['the certificate of this server has ended']);
+  });
+
   test('counts every device once by what it is doing, and silent ones as silent only', async () => {
     await line.add('1.1.0');
     await line.rollOut('1.1.0', 'expand');

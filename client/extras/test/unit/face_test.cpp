@@ -14,6 +14,12 @@ namespace {
 
 constexpr const char* kServer = "https://192.168.1.10:8443";
 constexpr const char* kPin = "spki:7963b3782daae1ae98eda596f18e1cd5dc95f978766247b6c6995d485f0203a1";
+constexpr const char* kTwoPins =
+    "spki:0000000000000000000000000000000000000000000000000000000000000001,"
+    "spki:0000000000000000000000000000000000000000000000000000000000000002";
+constexpr const char* kTwoOtherPins =
+    "spki:0000000000000000000000000000000000000000000000000000000000000003,"
+    "spki:0000000000000000000000000000000000000000000000000000000000000004";
 constexpr const char* kToken = "otf_abc";
 constexpr char kReleaseKey[] =
     "-----BEGIN PUBLIC KEY-----\n"
@@ -76,6 +82,8 @@ TEST_CASE("a wrong setting is named by begin(), and nothing runs") {
       {"pin", kServer, kPin, kToken, [](OtterOTA& ota) { ota.addPin("sha256//"); }},
       {"server", kServer, kPin, kToken, [](OtterOTA& ota) { ota.addServer("http://192.168.1.11"); }},
       {"addServer", kServer, kPin, kToken, [](OtterOTA& ota) { ota.addServer(kServer).addServer(kServer); }},
+      {"pin", kServer, kTwoPins, kToken, [](OtterOTA& ota) { ota.addPin(kTwoOtherPins); }},
+      {"pin", kServer, "spki:7963b3782daae1ae98eda596f18e1cd5dc95f978766247b6c6995d485f0203a1,", kToken, nothing},
       {"addPin", kServer, kPin, kToken, [](OtterOTA& ota) { ota.addPin(kPin).addPin(kPin).addPin(kPin); }},
       {"addReleaseKey", kServer, kPin, kToken,
        [](OtterOTA& ota) { ota.addReleaseKey("").addReleaseKey("").addReleaseKey(""); }},

@@ -96,6 +96,10 @@ const char* adviceOn(Error error) {
       return "Sign the release with the key whose public half is in the sketch.";
     case Error::expired:
       return "Is the clock of the server right?";
+    case Error::configuration:
+      return "Server and library do not understand each other: update the older one.";
+    case Error::sequence:
+      return "Sign a new one: npx otter cert rotate start.";
   }
   return "";
 }

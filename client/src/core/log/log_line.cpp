@@ -35,6 +35,7 @@ LogLevel levelOf(Event event) {
     case Event::enrolment_pending:
     case Event::enrolment_failed:
     case Event::token_refused:
+    case Event::configuration_refused:
       return LogLevel::warning;
     case Event::connected:
     case Event::checked:
@@ -45,6 +46,7 @@ LogLevel levelOf(Event event) {
     case Event::trial_started:
     case Event::confirmed:
     case Event::enrolled:
+    case Event::pins_changed:
       return LogLevel::info;
   }
   return LogLevel::error;
@@ -115,6 +117,13 @@ void writeLogLine(Event event, Error error, const EventFacts& facts, char* text,
       if (facts.detail[0] != '\0') out.add(" (").add(facts.detail).add(")");
       out.add(": back to the fleet token, then it enrols again");
       return;
+    case Event::pins_changed:
+      out.add("pins changed: those of configuration ").add(facts.detail);
+      out.add(" hold from now on, beside those of the sketch");
+      return;
+    case Event::configuration_refused:
+      out.add("configuration not taken, the pins stay as they are");
+      return addError(out, error, facts.detail);
     case Event::failed:
       out.add("failed");
       addError(out, error, facts.detail);

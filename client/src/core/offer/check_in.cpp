@@ -7,6 +7,9 @@ namespace otter {
 
 namespace {
 
+/** So many hex digits of a pin tell the server which one it is. */
+constexpr size_t kPinIdChars = 16;
+
 /** The server takes 64 characters of a reason, and drops a longer one. */
 constexpr size_t kPostponedBytes = 64;
 
@@ -22,6 +25,28 @@ const char* copyBeginning(const char* text, char (&out)[kPostponedBytes]) {
   }
   out[count] = '\0';
   return out;
+}
+
+/** Only those of public keys: that of a certificate says nothing of the key. */
+void addPins(TextBuffer& out, const CheckIn& checkIn) {
+  out.add(",\"pins\":[");
+  size_t said = 0;
+  for (size_t i = 0; i < checkIn.pinCount; ++i) {
+    if (checkIn.pins[i].kind != Pin::Kind::spki) continue;
+    char sha256[65];
+    writeSha256(checkIn.pins[i].sha256, sha256);
+    sha256[kPinIdChars] = '\0';
+    out.add(said++ == 0 ? "" : ",").addJson(sha256);
+  }
+  out.add("]");
+}
+
+/** A board without a release key takes none, and does not speak of them. */
+void addConfiguration(TextBuffer& out, const CheckIn& checkIn) {
+  if (checkIn.releaseKeyCount == 0) return;
+  out.add(",\"configuration_sequence\":").addNumber(checkIn.configurationSequence);
+  if (checkIn.configurationError == Error::ok) return;
+  out.add(",\"configuration_refused\":").addJson(nameOf(checkIn.configurationError));
 }
 
 }  // namespace
@@ -58,6 +83,8 @@ size_t writeCheckIn(const CheckIn& checkIn, char* text, size_t capacity) {
   for (size_t i = 0; i < checkIn.releaseKeyCount; ++i) out.add(i == 0 ? "" : ",").addJson(checkIn.releaseKeyIds[i]);
   out.add("]");
   if (checkIn.signaturesNeeded > 1) out.add(",\"release_keys_needed\":").addNumber(checkIn.signaturesNeeded);
+  addPins(out, checkIn);
+  addConfiguration(out, checkIn);
   out.add(",\"library\":").addJson(checkIn.library).add("}");
   return out.isWhole() ? out.size() : 0;
 }

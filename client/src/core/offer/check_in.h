@@ -8,6 +8,7 @@
 #include "../../hal/hal.h"
 #include "../error_table.h"
 #include "../memory/journal.h"
+#include "../trust/pin.h"
 #include "../trust/signature.h"
 
 namespace otter {
@@ -48,6 +49,12 @@ struct CheckIn {
   const char (*releaseKeyIds)[kKeyIdBytes];
   size_t releaseKeyCount;
   uint8_t signaturesNeeded;
+  /** Of the sketch. */
+  const Pin* pins;
+  size_t pinCount;
+  /** Of the configuration that it holds, 0: of none; and why it did not take the last one, `ok`: it did. */
+  uint32_t configurationSequence;
+  Error configurationError;
   const char* library;
 };
 

@@ -11,6 +11,8 @@ namespace {
 
 constexpr size_t kHashBytes = 32;
 constexpr size_t kHashBase64Chars = 44;
+/** The longest spelling: 32 bytes in hex with a colon between two; NUL. */
+constexpr size_t kPinTextBytes = 95 + 1;
 
 bool hexDigit(char digit, uint8_t& value) {
   if (digit >= '0' && digit <= '9') {
@@ -64,6 +66,29 @@ bool parsePin(const char* text, Pin& pin) {
   }
   if (isValid) pin = parsed;
   return isValid;
+}
+
+bool addPin(const Pin& pin, Pin* pins, size_t capacity, size_t& count) {
+  for (size_t i = 0; i < count; ++i)
+    if (pins[i].kind == pin.kind && memcmp(pins[i].sha256, pin.sha256, sizeof pin.sha256) == 0) return true;
+  if (count == capacity) return false;
+  pins[count++] = pin;
+  return true;
+}
+
+bool parsePins(const char* text, Pin* pins, size_t capacity, size_t& count) {
+  if (text == nullptr) return false;
+  for (;;) {
+    const size_t length = strcspn(text, ",");
+    char one[kPinTextBytes];
+    Pin pin;
+    if (length >= sizeof one) return false;
+    memcpy(one, text, length);
+    one[length] = '\0';
+    if (!parsePin(one, pin) || !addPin(pin, pins, capacity, count)) return false;
+    if (text[length] == '\0') return true;
+    text += length + 1;
+  }
 }
 
 }  // namespace otter

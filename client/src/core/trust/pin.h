@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 namespace otter {
@@ -23,5 +24,11 @@ struct Pin {
  * too; `pin` is then as it was.
  */
 bool parsePin(const char* text, Pin& pin);
+
+/** False where there is no room. A pin that is there already is not added again. */
+bool addPin(const Pin& pin, Pin* pins, size_t capacity, size_t& count);
+
+/** Adds one pin, or several with commas between them. False where one of them cannot be read, or finds no room. */
+bool parsePins(const char* text, Pin* pins, size_t capacity, size_t& count);
 
 }  // namespace otter

@@ -33,19 +33,26 @@ bool hasSigned(const char* publicKeyPem, const Json& signatures, const uint8_t s
 
 }  // namespace
 
-bool isSigned(const Manifest& manifest, const Json& signatures, const ReleaseKeys& keys) {
-  if (keys.needed == 0) return false;
-  char text[kCanonicalTextBytes];
-  const size_t length = writeCanonicalText(manifest, text);
+uint8_t findSigners(const char* text, size_t length, const Json& signatures, const ReleaseKeys& keys) {
+  if (keys.needed == 0) return 0;
   uint8_t sha256[32];
   Sha256 hash;
   hash.begin();
   hash.update(reinterpret_cast<const uint8_t*>(text), length);
-  if (!hash.finish(sha256)) return false;
-  size_t signers = 0;
-  for (size_t key = 0; key < keys.count && signers < keys.needed; ++key)
-    if (hasSigned(keys.pems[key], signatures, sha256)) ++signers;
-  return signers >= keys.needed;
+  if (!hash.finish(sha256)) return 0;
+  size_t count = 0;
+  unsigned signers = 0;
+  for (size_t key = 0; key < keys.count && count < keys.needed; ++key) {
+    if (!hasSigned(keys.pems[key], signatures, sha256)) continue;
+    signers |= 1U << key;
+    ++count;
+  }
+  return count >= keys.needed ? static_cast<uint8_t>(signers) : uint8_t{0};
+}
+
+bool isSigned(const Manifest& manifest, const Json& signatures, const ReleaseKeys& keys) {
+  char text[kCanonicalTextBytes];
+  return findSigners(text, writeCanonicalText(manifest, text), signatures, keys) != 0;
 }
 
 }  // namespace otter

@@ -1,9 +1,10 @@
-// Whether one of the release keys of the sketch signed a manifest (docs/device-protocol.md). The signature covers the
-// canonical text, rebuilt from the fields that are acted on.
+// Whether release keys of the sketch signed a text (docs/device-protocol.md): that of a manifest or of a configuration,
+// rebuilt from the fields that are acted on.
 
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../wire/json.h"
 #include "../offer/manifest.h"
@@ -18,9 +19,12 @@ struct ReleaseKeys {
 };
 
 /**
- * True where `signatures` of the manifest, `[{key_id, signature}]`, holds good signatures of as many of the keys as are
- * needed. Each key counts once; entries of other keys are skipped. With none needed nothing is signed.
+ * Of which keys `signatures`, `[{key_id, signature}]`, holds good signatures of this text: a bit for each, that of the
+ * first key the lowest. Looks no further than as many as are needed; 0 where they are fewer, and where none is needed.
  */
+uint8_t findSigners(const char* text, size_t length, const Json& signatures, const ReleaseKeys& keys);
+
+/** True where as many of the keys as are needed signed the manifest. Entries of other keys are skipped. */
 bool isSigned(const Manifest& manifest, const Json& signatures, const ReleaseKeys& keys);
 
 }  // namespace otter

@@ -43,6 +43,10 @@ enum class Event : uint8_t {
   enrolment_failed,
   /** The server does not take the token of this board any more; it asked with the fleet token instead. */
   token_refused,
+  /** A configuration that a release key signed names other pins; they hold beside those of the sketch from now on. */
+  pins_changed,
+  /** The server sent a configuration that this board does not take; the error says why. Nothing has changed. */
+  configuration_refused,
   /** A check, a download or an installation failed. */
   failed
 };

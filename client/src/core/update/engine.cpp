@@ -40,7 +40,8 @@ Engine::Engine(const Board& board)
       journalStore_(board.store),
       http_(board.connection, board.system),
       download_(http_, board.slot, board.system),
-      link_(http_, board.system, board.bootloader, board.store, journal_, journalStore_) {}
+      link_(http_, board.system, board.bootloader, board.store, journal_, journalStore_),
+      configuredPins_(board.store) {}
 
 // ---- start
 
@@ -52,6 +53,8 @@ Error Engine::begin(const Settings& settings) {
   hasSlot_ = bootloader.spareSlot() != kNoSlot && bootloader.spareSlotBytes() > 0;
   resetReason_ = bootloader.resetReason();
   link_.begin(settings_, resetReason_);
+  configuredPins_.load(settings_.product, settings_.keys());
+  usePins();
   if (board_.store.load(kServerKey, &storedServer_, 1) == 1) link_.useServer(storedServer_);
   auto* signedAt = reinterpret_cast<uint8_t*>(&signedAtS_);
   if (board_.store.load(kSignedAtKey, signedAt, sizeof signedAtS_) != sizeof signedAtS_ || signedAtS_ < 0)
@@ -189,6 +192,7 @@ Outcome Engine::askForBuild() {
   link_.noteUnderstood();
   failures_ = 0;
   intervalS_ = answer_.pollIntervalS;
+  takeConfiguration(root.member("configuration"));
   if (error_ == Error::ok && !answer_.isOffer) {
     lastError_ = Error::ok;
     root.member("reason").copyString(detail_, sizeof detail_);
@@ -197,6 +201,37 @@ Outcome Engine::askForBuild() {
   }
   if (error_ == Error::ok) error_ = vet(root);
   return error_ == Error::ok ? acceptOffer() : Outcome::refused;
+}
+
+/** Without a release key nobody can change the pins of the sketch, and nothing of this is looked at. */
+void Engine::takeConfiguration(const Json& configuration) {
+  if (!configuration.isThere() || settings_.releaseKeyCount == 0) return;
+  const ConfigurationFacts facts = {settings_.product, settings_.keys(), link_.serverTimeS(), leastTimeS()};
+  bool isNew = false;
+  const Error error = configuredPins_.take(configuration, facts, isNew);
+  if (error != Error::ok) return noteRefused(configuration, error);
+  link_.noteConfiguration(configuredPins_.sequence(), Error::ok);
+  if (!isNew) return;
+  usePins();
+  forgetServer();
+  TextBuffer(detail_, sizeof detail_).addNumber(configuredPins_.sequence());
+  tell(Event::pins_changed, Error::ok);
+}
+
+void Engine::noteRefused(const Json& configuration, Error error) {
+  link_.noteConfiguration(configuredPins_.sequence(), error);
+  uint32_t sequence = 0;
+  configuration.member("sequence").toUint32(sequence);
+  if (error == toldRefusedError_ && sequence == toldRefusedSequence_) return;
+  toldRefusedError_ = error;
+  toldRefusedSequence_ = sequence;
+  TextBuffer(detail_, sizeof detail_).add("configuration ").addNumber(sequence);
+  tell(Event::configuration_refused, error);
+}
+
+void Engine::usePins() {
+  board_.connection.configurePins(configuredPins_.pins(), configuredPins_.count());
+  link_.noteConfiguration(configuredPins_.sequence(), Error::ok);
 }
 
 Error Engine::vet(const Json& root) {
@@ -215,8 +250,7 @@ Error Engine::vet(const Json& root) {
   const Error error = validateOffer(facts, answer_, OfferLabels(root.member("labels")));
   if (error != Error::ok || settings_.releaseKeyCount == 0) return error;
   const Json signatures = root.member("manifest").member("signatures");
-  const ReleaseKeys keys = {settings_.releaseKeys, settings_.releaseKeyCount, settings_.signaturesNeeded};
-  if (!isSigned(answer_.manifest, signatures, keys)) return Error::signature;
+  if (!isSigned(answer_.manifest, signatures, settings_.keys())) return Error::signature;
   noteSigned();
   return Error::ok;
 }
@@ -468,6 +502,13 @@ void Engine::rememberServer() {
   if (board_.store.save(kServerKey, &index, 1) == Error::ok) storedServer_ = index;
 }
 
+/** With other pins another server may be the right one: the first address is asked first again. */
+void Engine::forgetServer() {
+  link_.useServer(0);
+  const uint8_t first = 0;
+  if (storedServer_ != first && board_.store.save(kServerKey, &first, 1) == Error::ok) storedServer_ = first;
+}
+
 EventFacts Engine::factsOf(Event event, Error error) {
   if (error != Error::ok && detail_[0] == '\0') writeDetail(error);
   EventFacts facts = {settings_.version, journal_.sizeBytes, 0, detail_};
@@ -479,6 +520,8 @@ EventFacts Engine::factsOf(Event event, Error error) {
     case Event::enrolment_pending:
     case Event::enrolment_failed:
     case Event::token_refused:
+    case Event::pins_changed:
+    case Event::configuration_refused:
       break;
     case Event::checked:
       facts.waitS = intervalS_;

@@ -13,6 +13,7 @@
 #include "../wire/download.h"
 #include "../error.h"
 #include "../wire/http_client.h"
+#include "../memory/configured_pins.h"
 #include "../memory/journal.h"
 #include "../wire/json.h"
 #include "../offer/manifest.h"
@@ -70,6 +71,9 @@ class Engine {
   Outcome waitOnTrial();
   Outcome askForHealth();
 
+  void takeConfiguration(const Json& configuration);
+  void noteRefused(const Json& configuration, Error error);
+  void usePins();
   Error vet(const Json& root);
   void forgive();
   Outcome acceptOffer();
@@ -105,6 +109,7 @@ class Engine {
   void enrol();
   void tellOfAsking();
   void rememberServer();
+  void forgetServer();
   EventFacts factsOf(Event event, Error error);
   void writeDetail(Error error);
   uint32_t secondsUntil(uint64_t atMs) const;
@@ -121,6 +126,7 @@ class Engine {
   HttpClient http_;
   Download download_;
   ServerLink link_;
+  ConfiguredPins configuredPins_;
   CheckAnswer answer_ = {};
   /** Of the latest offer that was taken; an answer that could not be read leaves it as it is. */
   InstallWindow installWindow_ = {};
@@ -147,6 +153,9 @@ class Engine {
   int64_t signedAtS_ = 0;
   /** Index of the address that answered last, as it is in NVS. */
   uint8_t storedServer_ = 0;
+  /** The configuration that was told to be refused, and why: a server sends it with every answer. */
+  uint32_t toldRefusedSequence_ = 0;
+  Error toldRefusedError_ = Error::ok;
   /** For the event that is told next. */
   char detail_[kEventDetailBytes] = {};
   uint8_t buffer_[kBufferBytes];

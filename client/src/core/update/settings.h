@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "../error_table.h"
+#include "../trust/pin.h"
+#include "../trust/release_signature.h"
 #include "../wire/http_client.h"
 #include "idle_window.h"
 
@@ -13,11 +15,15 @@ namespace otter {
 
 constexpr size_t kReleaseKeys = 2;
 constexpr size_t kServers = 2;
+constexpr size_t kPins = 3;
 
 struct Settings {
   /** Addresses of the server, in the order in which they are tried. */
   Server servers[kServers] = {};
   size_t serverCount = 1;
+  /** Of the sketch. The connection has them, too; these are what the server is told. */
+  Pin pins[kPins] = {};
+  size_t pinCount = 0;
   const char* token = "";
   const char* product = "";
   const char* version = "";
@@ -39,6 +45,8 @@ struct Settings {
   uint32_t maxImageBytes = kMaxImageBytes;
   bool confirmsByHand = false;
   bool appliesByHand = false;
+
+  ReleaseKeys keys() const { return {releaseKeys, releaseKeyCount, signaturesNeeded}; }
 };
 
 }  // namespace otter

@@ -46,6 +46,8 @@ const char* nameOf(Event event) {
     OTTER_CASE(Event, enrolment_pending)
     OTTER_CASE(Event, enrolment_failed)
     OTTER_CASE(Event, token_refused)
+    OTTER_CASE(Event, pins_changed)
+    OTTER_CASE(Event, configuration_refused)
     OTTER_CASE(Event, failed)
   }
   return "unknown";

@@ -207,6 +207,10 @@ size_t ServerLink::writeCheckInTo(const TextSpace& space, bool isOnTrial) {
   checkIn.releaseKeyIds = keyIds_;
   checkIn.releaseKeyCount = settings_->releaseKeyCount;
   checkIn.signaturesNeeded = settings_->signaturesNeeded;
+  checkIn.pins = settings_->pins;
+  checkIn.pinCount = settings_->pinCount;
+  checkIn.configurationSequence = configurationSequence_;
+  checkIn.configurationError = configurationError_;
   checkIn.library = settings_->library;
   return writeCheckIn(checkIn, space.bytes, space.capacity);
 }

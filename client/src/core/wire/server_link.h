@@ -89,6 +89,12 @@ class ServerLink {
     postponedReason_ = reason;
   }
 
+  /** What the check-ins say of configurations: `sequence` of the one that holds, and why the last was not taken. */
+  void noteConfiguration(uint32_t sequence, Error refused) {
+    configurationSequence_ = sequence;
+    configurationError_ = refused;
+  }
+
   /** What the last refusal asked to wait, in seconds; 0 where it did not. */
   uint32_t retryAfterS() const { return retryAfterS_; }
   /** Seconds since 1970 as the server counts them; 0 before it has said so. */
@@ -140,6 +146,8 @@ class ServerLink {
   uint64_t serverTimeAtMs_ = 0;
   uint64_t postponedId_ = 0;
   const char* postponedReason_ = nullptr;
+  uint32_t configurationSequence_ = 0;
+  Error configurationError_ = Error::ok;
   char mac_[18] = {};
   /** Of the release keys of the sketch. */
   char keyIds_[kReleaseKeys][kKeyIdBytes] = {};

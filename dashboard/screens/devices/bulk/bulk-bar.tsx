@@ -69,6 +69,7 @@ export function BulkBar({ filter, picked, loaded, hasMore }: BulkBarProps): Reac
             ...IN_MENU.map(ask),
             { text: 'Export all facts as CSV', onPick: () => save('devices.csv', exportFacts) },
             { text: 'Export names, labels and notes for an import', onPick: () => save('boards.csv', exportTable) },
+            { ...ask('revoke'), isDanger: true },
             { ...ask('remove'), isDanger: true },
           ]}
         />

@@ -67,6 +67,15 @@ export const VERB_TEXTS: Readonly<Record<BulkVerb, VerbText>> = {
     done: (changed) => `Failed builds are forgotten on ${boards(changed)}`,
     others: 'have no such build',
   },
+  revoke: {
+    menu: 'Revoke their tokens',
+    title: (picked) => `Revoke the tokens of ${picked}?`,
+    about: 'They are refused from their next check on, and come back only when you let each of them enrol anew.',
+    confirm: (changes) => `Revoke ${changes}`,
+    done: (changed) => `The tokens of ${boards(changed)} are revoked`,
+    others: 'have no token of their own',
+    isDanger: true,
+  },
   remove: {
     menu: 'Remove',
     title: (picked) => `Remove ${picked}?`,

@@ -127,10 +127,35 @@ export async function countTroubled(db: Reader): Promise<IdentityCounts> {
   };
 }
 
+/** Of a board, as `revokeIdentities` leaves it. */
+export function revokedAt(nowMs: number) {
+  return {
+    token_sha256: null,
+    revoked_at_ms: nowMs,
+    side: null,
+    claimed_twice_at_ms: null,
+    open_until_ms: null,
+  } as const;
+}
+
+/** Ends the tokens that these devices have. */
+export async function revokeIdentities(trx: Trx, deviceIds: readonly DeviceId[], nowMs: number): Promise<void> {
+  await trx
+    .updateTable('identities')
+    .set(revokedAt(nowMs))
+    .where(namesOf(deviceIds))
+    .where('token_sha256', 'is not', null)
+    .execute();
+}
+
+function namesOf(deviceIds: readonly DeviceId[]) {
+  return sql<boolean>`(kind, name) in
+    (select kind, name from device_names where device_id in (${sql.join(deviceIds)}))`;
+}
+
 /** To be called while the devices are there. A token that was revoked stays so: removing a stolen board does not let it in again. */
 export async function forgetIdentities(trx: Trx, deviceIds: readonly DeviceId[]): Promise<void> {
-  const ofDevices = sql<boolean>`(kind, name) in
-    (select kind, name from device_names where device_id in (${sql.join(deviceIds)}))`;
+  const ofDevices = namesOf(deviceIds);
   await trx.deleteFrom('pending_enrolments').where(ofDevices).execute();
   await trx.deleteFrom('identities').where(ofDevices).where('revoked_at_ms', 'is', null).execute();
 }

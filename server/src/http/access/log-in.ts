@@ -7,12 +7,20 @@ import { OtterError } from '#protocol/errors.ts';
 import { MAX_DEVICE_BODY_BYTES } from '#protocol/limits.ts';
 import { logIn } from '#protocol/sessions.ts';
 import { isToken, type TokenDigests } from '#server/http/auth.ts';
+import type { WrongTokens } from '#server/http/front/wrong-tokens.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { openSession, openSessionByLink } from '#server/service/access/sessions.ts';
 import { refuseForeignOrigin, sessionCookie } from './session-cookie.ts';
 import { addressOf } from '#server/http/request/client-address.ts';
 
-export function addLogIn(app: FastifyInstance, deps: Deps, digests: TokenDigests, clock: () => number): void {
+interface LogInOptions {
+  readonly digests: TokenDigests;
+  readonly wrongTokens: WrongTokens;
+  /** UTC milliseconds. */
+  readonly clock: () => number;
+}
+
+export function addLogIn(app: FastifyInstance, deps: Deps, { digests, wrongTokens, clock }: LogInOptions): void {
   app.post<{ Body: Static<typeof logIn.body> }>(
     logIn.path,
     {
@@ -30,18 +38,22 @@ export function addLogIn(app: FastifyInstance, deps: Deps, digests: TokenDigests
       const { body } = request;
       const visitor = { address: addressOf(request), browser: request.headers['user-agent'] ?? '' };
       if ('token' in body && !isToken(body.token.trim(), digests.admin))
-        throw new OtterError(
-          'token_invalid',
-          isToken(body.token.trim(), digests.fleet)
-            ? 'this is the fleet token, which boards use'
-            : 'the token is not the admin token of this server',
-          'it stands in data/tokens/admin.token on the server; there `otter dashboard` logs in without it',
-        );
+        throw wrongTokens.judge(notAdmin(isToken(body.token.trim(), digests.fleet)), visitor.address);
       const { secret, session } =
         'token' in body
           ? await openSession(deps, visitor, clock())
-          : await openSessionByLink(deps, body.code, visitor, clock());
+          : await openSessionByLink(deps, body.code, visitor, clock()).catch((error: unknown) => {
+              throw error instanceof OtterError ? wrongTokens.judge(error, visitor.address) : error;
+            });
       return reply.header('set-cookie', sessionCookie(secret)).header('cache-control', 'no-store').send(session);
     },
+  );
+}
+
+function notAdmin(isFleet: boolean): OtterError {
+  return new OtterError(
+    'token_invalid',
+    isFleet ? 'this is the fleet token, which boards use' : 'the token is not the admin token of this server',
+    'it stands in data/tokens/admin.token on the server; there `otter dashboard` logs in without it',
   );
 }

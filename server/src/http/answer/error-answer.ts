@@ -4,7 +4,9 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorAnswer } from '#protocol/device/api.ts';
 import { type ErrorCode, HTTP_STATUS, OtterError } from '#protocol/errors.ts';
+import { MAX_RETRY_SPREAD_S, MIN_RETRY_SPREAD_S } from '#protocol/limits.ts';
 import type { MethodsOf } from '#server/http/request/allowed-methods.ts';
+import { setBrowserHeaders } from './browser-headers.ts';
 import { fieldError } from './field-error.ts';
 import { FORGET_COOKIE } from '#server/http/access/session-cookie.ts';
 import { beginRequest } from '#server/http/request-log.ts';
@@ -18,6 +20,10 @@ const BROKEN_IO_RETRY_S = 60;
 
 /** Where such a request ends is a matter of opinion, so nothing behind it on its connection is believed. */
 const AMBIGUOUS: ReadonlySet<ErrorCode> = new Set(['duplicate_header', 'request_malformed'] as const);
+
+/** Seconds after which somebody who is refused with such a status may come back, where the refusal names no time. */
+const COME_BACK_S = 60;
+const COME_BACK: ReadonlySet<number> = new Set([429, 503]);
 
 export function addErrorAnswers(app: FastifyInstance, methodsOf: MethodsOf): void {
   app.setErrorHandler(async (error: FastifyError, request, reply) => sendError(request, reply, toOtterError(error)));
@@ -118,7 +124,9 @@ function sendError(request: FastifyRequest, reply: FastifyReply, error: OtterErr
   if (status >= 500)
     request.log.error({ err: error.cause ?? error, request_id: request.id, code: error.code }, error.message);
   request.outcome = { code: error.code };
-  if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
+  setBrowserHeaders(reply);
+  const retryAfterS = error.retryAfterS ?? (COME_BACK.has(status) ? COME_BACK_S : undefined);
+  if (retryAfterS !== undefined) void reply.header('retry-after', String(spread(retryAfterS)));
   if (status === 401) void reply.header('www-authenticate', 'Bearer');
   if (error.code === 'session_ended') void reply.header('set-cookie', FORGET_COOKIE);
   if (AMBIGUOUS.has(error.code)) void reply.header('connection', 'close');
@@ -127,6 +135,12 @@ function sendError(request: FastifyRequest, reply: FastifyReply, error: OtterErr
     .type('application/json; charset=utf-8')
     .serializer(JSON.stringify)
     .send(errorAnswer(error, request.id));
+}
+
+/** Ten thousand boards that were refused in one second must not come back in one second. */
+function spread(retryAfterS: number): number {
+  const widthS = Math.min(Math.max(retryAfterS, MIN_RETRY_SPREAD_S), MAX_RETRY_SPREAD_S);
+  return retryAfterS + Math.floor(Math.random() * widthS);
 }
 
 function pathOf(request: FastifyRequest): string {

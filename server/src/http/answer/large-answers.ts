@@ -7,9 +7,9 @@ import { sendSlices } from './send-slices.ts';
 import { TransferPlaces } from './transfer-places.ts';
 
 /** To be called before the first route is added. `random` in [0, 1) spreads those who come back. */
-export function addLargeAnswers(app: FastifyInstance, random: () => number): void {
+export function addLargeAnswers(app: FastifyInstance): void {
   const places = (whose: string) =>
-    new TransferPlaces(MAX_LARGE_ANSWERS, `${MAX_LARGE_ANSWERS} large answers are being sent ${whose}`, random);
+    new TransferPlaces(MAX_LARGE_ANSWERS, `${MAX_LARGE_ANSWERS} large answers are being sent ${whose}`);
   const open = places('without a token');
   const guarded = places('to operators');
   app.addHook('onSend', (request, reply, payload, done) => {

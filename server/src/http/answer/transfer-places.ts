@@ -8,21 +8,18 @@ const BUSY_RETRY_S = 30;
 export class TransferPlaces {
   readonly #max: number;
   readonly #message: string;
-  readonly #random: () => number;
   #taken = 0;
 
-  /** `random` in [0, 1) spreads those who come back. */
-  constructor(max: number, message: string, random: () => number) {
+  constructor(max: number, message: string) {
     this.#max = max;
     this.#message = message;
-    this.#random = random;
   }
 
   /** Returns what gives the place back, to be called once. Throws `busy`. */
   take(): () => void {
     if (this.#taken >= this.#max)
       throw new OtterError('busy', this.#message, 'try again later', {
-        retryAfterS: BUSY_RETRY_S + Math.floor(this.#random() * BUSY_RETRY_S),
+        retryAfterS: BUSY_RETRY_S,
       });
     this.#taken += 1;
     return () => {

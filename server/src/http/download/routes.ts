@@ -18,7 +18,7 @@ const LongForm = Type.Object({ product: Name, version: Version, chip: ImageFolde
 const ShortForm = Type.Object({ version: Version });
 
 export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () => number): void {
-  const places = new TransferPlaces(deps.settings.maxDownloads, 'all download slots are taken', deps.random);
+  const places = new TransferPlaces(deps.settings.maxDownloads, 'all download slots are taken');
   const options = (summary: string) => ({
     config: { scope: 'device' } as const,
     schema: {

@@ -7,6 +7,7 @@ import { leaveOutUngiven, supersedeUngiven } from '#server/db/device/assignments
 import { forgive, listFailed } from '#server/db/device/failed-assignments.ts';
 import { addHoldEvents } from '#server/db/events/events.ts';
 import { idsOf, type MeantDevice, NEEDS } from '#server/db/fleet/bulk.ts';
+import { revokeIdentities } from '#server/db/identity/identities.ts';
 import { NOT_HELD, saveHold } from '#server/db/fleet/holds.ts';
 import { NOT_CANCELLED, saveOrder } from '#server/db/fleet/orders.ts';
 import { addLabel, findLabel, putLabel, takeLabelOff, waitForLabelling } from '#server/db/fleet/labels.ts';
@@ -52,6 +53,14 @@ export async function readVerb(deps: Deps, asked: BulkChange, by: Principal, now
       return toClear(deps, asked.version);
     case 'retry':
       return toRetry(by, nowMs);
+    case 'revoke':
+      return {
+        action: 'device.revoke',
+        details: {},
+        isState: false,
+        need: NEEDS.revoke(),
+        change: async (trx, devices) => revokeIdentities(trx, idsOf(devices), nowMs),
+      };
     case 'remove':
       return {
         action: 'device.remove',

@@ -7,7 +7,7 @@ import type { Deps } from '#server/service/deps.ts';
 /** `port`: the one that is listened on. */
 export function getBoardSettings({ settings: { board } }: Deps, port: number): BoardSettings {
   const servers = board.hosts().map((host) => `https://${host.includes(':') ? `[${host}]` : host}:${port}`);
-  return { servers, pin: `spki:${board.spkiPin}`, token: board.fleetToken };
+  return { servers, pin: `spki:${board.spkiPin}`, backup_pin: board.backupPin() ?? null, token: board.fleetToken };
 }
 
 /**

@@ -4,6 +4,7 @@
 import type { Rollout } from '#protocol/admin/rollouts.ts';
 import type { Call } from '#protocol/admin/status.ts';
 import {
+  CERTIFICATE_DAYS,
   LONG_WAIT_MS,
   MAX_NAMED_IMAGES,
   NEW_BOARDS_BURST,
@@ -21,6 +22,8 @@ import { callsOfReports } from '#server/service/identity/differing-reports.ts';
 import { callsOfSignatures } from '#server/service/signatures/signature-calls.ts';
 import type { Deps } from '#server/service/deps.ts';
 
+const DAY_MS = 86_400_000;
+
 /** The most urgent first. `rollouts`: those that are open, regressed or watched. */
 export async function listCalls(deps: Deps, rollouts: readonly Rollout[], nowMs: number): Promise<Call[]> {
   const ofRollouts = rollouts.flatMap((rollout) => callsOf(rollout, nowMs));
@@ -29,6 +32,7 @@ export async function listCalls(deps: Deps, rollouts: readonly Rollout[], nowMs:
     ...(await ofImages(deps)),
     ...callsOfSignatures(await deps.catalog.current(), nowMs),
     ...(await ofSchedules(deps)),
+    ...ofCertificate(deps, nowMs),
     ...(await ofIdentities(deps)),
     ...(await callsOfReports(deps, nowMs)),
     ...(await ofNewcomers(deps, nowMs)),
@@ -52,6 +56,7 @@ const URGENCY: readonly Call['kind'][] = [
   'nobody_counts',
   'gate_waits',
   'schedule',
+  'certificate',
   'claimed_twice',
   'reports_differ',
   'enrolments',
@@ -194,6 +199,21 @@ async function ofSchedules({ database: { read } }: Deps): Promise<readonly Call[
     text: `schedule ${name}: ${last_result ?? ''}`,
     commands: ['otter schedule list', `otter schedule run ${name}`],
   }));
+}
+
+/** Boards that compare the pin go on after its end; browsers and those that compare dates do not. */
+function ofCertificate({ settings: { certificateEndsAtMs: endsAtMs } }: Deps, nowMs: number): readonly Call[] {
+  const days = Math.ceil((endsAtMs - nowMs) / DAY_MS);
+  if (days > CERTIFICATE_DAYS[0]) return [];
+  return [
+    {
+      kind: 'certificate',
+      rollout: null,
+      text:
+        days > 0 ? `the certificate of this server ends in ${days} days` : 'the certificate of this server has ended',
+      commands: ['otter cert renew'],
+    },
+  ];
 }
 
 /** Two who claim to be one board, and boards that ask to be let in. */

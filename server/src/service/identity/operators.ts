@@ -7,7 +7,13 @@ import { OtterError } from '#protocol/errors.ts';
 import { BULK_BATCH, ENROLMENT_WINDOW_MS } from '#protocol/limits.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import { findDevice } from '#server/db/fleet/devices.ts';
-import { findIdentity, type IdentityRow, lockIdentity, saveIdentity } from '#server/db/identity/identities.ts';
+import {
+  findIdentity,
+  type IdentityRow,
+  lockIdentity,
+  revokedAt,
+  saveIdentity,
+} from '#server/db/identity/identities.ts';
 import {
   findPending,
   listPending,
@@ -132,13 +138,7 @@ export async function revokeToken(
   by: Principal,
   nowMs: number,
 ): Promise<DeviceIdentity> {
-  return change(deps, device, { by, nowMs, action: 'device.revoke' }, () => ({
-    token_sha256: null,
-    revoked_at_ms: nowMs,
-    side: null,
-    claimed_twice_at_ms: null,
-    open_until_ms: null,
-  }));
+  return change(deps, device, { by, nowMs, action: 'device.revoke' }, () => revokedAt(nowMs));
 }
 
 /** The next enrolment within ten minutes is accepted, whatever was before; until then all stays as it is. */

@@ -91,6 +91,15 @@ TEST_CASE("every event is one line") {
        {"1.1.0", 0, 0, "token_revoked"},
        "the server does not take the token of this board any more (token_revoked): back to the fleet token, then it "
        "enrols again"},
+      {Event::pins_changed,
+       Error::ok,
+       {"1.1.0", 0, 0, "1787392800"},
+       "pins changed: those of configuration 1787392800 hold from now on, beside those of the sketch"},
+      {Event::configuration_refused,
+       Error::sequence,
+       {"1.1.0", 0, 0, "configuration 7"},
+       "configuration not taken, the pins stay as they are: sequence: the configuration is older than one that the board "
+       "took (configuration 7). Sign a new one: npx otter cert rotate start."},
       {Event::failed,
        Error::dns,
        {"1.0.0", 0, 61, "ota.lan:8443"},

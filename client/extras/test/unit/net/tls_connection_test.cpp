@@ -136,6 +136,24 @@ void checkThatNothingWasSaid(const TlsServer& server) {
 
 }  // namespace
 
+TEST_CASE("TLS: pins of a configuration hold beside those of the sketch, and the next ones in their place") {
+  const Certificate live("server");
+  const Certificate backup("backup");
+  const TlsServer old(live, {"-rev"});
+  const TlsServer moved(backup, {"-rev"});
+  Client client;
+  CHECK(client.open(moved.port) == Error::pin_mismatch);
+  const Pin pins[] = {pinOf(backup.spkiPin()), pinOf("spki:" + std::string(64, '0'))};
+  client.connection.configurePins(pins, 2);
+  CHECK(client.open(moved.port) == Error::ok);
+  checkThatBytesPass(client);
+  CHECK(client.open(old.port) == Error::ok);
+  client.connection.configurePins(pins + 1, 1);
+  CHECK(client.open(moved.port) == Error::pin_mismatch);
+  client.connection.configurePins(nullptr, 0);
+  CHECK(client.open(old.port) == Error::ok);
+}
+
 TEST_CASE("TLS: a server with the pinned key or certificate gets through") {
   const Certificate certificate("server");
   const TlsServer server(certificate, {"-rev"});

@@ -79,7 +79,7 @@ TEST_CASE("a check-in of a board that knows little") {
       bodyOf(sample()) ==
       R"({"mac":"24:6f:28:aa:bb:cc","current_version":"1.4.0","product":"thermostat","chip":"esp32s3","labels":[],)"
       R"("slot_bytes":1900544,"boot":{"state":"confirmed","reason":"power_on","rollback_capable":true,"uptime_s":61},)"
-      R"("flash_bytes":4194304,"free_heap_bytes":201344,"largest_block_bytes":110580,"release_keys":[],"library":"otter-ota/0.1.0"})");
+      R"("flash_bytes":4194304,"free_heap_bytes":201344,"largest_block_bytes":110580,"release_keys":[],"pins":[],"library":"otter-ota/0.1.0"})");
 }
 
 TEST_CASE("a check-in of a board on trial that knows everything") {
@@ -102,7 +102,7 @@ TEST_CASE("a check-in of a board on trial that knows everything") {
         R"("image_sha256":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",)"
         R"("boot":{"state":"trial","reason":"task_watchdog","rolled_back_from":"1.3.0","rollback_capable":false,)"
         R"("uptime_s":61},"flash_bytes":4194304,"next_check_s":86400,"free_heap_bytes":201344,)"
-        R"("largest_block_bytes":110580,"rssi_dbm":-67,"release_keys":[],"library":"otter-ota/0.1.0"})");
+        R"("largest_block_bytes":110580,"rssi_dbm":-67,"release_keys":[],"pins":[],"library":"otter-ota/0.1.0"})");
 }
 
 TEST_CASE("texts of the sketch cannot break out of their member") {
@@ -122,10 +122,10 @@ TEST_CASE("a check-in names the release keys, and how many have to sign where th
   checkIn.releaseKeyIds = ids;
   checkIn.releaseKeyCount = 2;
   checkIn.signaturesNeeded = 1;
-  CHECK(bodyOf(checkIn).find(R"(,"release_keys":["2f9899b0cb350685","0123456789abcdef"],"library")") !=
+  CHECK(bodyOf(checkIn).find(R"(,"release_keys":["2f9899b0cb350685","0123456789abcdef"],"pins":[],)") !=
         std::string::npos);
   checkIn.signaturesNeeded = 2;
-  CHECK(bodyOf(checkIn).find(R"("0123456789abcdef"],"release_keys_needed":2,"library")") != std::string::npos);
+  CHECK(bodyOf(checkIn).find(R"("0123456789abcdef"],"release_keys_needed":2,"pins":[],)") != std::string::npos);
 }
 
 TEST_CASE("the longest check-in of the library fits a kilobyte") {
@@ -196,4 +196,24 @@ TEST_CASE("every report fits 512 bytes, and its detail the 200 characters of the
     char detail[201];
     CHECK(root.member("detail").copyString(detail, sizeof detail));
   }
+}
+
+TEST_CASE("a check-in names the pins of the sketch in short, and the configuration only where a key could sign one") {
+  CheckIn checkIn = sample();
+  Pin pins[3] = {{Pin::Kind::spki, {}}, {Pin::Kind::certificate, {}}, {Pin::Kind::spki, {}}};
+  pins[0].sha256[0] = 0xab;
+  pins[2].sha256[7] = 0x0f;
+  checkIn.pins = pins;
+  checkIn.pinCount = 3;
+  checkIn.configurationSequence = 7;
+  checkIn.configurationError = Error::expired;
+  CHECK(bodyOf(checkIn).find(R"(,"pins":["ab00000000000000","000000000000000f"],"library")") != std::string::npos);
+  const char ids[1][kKeyIdBytes] = {"2f9899b0cb350685"};
+  checkIn.releaseKeyIds = ids;
+  checkIn.releaseKeyCount = 1;
+  checkIn.signaturesNeeded = 1;
+  CHECK(bodyOf(checkIn).find(R"(,"configuration_sequence":7,"configuration_refused":"expired","library")") !=
+        std::string::npos);
+  checkIn.configurationError = Error::ok;
+  CHECK(bodyOf(checkIn).find(R"(,"configuration_sequence":7,"library")") != std::string::npos);
 }

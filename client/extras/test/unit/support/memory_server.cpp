@@ -177,7 +177,8 @@ std::string MemoryServer::checkIn(const std::string& body) {
     closeAttempt(false);
   }
   isAtRest_ = !isOffering_ && !isOnTrial;
-  if (!isOffering_ || isOnTrial) return R"({"update_available":false,"reason":"up_to_date","poll_interval_s":60})";
+  if (!isOffering_ || isOnTrial)
+    return R"({"update_available":false,"reason":"up_to_date","poll_interval_s":60)" + moreOfNothing + "}";
   if (!isAttemptOpen_) {
     ++assignmentId_;
     isAttemptOpen_ = true;

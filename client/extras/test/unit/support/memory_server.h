@@ -48,6 +48,11 @@ class MemoryServer final : public otter::Connection {
   uint64_t forgivenAttempt = 0;
   /** Members of the offer besides, such as `,"optional":true`. */
   std::string moreOfOffer;
+  /** The same of answers that offer nothing. */
+  std::string moreOfNothing;
+  /** How many pins the client has beside those of the sketch, and how often it said so. */
+  size_t configuredPins = 0;
+  int configurations = 0;
 
   /** Reports in their order, repeats left out. */
   const std::vector<ReceivedReport>& reports() const { return reports_; }
@@ -99,6 +104,10 @@ class MemoryServer final : public otter::Connection {
   otter::Error read(uint8_t* bytes, size_t capacity, size_t& received) override;
   void close() override;
   bool isOpen() override { return isOpen_; }
+  void configurePins(const otter::Pin*, size_t count) override {
+    configuredPins = count;
+    ++configurations;
+  }
 
  private:
   void answerRequest(const std::string& head, const std::string& body);

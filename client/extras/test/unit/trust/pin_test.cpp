@@ -149,3 +149,23 @@ TEST_CASE("what is not exactly one certificate has no pin") {
   Pin pin = {};
   CHECK_FALSE(otter::pinOfCertificate(nullptr, pin));
 }
+
+TEST_CASE("several pins stand in one text with commas between them, each once") {
+  Pin pins[3] = {};
+  size_t count = 0;
+  CHECK(otter::parsePins(("spki:" + kHex + "," + kColons + ",spki:" + kHex).c_str(), pins, 3, count));
+  REQUIRE(count == 2);
+  CHECK(pins[0].kind == Pin::Kind::spki);
+  CHECK(pins[1].kind == Pin::Kind::certificate);
+  const std::string other = "spki:" + std::string(64, '1');
+  CHECK(otter::parsePins(other.c_str(), pins, 3, count));
+  CHECK_FALSE(otter::parsePins(("spki:" + std::string(64, '2')).c_str(), pins, 3, count));
+  CHECK(count == 3);
+  for (const std::string& wrong : {std::string(","), "spki:" + kHex + ",", "," + other, other + ", " + other,
+                                   other + ";" + other, std::string(300, 'a')}) {
+    CAPTURE(wrong);
+    size_t none = 0;
+    CHECK_FALSE(otter::parsePins(wrong.c_str(), pins, 3, none));
+  }
+  CHECK_FALSE(otter::parsePins(nullptr, pins, 3, count));
+}

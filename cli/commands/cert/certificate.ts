@@ -1,4 +1,4 @@
-// `otter cert ...`: the certificate of the server on this machine. Reads and makes files; asks no server.
+// `otter cert show`, `create`, `renew`: the certificate of the server on this machine. Reads and makes files; asks no server.
 
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,19 +6,18 @@ import { Option } from '@commander-js/extra-typings';
 import { readCount } from '#cli/arguments.ts';
 import { findHome, readShownPins } from '#cli/connection/connection.ts';
 import { CommandError } from '#cli/exit-code.ts';
+import { OTTER } from '#cli/program-place.ts';
 import { getLocalServer } from '#cli/connection/local-server.ts';
-import { addGroup, type OtterProgram } from '#cli/program.ts';
+import type { CommandGroup } from '#cli/program.ts';
 import { output } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { type Colors, formatFacts } from '#cli/terminal.ts';
 import { OtterError } from '#protocol/errors.ts';
 
-export function addCertCommands(program: OtterProgram, shell: Shell): void {
-  const cert = addGroup(program, 'cert', "the server's certificate, on its own machine");
-
+export function addCertificateCommands(cert: CommandGroup, shell: Shell): void {
   cert
     .command('show')
-    .description('fingerprint, pin, names and dates of the certificate; with --server, the pin that this server shows')
+    .description('fingerprint, pins, names and dates of the certificate; with --server, the pin that this server shows')
     .action(async (_options, command) => {
       const options = command.optsWithGlobals();
       if (options.server !== undefined) {
@@ -28,7 +27,7 @@ export function addCertCommands(program: OtterProgram, shell: Shell): void {
       }
       const home = await findHome(options, shell);
       const local = await getLocalServer(home, shell.env);
-      const shown = await describeCertificate(local.certificateFile);
+      const shown = await describeCertificate(local.certificateFile, home);
       output(shell, options).show(shown, () => formatCertificate(shown, shell.terminal.colors));
     });
 
@@ -39,9 +38,9 @@ export function addCertCommands(program: OtterProgram, shell: Shell): void {
     .addOption(new Option('--years <count>', 'how long it is valid').argParser(readCount))
     .action(async ({ host, years }, command) => {
       const options = command.optsWithGlobals();
-      const folder = path.join(await findHome(options, shell), 'data', 'certs');
-      const file = await createCertificate(folder, { hosts: host, years });
-      const shown = await describeCertificate(file);
+      const home = await findHome(options, shell);
+      const file = await createCertificate(path.join(home, 'data', 'certs'), { hosts: host, years });
+      const shown = await describeCertificate(file, home);
       output(shell, options).show(shown, () => formatCertificate(shown, shell.terminal.colors));
     });
 
@@ -55,8 +54,9 @@ export function addCertCommands(program: OtterProgram, shell: Shell): void {
     .addOption(new Option('--years <count>', 'how long it is valid').argParser(readCount))
     .action(async ({ host, years }, command) => {
       const options = command.optsWithGlobals();
-      const file = await renewCertificate(await findHome(options, shell), shell, { hosts: host, years });
-      const shown = await describeCertificate(file);
+      const home = await findHome(options, shell);
+      const file = await renewCertificate(home, shell, { hosts: host, years });
+      const shown = await describeCertificate(file, home);
       output(shell, options).show(shown, () =>
         [formatCertificate(shown, shell.terminal.colors), 'restart the server: it shows this certificate then'].join(
           '\n',
@@ -110,6 +110,9 @@ interface ShownCertificate {
   readonly hosts: readonly string[];
   readonly not_before: string;
   readonly not_after: string;
+  /** That of the key that is kept in reserve; null: there is none. */
+  readonly backup_pin: string | null;
+  readonly backup_key: 'here' | 'stowed' | null;
 }
 
 /** Answers the path of the certificate. Errors: `already_there`, `file_unwritable`. */
@@ -149,8 +152,10 @@ async function createCertificate(
   return certFile;
 }
 
-async function describeCertificate(file: string): Promise<ShownCertificate> {
+async function describeCertificate(file: string, home: string): Promise<ShownCertificate> {
   const { readCertificate } = await import('#server/certs/certificate.ts');
+  const { findBackupKey } = await import('#server/home/backup-key.ts');
+  const backup = findBackupKey(home);
   const certificate = readCertificate(await readFile(file, 'utf8'));
   return {
     file,
@@ -161,6 +166,8 @@ async function describeCertificate(file: string): Promise<ShownCertificate> {
     hosts: certificate.hosts,
     not_before: new Date(certificate.notBeforeMs).toISOString(),
     not_after: new Date(certificate.notAfterMs).toISOString(),
+    backup_pin: backup?.pin ?? null,
+    backup_key: backup === undefined ? null : backup.isStowed ? 'stowed' : 'here',
   };
 }
 
@@ -198,6 +205,15 @@ function formatCertificate(shown: ShownCertificate, colors: Colors): string {
       ['key', shown.key],
       ['hosts', shown.hosts.join(', ')],
       ['valid', `${shown.not_before.slice(0, 10)} to ${shown.not_after.slice(0, 10)}`],
+      ['backup pin', shown.backup_pin ?? `none: ${OTTER} cert backup makes a backup key`],
+      ...(shown.backup_key === null
+        ? []
+        : [
+            [
+              'backup key',
+              shown.backup_key === 'stowed' ? 'put away' : `here: put it away with ${OTTER} cert stow FILE`,
+            ] as const,
+          ]),
     ],
     colors,
   );

@@ -4,9 +4,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { readCertificate } from '#server/certs/certificate.ts';
-import { issue } from '../certs/issue.ts';
-import { runOtter } from '../support/otter-command.ts';
-import { startTestServer } from '../support/server/server.ts';
+import { issue } from '../../certs/issue.ts';
+import { runOtter } from '../../support/otter-command.ts';
+import { startTestServer } from '../../support/server/server.ts';
 
 test('a renewed certificate has the same key, the names of the old one, and is shown after a restart', async () => {
   const server = await startTestServer();

@@ -1,0 +1,12 @@
+// `otter cert ...`: the keys by which boards know the server.
+
+import { addBackupKeyCommands } from './backup-key.ts';
+import { addCertificateCommands } from './certificate.ts';
+import { addGroup, type OtterProgram } from '#cli/program.ts';
+import type { Shell } from '#cli/shell.ts';
+
+export function addCertCommands(program: OtterProgram, shell: Shell): void {
+  const cert = addGroup(program, 'cert', 'certificate and keys of the server, and the pins by which boards know it');
+  addCertificateCommands(cert, shell);
+  addBackupKeyCommands(cert, shell);
+}
