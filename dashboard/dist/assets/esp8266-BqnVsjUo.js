@@ -1,0 +1,1 @@
+export{c as ESP8266ROM}from"./flasher-BFBv1vM0.js";
