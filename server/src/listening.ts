@@ -37,6 +37,18 @@ export function explainListen(
   }
 }
 
+/** The same of `plain_http`; `at` is an address with its port, or a file. */
+export function explainPlain(error: unknown, at: string): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  if (code === undefined) return error;
+  return new OtterError(
+    'start_refused',
+    `plain_http: nobody can listen at ${at} (${code})`,
+    'is another program there? The folder of a socket has to be there, and writable for the user of the server',
+    { cause: error },
+  );
+}
+
 /** The port that is listened on, also where 0 asked for a free one. */
 export function portOf(address: AddressInfo | string | null, fallback: number): number {
   return typeof address === 'object' && address !== null ? address.port : fallback;

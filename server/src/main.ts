@@ -6,6 +6,8 @@ import type { Logger } from 'pino';
 import { OtterError } from '#protocol/errors.ts';
 import { finishRestore } from '#server/backup/switch.ts';
 import { buildApp } from '#server/http/app.ts';
+import { closePorts } from '#server/http/closing.ts';
+import { listenPlain, type PlainHttp } from '#server/http/front/plain-http.ts';
 import { type Config, loadConfig } from '#server/config/config.ts';
 import type { Environment } from '#server/config/environment.ts';
 import { formatProblem } from '#server/config/yaml/problem.ts';
@@ -50,7 +52,7 @@ import { localHosts } from '#server/certs/self-signed.ts';
 import { boardHosts } from '#server/service/fleet/board-settings.ts';
 import { openBlobStore } from '#server/storage/blob-store.ts';
 import { openStoreFolders, type StoreFolders } from '#server/storage/store-folders.ts';
-import { explainListen, portOf } from './listening.ts';
+import { explainListen, explainPlain, portOf } from './listening.ts';
 import { SERVER_VERSION } from './version.ts';
 
 export interface ServerOptions {
@@ -77,9 +79,6 @@ export interface RunningServer {
   /** Ends new connections, gives running requests `graceMs`, then closes everything in order. */
   readonly close: (graceMs: number) => Promise<void>;
 }
-
-/** How soon a connection that has nothing more to say is closed while the server stops. */
-const IDLE_SWEEP_MS = 100;
 
 /** Resolves when the server takes requests. Throws `ConfigError`, or `start_refused`; then nothing is left open. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -110,7 +109,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     deps,
     tls: tlsOf(config),
     tokens: config.tokens,
-    trustProxy: config.trustProxy,
+    proxies: config.proxies.trusted,
+    speakProxyProtocol: config.proxies.speakProxyProtocol,
     maxConnections: config.limits.maxConnections,
     perAddress: config.limits.perAddress,
     server: () => ({
@@ -122,8 +122,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }),
     clock,
   });
+  let plain: PlainHttp | undefined;
   const close = async (graceMs: number): Promise<void> => {
-    await closeApp(app, graceMs);
+    await closePorts(app, plain, graceMs);
     await Promise.all([scheduler.stop(), webhooks.stop()]);
     await deps.presence.close();
     await deps.absences.stop();
@@ -133,6 +134,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   try {
     await app.listen({ host: config.host, port: config.port });
+    plain = await openPlain(app, config, log);
   } catch (error) {
     await close(0);
     throw explainListen(error, config);
@@ -195,14 +197,19 @@ function tlsOf({ certificate: { certPem, keyPem } }: Config) {
   return { cert: certPem, key: keyPem, isSignedByOthers: readCertificate(certPem).issuer !== undefined };
 }
 
-/** Running requests get `graceMs`. */
-async function closeApp(app: Awaited<ReturnType<typeof buildApp>>, graceMs: number): Promise<void> {
-  const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
-  // A connection whose last answer began before the stop was told to stay open.
-  const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS);
-  await app.close();
-  clearTimeout(force);
-  clearInterval(sweep);
+type App = Awaited<ReturnType<typeof buildApp>>;
+
+async function openPlain(app: App, config: Config, log: Logger): Promise<PlainHttp | undefined> {
+  const { plainHttp: address, trusted } = config.proxies;
+  if (address === undefined) return undefined;
+  const at = address.kind === 'port' ? `${address.host}:${address.port}` : address.path;
+  try {
+    const plain = await listenPlain(app, address, { proxies: trusted, maxConnections: config.limits.maxConnections });
+    log.info({ at }, 'listening without TLS, for a proxy on this machine');
+    return plain;
+  } catch (error) {
+    throw explainPlain(error, at);
+  }
 }
 
 /** All that must be done before anybody may ask. */

@@ -33,6 +33,7 @@ import { checkShape } from '#server/config/yaml/shape.ts';
 import { checkTokens, type Tokens } from './tokens.ts';
 import { parseDurationS, parsePercent, parseSizeBytes } from '#server/config/yaml/units.ts';
 import { readRemindMs } from './backup.ts';
+import { checkProxies, PROXY_KEYS, type ProxyConfig, readProxies } from './proxies.ts';
 import { readRetention, type RetentionConfig } from './retention.ts';
 import { checkNotify, NotifyValue, type RecipientConfig } from './notify.ts';
 import { checkWebhooks, type WebhookConfig, WebhooksValue } from './webhooks.ts';
@@ -69,8 +70,7 @@ export type Config = {
   readonly recipients: readonly RecipientConfig[];
   /** Where people reach this server; undefined: by its own address. */
   readonly publicUrl: URL | undefined;
-  /** Addresses and networks whose `X-Forwarded-For` is believed. */
-  readonly trustProxy: readonly string[];
+  readonly proxies: ProxyConfig;
   readonly logLevel: LogLevel;
 };
 
@@ -111,6 +111,7 @@ export function loadConfig(options: {
     ...environment.problems,
     ...(document.value === undefined ? [] : checkShape(ServerYml, source)),
     ...Object.values(parts).flatMap((part) => part.problems),
+    ...(Value.Check(ProxyPart, source.value) ? checkProxies(source.value, source) : []),
     ...warnOfInlineSecrets(document),
     ...warnOfLargeImages(source),
   ].toSorted(byPlace);
@@ -119,6 +120,9 @@ export function loadConfig(options: {
   if (config === undefined) throw new ConfigError(errors);
   return { config, warnings: problems.map(formatProblem) };
 }
+
+/** Judged together where each of them is well-formed. */
+const ProxyPart = Type.Object(PROXY_KEYS);
 
 function byPlace(one: Problem, other: Problem): number {
   return one.file.localeCompare(other.file) || one.line - other.line || one.col - other.col;
@@ -218,7 +222,7 @@ function build(value: unknown, home: string, parts: Parts, port: number | undefi
     webhooks: webhooks.value,
     recipients: recipients.value,
     publicUrl: value.public_url === undefined ? undefined : new URL(value.public_url),
-    trustProxy: value.trust_proxy ?? [],
+    proxies: readProxies(value, home),
     logLevel: value.log?.level ?? DEFAULT.logLevel,
   };
 }

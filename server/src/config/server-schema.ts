@@ -14,6 +14,7 @@ import { IDENTITY_MODES } from '#protocol/admin/states.ts';
 import { GENERAL_LABEL, LABEL_PATTERN } from '#protocol/words.ts';
 import { parseDatabase } from './database.ts';
 import { BACKUP_KEYS } from './backup.ts';
+import { PROXY_KEYS } from './proxies.ts';
 import { RETENTION_KEYS } from './retention.ts';
 import { NotifyValue } from './notify.ts';
 import { WebhooksValue } from './webhooks.ts';
@@ -122,12 +123,6 @@ const HintName = Type.Refine(
   () => `${GENERAL_LABEL} means every device and is never added to one; leave it out`,
 );
 
-const ProxyAddress = Type.Refine(
-  Type.String({ description: 'an address (10.0.0.5) or a network (10.0.0.0/8)', examples: ['[10.0.0.5]'] }),
-  isAddressOrNetwork,
-  () => 'list the addresses of your proxies, such as "trust_proxy: [10.0.0.5, 192.168.1.0/24]"',
-);
-
 function count(example: number, most: number) {
   return Type.Integer({
     minimum: 1,
@@ -205,13 +200,7 @@ export const ServerYml = Type.Object(
         () => 'write "public_url: https://HOST" or, with a port, "public_url: https://HOST:8443"',
       ),
     ),
-    trust_proxy: Type.Optional(
-      Type.Array(ProxyAddress, {
-        maxItems: 100,
-        description: 'a list of the addresses of your proxies',
-        examples: ['[10.0.0.5, 192.168.1.0/24]'],
-      }),
-    ),
+    ...PROXY_KEYS,
     log: section(
       {
         level: Type.Optional(
@@ -234,12 +223,4 @@ function isPublicUrl(text: string): boolean {
   if (!text.startsWith('https://') || !URL.canParse(text)) return false;
   const url = new URL(text);
   return url.username === '' && url.password === '' && url.pathname === '/' && url.search === '' && url.hash === '';
-}
-
-/** A network of /0 is everybody, which is what the list is there to prevent. */
-function isAddressOrNetwork(text: string): boolean {
-  const [address = '', prefix, ...rest] = text.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && isWithin(Number(prefix), 1, family === 4 ? 32 : 128));
 }

@@ -27,10 +27,9 @@ import { addDocRoutes, addOpenApi } from './docs.ts';
 import { addDownloadRoutes } from '#server/http/download/routes.ts';
 import { addFailedHandshakes } from './failed-handshakes.ts';
 import { AddressRate } from '#server/http/front/address-rate.ts';
-import { guardConnections } from '#server/http/front/connections.ts';
+import { guardConnections, type Proxies } from '#server/http/front/connections.ts';
 import { addRequestRate } from '#server/http/front/request-rate.ts';
 import { CONNECTION_LIMITS, HTTP_LIMITS, TLS_LIMITS } from '#server/http/front/listening-limits.ts';
-import { TrustedProxies } from '#server/http/front/trusted-proxies.ts';
 import { WrongTokens } from '#server/http/front/wrong-tokens.ts';
 import { addRefusals } from '#server/http/device/refusals.ts';
 import { answerBrokenRequest } from '#server/http/request/broken-request.ts';
@@ -49,7 +48,8 @@ export interface AppOptions {
   readonly tls: { readonly cert: string; readonly key: string; readonly isSignedByOthers: boolean };
   /** `formerFleet`: still valid beside the other. */
   readonly tokens: { readonly fleet: string; readonly formerFleet: string | undefined; readonly admin: string };
-  readonly trustProxy: readonly string[];
+  readonly proxies: Proxies;
+  readonly speakProxyProtocol: boolean;
   readonly maxConnections: number;
   /** Requests, and new connections, of one address in a second. */
   readonly perAddress: number;
@@ -59,8 +59,7 @@ export interface AppOptions {
 }
 
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { deps } = options;
-  const proxies = new TrustedProxies(options.trustProxy);
+  const { deps, proxies } = options;
   const loggerInstance: FastifyBaseLogger = deps.log;
   const app = Fastify({
     https: {
@@ -102,7 +101,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   addErrorAnswers(app, methodsOf);
   addRefusals(app, deps.boardProblems, options.clock);
   addFailedHandshakes(app, deps.boardProblems, options.clock);
-  addFront(app, options, proxies);
+  addFront(app, options);
   addRequestForm(app);
   addBodyParsers(app);
   addLargeAnswers(app);
@@ -131,9 +130,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 }
 
 /** What one address may do. */
-function addFront(app: FastifyInstance, { perAddress, maxConnections }: AppOptions, proxies: TrustedProxies): void {
+function addFront(app: FastifyInstance, options: AppOptions): void {
+  const { perAddress, proxies } = options;
   const bounds = { most: perAddress * ADDRESS_BURST_S, perS: perAddress };
-  guardConnections(app.server, { rate: new AddressRate(bounds, steadyMs), proxies, maxConnections });
+  guardConnections(app.server, { ...options, rate: new AddressRate(bounds, steadyMs) });
   addRequestRate(app, new AddressRate(bounds, steadyMs), proxies);
 }
 

@@ -1,9 +1,10 @@
 // Connections that never became one: what the TLS handshake ended with is all that is known of a board whose pin or address is wrong.
 
 import type { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
+import { belowOf } from '#server/http/front/proxied-socket.ts';
 import type { BoardProblems, FailedEntry } from '#server/service/fleet/board-problems.ts';
 
 export function addFailedHandshakes(app: FastifyInstance, problems: BoardProblems, clock: () => number): void {
@@ -62,12 +63,7 @@ function whatOf(code: string): Pick<FailedEntry, 'kind' | 'text' | 'mayBeBrowser
   return failure === undefined ? undefined : { kind: 'tls', text: failure.toLowerCase().replaceAll('_', ' ') };
 }
 
-/** A TLS socket that is closed already does not know its own address; the one below it does. */
+/** A TLS socket that is closed already does not know its own address; the one below it does, and for whom a proxy opened it. */
 function addressOf(socket: TLSSocket): string | undefined {
-  return (socket.remoteAddress ?? belowOf(socket)?.remoteAddress)?.replace(/^::ffff:/, '');
-}
-
-/** The connection that TLS was to be spoken on. */
-function belowOf(socket: TLSSocket): Socket | undefined {
-  return '_parent' in socket && socket._parent instanceof Socket ? socket._parent : undefined;
+  return (belowOf(socket)?.remoteAddress ?? socket.remoteAddress)?.replace(/^::ffff:/, '');
 }

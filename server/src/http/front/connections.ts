@@ -5,12 +5,20 @@ import type { Server, Socket } from 'node:net';
 import { MAX_SHARE_OF_CONNECTIONS } from '#protocol/limits.ts';
 import type { AddressRate } from './address-rate.ts';
 import { isLoopback, networkOf } from './network.ts';
-import type { TrustedProxies } from './trusted-proxies.ts';
+import { keepAddress, takeProxyHeader } from './proxied-socket.ts';
+
+/** The proxies of `trust_proxy`: what they say of an address is believed. */
+export interface Proxies {
+  readonly isEmpty: boolean;
+  has(address: string): boolean;
+}
 
 export interface Front {
   /** New connections of an address. */
   readonly rate: AddressRate;
-  readonly proxies: TrustedProxies;
+  readonly proxies: Proxies;
+  /** Whether connections of proxies begin with a header of the PROXY protocol. */
+  readonly speakProxyProtocol: boolean;
   readonly maxConnections: number;
 }
 
@@ -19,10 +27,17 @@ export function guardConnections(server: Server, front: Front): void {
   const open = new OpenConnections(Math.max(1, Math.floor(front.maxConnections * MAX_SHARE_OF_CONNECTIONS)));
   const listeners = server.listeners('connection');
   server.removeAllListeners('connection');
-  server.on('connection', (socket: Socket) => {
+  const enter = (socket: Socket): void => {
     if (!admit(socket, front, open)) socket.destroy();
     else for (const listener of listeners) Reflect.apply(listener, server, [socket]);
+  };
+  server.on('connection', (socket: Socket) => {
+    const { remoteAddress: address = '' } = socket;
+    if (!front.speakProxyProtocol || !front.proxies.has(address)) enter(socket);
+    // Commands and checks on the machine of the server come without; from elsewhere the proxy must say for whom, or its clients could.
+    else takeProxyHeader(socket, { mayBeMissing: isLoopback(address) }, () => enter(socket));
   });
+  if (front.speakProxyProtocol) server.prependListener('secureConnection', keepAddress);
 }
 
 function admit(socket: Socket, { rate, proxies }: Front, open: OpenConnections): boolean {

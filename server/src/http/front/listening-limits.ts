@@ -18,7 +18,7 @@ const CIPHERS = [
 ].join(':');
 
 /** A handshake, and a header of the PROXY protocol before it, must be done after this time. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 export const TLS_LIMITS = {
   minVersion: 'TLSv1.2',

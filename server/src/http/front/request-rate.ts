@@ -6,12 +6,12 @@ import { OtterError } from '#protocol/errors.ts';
 import { addressOf } from '#server/http/request/client-address.ts';
 import type { AddressRate } from './address-rate.ts';
 import { isLoopback } from './network.ts';
-import type { TrustedProxies } from './trusted-proxies.ts';
+import type { Proxies } from './connections.ts';
 
 /** Seconds after which an address may come back, at the earliest. */
 const CROWDED_RETRY_S = 30;
 
-export function addRequestRate(app: FastifyInstance, rate: AddressRate, proxies: TrustedProxies): void {
+export function addRequestRate(app: FastifyInstance, rate: AddressRate, proxies: Proxies): void {
   app.addHook('onRequest', (request, reply, done) => {
     const address = addressOf(request);
     // A request in the name of the proxy itself is a check of its health, or it does not say for whom it asks.
