@@ -11,6 +11,9 @@ import { type ReleaseKey, readReleaseKey, releaseKeyOf } from '#protocol/device/
 /** Of age itself: some seconds for each guess at the passphrase. */
 const SCRYPT_LOG_N = 18;
 
+/** The second one is put away before the first is lost or stolen. */
+export const USUAL_NAMES = ['release', 'backup'] as const;
+
 /** A key file has some 700 bytes. */
 const MAX_KEY_FILE_BYTES = 16_384;
 
@@ -81,6 +84,22 @@ export async function readPublicKeyFile(file: string): Promise<ReleaseKey> {
     `${file} is no public key of P-256 in PEM`,
     'name the .pub file that `otter key create` made; a .key.age file stays where it is',
   );
+}
+
+export interface NamedPublicKey {
+  readonly name: string;
+  readonly key: ReleaseKey;
+}
+
+/** Of the usual names, those that lie in this folder: what a sketch has to know. Errors: those of `readPublicKeyFile`. */
+export async function findPublicKeys(folder: string): Promise<readonly NamedPublicKey[]> {
+  const found: NamedPublicKey[] = [];
+  for (const name of USUAL_NAMES) {
+    const { publicFile } = keyFilesOf(folder, name);
+    if ((await stat(publicFile).catch(() => undefined)) === undefined) continue;
+    found.push({ name, key: await readPublicKeyFile(publicFile) });
+  }
+  return found;
 }
 
 interface Lock {

@@ -2,10 +2,11 @@
 
 import { relativeTime } from './relative-time.ts';
 import { type Colors, formatTable, printable } from '#cli/terminal.ts';
+import type { NamedPublicKey } from '#cli/signing/key-file.ts';
 import type { BoardProblem, BoardSettings } from '#protocol/admin/boards.ts';
 
 /** The names are those of the examples of the library (client/examples). */
-export function formatSecrets(settings: BoardSettings): string {
+export function formatSecrets(settings: BoardSettings, keys: readonly NamedPublicKey[]): string {
   const { servers, token } = settings;
   const [server = '', ...others] = servers;
   return [
@@ -18,7 +19,21 @@ export function formatSecrets(settings: BoardSettings): string {
     ...others.map((other) => `// also: ${other}`),
     constant('kPin', pinsOf(settings)),
     constant('kToken', token),
+    ...(keys.length === 0 ? [] : releaseKeyLines(keys)),
   ].join('\n');
+}
+
+function releaseKeyLines(keys: readonly NamedPublicKey[]): readonly string[] {
+  const calls = keys.map(({ name }) => `.addReleaseKey(${keyConstant(name)})`);
+  return [
+    `// A board with these takes only builds that one of them signed: ota${calls.join('')}.begin();`,
+    ...keys.map(({ name, key }) => `const char ${keyConstant(name)}[] = R"(${key.pem.trim()})";`),
+  ];
+}
+
+/** `kReleaseKey`, `kBackupKey`. */
+function keyConstant(name: string): string {
+  return `k${name.slice(0, 1).toUpperCase()}${name.slice(1)}Key`;
 }
 
 /** As a code of block characters that fills a terminal of 60 columns. */

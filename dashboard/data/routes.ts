@@ -28,6 +28,7 @@ export const SHOWN_ROUTES = [
   'getProductHistory',
   'getQueries',
   'getRecipients',
+  'getReleaseKeys',
   'getRollout',
   'getScheduleRuns',
   'getSessions',

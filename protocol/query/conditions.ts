@@ -6,7 +6,7 @@ import { bareVersion, isOrdered, isVersion } from '#protocol/device/version.ts';
 import { givenNameKey, readDeviceRef } from '#protocol/identity.ts';
 import { MAX_REPORTED_VERSION_CHARS } from '#protocol/limits.ts';
 import { findNearest } from '#protocol/nearest.ts';
-import { LABEL_PATTERN, NAME_PATTERN, REPORTED_VERSION_PATTERN } from '#protocol/words.ts';
+import { KEY_ID_PATTERN, LABEL_PATTERN, NAME_PATTERN, REPORTED_VERSION_PATTERN } from '#protocol/words.ts';
 import type { Condition, Order, Query, SeenField, TextField } from './query.ts';
 import { JOINERS, type Piece, type Scanner, Unreadable } from './scanner.ts';
 
@@ -75,6 +75,11 @@ const FIELDS: Readonly<Record<string, Field>> = {
     written: 'address = 192.168.1.*',
     means: 'the address that its last check-in came from; a star at the end: begins so',
     read: equal('an address, such as 192.168.1.20', (value) => readText('address', value)),
+  },
+  release_key: {
+    written: 'release_key = 2f9899b0cb350685',
+    means: 'it says that it knows this release key (`otter key list`)',
+    read: equal('the id of a release key, 16 hex digits', readKeyId),
   },
   seen: {
     written: 'not seen for 7d',
@@ -237,6 +242,13 @@ function readStatus({ text, at }: Piece): Condition {
   if (status === undefined)
     throw new Unreadable(at, `expected a status (${DEVICE_STATUSES.join(', ')}), found ${JSON.stringify(text)}`);
   return { kind: 'status', status };
+}
+
+function readKeyId({ text, at }: Piece): Condition {
+  const keyId = text.toLowerCase();
+  if (!new RegExp(KEY_ID_PATTERN).test(keyId))
+    throw new Unreadable(at, `expected the id of a release key, 16 hex digits, found ${JSON.stringify(text)}`);
+  return { kind: 'release_key', keyId };
 }
 
 function readRevision(order: Order, { text, at }: Piece): Condition {

@@ -26,6 +26,8 @@ export type Condition =
   | { readonly kind: 'id'; readonly id: DeviceId }
   | { readonly kind: 'version'; readonly order: Order; readonly version: string }
   | { readonly kind: 'chip_revision'; readonly order: Order; readonly revision: number }
+  /** One that the device says it knows. */
+  | { readonly kind: 'release_key'; readonly keyId: string }
   | { readonly kind: 'status'; readonly status: (typeof DEVICE_STATUSES)[number] }
   | { readonly kind: 'label'; readonly name: string }
   | { readonly kind: 'is'; readonly what: 'held' | 'test' | 'flapping' | 'overdue' }

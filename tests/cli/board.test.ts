@@ -1,9 +1,10 @@
 // `otter board`: what goes into a sketch, and the boards that fail to get in.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { createKeyFiles } from '#cli/signing/key-file.ts';
 import { formatPin } from '#protocol/pinned-https.ts';
 import { findBackupKey } from '#server/home/backup-key.ts';
 import { boardHosts } from '#server/service/fleet/board-settings.ts';
@@ -40,11 +41,41 @@ test('the same as JSON, and as a code for a phone that fits 60 columns', async (
     pin: formatPin(server.pin),
     backup_pin: findBackupKey(server.home)?.pin,
     token: server.fleetToken,
+    release_keys: [],
   });
   const qr = await runOtter(folder, ['board', '--qr', '--home', server.home]);
   const lines = qr.stdout.trimEnd().split('\n');
   expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(60);
   expect(lines.length).toBeGreaterThan(20);
+});
+
+test('the release keys of this folder come with it, and never those that the server has', async () => {
+  const own = await mkdtemp(join(tmpdir(), 'otter-keys-'));
+  onTestFinished(async () => rm(own, { recursive: true, force: true }));
+  const [release, backup] = await createKeyFiles(own, ['release', 'backup'], 'four random words here', {
+    scryptLogN: 10,
+  });
+  await server.admin('trustReleaseKey', { body: { public_key: release?.public_key, signed: [] } });
+
+  const elsewhere = await runOtter(folder, ['board', '--home', server.home]);
+  expect(elsewhere.stdout).not.toContain('PUBLIC KEY');
+  expect(elsewhere.stderr).toContain('takes signed builds alone');
+
+  const { stdout, stderr } = await runOtter(own, ['board', '--home', server.home]);
+  expect(stdout).toContain('ota.addReleaseKey(kReleaseKey).addReleaseKey(kBackupKey).begin();');
+  expect(stdout).toContain(`const char kReleaseKey[] = R"(${release?.public_key.trim()})";`);
+  expect(stdout).toContain(`const char kBackupKey[] = R"(${backup?.public_key.trim()})";`);
+  expect(stderr).not.toContain('takes signed builds alone');
+  const json = await runOtter(own, ['board', '--json', '--home', server.home]);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    release_keys: [{ name: 'release', key_id: release?.key_id }, { name: 'backup' }],
+  });
+
+  await writeFile(join(own, 'release.pub'), 'not a key');
+  expect(await runOtter(own, ['board', '--home', server.home])).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining('release.pub is no public key'),
+  });
 });
 
 test('a board that fails to get in is listed with its likely cause', async () => {

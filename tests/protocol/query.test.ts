@@ -83,6 +83,7 @@ describe('a query', () => {
     ['version <= 1.4', 12, 'three numbers after <='],
     ['version < build-77', 11, 'has a place in the order'],
     ['version', 8, 'expected =, !=, <, <=, > or >='],
+    ['release_key = 2f98', 15, 'expected the id of a release key'],
     ['chip_revision > v3', 17, 'expected a chip revision'],
     ['status = happy', 10, 'expected a status (ok, updating'],
     ['seen', 5, 'expected a time such as 30m'],

@@ -5,13 +5,10 @@ import type { CommandGroup } from '#cli/program.ts';
 import { output } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { choosePassphrase } from '#cli/signing/passphrase.ts';
-import { createKeyFiles, type CreatedKey, refuseOverwrite } from '#cli/signing/key-file.ts';
+import { createKeyFiles, type CreatedKey, refuseOverwrite, USUAL_NAMES } from '#cli/signing/key-file.ts';
 import { type Colors, formatFacts } from '#cli/terminal.ts';
 import { CommandError } from '#cli/exit-code.ts';
 import { OTTER } from '#cli/program-place.ts';
-
-/** The second one is put away before the first is lost or stolen. */
-const USUAL_NAMES = ['release', 'backup'] as const;
 
 export function addKeyCreate(key: CommandGroup, shell: Shell): void {
   key
@@ -58,6 +55,6 @@ function formatCreated(keys: readonly CreatedKey[], colors: Colors): string {
           'Put the backup key and the passphrase away, each on its own: without them a lost release key ends all updates.',
         ]
       : []),
-    `next: put the public keys into the sketch (addReleaseKey), then ${OTTER} key trust ${path.basename(first?.public_key_file ?? 'release.pub')}`,
+    `next: put the public keys into the sketch (${OTTER} board prints the lines), then ${OTTER} key trust ${path.basename(first?.public_key_file ?? 'release.pub')}`,
   ].join('\n\n');
 }

@@ -68,6 +68,11 @@ function formatKeys(keys: readonly ReleaseKey[], nowMs: number, colors: Colors):
 
 /** Why it is not safe to retire, and some of the boards. */
 function reasonsOf({ key_id, needed_by, examples }: ReleaseKey): readonly string[] {
-  const boards = examples.length === 0 ? [] : [`boards in the way: ${examples.join(', ')}`];
+  const boards =
+    examples.length === 0
+      ? []
+      : [
+          `boards in the way: ${examples.join(', ')}; all that know it: ${OTTER} device list --where 'release_key = ${key_id}'`,
+        ];
   return [...needed_by, ...boards].map((reason) => `${key_id}: ${reason}`);
 }

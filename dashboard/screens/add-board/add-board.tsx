@@ -69,6 +69,8 @@ interface SecretsProps {
 
 function Secrets({ settings, wifi, onWifi }: SecretsProps): ReactNode {
   const { name, password } = wifi;
+  const keys = useCall('getReleaseKeys', {});
+  const isSigned = keys.data?.items.some(({ retired_at: retired }) => retired === null) ?? false;
   return (
     <Card title={<Step number={1} text="Copy this into secrets.h" />}>
       <Stack gap="md">
@@ -92,6 +94,13 @@ function Secrets({ settings, wifi, onWifi }: SecretsProps): ReactNode {
         </Group>
         <Command block text={secretsText(settings, wifi)} />
         <Note>The token opens this server for every board that has it: keep the file out of your repository.</Note>
+        {isSigned ? (
+          <Note>
+            <b>This server takes signed builds alone.</b> The release keys of a sketch come from your own computer,
+            never from a server. In the folder with <code>release.pub</code> this prints their lines too:
+            <Command text="otter board" />
+          </Note>
+        ) : null}
       </Stack>
     </Card>
   );

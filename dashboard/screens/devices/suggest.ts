@@ -24,6 +24,7 @@ const WORDS = [
   'first seen within 2w',
   'known bad ',
   'library:',
+  'release_key:',
   'address:',
 ] as const;
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseQuery } from '#protocol/query/parse.ts';
 import { Random } from '#simulator/random.ts';
 import { ProductLine } from '../../support/product-line.ts';
-import { CHIPS, drawQuery, LABELS, LIBRARIES, VERSIONS } from '../../support/query/random-query.ts';
+import { CHIPS, drawQuery, LABELS, LIBRARIES, RELEASE_KEYS, VERSIONS } from '../../support/query/random-query.ts';
 import { isMeant, type KnownDevice } from '../../support/query/meaning.ts';
 import { BOTH, sizeOf } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
@@ -50,6 +50,10 @@ describe.each(BOTH)('a query on %s', (dialect) => {
     for (const [where, isSaid] of [
       ['library = mine', ({ library }: KnownDevice) => library === 'mine'],
       ['chip_revision < 301', ({ chipRevision }: KnownDevice) => chipRevision !== undefined && chipRevision < 301],
+      [
+        `release_key = ${RELEASE_KEYS[0]}`,
+        ({ releaseKeys }: KnownDevice) => releaseKeys?.includes(RELEASE_KEYS[0]) === true,
+      ],
       ['chip = esp32c3', ({ shown }: KnownDevice) => shown.chip === 'esp32c3'],
     ] as const) {
       const silent = known.filter((device) => !isSaid(device)).map(({ shown }) => shown.mac);
@@ -170,6 +174,7 @@ async function makeBoards(server: TestServer, random: Random): Promise<readonly 
     first: number;
     revision: number | undefined;
     library: string | undefined;
+    keys: readonly string[] | undefined;
   }[] = [];
   for (let index = 0; index < BOARDS; index += 1) {
     server.clock.advance(1 + random.integer(20_000));
@@ -177,13 +182,15 @@ async function makeBoards(server: TestServer, random: Random): Promise<readonly 
     const mac = line.newMac();
     const revision = random.chance(0.4) ? random.pick([3, 100, 301]) : undefined;
     const library = random.chance(0.6) ? random.pick(LIBRARIES) : undefined;
+    const keys = random.chance(0.6) ? RELEASE_KEYS.filter(() => random.chance(0.5)) : undefined;
     await line.checkIn(mac, random.pick(VERSIONS), {
       ...(random.chance(0.8) ? { chip: random.pick(CHIPS) } : {}),
       ...(revision === undefined ? {} : { chip_revision: revision }),
       ...(library === undefined ? {} : { library }),
+      ...(keys === undefined ? {} : { release_keys: [...keys] }),
     });
     const now = server.clock.nowMs;
-    boards.push({ mac, sent: now, first: now, revision, library });
+    boards.push({ mac, sent: now, first: now, revision, library, keys });
     for (const name of LABELS)
       if (random.chance(0.4)) await server.admin('labelDevice', { params: { device: mac, name } });
     if (random.chance(0.3))
@@ -210,6 +217,7 @@ async function makeBoards(server: TestServer, random: Random): Promise<readonly 
       firstSeenAtMs: board?.first ?? failed.seenAtMs,
       chipRevision: board?.revision,
       library: board?.library,
+      releaseKeys: board?.keys,
       knownBad: new Set(failed.macs.includes(shown.mac) ? ['1.4.0'] : []),
     };
   });

@@ -13,6 +13,8 @@ export interface KnownDevice {
   readonly firstSeenAtMs: number;
   readonly chipRevision: number | undefined;
   readonly library: string | undefined;
+  /** Undefined: it does not say them. */
+  readonly releaseKeys: readonly string[] | undefined;
   /** Versions of builds that are known bad on it. */
   readonly knownBad: ReadonlySet<string>;
 }
@@ -38,6 +40,8 @@ function holds(condition: Condition, device: KnownDevice, nowMs: number): boolea
       return isVersionInOrder(shown.current_version, condition.order, condition.version);
     case 'chip_revision':
       return device.chipRevision !== undefined && inOrder(device.chipRevision - condition.revision, condition.order);
+    case 'release_key':
+      return device.releaseKeys?.includes(condition.keyId) === true;
     case 'status':
       return shown.status === condition.status;
     case 'label':

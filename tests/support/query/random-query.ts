@@ -16,6 +16,7 @@ export const VERSIONS = [...ORDERED, 'build-77', '1.4'] as const;
 export const LABELS = ['lab', 'pilot', 'site-a'] as const;
 export const CHIPS = ['esp32', 'esp32c3', 'esp32s3'] as const;
 export const LIBRARIES = ['OtterOTA 0.3.0', 'OtterOTA 0.2.1', 'mine'] as const;
+export const RELEASE_KEYS = ['2f9899b0cb350685', '00000000000000aa'] as const;
 
 const ORDERS = ['=', '!=', '<', '<=', '>', '>='] as const;
 const SPANS = ['1s', '10m', '2h', '1d', '3d', '2w'] as const;
@@ -43,6 +44,7 @@ function drawCondition(random: Random): string {
     () => `version ${random.pick(['<', '>='] as const)} ${random.pick(['1', '1.4', '2'] as const)}`,
     () => `version ${random.pick(['=', '!='] as const)} ${random.pick(['build-77', '"1.4"'] as const)}`,
     () => `chip_revision ${random.pick(ORDERS)} ${random.pick([3, 100, 301] as const)}`,
+    () => `release_key ${same} ${random.pick(RELEASE_KEYS)}`,
     () => `status ${same} ${random.pick(['ok', 'updating', 'silent', 'failed'] as const)}`,
     () => random.pick(['silent', 'overdue', 'flapping', 'held', 'test'] as const),
     () => `${random.pick(['', 'first '] as const)}seen within ${random.pick(SPANS)}`,

@@ -40,6 +40,9 @@ function conditionOf(condition: Condition, { dialect, silence, versions, knownBa
       return sql`devices.current_version in ${listed(versions(condition.order, condition.version), dialect, 'text')}`;
     case 'chip_revision':
       return sql`(${attribute('chip_revision', dialect, 'numeric')} ${ORDERS[condition.order]} ${sql.lit(condition.revision)}) is true`;
+    case 'release_key':
+      // A list of hex digits in quotes: the id with its quotes is in it, or is not.
+      return sql`(${attribute('release_keys', dialect, 'text')} like ${`%"${condition.keyId}"%`}) is true`;
     case 'status':
       return hasStatus(condition.status, silence);
     case 'label':
