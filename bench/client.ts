@@ -2,13 +2,14 @@
 // are those of the compiler for 32-bit RISC-V, which most ESP32 boards of today are; heap and speed are those of
 // `otter-device` on this computer, against a real server over real TLS. Prints a table; asserts nothing.
 //
-//   node bench/client.ts OTTER_DEVICE
+//   node bench/client.ts FOLDER      where otter-device and otter-session-bench are
 
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import Table from 'cli-table3';
 import { pino } from 'pino';
 import { readCertificate } from '#server/certs/certificate.ts';
@@ -26,6 +27,9 @@ const IMAGE_BYTES = 1_048_576;
 /** The board's waits between two requests are not what is measured, so its clock is fast; its work is not. */
 const SPEED = 30;
 const ROUNDS = 5;
+/** Of visits, one with a whole handshake and one that goes on with its session. */
+const PAIRS = 100;
+const PROGRAMS = process.argv[2] ?? '';
 
 const folder = mkdtempSync(join(tmpdir(), 'otter-client-bench-'));
 try {
@@ -35,13 +39,16 @@ try {
     ['code of core and face, rv32imc, -Os', kb(sizes.text + sizes.data), 'under 45 KB'],
     ['static RAM, its buffer for 4 KB pieces included', kb(sizes.data + sizes.bss), 'at most 8 KB'],
   );
-  const runs = await measureUpdates(process.argv[2] ?? '');
+  const runs = await measureUpdates(join(PROGRAMS, 'otter-device'));
   table.push(
     ['heap at the peak of a check, with mbedTLS', kb(runs.checkHeapBytes), ''],
     ['heap at the peak of an enrolment, with mbedTLS', kb(runs.enrolmentHeapBytes), 'that of a check'],
     ['heap at the peak of a download, with mbedTLS', kb(runs.downloadHeapBytes), ''],
     ['1 MiB image over loopback, offer to verified', `${median(runs.downloadMs)} ms`, 'under 3 s'],
     ['the same to confirmed, waits 30 times as fast', `${median(runs.updateMs)} ms`, ''],
+    ['handshake, whole', handshake(runs.sessions.whole), ''],
+    ['handshake that goes on with a kept session', handshake(runs.sessions.resumed), ''],
+    ['RTC memory that a kept session fills', `${runs.sessions.kept_bytes} bytes`, 'at most 768 bytes'],
   );
   process.stdout.write(`${table.toString()}\n`);
 } finally {
@@ -74,7 +81,21 @@ function measureSizes(parts: readonly string[]): Sizes {
   return { text: sum(0), data: sum(1), bss: sum(2) };
 }
 
+interface Handshake {
+  readonly cpu_us: number;
+  readonly sent_bytes: number;
+  readonly received_bytes: number;
+  readonly round_trips: number;
+}
+
+interface Sessions {
+  readonly whole: Handshake;
+  readonly resumed: Handshake;
+  readonly kept_bytes: number;
+}
+
 interface Runs {
+  readonly sessions: Sessions;
   readonly checkHeapBytes: number;
   readonly enrolmentHeapBytes: number;
   readonly downloadHeapBytes: number;
@@ -100,6 +121,7 @@ async function measureUpdates(program: string): Promise<Runs> {
     adminToken: read('tokens/admin.token'),
   });
   try {
+    const sessions = await measureSessions(server);
     const product = 'bench';
     writeFileSync(join(folder, 'old.bin'), buildDeviceImage({ product, version: '1.0.0' }));
     const idle = await runDevice(program, server, 'checked', 0);
@@ -115,6 +137,7 @@ async function measureUpdates(program: string): Promise<Runs> {
     const updates = [];
     for (let round = 1; round <= ROUNDS; round += 1) updates.push(await runDevice(program, server, 'confirmed', round));
     return {
+      sessions,
       checkHeapBytes: idle.peakHeapBytes,
       enrolmentHeapBytes: enrolled.peakHeapBytes,
       downloadHeapBytes: Math.max(...updates.map(({ peakHeapBytes }) => peakHeapBytes)),
@@ -125,6 +148,16 @@ async function measureUpdates(program: string): Promise<Runs> {
     server.agent.destroy();
     await running.close(1_000);
   }
+}
+
+async function measureSessions({ url, pin }: ServerClient): Promise<Sessions> {
+  const whom = [url.port, `spki:${pin.sha256}`, String(PAIRS)];
+  const { stdout } = await promisify(execFile)(join(PROGRAMS, 'otter-session-bench'), whom);
+  return JSON.parse(stdout) as Sessions;
+}
+
+function handshake({ cpu_us, sent_bytes, received_bytes, round_trips }: Handshake): string {
+  return `${cpu_us} us CPU, ${sent_bytes} + ${received_bytes} bytes, ${round_trips} round trips`;
 }
 
 interface Told {

@@ -67,7 +67,7 @@ const COMMANDS = {
   measure: () =>
     installPackages([...COMPILER, ...RISCV]) &&
     makePlain() &&
-    run(process.execPath, [join(ROOT, 'bench/client.ts'), join(PLAIN_BUILD, 'otter-device')]),
+    run(process.execPath, [join(ROOT, 'bench/client.ts'), PLAIN_BUILD]),
 };
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
@@ -157,7 +157,7 @@ function make(programs) {
 }
 
 function makePlain() {
-  return cmake(PLAIN_BUILD, ['-DCMAKE_BUILD_TYPE=Release'], ['otter-device']);
+  return cmake(PLAIN_BUILD, ['-DCMAKE_BUILD_TYPE=Release'], ['otter-device', 'otter-session-bench']);
 }
 
 function makeFuzzers() {

@@ -68,6 +68,7 @@ class Esp32System final : public System {
   uint16_t chipId() override;
   uint16_t chipRevision() override;
   void onDownload(bool isRunning) override;
+  void* sleepMemory() override;
 
   /** False on a chip without Wi-Fi, such as the ESP32-H2: there the sketch has to say whether the network is up. */
   static bool hasWifi();

@@ -2,6 +2,7 @@
 
 #include <Arduino.h>
 #include <Preferences.h>
+#include <esp_attr.h>
 #include <esp_heap_caps.h>
 #if __has_include(<esp_chip_info.h>)
 #include <esp_chip_info.h>
@@ -29,6 +30,13 @@
 #define OTTER_HAS_WIFI 0
 #endif
 
+// A chip without memory for this keeps it while it is awake. Every chip that core 2.x knows has it.
+#if ESP_ARDUINO_VERSION_MAJOR < 3 || SOC_RTC_MEM_SUPPORTED
+#define OTTER_SLEEP_MEMORY RTC_DATA_ATTR
+#else
+#define OTTER_SLEEP_MEMORY
+#endif
+
 #include "esp32.h"
 
 namespace otter {
@@ -45,6 +53,8 @@ constexpr esp_mac_type_t kMacKind = ESP_MAC_BASE;
 constexpr const char* kNamespace = "otter";
 /** Not all that is free: TLS needs internal memory that can be read byte by byte. */
 constexpr uint32_t kHeapKind = MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT;
+
+OTTER_SLEEP_MEMORY alignas(4) uint8_t sleepMemoryBytes[kSleepMemoryBytes] = {};
 
 }  // namespace
 
@@ -126,6 +136,8 @@ uint16_t Esp32System::chipRevision() {
   return info.revision;
 #endif
 }
+
+void* Esp32System::sleepMemory() { return sleepMemoryBytes; }
 
 /** With modem sleep a download takes several times as long (arduino-esp32#772). */
 void Esp32System::onDownload(bool isRunning) {

@@ -16,6 +16,8 @@ constexpr uint8_t kNoSlot = 0xFF;
 constexpr uint16_t kUnknownRevision = 0xFFFF;
 /** The first bytes of an image, withheld from flash until the image is verified: without them no slot is bootable. */
 constexpr size_t kHeaderBytes = 16;
+/** Of the memory that a deep sleep leaves as it is, which sketch and library share: 8 KB, on an ESP32-H2 4 KB. */
+constexpr size_t kSleepMemoryBytes = 768;
 
 /** State of an image in otadata (`esp_ota_img_states_t`). */
 enum class ImageState : uint8_t { undefined, fresh, pending_verify, valid, invalid, aborted };
@@ -142,6 +144,12 @@ class System {
   virtual uint16_t chipRevision() = 0;
   /** A download begins or ends: modem sleep off and on. */
   virtual void onDownload(bool isRunning) = 0;
+  /**
+   * `kSleepMemoryBytes` that a deep sleep leaves as they are, aligned to 4; all zero after any other start, and after
+   * every one where the chip has no such memory. A build that wakes up in the place of another finds anything there.
+   * nullptr where there are none.
+   */
+  virtual void* sleepMemory() { return nullptr; }
 
  protected:
   ~System() = default;

@@ -33,15 +33,15 @@ bool pinOfCertificate(const char* pem, Pin& pin) {
   return isValid;
 }
 
-bool isPinned(const mbedtls_x509_crt& certificate, const Pin* pins, size_t pinCount) {
+const Pin* pinOf(const mbedtls_x509_crt& certificate, const Pin* pins, size_t pinCount) {
   uint8_t ofKey[32];
   uint8_t ofCertificate[32];
-  if (!hashOf(certificate.pk_raw, ofKey) || !hashOf(certificate.raw, ofCertificate)) return false;
+  if (!hashOf(certificate.pk_raw, ofKey) || !hashOf(certificate.raw, ofCertificate)) return nullptr;
   for (size_t i = 0; i < pinCount; ++i) {
     const uint8_t* shown = pins[i].kind == Pin::Kind::spki ? ofKey : ofCertificate;
-    if (memcmp(pins[i].sha256, shown, 32) == 0) return true;
+    if (memcmp(pins[i].sha256, shown, 32) == 0) return &pins[i];
   }
-  return false;
+  return nullptr;
 }
 
 }  // namespace otter

@@ -1,4 +1,4 @@
-// Pins and certificates: the pin of a certificate, and whether a certificate is the pinned one.
+// Pins and certificates: the pin of a certificate, and which pin a certificate has.
 
 #pragma once
 
@@ -17,7 +17,7 @@ namespace otter {
  */
 bool pinOfCertificate(const char* pem, Pin& pin);
 
-/** True where one of the pins is of this certificate or of its public key. */
-bool isPinned(const mbedtls_x509_crt& certificate, const Pin* pins, size_t pinCount);
+/** The pin of these that is of this certificate or of its public key; nullptr where none is. */
+const Pin* pinOf(const mbedtls_x509_crt& certificate, const Pin* pins, size_t pinCount);
 
 }  // namespace otter

@@ -23,6 +23,7 @@
 #include "../core/update/timing.h"
 #include "certificate_pin.h"
 #include "crypto_library.h"
+#include "kept_session.h"
 
 #if !defined(OTTER_PSA_ONLY)
 #include <mbedtls/ctr_drbg.h>
@@ -127,11 +128,13 @@ struct TlsConnection::Session {
   TlsConnection* connection;
   /** The socket functions give up at this time. */
   uint64_t deadlineMs;
-  bool isPinned;
+  /** Of `pins_`: that of the certificate which the server showed. */
+  const Pin* shown;
   bool isRefused;
   bool isEstablished;
   mbedtls_ssl_context ssl;
   mbedtls_ssl_config config;
+  KeptSession kept;
 #if !defined(OTTER_PSA_ONLY)
   mbedtls_entropy_context entropy;
   mbedtls_ctr_drbg_context random;
@@ -146,9 +149,7 @@ struct TlsConnection::Session {
 };
 
 bool TlsConnection::addPin(const Pin& pin) {
-  for (uint8_t i = 0; i < pinCount_; ++i) {
-    if (pins_[i].kind == pin.kind && memcmp(pins_[i].sha256, pin.sha256, sizeof pin.sha256) == 0) return true;
-  }
+  if (hasPin(pins_, pinCount_, pin)) return true;
   if (pinCount_ == kMaxPins) return false;
   pins_[pinCount_++] = pin;
   return true;
@@ -159,9 +160,14 @@ void TlsConnection::configurePins(const Pin* pins, size_t count) {
   configuredCount_ = count;
 }
 
-/** The certificate, or its key, is one that the sketch or a configuration names. */
-bool TlsConnection::isOurs(const mbedtls_x509_crt& certificate) const {
-  return isPinned(certificate, pins_, pinCount_) || isPinned(certificate, configured_, configuredCount_);
+/** The pin of this certificate that the sketch or a configuration names; nullptr where it is not trusted. */
+const Pin* TlsConnection::trustedPin(const mbedtls_x509_crt& certificate) const {
+  const Pin* pin = pinOf(certificate, pins_, pinCount_);
+  return pin != nullptr ? pin : pinOf(certificate, configured_, configuredCount_);
+}
+
+bool TlsConnection::trusts(const Pin& pin) const {
+  return hasPin(pins_, pinCount_, pin) || hasPin(configured_, configuredCount_, pin);
 }
 
 bool TlsConnection::begin() { return startCryptoLibrary() && pinCount_ > 0; }
@@ -175,7 +181,7 @@ Error TlsConnection::open(const char* host, uint16_t port) {
   if (!readHost(host, name)) return Error::dns;
 
   Error error = connect(name, port);
-  if (error == Error::ok) error = shakeHands(name);
+  if (error == Error::ok) error = shakeHands(name, port);
   if (error != Error::ok) close();
   return error;
 }
@@ -200,6 +206,7 @@ Error TlsConnection::read(uint8_t* bytes, size_t capacity, size_t& received) {
   session_->deadlineMs = system_.nowMs() + kStallMs;
   const int result = mbedtls_ssl_read(&session_->ssl, bytes, capacity);
   if (result > 0) {
+    session_->kept.keep();
     received = static_cast<size_t>(result);
     return Error::ok;
   }
@@ -289,20 +296,30 @@ void TlsConnection::closeSocket() {
 
 // ---- TLS
 
-Error TlsConnection::shakeHands(const char* host) {
+Error TlsConnection::shakeHands(const char* host, uint16_t port) {
   session_ = static_cast<Session*>(calloc(1, sizeof(Session)));
   if (session_ == nullptr) return Error::low_memory;
   session_->connection = this;
   session_->deadlineMs = system_.nowMs() + kHandshakeTimeoutMs;
   int result = session_->start(host);
+  if (result == 0) {
+    const Pin* pin = session_->kept.take(system_.sleepMemory(), host, port);
+    if (pin != nullptr && trusts(*pin)) session_->kept.offer(session_->ssl);
+  }
   if (result == 0) result = mbedtls_ssl_handshake(&session_->ssl);
   if (session_->isRefused) return Error::pin_mismatch;
   if (result != 0) {
-    detail_ = session_->isLate() ? "nothing came for too long" : whyNoTls(result);
+    if (session_->isLate()) {
+      detail_ = "nothing came for too long";
+    } else {
+      detail_ = session_->kept.isOffered ? "the session from before did not go on; the next try is without it"
+                                         : whyNoTls(result);
+    }
     return isOutOfMemory(result) ? Error::low_memory : Error::tls;
   }
-  // A handshake that showed no certificate has proven nothing.
-  if (!session_->isPinned) return Error::pin_mismatch;
+  // A handshake that showed no certificate, and went on with no session of ours, has proven nothing.
+  if (!session_->kept.isProven(session_->ssl, session_->shown))
+    return session_->kept.isOffered ? Error::tls : Error::pin_mismatch;
   session_->isEstablished = true;
   return Error::ok;
 }
@@ -339,7 +356,9 @@ int TlsConnection::Session::start(const char* host) {
   // `OPTIONAL` calls `onCertificate` and then takes its word; `REQUIRED` would ask for a certificate authority.
   mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_OPTIONAL);
   mbedtls_ssl_conf_verify(&config, onCertificate, this);
-#if defined(MBEDTLS_SSL_SESSION_TICKETS)
+#if defined(OTTER_KEEPS_SESSION)
+  mbedtls_ssl_conf_session_tickets(&config, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
+#elif defined(MBEDTLS_SSL_SESSION_TICKETS)
   mbedtls_ssl_conf_session_tickets(&config, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
 #endif
   result = mbedtls_ssl_setup(&ssl, &config);
@@ -352,6 +371,7 @@ int TlsConnection::Session::start(const char* host) {
 
 void TlsConnection::freeSession() {
   if (session_ == nullptr) return;
+  session_->kept.free();
   mbedtls_ssl_free(&session_->ssl);
   mbedtls_ssl_config_free(&session_->config);
 #if !defined(OTTER_PSA_ONLY)
@@ -367,9 +387,9 @@ int TlsConnection::Session::onCertificate(void* context, mbedtls_x509_crt* certi
   Session& session = *static_cast<Session*>(context);
   *flags = 0;
   if (depth != 0) return 0;
-  session.isPinned = session.connection->isOurs(*certificate);
-  session.isRefused = !session.isPinned;
-  return session.isPinned ? 0 : MBEDTLS_ERR_X509_FATAL_ERROR;
+  session.shown = session.connection->trustedPin(*certificate);
+  session.isRefused = session.shown == nullptr;
+  return session.shown != nullptr ? 0 : MBEDTLS_ERR_X509_FATAL_ERROR;
 }
 
 /** Blocks, as far as mbedTLS can see, until bytes are there or the deadline has passed. */

@@ -1,7 +1,7 @@
 // One TLS connection to the pinned server: BSD sockets and mbedTLS, the same code on a board and on a computer. Speaks
 // TLS 1.2, asks no certificate authority and no clock: the pin is the identity. Never sends a byte of a request, and
-// never sets keys up, with a server whose certificate is not pinned; no session is resumed, so that each connection
-// shows its certificate.
+// never sets keys up, with a server whose certificate is not pinned, unless it goes on with a session of one that was
+// (`kept_session.h`).
 
 #pragma once
 
@@ -36,7 +36,8 @@ class TlsConnection final : public Connection {
    * IPv6 address, in brackets or without. Heap is taken only from here to `close`.
    *
    * `no_network`, `low_memory`, `dns`, `connect`; `pin_mismatch` where the server shows another certificate or none;
-   * `tls` for every other failure of the handshake, its time limit too.
+   * `tls` for every other failure of the handshake, its time limit too. After any of these the next handshake is a whole
+   * one.
    */
   Error open(const char* host, uint16_t port) override;
   /** Gives up with `stalled` when the server has taken nothing for `kStallMs`. Closed after a failure. */
@@ -56,10 +57,11 @@ class TlsConnection final : public Connection {
 
   Error connect(const char* host, uint16_t port);
   Error connectTo(const addrinfo& address, uint64_t deadlineMs);
-  Error shakeHands(const char* host);
+  Error shakeHands(const char* host, uint16_t port);
   Error failed(int result);
   bool hasHeap();
-  bool isOurs(const mbedtls_x509_crt& certificate) const;
+  const Pin* trustedPin(const mbedtls_x509_crt& certificate) const;
+  bool trusts(const Pin& pin) const;
   void freeSession();
   void closeSocket();
 

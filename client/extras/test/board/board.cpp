@@ -1,5 +1,6 @@
 #include "board.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "board/image/running_marker.h"
+#include "board/rtc_memory.h"
 
 namespace board {
 namespace {
@@ -21,6 +23,12 @@ std::vector<std::function<void()>>& resets() {
 
 void resetFakes() {
   for (const auto& reset : resets()) reset();
+}
+
+/** Its variables begin at zero; that is all that a program may count on which is loaded anew. */
+void clearRtcMemory() {
+  const RtcMemory memory = rtcMemory();
+  std::fill_n(memory.begin, memory.bytes, uint8_t{0});
 }
 
 const Chip& requireChip(const std::string& name) {
@@ -83,6 +91,7 @@ void Board::fillSlot(uint8_t slot, const Bytes& bytes) {
 std::optional<uint8_t> Board::powerOn(ResetReason reason) {
   power.turnOff();
   resetFakes();
+  if (reason != ResetReason::deep_sleep) clearRtcMemory();
   power.turnOn();
   // A wake from deep sleep starts what ran before, without a look at otadata.
   const bool isWake = reason == ResetReason::deep_sleep && runningSlot_;

@@ -33,6 +33,7 @@ The sketch
   --pin PIN              repeatable
   --interval S, --trial-timeout S, --longest-deferral S   seconds (as the library has them)
   --next-check S         says that it sleeps so long between two checks (it does not)
+  --deep-sleep S         sleeps so long after each check, as soon as nothing is left to do
   --label-hint L         repeatable
   --label-rule RULE
   --release-key FILE     PEM, repeatable
@@ -43,6 +44,7 @@ The sketch
 
 The run
   --cut-at N --tear MODE power is cut at the N-th write to flash or NVS: before, partial, after, garbage (before)
+  --lose-rtc-bits        what is kept in RTC memory comes back from each deep sleep with one bit wrong
   --until EVENT          ends with 0 when the library tells this event; repeatable: any of them
   --for S                ends after S seconds of the wall clock
 
@@ -138,6 +140,7 @@ Options parseOptions(const std::vector<std::string>& arguments) {
       {"--speed", [&](const std::string& text) { options.speed = parseDecimal("--speed", text); }},
       {"--rest-speed", [&](const std::string& text) { options.restSpeed = parseDecimal("--rest-speed", text); }},
       {"--next-check", [&](const std::string& text) { options.nextCheckS = parseSeconds("--next-check", text); }},
+      {"--deep-sleep", [&](const std::string& text) { options.deepSleepS = parseSeconds("--deep-sleep", text); }},
       {"--interval", [&](const std::string& text) { options.intervalS = parseSeconds("--interval", text); }},
       {"--trial-timeout",
        [&](const std::string& text) { options.trialTimeoutS = parseSeconds("--trial-timeout", text); }},
@@ -167,6 +170,7 @@ Options parseOptions(const std::vector<std::string>& arguments) {
   };
   const std::map<std::string, bool*> flags = {{"--apply-by-hand", &options.appliesByHand},
                                               {"--confirm-by-hand", &options.confirmsByHand},
+                                              {"--lose-rtc-bits", &options.losesRtcBits},
                                               {"--help", &options.isHelpWanted}};
   for (size_t at = 0; at < arguments.size(); ++at) {
     const std::string& name = arguments[at];

@@ -38,6 +38,8 @@ struct Options {
 
   std::optional<uint32_t> intervalS;
   std::optional<uint32_t> nextCheckS;
+  /** Between two checks, in seconds; nothing: it stays awake. */
+  std::optional<uint32_t> deepSleepS;
   std::optional<uint32_t> trialTimeoutS;
   std::vector<std::string> labelHints;
   std::string labelRule;
@@ -51,6 +53,8 @@ struct Options {
   bool confirmsByHand = false;
   uint32_t freeHeapBytes = 200000;
 
+  /** RTC memory comes back from each deep sleep with one bit wrong. */
+  bool losesRtcBits = false;
   /** 0: never. */
   uint64_t cutAt = 0;
   board::Tear tear = board::Tear::before;

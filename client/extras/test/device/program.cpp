@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <random>
 #include <stdexcept>
@@ -34,6 +35,17 @@ void startSignalThread() {
   }).detach();
 }
 
+void keepRtcMemory(Shared& shared) {
+  const board::RtcMemory memory = board::rtcMemory();
+  std::memcpy(shared.rtcMemory, memory.begin, memory.bytes);
+}
+
+void wakeRtcMemory(const Options& options, const Shared& shared) {
+  const board::RtcMemory memory = board::rtcMemory();
+  std::memcpy(memory.begin, shared.rtcMemory, memory.bytes);
+  if (options.losesRtcBits) memory.begin[memory.bytes / 4] ^= 1;
+}
+
 }  // namespace
 
 void runProgram(const Options& options, uint8_t slot, board::ResetReason reason) {
@@ -50,7 +62,11 @@ void runProgram(const Options& options, uint8_t slot, board::ResetReason reason)
   board.power.keepCountIn(&shared.operations);
   board.cutAt(shared.cutAt, options.tear);
   board.power.onPowerCut = [](const board::PowerCut&) { _exit(kExitPowerCut); };
-  board.power.onRestart = [](const board::Restart& restart) { _exit(kExitRestart + static_cast<int>(restart.reason)); };
+  board.power.onRestart = [&shared](const board::Restart& restart) {
+    if (restart.reason == board::ResetReason::deep_sleep) keepRtcMemory(shared);
+    _exit(kExitRestart + static_cast<int>(restart.reason));
+  };
+  if (reason == board::ResetReason::deep_sleep) wakeRtcMemory(options, shared);
   startSignalThread();
   board.clock.runAtSpeed(options.speed, options.restSpeed);
   board.resumeRunning(slot, reason);

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 
+#include "board/rtc_memory.h"
+
 namespace device {
 
 struct Shared {
@@ -21,6 +23,8 @@ struct Shared {
   std::atomic<uint64_t> peakHeapBytes;
   /** The script of the image ends the program by a panic; any other one is a mistake of ours. */
   std::atomic<uint32_t> isPanicWanted;
+  /** RTC memory over a deep sleep. */
+  uint8_t rtcMemory[board::kRtcMemoryBytes];
 };
 
 /** Exit codes of the program, by which the supervisor knows why it ended. */

@@ -4,10 +4,12 @@
 #include <OtterOTA.h>
 #include <WiFi.h>
 #include <esp_ota_ops.h>
+#include <esp_sleep.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -26,6 +28,8 @@ std::string script;
 /** Texts given to the library must live on. */
 std::vector<std::string> releaseKeys;
 unsigned long begunAtMs = 0;
+/** The server has answered, or could not be reached. Written by the task of the client, read by loop(). */
+std::atomic<bool> hasHeard{false};
 
 /** Between two operations, so that nothing is torn. */
 [[noreturn]] void endProcess(int code) {
@@ -46,7 +50,14 @@ void onEvent(OtterEvent event, OtterError error) {
       .text("version", otter_firmware_marker.version)
       .number("slot", board::Board::current().runningSlot())
       .write();
+  if (event == OtterEvent::checked || event == OtterEvent::failed || event == OtterEvent::rejected) hasHeard = true;
   if (std::find(options->until.begin(), options->until.end(), name) != options->until.end()) endProcess(kExitUntil);
+}
+
+/** Ends the program at once, as a chip does; the supervisor lets the time pass. */
+[[noreturn]] void sleep() {
+  Line("deep_sleep").write();
+  esp_deep_sleep_start();
 }
 
 void onProgress(uint32_t doneBytes, uint32_t totalBytes) {
@@ -129,6 +140,7 @@ void setup() {
   configure();
   startHeapMeter(shared->peakHeapBytes);
   const OtterError error = ota->begin();
+  if (options->deepSleepS) ota->checkNow();
   begunAtMs = millis();
   if (error == otter::Error::settings) endProcess(kExitUsage);
 }
@@ -136,6 +148,7 @@ void setup() {
 void loop() {
   if (script == "crash-later" && millis() - begunAtMs >= 2000) crash();
   if (script == "restarts" && isOnTrial()) ESP.restart();
+  if (options->deepSleepS && hasHeard && !ota->isBusy()) sleep();
   // About 10 ms of the wall clock, however fast that of the board is.
   delay(static_cast<uint32_t>(10 * options->speed));
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -111,6 +112,7 @@ class Supervisor {
     ResetReason reason = ResetReason::power_on;
     int code = 0;
     for (bool isFinal = false; !isFinal;) {
+      if (reason == ResetReason::deep_sleep) sleep();
       if (reason == ResetReason::power_on) Line("power_on").text("reason", nameOf(reason)).write();
       const End end = boot(reason);
       isFinal = end.isFinal;
@@ -127,6 +129,11 @@ class Supervisor {
   }
 
  private:
+  void sleep() {
+    const double seconds = options_.deepSleepS.value_or(0) / options_.speed;
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  }
+
   static End final(int code) { return {true, code, ResetReason::unknown}; }
   static End next(ResetReason reason) { return {false, 0, reason}; }
 

@@ -68,9 +68,14 @@ bool parsePin(const char* text, Pin& pin) {
   return isValid;
 }
 
-bool addPin(const Pin& pin, Pin* pins, size_t capacity, size_t& count) {
+bool hasPin(const Pin* pins, size_t count, const Pin& pin) {
   for (size_t i = 0; i < count; ++i)
     if (pins[i].kind == pin.kind && memcmp(pins[i].sha256, pin.sha256, sizeof pin.sha256) == 0) return true;
+  return false;
+}
+
+bool addPin(const Pin& pin, Pin* pins, size_t capacity, size_t& count) {
+  if (hasPin(pins, count, pin)) return true;
   if (count == capacity) return false;
   pins[count++] = pin;
   return true;

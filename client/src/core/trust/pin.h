@@ -18,6 +18,9 @@ struct Pin {
   uint8_t sha256[32];
 };
 
+/** True where this pin is one of them. */
+bool hasPin(const Pin* pins, size_t count, const Pin& pin);
+
 /**
  * Reads `spki:` or `cert:` + 64 hex digits, `sha256//` + base64 (a pin of the public key, as curl writes it), or the
  * fingerprint of a certificate: 64 hex digits, or `AA:BB:...` as OpenSSL prints it. False for anything else, blanks

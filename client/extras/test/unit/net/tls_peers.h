@@ -163,11 +163,14 @@ class TlsServer {
 /** A listening socket of 127.0.0.1 that nobody accepts from. */
 class Listener {
  public:
-  explicit Listener(int backlog = 8) {
+  explicit Listener(int backlog = 8, uint16_t wantedPort = 0) {
     socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(wantedPort);
+    const int isOn = 1;
+    REQUIRE(setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &isOn, sizeof isOn) == 0);
     socklen_t size = sizeof address;
     REQUIRE(bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0);
     REQUIRE(listen(socket, backlog) == 0);
@@ -190,8 +193,9 @@ class Listener {
 /** Accepts one connection and does with it what the test says, in a thread of its own. */
 class PlainServer {
  public:
-  explicit PlainServer(std::function<void(int socket, const std::atomic<bool>& isOver)> behave)
-      : port(listener_.port), thread_([this, behave] {
+  /** At a free port, or at the one given. */
+  explicit PlainServer(std::function<void(int socket, const std::atomic<bool>& isOver)> behave, uint16_t wantedPort = 0)
+      : listener_(8, wantedPort), port(listener_.port), thread_([this, behave] {
           while (!isOver_ && !listener_.hasGuest()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
           if (isOver_) return;
           const int guest = accept4(listener_.socket, nullptr, nullptr, SOCK_CLOEXEC);

@@ -1,7 +1,8 @@
-// ESP-IDF `esp_attr.h`: where a variable lives. On a computer, where every other one does: it does not outlive a reset.
+// ESP-IDF `esp_attr.h`: where a variable lives. Those of RTC memory lie together, so that a board can carry them over a deep
+// sleep (`board/rtc_memory.h`). On a computer all others live where every variable does.
 
 #pragma once
 
-#define RTC_DATA_ATTR
+#define RTC_DATA_ATTR __attribute__((section("otter_rtc_data")))
 #define RTC_NOINIT_ATTR
 #define IRAM_ATTR

@@ -3,3 +3,4 @@
 #pragma once
 
 #define SOC_IEEE802154_SUPPORTED 1
+#define SOC_RTC_MEM_SUPPORTED 1

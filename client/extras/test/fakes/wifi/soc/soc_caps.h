@@ -3,3 +3,4 @@
 #pragma once
 
 #define SOC_WIFI_SUPPORTED 1
+#define SOC_RTC_MEM_SUPPORTED 1
