@@ -15,6 +15,7 @@ export interface LocalServer {
   readonly fleetToken: string;
   /** Undefined: it does not come from a file. */
   readonly fleetTokenFile: string | undefined;
+  readonly adminTokenFile: string | undefined;
   readonly certificateFile: string;
   readonly certificateKeyFile: string;
   readonly pin: Pin;
@@ -38,6 +39,7 @@ export async function readLocalServer(home: string, env: NodeJS.ProcessEnv): Pro
     adminToken: config.tokens.admin,
     fleetToken: config.tokens.fleet,
     fleetTokenFile: config.tokens.fleetFile,
+    adminTokenFile: config.tokens.adminFile,
     certificateFile: config.certificate.certFile,
     certificateKeyFile: config.certificate.keyFile,
     pin: { kind: 'spki', sha256: readCertificate(config.certificate.certPem).spkiPin },

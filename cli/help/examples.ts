@@ -38,8 +38,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   dashboard: [['otter dashboard', 'a link that logs this browser in, once']],
   'session list': [['otter session list', 'who is logged in to the dashboard']],
-  'session revoke': [['otter session revoke 3', 'log one browser out']],
-  'token rotate': [['otter token rotate fleet', 'somebody read the fleet token']],
+  'session revoke': [
+    ['otter session revoke 3', 'log one browser out'],
+    ['otter session revoke --all', 'log every browser out'],
+  ],
+  'token rotate': [
+    ['otter token rotate fleet', 'somebody read the fleet token'],
+    ['otter token rotate admin', 'somebody read the admin token'],
+  ],
   'token retire': [['otter token retire fleet', 'no board uses the former one any more']],
   'firmware list': [['otter firmware list --product greenhouse', 'the builds of one product, the latest first']],
   'firmware show': [['otter firmware show 1.2.0', 'its images with size and SHA-256']],

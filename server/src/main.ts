@@ -27,6 +27,7 @@ import { ImageUpkeep } from '#server/service/firmware/image-upkeep.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
 import { BoardProblems } from '#server/service/fleet/board-problems.ts';
+import { digestOf } from '#server/service/access/sessions.ts';
 import { TicketKeys } from '#server/service/access/ticket-keys.ts';
 import { KnownTokens } from '#server/service/identity/known-tokens.ts';
 import { BoardRates } from '#server/service/device/board-rates.ts';
@@ -188,6 +189,7 @@ function depsOf({ config, settings, options, database, store, folders, log, cloc
     boardRates: new BoardRates(() => performance.now()),
     knownTokens: new KnownTokens(database),
     ticketKeys: new TicketKeys(database, log),
+    adminTokenDigest: digestOf(config.tokens.admin),
     sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),
     readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
   };

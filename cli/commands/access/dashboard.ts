@@ -1,5 +1,7 @@
 // `otter dashboard` and `otter session ...`: a link that logs a browser in, and the sessions of browsers.
 
+import { CommandError } from '#cli/exit-code.ts';
+import { OTTER } from '#cli/program-place.ts';
 import { addGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
 import { withSession } from '#cli/session.ts';
@@ -42,10 +44,20 @@ export function addDashboardCommands(program: OtterProgram, shell: Shell): void 
       });
     });
   session
-    .command('revoke <session>')
+    .command('revoke')
     .description('end a session: its browser has to log in again')
-    .action(async (id, _options, command) => {
+    .argument('[session]')
+    .option('--all', 'every session')
+    .action(async (id, { all }, command) => {
+      if ((id === undefined) !== (all === true))
+        throw CommandError.usage('name one session, or say --all', `see who is logged in: ${OTTER} session list`);
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
+        if (id === undefined) {
+          const { items } = await client.call('getSessions', {});
+          for (const { id: session } of items) await client.call('revokeSession', { params: { session } });
+          show({ revoked: items.map((one) => one.id) }, () => `${items.length} sessions are over`);
+          return;
+        }
         const ended = await client.call('revokeSession', { params: { session: id } });
         show(ended, () => `session ${printable(ended.id)} is over`);
       });

@@ -1,4 +1,4 @@
-// `otter token ...`: the fleet token of the server on this machine. Reads and makes files; asks no server.
+// `otter token ...`: the tokens of the server on this machine. Reads and makes files; asks no server.
 
 import { Argument } from '@commander-js/extra-typings';
 import { findHome } from '#cli/connection/connection.ts';
@@ -10,17 +10,36 @@ import { confirm, output } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 
 export function addTokenCommands(program: OtterProgram, shell: Shell): void {
-  const token = addGroup(program, 'token', 'the fleet token, which boards enrol with, on the machine of the server');
+  const token = addGroup(
+    program,
+    'token',
+    'the fleet token, which boards enrol with, and the admin token, on the machine of the server',
+  );
 
   token
     .command('rotate')
-    .description('make a new fleet token; the one before stays valid beside it until it is retired')
-    .addArgument(new Argument('<token>').choices(['fleet']))
-    .action(async (_token, _options, command) => {
+    .description(
+      'make a new token: a fleet token stays valid beside it until it is retired, an admin token ends at once',
+    )
+    .addArgument(new Argument('<token>').choices(['fleet', 'admin']))
+
+    .action(async (which, _options, command) => {
       const options = command.optsWithGlobals();
       const home = await findHome(options, shell);
-      const file = await fleetTokenFile(home, shell);
-      const { rotateFleetToken } = await import('#server/home/fleet-token.ts');
+      const file = await tokenFile(which, home, shell);
+      if (which === 'admin') {
+        const { replaceAdminToken } = await import('#server/home/replace-token.ts');
+        replaceAdminToken(file);
+        output(shell, options).show({ file }, () =>
+          [
+            `${file} holds a new admin token`,
+            'restart the server: the one before ends with that, and so does every session of a browser',
+            `where the command line has a login of its own: ${OTTER} login URL`,
+          ].join('\n'),
+        );
+        return;
+      }
+      const { rotateFleetToken } = await import('#server/home/replace-token.ts');
       const rotated = rotateFleetToken(home, file);
       output(shell, options).show({ file: rotated.file, former_file: rotated.formerFile }, () =>
         [
@@ -42,13 +61,13 @@ export function addTokenCommands(program: OtterProgram, shell: Shell): void {
     .action(async (_token, options, command) => {
       const all = command.optsWithGlobals();
       const home = await findHome(all, shell);
-      const file = await fleetTokenFile(home, shell);
+      const file = await tokenFile('fleet', home, shell);
       await confirm(
         shell,
         options,
         'boards with the former fleet token and no token of their own are refused; retire it',
       );
-      const { retireFleetToken } = await import('#server/home/fleet-token.ts');
+      const { retireFleetToken } = await import('#server/home/replace-token.ts');
       const isRetired = retireFleetToken(home, file);
       output(shell, all).show({ retired: isRetired }, () =>
         isRetired ? 'the former fleet token is retired; restart the server' : 'there is no former fleet token',
@@ -57,12 +76,13 @@ export function addTokenCommands(program: OtterProgram, shell: Shell): void {
 }
 
 /** Errors: `already_there` where the token does not come from a file. */
-async function fleetTokenFile(home: string, shell: Shell): Promise<string> {
-  const { fleetTokenFile: file } = await getLocalServer(home, shell.env);
+async function tokenFile(token: 'fleet' | 'admin', home: string, shell: Shell): Promise<string> {
+  const { fleetTokenFile, adminTokenFile } = await getLocalServer(home, shell.env);
+  const file = token === 'fleet' ? fleetTokenFile : adminTokenFile;
   if (file !== undefined) return file;
   throw CommandError.own(
     'already_there',
-    'the fleet token of this server does not come from a file',
-    'put a new one where it is set (tokens.fleet of server.yml, or OTTER_FLEET_TOKEN), and restart the server',
+    `the ${token} token of this server does not come from a file`,
+    `put a new one where it is set (tokens.${token} of server.yml, or OTTER_${token.toUpperCase()}_TOKEN), and restart the server`,
   );
 }

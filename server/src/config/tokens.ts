@@ -19,6 +19,8 @@ export type Tokens = {
   readonly fleet: string;
   /** Undefined: it does not come from a file. */
   readonly fleetFile: string | undefined;
+  /** The same of the admin token. */
+  readonly adminFile: string | undefined;
   /** Still valid beside it: the file `former-fleet.token`, in the folder of the fleet token. */
   readonly formerFleet: string | undefined;
   readonly admin: string;
@@ -65,9 +67,10 @@ export function checkTokens(
   }
   const former = readFormer(sections.fleet, home, source);
   problems.push(...former.problems);
-  const file = sections.fleet?.file;
-  const fleetFile = file === undefined ? undefined : resolve(home, file);
-  return { value: { fleet: fleet.value, fleetFile, formerFleet: former.value, admin: admin.value }, problems };
+  const fileOf = (section: TokenSection | undefined) =>
+    section?.file === undefined ? undefined : resolve(home, section.file);
+  const files = { fleetFile: fileOf(sections.fleet), adminFile: fileOf(sections.admin) };
+  return { value: { fleet: fleet.value, formerFleet: former.value, admin: admin.value, ...files }, problems };
 }
 
 /** The file of the fleet token that was replaced; it need not be there. */

@@ -37,6 +37,8 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly boardRates: BoardRates;
   readonly knownTokens: KnownTokens;
   readonly ticketKeys: TicketKeys;
+  /** SHA-256 of the admin token, hex: sessions end with the token. */
+  readonly adminTokenDigest: string;
   readonly log: Logger;
   /** A number in [0, 1), for jitter only. */
   readonly random: () => number;

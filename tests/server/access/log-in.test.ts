@@ -1,8 +1,9 @@
 // Browsers log in over the real wire: what opens a session, what the cookie is, which requests it speaks for, and when it ends.
 
+import { randomBytes } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { MAX_SESSIONS, LOGIN_LINK_MS, SESSION_IDLE_MS, SESSION_LONGEST_MS } from '#protocol/limits.ts';
 import { logIn, type LoginLink, type Session } from '#protocol/sessions.ts';
 import { addFirmware, rollOut } from '../../support/fleet.ts';
@@ -144,6 +145,13 @@ describe.each(BOTH)('sessions on %s', (dialect) => {
     expect((await ask(mine)).status).toBe(401);
     expect((await ask(other, 'DELETE', '/api/v1/admin/sessions/own')).status).toBe(200);
     expect((await ask(other)).status).toBe(401);
+    const more = [await open(), await open()];
+    expect(await command('revoke')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--all') });
+    expect(await command('revoke', '--all')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('are over'),
+    });
+    for (const cookie of more) expect((await ask(cookie)).status).toBe(401);
     expect(await server.tryAdmin('revokeSession', { params: { session: 'own' } })).toMatchObject({ status: 404 });
   });
 
@@ -173,6 +181,34 @@ describe.each(BOTH)('sessions on %s', (dialect) => {
     await open({ code: url.split('#')[1] });
   });
 });
+
+test.each(BOTH)(
+  'what was opened under an admin token ends with it: sessions, and links that nobody used yet; %s',
+  async (dialect) => {
+    const server = await startTestServer({ dialect });
+    const answer = await server.json('POST', logIn.path, { body: { token: server.adminToken } });
+    const cookie = cookieOf(answer.headers['set-cookie']);
+    const links = [
+      await server.admin('createLoginLink', { body: {} }),
+      await server.admin('createLoginLink', { body: {} }),
+    ];
+    const [spent = '', left = ''] = links.map(({ path }) => path.split('#')[1] ?? '');
+    await server.stop();
+    const visit = async (at: TestServer, code: string) => ({
+      session: (await at.json('GET', PATH, { headers: { cookie } })).status,
+      link: (await at.json('POST', logIn.path, { body: { code } })).status,
+    });
+
+    const env = { OTTER_ADMIN_TOKEN: `ota_${randomBytes(32).toString('base64url')}` };
+    const changed = await startTestServer({ like: server, env });
+    expect(await visit(changed, spent)).toEqual({ session: 401, link: 401 });
+    await changed.stop();
+
+    const same = await startTestServer({ like: server });
+    onTestFinished(async () => same.end());
+    expect(await visit(same, left), 'with the token under which they were opened').toEqual({ session: 200, link: 200 });
+  },
+);
 
 test('the database holds no secret that opens a session', async () => {
   const server = await startTestServer();

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { rotateFleetToken } from '#server/home/fleet-token.ts';
+import { rotateFleetToken } from '#server/home/replace-token.ts';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { BOTH, DIALECTS } from '../../support/scope.ts';
 import type { Answered } from '../../support/server/client.ts';

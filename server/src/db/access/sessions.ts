@@ -1,7 +1,7 @@
 // Sessions and one-time links, found by the digest of their secret.
 
 import type { Selectable } from 'kysely';
-import type { SessionsTable } from './tables.ts';
+import type { LoginLinksTable, SessionsTable } from './tables.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 
 export type SessionRow = Selectable<SessionsTable>;
@@ -33,13 +33,21 @@ export async function removeSession(trx: Trx, id: string): Promise<boolean> {
   return numDeletedRows > 0n;
 }
 
-export async function addLink(trx: Trx, row: { readonly hash: string; readonly ends_at_ms: number }): Promise<void> {
+export async function addLink(trx: Trx, row: LoginLinksTable): Promise<void> {
   await trx.insertInto('login_links').values(row).execute();
 }
 
-/** Removes it: who is first has it. Resolves with when it ends, undefined where there is none. */
-export async function takeLink(trx: Trx, hash: string): Promise<number | undefined> {
-  const row = await trx.deleteFrom('login_links').where('hash', '=', hash).returning('ends_at_ms').executeTakeFirst();
+/** Removes it: who is first has it. Resolves with when it ends, undefined where there is none of this admin token. */
+export async function takeLink(
+  trx: Trx,
+  { hash, token_digest }: Pick<LoginLinksTable, 'hash' | 'token_digest'>,
+): Promise<number | undefined> {
+  const row = await trx
+    .deleteFrom('login_links')
+    .where('hash', '=', hash)
+    .where('token_digest', '=', token_digest)
+    .returning('ends_at_ms')
+    .executeTakeFirst();
   return row?.ends_at_ms;
 }
 

@@ -5,6 +5,8 @@ export interface SessionsTable {
   readonly id: string;
   /** SHA-256 of its secret, hex: who reads the database cannot log in. */
   readonly hash: string;
+  /** SHA-256 of the admin token under which it was opened, hex. */
+  readonly token_digest: string;
   readonly opened_by: 'token' | 'link';
   readonly address: string;
   readonly browser: string;
@@ -16,6 +18,7 @@ export interface SessionsTable {
 
 export interface LoginLinksTable {
   readonly hash: string;
+  readonly token_digest: string;
   readonly ends_at_ms: number;
 }
 

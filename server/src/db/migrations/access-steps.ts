@@ -69,3 +69,12 @@ export async function addDifferingReports(db: Trx): Promise<void> {
     db,
   );
 }
+
+/** What was opened before belongs to no token: browsers log in once more. */
+export async function addSessionTokens(db: Trx): Promise<void> {
+  for (const table of ['sessions', 'login_links'])
+    await db.schema
+      .alterTable(table)
+      .addColumn('token_digest', 'text', (c) => c.notNull().defaultTo(''))
+      .execute();
+}

@@ -31,7 +31,13 @@ import {
 import { addHolds, addOrders, addTestIndex, addConsent, createBudgets } from './hold-steps.ts';
 import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes, addSortNames } from './name-steps.ts';
-import { addDifferingReports, createIdentities, createSessions, createTicketKeys } from './access-steps.ts';
+import {
+  addDifferingReports,
+  createIdentities,
+  createSessions,
+  createTicketKeys,
+  addSessionTokens,
+} from './access-steps.ts';
 import { addDynamicLabels, addFlapping, createSavedQueries } from './group-steps.ts';
 import { createVersionHours } from './history-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
@@ -101,4 +107,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'ticket keys', up: createTicketKeys },
   { name: 'release keys', up: createReleaseKeys },
   { name: 'differing reports', up: addDifferingReports },
+  { name: 'session tokens', up: addSessionTokens },
 ];

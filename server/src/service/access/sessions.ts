@@ -1,5 +1,6 @@
 // Sessions: what a browser has in place of the admin token. The secret is in the cookie alone, the database knows its digest. A
-// session ends when it was not used for long, after some days in any case, or when somebody ends it.
+// session ends when it was not used for long, after some days in any case, when somebody ends it, or with the admin token under which it
+// was opened: who had that one may have opened it.
 
 import { hash, randomBytes } from 'node:crypto';
 import { OtterError } from '#protocol/errors.ts';
@@ -46,7 +47,7 @@ type SessionPrincipal = Extract<Principal, { readonly kind: 'session' }>;
 
 /** After whoever asks has shown the admin token. */
 export async function openSession(deps: Deps, visitor: Visitor, nowMs: number): Promise<OpenedSession> {
-  return deps.database.write(async (trx) => add(trx, { visitor, openedBy: 'token', nowMs }));
+  return deps.database.write(async (trx) => add(deps, trx, { visitor, openedBy: 'token', nowMs }));
 }
 
 /** Throws `link_used` where the code opens nothing (any more). */
@@ -57,8 +58,10 @@ export async function openSessionByLink(
   nowMs: number,
 ): Promise<OpenedSession> {
   const opened = await deps.database.write(async (trx) => {
-    const endsAtMs = await takeLink(trx, digestOf(code));
-    return endsAtMs !== undefined && nowMs < endsAtMs ? add(trx, { visitor, openedBy: 'link', nowMs }) : undefined;
+    const endsAtMs = await takeLink(trx, { hash: digestOf(code), token_digest: deps.adminTokenDigest });
+    return endsAtMs !== undefined && nowMs < endsAtMs
+      ? add(deps, trx, { visitor, openedBy: 'link', nowMs })
+      : undefined;
   });
   if (opened !== undefined) return opened;
   throw new OtterError(
@@ -71,7 +74,7 @@ export async function openSessionByLink(
 /** Who asks with this secret. Throws `session_ended`. */
 export async function resumeSession(deps: Deps, secret: string, nowMs: number): Promise<SessionPrincipal> {
   const row = await findSession(deps.database.read, { hash: digestOf(secret) });
-  if (row === undefined || !isOpen(row, nowMs))
+  if (row === undefined || !isOpen(deps, row, nowMs))
     throw new OtterError(
       'session_ended',
       'the session is over: it was not used for long, or was ended',
@@ -86,12 +89,12 @@ export async function resumeSession(deps: Deps, secret: string, nowMs: number): 
 export async function isStillIn(deps: Deps, principal: Principal, nowMs: number): Promise<boolean> {
   if (principal.kind !== 'session') return true;
   const row = await findSession(deps.database.read, { id: principal.id });
-  return row !== undefined && isOpen(row, nowMs);
+  return row !== undefined && isOpen(deps, row, nowMs);
 }
 
 export async function getSessions(deps: Deps, by: Principal, nowMs: number): Promise<{ items: Session[] }> {
   const rows = await listRows(deps.database.read);
-  return { items: rows.filter((row) => isOpen(row, nowMs)).map((row) => view(row, by)) };
+  return { items: rows.filter((row) => isOpen(deps, row, nowMs)).map((row) => view(row, by)) };
 }
 
 /** `own`: the one that asks. Throws `session_unknown`. */
@@ -110,13 +113,14 @@ export async function createLoginLink(deps: Deps, by: Principal, nowMs: number):
   const endsAtMs = nowMs + LOGIN_LINK_MS;
   await deps.database.write(async (trx) => {
     await forgetLinks(trx, nowMs, MAX_LOGIN_LINKS - 1);
-    await addLink(trx, { hash: digestOf(code), ends_at_ms: endsAtMs });
+    await addLink(trx, { hash: digestOf(code), token_digest: deps.adminTokenDigest, ends_at_ms: endsAtMs });
     await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action: 'session.link', subject: 'dashboard' });
   });
   return { path: `${LOG_IN_PAGE}#${code}`, ends_at: toInstant(endsAtMs) };
 }
 
 async function add(
+  deps: Deps,
   trx: Trx,
   {
     visitor,
@@ -125,12 +129,13 @@ async function add(
   }: { readonly visitor: Visitor; readonly openedBy: SessionRow['opened_by']; readonly nowMs: number },
 ): Promise<OpenedSession> {
   const rows = await listRows(trx);
-  const left = new Set(rows.filter((row) => isOpen(row, nowMs)).slice(0, MAX_SESSIONS - 1));
+  const left = new Set(rows.filter((row) => isOpen(deps, row, nowMs)).slice(0, MAX_SESSIONS - 1));
   for (const row of rows) if (!left.has(row)) await removeSession(trx, row.id);
   const secret = randomBytes(32).toString('base64url');
   const row: SessionRow = {
     id: randomBytes(4).toString('hex'),
     hash: digestOf(secret),
+    token_digest: deps.adminTokenDigest,
     opened_by: openedBy,
     address: visitor.address,
     browser: visitor.browser.slice(0, MAX_SESSION_TEXT_CHARS),
@@ -150,8 +155,8 @@ async function add(
   return { secret, session: view(row, by) };
 }
 
-function isOpen({ used_at_ms, ends_at_ms }: SessionRow, nowMs: number): boolean {
-  return nowMs < ends_at_ms && nowMs - used_at_ms < SESSION_IDLE_MS;
+function isOpen(deps: Deps, { token_digest, used_at_ms, ends_at_ms }: SessionRow, nowMs: number): boolean {
+  return token_digest === deps.adminTokenDigest && nowMs < ends_at_ms && nowMs - used_at_ms < SESSION_IDLE_MS;
 }
 
 function view(row: SessionRow, by: Principal): Session {
@@ -167,7 +172,7 @@ function view(row: SessionRow, by: Principal): Session {
   };
 }
 
-/** The secrets are random and long, so a digest without salt tells nothing of them. */
-function digestOf(secret: string): string {
+/** Hex. The secrets and tokens are random and long, so a digest without salt tells nothing of them. */
+export function digestOf(secret: string): string {
   return hash('sha256', secret, 'hex');
 }

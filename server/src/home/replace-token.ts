@@ -1,8 +1,8 @@
-// Replacing the fleet token: the new one takes its place, and the one before stays valid beside it until nobody needs it any more. A
-// server reads both when it starts.
+// Replacing a token. Of the fleet token the one before stays valid beside the new one until no board needs it any more; of the admin
+// token it ends. A server reads them when it starts.
 
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { OtterError } from '#protocol/errors.ts';
 import { createToken, formerFile } from '#server/config/tokens.ts';
 import { createFiles } from './create-files.ts';
@@ -24,13 +24,23 @@ export function rotateFleetToken(home: string, file = join(home, 'data/tokens/fl
       'when no board uses it any more (otter device list shows fleet_token: former): otter token retire fleet',
     );
   const token = createToken('fleet');
-  const next = join(dirname(path), 'next-fleet.token');
-  rmSync(next, { force: true });
   // In this order a power cut leaves the token of all boards valid, whichever step was the last.
   createFiles([{ path: former, text: readFileSync(path, 'utf8'), mode: 0o600 }]);
+  replaceIn(path, token);
+  return { token, file: path, formerFile: former };
+}
+
+/** `file`: of the admin token. The one before is gone with it. */
+export function replaceAdminToken(file: string): void {
+  replaceIn(resolve(file), createToken('admin'));
+}
+
+/** The one or the other, also after a power cut. */
+function replaceIn(path: string, token: string): void {
+  const next = join(dirname(path), `next-${basename(path)}`);
+  rmSync(next, { force: true });
   createFiles([{ path: next, text: `${token}\n`, mode: 0o600 }]);
   renameSync(next, path);
-  return { token, file: path, formerFile: former };
 }
 
 /** Resolves with whether there was one. */
