@@ -41,6 +41,7 @@ const OWN_CODES = {
   nobody_to_update: EXIT.badInput,
   stage_empty: EXIT.badInput,
   update_stopped: EXIT.conflict,
+  boards_stranded: EXIT.conflict,
   argument_invalid: EXIT.badInput,
   context_unknown: EXIT.badInput,
   token_missing: EXIT.notAllowed,

@@ -101,6 +101,8 @@ export const HTTP_STATUS = {
   key_needed: 409,
   key_limit: 409,
   builds_unsigned: 409,
+  configuration_invalid: 422,
+  configuration_older: 409,
   firmware_blocked: 403,
   schedule_from_file: 409,
   plan_from_file: 409,

@@ -130,6 +130,9 @@ export const MAX_SIGNATURES = 4;
 /** Most pins of one configuration: the live key and the backup key of a server. */
 export const MAX_CONFIGURATION_PINS = 2;
 
+/** Most pins of a sketch. */
+export const MAX_SKETCH_PINS = 3;
+
 /** Most release keys of a server, retired ones too; longest public key in PEM; builds that one request signs, some 500 bytes each. */
 export const MAX_RELEASE_KEYS = 50;
 export const MAX_PUBLIC_KEY_CHARS = 1_000;

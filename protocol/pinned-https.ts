@@ -53,11 +53,18 @@ export function formatPin(pin: Pin): string {
  * With `keepAlive` false each request has a connection of its own, as a board that sleeps between polls has.
  */
 export class PinnedAgent extends https.Agent {
-  readonly #pin: Pin;
+  readonly #first: Pin;
+  readonly #others: readonly Pin[];
 
-  constructor(pin: Pin, options: https.AgentOptions = {}) {
+  /** A connection is good when one of the pins fits. */
+  constructor(pins: Pin | readonly [Pin, ...(readonly Pin[])], options: https.AgentOptions = {}) {
     super({ keepAlive: true, ...options });
-    this.#pin = pin;
+    [this.#first, ...this.#others] = 'kind' in pins ? [pins] : pins;
+  }
+
+  /** One that takes these pins, too. */
+  trusting(more: readonly Pin[]): PinnedAgent {
+    return new PinnedAgent([this.#first, ...this.#others, ...more], { keepAlive: this.options.keepAlive ?? false });
   }
 
   override createConnection(
@@ -81,8 +88,8 @@ export class PinnedAgent extends https.Agent {
     socket.once('close', () => fail(new Error('the server closed the connection during the TLS handshake')));
     socket.once('secureConnect', () => {
       const found = pinsOf(socket);
-      if (found === undefined || found[this.#pin.kind] !== this.#pin.sha256) {
-        fail(new PinMismatchError(this.#pin, found ?? { cert: 'none', spki: 'none' }));
+      if (found === undefined || ![this.#first, ...this.#others].some(({ kind, sha256 }) => found[kind] === sha256)) {
+        fail(new PinMismatchError(this.#first, found ?? { cert: 'none', spki: 'none' }));
         socket.destroy();
         return;
       }

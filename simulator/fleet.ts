@@ -2,7 +2,7 @@
 // the number of connections that open at the same time is bounded. It never tells the devices about each other.
 
 import path from 'node:path';
-import { type Pin, PinnedAgent } from '#protocol/pinned-https.ts';
+import { formatPin, type Pin, PinnedAgent } from '#protocol/pinned-https.ts';
 import type { ReleaseKey } from '#protocol/device/release-key.ts';
 import { newBoard } from '#simulator/device/board.ts';
 import { DeviceClient } from '#simulator/device/client.ts';
@@ -19,6 +19,8 @@ import { Semaphore } from './semaphore.ts';
 export interface FleetOptions {
   readonly server: URL;
   readonly pin: Pin;
+  /** Of the backup key of the server, which their builds know, too. */
+  readonly backupPin?: Pin | undefined;
   readonly fleetToken: string;
   readonly devices: number;
   readonly product: string;
@@ -65,7 +67,9 @@ export class Fleet {
   #lastError: string | undefined;
 
   constructor(options: FleetOptions) {
-    this.#agent = new PinnedAgent(options.pin, { keepAlive: false });
+    const { pin, backupPin } = options;
+    const pins: readonly [Pin, ...(readonly Pin[])] = backupPin === undefined ? [pin] : [pin, backupPin];
+    this.#agent = new PinnedAgent(pins, { keepAlive: false });
     const client = new DeviceClient({
       server: options.server,
       agent: this.#agent,
@@ -82,6 +86,7 @@ export class Fleet {
           chip: options.chip,
           slotBytes: SLOT_BYTES,
           releaseKeys: options.releaseKeys ?? [],
+          pins: pins.filter(({ kind }) => kind === 'spki').map(formatPin),
           labels: [],
         }),
         client,

@@ -13,6 +13,8 @@ import { Random } from './random.ts';
 export interface SimulateOptions {
   readonly server: URL;
   readonly pin: Pin;
+  /** Of the backup key of the server, which their builds know, too. */
+  readonly backupPin?: Pin | undefined;
   readonly fleetToken: string;
   readonly devices: number;
   readonly product: string;

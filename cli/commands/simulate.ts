@@ -76,6 +76,7 @@ export function addSimulateCommand(program: OtterProgram, shell: Shell): void {
           ...options,
           server: identity.url,
           pin: identity.pin,
+          backupPin: identity.local?.backupPin,
           fleetToken,
           releaseKeys,
           labels,

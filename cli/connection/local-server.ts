@@ -5,7 +5,7 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { CommandError } from '#cli/exit-code.ts';
 import { OTTER, START } from '#cli/program-place.ts';
-import type { Pin } from '#protocol/pinned-https.ts';
+import { parsePin, type Pin } from '#protocol/pinned-https.ts';
 
 export interface LocalServer {
   readonly url: URL;
@@ -19,6 +19,8 @@ export interface LocalServer {
   readonly certificateFile: string;
   readonly certificateKeyFile: string;
   readonly pin: Pin;
+  /** Of its backup key. */
+  readonly backupPin: Pin | undefined;
 }
 
 /** Undefined where no server was set up in `home`. Errors: `config_invalid` with every problem of the configuration. */
@@ -32,6 +34,7 @@ export async function readLocalServer(home: string, env: NodeJS.ProcessEnv): Pro
   const { findPort } = await import('#server/home/port-file.ts');
   const { loadConfig } = await import('#server/config/config.ts');
   const { readCertificate } = await import('#server/certs/certificate.ts');
+  const { findBackupKey } = await import('#server/home/backup-key.ts');
   const { config } = loadConfig({ home, env });
   return {
     url: new URL(`https://${localHost(config.host)}:${findPort(home) ?? config.port}`),
@@ -43,6 +46,7 @@ export async function readLocalServer(home: string, env: NodeJS.ProcessEnv): Pro
     certificateFile: config.certificate.certFile,
     certificateKeyFile: config.certificate.keyFile,
     pin: { kind: 'spki', sha256: readCertificate(config.certificate.certPem).spkiPin },
+    backupPin: parsePin(findBackupKey(home)?.pin ?? ''),
   };
 }
 

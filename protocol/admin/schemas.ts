@@ -20,6 +20,7 @@ import { BoardProblem, BoardSettings } from './boards.ts';
 import { DeviceNumbers } from './fleet/device-numbers.ts';
 import { DeviceImport, DeviceTable } from './fleet/device-table.ts';
 import { NoticeTest, Recipient, Webhook } from './fleet/recipients.ts';
+import { Pins, PinsOfProduct } from './fleet/pins.ts';
 import { ReleaseKey, TrustedReleaseKey, UnsignedBuild } from './fleet/release-keys.ts';
 import { Event } from './events.ts';
 import { BlockAnswer, Firmware, RemovedFirmware, UploadAnswer, WayBack } from './firmware.ts';
@@ -73,6 +74,8 @@ export const ADMIN_SCHEMAS = [
   ReleaseKey,
   TrustedReleaseKey,
   UnsignedBuild,
+  PinsOfProduct,
+  Pins,
   BulkPreview,
   BulkAnswer,
   SavedQuery,

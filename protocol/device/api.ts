@@ -10,8 +10,10 @@ import {
   MAX_REPORTED_VERSION_CHARS,
   MAX_SEQUENCE,
   MAX_SIGNATURES,
+  MAX_SKETCH_PINS,
   MIN_POLL_INTERVAL_S,
 } from '#protocol/limits.ts';
+import { Configuration } from './configuration.ts';
 import { Manifest } from './manifest.ts';
 import { Name, REPORTED_VERSION_PATTERN, Sha256 } from '#protocol/words.ts';
 
@@ -100,6 +102,19 @@ export const CheckUpdateRequest = Type.Object(
     release_keys_needed: Type.Optional(
       Type.Unknown({ description: 'integer, how many of them have to sign; left out: 1' }),
     ),
+    pins: Type.Optional(
+      Type.Unknown({
+        description: `list of at most ${MAX_SKETCH_PINS} texts: the first 16 hex digits of each \`spki:\` pin of the running build`,
+      }),
+    ),
+    configuration_sequence: Type.Optional(
+      Type.Unknown({
+        description: 'integer, of the configuration that the board holds, 0: of none; left out: it takes none',
+      }),
+    ),
+    configuration_refused: Type.Optional(
+      Type.Unknown({ description: 'text, why it did not take the last one: a name of the table of device errors' }),
+    ),
     library: Type.Optional(Type.Unknown({ description: 'text, name and version of the client library' })),
   },
   { $id: 'CheckUpdateRequest' },
@@ -116,6 +131,7 @@ const NoUpdate = Type.Object({
   update_available: Type.Literal(false),
   reason: Type.String({ description: 'the rule that decided, see docs/rollout.md', examples: ['up_to_date'] }),
   poll_interval_s: PollInterval,
+  configuration: Type.Optional(Configuration),
 });
 
 /** No board is further ahead of UTC, or behind it, than 14 hours. */

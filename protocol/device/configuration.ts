@@ -9,12 +9,12 @@ import { Name } from '#protocol/words.ts';
 import { NO_EXPIRY, readSignedInstant } from './canonical-text.ts';
 import { Signature } from './manifest.ts';
 
-const CONFIGURATION_FORMAT = 'otter-config/1';
+export const CONFIGURATION_FORMAT = 'otter-config/1';
 
 /** Two pins are told apart by so many of their hex digits; a check-in says no more. */
 const PIN_ID_CHARS = 16;
 
-const SpkiPin = Type.String({
+export const SpkiPin = Type.String({
   pattern: '^spki:[0-9a-f]{64}$',
   description: 'SHA-256 of the public key of a server (SubjectPublicKeyInfo, DER)',
 });
@@ -33,14 +33,11 @@ const fields = {
 const SignedFields = Type.Object(fields);
 type SignedFields = Static<typeof SignedFields>;
 
-export const Configuration = Type.Object(
-  {
-    format: Type.Literal(CONFIGURATION_FORMAT),
-    ...fields,
-    signatures: Type.Array(Signature, { minItems: 1, maxItems: MAX_SIGNATURES }),
-  },
-  { $id: 'Configuration' },
-);
+export const Configuration = Type.Object({
+  format: Type.Literal(CONFIGURATION_FORMAT),
+  ...fields,
+  signatures: Type.Array(Signature, { minItems: 1, maxItems: MAX_SIGNATURES }),
+});
 export type Configuration = Static<typeof Configuration>;
 
 /** Undefined where a field is not what the grammar allows: then there is nothing to sign, and no signature holds. */

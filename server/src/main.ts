@@ -188,7 +188,7 @@ function depsOf({ config, settings, options, database, store, folders, log, cloc
     newBoards: new NewBoards(settings),
     boardRates: new BoardRates(() => performance.now()),
     knownTokens: new KnownTokens(database),
-    ticketKeys: new TicketKeys(database, log),
+    ticketKeys: new TicketKeys(database, log, settings.board.spkiPin),
     adminTokenDigest: digestOf(config.tokens.admin),
     sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),
     readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),

@@ -3,6 +3,7 @@
 
 import type { CheckUpdateRequest, InstallWindow, Offer } from '#protocol/device/api.ts';
 import type { DeviceErrorName } from '#protocol/device/errors.ts';
+import { type Configuration, pinIdOf } from '#protocol/device/configuration.ts';
 import { canonicalTextOf } from '#protocol/device/canonical-text.ts';
 import { isSignedBy, type ReleaseKey } from '#protocol/device/release-key.ts';
 import { matchesLabelRule } from '#protocol/device/label-rule.ts';
@@ -31,6 +32,11 @@ export interface Board {
   readonly labelRule: string;
   /** Where it has any, it takes only what one of them signed. */
   readonly releaseKeys: readonly ReleaseKey[];
+  /** Of its build, `spki:` and hex. */
+  readonly pins: readonly string[];
+  /** Whose pins it trusts besides, and why it did not take the last one that was sent. */
+  readonly configuration: Configuration | undefined;
+  readonly refusedConfiguration: DeviceErrorName | undefined;
   /** The highest security version that was ever confirmed here. */
   readonly securityFloor: number;
   readonly running: Build;
@@ -59,12 +65,15 @@ export interface Vitals {
 /** A board as it leaves the bench: one confirmed program, nothing learnt yet. */
 export function newBoard(
   made: Pick<Board, 'mac' | 'product' | 'chip' | 'slotBytes' | 'labels'> &
-    Partial<Pick<Board, 'releaseKeys'>> & { readonly version: string },
+    Partial<Pick<Board, 'releaseKeys' | 'pins'>> & { readonly version: string },
 ): Board {
-  const { version, releaseKeys = [], ...rest } = made;
+  const { version, releaseKeys = [], pins = [], ...rest } = made;
   return {
     ...rest,
     releaseKeys,
+    pins,
+    configuration: undefined,
+    refusedConfiguration: undefined,
     labelRule: '',
     securityFloor: 0,
     running: { version, sha256: undefined, securityVersion: 0 },
@@ -86,6 +95,8 @@ export function loseMemory(board: Board): Board {
     failures: new Map(),
     forgiven: new Set(),
     rolledBackFrom: undefined,
+    configuration: undefined,
+    refusedConfiguration: undefined,
   };
 }
 
@@ -111,6 +122,9 @@ export function checkInOf(board: Board, vitals: Vitals = {}): CheckUpdateRequest
     ...(freeHeapBytes === undefined ? {} : { free_heap_bytes: freeHeapBytes }),
     ...(largestBlockBytes === undefined ? {} : { largest_block_bytes: largestBlockBytes }),
     release_keys: board.releaseKeys.map(({ keyId }) => keyId),
+    pins: board.pins.map(pinIdOf),
+    ...(board.releaseKeys.length === 0 ? {} : { configuration_sequence: board.configuration?.sequence ?? 0 }),
+    ...(board.refusedConfiguration === undefined ? {} : { configuration_refused: board.refusedConfiguration }),
     library: 'otter-simulator',
   };
 }

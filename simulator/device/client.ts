@@ -15,7 +15,7 @@ import {
 } from '#protocol/device/api.ts';
 import type { DeviceErrorName } from '#protocol/device/errors.ts';
 import { Manifest } from '#protocol/device/manifest.ts';
-import { openPinned, type PinnedAgent, PinMismatchError, requestPinned } from '#protocol/pinned-https.ts';
+import { openPinned, parsePin, type PinnedAgent, PinMismatchError, requestPinned } from '#protocol/pinned-https.ts';
 import type { Semaphore } from '#simulator/semaphore.ts';
 
 /** Answers to check-in and report are small; a board reads them into a fixed buffer. */
@@ -79,6 +79,12 @@ export class DeviceClient {
   /** The same client, for a board with this token of its own. */
   withToken(deviceToken: string): DeviceClient {
     return new DeviceClient({ ...this.#options, deviceToken });
+  }
+
+  /** The same client, which takes a server with one of these pins, too. */
+  trusting(pins: readonly string[]): DeviceClient {
+    const agent = this.#options.agent.trusting(pins.map(parsePin).filter((pin) => pin !== undefined));
+    return new DeviceClient({ ...this.#options, agent });
   }
 
   /** Asks the server to accept a token, with the fleet token. Throws a BoardError for everything but a well-formed 200. */

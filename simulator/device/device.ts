@@ -82,6 +82,7 @@ export class SimulatedDevice {
   loseMemory(): void {
     this.#link.loseToken();
     this.#board.loseMemory();
+    this.#link.trust([]);
   }
 
   /** One check-in and all that follows from it, until the board would wait for its next poll. */
@@ -265,7 +266,10 @@ export class SimulatedDevice {
   }
 
   async #checkIn(): Promise<CheckUpdateAnswer> {
-    return this.#link.checkIn(this.#board.checkIn(this.#nowMs()), this.#power.signal);
+    const answer = await this.#link.checkIn(this.#board.checkIn(this.#nowMs()), this.#power.signal);
+    const sent = answer.update_available ? undefined : answer.configuration;
+    this.#link.trust(this.#board.configure(sent, this.#nowMs()));
+    return answer;
   }
 
   #nowMs(): number {

@@ -2,8 +2,10 @@
 // talks to a server and has no clock: the time is told to it. The steps of an update are pure functions in `board.ts`.
 
 import type { CheckUpdateRequest, Offer } from '#protocol/device/api.ts';
+import type { Configuration } from '#protocol/device/configuration.ts';
 import { assertNever } from '#protocol/errors.ts';
 import { type Board, bootTrial, checkInOf, confirm, forgive, goBack, loseMemory, restart, rollBack } from './board.ts';
+import { takeConfiguration } from './configuration.ts';
 import type { Habits } from './life.ts';
 import { type BuildFault, drawFault, type DrawnFault, heapLeft } from './faults.ts';
 import { HANG, type TrialFailure } from './chances.ts';
@@ -85,6 +87,12 @@ export class LivingBoard {
 
   loseMemory(): void {
     this.#board = loseMemory(this.#board);
+  }
+
+  /** Answers the pins that it trusts beside those of its build. */
+  configure(configuration: Configuration | undefined, nowMs: number): readonly string[] {
+    if (configuration !== undefined) this.#board = takeConfiguration(this.#board, configuration, nowMs);
+    return this.#board.configuration?.pins ?? [];
   }
 
   forgive(offer: Offer): void {

@@ -15,16 +15,25 @@ export interface ServerLinkOptions {
 export class ServerLink {
   readonly #options: ServerLinkOptions;
   readonly #token: DeviceToken;
+  #client: DeviceClient;
+  #trusted: readonly string[] = [];
 
   constructor(options: ServerLinkOptions) {
     this.#options = options;
+    this.#client = options.client;
     this.#token = new DeviceToken(options.client.fleetToken, options.mac);
   }
 
   /** For reports and downloads: with the token of the check. */
   get client(): DeviceClient {
-    const { client } = this.#options;
-    return this.#token.isAccepted ? client.withToken(this.#token.text) : client;
+    return this.#token.isAccepted ? this.#client.withToken(this.#token.text) : this.#client;
+  }
+
+  /** These pins hold beside those that it was made with, in the place of others that this call named before. */
+  trust(pins: readonly string[]): void {
+    if (pins.join() === this.#trusted.join()) return;
+    this.#trusted = pins;
+    this.#client = this.#options.client.trusting(pins);
   }
 
   loseToken(): void {
@@ -40,7 +49,7 @@ export class ServerLink {
       const reason = toBoardError(error);
       if (!this.#token.isAccepted || !saysNo(reason)) throw error;
       if (reason.code === 'auth') this.#token.refuse(reason);
-      return this.#options.client.checkUpdate(body, signal);
+      return this.#client.checkUpdate(body, signal);
     }
   }
 
@@ -49,10 +58,10 @@ export class ServerLink {
    * a real board: one that was simulated before has its token from then, and its check with the fleet token would look like a second board.
    */
   async enrol(nowMs: number, signal: AbortSignal): Promise<void> {
-    const { client, mac, neverEnrols = false } = this.#options;
+    const { mac, neverEnrols = false } = this.#options;
     if (neverEnrols || !this.#token.mayAsk(nowMs)) return;
     try {
-      const { state } = await client.enrol({ mac, token: this.#token.text }, signal);
+      const { state } = await this.#client.enrol({ mac, token: this.#token.text }, signal);
       this.#token.note(state, nowMs);
     } catch (error) {
       signal.throwIfAborted();

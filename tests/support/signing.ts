@@ -3,7 +3,9 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import type { OpenedKey } from '#cli/signing/key-file.ts';
 import { imageFieldsOf } from '#cli/signing/image-fields.ts';
+import { signConfiguration } from '#cli/signing/sign-configuration.ts';
 import { addSignatures, signManifest } from '#cli/signing/sign.ts';
+import type { Configuration } from '#protocol/device/configuration.ts';
 import { releaseKeyOf } from '#protocol/device/release-key.ts';
 import type { SignedManifest } from '#protocol/device/signed-manifest.ts';
 
@@ -36,4 +38,15 @@ export function signFields(fields: Omit<SignedManifest, 'signatures'>, keys: rea
 
 export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** What `otter cert rotate start` makes of these pins. */
+export function signPins(
+  fields: Partial<Parameters<typeof signConfiguration>[0]> & {
+    readonly product: string;
+    readonly pins: readonly string[];
+  },
+  ...keys: readonly OpenedKey[]
+): Configuration {
+  return signConfiguration({ sequence: 1, expiresAt: '-', ...fields }, keys);
 }

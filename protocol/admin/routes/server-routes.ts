@@ -4,6 +4,8 @@ import { Type } from 'typebox';
 import { AuditEntry, AuditVerification } from '#protocol/admin/audit.ts';
 import { NoticeTest, Recipient, Webhook } from '#protocol/admin/fleet/recipients.ts';
 import { BoardProblem, BoardSettings } from '#protocol/admin/boards.ts';
+import { Pins } from '#protocol/admin/fleet/pins.ts';
+import { Configuration } from '#protocol/device/configuration.ts';
 import { ServerStatus } from '#protocol/admin/status.ts';
 import { Event } from '#protocol/admin/events.ts';
 import { LoginLink, Session } from '#protocol/sessions.ts';
@@ -17,6 +19,19 @@ export const serverRoutes = {
     '/boards/settings',
     'What a board needs to get in: addresses of this server, its pin, the fleet token',
     ref(BoardSettings),
+  ),
+  getPins: route(
+    'GET',
+    '/pins',
+    'The pins of this server, and which devices would be lost if it went over to its backup key',
+    ref(Pins),
+  ),
+  configurePins: route(
+    'POST',
+    '/pins/configurations',
+    'Send boards of a product a configuration that a release key signed: which pins they trust beside those of their build',
+    ref(Pins),
+    { body: Configuration },
   ),
   getBoardProblems: route(
     'GET',

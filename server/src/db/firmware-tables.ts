@@ -63,6 +63,15 @@ export interface ReleaseKeysTable {
   readonly retired_reason: string | null;
 }
 
+/** Which pins boards of a product are to trust, as a release key signed it: the latest. */
+export interface ConfigurationsTable {
+  readonly product: string;
+  /** `Configuration` as JSON. */
+  readonly configuration: string;
+  readonly sent_at_ms: number;
+  readonly sent_by: string;
+}
+
 /**
  * Bytes that were put into the store for this database, from before they were put until they are removed. What stands in the
  * store and not here is of somebody else.

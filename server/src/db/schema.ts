@@ -29,7 +29,14 @@ import type {
 import type { VersionHoursTable } from '#server/db/history/tables.ts';
 import type { IdentitiesTable, PendingEnrolmentsTable } from '#server/db/identity/tables.ts';
 import type { LoginLinksTable, SessionsTable, TicketKeysTable } from '#server/db/access/tables.ts';
-import type { BlobsTable, FirmwareTable, Flag, ImagesTable, ReleaseKeysTable } from './firmware-tables.ts';
+import type {
+  BlobsTable,
+  FirmwareTable,
+  Flag,
+  ImagesTable,
+  ConfigurationsTable,
+  ReleaseKeysTable,
+} from './firmware-tables.ts';
 
 export type { FirmwareTable, ImagesTable } from './firmware-tables.ts';
 
@@ -46,6 +53,7 @@ export interface Schema {
   readonly firmware: FirmwareTable;
   readonly images: ImagesTable;
   readonly release_keys: ReleaseKeysTable;
+  readonly configurations: ConfigurationsTable;
   readonly removed_images: RemovedImagesTable;
   readonly blobs: BlobsTable;
   readonly plans: PlansTable;

@@ -47,11 +47,11 @@ export function putAsideBackupKey(home: string, nowMs: number): readonly string[
 }
 
 /** Renames a file of a key or certificate that was replaced. Answers its new name. */
-function putAside(file: string, nowMs: number): string {
-  const stamp = new Date(nowMs).toISOString().slice(0, 19).replaceAll(':', '-');
+export function putAside(file: string, nowMs: number): string {
+  const stamp = new Date(nowMs).toISOString().slice(0, 23).replaceAll(/[:.]/g, '-');
   const aside = `${file}.before-${stamp}`;
   if (existsSync(aside))
-    throw new OtterError('start_refused', `${aside} is there already`, 'wait for a second, and repeat the command');
+    throw new OtterError('start_refused', `${aside} is there already`, 'repeat the command');
   renameSync(file, aside);
   return aside;
 }

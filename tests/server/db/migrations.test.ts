@@ -37,6 +37,7 @@ const TABLES = [
   'blobs',
   'budgets',
   'catalog',
+  'configurations',
   'device_labels',
   'device_names',
   'devices',

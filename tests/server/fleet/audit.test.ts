@@ -1,5 +1,7 @@
 // Every change that an operator makes leaves exactly one row in the audit, over real HTTPS on both databases.
 
+import { signConfiguration } from '#cli/signing/sign-configuration.ts';
+import { formatPin } from '#protocol/pinned-https.ts';
 import { randomBytes } from 'node:crypto';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -82,6 +84,16 @@ describe.each(BOTH)('the audit on %s', (dialect) => {
           const query = { product: 'signed', version: '1.0.0', signed: JSON.stringify(signed) };
           await server.admin('uploadFirmware', { query, body: imageOf('signed') });
         },
+      },
+      {
+        route: 'configurePins',
+        call: {
+          body: signConfiguration({ product: 'signed', sequence: 1, pins: [formatPin(server.pin)], expiresAt: '-' }, [
+            key,
+          ]),
+        },
+        action: 'pins.configure',
+        subject: 'signed',
       },
       {
         route: 'retireReleaseKey',

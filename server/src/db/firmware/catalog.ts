@@ -7,6 +7,7 @@ import { chipOfFolder } from '#protocol/device/api.ts';
 import type { ImageInfo } from '#protocol/admin/firmware.ts';
 import type { FirmwareFacts, ImageFacts, RolloutFacts, RolloutStatus } from '#engine/facts/model.ts';
 import { digestsOf } from './firmware.ts';
+import { loadConfigurations, type StoredConfiguration } from './configurations.ts';
 import { listReleaseKeys } from './release-keys.ts';
 import {
   endsAtMsOf,
@@ -27,6 +28,8 @@ export interface CatalogRows {
   readonly revision: number;
   readonly firmware: readonly StoredFirmware[];
   readonly trustedKeys: readonly TrustedKey[];
+  /** By product. */
+  readonly configurations: ReadonlyMap<string, StoredConfiguration>;
   /** Running, paused, halted, complete or regressed, each at its open (or last) stage; the one started latest first. */
   readonly rollouts: readonly RolloutFacts[];
   readonly windows: readonly Selectable<SchedulesTable>[];
@@ -92,6 +95,7 @@ export async function loadCatalog(db: Reader, signersOf: SignersOf): Promise<Cat
     revision,
     firmware,
     trustedKeys,
+    configurations: await loadConfigurations(db, trustedKeys),
     rollouts: await loadRollouts(db, new Map(firmware.map((item) => [item.id, item]))),
     windows,
     freezes: await listFreezes(db),

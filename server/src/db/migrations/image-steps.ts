@@ -36,6 +36,17 @@ export async function renameRequired(db: Trx): Promise<void> {
   await db.schema.alterTable('firmware').renameColumn('must_pass', 'required').execute();
 }
 
+/** Which pins boards are to trust, by product. */
+export async function createConfigurations(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('configurations')
+    .addColumn('product', 'text', (c) => c.primaryKey())
+    .addColumn('configuration', 'text', required)
+    .addColumn('sent_at_ms', 'bigint', required)
+    .addColumn('sent_by', 'text', required)
+    .execute();
+}
+
 /** Keys that builds are signed with, and the signatures of each image. */
 export async function createReleaseKeys(db: Trx): Promise<void> {
   await db.schema

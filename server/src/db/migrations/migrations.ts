@@ -41,7 +41,14 @@ import {
 import { addDynamicLabels, addFlapping, createSavedQueries } from './group-steps.ts';
 import { createVersionHours } from './history-steps.ts';
 import { createDeviceNames } from './identity-steps.ts';
-import { renameRequired, addImageChecks, addImageInfo, createBlobs, createReleaseKeys } from './image-steps.ts';
+import {
+  renameRequired,
+  addImageChecks,
+  addImageInfo,
+  createBlobs,
+  createConfigurations,
+  createReleaseKeys,
+} from './image-steps.ts';
 import { chainAudit, createPastBoards, createRemovedImages, replaceDownloadLog } from './retention-steps.ts';
 import { createBackups, createSharedFiles, createTroubles, createWriteProof } from './trouble-steps.ts';
 import { createFleet, createRollouts, createSchedules } from './first-steps.ts';
@@ -108,4 +115,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'release keys', up: createReleaseKeys },
   { name: 'differing reports', up: addDifferingReports },
   { name: 'session tokens', up: addSessionTokens },
+  { name: 'configurations', up: createConfigurations },
 ];

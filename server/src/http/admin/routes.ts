@@ -9,6 +9,8 @@ import { MAX_ADMIN_BODY_BYTES } from '#protocol/limits.ts';
 import { listAssignments } from '#server/service/fleet/assignments.ts';
 import { changeInBulk, previewBulk } from '#server/service/bulk/bulk.ts';
 import { getBoardSettings } from '#server/service/fleet/board-settings.ts';
+import { configurePins } from '#server/service/pins/configure.ts';
+import { getPins } from '#server/service/pins/pins.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { verifyAudit } from '#server/service/events/audit-chain.ts';
 import { listEvents } from '#server/service/events/events.ts';
@@ -38,6 +40,8 @@ function handlersFor(deps: Deps, server: () => ServerFacts): Handlers {
   return {
     getStatus: async ({ nowMs }) => getStatus(deps, server(), nowMs),
     getBoardSettings: async () => getBoardSettings(deps, server().port),
+    getPins: async () => getPins(deps),
+    configurePins: async ({ body, nowMs, by }) => configurePins(deps, body, by, nowMs),
     getBoardProblems: async () => ({ items: [...deps.boardProblems.list()] }),
 
     ...deviceHandlers(deps),

@@ -2,7 +2,8 @@
 // the way of an update.
 
 import type { CheckUpdateRequest } from '#protocol/device/api.ts';
-import { MAX_NEXT_CHECK_S, MAX_SIGNATURES } from '#protocol/limits.ts';
+import { findDeviceError } from '#protocol/device/errors.ts';
+import { MAX_NEXT_CHECK_S, MAX_SIGNATURES, MAX_SKETCH_PINS } from '#protocol/limits.ts';
 import { KEY_ID_PATTERN } from '#protocol/words.ts';
 import type { Measures } from '#server/service/device/observation.ts';
 
@@ -18,6 +19,7 @@ export interface Telemetry {
 const MAX_CHIP_REVISION = 0xfffe;
 const UINT32 = 0xffff_ffff;
 const keyId = new RegExp(KEY_ID_PATTERN);
+const PIN_ID = /^[0-9a-f]{16}$/;
 const SHORT_TEXT = /^[\x20-\x7e]{1,64}$/;
 
 export function readTelemetry(body: CheckUpdateRequest): Telemetry {
@@ -45,6 +47,9 @@ export function readTelemetry(body: CheckUpdateRequest): Telemetry {
   keep('library', body.library, typeof body.library === 'string' && SHORT_TEXT.test(body.library));
   keep('release_keys', body.release_keys, isKeyList(body.release_keys));
   keep('release_keys_needed', body.release_keys_needed, isIntegerWithin(body.release_keys_needed, 1, MAX_SIGNATURES));
+  keep('pins', body.pins, isPinList(body.pins));
+  keep('configuration_sequence', body.configuration_sequence, isIntegerWithin(body.configuration_sequence, 0, UINT32));
+  keep('configuration_refused', body.configuration_refused, isErrorName(body.configuration_refused));
   keep('boot_reason', body.boot?.reason, SHORT_TEXT.test(body.boot?.reason ?? ''));
   keep('rolled_back_from', body.boot?.rolled_back_from, SHORT_TEXT.test(body.boot?.rolled_back_from ?? ''));
   keep('rollback_capable', body.boot?.rollback_capable, true);
@@ -59,6 +64,18 @@ function isKeyList(value: unknown): boolean {
     value.every((key) => typeof key === 'string' && keyId.test(key)) &&
     new Set(value).size === value.length
   );
+}
+
+function isPinList(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.length <= MAX_SKETCH_PINS &&
+    value.every((pin) => typeof pin === 'string' && PIN_ID.test(pin))
+  );
+}
+
+function isErrorName(value: unknown): boolean {
+  return typeof value === 'string' && findDeviceError(value) !== undefined;
 }
 
 function isIntegerWithin(value: unknown, min: number, max: number): value is number {

@@ -1,8 +1,9 @@
 // TLS sessions are resumed after a restart, and by every server of one database: a board that asks again spares itself and the server
 // the costly part of the handshake. The key that makes it possible is random, kept in the database for a week and then forgotten,
-// so that whoever takes it later reads no session of weeks before.
+// so that whoever takes it later reads no session of weeks before. It is mixed with the pin: a server that went over to another key resumes
+// nothing that was begun under the one before.
 
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { keepTicketKey } from '#server/db/access/ticket-keys.ts';
 import type { Database } from '#server/db/database.ts';
@@ -16,13 +17,16 @@ const KEY_BYTES = 48;
 export class TicketKeys {
   readonly #database: Database;
   readonly #log: Logger;
+  readonly #pin: string;
   #week: number | undefined;
   #key: Buffer | undefined;
   #use: ((key: Buffer) => void) | undefined;
 
-  constructor(database: Database, log: Logger) {
+  /** `pin`: of the key that this server shows. */
+  constructor(database: Database, log: Logger, pin: string) {
     this.#database = database;
     this.#log = log;
+    this.#pin = pin;
   }
 
   /** Whoever ends TLS is told the key now, where there is one, and each new one. */
@@ -38,7 +42,8 @@ export class TicketKeys {
     try {
       const fresh = randomBytes(KEY_BYTES).toString('hex');
       const key = await this.#database.write(async (trx) => keepTicketKey(trx, week, fresh));
-      this.#key = Buffer.from(key, 'hex');
+      // SHA-384 gives just as many bytes as are needed.
+      this.#key = createHmac('sha384', Buffer.from(key, 'hex')).update(this.#pin).digest();
       this.#week = week;
       this.#use?.(this.#key);
     } catch (error) {

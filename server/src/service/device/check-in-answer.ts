@@ -1,6 +1,7 @@
 // What a device is told at its check-in: the offer or why there is none, and when to ask again.
 
 import type { CheckUpdateAnswer, Offer } from '#protocol/device/api.ts';
+import type { Configuration } from '#protocol/device/configuration.ts';
 import { offerPath } from '#protocol/device/api.ts';
 import { MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S } from '#protocol/limits.ts';
 import type { CheckInFacts } from '#server/db/device/check-in-facts.ts';
@@ -23,6 +24,8 @@ export function offeredBy({ offered }: CheckInPlan): Offered | undefined {
 
 interface Told {
   readonly product: string;
+  /** Goes with an answer that offers nothing: an offer fills the 4 KiB that a board has for both. */
+  readonly configuration: Configuration | undefined;
   readonly plan: CheckInPlan;
   readonly view: CatalogView;
   readonly labels: CheckInFacts['labels'];
@@ -33,8 +36,14 @@ interface Told {
 export function answer(deps: Deps, told: Told): CheckUpdateAnswer {
   const { decision } = told.plan;
   const poll_interval_s = jitteredIntervalS(deps, told);
-  if (decision.outcome === 'hold') return { update_available: false, reason: decision.reason, poll_interval_s };
-  const { offered } = told;
+  const { configuration, offered } = told;
+  if (decision.outcome === 'hold')
+    return {
+      update_available: false,
+      reason: decision.reason,
+      poll_interval_s,
+      ...(configuration === undefined ? {} : { configuration }),
+    };
   const build = told.view.findBuild(decision.firmware.id, decision.image.id);
   if (build === undefined || offered === undefined) throw new Error('an offer without build or assignment');
   const manifest = offeredManifestOf({ ...build.firmware, image: build.image }, told.nowMs);

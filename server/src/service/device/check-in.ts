@@ -52,6 +52,7 @@ import { haltIfFailed } from '#server/service/gates/act.ts';
 import { baselineOf } from '#server/service/gates/health.ts';
 import { countLimits } from './limits.ts';
 import { type CheckIn, DESCRIBED, type KnownCheckIn, merge } from './known.ts';
+import { configurationFor } from '#server/service/pins/sent-configuration.ts';
 import { type Note, noteOf, type Observation, observe } from './observation.ts';
 
 /**
@@ -71,7 +72,9 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
   const isStrange = hasSign(signsOf(request, facts, plan, observation));
   if (facts.device !== undefined && !isStrange && isQuiet(facts, plan, newLabels(deps, known, facts))) {
     const { product } = known;
-    const told = answer(deps, { product, plan, view, labels: facts.labels, offered: offeredBy(plan), nowMs });
+    const configuration = configurationFor(known, view, nowMs);
+    const offered = offeredBy(plan);
+    const told = answer(deps, { product, configuration, plan, view, labels: facts.labels, offered, nowMs });
     notePresence(deps, facts.device, known, noteOf(facts.device.id, known, observation, told, deps.settings, nowMs));
     return told;
   }
@@ -119,7 +122,9 @@ async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number
   await setDeviceStatus(trx, deviceId, plan.status);
   if (before.device !== undefined && hasSign(signsOf(request, before, plan, observation)))
     await noteContradiction(trx, before.device, nowMs);
-  const told = answer(deps, { product: known.product, plan, view, labels: facts.labels, offered, nowMs });
+  const { product } = known;
+  const configuration = configurationFor(known, view, nowMs);
+  const told = answer(deps, { product, configuration, plan, view, labels: facts.labels, offered, nowMs });
   return {
     answer: told,
     noted: noteOf(deviceId, known, observation, told, deps.settings, nowMs),

@@ -41,7 +41,7 @@ export function factsOf(device: DeviceFacts, view: CatalogView, nowMs: number): 
 }
 
 /** Of what a device says of itself, what rules read beside chip and slot. */
-function saidOf(
+export function saidOf(
   attributes: Readonly<Record<string, unknown>>,
 ): Pick<DeviceFacts, 'chipRevision' | 'flashBytes' | 'library' | 'releaseKeys' | 'signaturesNeeded'> {
   const { chip_revision, flash_bytes, library, release_keys, release_keys_needed } = attributes;

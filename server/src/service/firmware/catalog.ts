@@ -9,6 +9,7 @@ import {
   type StoredFirmware,
   type StoredImage,
 } from '#server/db/firmware/catalog.ts';
+import type { StoredConfiguration } from '#server/db/firmware/configurations.ts';
 import { EVERY_PRODUCT } from '#server/db/firmware/release-keys.ts';
 import { isForProduct, type TrustedKey } from '#server/db/firmware/signatures.ts';
 import type { FreezeRow } from '#server/db/fleet/holds.ts';
@@ -52,6 +53,8 @@ export interface CatalogView {
   readonly openRolloutsOf: (product: string) => readonly RolloutFacts[];
   /** Release keys whose signatures count for the product; empty: it takes what nobody signed. */
   readonly trustedKeysOf: (product: string) => readonly TrustedKey[];
+  /** Which pins its boards are sent; undefined: none. */
+  readonly configurationOf: (product: string) => StoredConfiguration | undefined;
   readonly requiredVersionsOf: (product: string) => readonly StoredFirmware[];
   /** Completed rollouts whose firmware is neither blocked nor reverted, the newest firmware first. */
   readonly completedOf: (product: string) => readonly RolloutFacts[];
@@ -170,6 +173,7 @@ function viewOf(rows: CatalogRows): CatalogView {
     listImages: () => rows.firmware.flatMap((build) => build.images.map((image) => ({ firmware: build, image }))),
     openRolloutsOf: (product) => open.get(product) ?? [],
     trustedKeysOf: trustedKeysBy(rows.trustedKeys),
+    configurationOf: (product) => rows.configurations.get(product),
     requiredVersionsOf: (product) => requiredVersions.get(product) ?? [],
     completedOf: (product) => completed.get(product) ?? [],
     stableOf: (product) => completed.get(product)?.find(isForEveryone),
