@@ -125,7 +125,10 @@ describe.concurrent('a configuration', () => {
     const { keyId } = owner.releaseKey;
     const rows: readonly (readonly [string, Configuration])[] = [
       ['signature', evil(101)],
-      ['signature', { ...evil(102), signatures: evil(102).signatures.map((one) => ({ ...one, key_id: keyId })) }],
+      [
+        'signature',
+        { ...evil(102), signatures: evil(102).signatures.map(({ signature }) => ({ key_id: keyId, signature })) },
+      ],
       ['signature', { ...evil(103), signatures: good(103).signatures }],
       ['signature', { ...good(104), pins }],
       ['signature', { ...good(104), sequence: 105 }],

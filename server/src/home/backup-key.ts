@@ -50,8 +50,7 @@ export function putAsideBackupKey(home: string, nowMs: number): readonly string[
 export function putAside(file: string, nowMs: number): string {
   const stamp = new Date(nowMs).toISOString().slice(0, 23).replaceAll(/[:.]/g, '-');
   const aside = `${file}.before-${stamp}`;
-  if (existsSync(aside))
-    throw new OtterError('start_refused', `${aside} is there already`, 'repeat the command');
+  if (existsSync(aside)) throw new OtterError('start_refused', `${aside} is there already`, 'repeat the command');
   renameSync(file, aside);
   return aside;
 }

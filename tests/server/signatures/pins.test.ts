@@ -1,10 +1,14 @@
 // Configurations that a release key signed: what the server takes, whom it sends them, and whom it counts as lost. Over real HTTPS.
 
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PinsOfProduct } from '#protocol/admin/fleet/pins.ts';
 import { pinIdOf } from '#protocol/device/configuration.ts';
 import { formatPin } from '#protocol/pinned-https.ts';
+import { openSqlite } from '#server/db/sqlite.ts';
+import { TicketKeys } from '#server/service/access/ticket-keys.ts';
 import { findBackupKey } from '#server/home/backup-key.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
@@ -162,10 +166,6 @@ describe.each(DIALECTS)('pins on %s', (dialect) => {
 test('a server that goes over to another key resumes no TLS session of before', async () => {
   const server = await startTestServer();
   const keys: Buffer[] = [];
-  const { TicketKeys } = await import('#server/service/access/ticket-keys.ts');
-  const { openSqlite } = await import('#server/db/sqlite.ts');
-  const { join } = await import('node:path');
-  const { pino } = await import('pino');
   await server.stop();
   const database = await openSqlite(join(server.home, 'data/otter.db'), { home: server.home, onNote: () => {} });
   for (const pin of ['a', 'a', 'b']) {
