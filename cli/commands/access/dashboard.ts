@@ -54,7 +54,7 @@ export function addDashboardCommands(program: OtterProgram, shell: Shell): void 
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
         if (id === undefined) {
           const { items } = await client.call('getSessions', {});
-          for (const { id: session } of items) await client.call('revokeSession', { params: { session } });
+          for (const one of items) await client.call('revokeSession', { params: { session: one.id } });
           show({ revoked: items.map((one) => one.id) }, () => `${items.length} sessions are over`);
           return;
         }
