@@ -1,15 +1,20 @@
-// The drill of docs/operating.md, pasted as it stands: the backup is good, the database is lost, the server is lost.
+// The drills of docs/operating.md, pasted as they stand: what is lost (backup, database, server), and what is stolen.
 
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { startServerProcess } from '../support/server/process.ts';
 import { OTTER } from '../support/otter-command.ts';
+import { createKeyFiles } from '#cli/signing/key-file.ts';
 import { initHome } from '#server/home/init.ts';
-import { addDevices, addFirmware } from '../support/fleet.ts';
+import { addDevices, addFirmware, rollOut } from '../support/fleet.ts';
 import { codeBlocks, readDocument } from './markdown.ts';
 import { Terminal } from './pasting.ts';
+
+const PASSPHRASE = 'four random words here';
+const newDeviceToken = (): string => `otd_${randomBytes(32).toString('base64url')}`;
 
 test('the drill of docs/operating.md works as it is typed', async () => {
   const safe = await mkdtemp(join(tmpdir(), 'otter-drill-'));
@@ -44,4 +49,83 @@ test('the drill of docs/operating.md works as it is typed', async () => {
   expect(await moved.admin('getStatus', {})).toMatchObject({ frozen: [], calls: [] });
   expect(await moved.admin('getDevice', { params: { device: mac } })).toMatchObject({ device: { mac } });
   await moved.stop();
+});
+
+test('the drill for thefts works as it is typed: a board, a token, a release key', async () => {
+  const safe = await mkdtemp(join(tmpdir(), 'otter-theft-'));
+  onTestFinished(async () => rm(safe, { recursive: true, force: true }));
+  const home = join(safe, 'home');
+  await initHome(home, { nowMs: Date.now() });
+  const blocks = codeBlocks(readDocument('docs/operating.md'))
+    .filter(({ language, section }) => language === 'sh' && section === 'A drill for thefts')
+    .map(({ text }) => text);
+  expect(blocks).toHaveLength(7);
+  const [revoke = '', reenrol = '', rotateFleet = '', retireFleet = '', rotateAdmin = '', audit = '', key = ''] =
+    blocks;
+  const mac = '24:6f:28:00:00:01';
+  const keys = await createKeyFiles(safe, ['release', 'backup'], PASSPHRASE, { scryptLogN: 10 });
+  const [release, backup] = keys;
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: safe,
+    HOME_OLD: home,
+    MAC: mac,
+    KEY_ID: release?.key_id ?? '',
+    OTTER_KEY_PASSPHRASE: PASSPHRASE,
+  };
+  const [node = '', launcher = ''] = OTTER;
+  const terminal = new Terminal(safe, env, `npx() { shift; '${node}' '${launcher}' "$@"; }\n`);
+  onTestFinished(async () => terminal.close());
+
+  let server = await startServerProcess(home);
+  const { fleetToken, adminToken } = server;
+  const check = async (token: string) =>
+    (await server.json('POST', '/api/v1/check-update', { token, body: { mac, current_version: '1.0.0', labels: [] } }))
+      .status;
+  const enrol = async (token: string, by = fleetToken) =>
+    server.json('POST', '/api/v1/enrol', { token: by, body: { mac, token } });
+
+  // A board.
+  const stolen = newDeviceToken();
+  await check(fleetToken);
+  await enrol(stolen);
+  expect(await check(stolen)).toBe(200);
+  await terminal.run(revoke);
+  expect(await check(stolen)).toBe(401);
+  expect((await enrol(newDeviceToken())).body).toMatchObject({ state: 'pending' });
+  await terminal.run(reenrol);
+  const own = newDeviceToken();
+  expect((await enrol(own)).body).toMatchObject({ state: 'accepted' });
+  expect(await check(own)).toBe(200);
+
+  // The fleet token.
+  await terminal.run(rotateFleet);
+  await server.stop();
+  server = await startServerProcess(home);
+  expect(server.fleetToken).not.toBe(fleetToken);
+  expect([await check(fleetToken), await check(server.fleetToken), await check(own)]).toEqual([200, 200, 200]);
+  await terminal.run(retireFleet);
+
+  // The admin token; one start for both.
+  await terminal.run(rotateAdmin);
+  await server.stop();
+  server = await startServerProcess(home);
+  expect([await check(fleetToken), await check(server.fleetToken), await check(own)]).toEqual([401, 200, 200]);
+  const ask = async (token: string) => (await server.json('GET', '/api/v1/admin/status', { token })).status;
+  expect([await ask(adminToken), await ask(server.adminToken)]).toEqual([401, 200]);
+  expect(await terminal.run(audit)).toMatch(/device\.revoke[^]*the audit is intact/);
+
+  // The release key.
+  await addFirmware(server, '1.0.0');
+  await rollOut(server, '1.0.0', 'complete');
+  await terminal.run(`npx otter key trust release.pub --home ${home} --yes`);
+  expect(await terminal.run(key)).toContain(backup?.key_id);
+  const { items } = await server.admin('getReleaseKeys', {});
+  expect(items.map(({ key_id, retired_at }) => [key_id, retired_at !== null])).toEqual(
+    expect.arrayContaining([
+      [release?.key_id, true],
+      [backup?.key_id, false],
+    ]),
+  );
+  await server.stop();
 });
