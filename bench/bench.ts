@@ -4,18 +4,22 @@
 //   npm run bench -- [--devices 10000,100000] [--requests 4000] [--rounds 3]
 //   npm run bench -- judge [--devices 100000] [--database postgres]     what it costs to judge rollouts: bench/judge.ts
 //   npm run bench -- operate [--devices 100000] [--database postgres]   what an operator does with many: bench/operate.ts
+//   npm run bench -- slow       boards beside 3 x 1000 clients that hardly move: bench/slow.ts
+//   npm run bench -- herd       10 000 boards that come back after an outage, in real time, half an hour: bench/herd.ts
 //   npm run bench -- --quick     as little as possible of everything: shows that it runs, and no number of it is worth a look
 
-import { type ChildProcess, fork, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { benchMac, makeHome } from './fleet.ts';
 import { benchJudging } from './judge.ts';
+import { benchHerd } from './herd.ts';
+import { Target } from './measured.ts';
 import { benchOperating } from './operate.ts';
-import { checkUpdateText, download, type Endpoint, runKeepAlive, runNewConnections } from './load.ts';
+import { benchSlow } from './slow.ts';
+import { checkUpdateText, download, runKeepAlive, runNewConnections } from './load.ts';
 
 const {
   values: given,
@@ -40,71 +44,6 @@ const OFFER_DEVICES = given.quick ? 100 : 100_000;
 const FULL_DOWNLOADS = given.quick ? 2 : 50;
 const SLOW_READERS = given.quick ? 10 : 200;
 const SLOW_BYTES_PER_S = given.quick ? 2_000_000 : 50_000;
-
-interface Sample {
-  readonly cpuMs: number;
-  readonly rssMib: number;
-}
-
-/** A server process under measurement, on a core of its own where the system can say so. */
-class Target {
-  readonly endpoint: Endpoint;
-  readonly #child: ChildProcess;
-
-  constructor(child: ChildProcess, endpoint: Endpoint) {
-    this.#child = child;
-    this.endpoint = endpoint;
-  }
-
-  static async start(kind: 'bare' | 'otter', home: string): Promise<Target> {
-    const child = fork(new URL('target.ts', import.meta.url), [kind, home], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      // As `npm start` does it: a young generation that stays small.
-      execArgv: ['--max-semi-space-size=4'],
-    });
-    const started = await nextMessage(child);
-    if (child.pid !== undefined && cpus().length > 1)
-      spawnSync('taskset', ['-a', '-p', '-c', '0', String(child.pid)], { stdio: 'ignore' });
-    return new Target(child, {
-      port: started.port ?? 0,
-      token: readFileSync(join(home, 'data/tokens/fleet.token'), 'utf8').trim(),
-    });
-  }
-
-  async sample(): Promise<Sample> {
-    this.#child.send('sample');
-    const { cpu, rssBytes } = await nextMessage(this.#child);
-    return { cpuMs: ((cpu?.user ?? 0) + (cpu?.system ?? 0)) / 1000, rssMib: (rssBytes ?? 0) / 1_048_576 };
-  }
-
-  /** CPU milliseconds that `work` cost the server. */
-  async measure(work: () => Promise<unknown>): Promise<number> {
-    const before = await this.sample();
-    await work();
-    return (await this.sample()).cpuMs - before.cpuMs;
-  }
-
-  stop(): void {
-    this.#child.kill('SIGKILL');
-  }
-}
-
-interface Message {
-  readonly port?: number;
-  readonly cpu?: NodeJS.CpuUsage;
-  readonly rssBytes?: number;
-}
-
-async function nextMessage(child: ChildProcess): Promise<Message> {
-  return new Promise((resolve, reject) => {
-    const ended = (code: number | null): void => reject(new Error(`the measured process ended with ${code}`));
-    child.once('exit', ended);
-    child.once('message', (message: Message) => {
-      child.off('exit', ended);
-      resolve(message);
-    });
-  });
-}
 
 interface Line {
   readonly what: string;
@@ -243,7 +182,10 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-if (task === 'operate')
+if (task === 'slow') await benchSlow(given.quick ? { each: 20, seconds: 3 } : { each: 1_000, seconds: 60 });
+else if (task === 'herd')
+  await benchHerd(given.quick ? { boards: 100, scale: 0.01 } : { boards: Number(given.devices ?? 10_000), scale: 1 });
+else if (task === 'operate')
   await benchOperating({
     devices: Number(given.devices ?? (given.quick ? '200' : '100000')),
     database: given.database === 'postgres' ? 'postgres' : 'sqlite',

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import Fastify from 'fastify';
 import { pino } from 'pino';
 
-const [kind, home = ''] = process.argv.slice(2);
+const [kind, home = '', asked = '0'] = process.argv.slice(2);
 
 // As the launcher does it: with compiled code on disk, the compiler of TypeScript is never loaded.
 module.enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/compiled'));
@@ -18,7 +18,7 @@ process.on('message', () => process.send?.({ cpu: process.cpuUsage(), rssBytes: 
 
 async function startOtter(): Promise<number> {
   const { startServer } = await import('#server/main.ts');
-  return (await startServer({ home, port: 0, env: { OTTER_HOST: '127.0.0.1' }, log })).port;
+  return (await startServer({ home, port: Number(asked), env: { OTTER_HOST: '127.0.0.1' }, log })).port;
 }
 
 /** Logging is part of the cost of a request, so it is on, into a file that keeps nothing. */

@@ -7,11 +7,19 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Answered } from '../support/server/client.ts';
 import { addDevices, addFirmware, mac, rollOut } from '../support/fleet.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
+import { sizeOf } from '../support/scope.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 import { holdLock } from './support/locked.ts';
+import { OwnPostgres, signalAll } from './support/own-postgres.ts';
+import { check, expectKept, reportWhile } from './support/reporting-boards.ts';
 
 /** A device is answered within this time, whatever the database does; on a busy test machine a second later. */
 const ANSWER_MS = 5_000;
+
+const { RESTARTS, PAUSE_MS } = sizeOf({
+  push: { RESTARTS: 2, PAUSE_MS: 8_000 },
+  whole: { RESTARTS: 8, PAUSE_MS: 30_000 },
+});
 
 describe('SQLite held by another program', () => {
   test('for 1 s: a check that changes nothing does not wait, a new device waits and is answered', async () => {
@@ -68,10 +76,7 @@ describe('PostgreSQL', () => {
     }
     const outcomes = await Promise.all(loops);
     expect(outcomes.some(({ refused }) => refused > 0)).toBe(true);
-    for (const { device, assignmentId, sequence } of outcomes) {
-      const again = { mac: device, assignment_id: assignmentId, sequence, status: 'downloading' };
-      expect(await server.device('report-status', again)).toMatchObject({ status: 200, body: { duplicate: true } });
-    }
+    await expectKept(server, outcomes);
     expect(await server.json('GET', '/readyz')).toMatchObject({ status: 200 });
     expect(await server.stop()).toMatchObject({ code: 0 });
   });
@@ -96,6 +101,46 @@ describe('PostgreSQL', () => {
   });
 });
 
+describe('PostgreSQL as a whole', () => {
+  test(`restarted ${RESTARTS} times under load: 503s at most, nothing acknowledged is lost, the server goes on`, async () => {
+    const { server, postgres } = await startOnOwnPostgres();
+    let restarts = 0;
+    const loops = Array.from({ length: 12 }, async (_, index) =>
+      reportWhile(server, mac(index), () => restarts < RESTARTS),
+    );
+    for (; restarts < RESTARTS; restarts += 1) {
+      await postgres.restart();
+      await delay(1_000);
+    }
+    const outcomes = await Promise.all(loops);
+    expect(outcomes.some(({ refused }) => refused > 0)).toBe(true);
+    await expectKept(server, outcomes);
+    expect(await server.json('GET', '/readyz')).toMatchObject({ status: 200 });
+    expect(await server.stop()).toMatchObject({ code: 0 });
+  });
+
+  test.runIf(process.platform === 'linux')(
+    `standing still for ${PAUSE_MS / 1000} s under load, new connections too: 503s at most, and the server goes on`,
+    async () => {
+      const { server, postgres } = await startOnOwnPostgres();
+      let isOver = false;
+      const loops = Array.from({ length: 12 }, async (_, index) => reportWhile(server, mac(index), () => !isOver));
+      await delay(1_000);
+      const goOn = await postgres.pause();
+      await delay(PAUSE_MS);
+      expect((await server.json('GET', '/healthz')).status, 'the process itself').toBe(200);
+      goOn();
+      // Once a board was answered again, all are asked to end with an answer.
+      expect((await untilAnswered(server)).status).toBe(200);
+      isOver = true;
+      const outcomes = await Promise.all(loops);
+      expect(outcomes.some(({ refused }) => refused > 0)).toBe(true);
+      await expectKept(server, outcomes);
+      expect(await server.stop()).toMatchObject({ code: 0 });
+    },
+  );
+});
+
 const CUTS = 6;
 
 /** The connections of the server to the database of this test. */
@@ -110,52 +155,23 @@ async function startOnPostgres(): Promise<{ readonly server: ServerProcess; read
   return { server, operator };
 }
 
-interface Outcome {
-  readonly device: string;
-  readonly assignmentId: number;
-  /** Of the last report that was answered. */
-  readonly sequence: number;
-  readonly refused: number;
+async function startOnOwnPostgres(): Promise<{ readonly server: ServerProcess; readonly postgres: OwnPostgres }> {
+  const postgres = await OwnPostgres.start();
+  const server = await startServerProcess(await newHome(), { env: { OTTER_DATABASE: postgres.url } });
+  await addFirmware(server, '1.1.0');
+  await rollOut(server, '1.1.0', 'expand');
+  return { server, postgres };
 }
 
-/** Takes an offer and reports on it, at least once, and each report again until it is answered. */
-async function reportWhile(server: ServerProcess, device: string, goesOn: () => boolean): Promise<Outcome> {
-  let refused = 0;
-  const insist = async (request: () => Promise<Answered>): Promise<Answered['body']> => {
-    for (;;) {
-      const { status, body } = await request();
-      if (status === 200) return body;
-      expect({ status, body }).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
-      refused += 1;
-      await delay(20);
-    }
-  };
-  const assignmentId = Number((await insist(async () => check(server, device)))['assignment_id']);
-  let sequence = 0;
-  do {
-    sequence += 1;
-    const report = { mac: device, assignment_id: assignmentId, sequence, status: 'downloading' };
-    await insist(async () => server.device('report-status', report));
-  } while (goesOn());
-  return { device, assignmentId, sequence, refused };
-}
-
-async function check(server: ServerProcess, device: string): Promise<Answered> {
-  return server.device('check-update', { mac: device, current_version: '1.0.0' });
+async function untilAnswered(server: ServerProcess): Promise<Answered> {
+  for (;;) {
+    const answer = await check(server, mac(99));
+    if (answer.status !== 503) return answer;
+    await delay(100);
+  }
 }
 
 async function timed(request: () => Promise<Answered>): Promise<Answered & { readonly ms: number }> {
   const startedMs = performance.now();
   return { ...(await request()), ms: performance.now() - startedMs };
-}
-
-function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, signal);
-    } catch (error) {
-      // The server has closed that connection meanwhile.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-    }
-  }
 }

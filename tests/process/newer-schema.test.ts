@@ -51,7 +51,10 @@ test('a server that runs notices a newer schema and takes no more requests, and 
   // With the first request: nothing of the newer schema was read or written by the older rules.
   const check = { mac: device, current_version: '1.0.0' };
   const refused = { status: 503, body: { error: { code: 'server_outdated' } } };
-  expect(await server.device('check-update', check)).toMatchObject({ ...refused, headers: { 'retry-after': expect.stringMatching(/^\d+$/) } });
+  expect(await server.device('check-update', check)).toMatchObject({
+    ...refused,
+    headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
+  });
   expect(await server.device('check-update', { mac: '24:6f:28:99:00:01', current_version: '1.0.0' })).toMatchObject(
     refused,
   );

@@ -16,7 +16,8 @@ const server = new EmbeddedPostgres({
   port,
   user: 'otter',
   password: 'otter-test',
-  persistent: false,
+  // Its folder goes with the one around it; a restart keeps it.
+  persistent: true,
   createPostgresUser: process.getuid?.() === 0,
   // Tests may lose everything with the machine; they do not wait for the disk.
   // Nor do their databases live long enough to be tidied, and the workers that look would visit hundreds of them in turn.
@@ -33,7 +34,19 @@ const server = new EmbeddedPostgres({
 await server.initialise();
 await server.start();
 process.once('disconnect', () => void stop());
-process.send?.({ url: `postgres://otter:otter-test@127.0.0.1:${port}/postgres` });
+process.on('message', () => void restart());
+sayWhere();
+
+function sayWhere(): void {
+  process.send?.({ url: `postgres://otter:otter-test@127.0.0.1:${port}/postgres`, folder: join(parent, 'data') });
+}
+
+/** Any message asks for it; the answer is the address, once it is there again. */
+async function restart(): Promise<void> {
+  await server.stop();
+  await server.start();
+  sayWhere();
+}
 
 async function stop(): Promise<void> {
   await server.stop();
