@@ -63,6 +63,14 @@ export default function Server(): ReactNode {
                   ['Last backup', backup === null ? 'none was made' : <LastBackup key="backup" backup={backup} />],
                   ['Addresses', settings.data?.servers.join(', ')],
                   ['Pin', settings.data === undefined ? undefined : <code key="pin">{settings.data.pin}</code>],
+                  [
+                    'Backup pin',
+                    settings.data === undefined ? undefined : (
+                      <code key="backup">
+                        {settings.data.backup_pin ?? 'none: otter cert backup makes a backup key'}
+                      </code>
+                    ),
+                  ],
                 ]}
               />
             </Card>
