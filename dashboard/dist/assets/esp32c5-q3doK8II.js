@@ -1,1 +1,0 @@
-export{o as ESP32C5ROM}from"./flasher-CKjt4T_v.js";
