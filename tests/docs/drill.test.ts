@@ -1,4 +1,4 @@
-// The drills of docs/operating.md, pasted as they stand: what is lost (backup, database, server), and what is stolen.
+// The drills of docs/operating.md, pasted as they stand: what is lost (database, server, key of the certificate), and what is stolen.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -24,9 +24,16 @@ test('the drill of docs/operating.md works as it is typed', async () => {
   const blocks = codeBlocks(readDocument('docs/operating.md')).filter(
     ({ language, section }) => language === 'sh' && section === 'A drill',
   );
-  expect(blocks).toHaveLength(4);
-  const [trial = '', lost = '', elsewhere = '', last = ''] = blocks.map(({ text }) => text);
-  const env = { PATH: process.env['PATH'] ?? '', HOME: safe, SAFE: safe, HOME_OLD: old, HOME_NEW: other };
+  expect(blocks).toHaveLength(5);
+  const [trial = '', lost = '', elsewhere = '', last = '', keyLost = ''] = blocks.map(({ text }) => text);
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: safe,
+    SAFE: safe,
+    HOME_OLD: old,
+    HOME_NEW: other,
+    OTTER_KEY_PASSPHRASE: PASSPHRASE,
+  };
   const [node = '', launcher = ''] = OTTER;
   // In the folder of a clone, npx runs this very program.
   const terminal = new Terminal(safe, env, `npx() { shift; '${node}' '${launcher}' "$@"; }\n`);
@@ -49,19 +56,35 @@ test('the drill of docs/operating.md works as it is typed', async () => {
   expect(await moved.admin('getStatus', {})).toMatchObject({ frozen: [], calls: [] });
   expect(await moved.admin('getDevice', { params: { device: mac } })).toMatchObject({ device: { mac } });
   await moved.stop();
+
+  const [, backupPin] =
+    (await terminal.run('npx otter cert show --home $HOME_OLD')).match(/backup pin +spki:(\w+)/) ?? [];
+  await terminal.run(keyLost);
+  const kept = await startServerProcess(old);
+  expect(kept.pin.sha256).toBe(backupPin);
+  expect(await kept.admin('getDevice', { params: { device: mac } })).toMatchObject({ device: { mac } });
+  await kept.stop();
 });
 
 test('the drill for thefts works as it is typed: a board, a token, a release key', async () => {
   const safe = await mkdtemp(join(tmpdir(), 'otter-theft-'));
   onTestFinished(async () => rm(safe, { recursive: true, force: true }));
-  const home = join(safe, 'home');
+  const [home, other] = [join(safe, 'home'), join(safe, 'other')];
   await initHome(home, { nowMs: Date.now() });
   const blocks = codeBlocks(readDocument('docs/operating.md'))
     .filter(({ language, section }) => language === 'sh' && section === 'A drill for thefts')
     .map(({ text }) => text);
-  expect(blocks).toHaveLength(7);
-  const [revoke = '', reenrol = '', rotateFleet = '', retireFleet = '', rotateAdmin = '', audit = '', key = ''] =
-    blocks;
+  expect(blocks).toHaveLength(8);
+  const [
+    revoke = '',
+    reenrol = '',
+    rotateFleet = '',
+    retireFleet = '',
+    rotateAdmin = '',
+    audit = '',
+    key = '',
+    stolenServer = '',
+  ] = blocks;
   const mac = '24:6f:28:00:00:01';
   const keys = await createKeyFiles(safe, ['release', 'backup'], PASSPHRASE, { scryptLogN: 10 });
   const [release, backup] = keys;
@@ -69,6 +92,8 @@ test('the drill for thefts works as it is typed: a board, a token, a release key
     PATH: process.env['PATH'] ?? '',
     HOME: safe,
     HOME_OLD: home,
+    HOME_NEW: other,
+    SAFE: safe,
     MAC: mac,
     KEY_ID: release?.key_id ?? '',
     OTTER_KEY_PASSPHRASE: PASSPHRASE,
@@ -127,5 +152,22 @@ test('the drill for thefts works as it is typed: a board, a token, a release key
       [backup?.key_id, false],
     ]),
   );
+
+  // The server.
+  const before = { pin: server.pin, fleetToken: server.fleetToken, adminToken: server.adminToken };
+  await terminal.run(
+    'npx otter cert stow $SAFE/server-backup.key.age --home $HOME_OLD && npx otter backup $SAFE/otter.tar --home $HOME_OLD',
+  );
   await server.stop();
+  await terminal.run(stolenServer);
+  const moved = await startServerProcess(other);
+  expect(moved.pin).not.toEqual(before.pin);
+  expect([moved.fleetToken, moved.adminToken]).not.toEqual([before.fleetToken, before.adminToken]);
+  expect((await moved.json('GET', '/api/v1/admin/status', { token: before.adminToken })).status).toBe(401);
+  const asked = await moved.json('POST', '/api/v1/check-update', {
+    token: own,
+    body: { mac, current_version: '1.0.0', labels: [] },
+  });
+  expect(asked.status).toBe(200);
+  await moved.stop();
 });

@@ -1,6 +1,6 @@
 // What must not come back with an older state. A build that was blocked after the backup would be offered again, so the blocks since
 // are put in before anything is in place; where nobody says which they were, every product is frozen until a person ends it. Logins
-// that ended since would be good again, so all of them go.
+// that ended since would be good again, so all of them go; so does the key of TLS sessions, which whoever has the backup has too.
 
 import { OtterError } from '#protocol/errors.ts';
 import { addRestore } from '#server/db/copy/backups.ts';
@@ -45,6 +45,7 @@ export async function bringToNow(file: string, options: SinceOptions): Promise<S
       await raiseRevision(trx);
       await trx.deleteFrom('sessions').execute();
       await trx.deleteFrom('login_links').execute();
+      await trx.deleteFrom('ticket_keys').execute();
       if (options.dropsTransactions) {
         await trx.updateTable('events').set({ tx: 0 }).execute();
         await trx.updateTable('webhooks').set({ after_tx: 0 }).execute();
