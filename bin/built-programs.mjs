@@ -79,7 +79,7 @@ function keyOf({ sources, compiler, options }) {
     ...LIBRARIES.filter((file) => existsSync(file)).map((file) => [file, file]),
     ...sources.flatMap((folder, index) =>
       readdirSync(folder, { recursive: true, encoding: 'utf8' })
-        .filter((name) => /\.(cpp|h|txt)$/.test(name))
+        .filter((name) => /\.(cpp|h|txt|tar\.gz)$/.test(name))
         .toSorted((one, other) => (one < other ? -1 : 1))
         .map((name) => [join(folder, name), `${index}/${name}`]),
     ),

@@ -4,6 +4,7 @@
 //   node bin/client.mjs build            otter-device, with sanitizers, into node_modules/.cache/client
 //   node bin/client.mjs try-build        the same; where that is not possible it says so and ends well
 //   node bin/client.mjs prepare          builds what test and replay need
+//   node bin/client.mjs before           otter-device with the library of before, into node_modules/.cache/client-before
 //   node bin/client.mjs test             all host tests of the library, with sanitizers
 //   node bin/client.mjs replay           the kept inputs of the fuzzer through the readers, once
 //   node bin/client.mjs fuzz [SECONDS]   libFuzzer on the readers, this long in all
@@ -32,6 +33,10 @@ const BUILD = join(CACHE, 'client-build');
 const ALL = ['otter-tests', 'otter-board-tests', 'otter-device'];
 /** Without sanitizers, for figures. */
 const PLAIN_BUILD = join(CACHE, 'client-plain');
+/** Sources of an earlier library; see tests/data/upgrade. */
+const BEFORE = join(ROOT, 'tests/data/upgrade/client');
+const BEFORE_BUILD = join(CACHE, 'client-before-build');
+const PROGRAMS_BEFORE = join(CACHE, 'client-before');
 const FUZZ_BUILD = join(CACHE, 'client-fuzz-build');
 const FUZZERS = join(CACHE, 'client-fuzz');
 const FUZZ_LIMITS = ['-timeout=5', '-max_len=6144', '-malloc_limit_mb=1', '-verbosity=0'];
@@ -56,7 +61,8 @@ const SIGN_OF = {
 const COMMANDS = {
   build: buildDevice,
   'try-build': tryBuildDevice,
-  prepare: () => installFuzzer() && make(ALL) && makeFuzzers(),
+  prepare: () => installFuzzer() && make(ALL) && makeBefore() && makeFuzzers(),
+  before: () => installPackages(COMPILER) && makeBefore(),
   test: async () => installPackages(COMPILER) && make(ALL) && runTests(),
   replay: async () => installFuzzer() && makeFuzzers() && replay(),
   fuzz: async ([seconds = String(DEFAULT_FUZZ_S)]) => installFuzzer() && makeFuzzers() && fuzz(Number(seconds)),
@@ -154,6 +160,21 @@ function make(programs) {
   const options = ['-DCMAKE_BUILD_TYPE=Debug', '-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1', '-DOTTER_SANITIZE=ON'];
   const made = { sources: SOURCES, compiler: 'g++', options, programs };
   return bringPrograms(made, BUILD, PROGRAMS, () => cmake(BUILD, options, programs));
+}
+
+/** The board with the library of before, for the test of an upgrade: from its kept sources, with the compiler and mbedTLS of today. */
+function makeBefore() {
+  const options = ['-DCMAKE_BUILD_TYPE=Debug', '-DCMAKE_CXX_FLAGS_DEBUG=-O0'];
+  const made = { sources: [BEFORE], compiler: 'g++', options, programs: ['otter-device'] };
+  return bringPrograms(made, BEFORE_BUILD, PROGRAMS_BEFORE, () => {
+    const unpacked = join(BEFORE_BUILD, 'sources');
+    rmSync(unpacked, { recursive: true, force: true });
+    mkdirSync(unpacked, { recursive: true });
+    return (
+      spawnSync('tar', ['-xzf', join(BEFORE, 'sources.tar.gz'), '-C', unpacked], { stdio: 'inherit' }).status === 0 &&
+      cmake(BEFORE_BUILD, options, ['otter-device'], join(unpacked, 'client/extras/test'))
+    );
+  });
 }
 
 function makePlain() {

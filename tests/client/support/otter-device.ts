@@ -53,12 +53,12 @@ export class OtterDevice {
   /** Flash, NVS and what else makes this board. */
   readonly folder: string;
   stderr = '';
-  readonly #options: OtterDeviceOptions;
+  readonly #options: Omit<OtterDeviceOptions, 'image'>;
   #child: ChildProcess | undefined;
   #exited: Promise<number | null> = Promise.resolve(null);
   #onEvent = Promise.withResolvers<void>();
 
-  private constructor(folder: string, options: OtterDeviceOptions) {
+  private constructor(folder: string, options: Omit<OtterDeviceOptions, 'image'>) {
     this.folder = folder;
     this.#options = options;
   }
@@ -70,6 +70,14 @@ export class OtterDevice {
     const device = new OtterDevice(folder, options);
     await writeFile(join(folder, 'cable.bin'), options.image);
     device.switchOn(['--flash', join(folder, 'cable.bin')]);
+    return device;
+  }
+
+  /** The board that lies in `folder`/board, switched on. */
+  static resume(folder: string, options: Omit<OtterDeviceOptions, 'image'>): OtterDevice {
+    requireProgram();
+    const device = new OtterDevice(folder, options);
+    device.switchOn();
     return device;
   }
 

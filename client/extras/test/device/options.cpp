@@ -26,6 +26,7 @@ The board
   --speed N              its clock runs N times as fast as the wall clock (1)
   --rest-speed N         and N times faster still while the library only waits; time limits of the network do not (1)
   --free-heap N          free heap in bytes (200000)
+  --program V=FILE       images of version V are run by another otter-device, such as one of an older library; repeatable
   --product P --version V  what an image without a marker is taken for (default, 0.0.0)
 
 The sketch
@@ -127,6 +128,12 @@ Options parseOptions(const std::vector<std::string>& arguments) {
       {"--flash", [&](const std::string& text) { options.flashFile = text; }},
       {"--product", [&](const std::string& text) { options.product = text; }},
       {"--version", [&](const std::string& text) { options.version = text; }},
+      {"--program",
+       [&](const std::string& text) {
+         const size_t at = text.find('=');
+         if (at == std::string::npos) throw UsageError("--program " + text + ": write VERSION=FILE");
+         options.programs[text.substr(0, at)] = text.substr(at + 1);
+       }},
       {"--mac", [&](const std::string& text) { options.mac = parseMac(text); }},
       {"--chip", [&](const std::string& text) { options.chip = text; }},
       {"--slot-bytes",

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -27,6 +28,8 @@ struct Options {
   std::string flashFile;
   std::string product = "default";
   std::string version = "0.0.0";
+  /** Which other `otter-device` runs the images of a version. */
+  std::map<std::string, std::string> programs;
   /** Of the board; nothing: as it was made. */
   std::optional<std::array<uint8_t, 6>> mac;
   std::string chip;

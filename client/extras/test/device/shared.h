@@ -12,6 +12,7 @@
 
 namespace device {
 
+/** An `otter-device` of before runs under the supervisor of today (`--program`): what is new comes last. */
 struct Shared {
   /** Writes to flash and NVS in the whole run. */
   uint64_t operations;
@@ -27,7 +28,7 @@ struct Shared {
   uint8_t rtcMemory[board::kRtcMemoryBytes];
 };
 
-/** Exit codes of the program, by which the supervisor knows why it ended. */
+/** Exit codes of the program, by which the supervisor knows why it ended; an older one ends with the same. */
 constexpr int kExitRestart = 100;  // + board::ResetReason
 constexpr int kExitPowerCut = 120;
 constexpr int kExitUntil = 121;

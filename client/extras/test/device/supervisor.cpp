@@ -173,9 +173,17 @@ class Supervisor {
                                       std::to_string(static_cast<int>(reason))};
     words.insert(words.end(), arguments_.begin(), arguments_.end());
     std::vector<char*> pointers;
-    for (std::string& word : words) pointers.push_back(word.data());
+    // An older program does not know this option; what it needs of it is said by its being run.
+    for (auto word = words.begin(); word != words.end(); ++word) {
+      if (*word == "--program") {
+        ++word;
+      } else {
+        pointers.push_back(word->data());
+      }
+    }
     pointers.push_back(nullptr);
-    execv("/proc/self/exe", pointers.data());
+    const auto other = options_.programs.find(runningVersion_);
+    execv(other == options_.programs.end() ? "/proc/self/exe" : other->second.c_str(), pointers.data());
     _exit(kExitBroken);
   }
 
