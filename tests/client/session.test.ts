@@ -2,8 +2,11 @@
 // the session, the handshake after it is a whole one and the board goes on; and nobody but the server goes on with it.
 
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import net from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readCertificate } from '#server/certs/certificate.ts';
 import { makeCertificate } from '../simulator/scripted-server.ts';
 import { openRaw } from '../support/server/raw-database.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
@@ -75,6 +78,18 @@ describe.concurrent('a TLS session', () => {
     scene.device.switchOn();
     await checks(scene, 1);
     expect(certificates(scene)[before]).toBe(true);
+  });
+
+  test('ends with the pin under which it was made', async ({ onTestFinished }) => {
+    const pem = await readFile(join(server.home, 'data/certs/server.crt'), 'utf8');
+    const nextPin = `cert:${readCertificate(pem).fingerprint256.replaceAll(':', '').toLowerCase()}`;
+    const scene = await startScene(onTestFinished, { args: [...SLEEPS, '--next-pin', nextPin] });
+    await checks(scene, 3);
+    // The server is the same, and trusted before and after; the board knows it by another pin.
+    const [first, second, ...rest] = certificates(scene);
+    expect([first, second]).toEqual([true, true]);
+    expect(rest).not.toContain(true);
+    expect(scene.device.eventsOf('failed')).toEqual([]);
   });
 
   test('is none where RTC memory loses a bit: each handshake is a whole one', async ({ onTestFinished }) => {

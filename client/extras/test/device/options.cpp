@@ -32,6 +32,7 @@ The board
 The sketch
   --server URL           a second one is tried where the first does not answer
   --pin PIN              repeatable
+  --next-pin PIN         takes the place of the first pin with the first deep sleep
   --interval S, --trial-timeout S, --longest-deferral S   seconds (as the library has them)
   --next-check S         says that it sleeps so long between two checks (it does not)
   --deep-sleep S         sleeps so long after each check, as soon as nothing is left to do
@@ -124,6 +125,7 @@ Options parseOptions(const std::vector<std::string>& arguments) {
       {"--board", [&](const std::string& text) { options.boardFolder = text; }},
       {"--server", [&](const std::string& text) { options.servers.push_back(text); }},
       {"--pin", [&](const std::string& text) { options.pins.push_back(text); }},
+      {"--next-pin", [&](const std::string& text) { options.nextPin = text; }},
       {"--token", [&](const std::string& text) { options.token = text; }},
       {"--flash", [&](const std::string& text) { options.flashFile = text; }},
       {"--product", [&](const std::string& text) { options.product = text; }},

@@ -24,6 +24,8 @@ struct Options {
   std::vector<std::string> servers;
   std::vector<std::string> pins;
   std::string token;
+  /** In the place of the first pin from the first deep sleep on; empty: none. */
+  std::string nextPin;
 
   std::string flashFile;
   std::string product = "default";

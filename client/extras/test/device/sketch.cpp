@@ -5,6 +5,7 @@
 #include <WiFi.h>
 #include <esp_ota_ops.h>
 #include <esp_sleep.h>
+#include <esp_system.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -135,7 +136,9 @@ void setup() {
   }
   if (script == "no-network") Line("no_network").write();
   WiFi.begin("network", "password");
-  static OtterOTA client(options->servers[0].c_str(), options->pins[0].c_str(), options->token.c_str());
+  const bool isNextPin = !options->nextPin.empty() && esp_reset_reason() == ESP_RST_DEEPSLEEP;
+  const std::string& pin = isNextPin ? options->nextPin : options->pins[0];
+  static OtterOTA client(options->servers[0].c_str(), pin.c_str(), options->token.c_str());
   ota = &client;
   configure();
   startHeapMeter(shared->peakHeapBytes);
