@@ -1,4 +1,4 @@
-// How sessions begin and end, and how several tabs of one browser share them, before a real server.
+// How sessions begin and end, how several tabs of one browser share them, and a tab that was open over an upgrade, before a real server.
 
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -71,6 +71,26 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('sessions in the dashboard, %s', (dia
     await page.getByLabel('Admin token').waitFor();
     expect(page.url()).toContain('/log-in');
     expect(await page.getByText('Your session is over').count()).toBe(0);
+    await context.close();
+  });
+
+  test('a tab that was open over an upgrade, whose files are gone, loads itself anew; once', async () => {
+    const { page, context } = await openPage(browser, server);
+    await enter(server, page);
+    await page.goto('/schedules');
+    await page.getByText('Nothing is scheduled').waitFor();
+    let isGone = true;
+    page.once('domcontentloaded', () => (isGone = false));
+    await page.route(/assets\/rollouts-/, async (route) =>
+      isGone ? route.fulfill({ status: 404, body: 'gone' }) : route.continue(),
+    );
+    await page.getByRole('link', { name: 'Rollouts', exact: true }).click();
+    await page.getByRole('heading', { level: 1, name: 'Rollouts' }).waitFor();
+    expect(page.url()).toBe(`${server.url.origin}/rollouts`);
+    // What stays away is said, and not asked for without end.
+    await page.route(/assets\/firmware-/, async (route) => route.fulfill({ status: 404, body: 'gone' }));
+    await page.getByRole('link', { name: 'Firmware', exact: true }).click();
+    await page.getByText('This page has failed').waitFor();
     await context.close();
   });
 
