@@ -16,7 +16,7 @@ arch=(-march=rv32imac -mabi=ilp32)
 compiler=riscv64-unknown-elf-g++
 
 # What needs mbedTLS is not for this machine; the engine is run with it on the computer itself.
-mapfile -t core < <(find "$source/core" -name "*.cpp" | sort | grep -v -e engine -e server_link -e download -e release_signature)
+mapfile -t core < <(find "$source/core" -name "*.cpp" | sort | grep -v -e engine -e server_link -e download -e release_signature -e configured_pins)
 
 "$compiler" "${arch[@]}" -std=gnu++17 -Os -Wall -Wextra -fno-exceptions -fno-rtti -fno-threadsafe-statics -ffreestanding \
   -nostdlib -isystem "$picolibc/include" -I"$source" -DVECTORS="\"$vectors\"" "${core[@]}" "$here/core_test.cpp" \
