@@ -1,4 +1,4 @@
-// kill -9 at random moments of uploads, reports and operator actions. After each restart everything that was answered is
+// kill -9 at random moments of uploads, reports, enrolments, stage changes and operator actions. After each restart everything that was answered is
 // there, and nothing is half there. The seed stands in the name of each test; KILL_SEED repeats a run.
 
 import { hash } from 'node:crypto';
@@ -42,6 +42,8 @@ test.each(RUNS)(
     await expectIncomingCleaned(server, env);
     expect(ledger.uploaded.size).toBeGreaterThanOrEqual(rounds);
     expect(ledger.answeredReports).toBeGreaterThan(10 * rounds);
+    expect(ledger.answeredEnrolments).toBeGreaterThanOrEqual(rounds);
+    expect(ledger.answeredMoves).toBeGreaterThanOrEqual(rounds);
   },
 );
 
@@ -50,6 +52,8 @@ async function expectKept(server: ServerProcess, ledger: Ledger, checked: Set<st
   await expectUploads(server, ledger, checked);
   await expectReports(server, ledger);
   await expectActions(server, ledger);
+  await expectEnrolments(server, ledger);
+  await expectMoves(server, ledger);
 }
 
 /** Every upload that was answered is listed, every listed image is exactly what was sent, and each has its audit row. */
@@ -126,6 +130,50 @@ async function expectActions(server: ServerProcess, ledger: Ledger): Promise<voi
   }
   ledger.labels.clear();
 }
+
+/** A board whose answer was lost asks again and is answered alike; each speaks with its token, and with no other. */
+async function expectEnrolments(server: ServerProcess, ledger: Ledger): Promise<void> {
+  for (const [mac, token] of ledger.tokens) {
+    const check = async () =>
+      server.json('POST', '/api/v1/check-update', { token, body: { mac, current_version: '1.0.0' } });
+    if (ledger.enrolled.has(mac)) expect([mac, (await check()).status]).toEqual([mac, 200]);
+    for (const _ of ['it asks again', 'and again'])
+      expect(
+        await server.json('POST', '/api/v1/enrol', { token: server.fleetToken, body: { mac, token } }),
+      ).toMatchObject({ status: 200, body: { state: 'accepted' } });
+    expect([mac, (await check()).status]).toEqual([mac, 200]);
+  }
+  const { items } = await server.admin('listEnrolments', { query: { limit: '500' } });
+  expect(items).toEqual([]);
+  ledger.tokens.clear();
+  ledger.enrolled.clear();
+}
+
+/** Every move that was answered is in the audit and in the events, the one that was not is there as a whole or not at all. */
+async function expectMoves(server: ServerProcess, ledger: Ledger): Promise<void> {
+  for (const [name, moves] of ledger.moves) {
+    const { items } = await server.admin('listAudit', { query: { subject: name, limit: '500', sort: 'id' } });
+    const recorded = items.map(({ action }) => action.replace('rollout.', '')).slice(1);
+    const open = ledger.openMove?.rollout === name ? ledger.openMove.move : undefined;
+    const expected = recorded.length > moves.length && open !== undefined ? [...moves, open] : moves;
+    expect([name, recorded]).toEqual([name, expected]);
+    const { status, stage } = await server.admin('getRollout', { params: { name } });
+    const last = expected.at(-1) ?? 'create';
+    expect([name, status, stage]).toEqual([name, ...(AFTER[last] ?? [])]);
+    const events = await server.admin('listEvents', { query: { rollout: name, type: 'stage.opened', limit: '500' } });
+    expect(events.items).toHaveLength(expected.filter((move) => move !== 'abort').length);
+    if (last !== 'abort') await server.admin('abortRollout', { params: { name }, body: {} });
+  }
+  ledger.moves.clear();
+  ledger.openMove = undefined;
+}
+
+const AFTER: Readonly<Record<string, readonly [status: string, stage: string | null]>> = {
+  create: ['draft', null],
+  start: ['running', 'pilot'],
+  promote: ['running', 'expand'],
+  abort: ['aborted', 'expand'],
+};
 
 /** What a killed upload left in `.incoming` is removed by the first start after its hour; that start may be writing files of its own. */
 async function expectIncomingCleaned(server: ServerProcess, env: Readonly<Record<string, string>>): Promise<void> {

@@ -1,7 +1,7 @@
 // What devices and operators do to a server that is about to be killed, and the ledger of what it acknowledged: the promise
 // is that every line of the ledger is still true afterwards.
 
-import { hash } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AdminRouteName } from '#protocol/admin/routes.ts';
 import type { ReportStatus } from '#protocol/device/api.ts';
@@ -16,6 +16,8 @@ const LONGEST_RUN_MS = 250;
 const DEVICES_PER_ROUND = 8;
 const IMAGE_BYTES = [20_000, 400_000] as const;
 const OTHER_ROLLOUT = 'other-1';
+/** The product whose rollouts go from stage to stage. */
+const STAGED = 'staged';
 
 const REPORTS: readonly ReportStatus[] = ['downloading', 'downloaded', 'installing', 'trial'];
 
@@ -38,6 +40,14 @@ export class Ledger {
   /** Names of the operator's actions on the other rollout, in order; `open` was sent and not answered. */
   readonly actions: string[] = [];
   openAction: string | undefined;
+  /** Board to token, of every enrolment that was sent; those whose answer came are in `enrolled`. */
+  readonly tokens = new Map<string, string>();
+  readonly enrolled = new Set<string>();
+  answeredEnrolments = 0;
+  answeredMoves = 0;
+  /** The moves of each staged rollout that were answered, in order, and the one that was sent and not answered. */
+  readonly moves = new Map<string, string[]>();
+  openMove: { readonly rollout: string; readonly move: string } | undefined;
 }
 
 /** The fleet that every round adds to: one rollout that offers, one that an operator pauses and resumes. */
@@ -47,6 +57,10 @@ export async function prepare(server: ServerProcess): Promise<void> {
   await server.admin('uploadFirmware', {
     query: { pilot_ready: 'true' },
     body: largeImage('1.0.0', 1_000, 'other'),
+  });
+  await server.admin('uploadFirmware', {
+    query: { pilot_ready: 'true' },
+    body: largeImage('1.0.0', 1_000, STAGED),
   });
   await server.admin('createRollout', { body: { product: 'other', version: '1.0.0', name: OTHER_ROLLOUT } });
   await server.admin('startRollout', { params: { name: OTHER_ROLLOUT }, body: {} });
@@ -74,6 +88,8 @@ export async function workUntilKilled(
     ...[1, 2].map(async (uploader) => uploadAll(target, ledger, `0.${round}.${uploader}`, random)),
     ...devices.map(async (device) => reportAll(target, ledger, device)),
     operate(target, ledger, round),
+    enrolAll(target, ledger, round),
+    moveAll(target, ledger, round),
   ]);
 }
 
@@ -149,6 +165,43 @@ async function operate(target: Target, ledger: Ledger, round: number): Promise<v
     if ((await target.send(action === 'pause' ? 'pauseRollout' : 'resumeRollout', call)) === undefined) return;
     ledger.actions.push(action);
     ledger.openAction = undefined;
+  }
+}
+
+/** New boards, one after the other, each with a token of its own. */
+async function enrolAll(target: Target, ledger: Ledger, round: number): Promise<void> {
+  const { server } = target;
+  for (let count = 0; count < 256; count += 1) {
+    const mac = `24:6f:28:02:${hex(round)}:${hex(count)}`;
+    const token = `otd_${randomBytes(32).toString('base64url')}`;
+    ledger.tokens.set(mac, token);
+    const answer = await target.answered(async () =>
+      server.json('POST', '/api/v1/enrol', { token: server.fleetToken, body: { mac, token } }),
+    );
+    if (answer === undefined) return;
+    if (answer.status !== 200) throw new Error(`enrol answered ${answer.status}`);
+    ledger.enrolled.add(mac);
+    ledger.answeredEnrolments += 1;
+  }
+}
+
+const MOVES = ['start', 'promote', 'abort'] as const;
+
+/** Rollouts of one build, one after the other, each through two stages and to its end. */
+async function moveAll(target: Target, ledger: Ledger, round: number): Promise<void> {
+  for (let count = 1; ; count += 1) {
+    const rollout = `staged-${round}-${count}`;
+    const body = { product: STAGED, version: '1.0.0', name: rollout };
+    if ((await target.send('createRollout', { body })) === undefined) return;
+    const done: string[] = [];
+    ledger.moves.set(rollout, done);
+    for (const move of MOVES) {
+      ledger.openMove = { rollout, move };
+      if ((await target.send(`${move}Rollout`, { params: { name: rollout }, body: {} })) === undefined) return;
+      done.push(move);
+      ledger.answeredMoves += 1;
+      ledger.openMove = undefined;
+    }
   }
 }
 

@@ -5,8 +5,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { Kysely, PostgresDialect, sql, SqliteDialect } from 'kysely';
-import pg from 'pg';
+import { type Kysely, sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { macName } from '#protocol/identity.ts';
 import { MAX_KEPT_SEQUENCES } from '#protocol/limits.ts';
@@ -18,6 +17,7 @@ import { openPostgres } from '#server/db/postgres.ts';
 import type { Schema } from '#server/db/schema.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
 import { BOTH, type Dialect } from '../../support/scope.ts';
+import { connectRaw } from '../../support/server/connect-raw.ts';
 import { newPostgresDatabase, startTestServer } from '../../support/server/server.ts';
 
 interface EmptyDatabase {
@@ -73,9 +73,6 @@ const TABLES = [
   'webhooks',
   'write_proof',
 ];
-
-/** `pg.types.builtins.INT8`, as a number. */
-const INT8 = 20;
 
 const broken: Migration = {
   name: 'broken',
@@ -317,39 +314,11 @@ describe('SQLite', () => {
 });
 
 async function emptyDatabase(dialect: Dialect): Promise<EmptyDatabase> {
-  if (dialect === 'postgres') {
-    const url = await newPostgresDatabase();
-    // Keys and instants as numbers, as the server reads them.
-    const types = {
-      getTypeParser: (oid: number) => (oid === INT8 ? Number : pg.types.getTypeParser(oid)),
-    };
-    const pool = new pg.Pool({ connectionString: url, types });
-    const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
-    onTestFinished(async () => db.destroy());
-    return { db, open: async () => openPostgres(url), content: async () => contentOf(db, 'postgres') };
-  }
-  const file = join(await newFolder(), 'otter.db');
-  const connection = new DatabaseSync(file, { timeout: 1_000 });
-  const db = new Kysely<Schema>({
-    dialect: new SqliteDialect({
-      database: {
-        close: () => connection.close(),
-        prepare: (text) => {
-          const statement = connection.prepare(text);
-          const values = (parameters: readonly unknown[]) =>
-            parameters.map((value) => (typeof value === 'number' || typeof value === 'string' ? value : null));
-          return {
-            reader: statement.columns().length > 0,
-            all: (parameters) => statement.all(...values(parameters)),
-            run: (parameters) => statement.run(...values(parameters)),
-            iterate: (parameters) => statement.iterate(...values(parameters)),
-          };
-        },
-      },
-    }),
-  });
+  const at = dialect === 'postgres' ? await newPostgresDatabase() : join(await newFolder(), 'otter.db');
+  const db = connectRaw(dialect, at);
   onTestFinished(async () => db.destroy());
-  return { db, open: async () => openSqlite(file), content: async () => contentOf(db, 'sqlite') };
+  const open = async () => (dialect === 'postgres' ? openPostgres(at) : openSqlite(at));
+  return { db, open, content: async () => contentOf(db, dialect) };
 }
 
 async function addOldRollout(
