@@ -2,6 +2,7 @@
 // exit code. Apart from `start`, `serve`, `init`, `backup`, `restore`, `db`, `cert` and `simulate`, every command speaks to a server's admin API and to
 // nothing else.
 
+import { escapeUnseen } from '#protocol/unseen.ts';
 import { CommanderError } from '@commander-js/extra-typings';
 import { addAuditCommand } from '#cli/commands/audit.ts';
 import { addBackupCommands } from '#cli/commands/backup/backup.ts';
@@ -126,7 +127,9 @@ function report(thrown: unknown, terminal: Terminal, options: { readonly json: b
 function showError(error: CommandError, terminal: Terminal, options: { readonly json: boolean }): void {
   if (options.json) {
     const { code, message, hint, requestId, position } = error;
-    terminal.print(JSON.stringify({ error: { code, message, hint, request_id: requestId, position } }, undefined, 2));
+    terminal.print(
+      escapeUnseen(JSON.stringify({ error: { code, message, hint, request_id: requestId, position } }, undefined, 2)),
+    );
     return;
   }
   const colors = terminal.errorColors;

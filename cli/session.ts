@@ -1,5 +1,6 @@
 // One command at work: its connection, made with the first request, and its output, as text for people or one JSON document.
 
+import { escapeUnseen } from '#protocol/unseen.ts';
 import { AdminClient } from '#cli/connection/admin-client.ts';
 import { findConnection } from '#cli/connection/connection.ts';
 import { CommandError } from './exit-code.ts';
@@ -37,7 +38,7 @@ export async function withSession(
 export function output(shell: Shell, options: Pick<GlobalOptions, 'json' | 'pager'>): Omit<Session, 'client'> {
   const json = options.json === true;
   const show: Session['show'] = (value, text) => {
-    if (json) shell.terminal.print(JSON.stringify(value, undefined, 2));
+    if (json) shell.terminal.print(escapeUnseen(JSON.stringify(value, undefined, 2)));
     else shell.terminal.say(text());
   };
   return {

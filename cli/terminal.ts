@@ -54,9 +54,15 @@ export class Terminal {
     return this.#streams.stdin.isTTY === true && this.#streams.stderr.isTTY === true;
   }
 
-  /** A part of the result, as it is. */
+  /** A part of the result. */
   print(text: string): void {
-    this.#streams.stdout.write(`${text}\n`);
+    this.#streams.stdout.write(`${harmless(text)}\n`);
+  }
+
+  /** The same for a program or a file, which gets every character as it is. */
+  printExactly(text: string): void {
+    if (this.isLive) this.print(text);
+    else this.#streams.stdout.write(`${text}\n`);
   }
 
   /** A part of the result in sentences: a line that is too long goes on below. */
@@ -66,14 +72,14 @@ export class Terminal {
 
   /** A remark that is not part of the result. */
   note(text: string): void {
-    this.#streams.stderr.write(`${this.showsProgress ? wrapLines(text, this.columns) : text}\n`);
+    this.#streams.stderr.write(`${harmless(this.showsProgress ? wrapLines(text, this.columns) : text)}\n`);
   }
 
   /** The result, through the person's pager where it is longer than the terminal. */
   async page(text: string): Promise<void> {
     const lines = wrapLines(text, this.columns);
     const isLong = this.isLive && this.canAsk && lines.split('\n').length >= this.#rows;
-    if (!isLong || !(await showInPager(`${lines}\n`, this.#env))) this.print(lines);
+    if (!isLong || !(await showInPager(`${harmless(lines)}\n`, this.#env))) this.print(lines);
   }
 
   /** Replaces the last line of stderr; `note('')` ends it. Writes nothing where nobody looks on. */
@@ -180,13 +186,21 @@ export function formatFacts(facts: readonly (readonly [string, string | undefine
   );
 }
 
-/** Line feeds and our own colours stay; every other control character could move the cursor or hide text. */
+/** Line feeds and our own colours stay; every other control character could move the cursor or hide text, or turn its direction. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
-  return text.replaceAll(/\u001B\[\d{1,2}m|[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/g, (found) =>
-    found.length > 1 ? found : '\uFFFD',
-  );
+  return harmless(text).replaceAll('\t', '\uFFFD');
 }
+
+/** The same for what we laid out ourselves. */
+function harmless(text: string): string {
+  return text.replaceAll(HARMFUL, (found) => (OWN_COLOR.test(found) ? found : '\uFFFD'));
+}
+
+// oxlint-disable-next-line no-control-regex -- control characters are what this looks for
+const HARMFUL = /\u001B\[\d{1,2}m|[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g;
+/** Those of picocolors, without what blinks or hides. */
+// oxlint-disable-next-line no-control-regex -- colours are control characters
+const OWN_COLOR = /^\u001B\[(?:[0-4]|7|9|2[2-9]|[34]\d|9[0-7]|10[0-7])m$/;
 
 export function formatBar(share: number, width: number): string {
   const filled = Math.round(Math.min(1, Math.max(0, share)) * width);

@@ -1,6 +1,7 @@
 // `otter events`: what changed of rollouts, stages and assignments, the latest last, one line each; with --follow also what
 // changes from then on, over every cut of the connection.
 
+import { escapeUnseen } from '#protocol/unseen.ts';
 import { deviceText } from '#cli/views/note.ts';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Option } from '@commander-js/extra-typings';
@@ -120,7 +121,7 @@ async function followEvents(session: Session, filter: Filter, after: string): Pr
 
 /** With --json a document per line: the whole has no end. */
 function showLine({ terminal, json }: Session, event: Event): void {
-  terminal.print(json ? JSON.stringify(event) : formatEvent(event, terminal.colors));
+  terminal.print(json ? escapeUnseen(JSON.stringify(event)) : formatEvent(event, terminal.colors));
 }
 
 function formatEvent(event: Event, colors: Colors): string {

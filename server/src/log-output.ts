@@ -1,6 +1,7 @@
 // Where log lines go: to a program as JSON lines, or to a person as text.
 
 import { type DestinationStream, pino } from 'pino';
+import { escapeUnseen } from '#protocol/unseen.ts';
 import { prettyLine } from './pretty-log.ts';
 
 /** How long a log line may stay in memory. */
@@ -29,6 +30,8 @@ export function lineOutput(descriptor = 1): LogOutput {
     minLength: LOG_BUFFER_BYTES,
     maxLength: LOG_BACKLOG_BYTES,
   });
+  const write = stream.write.bind(stream);
+  stream.write = (line) => write(escapeUnseen(line));
   // A disk that is full or a terminal that is gone is no reason to end; the lines are tried again.
   stream.on('error', () => undefined);
   setInterval(() => stream.flush(), LOG_FLUSH_MS).unref();

@@ -2,6 +2,7 @@
 // record says its message and its values. Programs get the JSON lines of pino instead.
 
 import { styleText } from 'node:util';
+import { escapeUnseen } from '#protocol/unseen.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -34,7 +35,7 @@ export function prettyLine(json: string, { color }: { readonly color: boolean })
     ...(isRequest ? requestParts(record, paint) : [shown(record['msg'])]),
     ...Object.entries(record)
       .filter(([key, value]) => !PLACED.has(key) && !(isRequest && PLAIN.includes(key)) && stackOf(value) === '')
-      .map(([key, value]) => `${paint('dim', `${key}=`)}${shown(value)}`),
+      .map(([key, value]) => `${paint('dim', `${shown(key)}=`)}${shown(value)}`),
   ];
   return `${parts.join(' ')}\n${Object.values(record).map(stackOf).join('')}`;
 }
@@ -69,11 +70,13 @@ function timeOf(time: unknown): string {
 
 /** Control characters come out as JSON writes them: a device chooses some of these texts. */
 function shown(value: unknown): string {
-  if (typeof value === 'string' && !/["\\\p{Cc}]/u.test(value)) return value;
-  return JSON.stringify(value) ?? '';
+  if (typeof value === 'string' && !/["\\\p{Cc}\u2028-\u202E\u2066-\u2069]/u.test(value)) return value;
+  return escapeUnseen(JSON.stringify(value) ?? '');
 }
 
 function stackOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('stack' in error)) return '';
-  return `${String(error.stack).replaceAll(/^/gm, '    ')}\n`;
+  // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
+  const text = String(error.stack).replaceAll(/[\u0000-\u0008\u000B-\u001F]/g, '\uFFFD');
+  return `${escapeUnseen(text).replaceAll(/^/gm, '    ')}\n`;
 }

@@ -32,7 +32,7 @@ export function addTableCommands(device: CommandGroup, shell: Shell): void {
           devices += page.devices;
           cursor = page.next_cursor ?? undefined;
           if (json) parts.push(page.csv);
-          else if (page.csv !== '') terminal.print(page.csv.replace(/\n$/, ''));
+          else if (page.csv !== '') terminal.printExactly(page.csv.replace(/\n$/, ''));
         } while (cursor !== undefined);
         if (json) show({ csv: parts.join(''), devices }, () => '');
       });

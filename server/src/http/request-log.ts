@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MAX_OPEN_ANSWERS } from '#protocol/limits.ts';
 import { addressOf } from '#server/http/request/client-address.ts';
+import { hideTokens } from '#server/http/hide-tokens.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -80,10 +81,7 @@ function logRequest(request: FastifyRequest, reply: FastifyReply): void {
   else request.log.warn(line, 'request');
 }
 
-/** What looks like a token of Otter, wherever somebody put it. */
-const TOKEN = /ot[adfw]_[A-Za-z0-9_-]{8,}/g;
-
 function pathOf(url: string): string {
   const [path = ''] = url.split('?', 1);
-  return path.replaceAll(TOKEN, '(token)');
+  return hideTokens(path);
 }

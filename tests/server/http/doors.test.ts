@@ -74,10 +74,11 @@ test('an address that a proxy forwards is believed only where it is one', async 
     expect(await logged(text), text).toBe('127.0.0.1');
 });
 
-test('a token that somebody typed into a path is in no log', async () => {
+test('a token that somebody typed into a path is in no log and in no answer', async () => {
   server.logged.length = 0;
   await server.fetch('GET', `/firmware/${server.adminToken}/1.0.0`);
-  await server.fetch('GET', `/${server.fleetToken}`);
+  const { body } = await server.json('GET', `/${server.fleetToken}`);
+  expect(body).toMatchObject({ error: { message: expect.stringContaining('(token)') } });
   const lines = server.logged.join('');
   expect(lines).toContain('(token)');
   for (const token of [server.adminToken, server.fleetToken]) expect(lines).not.toContain(token.slice(4));

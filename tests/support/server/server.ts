@@ -1,17 +1,19 @@
 // A real server for a test: its own home, its own database, real TLS, a clock that the test moves.
 
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { pino } from 'pino';
-import type { Pin } from '#protocol/pinned-https.ts';
+import type { HttpsAnswer, Pin } from '#protocol/pinned-https.ts';
 import { readCertificate } from '#server/certs/certificate.ts';
 import { initHome } from '#server/home/init.ts';
 import { type RunningServer, startServer } from '#server/main.ts';
 import type { Dialect } from '../scope.ts';
 import { ServerClient } from './client.ts';
+import { Secrets } from './secrets.ts';
 import { postgresUrl, TEMPLATE } from './postgres-url.ts';
 
 /** 2026-11-23T10:00:00Z, where every test begins. */
@@ -46,9 +48,12 @@ export class TestServer extends ServerClient {
   /** Every line that the server logged. */
   readonly logged: string[];
   readonly #running: RunningServer;
+  readonly #secrets = new Secrets();
 
   constructor(
-    parts: Pick<TestServer, 'home' | 'databaseUrl' | 'clock' | 'pin' | 'fleetToken' | 'adminToken' | 'logged'>,
+    parts: Pick<TestServer, 'home' | 'databaseUrl' | 'clock' | 'pin' | 'fleetToken' | 'adminToken' | 'logged'> & {
+      readonly privateKey: string;
+    },
     running: RunningServer,
   ) {
     super({ ...parts, url: new URL(`https://127.0.0.1:${running.port}`) });
@@ -57,6 +62,9 @@ export class TestServer extends ServerClient {
     this.clock = parts.clock;
     this.logged = parts.logged;
     this.#running = running;
+    this.#secrets.add('the admin token', parts.adminToken);
+    this.#secrets.add('the fleet token', parts.fleetToken);
+    this.#secrets.add('the private key', parts.privateKey.split('\n')[1] ?? '');
   }
 
   /** Runs the schedules that are due at the time of the clock. */
@@ -64,9 +72,20 @@ export class TestServer extends ServerClient {
     await this.#running.tick();
   }
 
+  override async fetch(...[method, path, options]: Parameters<ServerClient['fetch']>): Promise<HttpsAnswer> {
+    this.#secrets.addSent(options?.token, options?.body);
+    const answer = await super.fetch(method, path, options);
+    this.#secrets.expectNotInAnswer(path, answer.body);
+    return answer;
+  }
+
   async stop(graceMs = 1_000): Promise<void> {
     this.agent.destroy();
     await this.#running.close(graceMs);
+    this.#secrets.expectNotIn('the log', this.logged.join('\n'));
+    if (!this.databaseUrl.startsWith('sqlite:')) return;
+    const file = join(this.home, this.databaseUrl.slice('sqlite:'.length));
+    if (existsSync(file)) this.#secrets.expectNotIn('the database', await readFile(file));
   }
 
   /** Stops it and removes its home. */
@@ -99,9 +118,19 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const cert = await readFile(join(home, 'data/certs/server.crt'), 'utf8');
   const token = async (name: string): Promise<string> =>
     (await readFile(join(home, `data/tokens/${name}.token`), 'utf8')).trim();
+  const privateKey = await readFile(join(home, 'data/certs/server.key'), 'utf8');
   const pin: Pin = { kind: 'spki', sha256: readCertificate(cert).spkiPin };
   return new TestServer(
-    { home, databaseUrl, clock, pin, fleetToken: await token('fleet'), adminToken: await token('admin'), logged },
+    {
+      home,
+      databaseUrl,
+      clock,
+      pin,
+      fleetToken: await token('fleet'),
+      adminToken: await token('admin'),
+      logged,
+      privateKey,
+    },
     running,
   );
 }

@@ -10,6 +10,7 @@ import { setBrowserHeaders } from './browser-headers.ts';
 import { fieldError } from './field-error.ts';
 import { FORGET_COOKIE } from '#server/http/access/session-cookie.ts';
 import { beginRequest } from '#server/http/request-log.ts';
+import { hideTokens } from '#server/http/hide-tokens.ts';
 
 /** Longest message and hint: with code and id the answer stays under 1 KiB. */
 const MAX_MESSAGE_CHARS = 500;
@@ -53,8 +54,8 @@ export function errorAnswer(error: OtterError, requestId: string): ErrorAnswer {
   return {
     error: {
       code: error.code,
-      message: clip(error.message, MAX_MESSAGE_CHARS),
-      hint: clip(error.hint, MAX_HINT_CHARS),
+      message: clip(hideTokens(error.message), MAX_MESSAGE_CHARS),
+      hint: clip(hideTokens(error.hint), MAX_HINT_CHARS),
       request_id: requestId,
       ...(error.position === undefined ? {} : { position: error.position }),
     },
