@@ -41,7 +41,7 @@ describe.each(BOTH)('sessions on %s', (dialect) => {
     const answer = await server.json('POST', logIn.path, { body: { token: server.adminToken }, headers: browser() });
     expect(answer.body).toMatchObject({ opened_by: 'token', browser: 'Test Browser', own: true });
     const [cookie = ''] = [answer.headers['set-cookie']].flat();
-    expect(cookie).toMatch(/^__Host-otter=[\w-]{43}; Max-Age=604800; Path=\/; Secure; HttpOnly; SameSite=Strict$/);
+    expect(cookie).toMatch(/^__Host-otter-\d+=[\w-]{43}; Max-Age=604800; Path=\/; Secure; HttpOnly; SameSite=Strict$/);
     expect(JSON.stringify(answer.body)).not.toContain(cookieOf(cookie).split('=')[1]);
     expect((await ask(cookieOf(cookie))).status).toBe(200);
     expect((await ask(cookieOf(cookie), 'POST')).status).toBe(201);
@@ -124,7 +124,7 @@ describe.each(BOTH)('sessions on %s', (dialect) => {
     server.clock.advance(SESSION_IDLE_MS / 1000);
     const answer = await ask(idle);
     expect(answer).toMatchObject({ status: 401, body: { error: { code: 'session_ended' } } });
-    expect(cookieOf(answer.headers['set-cookie'])).toBe('__Host-otter=');
+    expect(cookieOf(answer.headers['set-cookie'])).toBe(`__Host-otter-${server.url.port}=`);
     const used = await open();
     for (let passedMs = 0; passedMs < SESSION_LONGEST_MS; passedMs += SESSION_IDLE_MS / 2) {
       expect((await ask(used)).status).toBe(200);
@@ -195,7 +195,7 @@ test.each(BOTH)(
     const [spent = '', left = ''] = links.map(({ path }) => path.split('#')[1] ?? '');
     await server.stop();
     const visit = async (at: TestServer, code: string) => ({
-      session: (await at.json('GET', PATH, { headers: { cookie } })).status,
+      session: (await at.json('GET', PATH, { headers: { cookie: cookie.replace(/\d+=/, `${at.url.port}=`) } })).status,
       link: (await at.json('POST', logIn.path, { body: { code } })).status,
     });
 
@@ -209,6 +209,19 @@ test.each(BOTH)(
     expect(await visit(same, left), 'with the token under which they were opened').toEqual({ session: 200, link: 200 });
   },
 );
+
+test('two servers on one host: a browser sends the cookies of both to each, and stays in both', async () => {
+  const servers = [await startTestServer(), await startTestServer()] as const;
+  const cookies: string[] = [];
+  for (const server of servers) {
+    const headers = { cookie: cookies.join('; ') };
+    const answer = await server.json('POST', logIn.path, { body: { token: server.adminToken }, headers });
+    cookies.push(cookieOf(answer.headers['set-cookie']));
+  }
+  const headers = { cookie: cookies.join('; ') };
+  for (const server of servers) expect((await server.json('GET', PATH, { headers })).status).toBe(200);
+  for (const server of servers) await server.end();
+});
 
 test('the database holds no secret that opens a session', async () => {
   const server = await startTestServer();

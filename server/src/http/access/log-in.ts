@@ -45,7 +45,10 @@ export function addLogIn(app: FastifyInstance, deps: Deps, { digests, wrongToken
           : await openSessionByLink(deps, body.code, visitor, clock()).catch((error: unknown) => {
               throw error instanceof OtterError ? wrongTokens.judge(error, visitor.address) : error;
             });
-      return reply.header('set-cookie', sessionCookie(secret)).header('cache-control', 'no-store').send(session);
+      return reply
+        .header('set-cookie', sessionCookie(request, secret))
+        .header('cache-control', 'no-store')
+        .send(session);
     },
   );
 }

@@ -7,18 +7,28 @@ import { SESSION_LONGEST_MS } from '#protocol/limits.ts';
 import { SESSION_COOKIE } from '#protocol/sessions.ts';
 
 const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Strict';
-const COOKIE = new RegExp(`(?:^|; *)${SESSION_COOKIE}=([A-Za-z0-9_-]{1,100})(?:;|$)`);
 
 /** The header that gives a browser its session. */
-export function sessionCookie(secret: string): string {
-  return `${SESSION_COOKIE}=${secret}; Max-Age=${SESSION_LONGEST_MS / 1000}; ${ATTRIBUTES}`;
+export function sessionCookie(request: FastifyRequest, secret: string): string {
+  return `${nameOf(request)}=${secret}; Max-Age=${SESSION_LONGEST_MS / 1000}; ${ATTRIBUTES}`;
 }
 
-export const FORGET_COOKIE = `${SESSION_COOKIE}=; Max-Age=0; ${ATTRIBUTES}`;
+export function forgetCookie(request: FastifyRequest): string {
+  return `${nameOf(request)}=; Max-Age=0; ${ATTRIBUTES}`;
+}
 
 /** The secret of the session with which a browser comes. */
 export function readSessionCookie(request: FastifyRequest): string | undefined {
-  return COOKIE.exec(request.headers.cookie ?? '')?.[1];
+  const { cookie } = request.headers;
+  if (cookie === undefined) return undefined;
+  const begin = `${nameOf(request)}=`;
+  const found = cookie.split(';').find((one) => one.trimStart().startsWith(begin));
+  return /^[A-Za-z0-9_-]{1,100}$/.exec(found?.trim().slice(begin.length) ?? '')?.[0];
+}
+
+/** With the port that the browser knows: it sends the cookies of a host to every port of it, and there may be a second server. */
+function nameOf({ host }: FastifyRequest): string {
+  return `${SESSION_COOKIE}-${/:(\d+)$/.exec(host)?.[1] ?? '443'}`;
 }
 
 /**

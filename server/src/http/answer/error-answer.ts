@@ -8,7 +8,7 @@ import { MAX_RETRY_SPREAD_S, MIN_RETRY_SPREAD_S } from '#protocol/limits.ts';
 import type { MethodsOf } from '#server/http/request/allowed-methods.ts';
 import { setBrowserHeaders } from './browser-headers.ts';
 import { fieldError } from './field-error.ts';
-import { FORGET_COOKIE } from '#server/http/access/session-cookie.ts';
+import { forgetCookie } from '#server/http/access/session-cookie.ts';
 import { beginRequest } from '#server/http/request-log.ts';
 import { hideTokens } from '#server/http/hide-tokens.ts';
 
@@ -129,7 +129,7 @@ function sendError(request: FastifyRequest, reply: FastifyReply, error: OtterErr
   const retryAfterS = error.retryAfterS ?? (COME_BACK.has(status) ? COME_BACK_S : undefined);
   if (retryAfterS !== undefined) void reply.header('retry-after', String(spread(retryAfterS)));
   if (status === 401) void reply.header('www-authenticate', 'Bearer');
-  if (error.code === 'session_ended') void reply.header('set-cookie', FORGET_COOKIE);
+  if (error.code === 'session_ended') void reply.header('set-cookie', forgetCookie(request));
   if (AMBIGUOUS.has(error.code)) void reply.header('connection', 'close');
   return reply
     .code(status)
