@@ -180,7 +180,8 @@ export async function reportsOf(server: TestServer, mac: string): Promise<readon
   return rows.map((row) =>
     String(row['reported'])
       .split(',')
-      .map(Number)
+      // Each with a digest of what it said.
+      .map((taken) => Number(taken.split(':')[0]))
       .toSorted((left, right) => left - right)
       .map((sequence) => REPORTED[sequence] ?? `report ${sequence}`),
   );
