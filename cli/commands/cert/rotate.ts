@@ -27,6 +27,7 @@ interface StartOptions extends KeyOptions {
   readonly product?: string | undefined;
   readonly backupPin?: Pin | undefined;
   readonly expires: string;
+  readonly again?: true | undefined;
   readonly yes?: true | undefined;
 }
 
@@ -44,6 +45,7 @@ export function addRotateCommands(rotate: Command<[], Record<string, never>, Glo
       ).argParser(readPin),
     )
     .option('--expires <when>', 'boards that hear of it later do not take it: 365d, 2027-11-30 or never', '365d')
+    .option('--again', 'also for products whose boards are sent the same pins already: after a change of release keys')
     .option('--yes', 'do not ask; needs --backup-pin')
     .action(async (options, command) => {
       const globals = command.optsWithGlobals();
@@ -76,7 +78,7 @@ interface Start {
 async function start(shell: Shell, { client, terminal }: Session, { options, before, live }: Start): Promise<Pins> {
   const pins = pinsToSign(before, live, options);
   const products = productsOf(before, options);
-  const outdated = products.filter((product) => !isCurrent(product, pins, Date.now()));
+  const outdated = products.filter((product) => options.again === true || !isCurrent(product, pins, Date.now()));
   if (outdated.length === 0) return before;
   terminal.note(
     formatFacts(

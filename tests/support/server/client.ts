@@ -2,6 +2,7 @@
 // over real TLS with the pin checked, and every JSON answer of a route in protocol/ is held against its schema.
 
 import { type AdminRouteName, adminRoutes, type AnswerOf } from '#protocol/admin/routes.ts';
+import type { Configuration } from '#protocol/device/configuration.ts';
 import type { Offer } from '#protocol/device/api.ts';
 import { type HttpsAnswer, type Pin, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
 import { checkAnswer } from './answer-schema.ts';
@@ -15,6 +16,7 @@ export interface Answered<Body = Record<string, unknown>> {
 /** An answer of check-update with the members of both outcomes. */
 export type CheckInAnswer = Pick<Offer, 'reason' | 'poll_interval_s'> & {
   readonly update_available: boolean;
+  readonly configuration?: Configuration;
 } & Partial<Omit<Offer, 'update_available'>>;
 
 export interface AdminCall {
