@@ -19,6 +19,8 @@ interface Row {
   readonly id: Outcome;
   /** The condition in words, as the documentation prints it. */
   readonly when: string;
+  /** What is said of a board that has it. */
+  readonly says: string;
   readonly matches: (facts: OutcomeFacts) => boolean;
 }
 
@@ -26,43 +28,61 @@ export const OUTCOME_TABLE = [
   {
     id: 'crashing',
     when: 'since it confirmed, it restarted by a fault of the firmware more often than before, and has not run for its soak since; also when it went back later',
+    says: 'it restarts by a fault of the firmware, more often than before',
     matches: isCrashing,
   },
   {
     id: 'other',
     when: 'it confirmed the build, did not crash on it, and now runs neither it nor the one before: a cable, or a newer offer',
+    says: 'it confirmed the build, and now runs neither it nor the one before',
     matches: (f) => f.movedOnAtMs !== undefined,
   },
   {
     id: 'lost',
     when: 'it was given the build (it reported `installing`, or was seen running it), and then was silent for longer than its limit',
+    says: 'it was given the build, and has been silent since',
     matches: (f) => f.lostAtMs !== undefined,
   },
   {
     id: 'failed',
     when: 'it left the build or came back on the one before, at any time after it took it; or the firmware failed on it. Until it confirms a later attempt',
+    says: 'the build failed on it, or it left the build',
     matches: speaksAgainst,
   },
   {
     id: 'not_now',
     when: 'it said that it is not the time: busy, deferred, low power',
+    says: 'it said that it is not the time: busy, deferred or low power',
     matches: (f) => (hasEnded(f.state) || f.state === 'offered' || f.state === 'downloaded') && isNotNow(f.cause),
   },
   {
     id: 'healthy',
-    when: 'it checked in running the build at least `soak` after it confirmed, with no crash in the last `soak`',
+    when: 'it checked in, running the build, when at least its `soak` had passed since it confirmed; without a crash in the last `soak`',
+    says: 'it has run the build for its soak, without a crash',
     matches: (f) => f.state === 'confirmed' && f.healthyAtMs !== undefined,
   },
-  { id: 'soaking', when: 'it confirmed the build', matches: (f) => f.state === 'confirmed' },
-  { id: 'on_trial', when: 'it runs the build on trial', matches: (f) => f.state === 'trial' },
+  {
+    id: 'soaking',
+    when: 'it confirmed the build',
+    says: 'it confirmed the build, and has not run it for its whole soak yet',
+    matches: (f) => f.state === 'confirmed',
+  },
+  {
+    id: 'on_trial',
+    when: 'it runs the build on trial',
+    says: 'it runs the build on trial',
+    matches: (f) => f.state === 'trial',
+  },
   {
     id: 'updating',
     when: 'it fetches, holds or installs the image',
+    says: 'it fetches, holds or installs the image',
     matches: (f) => UPDATING.has(f.state) || (f.state === 'timed_out' && f.exposedAtMs !== undefined),
   },
   {
     id: 'waiting',
     when: 'none of these: its turn is to come, or it tries again after a fault that is not of the build',
+    says: 'its turn is to come, or it tries again',
     matches: () => true,
   },
 ] as const satisfies readonly Row[];

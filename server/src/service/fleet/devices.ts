@@ -155,7 +155,7 @@ async function boardOf({ database: { read } }: Deps, device: DeviceId): Promise<
 }
 
 export function textOfOutcome(outcome: Outcome): string {
-  return OUTCOME_TABLE.find(({ id }) => id === outcome)?.when ?? outcome;
+  return OUTCOME_TABLE.find(({ id }) => id === outcome)?.says ?? outcome;
 }
 
 export function viewAssignment(row: ListedAssignmentRow): Assignment {
