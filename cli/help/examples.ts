@@ -2,6 +2,7 @@
 // each of them names commands and options that exist.
 
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import { CERTIFICATE_EXAMPLES } from './certificate-examples.ts';
 import { type Example, findCommand } from './command-tree.ts';
 
 /** By the path of the command. */
@@ -265,20 +266,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   audit: [['otter audit --action rollout.start', 'who started what, the latest first']],
   'audit verify': [['otter audit verify', 'whether all of it is still there']],
-  'cert show': [['otter cert show', 'the pin that boards and people compare']],
-  'cert renew': [['otter cert renew', 'the key stays, and so do the pins of boards']],
-  'cert backup': [['otter cert backup', 'the second key of an older server']],
-  'cert rotate start': [
-    ['otter cert rotate start', 'shows both pins, asks, and signs with release.key.age'],
-    ['otter cert rotate start --key release.key.age --backup-pin spki:1a2b... --yes', 'in a script'],
-  ],
-  'cert rotate status': [['otter cert rotate status', 'who would be lost if the server went over now']],
-  'cert rotate finish': [
-    ['otter cert rotate finish', 'refused while a board would be lost'],
-    ['otter cert rotate finish --from /media/usb/backup.key.age', 'the live key is lost'],
-  ],
-  'cert stow': [['otter cert stow /media/usb/backup.key.age', 'the key goes, its pin stays']],
-  'cert create': [['otter cert create --host ota.example.com --home /var/lib/otter', 'for a name of your own']],
+  ...CERTIFICATE_EXAMPLES,
   simulate: [
     ['otter simulate --devices 100 --label pilot=5%', 'a fleet against your own server'],
     ['otter simulate --fault crash_loops=10%:5m --for 30m', 'a build that goes bad late'],
