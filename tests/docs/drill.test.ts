@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startServerProcess } from '../support/server/process.ts';
 import { OTTER } from '../support/otter-command.ts';
 import { createKeyFiles } from '#cli/signing/key-file.ts';
+import { PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
 import { initHome } from '#server/home/init.ts';
 import { addDevices, addFirmware, rollOut } from '../support/fleet.ts';
 import { codeBlocks, readDocument } from './markdown.ts';
@@ -62,6 +63,11 @@ test('the drill of docs/operating.md works as it is typed', async () => {
   await terminal.run(keyLost);
   const kept = await startServerProcess(old);
   expect(kept.pin.sha256).toBe(backupPin);
+  // As a board that has both pins of before.
+  const agent = new PinnedAgent([server.pin, kept.pin], { keepAlive: false });
+  expect(await requestPinned({ method: 'GET', url: new URL('/healthz', kept.url), agent })).toMatchObject({
+    status: 200,
+  });
   expect(await kept.admin('getDevice', { params: { device: mac } })).toMatchObject({ device: { mac } });
   await kept.stop();
 });
