@@ -154,7 +154,7 @@ describe('a build', () => {
   });
 });
 
-test('an expiry is a number of days, a day, an instant or never, and lies ahead', () => {
+test('D38: an expiry is a number of days, a day, an instant or never, and lies ahead', () => {
   const nowMs = Date.UTC(2026, 10, 30, 12);
   expect(readExpiry(undefined, nowMs)).toBe('-');
   expect(readExpiry('never', nowMs)).toBe('-');

@@ -91,7 +91,7 @@ describe.each(BOTH)('device tokens on %s', (dialect) => {
     expect((await server.json('POST', '/api/v1/enrol', { token: fleet(), body })).status).toBe(400);
   });
 
-  test('the token of one board speaks for no other: it checks in, reports and fetches for itself alone', async () => {
+  test('B2: the token of one board speaks for no other: it checks in, reports and fetches for itself alone', async () => {
     await line.makeStable('1.0.0');
     await line.add('1.1.0');
     await line.add('1.2.0');
@@ -247,7 +247,7 @@ describe.each(BOTH)('device tokens on %s', (dialect) => {
     expect((await line.detail(mac)).device.current_version).toBe('1.0.0');
   });
 
-  test('a token that was revoked is refused from the next request on; the board is let in again by a person alone', async () => {
+  test('A7: a token that was revoked is refused from the next request on; the board is let in again by a person alone', async () => {
     const mac = await line.newDevice('1.0.0');
     const [token, fresh] = [newToken(), newToken()];
     await voice.enrol(mac, token);
@@ -289,7 +289,7 @@ describe.each(BOTH)('device tokens on %s', (dialect) => {
     expect((await line.detail(mac)).identity.pending).toHaveLength(4);
   });
 
-  test('thieves who enrol every board first: the boards go on, a person sees it, and one command sorts it out', async () => {
+  test('A9: thieves who enrol every board first: the boards go on, a person sees it, and one command sorts it out', async () => {
     const macs = [await line.newDevice('1.0.0'), await line.newDevice('1.0.0'), await line.newDevice('1.0.0')];
     const stolen = new Map(macs.map((mac) => [mac, newToken()]));
     for (const [mac, token] of stolen) {

@@ -42,7 +42,7 @@ test.each([
   'example.com',
   '127.1',
   '2130706433',
-])('%s is not an address of the internet', (address) => {
+])('C37: %s is not an address of the internet', (address) => {
   expect(isPrivateAddress(address)).toBe(true);
 });
 

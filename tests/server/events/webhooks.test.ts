@@ -166,7 +166,7 @@ describe.each(DIALECTS)('a webhook on %s', (dialect) => {
     expect(receiver.deliveries.length, 'the back-off begins anew').toBe(3);
   });
 
-  test('is never tried more seldom than once an hour, and named by the status after ten minutes', async () => {
+  test('C38: that redirects elsewhere is never tried more seldom than once an hour, and named by the status after ten minutes', async () => {
     const receiver = await startReceiver();
     receiver.answer = withStatus(302, { location: urlOf(receiver, '/elsewhere') });
     const server = await startWith(dialect, [{ url: urlOf(receiver) }]);

@@ -51,7 +51,7 @@ describe('a signed manifest', () => {
     expect(check(signed)).toBeUndefined();
   });
 
-  test('is refused with any bit of the signature flipped, and cut anywhere', () => {
+  test('F34: is refused with any bit of the signature flipped, and cut anywhere', () => {
     const der = Buffer.from(signature.signature, 'base64');
     const bits = Array.from({ length: der.length * 8 }, (_, bit) => {
       const bytes = Buffer.from(der);
@@ -66,7 +66,7 @@ describe('a signed manifest', () => {
   });
 
   test.each(['product', 'version', 'chip', 'sha256'] as const)(
-    'is refused with any bit of %s flipped, also where the image says the same',
+    'F35: is refused with any bit of %s flipped, also where the image says the same',
     (field) => {
       const outcomes = flipped(signed[field]).flatMap((value) => [
         check({ ...signed, [field]: value }),

@@ -58,7 +58,7 @@ describe.each(BOTH)('release keys on %s', (dialect) => {
     expect(await line.tryTrust(key, [])).toMatchObject({ status: 200, body: { signed: 0 } });
   });
 
-  test('an upload needs a signature of a trusted key, of exactly this build', async () => {
+  test('F33: an upload needs a signature of a trusted key, of exactly this build', async () => {
     const line = new SignedLine(server);
     const [key, other] = [newKey(), newKey()];
     expect(await line.tryUpload('1.0.0', line.sign('1.0.0', [key]))).toMatchObject(refusal(409, 'key_untrusted'));
@@ -121,7 +121,7 @@ describe.each(BOTH)('release keys on %s', (dialect) => {
     expect(await line.tryUpload('1.0.0', undefined)).toMatchObject(refusal(409, 'signature_missing'));
   });
 
-  test('what is not P-256 is no release key', async () => {
+  test('D35: what is not P-256 is no release key', async () => {
     for (const public_key of ['', 'text', newKey().privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()])
       expect(await server.tryAdmin('trustReleaseKey', { body: { public_key } })).toMatchObject(
         refusal(422, 'key_invalid'),
@@ -210,7 +210,7 @@ describe.each(BOTH)('release keys on %s', (dialect) => {
     expect(await sign({ ...first, sha256: '0'.repeat(64) })).toMatchObject(refusal(404, 'image_unknown'));
   });
 
-  test('a board that knows keys is offered only what they signed, whether the server trusts a key or not', async () => {
+  test('C27: a board that knows keys is offered only what they signed, whether the server trusts a key or not', async () => {
     const line = new SignedLine(server);
     const [key, other] = [newKey(), newKey()];
     await line.makeStable('1.0.0');
