@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
+#include <cctype>
 #include <string>
 #include <vector>
 
@@ -20,7 +20,7 @@ using otter::Pin;
 using otter::TlsConnection;
 using peers::Certificate;
 using peers::isSoon;
-using peers::PlainServer;
+using peers::Relay;
 using peers::TlsServer;
 
 namespace doctest {
@@ -32,7 +32,7 @@ struct StringMaker<Error> {
 
 namespace {
 
-using Memory = std::array<uint8_t, otter::kSleepMemoryBytes>;
+struct alignas(4) Memory final : std::array<uint8_t, otter::kSleepMemoryBytes> {};
 
 class SleepingSystem final : public otter_test::TestSystem {
  public:
@@ -123,8 +123,10 @@ struct Fixture {
 void playServer(int socket, uint16_t cipherSuite) {
   uint8_t hello[4096];
   const ssize_t count = recv(socket, hello, sizeof hello, 0);
-  REQUIRE(count > 43 + 33);
-  REQUIRE(hello[43] == 32);  // the session id, by which a client sees that it goes on
+  // The session id, by which a client sees that it goes on.
+  const bool hasTicket = count > 43 + 33 && hello[43] == 32;
+  CHECK(hasTicket);
+  if (!hasTicket) return;
   std::string body("\x03\x03", 2);
   body += std::string(32, 'r');
   body += std::string(reinterpret_cast<char*>(hello) + 43, 33);
@@ -265,16 +267,15 @@ TEST_CASE("session: another server gets nothing by it, and the next handshake is
 TEST_CASE("session: who takes every ticket fails, for the secret is not in it") {
   const Certificate certificate("server");
   // What the client prefers, and which curve it takes, decides the suite; an eavesdropper has seen it.
-  TlsServer server(certificate, {"-rev", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256", "-no_tls1_3"});
+  const TlsServer server(certificate, {"-rev", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256", "-no_tls1_3"});
   Memory memory{};
-  REQUIRE(Wake(memory, {certificate.spkiPin()}).visit(server.port) == Error::ok);
+  Relay line(server.port);
+  REQUIRE(Wake(memory, {certificate.spkiPin()}).visit(line.port) == Error::ok);
   REQUIRE_FALSE(isEmpty(memory));
-  // The session is of host and port: the impostor stands in its place, as a relay does that leads astray.
-  const uint16_t port = server.port;
-  server.stop();
-  const PlainServer impostor([](int socket, const std::atomic<bool>&) { playServer(socket, 0xC02B); }, port);
+  // The same address, and somebody on the line.
+  line.leadTo([](int socket) { playServer(socket, 0xC02B); });
   Wake wake(memory, {certificate.spkiPin()});
-  CHECK(wake.connection.open("127.0.0.1", port) == Error::tls);
+  CHECK(wake.connection.open("127.0.0.1", line.port) == Error::tls);
   CHECK(std::string(wake.connection.detail()).find("session from before") != std::string::npos);
   CHECK(wake.connection.write("GET / HTTP/1.1\r\n", 16) == Error::connection_lost);
   CHECK(isEmpty(memory));

@@ -23,6 +23,7 @@
 #include <iterator>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace peers {
@@ -163,14 +164,11 @@ class TlsServer {
 /** A listening socket of 127.0.0.1 that nobody accepts from. */
 class Listener {
  public:
-  explicit Listener(int backlog = 8, uint16_t wantedPort = 0) {
+  explicit Listener(int backlog = 8) {
     socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(wantedPort);
-    const int isOn = 1;
-    REQUIRE(setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &isOn, sizeof isOn) == 0);
     socklen_t size = sizeof address;
     REQUIRE(bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0);
     REQUIRE(listen(socket, backlog) == 0);
@@ -190,17 +188,18 @@ class Listener {
   uint16_t port = 0;
 };
 
-/** Accepts one connection and does with it what the test says, in a thread of its own. */
+/** Accepts one connection after the other and does with each what the test says, in a thread of its own. */
 class PlainServer {
  public:
-  /** At a free port, or at the one given. */
-  explicit PlainServer(std::function<void(int socket, const std::atomic<bool>& isOver)> behave, uint16_t wantedPort = 0)
-      : listener_(8, wantedPort), port(listener_.port), thread_([this, behave] {
-          while (!isOver_ && !listener_.hasGuest()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-          if (isOver_) return;
-          const int guest = accept4(listener_.socket, nullptr, nullptr, SOCK_CLOEXEC);
-          behave(guest, isOver_);
-          ::close(guest);
+  explicit PlainServer(std::function<void(int socket, const std::atomic<bool>& isOver)> behave)
+      : port(listener_.port), thread_([this, behave] {
+          for (;;) {
+            while (!isOver_ && !listener_.hasGuest()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            if (isOver_) return;
+            const int guest = accept4(listener_.socket, nullptr, nullptr, SOCK_CLOEXEC);
+            behave(guest, isOver_);
+            ::close(guest);
+          }
         }) {}
   ~PlainServer() {
     isOver_ = true;
@@ -231,15 +230,21 @@ inline int connectTo(uint16_t port) {
   return socket;
 }
 
-/** Passes bytes between one client and a server until the test says otherwise. */
+/** Passes bytes between a client and a server until the test says otherwise. */
 class Relay {
  public:
   explicit Relay(uint16_t serverPort)
       : server_([this, serverPort](int client, const std::atomic<bool>& isOver) {
+          if (isLed_) return other_(client);
           pass(client, connectTo(serverPort), isOver);
         }),
         port(server_.port) {}
 
+  /** The next client meets this one in the place of the server. */
+  void leadTo(std::function<void(int socket)> other) {
+    other_ = std::move(other);
+    isLed_ = true;
+  }
   /** Takes nothing more from either side; both stay connected. */
   void freeze() { isFrozen_ = true; }
   /** Passes so many bytes more to the client, then freezes. */
@@ -275,6 +280,8 @@ class Relay {
     ::close(server);
   }
 
+  std::function<void(int socket)> other_;
+  std::atomic<bool> isLed_{false};
   std::atomic<bool> isFrozen_{false};
   std::atomic<bool> isReset_{false};
   std::atomic<bool> isCorrupting_{false};
