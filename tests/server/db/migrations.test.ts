@@ -16,7 +16,7 @@ import { type Migration, MIGRATIONS } from '#server/db/migrations/migrations.ts'
 import { openPostgres } from '#server/db/postgres.ts';
 import type { Schema } from '#server/db/schema.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
-import { BOTH, type Dialect } from '../../support/scope.ts';
+import { BOTH, type Dialect, sizeOf } from '../../support/scope.ts';
 import { connectRaw } from '../../support/server/connect-raw.ts';
 import { newPostgresDatabase, startTestServer } from '../../support/server/server.ts';
 
@@ -97,7 +97,11 @@ describe.each(BOTH)('the schema on %s', (dialect) => {
   });
 
   test('goes on from any step that an older program left', async () => {
-    for (let steps = 0; steps < MIGRATIONS.length; steps += 1) {
+    // A push goes on from the newest steps, which change, and from every tenth of the others, which do not.
+    const isTried = (steps: number): boolean =>
+      sizeOf({ push: steps % 10 === 0 || steps >= MIGRATIONS.length - 4, whole: true });
+    for (const steps of MIGRATIONS.keys()) {
+      if (!isTried(steps)) continue;
       const { db } = await emptyDatabase(dialect);
       expect(await migrate(db, dialect, MIGRATIONS.slice(0, steps))).toBe(steps);
       expect(await migrate(db, dialect)).toBe(MIGRATIONS.length - steps);
