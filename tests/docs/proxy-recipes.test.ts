@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { addFirmware, imageOf } from '../support/fleet.ts';
+import { addFirmware, rollOut, imageOf } from '../support/fleet.ts';
 import { listen } from '../support/event-listener.ts';
 import { ProductLine } from '../support/product-line.ts';
 import { freePort, HAS_PROXIES, type ProxyKind, startProxy, WITHOUT_PROXIES } from '../support/proxy-program.ts';
@@ -82,8 +82,9 @@ describe.each(WAYS)('$what' + WITHOUT_PROXIES, { skip: !HAS_PROXIES }, (way) => 
   test('boards come through with their pin, their token and parts of images; commands upload', async () => {
     const { client } = await startBehind(way);
     await addFirmware(client, '1.0.0');
+    await rollOut(client, '1.0.0');
     const [mac, token] = ['24:6f:28:bb:00:01', `otd_${'p'.repeat(43)}`];
-    expect((await client.checkIn(mac, '1.0.0')).reason).toBe('nothing_to_offer');
+    expect((await client.checkIn(mac, '1.0.0')).reason).toBe('not_in_stage');
     const enrolled = await client.json('POST', '/api/v1/enrol', { token: client.fleetToken, body: { mac, token } });
     expect(enrolled.status).toBe(200);
     const check = { mac, current_version: '1.0.0', labels: [] };
