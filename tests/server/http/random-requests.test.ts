@@ -29,7 +29,8 @@ const agent = new Agent({ keepAlive: true, maxSockets: TOGETHER, rejectUnauthori
 let server: TestServer;
 let document: Document;
 beforeAll(async () => {
-  server = await startTestServer();
+  // All come from one address, as fast as they can.
+  server = await startTestServer({ settings: 'limits: {per_address: 100000}' });
   await addDevices(server, 3, '1.0.0');
   for (const version of ['1.0.0', '1.1.0', '1.2.0']) await addFirmware(server, version);
   await rollOut(server, '1.0.0', 'complete');
