@@ -5,7 +5,7 @@
 //   npm run bench -- judge [--devices 100000] [--database postgres]     what it costs to judge rollouts: bench/judge.ts
 //   npm run bench -- operate [--devices 100000] [--database postgres]   what an operator does with many: bench/operate.ts
 //   npm run bench -- slow       boards beside 3 x 1000 clients that hardly move: bench/slow.ts
-//   npm run bench -- herd       10 000 boards that come back after an outage, in real time, half an hour: bench/herd.ts
+//   npm run bench -- herd [power]   10 000 boards that come back after an outage, in real time, a quarter of an hour: bench/herd.ts
 //   npm run bench -- --quick     as little as possible of everything: shows that it runs, and no number of it is worth a look
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -23,7 +23,7 @@ import { checkUpdateText, download, runKeepAlive, runNewConnections } from './lo
 
 const {
   values: given,
-  positionals: [task],
+  positionals: [task, part],
 } = parseArgs({
   allowPositionals: true,
   options: {
@@ -182,9 +182,14 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
+const isPowerCut = part === 'power';
 if (task === 'slow') await benchSlow(given.quick ? { each: 20, seconds: 3 } : { each: 1_000, seconds: 60 });
 else if (task === 'herd')
-  await benchHerd(given.quick ? { boards: 100, scale: 0.01 } : { boards: Number(given.devices ?? 10_000), scale: 1 });
+  await benchHerd(
+    given.quick
+      ? { boards: 100, scale: 0.01, isPowerCut }
+      : { boards: Number(given.devices ?? 10_000), scale: 1, isPowerCut },
+  );
 else if (task === 'operate')
   await benchOperating({
     devices: Number(given.devices ?? (given.quick ? '200' : '100000')),

@@ -1,9 +1,10 @@
 // `npm run bench -- herd`: a fleet that lost its server for five minutes comes back, in real time and over real TLS. All boards are behind one
-// router, so one address brings them all (by the PROXY protocol: addresses of the machine itself are not counted). Twice: the server was
-// away and the boards backed off; and the power was away for both, so that every board starts at the same moment.
+// router, so one address brings them all (by the PROXY protocol: addresses of the machine itself are not counted). Either the server was
+// away and the boards backed off, or (`herd power`) the power was away for both, so that every board starts at the same moment.
 
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -26,9 +27,11 @@ const SETTINGS = '\ntrust_proxy: [127.0.0.1]\nproxy_protocol: true\n';
 interface HerdOptions {
   readonly boards: number;
   readonly scale: number;
+  readonly isPowerCut: boolean;
 }
 
-export async function benchHerd({ boards, scale }: HerdOptions): Promise<void> {
+export async function benchHerd(options: HerdOptions): Promise<void> {
+  const { boards, scale, isPowerCut } = options;
   const folder = mkdtempSync(join(tmpdir(), 'otter-bench-'));
   const home = join(folder, 'home');
   let target: Target | undefined;
@@ -37,20 +40,20 @@ export async function benchHerd({ boards, scale }: HerdOptions): Promise<void> {
     appendFileSync(join(home, 'config/server.yml'), SETTINGS);
     target = await Target.start('otter', home);
     const { endpoint } = target;
-    for (const isPowerCut of [false, true]) {
-      const herd = new Herd(endpoint, { boards, scale });
-      herd.begin();
-      await delay(BEFORE_S * 1000 * scale);
-      const before = herd.rates();
-      target.stop();
-      if (isPowerCut) herd.end();
-      await delay(OUTAGE_S * 1000 * scale);
-      target = await Target.start('otter', home, endpoint.port);
-      const backS = await herd.comeBack(isPowerCut);
-      const cpu = await target.sample();
-      print({ isPowerCut, boards, scale, before, backS, herd, cpuMs: cpu.cpuMs });
-      herd.end();
-    }
+    const herd = new Herd(endpoint, options);
+    herd.begin();
+    await delay(BEFORE_S * 1000 * scale);
+    const before = herd.rates();
+    target.stop();
+    if (isPowerCut) herd.end();
+    await delay(OUTAGE_S * 1000 * scale);
+    target = await Target.start('otter', home, endpoint.port);
+    const turns = monitorEventLoopDelay();
+    turns.enable();
+    const backS = await herd.comeBack(isPowerCut);
+    const { cpuMs } = await target.sample();
+    print({ ...options, before, backS, herd, cpuMs, longestTurnMs: turns.max / 1e6 });
+    herd.end();
   } finally {
     target?.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -179,14 +182,14 @@ class Herd {
 }
 
 interface Result extends HerdOptions {
-  readonly isPowerCut: boolean;
   readonly before: ReturnType<Herd['rates']>;
   readonly backS: number;
   readonly herd: Herd;
   readonly cpuMs: number;
+  readonly longestTurnMs: number;
 }
 
-function print({ isPowerCut, boards, scale, before, backS, herd, cpuMs }: Result): void {
+function print({ isPowerCut, boards, scale, before, backS, herd, cpuMs, longestTurnMs }: Result): void {
   const { peak, peakOfTen, failed, refused } = herd.rates();
   process.stdout.write(
     [
@@ -194,6 +197,7 @@ function print({ isPowerCut, boards, scale, before, backS, herd, cpuMs }: Result
       `  before: at most ${before.peak} checks in a second, ${before.peakOfTen.toFixed(1)} a second in ten`,
       `  all checked in again after ${backS.toFixed(0)} s; at most ${peak} checks in a second, ${peakOfTen.toFixed(1)} a second in ten (per_address: ${DEFAULT_PER_ADDRESS})`,
       `  ${refused} refusals, ${failed} connections that failed; ${(cpuMs / 1000).toFixed(1)} s of CPU from the start of the server to then`,
+      `  the boards themselves, all in one process, were late by at most ${longestTurnMs.toFixed(0)} ms`,
       '',
     ].join('\n'),
   );

@@ -87,10 +87,11 @@ export const MAX_LARGE_ANSWERS = 32;
 
 /**
  * Of one address, unless `limits.per_address` of server.yml says otherwise: requests, and new connections, in a second. A whole fleet may be
- * behind one router: 120 000 boards that ask every ten minutes are 200 in a second. So many seconds' worth may come at once.
+ * behind one router: 120 000 boards that ask every ten minutes are 200 in a second. So many seconds' worth may come at once, so that no
+ * second has more than twice the rate, also when a whole fleet comes back.
  */
 export const DEFAULT_PER_ADDRESS = 200;
-export const ADDRESS_BURST_S = 5;
+export const ADDRESS_BURST_S = 1;
 
 /** Networks that each such bound remembers, some 150 bytes each: IPv4 addresses, and IPv6 networks of 64 bits. */
 export const MAX_ADDRESSES = 20_000;

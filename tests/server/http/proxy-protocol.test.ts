@@ -79,6 +79,8 @@ describe('a header', () => {
 
 describe('a server behind a proxy that passes TLS through', () => {
   const PER_ADDRESS = 1;
+  /** Enough to meet the bound also where they take long. */
+  const COUNT = 100;
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({
@@ -152,13 +154,13 @@ describe('a server behind a proxy that passes TLS through', () => {
   test('an address that opens connection after connection is closed before the handshake; others go on', async () => {
     const header = 'PROXY TCP4 203.0.113.20 127.0.0.1 1 2\r\n';
     let opened = 0;
-    for (let count = 0; count < 20 * PER_ADDRESS * ADDRESS_BURST_S; count += 1) {
+    for (let count = 0; count < COUNT; count += 1) {
       const socket = await connect(header);
       if (socket !== undefined) opened += 1;
       socket?.destroy();
     }
     expect(opened).toBeGreaterThanOrEqual(PER_ADDRESS * ADDRESS_BURST_S);
-    expect(opened).toBeLessThan(15 * PER_ADDRESS * ADDRESS_BURST_S);
+    expect(opened).toBeLessThan(COUNT / 2);
     expect(await loggedAddress('PROXY TCP4 203.0.113.21 127.0.0.1 1 2\r\n')).toBe('203.0.113.21');
   });
 });

@@ -16,6 +16,8 @@ import { head, RawClient } from '../../support/server/raw-client.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const PER_ADDRESS = 1;
+/** Enough to meet the bound also where they take a minute. */
+const COUNT = 100;
 const WRONG = `ota_${'w'.repeat(43)}`;
 let server: TestServer;
 beforeAll(async () => {
@@ -122,13 +124,12 @@ describe('wrong tokens of one address', () => {
 describe('requests of one address', () => {
   test('beyond its rate are refused with a time to come back and the connection closed; others go on', async () => {
     const address = nextAddress();
-    const count = 20 * PER_ADDRESS * ADDRESS_BURST_S;
     const answers = await Promise.all(
-      Array.from({ length: count }, async () => ask(address, server.adminToken, '/healthz')),
+      Array.from({ length: COUNT }, async () => ask(address, server.adminToken, '/healthz')),
     );
     const refused = answers.filter(({ status }) => status === 429);
     expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(PER_ADDRESS * ADDRESS_BURST_S);
-    expect(refused.length).toBeGreaterThan(count / 4);
+    expect(refused.length).toBeGreaterThan(COUNT / 4);
     const waits = refused.map(({ headers }) => Number(headers['retry-after']));
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(30);
     expect(Math.max(...waits)).toBeLessThan(30 + MAX_RETRY_SPREAD_S);
@@ -143,7 +144,7 @@ describe('requests of one address', () => {
 
   test('addresses of one IPv6 network of 64 bits are one', async () => {
     const statuses = await Promise.all(
-      Array.from({ length: 20 * PER_ADDRESS * ADDRESS_BURST_S }, async (_, index) => {
+      Array.from({ length: COUNT }, async (_, index) => {
         const { status } = await ask(`2001:db8:0:7:${(index + 1).toString(16)}::1`, server.adminToken, '/healthz');
         return status;
       }),
