@@ -72,16 +72,19 @@ function requestOf(
       path: fc.tuple(...inPath.map(({ name, schema: of }) => fc.tuple(fc.constant(name), values.text(of)))),
       query: fc.tuple(
         ...inQuery.map(({ name, schema: of, required }) =>
-          fc.option(fc.tuple(fc.constant(name), values.text(of)), { freq: required === true ? 20 : 1, nil: undefined }),
+          inPercent(required === true ? 95 : 25, fc.tuple(fc.constant(name), values.text(of))),
         ),
       ),
-      more: rarely(fc.tuple(FREE, FREE)),
+      more: inPercent(3, fc.tuple(FREE, FREE)),
       body: bodyOf(schema, values),
       headers: HEADERS,
     })
     .map(({ body, headers, ...made }) => {
       const query = new URLSearchParams([...made.query, made.more].filter((pair) => pair !== undefined));
-      const filled = made.path.reduce((text, [name, value]) => text.replace(`{${name}}`, () => value), path);
+      const filled = made.path.reduce(
+        (text, [name, value]) => text.replace(`{${name}}`, () => encodeURIComponent(value)),
+        path,
+      );
       return {
         route: `${method.toUpperCase()} ${path}`,
         method: method.toUpperCase(),
@@ -121,9 +124,9 @@ class Values {
     this.#known = fc.constantFrom(...known);
   }
 
-  /** For a path or a query, encoded for a path. */
+  /** For a path or a query, not encoded. */
   text(schema: Schema): Arbitrary<string> {
-    return this.of(schema).map((value) => encodeURIComponent(asText(value)));
+    return this.of(schema).map(asText);
   }
 
   /** Now and then anything at all in place of what fits. */
@@ -209,10 +212,9 @@ function asText(value: unknown): string {
   return typeof value === 'string' ? value.toWellFormed() : (JSON.stringify(value) ?? '');
 }
 
-function rarely<T>(arbitrary: Arbitrary<T>): Arbitrary<T | undefined> {
-  return fc
-    .option(arbitrary, { freq: 1, nil: undefined })
-    .chain((value) => fc.nat({ max: 9 }).map((die) => (die === 0 ? value : undefined)));
+/** Undefined otherwise. */
+function inPercent<T>(share: number, arbitrary: Arbitrary<T>): Arbitrary<T | undefined> {
+  return fc.oneof({ weight: share, arbitrary }, { weight: 100 - share, arbitrary: fc.constant(undefined) });
 }
 
 const TEXTS = fc.constantFrom(
