@@ -74,6 +74,15 @@ export async function openPage(browser: Browser, server: TestServer, look: Look 
     const url = new URL(request.url());
     if (url.origin !== server.url.origin && url.protocol !== 'blob:') faults.push(`asked ${url.href}`);
   });
+  page.on('requestfailed', (request) => {
+    const text = request.failure()?.errorText ?? '';
+    if (request.url().includes('/assets/') && text !== 'net::ERR_ABORTED')
+      faults.push(`${request.url()} failed: ${text}`);
+  });
+  page.on('response', (response) => {
+    if (response.url().includes('/assets/') && response.status() >= 400)
+      faults.push(`${response.url()}: ${response.status()}`);
+  });
   page.on('dialog', (dialog) => {
     faults.push(`a dialog: ${dialog.message()}`);
     void dialog.dismiss();

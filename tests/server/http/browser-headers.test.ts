@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { initHome } from '#server/home/init.ts';
 import { issueByAuthority } from '../../certs/issue.ts';
+import { RawClient } from '../../support/server/raw-client.ts';
 import { START_MS, startTestServer, type TestServer } from '../../support/server/server.ts';
 
 let server: TestServer;
@@ -69,4 +70,17 @@ test('with a certificate of an authority browsers are told to come with TLS alon
   }
   const board = await signed.device('check-update', { mac: '24:6f:28:ee:00:02', current_version: '1.0.0', labels: [] });
   expect(board.headers['strict-transport-security']).toBeUndefined();
+});
+
+test('the connection of a browser is kept when that of a board is closed', async () => {
+  const ask = 'GET /healthz HTTP/1.1\r\nHost: otter\r\n';
+  const [browser, board] = [await RawClient.open(server.url), await RawClient.open(server.url)];
+  onTestFinished(() => browser.close());
+  browser.send(`${ask}Sec-Fetch-Mode: cors\r\n\r\n`);
+  expect((await browser.answer()).status).toBe(200);
+  board.send(`${ask}\r\n`);
+  expect((await board.answer()).status).toBe(200);
+  expect((await board.rest(60_000)).ending).toBe('ended');
+  browser.send(`${ask}Sec-Fetch-Mode: cors\r\n\r\n`);
+  expect((await browser.answer()).status).toBe(200);
 });

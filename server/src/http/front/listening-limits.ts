@@ -42,3 +42,9 @@ export const CONNECTION_LIMITS = {
   connectionTimeout: 90_000,
   maxRequestsPerSocket: 1_000,
 } as const;
+
+/**
+ * How long a connection is kept that nobody needs at the moment, by browsers and proxies: both keep several, and take one just as the server closes it. A
+ * browser tries three of them, then gives up a file of the page. Boards come again in minutes: theirs are closed sooner.
+ */
+export const LONG_KEEP_ALIVE_MS = 75_000;

@@ -9,7 +9,7 @@ import type { FastifyInstance } from 'fastify';
 import { MAX_HEADER_LINES } from '#protocol/limits.ts';
 import { answerBrokenRequest } from '#server/http/request/broken-request.ts';
 import type { Proxies } from './connections.ts';
-import { CONNECTION_LIMITS, HTTP_LIMITS } from './listening-limits.ts';
+import { CONNECTION_LIMITS, HTTP_LIMITS, LONG_KEEP_ALIVE_MS } from './listening-limits.ts';
 import { setAddress } from './proxied-socket.ts';
 
 export type PlainAddress =
@@ -24,9 +24,6 @@ export interface PlainHttp {
   readonly closed: Promise<unknown>;
 }
 
-/** Proxies keep connections for a minute, and one that is closed as a request comes in is an error for somebody. */
-const PROXY_KEEP_ALIVE_MS = 75_000;
-
 /** The user and the group of the server: a proxy of another user is in that group. */
 const SOCKET_MODE = 0o660;
 
@@ -39,7 +36,7 @@ export async function listenPlain(
   address: PlainAddress,
   { proxies, maxConnections }: { readonly proxies: Proxies; readonly maxConnections: number },
 ): Promise<PlainHttp> {
-  const server = createServer({ ...HTTP_LIMITS, keepAliveTimeout: PROXY_KEEP_ALIVE_MS });
+  const server = createServer({ ...HTTP_LIMITS, keepAliveTimeout: LONG_KEEP_ALIVE_MS });
   server.timeout = CONNECTION_LIMITS.connectionTimeout;
   server.maxConnections = maxConnections;
   server.maxHeadersCount = MAX_HEADER_LINES + 1;
