@@ -14,7 +14,7 @@ import { sizeOf } from '../support/scope.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 import { largeImage } from './support/large-image.ts';
-import { Ledger, prepare, workUntilKilled } from './support/workload.ts';
+import { Ledger, prepare, REPORTS_PER_ROUND, workUntilKilled } from './support/workload.ts';
 
 const SEED = Number(process.env['KILL_SEED'] ?? Date.now() % 1_000_000);
 
@@ -41,7 +41,7 @@ test.each(RUNS)(
     }
     await expectIncomingCleaned(server, env);
     expect(ledger.uploaded.size).toBeGreaterThanOrEqual(rounds);
-    expect(ledger.answeredReports).toBeGreaterThan(10 * rounds);
+    expect(ledger.answeredReports).toBeGreaterThan(REPORTS_PER_ROUND * rounds);
     expect(ledger.answeredEnrolments).toBeGreaterThanOrEqual(rounds);
     expect(ledger.answeredMoves).toBeGreaterThanOrEqual(rounds);
   },

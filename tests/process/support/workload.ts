@@ -11,9 +11,11 @@ import type { ServerProcess } from '../../support/server/process.ts';
 import type { AdminCall } from '../../support/server/client.ts';
 import { largeImage } from './large-image.ts';
 
-/** Longest time from the first answered upload, when all connections are up, to the kill: some uploads, some hundred reports. */
+/** Longest time to the kill, from when work of each kind was answered, however slow the machine is. */
 const LONGEST_RUN_MS = 250;
 const DEVICES_PER_ROUND = 8;
+/** More of them come for each upload or move than of anything else. */
+export const REPORTS_PER_ROUND = 10;
 const IMAGE_BYTES = [20_000, 400_000] as const;
 const OTHER_ROLLOUT = 'other-1';
 /** The product whose rollouts go from stage to stage. */
@@ -81,7 +83,16 @@ export async function workUntilKilled(
     }),
   );
   for (const device of devices) ledger.reports.set(device.assignmentId, device);
-  const target = new Target(server);
+  const before = answeredOf(ledger);
+  const target = new Target(server, () => {
+    const now = answeredOf(ledger);
+    return (
+      now.uploads > before.uploads &&
+      now.reports > before.reports + REPORTS_PER_ROUND &&
+      now.enrolments > before.enrolments &&
+      now.moves > before.moves
+    );
+  });
   const runMs = random.between(0, LONGEST_RUN_MS);
   await Promise.all([
     target.warm.then(async () => delay(runMs)).then(async () => target.kill()),
@@ -93,19 +104,25 @@ export async function workUntilKilled(
   ]);
 }
 
+function answeredOf({ uploaded, answeredReports, answeredEnrolments, answeredMoves }: Ledger) {
+  return { uploads: uploaded.size, reports: answeredReports, enrolments: answeredEnrolments, moves: answeredMoves };
+}
+
 /** A server that may be killed under a request: what is answered counts, what breaks afterwards does not. */
 class Target {
   readonly server: ServerProcess;
-  /** Resolves with the first answered upload. */
+  /** Resolves when work of each kind was answered. */
   readonly warm: Promise<void>;
-  readonly #isWarm: () => void;
+  readonly #tellWarm: () => void;
+  readonly #isWarm: () => boolean;
   #isKilled = false;
 
-  constructor(server: ServerProcess) {
+  constructor(server: ServerProcess, isWarm: () => boolean) {
     this.server = server;
+    this.#isWarm = isWarm;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.warm = promise;
-    this.#isWarm = resolve;
+    this.#tellWarm = resolve;
   }
 
   async kill(): Promise<void> {
@@ -116,11 +133,11 @@ class Target {
   /** Undefined where the server was gone before it answered. Rejects where it refused. */
   async send(name: AdminRouteName, call: AdminCall): Promise<'done' | undefined> {
     const done = await this.answered(async () => this.server.admin(name, call));
-    if (name === 'uploadFirmware') this.#isWarm();
     return done === undefined ? undefined : 'done';
   }
 
   async answered<T>(request: () => Promise<T>): Promise<T | undefined> {
+    if (this.#isWarm()) this.#tellWarm();
     try {
       return await request();
     } catch (error) {
