@@ -53,6 +53,13 @@ struct BoardOptions {
   uint32_t noiseSeed = 1;
 };
 
+/** With slots of 128 KB, so that a test of every operation on them is quick. */
+inline BoardOptions smallBoard() {
+  BoardOptions options;
+  options.slotBytes = 0x20000;
+  return options;
+}
+
 /** What the fakes tell the program about its surroundings. Tests change it at any time. */
 struct Surroundings {
   bool isNetworkUp = true;

@@ -28,6 +28,7 @@ using board::OtaEntry;
 using board::PowerCut;
 using board::ResetReason;
 using board::Restart;
+using board::smallBoard;
 using board::SlotState;
 using board::Tear;
 
@@ -45,12 +46,6 @@ constexpr Tear kTears[] = {Tear::before, Tear::partial, Tear::after, Tear::garba
 
 const board::ImageRecipe kOldBuild{"esp32", "greenhouse", "1.0.0", "healthy", 16384, 0, 1};
 const board::ImageRecipe kNewBuild{"esp32", "greenhouse", "1.1.0", "healthy", 20480, 0, 2};
-
-BoardOptions smallBoard() {
-  BoardOptions options;
-  options.slotBytes = 0x20000;
-  return options;
-}
 
 /** A board that runs the old build from slot 0, flashed by cable and started once. */
 struct RunningBoard {

@@ -108,6 +108,8 @@ class Engine {
   void tell(Event event, Error error);
   void enrol();
   void tellOfAsking();
+  /** Of answers before this start: which address gave them, and when the newest build was signed. */
+  void recallAnswers();
   void rememberServer();
   void forgetServer();
   EventFacts factsOf(Event event, Error error);

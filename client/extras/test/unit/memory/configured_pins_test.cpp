@@ -16,13 +16,6 @@ using otter_test::MemoryStore;
 
 namespace {
 
-// Of nobody's private key that is known here.
-constexpr char kOtherKey[] =
-    "-----BEGIN PUBLIC KEY-----\n"
-    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECjW8Uyp9rY/JVGi9duCj1AMOZQ2k\n"
-    "my7yzccS9j2n9LnTMZU14jDUcqIvUtuZ4rJSeuFQ1b1KUkF/kyEigtLmvQ==\n"
-    "-----END PUBLIC KEY-----\n";
-
 constexpr uint32_t kSequence = 1787392800;
 constexpr int64_t kExpiresS = 1818928800;
 
@@ -30,7 +23,7 @@ struct Board {
   MemoryStore store;
   vectors::File file{"configuration.json"};
   std::string pem = vectors::text(file.member("public_key_pem"));
-  const char* pems[2] = {pem.c_str(), kOtherKey};
+  const char* pems[2] = {pem.c_str(), vectors::kOtherKey};
   ConfigurationFacts facts = {"greenhouse", {pems, 1, 1}, 0, 0};
   ConfiguredPins pins{store};
   bool isNew = false;
@@ -143,7 +136,7 @@ TEST_CASE("an expired one is not taken, whatever time the server says; without a
 
 TEST_CASE("another key, and one where two have to sign, bring nothing") {
   Board board;
-  const char* const others[] = {kOtherKey};
+  const char* const others[] = {vectors::kOtherKey};
   board.facts.keys = {others, 1, 1};
   CHECK(board.take(board.signedOne()) == Error::signature);
   board.facts.keys = {board.pems, 2, 2};
@@ -159,7 +152,7 @@ TEST_CASE("an older one is refused, also where the pins of the newer one do not 
   CHECK(board.takeText(older) == Error::sequence);
   CHECK(board.pins.sequence() == kSequence);
   // A sketch with other keys: nobody whom it trusts signed them.
-  const char* const others[] = {kOtherKey};
+  const char* const others[] = {vectors::kOtherKey};
   board.pins.load("greenhouse", {others, 1, 1});
   CHECK(board.pins.count() == 0);
   CHECK(board.pins.sequence() == 0);

@@ -20,15 +20,9 @@ using otter::Pin;
 using otter::TlsConnection;
 using peers::Certificate;
 using peers::isSoon;
+using peers::pinOf;
 using peers::Relay;
 using peers::TlsServer;
-
-namespace doctest {
-template <>
-struct StringMaker<Error> {
-  static String convert(Error error) { return otter::nameOf(error); }
-};
-}  // namespace doctest
 
 namespace {
 
@@ -42,12 +36,6 @@ class SleepingSystem final : public otter_test::TestSystem {
  private:
   Memory& memory_;
 };
-
-Pin pinOf(const std::string& text) {
-  Pin pin = {};
-  REQUIRE(otter::parsePin(text.c_str(), pin));
-  return pin;
-}
 
 bool isEmpty(const Memory& memory) {
   return std::all_of(memory.begin(), memory.end(), [](uint8_t byte) { return byte == 0; });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/update/timing.h"
+#include "support/test_system.h"
 #include "tls_peers.h"
 
 using otter::Error;
@@ -18,21 +19,15 @@ using otter::TlsConnection;
 using peers::Certificate;
 using peers::isSoon;
 using peers::Listener;
+using peers::pinOf;
 using peers::PlainServer;
 using peers::Relay;
 using peers::TlsServer;
 
-namespace doctest {
-template <>
-struct StringMaker<Error> {
-  static String convert(Error error) { return otter::nameOf(error); }
-};
-}  // namespace doctest
-
 namespace {
 
 /** A board whose clock may be made to jump each time it is asked, so that a test of 20 seconds takes 0.4. */
-class TestSystem final : public otter::System {
+class JumpingSystem final : public otter_test::TestSystem {
  public:
   uint64_t nowMs() override {
     jumpedMs_ += jumpMs;
@@ -44,13 +39,6 @@ class TestSystem final : public otter::System {
   bool isNetworkUp() override { return isUp; }
   uint32_t freeHeapBytes() override { return heapBytes; }
   uint32_t largestHeapBlockBytes() override { return blockBytes; }
-  uint32_t flashBytes() override { return 0; }
-  int rssiDbm() override { return 0; }
-  void mac(char text[18]) override { text[0] = '\0'; }
-  const char* chip() override { return "esp32"; }
-  uint16_t chipId() override { return 0; }
-  uint16_t chipRevision() override { return otter::kUnknownRevision; }
-  void onDownload(bool) override {}
 
   uint64_t jumpMs = 0;
   bool isUp = true;
@@ -61,12 +49,6 @@ class TestSystem final : public otter::System {
   uint64_t jumpedMs_ = 0;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
-
-Pin pinOf(const std::string& text) {
-  Pin pin = {};
-  REQUIRE(otter::parsePin(text.c_str(), pin));
-  return pin;
-}
 
 size_t openDescriptors() {
   size_t count = 0;
@@ -94,7 +76,7 @@ struct Client {
     return Error::ok;
   }
 
-  TestSystem system;
+  JumpingSystem system;
   TlsConnection connection{system};
 };
 

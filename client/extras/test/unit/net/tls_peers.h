@@ -26,7 +26,23 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
+#include "core/trust/pin.h"
+
+namespace doctest {
+template <>
+struct StringMaker<otter::Error> {
+  static String convert(otter::Error error) { return otter::nameOf(error); }
+};
+}  // namespace doctest
+
 namespace peers {
+
+inline otter::Pin pinOf(const std::string& text) {
+  otter::Pin pin = {};
+  REQUIRE(otter::parsePin(text.c_str(), pin));
+  return pin;
+}
 
 inline std::string readFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

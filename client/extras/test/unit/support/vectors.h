@@ -18,6 +18,13 @@ namespace vectors {
 
 using otter::Json;
 
+/** A key that signed nothing in these files. */
+inline constexpr char kOtherKey[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECjW8Uyp9rY/JVGi9duCj1AMOZQ2k\n"
+    "my7yzccS9j2n9LnTMZU14jDUcqIvUtuZ4rJSeuFQ1b1KUkF/kyEigtLmvQ==\n"
+    "-----END PUBLIC KEY-----\n";
+
 /** Where the files are: `OTTER_VECTORS`, or as they lie in the repository. */
 inline std::filesystem::path folder() {
   // A program that was built in another clone is told at run time.

@@ -14,13 +14,6 @@ using namespace otter;
 
 namespace {
 
-// Of nobody's private key that is known here.
-constexpr char kOtherKey[] =
-    "-----BEGIN PUBLIC KEY-----\n"
-    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECjW8Uyp9rY/JVGi9duCj1AMOZQ2k\n"
-    "my7yzccS9j2n9LnTMZU14jDUcqIvUtuZ4rJSeuFQ1b1KUkF/kyEigtLmvQ==\n"
-    "-----END PUBLIC KEY-----\n";
-
 struct Signed {
   vectors::File file{"signature.json"};
   std::string pem = vectors::text(file.member("public_key_pem"));
@@ -102,7 +95,7 @@ TEST_CASE("a signature that is cut, of another key, under another name or missin
   CHECK_FALSE(isSignedWith(vector, "{}"));
   CHECK_FALSE(isSignedWith(vector, R"({"signatures":"all of them"})"));
   CHECK_FALSE(isSignedWith(vector, list("1,null,[],\"text\"")));
-  CHECK_FALSE(vector.isSignedBy({kOtherKey}));
+  CHECK_FALSE(vector.isSignedBy({vectors::kOtherKey}));
   CHECK_FALSE(vector.isSignedBy({}));
 }
 
@@ -119,15 +112,15 @@ TEST_CASE("entries of other keys are skipped, and only the first four are looked
 
 TEST_CASE("where two keys have to sign, one that signs twice is one") {
   Signed vector;
-  CHECK(vector.isSignedBy({vector.pem.c_str(), kOtherKey}, 1));
-  CHECK(vector.isSignedBy({kOtherKey, vector.pem.c_str()}, 1));
-  CHECK_FALSE(vector.isSignedBy({vector.pem.c_str(), kOtherKey}, 2));
+  CHECK(vector.isSignedBy({vector.pem.c_str(), vectors::kOtherKey}, 1));
+  CHECK(vector.isSignedBy({vectors::kOtherKey, vector.pem.c_str()}, 1));
+  CHECK_FALSE(vector.isSignedBy({vector.pem.c_str(), vectors::kOtherKey}, 2));
   char keyId[kKeyIdBytes] = {};
   REQUIRE(keyIdOf(vector.pem.c_str(), keyId));
   const std::string twice = list(entry(keyId, vector.signature) + "," + entry(keyId, vector.signature));
   Json root;
   REQUIRE(Json::parse(twice.data(), twice.size(), root));
-  const char* const pems[] = {vector.pem.c_str(), kOtherKey};
+  const char* const pems[] = {vector.pem.c_str(), vectors::kOtherKey};
   CHECK_FALSE(isSigned(vector.manifest, root.member("signatures"), {pems, 2, 2}));
   // Nothing counts as signed because nobody had to sign.
   CHECK_FALSE(isSigned(vector.manifest, root.member("signatures"), {pems, 2, 0}));

@@ -87,11 +87,6 @@ Bytes withBit(Bytes bytes, size_t bit) {
 }
 
 // Signatures of the canonical text of the vector, made with `crypto.sign` of Node.
-constexpr char kOtherKey[] =
-    "-----BEGIN PUBLIC KEY-----\n"
-    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECjW8Uyp9rY/JVGi9duCj1AMOZQ2k\n"
-    "my7yzccS9j2n9LnTMZU14jDUcqIvUtuZ4rJSeuFQ1b1KUkF/kyEigtLmvQ==\n"
-    "-----END PUBLIC KEY-----\n";
 constexpr char kSecp256k1Key[] =
     "-----BEGIN PUBLIC KEY-----\n"
     "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAE3HlUCzTUMLVZfEMlOeIu9NqhYaHLMXco\n"
@@ -191,9 +186,9 @@ TEST_CASE("numbers that no signature has are refused: 0, the order of the curve,
 
 TEST_CASE("another P-256 key did not sign") {
   char keyId[otter::kKeyIdBytes] = {};
-  CHECK(keyIdOf(kOtherKey, keyId));
+  CHECK(keyIdOf(vectors::kOtherKey, keyId));
   CHECK(keyId != vector().keyId);
-  CHECK_FALSE(verify(kOtherKey, hashOf(vector().canonicalText), signature()));
+  CHECK_FALSE(verify(vectors::kOtherKey, hashOf(vector().canonicalText), signature()));
 }
 
 TEST_CASE("a key of another kind or curve is refused, however good its signature") {

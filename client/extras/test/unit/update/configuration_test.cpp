@@ -18,12 +18,6 @@ using otter::Error;
 using otter::Event;
 using testing::TestDevice;
 
-board::BoardOptions smallBoard() {
-  board::BoardOptions options;
-  options.slotBytes = 0x20000;
-  return options;
-}
-
 std::string configuration() {
   const vectors::File file("configuration.json");
   const otter::Json signedOne = file.member("configuration");
@@ -39,7 +33,7 @@ std::string with(std::string text, const std::string& from, const std::string& t
 }
 
 struct Fixture {
-  Fixture() : device(smallBoard()) {
+  Fixture() : device(board::smallBoard()) {
     device.board.flashByCable(board::makeImage({"esp32", "greenhouse", "1.0.0", "healthy", 16384, 0, 1}));
     device.settings.releaseKeys[0] = pem.c_str();
     device.settings.releaseKeyCount = 1;

@@ -24,12 +24,6 @@ using otter::Error;
 using otter::Event;
 using testing::TestDevice;
 
-board::BoardOptions smallBoard() {
-  board::BoardOptions options;
-  options.slotBytes = 0x20000;
-  return options;
-}
-
 board::Bytes build(const std::string& version, const std::string& script = "healthy", size_t sizeBytes = 16384,
                    uint32_t securityVersion = 0) {
   const auto seed = static_cast<uint32_t>(std::hash<std::string>{}(version + script));
@@ -37,7 +31,7 @@ board::Bytes build(const std::string& version, const std::string& script = "heal
 }
 
 struct Fixture {
-  explicit Fixture(const board::BoardOptions& options = smallBoard()) : device(options) {
+  explicit Fixture(const board::BoardOptions& options = board::smallBoard()) : device(options) {
     device.board.flashByCable(build("1.0.0"));
   }
 
@@ -256,7 +250,7 @@ TEST_CASE("a trial that meets a server that is down is not the fault of the buil
 }
 
 TEST_CASE("without a rollback of the bootloader the library goes back by itself") {
-  board::BoardOptions options = smallBoard();
+  board::BoardOptions options = board::smallBoard();
   options.bootloader = board::BootloaderKind::no_rollback;
   for (const char* script : {"crash-at-health", "no-network", "self-test"}) {
     CAPTURE(script);
@@ -273,7 +267,7 @@ TEST_CASE("without a rollback of the bootloader the library goes back by itself"
 }
 
 TEST_CASE("a table with one slot checks in and never installs") {
-  board::BoardOptions options = smallBoard();
+  board::BoardOptions options = board::smallBoard();
   options.slotCount = 1;
   Fixture f(options);
   f.device.server.offer({"1.1.0", build("1.1.0")});

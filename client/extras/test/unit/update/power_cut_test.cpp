@@ -226,9 +226,7 @@ const TokenStory kTokenStories[] = {
 
 /** Answers what went wrong; empty: nothing. */
 std::string cutEnrolment(const TokenStory& story, uint64_t operation, Tear tear, uint64_t& operations) {
-  board::BoardOptions options;
-  options.slotBytes = 0x20000;
-  TestDevice device(options);
+  TestDevice device(board::smallBoard());
   device.board.flashByCable(board::makeImage({"esp32", "greenhouse", "1.0.0", "healthy", 16384, 0, 1}));
   const auto isSettled = [&device](otter::Engine&) { return device.server.acceptedTokens.count(device.server.lastToken()) == 1; };
   device.staysOn = story.hasToken;
