@@ -3,7 +3,7 @@
 import { Argument, Option } from '@commander-js/extra-typings';
 import { callConfirmed } from '#cli/confirmed-call.ts';
 import { CommandError } from '#cli/exit-code.ts';
-import { bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './device/bulk.ts';
+import { addBulkCommand, bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './device/bulk.ts';
 import { addLabelsOfDevices } from './device/label.ts';
 import { addNameCommands, addReplaceCommand } from './device/names.ts';
 import { addNumbersCommand } from './device/numbers.ts';
@@ -199,27 +199,18 @@ function addDeviceChanges(device: CommandGroup, shell: Shell): void {
 }
 
 function addDeviceRemoval(device: CommandGroup, shell: Shell): void {
-  device
-    .command('remove')
-    .description('forget a device with everything that is known of it; with its next check it is a new one')
-    .addArgument(deviceOrNone())
-    .addOption(bulkWhere())
-    .addOption(bulkLimit())
-    .option('--yes', 'do not ask')
-    .action(async (typed, options, command) => {
-      await withSession(shell, command.optsWithGlobals(), async (session) => {
-        const ref = oneOrWhere(typed, options);
-        if (ref === undefined)
-          return changeMeant(session, shell, options, { verb: 'remove' }, { ask: 'forget', done: 'removed' });
-        const removed = await callConfirmed(shell, options, async (confirmed) =>
-          session.client.call('removeDevice', { params: { device: ref }, query: { confirm: confirmed } }),
-        );
-        return session.show(
-          removed,
-          () => `device ${deviceText(removed)} is removed, with ${removed.assignments} assignments`,
-        );
-      });
-    });
+  addBulkCommand(device, shell, {
+    name: 'remove',
+    description: 'forget a device with everything that is known of it; with its next check it is a new one',
+    verb: 'remove',
+    words: { ask: 'forget', done: 'removed' },
+    changeOne: async ({ client, show }, ref, options) => {
+      const removed = await callConfirmed(shell, options, async (confirmed) =>
+        client.call('removeDevice', { params: { device: ref }, query: { confirm: confirmed } }),
+      );
+      show(removed, () => `device ${deviceText(removed)} is removed, with ${removed.assignments} assignments`);
+    },
+  });
 }
 
 function countedText(device: Device): string {

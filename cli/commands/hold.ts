@@ -2,7 +2,7 @@
 
 import { Option } from '@commander-js/extra-typings';
 import { readUntil } from '#cli/arguments.ts';
-import { bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './device/bulk.ts';
+import { addBulkCommand, bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './device/bulk.ts';
 import { addGroup, type CommandGroup, type OtterProgram } from '#cli/program.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
 import { withSession } from '#cli/session.ts';
@@ -47,25 +47,19 @@ export function addHoldCommands(device: CommandGroup, shell: Shell): void {
       });
     });
 
-  device
-    .command('release')
-    .description('end the hold of a device')
-    .addArgument(deviceOrNone())
-    .addOption(bulkWhere())
-    .addOption(bulkLimit())
-    .option('--yes', 'do not ask')
-    .action(async (typed, options, command) => {
-      await withSession(shell, command.optsWithGlobals(), async (session) => {
-        const ref = oneOrWhere(typed, options);
-        if (ref === undefined)
-          return changeMeant(session, shell, options, { verb: 'release' }, { ask: 'release', done: 'released' });
-        const released = await session.client.call('releaseDevice', { params: { device: ref } });
-        return session.show(
-          released,
-          () => `${deviceText(released)} is released: it gets what its rollouts have for it with its next check`,
-        );
-      });
-    });
+  addBulkCommand(device, shell, {
+    name: 'release',
+    description: 'end the hold of a device',
+    verb: 'release',
+    words: { ask: 'release', done: 'released' },
+    changeOne: async ({ client, show }, ref) => {
+      const released = await client.call('releaseDevice', { params: { device: ref } });
+      show(
+        released,
+        () => `${deviceText(released)} is released: it gets what its rollouts have for it with its next check`,
+      );
+    },
+  });
 }
 
 export function addProductCommands(program: OtterProgram, shell: Shell): void {

@@ -4,10 +4,12 @@
 import { Option } from '@commander-js/extra-typings';
 import { readCount } from '#cli/arguments.ts';
 import { CommandError } from '#cli/exit-code.ts';
-import { confirm, type Session } from '#cli/session.ts';
+import type { CommandGroup } from '#cli/program.ts';
+import { confirm, type Session, withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { pointing, whereOption } from '#cli/where.ts';
 import type { BulkChange } from '#protocol/admin/fleet/bulk.ts';
+import { deviceOrNone } from './device-argument.ts';
 
 export interface BulkOptions {
   readonly where?: string | undefined;
@@ -19,11 +21,39 @@ export const bulkWhere = () => whereOption('instead of one device, all that a qu
 export const bulkLimit = () =>
   new Option('--limit <count>', 'with --where: at most so many devices').argParser(readCount);
 
-export interface BulkWords {
+interface BulkWords {
   /** What would be done: `hold`. */
   readonly ask: string;
   /** What was done: `held`. */
   readonly done: string;
+}
+
+interface BulkCommand {
+  readonly name: string;
+  readonly description: string;
+  readonly verb: BulkChange['verb'];
+  readonly words: BulkWords;
+  /** Changes the one device that is meant, and says so. */
+  readonly changeOne: (session: Session, ref: string, options: BulkOptions) => Promise<void>;
+}
+
+/** A command that changes one device, or all that `--where` means, and is told nothing else. */
+export function addBulkCommand(device: CommandGroup, shell: Shell, bulk: BulkCommand): void {
+  device
+    .command(bulk.name)
+    .description(bulk.description)
+    .addArgument(deviceOrNone())
+    .addOption(bulkWhere())
+    .addOption(bulkLimit())
+    .option('--yes', 'do not ask')
+    .action(async (typed, options, command) => {
+      await withSession(shell, command.optsWithGlobals(), async (session) => {
+        const ref = oneOrWhere(typed, options);
+        return ref === undefined
+          ? changeMeant(session, shell, options, { verb: bulk.verb }, bulk.words)
+          : bulk.changeOne(session, ref, options);
+      });
+    });
 }
 
 /** The device that is meant, where no query is; undefined: those of the query. Errors: `usage` for both and for none. */

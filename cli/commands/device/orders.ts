@@ -6,8 +6,8 @@ import { OTTER } from '#cli/program-place.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { formatCleared } from '#cli/views/device.ts';
-import { bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './bulk.ts';
-import { deviceArgument, deviceOrNone } from './device-argument.ts';
+import { addBulkCommand } from './bulk.ts';
+import { deviceArgument } from './device-argument.ts';
 
 const REASON = 'why, shown with the device';
 
@@ -72,31 +72,20 @@ export function addOrderCommands(device: CommandGroup, shell: Shell): void {
 }
 
 function addRetryOfDevices(device: CommandGroup, shell: Shell): void {
-  device
-    .command('retry')
-    .description('let a device try again: what was cancelled on it is offered again, what failed on it is forgiven')
-    .addArgument(deviceOrNone())
-    .addOption(bulkWhere())
-    .addOption(bulkLimit())
-    .option('--yes', 'do not ask')
-    .action(async (typed, options, command) => {
-      await withSession(shell, command.optsWithGlobals(), async (session) => {
-        const ref = oneOrWhere(typed, options);
-        if (ref === undefined) {
-          const words = {
-            ask: 'let them try again, which changes',
-            done: 'what failed or was cancelled is offered again to',
-          };
-          return changeMeant(session, shell, options, { verb: 'retry' }, words);
-        }
-        const retried = await session.client.call('retryDevice', { params: { device: ref } });
-        const { cancelled, builds, device: changed } = retried;
-        return session.show(retried, () =>
-          [
-            ...(cancelled === null ? [] : [`${changed.mac} may have ${cancelled} again`]),
-            ...(builds.length === 0 ? [] : [formatCleared(changed.mac, builds)]),
-          ].join('\n'),
-        );
-      });
-    });
+  addBulkCommand(device, shell, {
+    name: 'retry',
+    description: 'let a device try again: what was cancelled on it is offered again, what failed on it is forgiven',
+    verb: 'retry',
+    words: { ask: 'let them try again, which changes', done: 'what failed or was cancelled is offered again to' },
+    changeOne: async ({ client, show }, ref) => {
+      const retried = await client.call('retryDevice', { params: { device: ref } });
+      const { cancelled, builds, device: changed } = retried;
+      show(retried, () =>
+        [
+          ...(cancelled === null ? [] : [`${changed.mac} may have ${cancelled} again`]),
+          ...(builds.length === 0 ? [] : [formatCleared(changed.mac, builds)]),
+        ].join('\n'),
+      );
+    },
+  });
 }

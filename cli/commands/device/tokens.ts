@@ -8,7 +8,7 @@ import { OTTER } from '#cli/program-place.ts';
 import { withSession } from '#cli/session.ts';
 import type { Shell } from '#cli/shell.ts';
 import { relativeTime } from '#cli/views/relative-time.ts';
-import { bulkLimit, bulkWhere, changeMeant, oneOrWhere } from './bulk.ts';
+import { addBulkCommand } from './bulk.ts';
 import { deviceArgument, deviceOrNone } from './device-argument.ts';
 
 export function addTokensOfDevices(device: CommandGroup, shell: Shell): void {
@@ -76,28 +76,20 @@ function addAccept(device: CommandGroup, shell: Shell): void {
 }
 
 function addRevoke(device: CommandGroup, shell: Shell): void {
-  device
-    .command('revoke')
-    .description('end the token of a board at once; it is offered nothing until a person lets it in again')
-    .addArgument(deviceOrNone())
-    .addOption(bulkWhere())
-    .addOption(bulkLimit())
-    .option('--yes', 'do not ask')
-    .action(async (typed, options, command) => {
-      await withSession(shell, command.optsWithGlobals(), async (session) => {
-        const ref = oneOrWhere(typed, options);
-        if (ref === undefined) {
-          const words = { ask: 'revoke the token of', done: 'revoked the token of' };
-          return changeMeant(session, shell, options, { verb: 'revoke' }, words);
-        }
-        const revoked = await session.client.call('revokeToken', { params: { device: ref } });
-        return session.show(revoked, () =>
-          [`the token of ${revoked.mac} is revoked`, `let it in again: ${OTTER} device reenrol ${revoked.mac}`].join(
-            '\n',
-          ),
-        );
-      });
-    });
+  addBulkCommand(device, shell, {
+    name: 'revoke',
+    description: 'end the token of a board at once; it is offered nothing until a person lets it in again',
+    verb: 'revoke',
+    words: { ask: 'revoke the token of', done: 'revoked the token of' },
+    changeOne: async ({ client, show }, ref) => {
+      const revoked = await client.call('revokeToken', { params: { device: ref } });
+      show(revoked, () =>
+        [`the token of ${revoked.mac} is revoked`, `let it in again: ${OTTER} device reenrol ${revoked.mac}`].join(
+          '\n',
+        ),
+      );
+    },
+  });
 
   device
     .command('reenrol')
