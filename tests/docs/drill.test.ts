@@ -17,28 +17,31 @@ import { Terminal } from './pasting.ts';
 const PASSPHRASE = 'four random words here';
 const newDeviceToken = (): string => `otd_${randomBytes(32).toString('base64url')}`;
 
+/** What is typed in this section. */
+function blocksOf(drill: string): readonly string[] {
+  return codeBlocks(readDocument('docs/operating.md'))
+    .filter(({ language, section }) => language === 'sh' && section === drill)
+    .map(({ text }) => text);
+}
+
+/** In the folder of a clone, npx runs this very program. */
+function openTerminal(safe: string, named: Readonly<Record<string, string>>): Terminal {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: safe, SAFE: safe, OTTER_KEY_PASSPHRASE: PASSPHRASE, ...named };
+  const [node = '', launcher = ''] = OTTER;
+  const terminal = new Terminal(safe, env, `npx() { shift; '${node}' '${launcher}' "$@"; }\n`);
+  onTestFinished(async () => terminal.close());
+  return terminal;
+}
+
 test('the drill of docs/operating.md works as it is typed', async () => {
   const safe = await mkdtemp(join(tmpdir(), 'otter-drill-'));
   onTestFinished(async () => rm(safe, { recursive: true, force: true }));
   const [old, other] = [join(safe, 'old'), join(safe, 'new')];
   await initHome(old, { nowMs: Date.now() });
-  const blocks = codeBlocks(readDocument('docs/operating.md')).filter(
-    ({ language, section }) => language === 'sh' && section === 'A drill',
-  );
+  const blocks = blocksOf('A drill');
   expect(blocks).toHaveLength(5);
-  const [trial = '', lost = '', elsewhere = '', last = '', keyLost = ''] = blocks.map(({ text }) => text);
-  const env = {
-    PATH: process.env['PATH'] ?? '',
-    HOME: safe,
-    SAFE: safe,
-    HOME_OLD: old,
-    HOME_NEW: other,
-    OTTER_KEY_PASSPHRASE: PASSPHRASE,
-  };
-  const [node = '', launcher = ''] = OTTER;
-  // In the folder of a clone, npx runs this very program.
-  const terminal = new Terminal(safe, env, `npx() { shift; '${node}' '${launcher}' "$@"; }\n`);
-  onTestFinished(async () => terminal.close());
+  const [trial = '', lost = '', elsewhere = '', last = '', keyLost = ''] = blocks;
+  const terminal = openTerminal(safe, { HOME_OLD: old, HOME_NEW: other });
 
   const server = await startServerProcess(old);
   await addFirmware(server, '1.0.0');
@@ -72,14 +75,12 @@ test('the drill of docs/operating.md works as it is typed', async () => {
   await kept.stop();
 });
 
-test('the drill for thefts works as it is typed: a board, a token, a release key', async () => {
+test('the drill for thefts works as it is typed: a board, a token, a release key, a server', async () => {
   const safe = await mkdtemp(join(tmpdir(), 'otter-theft-'));
   onTestFinished(async () => rm(safe, { recursive: true, force: true }));
   const [home, other] = [join(safe, 'home'), join(safe, 'other')];
   await initHome(home, { nowMs: Date.now() });
-  const blocks = codeBlocks(readDocument('docs/operating.md'))
-    .filter(({ language, section }) => language === 'sh' && section === 'A drill for thefts')
-    .map(({ text }) => text);
+  const blocks = blocksOf('A drill for thefts');
   expect(blocks).toHaveLength(8);
   const [
     revoke = '',
@@ -94,19 +95,7 @@ test('the drill for thefts works as it is typed: a board, a token, a release key
   const mac = '24:6f:28:00:00:01';
   const keys = await createKeyFiles(safe, ['release', 'backup'], PASSPHRASE, { scryptLogN: 10 });
   const [release, backup] = keys;
-  const env = {
-    PATH: process.env['PATH'] ?? '',
-    HOME: safe,
-    HOME_OLD: home,
-    HOME_NEW: other,
-    SAFE: safe,
-    MAC: mac,
-    KEY_ID: release?.key_id ?? '',
-    OTTER_KEY_PASSPHRASE: PASSPHRASE,
-  };
-  const [node = '', launcher = ''] = OTTER;
-  const terminal = new Terminal(safe, env, `npx() { shift; '${node}' '${launcher}' "$@"; }\n`);
-  onTestFinished(async () => terminal.close());
+  const terminal = openTerminal(safe, { HOME_OLD: home, HOME_NEW: other, MAC: mac, KEY_ID: release?.key_id ?? '' });
 
   let server = await startServerProcess(home);
   const { fleetToken, adminToken } = server;

@@ -17,6 +17,8 @@ import { newKey, signPins } from '../../support/signing.ts';
 
 const FOREIGN = `spki:${createHash('sha256').update('a thief').digest('hex')}`;
 
+const DAY_MS = 86_400_000;
+
 describe.each(DIALECTS)('pins on %s', (dialect) => {
   let server: TestServer;
   let live: string;
@@ -57,6 +59,28 @@ describe.each(DIALECTS)('pins on %s', (dialect) => {
     expect(await ask(mac, 0)).toMatchObject({ update_available: false, configuration });
     expect(await ask(mac, 4)).toMatchObject({ configuration });
     for (const held of [5, 6]) expect(await ask(mac, held)).not.toHaveProperty('configuration');
+  });
+
+  test('one that brings the backup pin calls a person before it expires, until another takes its place', async () => {
+    const { line, send, both } = await newLine();
+    const at = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+    const now = server.clock.nowMs;
+    const calls = async () =>
+      (await server.admin('getStatus')).calls.filter(({ text }) => text.includes(`boards of ${line.product} `));
+    await send(both({ expiresAt: at(now + 31 * DAY_MS) }));
+    expect(await calls()).toEqual([]);
+    server.clock.advance(2 * (DAY_MS / 1000));
+    expect(await calls()).toMatchObject([
+      {
+        kind: 'certificate',
+        commands: [`otter cert rotate start --product ${line.product}`, 'otter cert rotate status'],
+      },
+    ]);
+    server.clock.advance(30 * (DAY_MS / 1000));
+    expect(await calls()).toMatchObject([{ text: expect.stringContaining('has expired') }]);
+    const [sequence, expiresAt] = [Math.floor(server.clock.nowMs / 1000), at(server.clock.nowMs + 365 * DAY_MS)];
+    expect((await send(both({ sequence, expiresAt }))).status).toBe(200);
+    expect(await calls()).toEqual([]);
   });
 
   test('it is sent to nobody who says no release key, other keys, or nothing of configurations', async () => {

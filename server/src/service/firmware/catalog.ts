@@ -55,6 +55,7 @@ export interface CatalogView {
   readonly trustedKeysOf: (product: string) => readonly TrustedKey[];
   /** Which pins its boards are sent; undefined: none. */
   readonly configurationOf: (product: string) => StoredConfiguration | undefined;
+  readonly configurations: readonly StoredConfiguration[];
   readonly requiredVersionsOf: (product: string) => readonly StoredFirmware[];
   /** Completed rollouts whose firmware is neither blocked nor reverted, the newest firmware first. */
   readonly completedOf: (product: string) => readonly RolloutFacts[];
@@ -174,6 +175,7 @@ function viewOf(rows: CatalogRows): CatalogView {
     openRolloutsOf: (product) => open.get(product) ?? [],
     trustedKeysOf: trustedKeysBy(rows.trustedKeys),
     configurationOf: (product) => rows.configurations.get(product),
+    configurations: [...rows.configurations.values()],
     requiredVersionsOf: (product) => requiredVersions.get(product) ?? [],
     completedOf: (product) => completed.get(product) ?? [],
     stableOf: (product) => completed.get(product)?.find(isForEveryone),

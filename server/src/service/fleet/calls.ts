@@ -19,6 +19,7 @@ import { listTroubled } from '#server/db/schedules/schedules.ts';
 import { listFaults } from '#server/service/firmware/image-checks.ts';
 import { callsOfBackups } from './backups.ts';
 import { callsOfReports } from '#server/service/identity/differing-reports.ts';
+import { callsOfPins } from '#server/service/pins/pin-calls.ts';
 import { callsOfSignatures } from '#server/service/signatures/signature-calls.ts';
 import type { Deps } from '#server/service/deps.ts';
 
@@ -26,13 +27,15 @@ const DAY_MS = 86_400_000;
 
 /** The most urgent first. `rollouts`: those that are open, regressed or watched. */
 export async function listCalls(deps: Deps, rollouts: readonly Rollout[], nowMs: number): Promise<Call[]> {
+  const view = await deps.catalog.current();
   const ofRollouts = rollouts.flatMap((rollout) => callsOf(rollout, nowMs));
   const calls = [
     ...ofRollouts,
     ...(await ofImages(deps)),
-    ...callsOfSignatures(await deps.catalog.current(), nowMs),
+    ...callsOfSignatures(view, nowMs),
     ...(await ofSchedules(deps)),
     ...ofCertificate(deps, nowMs),
+    ...callsOfPins(view, deps.settings.board.backupPin(), nowMs),
     ...(await ofIdentities(deps)),
     ...(await callsOfReports(deps, nowMs)),
     ...(await ofNewcomers(deps, nowMs)),
