@@ -28,7 +28,7 @@
 #endif
 
 #include "core/update/application.h"
-#include "core/update/engine.h"
+#include "core/engine/engine.h"
 #include "core/error.h"
 #include "core/firmware_marker.h"
 #include "core/update/status.h"

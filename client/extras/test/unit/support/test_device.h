@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "board/board.h"
-#include "core/update/engine.h"
+#include "core/engine/engine.h"
 #include "memory_server.h"
 
 namespace testing {

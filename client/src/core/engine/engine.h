@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "../../hal/hal.h"
-#include "application.h"
-#include "boot_diagnosis.h"
+#include "../update/application.h"
+#include "../update/boot_diagnosis.h"
 #include "../wire/download.h"
 #include "../error.h"
 #include "../wire/http_client.h"
@@ -18,9 +18,9 @@
 #include "../wire/json.h"
 #include "../offer/manifest.h"
 #include "../wire/server_link.h"
-#include "settings.h"
-#include "status.h"
-#include "update_machine.h"
+#include "../update/settings.h"
+#include "../update/status.h"
+#include "../update/update_machine.h"
 
 namespace otter {
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "../memory/back_off.h"
-#include "idle_window.h"
-#include "timing.h"
+#include "../update/idle_window.h"
+#include "../update/timing.h"
 
 namespace otter {
 namespace {

@@ -11,7 +11,7 @@
 #include "../trust/release_signature.h"
 #include "../wire/json.h"
 #include "engine.h"
-#include "timing.h"
+#include "../update/timing.h"
 
 namespace otter {
 namespace {
