@@ -129,7 +129,7 @@ describe.runIf(HAS_BROWSER)('the dashboard', () => {
         .filter(({ ended_at: ended, status }) => ended === null && status !== 'complete')
         .map(({ name }) => `/rollouts/${name}`),
     ];
-    browser = await openBrowser();
+    browser = await openBrowser(server);
   });
   afterAll(async () => {
     await browser.close();

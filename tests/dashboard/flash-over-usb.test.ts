@@ -47,7 +47,7 @@ describe.runIf(HAS_BROWSER)('the first flash from the browser', () => {
   beforeAll(async () => {
     server = await startTestServer();
     server.clock.nowMs = Date.now();
-    browser = await openBrowser();
+    browser = await openBrowser(server);
   });
   afterAll(async () => {
     await browser.close();

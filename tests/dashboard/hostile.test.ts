@@ -20,7 +20,7 @@ describe.runIf(HAS_BROWSER)('hostile texts', () => {
   beforeAll(async () => {
     server = await startTestServer();
     await tellNight(server, 10);
-    browser = await openBrowser();
+    browser = await openBrowser(server);
   });
   afterAll(async () => {
     await browser.close();

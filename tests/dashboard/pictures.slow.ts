@@ -18,7 +18,7 @@ test('pictures are made', async () => {
     ['halted', `/rollouts/${items[0]?.name}`, 1_100],
     ['device', `/devices/${shown.mac}`, 1_420],
   ] as const;
-  const browser = await openBrowser();
+  const browser = await openBrowser(server);
   for (const colors of ['light', 'dark'] as const)
     for (const [name, address, height] of screens) {
       const { page, context } = await openPage(browser, server, { colors, height });

@@ -17,7 +17,7 @@ describe.runIf(HAS_BROWSER)('a dashboard with 50 events a second', () => {
   test.each(['/activity', '/devices'])('%s stays quick, and still under the pointer', async (screen) => {
     const server = await startTestServer();
     const { boards } = await tellNight(server, BOARDS);
-    const browser = await openBrowser();
+    const browser = await openBrowser(server);
     const { page, context, faults } = await openPage(browser, server);
     await enter(server, page);
     await visit(page, screen);

@@ -24,7 +24,7 @@ describe.runIf(HAS_BROWSER)('the list of 100 000 boards', () => {
       },
     };
     const server = await startTestServer({ like: { home, databaseUrl: 'sqlite:data/otter.db', clock } });
-    const browser = await openBrowser();
+    const browser = await openBrowser(server);
     const { page, faults } = await openPage(browser, server);
     await enter(server, page);
     await settle(page);

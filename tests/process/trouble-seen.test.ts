@@ -70,7 +70,7 @@ test('a damaged page is found at the start after an unclean stop, and named wher
   const file = join(home, 'data/otter.db');
   damageTable(file, 'devices');
 
-  const second = await startServerProcess(home);
+  const second = await startServerProcess(home, { mayBeUnready: true });
   expect(await second.device('check-update', { mac: mac(0), current_version: '1.0.0' })).toMatchObject({
     status: 503,
     body: { error: { code: 'database_damaged', hint: expect.stringContaining('restore a backup') } },

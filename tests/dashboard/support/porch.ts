@@ -16,7 +16,7 @@ interface Porch {
 export async function openPorch(dialect: Dialect): Promise<Porch> {
   const server = await startTestServer({ dialect });
   server.clock.nowMs = Date.now();
-  return { server, browser: await openBrowser() };
+  return { server, browser: await openBrowser(server) };
 }
 
 export async function closePorch({ server, browser }: Porch): Promise<void> {
