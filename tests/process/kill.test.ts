@@ -11,6 +11,7 @@ import { ASSIGNMENT_STATES } from '#protocol/admin/states.ts';
 import { STALE_UPLOAD_MS } from '#protocol/limits.ts';
 import { Random } from '#simulator/random.ts';
 import { sizeOf } from '../support/scope.ts';
+import { untilSettled } from '../support/server/settled.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../support/server/process.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 import { largeImage } from './support/large-image.ts';
@@ -28,7 +29,8 @@ test.each(RUNS)(
   async ({ dialect, rounds }) => {
     const random = new Random(SEED).fork(dialect);
     const home = await newHome();
-    const env = { OTTER_DATABASE: dialect === 'postgres' ? await newPostgresDatabase() : 'sqlite:data/otter.db' };
+    const databaseUrl = dialect === 'postgres' ? await newPostgresDatabase() : 'sqlite:data/otter.db';
+    const env = { OTTER_DATABASE: databaseUrl };
     const ledger = new Ledger();
     const checked = new Set<string>();
     let server = await startServerProcess(home, { env });
@@ -36,6 +38,7 @@ test.each(RUNS)(
     for (let round = 0; round < rounds; round += 1) {
       await workUntilKilled(server, ledger, { round, random });
       server = await startServerProcess(home, { env });
+      await untilSettled({ home, databaseUrl });
       await expectKept(server, ledger, checked);
       expect(dialect === 'sqlite' ? integrityOf(home) : 'ok').toBe('ok');
     }

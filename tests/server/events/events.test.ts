@@ -36,7 +36,6 @@ describe.each(BOTH)('events on %s', (dialect) => {
 
   /** Of this product, the first one first. */
   const events = async (query: Readonly<Record<string, string>> = {}): Promise<readonly Event[]> => {
-    await untilSettled(server);
     const filter = { product: line.product, sort: 'id', limit: '500', ...query };
     return (await server.admin('listEvents', { query: filter })).items;
   };

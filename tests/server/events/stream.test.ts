@@ -12,7 +12,6 @@ import { type EventListener, listen } from '../../support/event-listener.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { head, RawClient } from '../../support/server/raw-client.ts';
 import { expectRefusal } from '../../support/server/refusal.ts';
-import { untilSettled } from '../../support/server/settled.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
@@ -33,7 +32,6 @@ describe.each(DIALECTS)('the event stream on %s', (dialect) => {
     await line.add('1.1.0');
   };
   const listed = async (): Promise<readonly string[]> => {
-    await untilSettled(server);
     return (await server.admin('listEvents', { query: { sort: 'id', limit: '500' } })).items.map(idOf);
   };
 

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
+import { release } from '../../support/fleet.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
@@ -169,8 +170,9 @@ describe.skipIf(!existsSync(INPUTS))('public builds (skipped where ../shared/inp
   });
 
   test('sbv1.bin is taken as signed, byte for byte', async () => {
-    const { image } = await add({}, read('sbv1.bin'));
+    const { firmware, image } = await add({ pilot_ready: 'true' }, read('sbv1.bin'));
     expect(image.info).toMatchObject({ signature: 'Secure Boot V1' });
+    await release(server, firmware.version, firmware.product);
     expect((await server.fetch('GET', image.url, { token: server.fleetToken })).body.equals(read('sbv1.bin'))).toBe(
       true,
     );

@@ -5,6 +5,7 @@ import { hash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { release } from '../../support/fleet.ts';
 import { expectRefusal } from '../../support/server/refusal.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
@@ -29,12 +30,13 @@ describe.skipIf(files.length === 0)('real images (skipped where ../shared/firmwa
     const [, version = '', chip = ''] = /-(\d+\.\d+\.\d+)-(esp32\w*)\.bin$/.exec(name) ?? [];
     const product = name.slice(0, name.indexOf(version) - 1);
     const bytes = read(name);
-    const query = { product, version, sha256: hash('sha256', bytes), chip };
+    const query = { product, version, sha256: hash('sha256', bytes), chip, pilot_ready: 'true' };
     const { image, already_there } = await server.admin('uploadFirmware', { query, body: bytes });
     expect({ image, already_there }).toMatchObject({
       already_there: false,
       image: { chip, size_bytes: bytes.length, sha256: hash('sha256', bytes) },
     });
+    await release(server, version, product);
     const path = `/firmware/${product}/${version}/${chip}/image.bin`;
     expect((await server.fetch('GET', path, { token: server.fleetToken })).body.equals(bytes)).toBe(true);
     const from = bytes.length - 70_000;

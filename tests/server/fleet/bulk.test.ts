@@ -8,7 +8,6 @@ import { BULK_BATCH, BULK_BATCHES, MAX_DEVICE_LABELS } from '#protocol/limits.ts
 import { ProductLine } from '../../support/product-line.ts';
 import { addDevicesRaw } from '../../support/query/raw-devices.ts';
 import { BOTH } from '../../support/scope.ts';
-import { untilSettled } from '../../support/server/settled.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 describe.each(BOTH)('a change of many devices on %s', (dialect) => {
@@ -106,7 +105,6 @@ describe.each(BOTH)('a change of many devices on %s', (dialect) => {
     expect(await audited('device.hold', ours)).toMatchObject([{ details: { devices: 3, reason: 'at the fair' } }]);
     expect(await change({ verb: 'hold', reason: 'again' }), 'they are held already').toMatchObject({ changed: 0 });
     expect(await change({ verb: 'release' })).toMatchObject({ changed: 3 });
-    await untilSettled(server);
     const told = await server.admin('listEvents', { query: { product: line.product, limit: '500' } });
     const types = told.items.map(({ type }) => type);
     expect(types.filter((type) => type === 'device.held')).toHaveLength(3);
@@ -169,7 +167,6 @@ describe.each(BOTH)('a change of many devices on %s', (dialect) => {
     const where = `${ours} and version < 3`;
     expect(await change({ verb: 'remove', where })).toMatchObject({ changed: 2 });
     expect(await having('version >= 1')).toEqual([kept]);
-    await untilSettled(server);
     const { items } = await server.admin('listEvents', { query: { product: line.product, type: 'device.removed' } });
     expect(new Set(items.map(({ mac }) => mac))).toEqual(new Set(macs));
     expect(await audited('device.remove', where)).toMatchObject([{ details: { devices: 2 } }]);

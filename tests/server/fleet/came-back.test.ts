@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ProductLine } from '../../support/product-line.ts';
 import { BOTH } from '../../support/scope.ts';
-import { untilSettled } from '../../support/server/settled.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 describe.each(BOTH)('a device that was removed on %s', (dialect) => {
@@ -55,7 +54,6 @@ describe.each(BOTH)('a device that was removed on %s', (dialect) => {
     expect((await server.tryAdmin('getDevice', { params: { device: id } })).status, 'its old id names nobody').toBe(
       404,
     );
-    await untilSettled(server);
     const { items } = await server.admin('listEvents', {
       query: { product: line.product, type: 'device', sort: 'id' },
     });

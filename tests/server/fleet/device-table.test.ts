@@ -4,7 +4,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { DeviceImport } from '#protocol/admin/fleet/device-table.ts';
 import { ProductLine } from '../../support/product-line.ts';
 import { BOTH } from '../../support/scope.ts';
-import { untilSettled } from '../../support/server/settled.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 describe.each(BOTH)('a table of devices on %s', (dialect) => {
@@ -96,7 +95,6 @@ describe.each(BOTH)('a table of devices on %s', (dialect) => {
     expect(items).toMatchObject([
       { subject: 'lines 2 to 5', details: { devices: 2, named: 2, put_on: { [fresh]: 2 } } },
     ]);
-    await untilSettled(server);
     const events = await server.admin('listEvents', { query: { product: line.product, type: 'device.named' } });
     expect(new Set(events.items.map(({ name }) => name))).toEqual(new Set([a, b]));
     expect(await doIt(csv), 'once more').toMatchObject({ done: true, changed: 0 });

@@ -4,7 +4,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { DIALECTS } from '../../support/scope.ts';
-import { untilSettled } from '../../support/server/settled.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 describe.each(DIALECTS)('what operators hold on %s', (dialect) => {
@@ -151,7 +150,6 @@ describe.each(DIALECTS)('what operators hold on %s', (dialect) => {
       expect((await server.admin('getStatus')).devices.held).toBe(before + 1);
       await release(mac);
       expect((await server.admin('getStatus')).devices.held).toBe(before);
-      await untilSettled(server);
       const { items } = await server.admin('listEvents', {
         query: { product: line.product, type: 'device', sort: 'id' },
       });
@@ -295,7 +293,6 @@ describe.each(DIALECTS)('what operators hold on %s', (dialect) => {
       server.clock.advance(60);
       await server.tick();
       expect((await server.admin('getStatus')).frozen.map(({ product }) => product)).not.toContain(line.product);
-      await untilSettled(server);
       const told = await server.admin('listEvents', { query: { product: line.product, type: 'product', sort: 'id' } });
       expect(told.items).toMatchObject([
         { type: 'product.frozen', mac: null, data: { actor: 'admin' } },

@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ProductLine } from '../../support/product-line.ts';
 import { BOTH } from '../../support/scope.ts';
-import { untilSettled } from '../../support/server/settled.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 describe.each(BOTH)('what operators write on %s', (dialect) => {
@@ -113,7 +112,6 @@ describe.each(BOTH)('what operators write on %s', (dialect) => {
       expect((await line.assignments(mac))[0]).toMatchObject({ mac, name: second });
       const waiting = await server.admin('getWaiting', { params: { name: line.rolloutName('1.1.0') } });
       expect(waiting.items).toMatchObject([{ mac, name: second }]);
-      await untilSettled(server);
       const { items } = await server.admin('listEvents', { query: { product: line.product, sort: 'id' } });
       const told = items.filter((event) => event.mac === mac).map((event) => [event.type, event.name, event.data.was]);
       expect(told.slice(-4)).toEqual([

@@ -4,7 +4,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CAME_BACK, ON_TRIAL, ProductLine } from '../../support/product-line.ts';
 import { DIALECTS } from '../../support/scope.ts';
-import { untilSettled } from '../../support/server/settled.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 describe.each(DIALECTS)('what an operator asks of one device on %s', (dialect) => {
@@ -299,7 +298,6 @@ describe.each(DIALECTS)('what an operator asks of one device on %s', (dialect) =
     await retry(mac);
     await line.update(mac, '1.0.0', '1.1.0');
     await sendBack(mac);
-    await untilSettled(server);
     const { items } = await server.admin('listEvents', {
       query: { product: line.product, type: 'device', sort: 'id' },
     });
@@ -340,7 +338,6 @@ describe.each(DIALECTS)('what an operator asks of one device on %s', (dialect) =
           query: { subject: line.rolloutName('1.1.0'), action: 'rollout.undo' },
         });
         expect(items).toMatchObject([{ details: { revert: true, ...BECAUSE } }]);
-        await untilSettled(server);
         const told = await server.admin('listEvents', {
           query: { rollout: line.rolloutName('1.1.0'), type: 'rollout.undone' },
         });

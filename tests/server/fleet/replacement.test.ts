@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ProductLine } from '../../support/product-line.ts';
 import { BOTH } from '../../support/scope.ts';
-import { untilSettled } from '../../support/server/settled.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 describe.each(BOTH)('a device that is replaced on %s', (dialect) => {
@@ -74,7 +73,6 @@ describe.each(BOTH)('a device that is replaced on %s', (dialect) => {
     });
     const { items } = await server.admin('listAudit', { query: { subject: old, action: 'device.replace' } });
     expect(items).toMatchObject([{ details: { by: heir, labels: ['north'], name: given, held: true } }]);
-    await untilSettled(server);
     const events = await server.admin('listEvents', { query: { product: line.product, type: 'device.replaced' } });
     expect(events.items).toMatchObject([{ mac: old, device_id: id, name: given, data: { replaced_by: heir } }]);
   });

@@ -9,7 +9,6 @@ import type { Random } from '#simulator/random.ts';
 import { ProductLine } from '../product-line.ts';
 import type { AdminCall, Answered } from '../server/client.ts';
 import type { TestServer } from '../server/server.ts';
-import { untilSettled } from '../server/settled.ts';
 
 export const CHIPS = ['esp32', 'esp32c3', 'esp32s3'] as const;
 export type Chip = (typeof CHIPS)[number];
@@ -192,7 +191,6 @@ export class AttackWorld {
 
   /** Reads what the events tell since the last time. Each must follow from what was told before. */
   async follow(): Promise<void> {
-    await untilSettled(this.server);
     for (let isMore = true; isMore;) {
       const query = { after: this.#lastId, sort: 'id', limit: '500' };
       const { items } = await this.server.admin('listEvents', { query });

@@ -3,7 +3,13 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
-import type { TestServer } from './server.ts';
+
+/** A server whose database is looked into. */
+export interface WithDatabase {
+  readonly home: string;
+  /** `sqlite:` and a path from `home`, or of PostgreSQL. */
+  readonly databaseUrl: string;
+}
 
 export interface RawDatabase {
   readonly query: (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
@@ -11,7 +17,7 @@ export interface RawDatabase {
 }
 
 /** Read-only, unless `writes` says that the test plays somebody who changes it. */
-export async function openRaw(server: TestServer, { writes = false } = {}): Promise<RawDatabase> {
+export async function openRaw(server: WithDatabase, { writes = false } = {}): Promise<RawDatabase> {
   const { databaseUrl, home } = server;
   if (databaseUrl.startsWith('sqlite:')) {
     const file = new DatabaseSync(join(home, databaseUrl.slice('sqlite:'.length)), { readOnly: !writes });

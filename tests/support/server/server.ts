@@ -14,6 +14,7 @@ import { type RunningServer, startServer } from '#server/main.ts';
 import type { Dialect } from '../scope.ts';
 import { ServerClient } from './client.ts';
 import { Secrets } from './secrets.ts';
+import { untilSettled } from './settled.ts';
 import { postgresUrl, TEMPLATE } from './postgres-url.ts';
 
 /** 2026-11-23T10:00:00Z, where every test begins. */
@@ -72,8 +73,10 @@ export class TestServer extends ServerClient {
     await this.#running.tick();
   }
 
+  /** The same; a list of events has all that are committed. */
   override async fetch(...[method, path, options]: Parameters<ServerClient['fetch']>): Promise<HttpsAnswer> {
     this.#secrets.addSent(options?.token, options?.body);
+    if (path.startsWith('/api/v1/admin/events/list')) await untilSettled(this);
     const answer = await super.fetch(method, path, options);
     this.#secrets.expectNotInAnswer(path, answer.body);
     return answer;

@@ -2,13 +2,12 @@
 // other tests work in theirs.
 
 import { vi } from 'vitest';
-import { openRaw } from './raw-database.ts';
-import type { TestServer } from './server.ts';
+import { openRaw, type WithDatabase } from './raw-database.ts';
 
 const IS_SETTLED = `select coalesce(max(tx), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint as settled from events`;
 
 /** Resolves when every event that is committed can be read. */
-export async function untilSettled(server: TestServer): Promise<void> {
+export async function untilSettled(server: WithDatabase): Promise<void> {
   if (server.databaseUrl.startsWith('sqlite:')) return;
   const raw = await openRaw(server);
   await vi.waitFor(
