@@ -193,11 +193,12 @@ export const MAX_LABEL_HINTS = 8;
 export const BOARD_BURST = 600;
 export const BOARD_CHANGES_PER_MIN = 600;
 
-/** Enrolments of one board that wait for a person, and for how long an operator lets one in. */
+/** Enrolments of one board that wait for a person. */
 export const MAX_PENDING_ENROLMENTS = 4;
 /** One that nobody repeated for so long is forgotten; a board repeats it every hour. */
 export const PENDING_ENROLMENT_MS = 604_800_000;
-export const ENROLMENT_WINDOW_MS = 600_000;
+/** A board asks to enrol at most so often. An operator lets one in for as long, and until its check after that. */
+export const ENROL_AGAIN_MS = 3_600_000;
 
 /** Longest name that an operator gives a device, and longest note on a device, a firmware or a rollout (code points). */
 export const MAX_GIVEN_NAME_CHARS = 64;

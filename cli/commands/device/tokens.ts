@@ -46,7 +46,7 @@ function addAccept(device: CommandGroup, shell: Shell): void {
     .description('let a board in with the token that it asked with; it takes the place of one that it has')
     .addArgument(deviceOrNone())
     .option('--token <prefix>', 'which, where it asked with several: how the digest begins')
-    .option('--all', 'every board that asked with one token alone')
+    .option('--all', 'every board that asked with one token alone, and whose token was not revoked')
     .option('--yes', 'do not ask')
     .action(async (ref, options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
@@ -60,6 +60,9 @@ function addAccept(device: CommandGroup, shell: Shell): void {
               ...(done.ambiguous === 0
                 ? []
                 : [`${done.ambiguous} asked with several tokens and wait, such as ${done.examples.join(', ')}`]),
+              ...(done.revoked === 0
+                ? []
+                : [`${done.revoked} whose token was revoked wait, each for ${OTTER} device accept MAC`]),
             ].join('\n'),
           );
           return;
@@ -93,7 +96,7 @@ function addRevoke(device: CommandGroup, shell: Shell): void {
 
   device
     .command('reenrol')
-    .description('let a board in with the next token that it brings within ten minutes')
+    .description('let a board in with the next token that it brings: a board asks at most once an hour')
     .addArgument(deviceArgument())
     .action(async (ref, _options, command) => {
       await withSession(shell, command.optsWithGlobals(), async ({ client, show }) => {
@@ -101,7 +104,11 @@ function addRevoke(device: CommandGroup, shell: Shell): void {
         show(opened, () =>
           [
             `${opened.mac} may enrol until ${opened.open_until ?? ''}; the first who does has it`,
-            'a board asks with its next check, or after a restart',
+            'a board asks at most once an hour, with a check',
+            ...opened.pending.map(
+              ({ token_prefix: prefix, address }) =>
+                `it asked already, from ${address}: ${OTTER} device accept ${opened.mac} --token ${prefix} lets that one in at once`,
+            ),
           ].join('\n'),
         );
       });

@@ -11,7 +11,10 @@ import type { DeviceIdentity } from '#protocol/admin/fleet/enrolments.ts';
 export function Identity({ identity }: { readonly identity: DeviceIdentity }): ReactNode {
   const { mac, token, claimed_twice_at: claimed, open_until: open, pending } = identity;
   const accept = useAction('acceptEnrolment', () => 'It speaks with its own token from now on');
-  const reopen = useAction('reopenEnrolment', () => 'The next token that it brings within 10 minutes is its own');
+  const reopen = useAction(
+    'reopenEnrolment',
+    () => 'The next token that it brings is its own: it asks at most once an hour',
+  );
   const params = { device: mac };
   const isOpen = open !== null && Date.parse(open) > Date.now();
   const needsWindow = (claimed !== null || token === 'revoked') && !isOpen;

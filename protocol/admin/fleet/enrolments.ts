@@ -46,6 +46,10 @@ export const AcceptedEnrolments = Type.Object(
     accepted: Count,
     ambiguous: Type.Integer({ minimum: 0, description: 'boards that asked with several tokens, and still wait' }),
     examples: Type.Array(Mac, { description: 'some of those' }),
+    revoked: Type.Integer({
+      minimum: 0,
+      description: 'boards whose token was revoked: they still wait, each for a person who names it',
+    }),
   },
   { $id: 'AcceptedEnrolments' },
 );

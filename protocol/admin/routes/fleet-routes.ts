@@ -23,7 +23,7 @@ export const fleetRoutes = {
   acceptEnrolments: route(
     'POST',
     '/enrolments/accept',
-    'Let in every board that asked with one token alone',
+    'Let in every board that asked with one token alone, and whose token was not revoked',
     ref(AcceptedEnrolments),
     { query: confirm },
   ),
@@ -44,7 +44,7 @@ export const fleetRoutes = {
   reopenEnrolment: route(
     'PUT',
     '/devices/:device/reenrol',
-    'Let a board in with the next token that it brings within 10 minutes',
+    'Let a board in with the next token that it brings within an hour and its next check',
     ref(DeviceIdentity),
     { params: device },
   ),

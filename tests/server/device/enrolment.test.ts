@@ -10,6 +10,7 @@ import { openRaw } from '../../support/server/raw-database.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const DAY_S = 86_400;
+const HOUR_S = 3_600;
 
 const newToken = (): string => `otd_${randomBytes(32).toString('base64url')}`;
 
@@ -261,9 +262,28 @@ describe.each(BOTH)('device tokens on %s', (dialect) => {
     expect((await voice.enrol(mac, fresh)).body).toEqual({ state: 'accepted' });
     expect(await voice.reason(mac, fresh)).toBe('nothing_to_offer');
     await server.admin('reopenEnrolment', params(mac));
-    server.clock.advance(601);
-    expect((await voice.enrol(mac, newToken())).body, 'ten minutes later').toEqual({ state: 'pending' });
+    server.clock.advance(2 * HOUR_S);
+    expect((await voice.enrol(mac, newToken())).body, 'two hours later').toEqual({ state: 'pending' });
   });
+
+  test.each([
+    { what: 'asks every ten minutes', more: {}, asksAgainS: HOUR_S + 600 },
+    { what: 'sleeps for six hours', more: { next_check_s: 6 * HOUR_S }, asksAgainS: 7 * HOUR_S },
+  ])(
+    'a board that $what and asked to enrol just before it is let in by a person is let in when it asks again',
+    async ({ more, asksAgainS }) => {
+      const [mac, token] = [line.newMac(), newToken()];
+      await voice.check(mac, fleet(), '1.0.0', more);
+      await voice.enrol(mac, token);
+      await voice.check(mac, token, '1.0.0', more);
+      await server.admin('revokeToken', params(mac));
+      expect((await voice.enrol(mac, token)).body).toEqual({ state: 'pending' });
+      const { open_until: until } = await server.admin('reopenEnrolment', params(mac));
+      server.clock.advance(asksAgainS);
+      expect((await voice.enrol(mac, token)).body).toEqual({ state: 'accepted' });
+      expect(Date.parse(until ?? '') - server.clock.nowMs, 'and hardly longer').toBeLessThan(asksAgainS * 1000);
+    },
+  );
 
   test('who asks with several tokens is not guessed: the person says which', async () => {
     const mac = await line.newDevice('1.0.0');
@@ -309,6 +329,22 @@ describe.each(BOTH)('device tokens on %s', (dialect) => {
     await server.admin('acceptEnrolments', { query: { confirm: 'true' } });
     for (const [mac, token] of own) expect(await voice.reason(mac, token)).toBe('nothing_to_offer');
     for (const [mac, token] of stolen) expect(await voice.reason(mac, token)).toBe('401 token_invalid');
+  });
+
+  test('who lets in all that ask lets in nobody whose token was revoked', async () => {
+    const [stolen, other] = [await line.newDevice('1.0.0'), await line.newDevice('1.0.0')];
+    for (const mac of [stolen, other]) await voice.enrol(mac, newToken());
+    await server.admin('revokeToken', params(stolen));
+    const [again, fresh] = [newToken(), newToken()];
+    await voice.enrol(stolen, again);
+    await voice.enrol(other, fresh);
+    const asked = await server.tryAdmin('acceptEnrolments', { query: { confirm: 'false' } });
+    expect(JSON.stringify(asked.body)).toMatch(/[1-9]\d* whose token was revoked/);
+    expect((await server.admin('acceptEnrolments', { query: { confirm: 'true' } })).revoked).toBeGreaterThan(0);
+    expect(await voice.reason(other, fresh)).toBe('nothing_to_offer');
+    expect(await voice.reason(stolen, again)).toBe('401 token_revoked');
+    await server.admin('acceptEnrolment', params(stolen));
+    expect(await voice.reason(stolen, again), 'by name').toBe('nothing_to_offer');
   });
 
   test('a board that was removed comes back as a new device, and enrols as one', async () => {

@@ -45,20 +45,41 @@ export async function listPending(db: Reader, page: Page): Promise<Paged<Pending
   return runPage(db.selectFrom('pending_enrolments').selectAll(), page, { id: 'pending_enrolments.id' });
 }
 
-/** Names with pending enrolments, after this one in their order, and how many each has. */
-export async function listPendingNames(
-  db: Reader,
-  afterName: string,
-  limit: number,
-): Promise<readonly { readonly kind: 'mac'; readonly name: string; readonly asked: number | string }[]> {
-  return db
-    .selectFrom('pending_enrolments')
-    .select(['kind', 'name', (eb) => eb.fn.countAll<number | string>().as('asked')])
-    .where('name', '>', afterName)
-    .groupBy(['kind', 'name'])
-    .orderBy('name')
+/** A board that asked, with how many tokens, and what it has. */
+export interface PendingName {
+  readonly kind: 'mac';
+  readonly name: string;
+  readonly asked: number;
+  readonly hasToken: boolean;
+  readonly isRevoked: boolean;
+}
+
+/** Names with pending enrolments, after this one in their order. */
+export async function listPendingNames(db: Reader, afterName: string, limit: number): Promise<readonly PendingName[]> {
+  const rows = await db
+    .selectFrom('pending_enrolments as asking')
+    .leftJoin('identities as known', (join) =>
+      join.onRef('known.kind', '=', 'asking.kind').onRef('known.name', '=', 'asking.name'),
+    )
+    .select((eb) => [
+      'asking.kind',
+      'asking.name',
+      eb.fn.countAll<number | string>().as('asked'),
+      eb.fn.max('known.token_sha256').as('token'),
+      eb.fn.max('known.revoked_at_ms').as('revoked_at_ms'),
+    ])
+    .where('asking.name', '>', afterName)
+    .groupBy(['asking.kind', 'asking.name'])
+    .orderBy('asking.name')
     .limit(limit)
     .execute();
+  return rows.map(({ kind, name, asked, token, revoked_at_ms }) => ({
+    kind,
+    name,
+    asked: Number(asked),
+    hasToken: token !== null,
+    isRevoked: revoked_at_ms !== null,
+  }));
 }
 
 /** At most `most` that were asked for last before this; resolves with how many went. */

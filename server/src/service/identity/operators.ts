@@ -3,10 +3,11 @@
 import type { AcceptedEnrolments, DeviceIdentity, PendingEnrolment } from '#protocol/admin/fleet/enrolments.ts';
 import type { DeviceName, DeviceRef } from '#protocol/identity.ts';
 import { macName } from '#protocol/identity.ts';
+import { overdueLimitS } from '#engine/outcome/rhythm.ts';
 import { OtterError } from '#protocol/errors.ts';
-import { BULK_BATCH, ENROLMENT_WINDOW_MS } from '#protocol/limits.ts';
+import { BULK_BATCH, ENROL_AGAIN_MS } from '#protocol/limits.ts';
 import { addAudit } from '#server/db/events/audit.ts';
-import { findDevice } from '#server/db/fleet/devices.ts';
+import { findDevice, type SeenDeviceRow } from '#server/db/fleet/devices.ts';
 import {
   findIdentity,
   type IdentityRow,
@@ -24,6 +25,7 @@ import type { Reader } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
+import { silenceAt } from '#server/service/device/observation.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { acceptToken } from './enrol.ts';
 
@@ -59,7 +61,7 @@ export async function acceptEnrolment(
       throw new OtterError(
         'enrolment_unknown',
         `no enrolment of ${name.text} waits${token === undefined ? '' : ` with a token ${token}...`}`,
-        `see who waits: otter device enrolments; to let the board enrol within 10 minutes: otter device reenrol ${name.text}`,
+        `see who waits: otter device enrolments; to let in the next token that it brings: otter device reenrol ${name.text}`,
       );
     if (others.length > 0)
       throw new OtterError(
@@ -79,18 +81,25 @@ export async function acceptEnrolment(
   });
 }
 
-/** Of every board that asked with one token alone. Throws `confirmation_needed` with how many these are. */
+/**
+ * Of every board that asked with one token alone, but for those whose token was revoked: somebody turned them away, one by one. Throws
+ * `confirmation_needed` with how many these are.
+ */
 export async function acceptEnrolments(
   deps: Deps,
   { isConfirmed }: { readonly isConfirmed: boolean },
   by: Principal,
   nowMs: number,
 ): Promise<AcceptedEnrolments> {
-  const answer: AcceptedEnrolments = { accepted: 0, ambiguous: 0, examples: [] };
+  const answer: AcceptedEnrolments = { accepted: 0, ambiguous: 0, examples: [], revoked: 0 };
+  let replaced = 0;
   for (let after = ''; ;) {
     const page = await listPendingNames(deps.database.read, after, BULK_BATCH);
-    const clear = page.filter(({ asked }) => Number(asked) === 1);
-    const ambiguous = page.filter((one) => !clear.includes(one));
+    const welcome = page.filter(({ isRevoked }) => !isRevoked);
+    const clear = welcome.filter(({ asked }) => asked === 1);
+    const ambiguous = welcome.filter((one) => !clear.includes(one));
+    answer.revoked += page.length - welcome.length;
+    replaced += clear.filter(({ hasToken }) => hasToken).length;
     answer.accepted += clear.length;
     answer.ambiguous += ambiguous.length;
     answer.examples.push(...ambiguous.slice(0, MAX_EXAMPLES - answer.examples.length).map(({ name }) => name));
@@ -102,7 +111,7 @@ export async function acceptEnrolments(
   if (isConfirmed) return answer;
   throw new OtterError(
     'confirmation_needed',
-    `${answer.accepted} boards get the token that they asked with, in the place of one that they may have; ${answer.ambiguous} asked with several and wait`,
+    `${answer.accepted} boards get the token that they asked with, ${replaced} of them in the place of another one; ${answer.ambiguous} asked with several and wait, and ${answer.revoked} whose token was revoked`,
     'send confirm=true to do it',
   );
 }
@@ -117,8 +126,9 @@ async function acceptAll(
   await deps.database.write(async (trx) => {
     for (const { kind, name: text } of boards) {
       const name = { kind, text };
+      const isRevoked = (await lockIdentity(trx, deps.database.dialect, name))?.revoked_at_ms != null;
       const [row, ...others] = await findPending(trx, name);
-      if (row !== undefined && others.length === 0) await acceptToken(trx, name, row.token_sha256, nowMs);
+      if (!isRevoked && row !== undefined && others.length === 0) await acceptToken(trx, name, row.token_sha256, nowMs);
     }
     const details = { devices: boards.length, first: boards[0]?.name ?? '', last: boards.at(-1)?.name ?? '' };
     await addAudit(trx, {
@@ -141,16 +151,21 @@ export async function revokeToken(
   return change(deps, device, { by, nowMs, action: 'device.revoke' }, () => revokedAt(nowMs));
 }
 
-/** The next enrolment within ten minutes is accepted, whatever was before; until then all stays as it is. */
+/**
+ * The next enrolment is accepted, whatever was before; until then all stays as it is. For as long as a board takes that asked just now,
+ * and asks again with a check.
+ */
 export async function reopenEnrolment(
   deps: Deps,
   device: DeviceRef,
   by: Principal,
   nowMs: number,
 ): Promise<DeviceIdentity> {
-  return change(deps, device, { by, nowMs, action: 'device.reenrol' }, () => ({
-    open_until_ms: nowMs + ENROLMENT_WINDOW_MS,
-  }));
+  await deps.presence.flush();
+  return change(deps, device, { by, nowMs, action: 'device.reenrol' }, (board) => {
+    const limitS = board?.limit_s ?? silenceAt(deps, nowMs).defaultLimitS;
+    return { open_until_ms: nowMs + ENROL_AGAIN_MS + overdueLimitS(limitS) * 1000 };
+  });
 }
 
 interface Change {
@@ -163,12 +178,12 @@ async function change(
   deps: Deps,
   device: DeviceRef,
   { by, nowMs, action }: Change,
-  columns: () => Partial<IdentityRow>,
+  columns: (board: SeenDeviceRow | undefined) => Partial<IdentityRow>,
 ): Promise<DeviceIdentity> {
   return deps.database.write(async (trx) => {
     const name = await nameOf(trx, device);
     await lockIdentity(trx, deps.database.dialect, name);
-    await saveIdentity(trx, name, columns());
+    await saveIdentity(trx, name, columns(await findDevice(trx, name)));
     await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action, subject: name.text });
     return viewIdentity(trx, name);
   });
