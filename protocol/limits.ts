@@ -395,6 +395,15 @@ export const MAX_EVENT_STREAMS = 32;
 /** A stream that has nothing to say says so after this time, so that nobody between takes it for dead. */
 export const EVENT_HEARTBEAT_MS = 15_000;
 
+/** A reader that heard nothing for this long takes the stream for dead: its line may be gone without a word. */
+export const EVENT_SILENCE_MS = 3 * EVENT_HEARTBEAT_MS;
+
+/** What command line and dashboard wait for an answer of the admin API. */
+export const ANSWER_PATIENCE_MS = 30_000;
+
+/** The same where a large body goes before it: an image over a slow line, a table whose rows are compared first. */
+export const BODY_PATIENCE_MS = 600_000;
+
 /** Most webhooks in `config/server.yml`. */
 export const MAX_WEBHOOKS = 20;
 

@@ -23,11 +23,8 @@ import {
 } from '#protocol/admin/routes.ts';
 import { readEventStream } from '#protocol/admin/event-stream.ts';
 import { Event } from '#protocol/admin/events.ts';
-import { CHUNK_BYTES, EVENT_HEARTBEAT_MS } from '#protocol/limits.ts';
+import { BODY_PATIENCE_MS, CHUNK_BYTES, EVENT_SILENCE_MS } from '#protocol/limits.ts';
 import { type HttpsAnswer, type HttpsRequest, openPinned, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
-
-/** A hundred thousand lines take half a minute on a small machine, and the answer comes at the end. */
-const IMPORT_PATIENCE_MS = 600_000;
 
 type Routes = typeof adminRoutes;
 /** A part of a request may be left out where nothing in it is required. */
@@ -84,7 +81,7 @@ export class AdminClient {
   /** Sends a table of devices as the body. */
   async importTable(query: QueryOf<Routes['importDevices']>, bytes: Buffer): Promise<Answer<'importDevices'>> {
     const headers = { 'content-type': 'application/octet-stream', 'content-length': String(bytes.length) };
-    return this.#request('importDevices', { query }, { headers, body: bytes, timeoutMs: IMPORT_PATIENCE_MS });
+    return this.#request('importDevices', { query }, { headers, body: bytes, timeoutMs: BODY_PATIENCE_MS });
   }
 
   /**
@@ -99,7 +96,7 @@ export class AdminClient {
         url: new URL(pathOf(EVENT_STREAM, { query }), url),
         agent: this.#agent,
         signal: this.#signal,
-        timeoutMs: STREAM_SILENCE_MS,
+        timeoutMs: EVENT_SILENCE_MS,
         headers: { accept: 'text/event-stream', 'last-event-id': after, authorization: `Bearer ${token}` },
       });
       if (response.statusCode !== 200) throw await readRefusal(response, this.#connection);
@@ -159,9 +156,6 @@ interface FollowedEvent {
   readonly id: string;
   readonly event: Event | undefined;
 }
-
-/** The stream says every 15 s that it is alive: after three times that it is not. */
-const STREAM_SILENCE_MS = 3 * EVENT_HEARTBEAT_MS;
 
 /** What `pathOf` wants of a route. */
 const EVENT_STREAM = { path: eventStream.path, params: Type.Object({}) };

@@ -2,7 +2,9 @@
 // `protocol/admin/routes.ts`. It never repeats a request by itself.
 
 import type { adminRoutes, AnswerOf, BodyOf, ParamsOf, QueryOf } from '#protocol/admin/routes.ts';
+import { ANSWER_PATIENCE_MS, BODY_PATIENCE_MS } from '#protocol/limits.ts';
 import type { Session } from '#protocol/sessions.ts';
+import { Patience } from './patience.ts';
 import type { ShownRoute } from './routes.ts';
 
 type Routes = typeof adminRoutes;
@@ -65,12 +67,10 @@ export async function callRaw<N extends ShownRoute>(
   body: ArrayBuffer,
   signal?: AbortSignal,
 ): Promise<Answer<N>> {
-  return send<Answer<N>>(addressOf(name, input), {
-    method: OTTER_ROUTES[name][0],
-    headers: { 'content-type': 'application/octet-stream' },
-    body,
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const headers = { 'content-type': 'application/octet-stream' };
+  const [method] = OTTER_ROUTES[name];
+  const init = { method, headers, body, ...(signal === undefined ? {} : { signal }) };
+  return send<Answer<N>>(addressOf(name, input), init, BODY_PATIENCE_MS);
 }
 
 /** Opens a session: its secret is in a cookie that this code cannot read. */
@@ -91,17 +91,31 @@ export function addressOf<N extends ShownRoute>(name: N, input: CallInput<N>): s
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;
 }
 
-async function send<T>(address: string, init: RequestInit): Promise<T> {
+async function send<T>(address: string, init: RequestInit, patienceMs = ANSWER_PATIENCE_MS): Promise<T> {
+  const patience = new Patience(patienceMs, init.signal);
   let response: Response;
+  let text: string;
   try {
-    response = await fetch(address, { credentials: 'same-origin', ...init });
+    response = await fetch(address, { credentials: 'same-origin', ...init, signal: patience.signal });
+    text = await response.text();
   } catch (error) {
     if (init.signal?.aborted === true) throw error;
     throw new Unreachable(error);
+  } finally {
+    patience.end();
   }
-  const value: unknown = await response.json().catch(() => undefined);
+  const value = parseJson(text);
   if (!response.ok) throw refusalOf(response.status, value);
   return value as T;
+}
+
+/** Undefined for what is none, as the page of a proxy between. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export function refusalOf(status: number, value: unknown): Refusal {

@@ -4,6 +4,8 @@
 
 import { readEventStream } from '#protocol/admin/event-stream.ts';
 import type { Event } from '#protocol/admin/events.ts';
+import { EVENT_SILENCE_MS } from '#protocol/limits.ts';
+import { Patience } from './patience.ts';
 
 type LiveState = 'connecting' | 'live' | 'broken';
 
@@ -92,12 +94,14 @@ let lastId: string | undefined;
 /** Resolves with whether the stream began. */
 async function readOnce(batch: Batch, signal: AbortSignal): Promise<boolean> {
   const headers: Record<string, string> = lastId === undefined ? {} : { 'last-event-id': lastId };
-  const response = await fetch(STREAM, { headers, signal });
+  const patience = new Patience(EVENT_SILENCE_MS, signal);
+  const response = await fetch(STREAM, { headers, signal: patience.signal });
   // The place is not known there (any more): begin with what happens from now on.
   if (response.status === 400) lastId = undefined;
   if (!response.ok || response.body === null) return false;
   batch.say('live');
   for await (const { id, data } of readEventStream(chunksOf(response.body))) {
+    patience.heard();
     lastId = id;
     if (data !== undefined) batch.add(JSON.parse(data) as Event);
   }

@@ -1,12 +1,14 @@
-// How sessions begin and end, how several tabs of one browser share them, and a tab that was open over an upgrade, before a real server.
+// How sessions begin and end, how several tabs of one browser share them, and what becomes of a tab that stays open: over an upgrade, on a line
+// that goes silent. Before a real server.
 
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { SESSION_IDLE_MS } from '#protocol/limits.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { ANSWER_PATIENCE_MS, EVENT_SILENCE_MS, SESSION_IDLE_MS } from '#protocol/limits.ts';
 import { DIALECTS, sizeOf } from '../support/scope.ts';
+import { SilentLine } from '../support/silent-line.ts';
 import type { TestServer } from '../support/server/server.ts';
 import { enter, HAS_BROWSER, openPage } from './support/browser.ts';
-import { bringBoards, closePorch, openPorch } from './support/porch.ts';
+import { bringBoards, checkIn, closePorch, MACS, openPorch } from './support/porch.ts';
 
 /** A push has one of each kind of page. */
 const AT_NIGHT = sizeOf({ push: false, whole: true });
@@ -91,6 +93,30 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('sessions in the dashboard, %s', (dia
     await page.route(/assets\/firmware-/, async (route) => route.fulfill({ status: 404, body: 'gone' }));
     await page.getByRole('link', { name: 'Firmware', exact: true }).click();
     await page.getByText('This page has failed').waitFor();
+    await context.close();
+  });
+
+  test('a line that goes silent is found out, and what stood on it is asked anew', async () => {
+    const line = await SilentLine.open(server.url);
+    onTestFinished(() => line.close());
+    const [mac = ''] = MACS;
+    await checkIn(server, mac, '1.0.0');
+    const { page, context, faults } = await openPage(browser, line);
+    await page.clock.install();
+    await enter(server, page);
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByRole('link', { name: 'Devices', exact: true }).click();
+    await page.getByText(mac).waitFor();
+    line.goSilent();
+    // No event tells of a check-in: it is what the list asks for every few seconds.
+    await page.clock.fastForward(EVENT_SILENCE_MS);
+    await page.getByText('Every 10 s').waitFor();
+    line.comeBack();
+    await checkIn(server, mac, '1.0.1');
+    await page.clock.fastForward(ANSWER_PATIENCE_MS);
+    await page.getByText('1.0.1').first().waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    expect(faults).toEqual([]);
     await context.close();
   });
 

@@ -1,7 +1,8 @@
 // Sends an image as the raw body with its SHA-256, so that what arrives is what was chosen. `fetch` cannot tell how much was sent.
 
-import { addressOf, refusalOf, Unreachable } from '#dashboard/data/api.ts';
+import { addressOf, parseJson, refusalOf, Unreachable } from '#dashboard/data/api.ts';
 import type { UploadAnswer } from '#protocol/admin/firmware.ts';
+import { BODY_PATIENCE_MS } from '#protocol/limits.ts';
 
 export interface UploadNames {
   readonly product: string;
@@ -31,20 +32,14 @@ export async function sendImage(
     request.open('POST', addressOf('uploadFirmware', { query }));
     request.setRequestHeader('content-type', 'application/octet-stream');
     request.upload.addEventListener('progress', ({ loaded }) => onProgress(loaded));
-    request.addEventListener('error', () => reject(new Unreachable(undefined)));
+    request.timeout = BODY_PATIENCE_MS;
+    for (const end of ['error', 'timeout'] as const)
+      request.addEventListener(end, () => reject(new Unreachable(undefined)));
     request.addEventListener('load', () => {
-      const value: unknown = parse(request.responseText);
+      const value: unknown = parseJson(request.responseText);
       if (request.status === 200 || request.status === 201) resolve(value as UploadAnswer);
       else reject(refusalOf(request.status, value));
     });
     request.send(bytes);
   });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

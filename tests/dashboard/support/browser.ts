@@ -53,7 +53,8 @@ export interface Watched {
   readonly faults: string[];
 }
 
-export async function openPage(browser: Browser, server: TestServer, look: Look = {}): Promise<Watched> {
+/** `server`: it, or a line to it. */
+export async function openPage(browser: Browser, server: Pick<TestServer, 'url'>, look: Look = {}): Promise<Watched> {
   const { width = 1280, height = 860, colors = 'light' } = look;
   const context = await browser.newContext({
     baseURL: server.url.origin,
