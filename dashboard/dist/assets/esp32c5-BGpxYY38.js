@@ -1,1 +1,0 @@
-export{o as ESP32C5ROM}from"./flasher-BGrcjxm6.js";

@@ -1,1 +1,0 @@
-var e=1e3,t=1e3,n=16777216,r=86400,i=6e4,a=216e5,o=9e5,s=6e5,c=86400,l=864e5,u=72e5;export{t as a,n as c,u as d,a as i,o as l,c as n,r as o,i as r,e as s,s as t,l as u};
