@@ -8,6 +8,9 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { adminRoutes, type AdminRouteName } from '#protocol/admin/routes.ts';
 import { addDevices, addFirmware, mac, rollOut } from '../../support/fleet.ts';
 import { runOtter } from '../../support/otter-command.ts';
+import { BOTH, DIALECTS } from '../../support/scope.ts';
+import { openRaw } from '../../support/server/raw-database.ts';
+import { Secrets } from '../../support/server/secrets.ts';
 import { startTestServer } from '../../support/server/server.ts';
 import { newFolder } from './homes.ts';
 
@@ -16,10 +19,10 @@ const canary = (prefix: string): string => `${prefix}${randomBytes(24).toString(
 /** Commands that are there to show a secret to whoever may have it. */
 const SHOWING = new Set<AdminRouteName>(['getBoardSettings', 'createLoginLink']);
 
-test('eight secrets are in nothing that a server says, writes down or lists', async () => {
+test.each(DIALECTS)('eight secrets are in nothing that a server on %s says, writes down or lists', async (dialect) => {
   const [address, secret, passphrase] = [canary('pw'), canary('wh'), canary('age')];
   const settings = `webhooks: [{name: ci, url: "https://127.0.0.1:9/hook/${address}", secret: {value: ${secret}}, allow_private: true}]`;
-  const server = await startTestServer({ settings });
+  const server = await startTestServer({ dialect, settings });
   onTestFinished(async () => server.end());
   const token = canary('').slice(0, 43);
   const key = (await readFile(join(server.home, 'data/certs/server.key'), 'utf8')).split('\n')[1] ?? '';
@@ -87,7 +90,7 @@ test('eight secrets are in nothing that a server says, writes down or lists', as
       said.push(stdout, stderr);
     }
   await server.stop();
-  said.push(...server.logged, (await readFile(join(server.home, 'data/otter.db'))).toString('latin1'));
+  said.push(...server.logged);
 
   const all = said.join('\n');
   const secrets = {
@@ -101,10 +104,33 @@ test('eight secrets are in nothing that a server says, writes down or lists', as
     'the passphrase of a backup': passphrase,
   };
   for (const [what, text] of Object.entries(secrets)) {
+    // The database is looked through for those, too, when the server ends.
+    server.addSecret(what, text);
     expect(text.length, what).toBeGreaterThan(20);
     expect(
       all.indexOf(text.slice(0, 20)),
       `${what}: ${all.slice(Math.max(0, all.indexOf(text.slice(0, 20)) - 300)).slice(0, 400)}`,
     ).toBe(-1);
+  }
+});
+
+test.each(BOTH)('in a database on %s a secret is found as text, in JSON and as bytes', async (dialect) => {
+  const server = await startTestServer({ dialect });
+  onTestFinished(async () => server.end());
+  await server.stop();
+  for (const type of ['text', dialect === 'postgres' ? 'jsonb' : 'json', dialect === 'postgres' ? 'bytea' : 'blob']) {
+    const [secrets, secret] = [new Secrets(), canary('')];
+    secrets.add('a canary', secret);
+    await secrets.expectNotInDatabase(server);
+    const raw = await openRaw(server, { writes: true });
+    await raw.query(`create table in_${type} (id int, kept ${type})`);
+    const literal = type.startsWith('json') ? `{"deep": ["${secret}"]}` : `before ${secret} after`;
+    await raw.query(
+      `insert into in_${type} values (1, ${type === 'blob' ? `cast('${literal}' as blob)` : `'${literal}'`})`,
+    );
+    await raw.close();
+    await expect(secrets.expectNotInDatabase(server)).rejects.toThrow(
+      dialect === 'postgres' ? `a canary stands in the table in_${type}: ` : 'a canary stands in the database: ',
+    );
   }
 });

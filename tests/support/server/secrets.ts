@@ -1,6 +1,12 @@
 // What no log, answer, event or database may hold: the secrets of a test server, and those that a test sends to it. Every test server
 // looks for them in all that it logged, in each answer, and in its database when it ends.
 
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { openRaw, type RawDatabase, type WithDatabase } from './raw-database.ts';
+
 /** Of each, so much is looked for: the half of a token is one too many. */
 const HALF = 2;
 /** Tests of large fleets bring thousands of tokens; the first ones stand for all. */
@@ -15,13 +21,13 @@ export class Secrets {
   add(what: string, secret: string): void {
     // One that a test made of a single letter stands anywhere.
     if (this.#parts.size >= MOST || new Set(secret).size < 10) return;
-    const at = secret.indexOf('_') + 1;
-    this.#parts.set(secret.slice(at, at + Math.ceil((secret.length - at) / HALF)), what);
+    const own = secret.replace(/^[a-z]{1,4}_/, '');
+    this.#parts.set(own.slice(0, Math.ceil(own.length / HALF)), what);
   }
 
   /** Of a request: its token, and the one that a board brings. */
   addSent(token: string | undefined, body: Buffer | string | undefined): void {
-    if (token?.startsWith('otd_') === true) this.add('a device token', token);
+    if (token !== undefined && /^otd_[\w-]+$/.test(token)) this.add('a device token', token);
     const brought = typeof body === 'string' ? /"token":"(otd_[\w-]{20,})"/.exec(body)?.[1] : undefined;
     if (brought !== undefined) this.add('a device token', brought);
   }
@@ -32,6 +38,23 @@ export class Secrets {
       if (text.includes(part)) throw new Error(`${what} stands in ${where}: ${aroundOf(text, part)}`);
   }
 
+  /** Of a server that has stopped. */
+  async expectNotInDatabase(server: WithDatabase): Promise<void> {
+    const { home, databaseUrl } = server;
+    if (databaseUrl.startsWith('sqlite:')) {
+      const file = join(home, databaseUrl.slice('sqlite:'.length));
+      if (existsSync(file)) this.expectNotIn('the database', await readFile(file));
+      return;
+    }
+    const raw = await openRaw(server);
+    try {
+      for (const { name, row } of await rowsWith([...this.#parts.keys()], raw))
+        this.expectNotIn(`the table ${String(name)}`, withBytes(String(row)));
+    } finally {
+      await raw.close();
+    }
+  }
+
   expectNotInAnswer(path: string, body: Buffer): void {
     if (!SHOWS_TOKEN.test(path)) this.expectNotIn(`the answer of ${path}`, body);
   }
@@ -40,4 +63,25 @@ export class Secrets {
 function aroundOf(text: string | Buffer, part: string): string {
   const at = text.indexOf(part);
   return text.toString('latin1').slice(Math.max(0, at - 200), at);
+}
+
+/**
+ * Of each table of PostgreSQL a row in which one of these texts stands, in a column of any type: as text a row shows them all, and bytes
+ * as hex. The database looks for all of them at once, so each row is read once and only what was found is sent.
+ */
+async function rowsWith(texts: readonly string[], raw: RawDatabase): ReturnType<RawDatabase['query']> {
+  const tables = await raw.query(`select table_name as name from information_schema.tables
+    where table_schema = current_schema() and table_type = 'BASE TABLE'`);
+  const any = texts.flatMap((text) => [text.replaceAll(/[^\w-]/g, String.raw`\$&`), Buffer.from(text).toString('hex')]);
+  const looks = tables.map(({ name }) => {
+    const table = String(name);
+    return `(select ${pg.escapeLiteral(table)} as name, t::text as row from ${pg.escapeIdentifier(table)} t
+      where t::text ~ ${pg.escapeLiteral(any.join('|'))} limit 1)`;
+  });
+  return raw.query(looks.join(' union all '));
+}
+
+/** With what columns of bytes hold in place of their hex. */
+function withBytes(row: string): string {
+  return row.replaceAll(/\\x((?:[\da-f]{2})+)/g, (_, hex: string) => Buffer.from(hex, 'hex').toString('latin1'));
 }
