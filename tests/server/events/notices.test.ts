@@ -101,7 +101,9 @@ describe.each(DIALECTS)('a recipient on %s', (dialect) => {
       {
         text: `Rollout ${name} is halted`,
         blocks: [
-          { type: 'section', text: { type: 'mrkdwn', text: expect.stringContaining(`*Rollout ${name} is halted*`) } },
+          { type: 'section', text: { type: 'mrkdwn', text: `*Rollout ${name} is halted*`, verbatim: true } },
+          { type: 'section', text: { type: 'plain_text', text: reason, emoji: false } },
+          { type: 'section', text: { type: 'mrkdwn', text: expect.stringContaining(command), verbatim: true } },
         ],
       },
     ]);

@@ -4,6 +4,7 @@
 import type { Event, EventFilterType, EventType } from '#protocol/admin/events.ts';
 import { EVENT_TYPES } from '#protocol/admin/events.ts';
 import { MAX_NOTICE_BOARDS, MAX_NOTICES } from '#protocol/limits.ts';
+import { withoutControls } from '#protocol/unseen.ts';
 import { DEFAULT_PRODUCT } from '#protocol/words.ts';
 import { expandTypes } from '#server/service/events/events.ts';
 import type { Recipient } from '#server/service/settings.ts';
@@ -150,12 +151,12 @@ function titleOf({ type, rollout, product }: Event, count: number): string {
 
 function detailOf(events: Folded['events'], count: number): string {
   const [{ mac, data }] = events;
-  const reason = typeof data['reason'] === 'string' ? `: ${data['reason']}` : '';
+  const reason = typeof data['reason'] === 'string' ? `: ${oneLine(data['reason'])}` : '';
   return mac === null ? reason : `: ${nameAll(events, count)}`;
 }
 
 function nameAll(events: readonly Event[], count: number): string {
-  const named = events.map(({ mac, name }) => (name === null ? (mac ?? '') : `${name} (${mac ?? ''})`));
+  const named = events.map(({ mac, name }) => (name === null ? (mac ?? '') : `${oneLine(name)} (${mac ?? ''})`));
   return named.join(', ') + (count > events.length ? ` and ${count - events.length} more` : '');
 }
 
@@ -164,7 +165,14 @@ function boards(count: number): string {
 }
 
 function textOf(value: unknown, otherwise: string): string {
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : otherwise;
+  return typeof value === 'string' || typeof value === 'number' ? oneLine(String(value)) : otherwise;
+}
+
+/** What somebody wrote: it adds no line, hides and turns nothing, and no reader makes a link of it. */
+function oneLine(text: string): string {
+  return withoutControls(text.replaceAll(/\s+/g, ' '))
+    .replaceAll('://', '[:]//')
+    .replaceAll(/\b(www)\./gi, '$1[.]');
 }
 
 /** Of the dashboard. */

@@ -42,34 +42,40 @@ export function plainText({ notices, more }: Message): string {
   return [...parts, ...moreLine(more)].join('\n\n');
 }
 
-/** https://docs.slack.dev/messaging/formatting-message-text: & < > are escaped, which leaves no mention and no link of a stranger. */
+/**
+ * https://docs.slack.dev/messaging/formatting-message-text: & < > are escaped, which leaves no mention and no link of a stranger. What is
+ * written by somebody is plain text, where there are no marks; in the rest `verbatim` keeps Slack from making links by itself.
+ */
 function slackOf({ title, notices, more }: Message) {
   const escape = (text: string): string =>
     text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('`', "'");
-  const parts = notices.map((notice) =>
-    [
-      `*${escape(notice.title)}*`,
-      escape(notice.text),
-      ...notice.commands.map((command) => `\`${escape(command)}\``),
-      `<${notice.link}|open>`,
-    ].join('\n'),
-  );
-  const text = cut([...parts, ...moreLine(more)].join('\n\n'));
-  return { text: escape(title), blocks: [{ type: 'section', text: { type: 'mrkdwn', text } }] };
+  const plain = (text: string) => ({
+    type: 'section',
+    text: { type: 'plain_text', text: cut(escape(text)), emoji: false },
+  });
+  const marked = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text: cut(text), verbatim: true } });
+  const blocks = notices.flatMap((notice) => [
+    marked(`*${escape(notice.title)}*`),
+    plain(notice.text),
+    marked([...notice.commands.map((command) => `\`${escape(command)}\``), `<${notice.link}|open>`].join('\n')),
+  ]);
+  return { text: escape(title), blocks: [...blocks, ...moreLine(more).map(plain)] };
 }
 
-/** https://adaptivecards.io, 1.4; a flow "when a Teams webhook request is received" posts it. */
+/**
+ * https://adaptivecards.io, 1.4; a flow "when a Teams webhook request is received" posts it. A text run knows no Markdown, but functions that
+ * write dates.
+ */
 function teamsOf({ title, notices, more }: Message) {
-  const block = (text: string, extra: object = {}) => ({
-    type: 'TextBlock',
-    text: cut(asPlain(text)),
-    wrap: true,
+  const block = (text: string, run: object = {}, extra: object = {}) => ({
+    type: 'RichTextBlock',
+    inlines: [{ type: 'TextRun', text: cut(text.replaceAll(/\{(?=\{)/g, '{ ')), ...run }],
     ...extra,
   });
   const body = notices.flatMap((notice) => [
     block(notice.title, { weight: 'Bolder' }),
     block(notice.text),
-    ...notice.commands.map((command) => block(command, { fontType: 'Monospace', spacing: 'None' })),
+    ...notice.commands.map((command) => block(command, { fontType: 'Monospace' }, { spacing: 'None' })),
   ]);
   const actions = notices.map(({ title: what, link }) => ({
     type: 'Action.OpenUrl',
@@ -133,9 +139,9 @@ function topicOf(url: URL): string {
   return decodeURIComponent(url.pathname.slice(url.pathname.lastIndexOf('/') + 1));
 }
 
-/** Without what Markdown makes of it. */
+/** Without what Discord makes of it: marks, mentions, emoji, links. */
 function asPlain(text: string): string {
-  return text.replaceAll(/[\\`*_~|[\]()<>#]/g, (mark) => `\\${mark}`);
+  return text.replaceAll(/[\\`*_~|[\]()<>#@:]/g, (mark) => `\\${mark}`);
 }
 
 function moreLine(more: number): readonly string[] {
@@ -143,7 +149,8 @@ function moreLine(more: number): readonly string[] {
 }
 
 function cut(text: string, chars = MAX_TEXT_CHARS): string {
-  return text.length > chars ? `${text.slice(0, chars - 3)}...` : text;
+  // Half of a character is none that a receiver takes.
+  return text.length > chars ? `${text.slice(0, chars - 3).replace(/[\uD800-\uDBFF]$/, '')}...` : text;
 }
 
 /** For a test of a recipient. */
