@@ -46,6 +46,11 @@ export function standingOf(identity: Identity, side: Side, mode: IdentityMode, n
   return mode === 'first-use' ? 'counts' : 'enrolment_required';
 }
 
+/** Of the board itself: one with a token of its own goes on with that, whoever speaks for it besides. */
+export function ownStandingOf(identity: Identity, mode: IdentityMode): Standing {
+  return standingOf(identity, identity.hasToken ? 'device_token' : 'fleet_token', mode, Number.POSITIVE_INFINITY);
+}
+
 /** What is to be stored after this side has spoken: the same object where that is nothing new. */
 export function afterSpeaking(identity: Identity, side: Side, nowMs: number): Identity {
   if (side === 'fleet_token') {

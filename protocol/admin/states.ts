@@ -33,7 +33,16 @@ export const OUTCOMES = [
 ] as const;
 
 /** Why a board does not count in the gates of a rollout; docs/rollout.md says when. */
-export const NOT_COUNTED = ['test', 'simulated', 'shared_mac', 'newcomer', 'not_taken', 'held', 'cancelled'] as const;
+export const NOT_COUNTED = [
+  'test',
+  'simulated',
+  'shared_mac',
+  'newcomer',
+  'not_taken',
+  'held',
+  'cancelled',
+  'revoked',
+] as const;
 
 export const COUNTED = ['yes', 'no', 'auto'] as const;
 

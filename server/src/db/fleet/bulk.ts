@@ -35,9 +35,9 @@ export const NEEDS = {
       and assignments.state in (${sql.join(FAILED.map((state) => sql.lit(state)))}) and assignments.forgiven = 0
       ${version === undefined ? sql`` : sql`and assignments.firmware_id in (select id from firmware where version = ${version})`})`,
   retry: (): Where => sql`(devices.cancelled_firmware_id is not null or ${NEEDS.clearKnownBad(undefined)})`,
-  revoke: (): Where => sql`exists (select 1 from device_names n
+  revoke: (): Where => sql`not exists (select 1 from device_names n
     join identities i on i.kind = n.kind and i.name = n.name
-    where n.device_id = devices.id and i.token_sha256 is not null)`,
+    where n.device_id = devices.id and i.revoked_at_ms is not null)`,
   remove: (): Where => sql`1 = 1`,
 } as const;
 

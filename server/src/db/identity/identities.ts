@@ -38,6 +38,18 @@ export async function findIdentity(db: Reader, { kind, text }: DeviceName): Prom
   return db.selectFrom('identities').selectAll().where('kind', '=', kind).where('name', '=', text).executeTakeFirst();
 }
 
+/** By name; one that has no row is left out. */
+export async function findSpeakers(db: Reader, names: readonly string[]): Promise<ReadonlyMap<string, SpeakerRow>> {
+  if (names.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('identities')
+    .select(['name', ...IDENTITY_COLUMNS])
+    .where('kind', '=', 'mac')
+    .where('name', 'in', [...names])
+    .execute();
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
 /** Held until the end of the transaction, where there is one. */
 export async function lockIdentity(trx: Trx, dialect: Dialect, name: DeviceName): Promise<IdentityRow | undefined> {
   if (dialect !== 'postgres') return findIdentity(trx, name);
@@ -138,13 +150,17 @@ export function revokedAt(nowMs: number) {
   } as const;
 }
 
-/** Ends the tokens that these devices have. */
+/** Turns these devices away, with their tokens or without: the fleet token does not speak for them any more either. */
 export async function revokeIdentities(trx: Trx, deviceIds: readonly DeviceId[], nowMs: number): Promise<void> {
+  const names = await trx
+    .selectFrom('device_names')
+    .select(['kind', 'name'])
+    .where('device_id', 'in', [...deviceIds])
+    .execute();
   await trx
-    .updateTable('identities')
-    .set(revokedAt(nowMs))
-    .where(namesOf(deviceIds))
-    .where('token_sha256', 'is not', null)
+    .insertInto('identities')
+    .values(names.map((name) => Object.assign({}, UNENROLLED, revokedAt(nowMs), name)))
+    .onConflict((conflict) => conflict.columns(['kind', 'name']).doUpdateSet(revokedAt(nowMs)))
     .execute();
 }
 

@@ -20,6 +20,18 @@ export async function findPending(db: Reader, { kind, text }: DeviceName): Promi
     .execute();
 }
 
+/** Those of these names that asked. */
+export async function findPendingAmong(db: Reader, names: readonly string[]): Promise<ReadonlySet<string>> {
+  if (names.length === 0) return new Set();
+  const rows = await db
+    .selectFrom('pending_enrolments')
+    .select('name')
+    .where('kind', '=', 'mac')
+    .where('name', 'in', [...names])
+    .execute();
+  return new Set(rows.map(({ name }) => name));
+}
+
 /** One that is there already is asked for anew. */
 export async function addPending(trx: Trx, row: Insertable<PendingEnrolmentsTable>): Promise<void> {
   await trx

@@ -48,6 +48,10 @@ export interface SilenceQuestion {
   readonly silence: SilenceRule;
 }
 
+/** Whoever was turned away is silent for that. */
+const MAY_SPEAK = sql<boolean>`not exists (select 1 from identities i
+  where i.kind = 'mac' and i.name = devices.first_name and i.revoked_at_ms is not null)`;
+
 export interface SilenceCounts {
   readonly without: Heard;
   readonly all: Heard;
@@ -99,6 +103,7 @@ export async function countSilence(
             sql<number>`case when ${seen} + ${limit} + ${absent} < ${nowMs} then 1 else 0 end`.as('is_silent'),
           ])
           .where('devices.product', '=', ask.product)
+          .where(MAY_SPEAK)
           .where('devices.id', '>', atKey(range.afterId))
           .where('devices.id', '<=', atKey(range.untilId)),
     )

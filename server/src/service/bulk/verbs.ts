@@ -3,21 +3,22 @@
 import type { BulkChange } from '#protocol/admin/fleet/bulk.ts';
 import { assertNever, OtterError } from '#protocol/errors.ts';
 import { bareVersion } from '#protocol/device/version.ts';
-import { leaveOutUngiven, supersedeUngiven } from '#server/db/device/assignments.ts';
+import { supersedeUngiven } from '#server/db/device/assignments.ts';
+import { leaveOutUngiven } from '#server/db/device/left-out.ts';
 import { forgive, listFailed } from '#server/db/device/failed-assignments.ts';
 import { addHoldEvents } from '#server/db/events/events.ts';
 import { idsOf, type MeantDevice, NEEDS } from '#server/db/fleet/bulk.ts';
-import { revokeIdentities } from '#server/db/identity/identities.ts';
 import { NOT_HELD, saveHold } from '#server/db/fleet/holds.ts';
 import { NOT_CANCELLED, saveOrder } from '#server/db/fleet/orders.ts';
 import { addLabel, findLabel, putLabel, takeLabelOff, waitForLabelling } from '#server/db/fleet/labels.ts';
 import type { Where } from '#server/db/fleet/where.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { countAnew } from '#server/service/fleet/counted.ts';
+import { countAnew } from '#server/service/gates/count-anew.ts';
 import { getLabel, refuseGeneral } from '#server/service/fleet/labels.ts';
 import { refuseDynamic, refuseDynamicName, sortDevices } from '#server/service/groups/dynamic-labels.ts';
 import { detailsOf, readHold } from '#server/service/holds/stored-hold.ts';
+import { revokeDevices } from '#server/service/identity/revocation.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { forget } from '#server/service/removal/device-removal.ts';
 
@@ -59,7 +60,7 @@ export async function readVerb(deps: Deps, asked: BulkChange, by: Principal, now
         details: {},
         isState: false,
         need: NEEDS.revoke(),
-        change: async (trx, devices) => revokeIdentities(trx, idsOf(devices), nowMs),
+        change: async (trx, devices) => revokeDevices(trx, idsOf(devices), nowMs),
       };
     case 'remove':
       return {

@@ -4,14 +4,12 @@
 import type { Device } from '#protocol/admin/devices.ts';
 import type { DeviceRef } from '#protocol/identity.ts';
 import { isShared } from '#engine/outcome/shared-mac.ts';
-import { notCountedOf } from '#engine/outcome/vote.ts';
-import { listLatestOf, saveCounted } from '#server/db/device/assignments.ts';
 import { addAudit } from '#server/db/events/audit.ts';
 import { type DeviceRow, saveContradictions, saveOverride } from '#server/db/fleet/devices.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
-import { voterOf } from '#server/service/device/facts.ts';
+import { countAnew } from '#server/service/gates/count-anew.ts';
 import { getRow, viewOne } from './devices.ts';
 
 export interface CountedChange {
@@ -51,33 +49,4 @@ export async function noteContradiction(trx: Trx, device: DeviceRow, nowMs: numb
   const shared_mac_at_ms = isNewlyShared ? nowMs : device.shared_mac_at_ms;
   await saveContradictions(trx, device.id, { contradictions, shared_mac_at_ms });
   if (isNewlyShared) await countAnew(trx, [{ ...device, shared_mac_at_ms }]);
-}
-
-type Voter = Pick<
-  DeviceRow,
-  'id' | 'first_seen_at_ms' | 'is_simulated' | 'shared_mac_at_ms' | 'counted' | 'held_at_ms' | 'cancelled_firmware_id'
->;
-
-/** One that did not take the build from here stays as it is: it shows nothing, whoever says what; so do one that is held and one whose update is cancelled. */
-export async function countAnew(trx: Trx, devices: readonly Voter[]): Promise<void> {
-  const byId = new Map(devices.map((device) => [device.id, device]));
-  const changed = (await listLatestOf(trx, [...byId.keys()])).flatMap((row) => {
-    const device = byId.get(row.device_id);
-    if (device === undefined) return [];
-    if (row.counted === 'not_taken' && device.counted !== 'yes') return [];
-    if (row.counted === 'held' && device.held_at_ms !== null) return [];
-    if (row.counted === 'cancelled' && device.cancelled_firmware_id !== null) return [];
-    const rules = {
-      countsBeforeMs: row.counts_before_ms ?? undefined,
-      countsSimulated: row.counts_simulated === 1,
-    };
-    const counted = notCountedOf(voterOf(device), rules) ?? null;
-    return counted === row.counted ? [] : [{ id: row.id, counted }];
-  });
-  for (const [counted, ofIt] of Map.groupBy(changed, (one) => one.counted))
-    await saveCounted(
-      trx,
-      ofIt.map(({ id }) => id),
-      counted,
-    );
 }

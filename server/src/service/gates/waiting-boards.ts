@@ -145,7 +145,7 @@ type Member =
 async function* memberOf(deps: WatchDeps, db: Reader, row: StagedRollout): AsyncGenerator<Member> {
   const subject = await subjectOf(deps, db, row);
   const { forecast } = subject;
-  for await (const page of walkDevices(db, subject, 0, { withoutRolloutId: row.id })) {
+  for await (const page of walkDevices(deps, db, subject, 0, { withoutRolloutId: row.id })) {
     for (const { device, preview, facts } of page) {
       if (preview.kind === 'in_no_stage') continue;
       // The stage that a board gets its place from is the first that includes it, as for its assignment.

@@ -9,6 +9,7 @@ import { findDevice } from '#server/db/fleet/devices.ts';
 import { addPending, findPending, removePending, removePendingOf } from '#server/db/identity/pending-enrolments.ts';
 import type { Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { letInAgain } from './revocation.ts';
 
 export interface Enrolment {
   readonly name: DeviceName;
@@ -36,7 +37,7 @@ export async function enrol(deps: Deps, enrolment: Enrolment, nowMs: number): Pr
       await keepPending(trx, enrolment, nowMs);
       return { state: 'pending' };
     }
-    await acceptToken(trx, name, tokenSha256, nowMs);
+    await acceptToken(trx, { name, before: row }, tokenSha256, nowMs);
     return { state: 'accepted' };
   });
 }
@@ -47,8 +48,14 @@ async function isKnown(trx: Trx, name: DeviceName): Promise<boolean> {
 }
 
 /** The token takes the place of the one before, and whoever else asked is forgotten. */
-export async function acceptToken(trx: Trx, name: DeviceName, tokenSha256: string, nowMs: number): Promise<void> {
+export async function acceptToken(
+  trx: Trx,
+  { name, before }: { readonly name: DeviceName; readonly before: IdentityRow | undefined },
+  tokenSha256: string,
+  nowMs: number,
+): Promise<void> {
   await removePendingOf(trx, name);
+  await letInAgain(trx, name, before);
   await saveIdentity(trx, name, {
     token_sha256: tokenSha256,
     enrolled_at_ms: nowMs,

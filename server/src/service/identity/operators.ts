@@ -7,7 +7,7 @@ import { overdueLimitS } from '#engine/outcome/rhythm.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { BULK_BATCH, ENROL_AGAIN_MS } from '#protocol/limits.ts';
 import { addAudit } from '#server/db/events/audit.ts';
-import { findDevice, type SeenDeviceRow } from '#server/db/fleet/devices.ts';
+import { findDevice, holdDevices, type SeenDeviceRow } from '#server/db/fleet/devices.ts';
 import {
   findIdentity,
   type IdentityRow,
@@ -21,13 +21,14 @@ import {
   listPendingNames,
   type PendingEnrolment as PendingRow,
 } from '#server/db/identity/pending-enrolments.ts';
-import type { Reader } from '#server/db/schema.ts';
+import type { Reader, Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { type Listed, type ListQuery, readPage, toListed } from '#server/service/list.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { silenceAt } from '#server/service/device/observation.ts';
 import { toInstant } from '#server/time/instant.ts';
 import { acceptToken } from './enrol.ts';
+import { revokeDevices } from './revocation.ts';
 
 /** So many characters of a digest are shown: enough to tell two tokens of one board apart. */
 const PREFIX_CHARS = 8;
@@ -53,7 +54,7 @@ export async function acceptEnrolment(
 ): Promise<DeviceIdentity> {
   return deps.database.write(async (trx) => {
     const name = await nameOf(trx, device);
-    await lockIdentity(trx, deps.database.dialect, name);
+    const before = await lockIdentity(trx, deps.database.dialect, name);
     const rows = await findPending(trx, name);
     const meant = rows.filter(({ token_sha256 }) => token === undefined || token_sha256.startsWith(token));
     const [row, ...others] = meant;
@@ -69,7 +70,7 @@ export async function acceptEnrolment(
         `${name.text} asked with ${meant.length} tokens: ${meant.map((one) => `${one.token_sha256.slice(0, PREFIX_CHARS)} from ${one.address}`).join(', ')}`,
         `say which: otter device accept ${name.text} --token ${row.token_sha256.slice(0, PREFIX_CHARS)}; the board logs its own`,
       );
-    await acceptToken(trx, name, row.token_sha256, nowMs);
+    await acceptToken(trx, { name, before }, row.token_sha256, nowMs);
     await addAudit(trx, {
       atMs: nowMs,
       actor: actorOf(by),
@@ -126,9 +127,11 @@ async function acceptAll(
   await deps.database.write(async (trx) => {
     for (const { kind, name: text } of boards) {
       const name = { kind, text };
-      const isRevoked = (await lockIdentity(trx, deps.database.dialect, name))?.revoked_at_ms != null;
+      const before = await lockIdentity(trx, deps.database.dialect, name);
+      const isRevoked = before !== undefined && before.revoked_at_ms !== null;
       const [row, ...others] = await findPending(trx, name);
-      if (!isRevoked && row !== undefined && others.length === 0) await acceptToken(trx, name, row.token_sha256, nowMs);
+      if (!isRevoked && row !== undefined && others.length === 0)
+        await acceptToken(trx, { name, before }, row.token_sha256, nowMs);
     }
     const details = { devices: boards.length, first: boards[0]?.name ?? '', last: boards.at(-1)?.name ?? '' };
     await addAudit(trx, {
@@ -148,7 +151,10 @@ export async function revokeToken(
   by: Principal,
   nowMs: number,
 ): Promise<DeviceIdentity> {
-  return change(deps, device, { by, nowMs, action: 'device.revoke' }, () => revokedAt(nowMs));
+  return change(deps, device, { by, nowMs, action: 'device.revoke' }, async (trx, name, board) => {
+    if (board === undefined) return saveIdentity(trx, name, revokedAt(nowMs));
+    return revokeDevices(trx, [board.id], nowMs);
+  });
 }
 
 /**
@@ -162,9 +168,9 @@ export async function reopenEnrolment(
   nowMs: number,
 ): Promise<DeviceIdentity> {
   await deps.presence.flush();
-  return change(deps, device, { by, nowMs, action: 'device.reenrol' }, (board) => {
+  return change(deps, device, { by, nowMs, action: 'device.reenrol' }, async (trx, name, board) => {
     const limitS = board?.limit_s ?? silenceAt(deps, nowMs).defaultLimitS;
-    return { open_until_ms: nowMs + ENROL_AGAIN_MS + overdueLimitS(limitS) * 1000 };
+    return saveIdentity(trx, name, { open_until_ms: nowMs + ENROL_AGAIN_MS + overdueLimitS(limitS) * 1000 });
   });
 }
 
@@ -178,12 +184,15 @@ async function change(
   deps: Deps,
   device: DeviceRef,
   { by, nowMs, action }: Change,
-  columns: (board: SeenDeviceRow | undefined) => Partial<IdentityRow>,
+  store: (trx: Trx, name: DeviceName, board: SeenDeviceRow | undefined) => Promise<void>,
 ): Promise<DeviceIdentity> {
   return deps.database.write(async (trx) => {
     const name = await nameOf(trx, device);
+    const board = await findDevice(trx, name);
+    // In the order of a check-in: the device, then its identity.
+    if (board !== undefined) await holdDevices(trx, [board.id]);
     await lockIdentity(trx, deps.database.dialect, name);
-    await saveIdentity(trx, name, columns(await findDevice(trx, name)));
+    await store(trx, name, board);
     await addAudit(trx, { atMs: nowMs, actor: actorOf(by), action, subject: name.text });
     return viewIdentity(trx, name);
   });

@@ -5,7 +5,6 @@ import { OtterError } from '#protocol/errors.ts';
 import {
   afterSpeaking,
   type Identity,
-  NO_IDENTITY,
   reopened,
   type Side,
   type Standing,
@@ -26,6 +25,7 @@ import { wasReleased } from '#server/db/rollouts/images.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Principal } from '#server/service/principal.ts';
+import { identityOf } from './standing.ts';
 
 /** What came in the Authorization header of a board. */
 export type Speaker = Extract<Principal, { readonly kind: 'fleet_token' | 'device_token' }>;
@@ -139,18 +139,6 @@ export async function reopenFleetToken(trx: Trx, name: DeviceName, row: SpeakerR
   const before = identityOf(row, false);
   const after = reopened(before);
   if (after !== before) await saveIdentity(trx, name, columnsOf(after));
-}
-
-function identityOf(row: SpeakerRow | undefined, isPending: boolean): Identity {
-  if (row === undefined) return { ...NO_IDENTITY, isPending };
-  return {
-    hasToken: row.token_sha256 !== null,
-    isRevoked: row.revoked_at_ms !== null,
-    isPending,
-    side: row.side ?? undefined,
-    sideSinceMs: row.side_since_ms,
-    claimedTwiceAtMs: row.claimed_twice_at_ms ?? undefined,
-  };
 }
 
 function columnsOf({ side, sideSinceMs, claimedTwiceAtMs }: Identity) {

@@ -12,6 +12,7 @@ import type { Trx } from '#server/db/schema.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { assignmentsOf } from '#server/service/device/assignment.ts';
+import { standingsOf } from '#server/service/identity/standing.ts';
 import { deviceFactsOf, factsOf, type FactsOfDevice } from '#server/service/device/facts.ts';
 import { getRow, holdAll, textOfRule } from '#server/service/fleet/devices.ts';
 
@@ -30,10 +31,11 @@ export async function lockCase(deps: Deps, trx: Trx, ref: DeviceRef, nowMs: numb
   await holdAll(trx, [ref]);
   const row = await getRow(trx, ref);
   const { labels, memberOf, assignments: rows } = await lockCheckInFacts(trx, deps.database.dialect, row.id);
+  const standing = (await standingsOf(deps, trx, [row.first_name]))(row.first_name);
   const view = await deps.catalog.within(trx);
   const assignments = assignmentsOf(rows, view);
   const factsWith = (orders: Partial<OrderColumns>) =>
-    factsOf(deviceFactsOf({ ...row, ...orders }, labels, memberOf), view, nowMs);
+    factsOf(deviceFactsOf({ ...row, ...orders }, labels, memberOf, standing), view, nowMs);
   return {
     row,
     facts: factsWith({}),

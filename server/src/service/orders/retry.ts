@@ -7,7 +7,7 @@ import { addHoldEvent } from '#server/db/events/events.ts';
 import { NOT_CANCELLED, saveOrder } from '#server/db/fleet/orders.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { clearWithin } from '#server/service/fleet/clear-known-bad.ts';
-import { countAnew } from '#server/service/fleet/counted.ts';
+import { countAnew } from '#server/service/gates/count-anew.ts';
 import { viewOne } from '#server/service/fleet/devices.ts';
 import { actorOf, type Principal } from '#server/service/principal.ts';
 import { lockCase, refuse } from './device-case.ts';

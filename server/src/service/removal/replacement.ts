@@ -16,7 +16,7 @@ import { findRemoval, findReplacedBy } from '#server/db/fleet/removed-devices.ts
 import { saveNote } from '#server/db/notes.ts';
 import type { Reader, Trx } from '#server/db/schema.ts';
 import type { Deps } from '#server/service/deps.ts';
-import { countAnew } from '#server/service/fleet/counted.ts';
+import { countAnew } from '#server/service/gates/count-anew.ts';
 import { getRow, holdAll, viewOne } from '#server/service/fleet/devices.ts';
 import { impactOf } from '#server/service/fleet/label-impact.ts';
 import { sortDevices } from '#server/service/groups/dynamic-labels.ts';

@@ -22,7 +22,7 @@ export async function previewRollout(deps: Deps, name: string, nowMs: number): P
   const leftOut = new Map<string, Count>();
   let total = 0;
   let outside = 0;
-  for await (const page of walkDevices(deps.database.read, subject, 0)) {
+  for await (const page of walkDevices(deps, deps.database.read, subject, 0)) {
     for (const { device, labels, preview } of page) {
       total += 1;
       for (const stage of stages)
@@ -83,7 +83,7 @@ export async function getPreviewDevices(
     );
   const items: string[] = [];
   let last = afterId;
-  for await (const page of walkDevices(deps.database.read, subject, afterId)) {
+  for await (const page of walkDevices(deps, deps.database.read, subject, afterId)) {
     for (const { device, preview } of page) {
       if (preview.kind !== 'taken' || preview.stage !== wanted) continue;
       if (items.length === limit) return { items, next_cursor: String(last) };

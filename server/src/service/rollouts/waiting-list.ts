@@ -39,7 +39,7 @@ export async function getWaiting(
   const subject = await getSubject(deps, read, row);
   const items: WaitingBoard[] = [];
   let last = readCursor(query.cursor);
-  for await (const page of walkDevices(read, subject, last)) {
+  for await (const page of walkDevices(deps, read, subject, last)) {
     const standing = await listBoardsOf(
       read,
       row.id,

@@ -18,6 +18,7 @@ import { assignmentEndOf } from '#server/service/device/assignment.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
 import { deviceFactsOf } from '#server/service/device/facts.ts';
+import { standingsOf } from '#server/service/identity/standing.ts';
 import { forecastOf } from './forecast.ts';
 
 /** Devices judged at a stretch: a few milliseconds, so that check-ins in between hardly wait. */
@@ -68,6 +69,7 @@ export interface Judged {
 
 /** Every device of the product behind that key, a page at a time; other requests have their turn in between. */
 export async function* walkDevices(
+  deps: Pick<WatchDeps, 'settings'>,
   read: Reader,
   { row, forecast, view }: Subject,
   behindId: number,
@@ -79,9 +81,15 @@ export async function* walkDevices(
     const labels = await listLabelTimes(read, ids);
     const memberships = await listMemberships(read, ids);
     const failed = await listFailedAssignments(read, ids);
+    const standingOf = await standingsOf(
+      deps,
+      read,
+      page.map(({ first_name }) => first_name),
+    );
     yield page.map((device) => {
       const current = labels.get(device.id) ?? [];
-      const known = deviceFactsOf(device, current, memberships.get(device.id));
+      const standing = standingOf(device.first_name);
+      const known = deviceFactsOf(device, current, memberships.get(device.id), standing);
       const running = view.findRunning(known);
       const facts = {
         device: known,

@@ -20,6 +20,7 @@ import { versionKey } from '#protocol/device/version.ts';
 import { asRunOn, type CatalogView } from '#server/service/firmware/catalog.ts';
 import { deviceFactsOf } from '#server/service/device/facts.ts';
 import type { Deps } from '#server/service/deps.ts';
+import { standingsOf } from '#server/service/identity/standing.ts';
 import { historyOn } from './walk.ts';
 
 /** Devices judged at a stretch, so that check-ins in between hardly wait. */
@@ -102,10 +103,11 @@ async function countAll(deps: Deps, view: CatalogView, changed: Changed): Promis
 
 /** Every device that would lose the build, and every one with another build of its version. */
 async function* judgeAll(
-  { database: { read } }: Deps,
+  deps: Deps,
   view: CatalogView,
   changed: Changed,
 ): AsyncGenerator<{ readonly firstName: string; readonly fate: Decision | 'other_build' }> {
+  const { read } = deps.database;
   const { product, version } = changed.firmware;
   const said = await listRunVersions(read, product);
   const versions = said.filter((text) => versionKey(text) === versionKey(version));
@@ -115,8 +117,14 @@ async function* judgeAll(
     const labels = await listLabelTimes(read, ids);
     const memberships = await listMemberships(read, ids);
     const failed = await listFailedAssignments(read, ids);
+    const standingOf = await standingsOf(
+      deps,
+      read,
+      page.map(({ first_name }) => first_name),
+    );
     for (const row of page) {
-      const device = deviceFactsOf(row, labels.get(row.id) ?? [], memberships.get(row.id));
+      const standing = standingOf(row.first_name);
+      const device = deviceFactsOf(row, labels.get(row.id) ?? [], memberships.get(row.id), standing);
       const fate = fateOf(device, view, changed, (firmwareId) => historyOn(failed.get(row.id) ?? [], firmwareId));
       if (fate !== undefined) yield { firstName: row.first_name, fate };
     }
