@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import { openPostgres } from '#server/db/postgres.ts';
 import { addFirmware, rollOut } from '../support/fleet.ts';
+import { DIALECTS } from '../support/scope.ts';
 import { type Exit, newHome, runOtterProcess, startServerProcess } from '../support/server/process.ts';
 import { postgresUrl } from '../support/server/postgres-url.ts';
+import { openRaw, type WithDatabase } from '../support/server/raw-database.ts';
 import { newPostgresDatabase } from '../support/server/server.ts';
 
 /** What changes while a server runs: the database and its lock, the port, the mark of the last stop, the lock of the images. */
@@ -63,16 +64,17 @@ test('a missing configuration is named with its path and the command that makes 
   expect(refused.stderr).toContain('otter init');
 });
 
-test('E19 a database that a newer Otter wrote is refused and not changed', async () => {
+test.each(DIALECTS)('E19 a database on %s that a newer Otter wrote is refused and not changed', async (dialect) => {
   const home = await newHome();
-  await (await startServerProcess(home)).stop();
-  const file = join(home, 'data/otter.db');
-  const database = new DatabaseSync(file);
-  database.exec(`insert into schema_version (version, name) values (99, 'of tomorrow')`);
-  database.close();
-  const before = await readFile(file);
-  expectRefusal(await runOtterProcess(home).exited, 'the database has schema 99, this program knows schema');
-  expect((await readFile(file)).equals(before)).toBe(true);
+  const databaseUrl = dialect === 'postgres' ? await newPostgresDatabase() : 'sqlite:data/otter.db';
+  const env = { OTTER_DATABASE: databaseUrl };
+  await (await startServerProcess(home, { env })).stop();
+  const database = await openRaw({ home, databaseUrl }, { writes: true });
+  await database.query(`insert into schema_version (version, name) values (99, 'of tomorrow')`);
+  await database.close();
+  const before = await contentsOf({ home, databaseUrl });
+  expectRefusal(await runOtterProcess(home, { env }).exited, 'the database has schema 99, this program knows schema');
+  expect(await contentsOf({ home, databaseUrl })).toEqual(before);
 });
 
 test('a file that is no database is refused', async () => {
@@ -117,6 +119,22 @@ test('PostgreSQL without a password in the address is refused at once', async ()
   expectRefusal(refused, `cannot use PostgreSQL at ${url.host}`);
   expect(refused.stdout).not.toContain('trying again');
 });
+
+/** Of SQLite the file; of PostgreSQL each row, where it lies and which transaction wrote it. */
+async function contentsOf(server: WithDatabase): Promise<unknown> {
+  if (server.databaseUrl.startsWith('sqlite:')) return readFile(join(server.home, 'data/otter.db'), 'base64');
+  const raw = await openRaw(server);
+  const tables = await raw.query(
+    `select relname as name from pg_class where relkind = 'r' and relnamespace = current_schema()::regnamespace`,
+  );
+  const rows = await Promise.all(
+    tables.map(async ({ name }) =>
+      raw.query(`select ctid, xmin, t::text as row from "${String(name)}" t order by ctid`),
+    ),
+  );
+  await raw.close();
+  return [tables, rows];
+}
 
 function expectRefusal(exit: Exit, message: string): void {
   expect(exit.stderr).toContain(message);

@@ -1,10 +1,11 @@
 // What can go wrong with the download of an image before its first byte (the ids are stable names of the rows of
-// tests/data/bad-inputs.tsv). Ranges have a table of their own in download-range.test.ts.
+// tests/data/bad-inputs.tsv). Ranges have a table of their own in range.test.ts.
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ErrorCode } from '#protocol/errors.ts';
 import { addFirmware, imageOf, release } from '../../support/fleet.ts';
+import { BOTH } from '../../support/scope.ts';
 import { exchange, head, RawClient } from '../../support/server/raw-client.ts';
 import { expectLoggedOnce, expectNoToken, expectRefusal } from '../../support/server/refusal.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
@@ -15,17 +16,6 @@ const image = imageOf('1.0.0');
 
 let server: TestServer;
 let authorization: string;
-beforeAll(async () => {
-  server = await startTestServer();
-  authorization = `Authorization: Bearer ${server.fleetToken}`;
-  await addFirmware(server, '1.0.0');
-  await addFirmware(server, '1.1.0');
-  await addFirmware(server, '2.0.0', { chip: 'esp32' });
-  await addFirmware(server, '2.0.0', { chip: 'esp32s3' });
-  for (const version of ['1.0.0', '1.1.0']) await release(server, version);
-  await server.admin('blockFirmware', { params: { version: '1.1.0' }, body: { reason: 'test' } });
-});
-afterAll(async () => server.end());
 
 interface Row {
   readonly id: string;
@@ -162,96 +152,113 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-describe('a download is refused', () => {
-  test.each(ROWS)('$id: $input', async ({ target, token, headers = [], code, says = /./ }) => {
-    const secret = token?.() ?? server.fleetToken;
-    const answer = await exchange(
-      server.url,
-      head(
-        `GET ${typeof target === 'string' ? target : target()} HTTP/1.1`,
-        'Host: otter',
-        ...(secret === '' ? [] : [`Authorization: Bearer ${secret}`]),
-        ...headers,
-      ),
-    );
-    const { message, hint } = await expectRefusal(server, answer, code);
-    expect(`${message} (${hint})`).toMatch(says);
-    expect(answer.body.includes(image.subarray(0, 16))).toBe(false);
-    expect(answer.headers).not.toHaveProperty('x-evil');
+describe.each(BOTH)('images on %s', (dialect) => {
+  beforeAll(async () => {
+    server = await startTestServer({ dialect });
+    authorization = `Authorization: Bearer ${server.fleetToken}`;
+    await addFirmware(server, '1.0.0');
+    await addFirmware(server, '1.1.0');
+    await addFirmware(server, '2.0.0', { chip: 'esp32' });
+    await addFirmware(server, '2.0.0', { chip: 'esp32s3' });
+    for (const version of ['1.0.0', '1.1.0']) await release(server, version);
+    await server.admin('blockFirmware', { params: { version: '1.1.0' }, body: { reason: 'test' } });
   });
-});
+  afterAll(async () => server.end());
 
-describe('a download is given', () => {
-  test('B39: with 64 header lines', async () => {
-    const lines = Array.from({ length: 62 }, (_, index) => `x-${index}: 1`);
-    const answer = await exchange(server.url, head(`GET ${LONG} HTTP/1.1`, 'Host: otter', authorization, ...lines));
-    expect(answer.status).toBe(200);
-    expect(answer.body).toEqual(image);
-  });
-
-  test('B19: HEAD has the length and no body', async () => {
-    const client = await RawClient.open(server.url);
-    client.send(head(`HEAD ${LONG} HTTP/1.1`, 'Host: otter', authorization, 'Connection: close'));
-    const answer = await client.answer({ bodyless: true });
-    expect(answer.status).toBe(200);
-    expect(answer.headers).toMatchObject({ 'content-length': String(image.length), 'accept-ranges': 'bytes' });
-    expect(await client.rest()).toEqual({ ending: 'ended', bytes: Buffer.alloc(0) });
+  describe('a download is refused', () => {
+    test.each(ROWS)('$id: $input', async ({ target, token, headers = [], code, says = /./ }) => {
+      const secret = token?.() ?? server.fleetToken;
+      const answer = await exchange(
+        server.url,
+        head(
+          `GET ${typeof target === 'string' ? target : target()} HTTP/1.1`,
+          'Host: otter',
+          ...(secret === '' ? [] : [`Authorization: Bearer ${secret}`]),
+          ...headers,
+        ),
+      );
+      const { message, hint } = await expectRefusal(server, answer, code);
+      expect(`${message} (${hint})`).toMatch(says);
+      expect(answer.body.includes(image.subarray(0, 16))).toBe(false);
+      expect(answer.headers).not.toHaveProperty('x-evil');
+    });
   });
 
-  test.each(['gzip', 'br, gzip, deflate', 'identity;q=0, *'])(
-    'B21: Accept-Encoding %s changes nothing',
-    async (encoding) => {
-      const answer = await server.fetch('GET', LONG, {
-        token: server.fleetToken,
-        headers: { 'accept-encoding': encoding },
-      });
+  describe('a download is given', () => {
+    test('B39: with 64 header lines', async () => {
+      const lines = Array.from({ length: 62 }, (_, index) => `x-${index}: 1`);
+      const answer = await exchange(server.url, head(`GET ${LONG} HTTP/1.1`, 'Host: otter', authorization, ...lines));
       expect(answer.status).toBe(200);
-      expect(answer.headers['content-encoding']).toBeUndefined();
-      expect(answer.headers['content-length']).toBe(String(image.length));
       expect(answer.body).toEqual(image);
-    },
-  );
+    });
 
-  test.each([
-    ['long', LONG],
-    ['short', SHORT],
-  ])('B22: HTTP/1.0 gets the length, the image and a closed connection, %s form', async (_, path) => {
-    const client = await RawClient.open(server.url);
-    client.send(head(`GET ${path} HTTP/1.0`, authorization));
-    const answer = await client.answer();
-    expect(answer.status).toBe(200);
-    expect(answer.headers).toMatchObject({ 'content-length': String(image.length), connection: 'close' });
-    expect(answer.headers).not.toHaveProperty('transfer-encoding');
-    expect(answer.body).toEqual(image);
-    expect(await client.rest()).toEqual({ ending: 'ended', bytes: Buffer.alloc(0) });
+    test('B19: HEAD has the length and no body', async () => {
+      const client = await RawClient.open(server.url);
+      client.send(head(`HEAD ${LONG} HTTP/1.1`, 'Host: otter', authorization, 'Connection: close'));
+      const answer = await client.answer({ bodyless: true });
+      expect(answer.status).toBe(200);
+      expect(answer.headers).toMatchObject({ 'content-length': String(image.length), 'accept-ranges': 'bytes' });
+      expect(await client.rest()).toEqual({ ending: 'ended', bytes: Buffer.alloc(0) });
+    });
+
+    test.each(['gzip', 'br, gzip, deflate', 'identity;q=0, *'])(
+      'B21: Accept-Encoding %s changes nothing',
+      async (encoding) => {
+        const answer = await server.fetch('GET', LONG, {
+          token: server.fleetToken,
+          headers: { 'accept-encoding': encoding },
+        });
+        expect(answer.status).toBe(200);
+        expect(answer.headers['content-encoding']).toBeUndefined();
+        expect(answer.headers['content-length']).toBe(String(image.length));
+        expect(answer.body).toEqual(image);
+      },
+    );
+
+    test.each([
+      ['long', LONG],
+      ['short', SHORT],
+    ])('B22: HTTP/1.0 gets the length, the image and a closed connection, %s form', async (_, path) => {
+      const client = await RawClient.open(server.url);
+      client.send(head(`GET ${path} HTTP/1.0`, authorization));
+      const answer = await client.answer();
+      expect(answer.status).toBe(200);
+      expect(answer.headers).toMatchObject({ 'content-length': String(image.length), connection: 'close' });
+      expect(answer.headers).not.toHaveProperty('transfer-encoding');
+      expect(answer.body).toEqual(image);
+      expect(await client.rest()).toEqual({ ending: 'ended', bytes: Buffer.alloc(0) });
+    });
+
+    test('B35: a forged X-Forwarded-For is not believed', async () => {
+      const forged = {
+        'x-forwarded-for': '203.0.113.7',
+        'x-forwarded-host': 'evil.example',
+        forwarded: 'for=203.0.113.7',
+      };
+      const answer = await server.fetch('GET', LONG, { token: server.fleetToken, headers: forged });
+      const line = await expectLoggedOnce(server, String(answer.headers['x-request-id']), { status: 200 });
+      expect(line).toMatchObject({ ip: '127.0.0.1' });
+      expect(JSON.stringify(line)).not.toMatch(/203\.0\.113\.7|evil/);
+    });
+
+    test('the manifest beside it says its size and digest', async () => {
+      const answer = await server.json('GET', LONG.replace('image.bin', 'manifest.json'), { token: server.fleetToken });
+      expect(answer).toMatchObject({
+        status: 200,
+        body: { size_bytes: image.length, version: '1.0.0', chip: 'esp32' },
+      });
+    });
+
+    test('random bytes in front of a request do not reach the next connection', async () => {
+      const client = await RawClient.open(server.url);
+      client.send(randomBytes(64));
+      await expectRefusal(server, await client.answer(), 'request_malformed');
+      expect((await client.rest()).ending).not.toBe('open');
+    });
   });
 
-  test('B35: a forged X-Forwarded-For is not believed', async () => {
-    const forged = {
-      'x-forwarded-for': '203.0.113.7',
-      'x-forwarded-host': 'evil.example',
-      forwarded: 'for=203.0.113.7',
-    };
-    const answer = await server.fetch('GET', LONG, { token: server.fleetToken, headers: forged });
-    const line = await expectLoggedOnce(server, String(answer.headers['x-request-id']), { status: 200 });
-    expect(line).toMatchObject({ ip: '127.0.0.1' });
-    expect(JSON.stringify(line)).not.toMatch(/203\.0\.113\.7|evil/);
+  test('no line of the log holds a token', () => {
+    expect(server.logged.length).toBeGreaterThan(50);
+    expectNoToken(server, server.logged);
   });
-
-  test('the manifest beside it says its size and digest', async () => {
-    const answer = await server.json('GET', LONG.replace('image.bin', 'manifest.json'), { token: server.fleetToken });
-    expect(answer).toMatchObject({ status: 200, body: { size_bytes: image.length, version: '1.0.0', chip: 'esp32' } });
-  });
-
-  test('random bytes in front of a request do not reach the next connection', async () => {
-    const client = await RawClient.open(server.url);
-    client.send(randomBytes(64));
-    await expectRefusal(server, await client.answer(), 'request_malformed');
-    expect((await client.rest()).ending).not.toBe('open');
-  });
-});
-
-test('no line of the log holds a token', () => {
-  expect(server.logged.length).toBeGreaterThan(50);
-  expectNoToken(server, server.logged);
 });

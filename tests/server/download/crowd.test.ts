@@ -7,8 +7,9 @@ import { describe, expect, test, vi } from 'vitest';
 import { release } from '../../support/fleet.ts';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
 import { head, RawClient } from '../../support/server/raw-client.ts';
-import { sizeOf } from '../../support/scope.ts';
+import { DIALECTS, type Dialect, sizeOf } from '../../support/scope.ts';
 import { newHome, type ServerProcess, startServerProcess } from '../../support/server/process.ts';
+import { newPostgresDatabase } from '../../support/server/server.ts';
 
 const PATH = '/firmware/default/1.0.0/esp32s3/image.bin';
 const MIB = 1_048_576;
@@ -21,9 +22,9 @@ const { GONE, READERS, MOST_MIB } = sizeOf({
   whole: { GONE: 200, READERS: 1_000, MOST_MIB: 100 },
 });
 
-describe.skipIf(process.platform !== 'linux')('a server with many bad readers', () => {
+describe.skipIf(process.platform !== 'linux').each(DIALECTS)('a server with many bad readers, on %s', (dialect) => {
   test(`B26: ${GONE} clients that vanish at a random byte leave no file or socket open`, async () => {
-    const server = await startWithImage();
+    const server = await startWithImage(dialect);
     // Before the first download, so that a file which any of them leaves open counts.
     const atStart = await countOpenFiles(server);
     const places = fc.sample(fc.nat({ max: image.length }), { numRuns: GONE, seed: 26 });
@@ -35,7 +36,7 @@ describe.skipIf(process.platform !== 'linux')('a server with many bad readers', 
   });
 
   test(`B25: ${READERS} readers that stand still leave room for the others and cost less than ${MOST_MIB} MiB`, async () => {
-    const server = await startWithImage();
+    const server = await startWithImage(dialect);
     // As many that read and leave: what a server holds after its first rush is not held for those that stand still.
     for (let served = 0; served < READERS; served += 20) {
       await Promise.all(Array.from({ length: 20 }, async () => vanishAfter(server, image.length)));
@@ -56,8 +57,9 @@ describe.skipIf(process.platform !== 'linux')('a server with many bad readers', 
   });
 });
 
-async function startWithImage(): Promise<ServerProcess> {
-  const server = await startServerProcess(await newHome());
+async function startWithImage(dialect: Dialect): Promise<ServerProcess> {
+  const databaseUrl = dialect === 'postgres' ? await newPostgresDatabase({ hasSchema: true }) : 'sqlite:data/otter.db';
+  const server = await startServerProcess(await newHome(), { env: { OTTER_DATABASE: databaseUrl } });
   await server.admin('uploadFirmware', { query: { version: '1.0.0', pilot_ready: 'true' }, body: image });
   await release(server, '1.0.0');
   return server;

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { release } from '../../support/fleet.ts';
+import { DIALECTS } from '../../support/scope.ts';
 import { expectRefusal } from '../../support/server/refusal.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
@@ -15,53 +16,56 @@ const applications = files.filter((name) => !name.includes('merged'));
 const merged = files.filter((name) => name.includes('merged'));
 const read = (name: string): Buffer => readFileSync(`${FOLDER}/${name}`);
 
-describe.skipIf(files.length === 0)('real images (skipped where ../shared/firmware is not there)', () => {
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTestServer();
-  });
-  afterAll(async () => server?.end());
-
-  test('there are five applications and a merged image', () => {
-    expect([applications.length, merged.length]).toEqual([5, 1]);
-  });
-
-  test.each(applications)('%s is taken with its version, and comes back byte for byte', async (name) => {
-    const [, version = '', chip = ''] = /-(\d+\.\d+\.\d+)-(esp32\w*)\.bin$/.exec(name) ?? [];
-    const product = name.slice(0, name.indexOf(version) - 1);
-    const bytes = read(name);
-    const query = { product, version, sha256: hash('sha256', bytes), chip, pilot_ready: 'true' };
-    const { image, already_there } = await server.admin('uploadFirmware', { query, body: bytes });
-    expect({ image, already_there }).toMatchObject({
-      already_there: false,
-      image: { chip, size_bytes: bytes.length, sha256: hash('sha256', bytes) },
+describe.skipIf(files.length === 0).each(DIALECTS)(
+  'real images on %s (skipped where ../shared/firmware is not there)',
+  (dialect) => {
+    let server: TestServer;
+    beforeAll(async () => {
+      server = await startTestServer({ dialect });
     });
-    await release(server, version, product);
-    const path = `/firmware/${product}/${version}/${chip}/image.bin`;
-    expect((await server.fetch('GET', path, { token: server.fleetToken })).body.equals(bytes)).toBe(true);
-    const from = bytes.length - 70_000;
-    const part = await server.fetch('GET', path, { token: server.fleetToken, headers: { range: `bytes=${from}-` } });
-    expect(part.body.equals(bytes.subarray(from))).toBe(true);
-  });
+    afterAll(async () => server?.end());
 
-  test.each(applications)('%s without a version is refused, since it does not say its own', async (name) => {
-    const headers = { 'content-type': 'application/octet-stream' };
-    const answer = await server.fetch('POST', '/api/v1/admin/firmware', {
-      token: server.adminToken,
-      body: read(name),
-      headers,
+    test('there are five applications and a merged image', () => {
+      expect([applications.length, merged.length]).toEqual([5, 1]);
     });
-    await expectRefusal(server, answer, 'version_missing');
-  });
 
-  test.each(merged)('F17: %s is refused with the hint to upload the application', async (name) => {
-    const headers = { 'content-type': 'application/octet-stream' };
-    const answer = await server.fetch('POST', '/api/v1/admin/firmware?version=1.4.8', {
-      token: server.adminToken,
-      body: read(name),
-      headers,
+    test.each(applications)('%s is taken with its version, and comes back byte for byte', async (name) => {
+      const [, version = '', chip = ''] = /-(\d+\.\d+\.\d+)-(esp32\w*)\.bin$/.exec(name) ?? [];
+      const product = name.slice(0, name.indexOf(version) - 1);
+      const bytes = read(name);
+      const query = { product, version, sha256: hash('sha256', bytes), chip, pilot_ready: 'true' };
+      const { image, already_there } = await server.admin('uploadFirmware', { query, body: bytes });
+      expect({ image, already_there }).toMatchObject({
+        already_there: false,
+        image: { chip, size_bytes: bytes.length, sha256: hash('sha256', bytes) },
+      });
+      await release(server, version, product);
+      const path = `/firmware/${product}/${version}/${chip}/image.bin`;
+      expect((await server.fetch('GET', path, { token: server.fleetToken })).body.equals(bytes)).toBe(true);
+      const from = bytes.length - 70_000;
+      const part = await server.fetch('GET', path, { token: server.fleetToken, headers: { range: `bytes=${from}-` } });
+      expect(part.body.equals(bytes.subarray(from))).toBe(true);
     });
-    const { hint } = await expectRefusal(server, answer, 'merged_image');
-    expect(hint).toMatch(/application/);
-  });
-});
+
+    test.each(applications)('%s without a version is refused, since it does not say its own', async (name) => {
+      const headers = { 'content-type': 'application/octet-stream' };
+      const answer = await server.fetch('POST', '/api/v1/admin/firmware', {
+        token: server.adminToken,
+        body: read(name),
+        headers,
+      });
+      await expectRefusal(server, answer, 'version_missing');
+    });
+
+    test.each(merged)('F17: %s is refused with the hint to upload the application', async (name) => {
+      const headers = { 'content-type': 'application/octet-stream' };
+      const answer = await server.fetch('POST', '/api/v1/admin/firmware?version=1.4.8', {
+        token: server.adminToken,
+        body: read(name),
+        headers,
+      });
+      const { hint } = await expectRefusal(server, answer, 'merged_image');
+      expect(hint).toMatch(/application/);
+    });
+  },
+);

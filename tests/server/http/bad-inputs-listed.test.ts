@@ -37,6 +37,17 @@ test('every row is proven by the tests that it names, or says why not', () => {
   expect(unproven).toEqual([]);
 });
 
+test('a row whose test starts a server is tried on both databases', () => {
+  const proving = rows.map(([, , , , here = '']) => here).filter((here) => !/^(later|open):/.test(here));
+  const files = new Set(proving.flatMap((here) => here.split(' ')));
+  const one = [...files].filter((file) => {
+    const source = text.get(file) ?? '';
+    return /start(?:Test|)Server(?:Process|)\(/.test(source) && !/\b(?:BOTH|DIALECTS)\b/.test(source);
+  });
+  expect(files.size).toBeGreaterThan(15);
+  expect(one).toEqual([]);
+});
+
 test('a row is not called later or open when a test proves it', () => {
   const proven = rows.filter(
     ([id = '', , , , here = '']) => /^(later|open):/.test(here) && [...text.keys()].some((file) => names(file, id)),
