@@ -146,6 +146,7 @@ export const HTTP_STATUS = {
   blob_corrupt: 503,
   busy: 503,
   too_many_boards: 429,
+  too_many_downloads: 429,
   too_many_requests: 429,
   // the machine
   storage_full: 507,

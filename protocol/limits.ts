@@ -73,6 +73,12 @@ export const MIN_TRANSFER_BYTES_PER_S = 512;
 export const TRANSFER_GRACE_MS = 60_000;
 
 /**
+ * Downloads at a time with one device token: one, and one that broke off where the server does not know it yet. The fleet token is that of
+ * many boards, so it has no such bound.
+ */
+export const MAX_DOWNLOADS_OF_TOKEN = 2;
+
+/**
  * Requests of one connection that are not answered to the end: each holds some 5 KB until those before it have been read, and
  * 64 KB on the wire are a thousand of them. Browsers and boards send the next one when they have the answer.
  */
@@ -93,8 +99,15 @@ export const MAX_LARGE_ANSWERS = 32;
 export const DEFAULT_PER_ADDRESS = 200;
 export const ADDRESS_BURST_S = 1;
 
-/** Networks that each such bound remembers, some 150 bytes each: IPv4 addresses, and IPv6 networks of 64 bits. */
-export const MAX_ADDRESSES = 20_000;
+/**
+ * TLS handshakes under way: of one address as many as it may begin in so many seconds, for a board takes up to three for one; of all together as
+ * many as of so many addresses. A server does one in a millisecond, so the last of them waits for two seconds.
+ */
+export const MAX_HANDSHAKE_S = 4;
+export const HANDSHAKES_OF_ADDRESSES = 2;
+
+/** Whom each bound of a rate remembers, some 150 bytes each: networks (an IPv4 address, 64 bits of an IPv6 one), tokens, boards. */
+export const MAX_REMEMBERED = 20_000;
 
 /** One address may have this share of all connections open. */
 export const MAX_SHARE_OF_CONNECTIONS = 0.5;
@@ -189,9 +202,12 @@ export const MAX_DEVICE_LABELS = 32;
 /** Most labels that a device may send with a check-in. */
 export const MAX_LABEL_HINTS = 8;
 
-/** What is written for one board: so many changes at once, and so many in a minute over time. An update makes some ten. */
-export const BOARD_BURST = 600;
-export const BOARD_CHANGES_PER_MIN = 600;
+/**
+ * Requests with one device token in a minute, and changes for one board by the fleet token: so many at once, and so many over time. An update makes
+ * some twenty; simulated boards that live fast make a few in a second. It is a hundredth of what a server can do.
+ */
+export const MAX_BOARD_REQUESTS_PER_MIN = 600;
+export const MAX_BOARD_CHANGES_PER_MIN = 600;
 
 /** Enrolments of one board that wait for a person. */
 export const MAX_PENDING_ENROLMENTS = 4;

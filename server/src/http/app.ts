@@ -12,7 +12,7 @@ import {
   ReportStatusAnswer,
   ReportStatusRequest,
 } from '#protocol/device/api.ts';
-import { ADDRESS_BURST_S, MAX_HEADER_LINES } from '#protocol/limits.ts';
+import { ADDRESS_BURST_S, HANDSHAKES_OF_ADDRESSES, MAX_HANDSHAKE_S, MAX_HEADER_LINES } from '#protocol/limits.ts';
 import { Manifest } from '#protocol/device/manifest.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { ServerFacts } from '#server/service/fleet/status.ts';
@@ -28,6 +28,7 @@ import { addDownloadRoutes } from '#server/http/download/routes.ts';
 import { addFailedHandshakes } from './failed-handshakes.ts';
 import { AddressRate } from '#server/http/front/address-rate.ts';
 import { guardConnections, type Proxies } from '#server/http/front/connections.ts';
+import { Places } from '#server/http/front/places.ts';
 import { addRequestRate } from '#server/http/front/request-rate.ts';
 import { CONNECTION_LIMITS, HTTP_LIMITS, TLS_LIMITS } from '#server/http/front/listening-limits.ts';
 import { WrongTokens } from '#server/http/front/wrong-tokens.ts';
@@ -114,6 +115,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const wrongTokens = new WrongTokens(steadyMs);
   addAuth(app, digests, {
     resume: async (secret) => resumeSession(deps, secret, options.clock()),
+    boardRates: deps.boardRates,
     knownTokens: deps.knownTokens,
     wrongTokens,
   });
@@ -133,7 +135,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 function addFront(app: FastifyInstance, options: AppOptions): void {
   const { perAddress, proxies } = options;
   const bounds = { most: perAddress * ADDRESS_BURST_S, perS: perAddress };
-  guardConnections(app.server, { ...options, rate: new AddressRate(bounds, steadyMs) });
+  const mostOfEach = perAddress * MAX_HANDSHAKE_S;
+  guardConnections(app.server, {
+    ...options,
+    rate: new AddressRate(bounds, steadyMs),
+    handshakes: new Places({ mostOfEach, most: mostOfEach * HANDSHAKES_OF_ADDRESSES }),
+  });
   addRequestRate(app, new AddressRate(bounds, steadyMs), proxies);
 }
 

@@ -10,6 +10,7 @@ import { readSessionCookie, refuseForeignOrigin } from '#server/http/access/sess
 import type { WrongTokens } from '#server/http/front/wrong-tokens.ts';
 import { addressOf } from '#server/http/request/client-address.ts';
 import { DEVICE_TOKEN_PATTERN } from '#protocol/device/api.ts';
+import type { BoardRates } from '#server/service/device/board-rates.ts';
 import type { KnownTokens } from '#server/service/identity/known-tokens.ts';
 import type { Speaker } from '#server/service/identity/speaker.ts';
 import { type Principal, roleOf } from '#server/service/principal.ts';
@@ -47,6 +48,7 @@ export function isToken(token: string, digest: Buffer): boolean {
 
 interface AuthOptions {
   readonly resume: ResumeSession;
+  readonly boardRates: BoardRates;
   readonly knownTokens: KnownTokens;
   readonly wrongTokens: WrongTokens;
 }
@@ -54,7 +56,7 @@ interface AuthOptions {
 export function addAuth(
   app: FastifyInstance,
   digests: TokenDigests,
-  { resume, knownTokens, wrongTokens }: AuthOptions,
+  { resume, boardRates, knownTokens, wrongTokens }: AuthOptions,
 ): void {
   app.addHook('onRoute', (route) => {
     if (route.config?.scope === undefined)
@@ -64,6 +66,7 @@ export function addAuth(
   app.addHook('onRequest', (request, _reply, done) => {
     const scope = request.routeOptions.config.scope ?? 'public';
     const enter = (principal: Principal): void => {
+      if (principal.kind === 'device_token') boardRates.takeRequest(principal.sha256);
       request.principal = principal;
       if (scope !== 'public' && roleOf(principal) !== scope) throw wrongScope(scope);
     };

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { BOARD_BURST } from '#protocol/limits.ts';
+import { MAX_BOARD_CHANGES_PER_MIN, MAX_BOARD_REQUESTS_PER_MIN } from '#protocol/limits.ts';
 import { initHome } from '#server/home/init.ts';
 import { loadConfig } from '#server/config/config.ts';
 import { exchange, head, RawClient } from '../../support/server/raw-client.ts';
@@ -93,7 +93,7 @@ test('whoever speaks for a board is heard at the rate of a board, and one who ma
   const statuses = new Map<number, number>();
   let waitS = '';
   // Until the bound is met: on a machine that has other things to do, it fills again meanwhile.
-  for (let sent = 0; sent < 20 * BOARD_BURST && (statuses.get(429) ?? 0) < 20; sent += 1) {
+  for (let sent = 0; sent < 20 * MAX_BOARD_CHANGES_PER_MIN && (statuses.get(429) ?? 0) < 20; sent += 1) {
     const { status, headers } = await server.device('report-status', {
       mac,
       assignment_id: 1,
@@ -107,6 +107,31 @@ test('whoever speaks for a board is heard at the rate of a board, and one who ma
   expect(Number(waitS)).toBeGreaterThan(0);
   expect((await check(token)).status, 'the board itself').toBe(200);
   expect((await server.checkIn('24:6f:28:cc:00:02', '1.0.0')).reason, 'and every other').toBe('nothing_to_offer');
+});
+
+test('with the token of one board so many requests are heard, also those that change nothing; others go on', async () => {
+  const [mac, token] = ['24:6f:28:cc:00:03', `otd_${'c'.repeat(43)}`];
+  await server.json('POST', '/api/v1/enrol', { token: server.fleetToken, body: { mac, token } });
+  const body = { mac, current_version: '1.0.0', labels: [] };
+  const ask = async (what: string | typeof body, by = token) =>
+    server.json('POST', '/api/v1/check-update', { token: by, body: what });
+  /** Until the bound is met: on a machine that has other things to do, it fills again meanwhile. */
+  async function flood(what: string | typeof body) {
+    let heard = 0;
+    for (let sent = 0; sent < 20 * MAX_BOARD_REQUESTS_PER_MIN; sent += 20) {
+      const answers = await Promise.all(Array.from({ length: 20 }, async () => ask(what)));
+      heard += answers.filter(({ status }) => status !== 429).length;
+      const refused = answers.find(({ status }) => status === 429);
+      if (refused !== undefined) return { heard, refused };
+    }
+    throw new Error(`all ${heard} were heard`);
+  }
+  const { heard, refused } = await flood(body);
+  expect(heard).toBeGreaterThanOrEqual(MAX_BOARD_REQUESTS_PER_MIN);
+  expect(refused.body).toMatchObject({ error: { code: 'too_many_requests' } });
+  expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(60);
+  await flood('{"mac": what is refused before its body is read');
+  expect((await ask(body, server.fleetToken)).status, 'the fleet token').toBe(200);
 });
 
 describe('the configuration', () => {

@@ -3,13 +3,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   ADDRESS_BURST_S,
-  MAX_ADDRESSES,
+  MAX_REMEMBERED,
   MAX_RETRY_SPREAD_S,
   MAX_UNKNOWN_BOARD_TOKENS_PER_MIN,
   MAX_WRONG_TOKENS_PER_MIN,
 } from '#protocol/limits.ts';
-import { AddressRate } from '#server/http/front/address-rate.ts';
 import { isLoopback, networkOf } from '#server/http/front/network.ts';
+import { Rates } from '#server/service/rates.ts';
 import { addDevices } from '../../support/fleet.ts';
 import type { Answered } from '../../support/server/client.ts';
 import { head, RawClient } from '../../support/server/raw-client.ts';
@@ -181,7 +181,7 @@ test.each(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])('%s is this mac
 describe('a rate', () => {
   test('fills again with time, up to what may come at once', () => {
     let nowMs = 0;
-    const rate = new AddressRate({ most: 3, perS: 1 }, () => nowMs);
+    const rate = new Rates({ most: 3, perS: 1 }, () => nowMs);
     const takeAll = (): number => {
       for (let taken = 0; ; taken += 1) if (!rate.take('203.0.113.1')) return taken;
     };
@@ -192,13 +192,13 @@ describe('a rate', () => {
     expect(takeAll()).toBe(3);
   });
 
-  test('remembers a bounded number of addresses, those that come again among them', () => {
-    const rate = new AddressRate({ most: 1, perS: 0 }, () => 0);
+  test('remembers a bounded number, those that come again among them', () => {
+    const rate = new Rates({ most: 1, perS: 0 }, () => 0);
     expect(rate.take('203.0.113.1')).toBe(true);
-    for (let index = 0; index < 3 * MAX_ADDRESSES; index += 1) {
+    for (let index = 0; index < 3 * MAX_REMEMBERED; index += 1) {
       rate.take(`2001:db8:${(index >> 16).toString(16)}:${(index & 0xffff).toString(16)}::1`);
       if (index % 1_000 === 0) expect(rate.take('203.0.113.1')).toBe(false);
     }
-    expect(rate.size).toBeLessThanOrEqual(MAX_ADDRESSES);
+    expect(rate.size).toBeLessThanOrEqual(MAX_REMEMBERED);
   });
 });

@@ -8,8 +8,7 @@ import { TransferPlaces } from './transfer-places.ts';
 
 /** To be called before the first route is added. `random` in [0, 1) spreads those who come back. */
 export function addLargeAnswers(app: FastifyInstance): void {
-  const places = (whose: string) =>
-    new TransferPlaces(MAX_LARGE_ANSWERS, `${MAX_LARGE_ANSWERS} large answers are being sent ${whose}`);
+  const places = (whom: string) => new TransferPlaces(`large answers ${whom}`, { most: MAX_LARGE_ANSWERS });
   const open = places('without a token');
   const guarded = places('to operators');
   app.addHook('onSend', (request, reply, payload, done) => {
@@ -20,7 +19,7 @@ export function addLargeAnswers(app: FastifyInstance): void {
     const isPublic = request.routeOptions.config.scope === 'public';
     try {
       // What was changed is changed: only who asks for something can be told to ask again.
-      const giveBack = request.method === 'GET' ? (isPublic ? open : guarded).take() : () => undefined;
+      const giveBack = request.method === 'GET' ? (isPublic ? open : guarded).take(undefined) : () => undefined;
       // A buffer is not copied: what is public is one for all its readers.
       const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
       void send(request, reply, bytes).finally(giveBack);

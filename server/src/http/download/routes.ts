@@ -4,6 +4,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { ErrorAnswer } from '#protocol/device/api.ts';
+import { MAX_DOWNLOADS_OF_TOKEN } from '#protocol/limits.ts';
 import { Manifest } from '#protocol/device/manifest.ts';
 import { ImageFolder, Name, Version } from '#protocol/words.ts';
 import type { Deps } from '#server/service/deps.ts';
@@ -18,7 +19,10 @@ const LongForm = Type.Object({ product: Name, version: Version, chip: ImageFolde
 const ShortForm = Type.Object({ version: Version });
 
 export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () => number): void {
-  const places = new TransferPlaces(deps.settings.maxDownloads, 'all download slots are taken');
+  const places = new TransferPlaces('downloads', {
+    most: deps.settings.maxDownloads,
+    mostOfEach: MAX_DOWNLOADS_OF_TOKEN,
+  });
   const options = (summary: string) => ({
     config: { scope: 'device' } as const,
     schema: {
@@ -33,14 +37,16 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () =>
     reply: FastifyReply,
     address: { readonly product?: string; readonly version: string; readonly chip?: string },
   ) => {
-    const giveBack = places.take();
+    const speaker = speakerOf(request);
+    // The fleet token is the token of many boards at once.
+    const giveBack = places.take(speaker.kind === 'device_token' ? speaker.sha256 : undefined);
     try {
       const { product, version, chip: folder } = address;
       const download = await openDownload(
         deps,
         {
           address: { product, version, folder },
-          speaker: speakerOf(request),
+          speaker,
           assignmentId: readAssignment(request.query),
         },
         clock(),

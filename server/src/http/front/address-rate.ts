@@ -1,54 +1,18 @@
-// So many of something for one address in a time: a bucket for each network that came lately. It costs one look into a map, and its
-// memory is bounded: the young map becomes the old one when it is full, and what nobody asked for since is forgotten with that.
+// So many of something for one address in a time. Addresses of one network are one.
 
-import { MAX_ADDRESSES } from '#protocol/limits.ts';
+import { type Rate, Rates } from '#server/service/rates.ts';
 import { networkOf } from './network.ts';
 
-interface Bucket {
-  /** What it still has, as of `atMs`. */
-  left: number;
-  atMs: number;
-}
-
 export class AddressRate {
-  readonly #perMs: number;
-  readonly #most: number;
-  readonly #clock: () => number;
-  #young = new Map<string, Bucket>();
-  #old: ReadonlyMap<string, Bucket> = new Map();
+  readonly #rates: Rates;
 
-  /** `most` at once, and `perS` in every second after that. `clock`: steady milliseconds. */
-  constructor({ most, perS }: { readonly most: number; readonly perS: number }, clock: () => number) {
-    this.#perMs = perS / 1000;
-    this.#most = most;
-    this.#clock = clock;
+  /** `clock`: steady milliseconds. */
+  constructor(rate: Rate, clock: () => number) {
+    this.#rates = new Rates(rate, clock);
   }
 
   /** Counts one more. Whether there was room for it. */
   take(address: string): boolean {
-    const nowMs = this.#clock();
-    const bucket = this.#bucketOf(networkOf(address), nowMs);
-    bucket.left = Math.min(this.#most, bucket.left + (nowMs - bucket.atMs) * this.#perMs);
-    bucket.atMs = nowMs;
-    if (bucket.left < 1) return false;
-    bucket.left -= 1;
-    return true;
-  }
-
-  /** Networks that are remembered. */
-  get size(): number {
-    return this.#young.size + this.#old.size;
-  }
-
-  #bucketOf(network: string, nowMs: number): Bucket {
-    const young = this.#young.get(network);
-    if (young !== undefined) return young;
-    const bucket = this.#old.get(network) ?? { left: this.#most, atMs: nowMs };
-    if (this.#young.size >= MAX_ADDRESSES / 2) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(network, bucket);
-    return bucket;
+    return this.#rates.take(networkOf(address));
   }
 }

@@ -4,6 +4,7 @@
 
 import { OtterError } from '#protocol/errors.ts';
 import { MAX_UNKNOWN_BOARD_TOKENS_PER_MIN, MAX_WRONG_TOKENS_PER_MIN } from '#protocol/limits.ts';
+import { perMinute } from '#server/service/rates.ts';
 import { AddressRate } from './address-rate.ts';
 import { isLoopback } from './network.ts';
 
@@ -28,10 +29,6 @@ export class WrongTokens {
     const isRoom = isLoopback(address) || (isOfBoard ? this.#ofBoards : this.#typed).take(address);
     return isRoom ? error : tooMany();
   }
-}
-
-function perMinute(count: number): { readonly most: number; readonly perS: number } {
-  return { most: count, perS: count / 60 };
 }
 
 function tooMany(): OtterError {

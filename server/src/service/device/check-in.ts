@@ -78,7 +78,7 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
     notePresence(deps, facts.device, known, noteOf(facts.device.id, known, observation, told, deps.settings, nowMs));
     return told;
   }
-  deps.boardRates.take(request);
+  deps.boardRates.takeChange(request);
   const isPaced = view.openRolloutsOf(known.product).some(({ pace }) => hasLimit(pace));
   // Which budgets apply is known only behind the lock: the device may get a label meanwhile, or bring it with this very check.
   const isLimited = isPaced || view.hasBudgets;

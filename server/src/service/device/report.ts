@@ -32,7 +32,7 @@ export interface Report {
  * does not come from the board.
  */
 export async function report(deps: Deps, request: Report, nowMs: number): Promise<ReportStatusAnswer> {
-  deps.boardRates.take(request);
+  deps.boardRates.takeChange(request);
   return deps.database.write(async (trx) => {
     await requireStanding(deps, trx, request, nowMs);
     const assignment = await lockAssignment(trx, deps.database.dialect, request.assignmentId, request.name);

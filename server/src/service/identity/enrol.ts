@@ -21,7 +21,7 @@ export interface Enrolment {
 /** Throws `other_board`, `too_many_boards`. */
 export async function enrol(deps: Deps, enrolment: Enrolment, nowMs: number): Promise<EnrolAnswer> {
   const { name, tokenSha256 } = enrolment;
-  deps.boardRates.take({ name, speaker: { kind: 'fleet_token' } });
+  deps.boardRates.takeChange({ name, speaker: { kind: 'fleet_token' } });
   return deps.database.write(async (trx) => {
     const row = await lockIdentity(trx, deps.database.dialect, name);
     if (row?.token_sha256 === tokenSha256) return { state: 'accepted' };

@@ -42,7 +42,7 @@ export async function hear(
   const before = identityOf(row, false);
   const standing = standingOf(before, side, deps.settings.devices.identity, nowMs);
   if (afterSpeaking(before, side, nowMs) !== before) {
-    deps.boardRates.take({ name, speaker });
+    deps.boardRates.takeChange({ name, speaker });
     await deps.database.write(async (trx) => {
       const now = await lockIdentity(trx, deps.database.dialect, name);
       if (now !== undefined)
