@@ -7,6 +7,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 import tls from 'node:tls';
 
 /** `cert`: SHA-256 of the whole certificate (DER). `spki`: SHA-256 of its public key (DER SubjectPublicKeyInfo), survives a renewal with the same key. */
@@ -161,6 +162,8 @@ export async function requestPinned(request: HttpsRequest): Promise<HttpsAnswer>
 /** Sends one request and resolves with the answer's head; the caller reads or destroys the body. */
 export async function openPinned(request: HttpsRequest): Promise<http.IncomingMessage> {
   const { url } = request;
+  // A program that was busy has not seen yet that the server closed a connection meanwhile, and would ask on it.
+  await setImmediate();
   return new Promise((resolve, reject) => {
     const outgoing = https.request({
       method: request.method,

@@ -19,7 +19,7 @@ import { adminRoutes } from '#protocol/admin/routes.ts';
 import { parsePin, type Pin, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
 
 const OTTER = fileURLToPath(new URL('../../bin/otter.mjs', import.meta.url));
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 12_000;
 const LOG_TAIL_CHARS = 2_000;
 

@@ -31,6 +31,7 @@ import { guardConnections, type Proxies } from '#server/http/front/connections.t
 import { Places } from '#server/http/front/places.ts';
 import { addRequestRate } from '#server/http/front/request-rate.ts';
 import { CONNECTION_LIMITS, HTTP_LIMITS, TLS_LIMITS } from '#server/http/front/listening-limits.ts';
+import { closeQuietConnections } from '#server/http/front/quiet-connections.ts';
 import { WrongTokens } from '#server/http/front/wrong-tokens.ts';
 import { addRefusals } from '#server/http/device/refusals.ts';
 import { answerBrokenRequest } from '#server/http/request/broken-request.ts';
@@ -95,6 +96,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   if (server instanceof TlsServer) deps.ticketKeys.serve((key) => server.setTicketKeys(key));
   app.server.maxConnections = options.maxConnections;
   app.server.maxHeadersCount = MAX_HEADER_LINES + 1;
+  closeQuietConnections(app.server);
   const methodsOf = collectMethods(app);
   await addOpenApi(app);
   addRequestLog(app);

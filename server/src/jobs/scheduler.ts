@@ -4,12 +4,10 @@
 import { statSync, unwatchFile, watchFile } from 'node:fs';
 import type { Logger } from 'pino';
 import { OtterError } from '#protocol/errors.ts';
+import { TICK_MS } from '#protocol/limits.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { syncScheduleFile } from '#server/service/schedules/schedules.ts';
 import { tick } from '#server/service/time/tick.ts';
-
-/** Often enough that a run is never late by what people would notice. */
-const TICK_MS = 5_000;
 
 /** Polled, not watched by the kernel: works on network folders, and when an editor replaces the file. */
 const FILE_POLL_MS = 1_000;

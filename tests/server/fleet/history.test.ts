@@ -35,9 +35,9 @@ describe.each(BOTH)('the history of versions on %s', (dialect) => {
       ...(hours === undefined ? {} : { query: { hours: String(hours) } }),
     });
 
-  async function storedRows(): Promise<number> {
+  async function storedRows(where = 'true'): Promise<number> {
     const raw = await openRaw(server);
-    const [row] = await raw.query('select count(*) as rows from version_hours');
+    const [row] = await raw.query(`select count(*) as rows from version_hours where ${where}`);
     await raw.close();
     return Number(row?.['rows']);
   }
@@ -134,10 +134,11 @@ describe.each(BOTH)('the history of versions on %s', (dialect) => {
     for (let minor = 0; minor < MAX_HISTORY_VERSIONS + 3; minor += 1)
       for (let count = 0; count <= (minor < MAX_HISTORY_VERSIONS ? 1 : 0); count += 1)
         await line.newDevice(`1.${minor}.0`);
-    await server.tick();
+    // The server ticks by itself, too: it may have counted this hour before the last of them came.
+    await pass(HOUR_S);
     const { versions, hours } = await history();
     expect(versions).toHaveLength(MAX_HISTORY_VERSIONS);
-    expect(hours).toEqual([{ at: hourAt(0), devices: Array.from(versions, () => 2), others: 3 }]);
+    expect(hours.slice(-1)).toEqual([{ at: hourAt(1), devices: Array.from(versions, () => 2), others: 3 }]);
     expect(versions).not.toContain(`1.${MAX_HISTORY_VERSIONS}.0`);
   });
 
@@ -146,9 +147,9 @@ describe.each(BOTH)('the history of versions on %s', (dialect) => {
     await line.newDevice('1.0.0');
     for (let count = 0; count < MAX_HISTORY_PRODUCTS + 2; count += 1)
       await server.checkIn(line.newMac(), '1.0.0', { product: `one-${count}` });
-    await server.tick();
-    expect(await storedRows()).toBe(MAX_HISTORY_PRODUCTS);
-    expect((await history()).hours).toHaveLength(1);
+    await pass(HOUR_S);
+    expect(await storedRows('hour = (select max(hour) from version_hours)')).toBe(MAX_HISTORY_PRODUCTS);
+    expect((await history()).hours.at(-1)?.at).toBe(hourAt(1));
   });
 
   test('refuses hours that it does not keep', async () => {

@@ -10,7 +10,8 @@ const OTHER_FRAME = /^\s*(set|pragma|savepoint|release)/i;
 
 export class Statements {
   #texts: string[] = [];
-  #transaction: string[] | undefined;
+  /** By the connection that it is on. */
+  readonly #open = new Map<unknown, string[]>();
   #transactions: (readonly string[])[] = [];
   readonly #restore: (() => void)[] = [];
 
@@ -19,7 +20,7 @@ export class Statements {
     return this.#texts;
   }
 
-  /** Those of each transaction that has ended since; of transactions that run at once they are not told apart. */
+  /** Those of each transaction that has ended since. */
   get transactions(): readonly (readonly string[])[] {
     return this.#transactions;
   }
@@ -37,14 +38,15 @@ export class Statements {
     return this.#texts.filter((sql) => isSoft(sql)).length;
   }
 
-  note(sql: string): void {
-    if (BEGIN.test(sql)) this.#transaction = [];
+  note(sql: string, connection: unknown): void {
+    const open = this.#open.get(connection);
+    if (BEGIN.test(sql)) this.#open.set(connection, []);
     else if (END.test(sql)) {
-      if (this.#transaction !== undefined) this.#transactions.push(this.#transaction);
-      this.#transaction = undefined;
+      if (open !== undefined) this.#transactions.push(open);
+      this.#open.delete(connection);
     } else if (!OTHER_FRAME.test(sql)) {
       this.#texts.push(sql);
-      this.#transaction?.push(sql);
+      open?.push(sql);
     }
   }
 
@@ -56,13 +58,15 @@ export class Statements {
   ): void {
     const real: unknown = Reflect.get(prototype, name);
     if (typeof real !== 'function') throw new Error(`there is no ${name} to watch`);
-    const note = (sql: string): void => this.note(sql);
+    // SQLite has one connection that writes.
+    const connectionOf = (target: unknown): unknown => (target instanceof StatementSync ? 'sqlite' : target);
+    const note = (sql: string, target: unknown): void => this.note(sql, connectionOf(target));
     Object.defineProperty(prototype, name, {
       configurable: true,
       writable: true,
       value(this: unknown, ...values: unknown[]): unknown {
         const sql = textOfCall(this, values);
-        if (sql !== undefined) note(sql);
+        if (sql !== undefined) note(sql, this);
         return Reflect.apply(real, this, values);
       },
     });

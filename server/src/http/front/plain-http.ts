@@ -10,6 +10,7 @@ import { MAX_HEADER_LINES } from '#protocol/limits.ts';
 import { answerBrokenRequest } from '#server/http/request/broken-request.ts';
 import type { Proxies } from './connections.ts';
 import { CONNECTION_LIMITS, HTTP_LIMITS, LONG_KEEP_ALIVE_MS } from './listening-limits.ts';
+import { closeQuietConnections } from './quiet-connections.ts';
 import { setAddress } from './proxied-socket.ts';
 
 export type PlainAddress =
@@ -40,6 +41,7 @@ export async function listenPlain(
   server.timeout = CONNECTION_LIMITS.connectionTimeout;
   server.maxConnections = maxConnections;
   server.maxHeadersCount = MAX_HEADER_LINES + 1;
+  closeQuietConnections(server);
   const route = (request: IncomingMessage, response: ServerResponse): void => app.routing(request, response);
   server.on('request', route).on('checkContinue', route).on('checkExpectation', route);
   server.on('clientError', (error, socket) => {
