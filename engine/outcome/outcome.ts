@@ -101,20 +101,42 @@ export function isUndecided(outcome: Outcome, isExposed: boolean): boolean {
 /**
  * What the gate has to know of a board beside its outcome. `given`: it has the build already; `later`: lost after it had been
  * healthy; `suspect`: it names a fault of the firmware as its reset reason, and cannot say how often; `silent`: nothing was
- * heard of it until the deadline of its offer; `required`: its assignment is of a required version on the way; `ran_out`: it failed
+ * heard of it until the deadline of its offer; `again`: its offer was withdrawn before it took the build, and whether it gets another one is for the
+ * rules to say; `required`: its assignment is of a required version on the way, also where it is silent or to try again; `ran_out`: it failed
  * since its trial ran out.
  */
-export type Mark = '' | 'given' | 'later' | 'suspect' | 'silent' | 'required' | 'ran_out';
+export type Mark = '' | 'given' | 'later' | 'suspect' | 'ran_out' | Ended | 'required' | `required_${Ended}`;
+type Ended = 'silent' | 'again';
+
+/** Of assignments of a required version on the way. */
+export function isOfRequired(mark: Mark): boolean {
+  return mark.startsWith('required');
+}
+
+/** Its offer was withdrawn, and it may get another one. */
+export const AGAIN_MARKS = ['again', 'required_again'] as const satisfies readonly Mark[];
+
+/** Nothing is waited for that would come of its assignment. */
+export function isEnded(mark: Mark): boolean {
+  return mark.endsWith('silent') || mark.endsWith('again');
+}
 
 /** What a gate has to know of the board beside its outcome (`engine/stage/counts.ts`). */
 export function markOf(facts: OutcomeFacts): Mark {
   const outcome = outcomeOf(facts);
-  if (facts.isOnTheWay) return 'required';
+  const ended = endedMarkOf(outcome, facts.state);
+  if (facts.isOnTheWay) return ended === undefined ? 'required' : `required_${ended}`;
+  if (ended !== undefined) return ended;
   if (outcome === 'lost') return facts.healthyAtMs === undefined ? '' : 'later';
   if (outcome === 'updating') return facts.exposedAtMs === undefined ? '' : 'given';
-  if (outcome === 'waiting') return facts.state === 'timed_out' ? 'silent' : '';
   if (outcome === 'failed') return facts.ranOutSinceMs === undefined ? '' : 'ran_out';
   return (outcome === 'healthy' || outcome === 'soaking') && facts.isSuspect ? 'suspect' : '';
+}
+
+function endedMarkOf(outcome: Outcome, state: AssignmentState): Ended | undefined {
+  if (outcome !== 'waiting') return undefined;
+  if (state === 'timed_out') return 'silent';
+  return state === 'superseded' ? 'again' : undefined;
 }
 
 function isCrashing({ state, crashedAtMs, healthyAtMs }: OutcomeFacts): boolean {

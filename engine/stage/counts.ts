@@ -2,7 +2,7 @@
 
 import type { Fault } from '#protocol/device/errors.ts';
 import type { Gate } from '#protocol/admin/plan.ts';
-import { isUndecided, type Mark, type Outcome } from '#engine/outcome/outcome.ts';
+import { isEnded, isOfRequired, isUndecided, type Mark, type Outcome } from '#engine/outcome/outcome.ts';
 
 /** Boards of one stage that are alike, each by its latest assignment there. */
 export interface BoardGroup {
@@ -39,7 +39,7 @@ export interface Counts {
   readonly silent: number;
   /** Offered or fetching it. */
   readonly open: number;
-  /** Hold an assignment, and are healthy or can still become it. */
+  /** Are healthy, or can still become it by the assignment that they hold. */
   readonly hopeful: number;
 }
 
@@ -54,7 +54,7 @@ export function countsOf(gate: Pick<Gate, 'fault_classes'>, groups: readonly Boa
   const counts = ({ outcome, fault, isAcknowledged }: BoardGroup): boolean =>
     !isAcknowledged && (outcome === 'crashing' || (fault !== undefined && classes.includes(fault)));
   const is = (outcome: Outcome) => (group: BoardGroup) =>
-    group.outcome === outcome && group.mark !== 'required' && !isFailure(group);
+    group.outcome === outcome && !isOfRequired(group.mark) && !isFailure(group);
   return {
     healthy: sum(is('healthy')),
     soaking: sum(is('soaking')),
@@ -69,7 +69,7 @@ export function countsOf(gate: Pick<Gate, 'fault_classes'>, groups: readonly Boa
     open: sum(
       (group) => (is('waiting')(group) && group.mark === '') || (is('updating')(group) && group.mark !== 'given'),
     ),
-    hopeful: sum(({ outcome, mark }) => HOPEFUL.has(outcome) && mark !== 'silent'),
+    hopeful: sum(({ outcome, mark }) => HOPEFUL.has(outcome) && !isEnded(mark)),
   };
 }
 
@@ -102,7 +102,7 @@ export function exposedOf({ healthy, soaking, installing, failed, otherFailures,
 
 /** Given the build, and nobody knows yet what becomes of it: the gate waits for them. */
 export function isGroupUndecided({ outcome, mark, isCounted }: BoardGroup): boolean {
-  return isCounted && mark !== 'required' && isUndecided(outcome, mark === 'given');
+  return isCounted && !isOfRequired(mark) && isUndecided(outcome, mark === 'given');
 }
 
 function sumOf(groups: readonly BoardGroup[]): number {

@@ -309,7 +309,7 @@ export class RolloutServer {
       assignments: this.#assignments,
       presences: this.#presences,
       startedAtMs: this.#life.startedAtMs,
-      waiting: () => this.#members.listWaiting(),
+      waiting: () => this.#members.listToGet(),
     };
   }
 

@@ -2,12 +2,20 @@
 // `service/gates/waiting-boards.ts` finds them.
 
 import { firstStageOf } from '#engine/decision/forecast.ts';
-import { assignmentFacts } from '#engine/decision/plan-check-in.ts';
+import { causeOfEnd } from '#engine/assignment/assignment.ts';
+import { type Assignment, assignmentFacts } from '#engine/decision/plan-check-in.ts';
 import { previewOf } from '#engine/decision/preview.ts';
 import type { DeviceFacts } from '#engine/facts/model.ts';
+import { AGAIN_MARKS, markOf } from '#engine/outcome/outcome.ts';
 import { isOpen } from '#engine/stage/advance.ts';
 import type { Assignments } from './assignments.ts';
 import type { RolloutLife } from './rollout-life.ts';
+
+/** Its offer was withdrawn, and the rules say whether it gets another one. */
+function triesAgain({ progress, watch }: Assignment): boolean {
+  const mark = markOf({ ...watch, state: progress.state, cause: causeOfEnd(progress) });
+  return watch.notCounted === undefined && AGAIN_MARKS.some((again) => again === mark);
+}
 
 export class StageMembers {
   readonly #life: RolloutLife;
@@ -39,14 +47,26 @@ export class StageMembers {
     this.#stages = new Map(members);
   }
 
-  /** Boards that hold no assignment of the rollout, and that no rule leaves out. */
-  listWaiting(): readonly number[] {
+  /** Boards that hold no assignment of the rollout, or one that was withdrawn, and that no rule leaves out. */
+  listToGet(): readonly number[] {
+    return this.#listTaken((device) => {
+      const latest = this.#assignments.latestOf(device);
+      return latest === undefined || triesAgain(latest);
+    });
+  }
+
+  /** The same without those that hold one that was withdrawn. */
+  #listWaiting(): readonly number[] {
+    return this.#listTaken((device) => this.#assignments.latestOf(device) === undefined);
+  }
+
+  #listTaken(isMeant: (device: number) => boolean): readonly number[] {
     const { forecast, facts: rollout, status } = this.#life;
     if (rollout === undefined || forecast === undefined) return [];
     const open = isOpen(status) ? [rollout] : [];
     return [...this.#stages.keys()].filter((device) => {
       const facts = this.#devices[device];
-      if (facts === undefined || this.#assignments.latestOf(device) !== undefined) return false;
+      if (facts === undefined || !isMeant(device)) return false;
       const { historyOf } = assignmentFacts(this.#assignments.countedOf(device), rollout, Number.POSITIVE_INFINITY);
       return previewOf(forecast, { ...this.#life.catalogFor(facts), open, historyOf }).kind === 'taken';
     });
@@ -55,6 +75,6 @@ export class StageMembers {
   /** How many of them wait in this stage. Of a rollout that has ended nobody is waited for. */
   countWaiting(stage: number): number {
     if (!isOpen(this.#life.status)) return 0;
-    return this.listWaiting().filter((device) => this.#stages.get(device) === stage).length;
+    return this.#listWaiting().filter((device) => this.#stages.get(device) === stage).length;
   }
 }

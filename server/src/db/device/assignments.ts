@@ -125,6 +125,7 @@ export async function findLatestOf(
 export interface StandingBoard {
   readonly stage: string;
   readonly outcome: AssignmentRow['outcome'];
+  readonly mark: AssignmentRow['mark'];
   readonly counted: AssignmentRow['counted'];
 }
 
@@ -138,7 +139,13 @@ export async function listBoardsOf(
   const rows = await db
     .selectFrom('assignments')
     .innerJoin('stages', 'stages.id', 'assignments.stage_id')
-    .select(['assignments.device_id', 'stages.name as stage', 'assignments.outcome', 'assignments.counted'])
+    .select([
+      'assignments.device_id',
+      'stages.name as stage',
+      'assignments.outcome',
+      'assignments.mark',
+      'assignments.counted',
+    ])
     .where('assignments.device_id', 'in', [...deviceIds])
     .where('assignments.rollout_id', '=', rolloutId)
     .where('assignments.is_rollback', '=', 0)
@@ -184,7 +191,7 @@ export async function supersedeUngiven(
   );
   const { numUpdatedRows } = await trx
     .updateTable('assignments')
-    .set((e) => ({ state: 'superseded', updated_at_ms: nowMs, outcome: withdrawnOutcome(e) }))
+    .set((e) => ({ state: 'superseded', updated_at_ms: nowMs, outcome: withdrawnOutcome(e), mark: WITHDRAWN_MARK }))
     .where('device_id', 'in', [...deviceIds])
     .where('state', 'in', UNGIVEN_STATES)
     .where('is_rollback', 'in', kinds)
@@ -245,11 +252,17 @@ const UNGIVEN_STATES = ['offered', 'downloading', 'downloaded'] as const satisfi
 function withdrawnOutcome(e: ExpressionBuilder<Schema, 'assignments'>) {
   return e
     .case()
-    .when('outcome', 'in', ['updating', 'on_trial'])
+    .when('outcome', 'in', ['updating', 'on_trial', 'not_now'])
     .then('waiting' as const)
     .else(e.ref('outcome'))
     .end();
 }
+
+/** The same of its mark. */
+const WITHDRAWN_MARK = sql<
+  AssignmentRow['mark']
+>`case when outcome not in ('updating', 'on_trial', 'waiting', 'not_now') then mark
+  when mark like 'required%' then 'required_again' else 'again' end`;
 
 /** Ends every open assignment of a rollout; devices in the middle of one still report and are still seen. */
 export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number): Promise<number> {
@@ -262,6 +275,7 @@ export async function supersedeOpen(trx: Trx, rolloutId: number, nowMs: number):
       state: 'superseded',
       updated_at_ms: nowMs,
       outcome: withdrawnOutcome(e),
+      mark: WITHDRAWN_MARK,
     }))
     .where('rollout_id', '=', rolloutId)
     .where('state', 'in', OPEN_STATES)

@@ -5,6 +5,7 @@ import type { DeviceId } from '#protocol/identity.ts';
 import { atKey } from '#server/db/fleet/device-names.ts';
 import { OPEN_STATES } from '#engine/assignment/assignment.ts';
 import type { AssignmentState } from '#engine/facts/model.ts';
+import { AGAIN_MARKS } from '#engine/outcome/outcome.ts';
 import type { DeviceRow, SeenDeviceRow } from './devices.ts';
 import type { Reader } from '#server/db/schema.ts';
 
@@ -53,7 +54,7 @@ export interface Which {
   readonly versions?: readonly string[];
   readonly ids?: readonly DeviceId[];
   readonly labelId?: number;
-  /** Without those that hold an assignment of this rollout, whatever became of it. */
+  /** Without those that hold an assignment of this rollout, whatever became of it, unless that was withdrawn and they may get another one. */
   readonly withoutRolloutId?: number;
 }
 
@@ -87,7 +88,10 @@ export async function listDevicePage(
             .whereRef('assignments.device_id', '=', 'devices.id')
             .where('assignments.rollout_id', '=', withoutRolloutId)
             .where('assignments.is_rollback', '=', 0)
-            .where('assignments.is_latest', '=', 1),
+            .where('assignments.is_latest', '=', 1)
+            .where((own) =>
+              own.or([own('assignments.mark', 'not in', AGAIN_MARKS), own('assignments.counted', 'is not', null)]),
+            ),
         ),
       ),
     );

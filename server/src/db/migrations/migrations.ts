@@ -27,6 +27,7 @@ import {
   addWatch,
   createAbsences,
   createTelemetry,
+  markEnded,
 } from './watch-steps.ts';
 import { addHolds, addOrders, addTestIndex, addConsent, createBudgets } from './hold-steps.ts';
 import { createRemovedDevices } from './removal-steps.ts';
@@ -116,4 +117,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'differing reports', up: addDifferingReports },
   { name: 'session tokens', up: addSessionTokens },
   { name: 'configurations', up: createConfigurations },
+  { name: 'ended marks', up: markEnded },
 ];

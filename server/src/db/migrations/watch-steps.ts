@@ -216,3 +216,13 @@ export async function addSaidHardware(db: Trx): Promise<void> {
 export async function addHolderIndex(db: Trx): Promise<void> {
   await db.schema.createIndex('assignments_holder').on('assignments').columns(['device_id', 'rollout_id']).execute();
 }
+
+/** Of rollouts under way, whose gates go by it: whose offer was withdrawn, and who let that of a required version pass. */
+export async function markEnded(db: Trx): Promise<void> {
+  const isOpen = sql`is_latest = 1 and is_rollback = 0
+    and rollout_id in (select id from rollouts where status in ('running', 'paused', 'halted'))`;
+  await sql`update assignments set mark = case when mark = 'required' then 'required_again' else 'again' end
+    where ${isOpen} and state = 'superseded' and outcome = 'waiting'`.execute(db);
+  await sql`update assignments set mark = 'required_silent'
+    where ${isOpen} and mark = 'required' and state = 'timed_out' and outcome = 'waiting'`.execute(db);
+}

@@ -7,7 +7,7 @@ import type { FailedAssignmentRow } from '#server/db/device/failed-assignments.t
 import type { StoredFirmware } from '#server/db/firmware/catalog.ts';
 import { causeOfEnd, type EndedAssignment } from '#engine/assignment/assignment.ts';
 import type { Baseline } from '#engine/outcome/baseline.ts';
-import { markOf, outcomeOf } from '#engine/outcome/outcome.ts';
+import { isOfRequired, markOf, outcomeOf } from '#engine/outcome/outcome.ts';
 import type { Watch } from '#engine/outcome/watch.ts';
 import type { Assignment } from '#engine/decision/plan-check-in.ts';
 import type { CatalogView } from '#server/service/firmware/catalog.ts';
@@ -115,7 +115,7 @@ function watchOf(row: MovingRow): Watch {
     ranOutSinceMs: row.ran_out_since_ms ?? undefined,
     isAcknowledged: row.acknowledged === 1,
     notCounted: row.counted ?? undefined,
-    isOnTheWay: row.mark === 'required',
+    isOnTheWay: isOfRequired(row.mark),
   };
 }
 

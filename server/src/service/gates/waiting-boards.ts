@@ -1,5 +1,5 @@
-// Boards of the stages of a rollout that hold no assignment of it: who of them is still to get the build, and whom a rule
-// leaves out. Asks the rules about every device of the product, page by page, so what it found is kept for a while that grows
+// Boards of the stages of a rollout that hold no assignment of it, or one that was withdrawn: who of them is still to get the build, and whom a
+// rule leaves out. Asks the rules about every device of the product, page by page, so what it found is kept for a while that grows
 // with what it cost; of a small fleet it is always fresh.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import { notCountedOf } from '#engine/outcome/vote.ts';
 import { isReachable } from '#engine/stage/questions.ts';
 import { findLastDeviceId } from '#server/db/rollouts/board-counts.ts';
 import { getRevision } from '#server/db/firmware/catalog.ts';
+import { listBoardsOf } from '#server/db/device/assignments.ts';
 import type { StagedRollout } from '#server/db/rollouts/rollouts.ts';
 import type { Reader } from '#server/db/schema.ts';
 import type { WatchDeps } from '#server/service/watch-deps.ts';
@@ -125,6 +126,8 @@ interface WaitingBoard {
   readonly stage: string;
   readonly isOpened: boolean;
   readonly isCounted: boolean;
+  /** It holds one that was withdrawn: it is among the boards of the stage already. */
+  readonly triesAgain: boolean;
 }
 
 async function* waitingOf(deps: WatchDeps, db: Reader, row: StagedRollout): AsyncGenerator<WaitingBoard> {
@@ -146,6 +149,11 @@ async function* memberOf(deps: WatchDeps, db: Reader, row: StagedRollout): Async
   const subject = await subjectOf(deps, db, row);
   const { forecast } = subject;
   for await (const page of walkDevices(deps, db, subject, 0, { withoutRolloutId: row.id })) {
+    const holding = await listBoardsOf(
+      db,
+      row.id,
+      page.map(({ device }) => device.id),
+    );
     for (const { device, preview, facts } of page) {
       if (preview.kind === 'in_no_stage') continue;
       // The stage that a board gets its place from is the first that includes it, as for its assignment.
@@ -158,7 +166,8 @@ async function* memberOf(deps: WatchDeps, db: Reader, row: StagedRollout): Async
         continue;
       }
       const isCounted = notCountedOf(voterOf(device), forecast.rollout.votes) === undefined;
-      yield { kind: 'waiting', board: { device, stage, isOpened, isCounted } };
+      const triesAgain = holding.has(device.id);
+      yield { kind: 'waiting', board: { device, stage, isOpened, isCounted, triesAgain } };
     }
     await nextTurn();
   }
@@ -170,8 +179,9 @@ async function countAll(deps: WatchDeps, db: Reader, row: StagedRollout): Promis
   const included = new Set<string>();
   for await (const member of memberOf(deps, db, row)) {
     if (member.kind === 'waiting') {
-      const { stage, isCounted } = member.board;
+      const { stage, isCounted, triesAgain } = member.board;
       included.add(stage);
+      if (triesAgain) continue;
       const sum = byStage.get(stage) ?? { counted: 0, uncounted: 0 };
       byStage.set(stage, sum);
       if (isCounted) sum.counted += 1;

@@ -2,7 +2,7 @@
 // the rule that holds it now, or what became of it. It only reads.
 
 import type { WaitingBoard } from '#protocol/admin/rollouts.ts';
-import type { Outcome } from '#engine/outcome/outcome.ts';
+import { AGAIN_MARKS, type Outcome } from '#engine/outcome/outcome.ts';
 import { OtterError } from '#protocol/errors.ts';
 import { firstStageOf } from '#engine/decision/forecast.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
@@ -66,10 +66,15 @@ interface BoardAt {
 
 /** Told without the rules of this moment, which ask for reads of their own: of a large fleet almost nobody is asked for. */
 function isAskedFor({ board, standing }: BoardAt, { outcome, left_out }: WaitingFilter): boolean {
-  const leftOut = standing === undefined && board.preview.kind === 'left_out' ? board.preview.reason : undefined;
-  if (left_out !== undefined && leftOut !== left_out) return false;
+  const leftOut = board.preview.kind === 'left_out' ? board.preview.reason : undefined;
+  if (left_out !== undefined) return leftOut === left_out && (standing === undefined || triesAgain(standing));
   if (outcome === undefined) return true;
-  return (standing?.outcome ?? 'waiting') === outcome && leftOut === undefined;
+  return standing === undefined ? outcome === 'waiting' && leftOut === undefined : standing.outcome === outcome;
+}
+
+/** Its offer was withdrawn, and the rules say whether it gets another one. */
+function triesAgain({ mark, counted }: StandingBoard): boolean {
+  return counted === null && AGAIN_MARKS.some((again) => again === mark);
 }
 
 /** Undefined: it is healthy, or belongs to no stage that has opened. */
