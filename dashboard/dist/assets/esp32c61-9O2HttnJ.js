@@ -1,1 +1,0 @@
-export{a as ESP32C61ROM}from"./flasher-BRcNzTy0.js";

@@ -1,0 +1,1 @@
+export{c as ESP8266ROM}from"./flasher-C_8bRRXs.js";
