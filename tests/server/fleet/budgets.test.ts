@@ -40,6 +40,27 @@ describe.each(BOTH)('a disruption budget on %s', (dialect) => {
     await of.rollOut('1.1.0', 'expand');
   }
 
+  test('does not count a board that was lost in a rollout which was aborted since, once it is back', async () => {
+    const [gone = '', next = ''] = await boards('berlin', 2);
+    server.clock.advance(2 * 86_400);
+    await begin();
+    await line.add('1.2.0');
+    await set({ max_devices: 1 });
+    await line.take(gone, '1.0.0');
+    await line.checkIn(gone, '1.1.0', ON_TRIAL);
+    // Longer than it may be silent, and shorter than its deadline.
+    server.clock.advance(2_100);
+    await server.tick();
+    expect((await line.assignments(gone))[0]).toMatchObject({ state: 'trial', outcome: 'lost' });
+    await line.move('1.1.0', 'abort');
+    await line.rollOut('1.2.0', 'expand');
+    expect(await reason(next), 'it is not back').toBe('budget_used_up');
+    server.clock.advance(60);
+    await line.update(gone, '1.1.0', '1.2.0');
+    await server.tick();
+    expect(await reason(next)).toBe('update');
+  });
+
   test('lets so many boards of one value at it; other values and boards without one go on', async () => {
     const [one = '', two = '', three = ''] = await boards('berlin', 3);
     const [other = ''] = await boards('paris', 1);

@@ -24,10 +24,14 @@ export async function deleteBudget(trx: Trx, key: string): Promise<boolean> {
   return numDeletedRows > 0n;
 }
 
-/** A board that is in the middle of an update, or of which nothing was heard after one; one that was turned away is not waited for. */
+/**
+ * A board that is in the middle of an update, or of which nothing was heard after one; one that was turned away is not waited for. That it is
+ * back is known by its check-in: nothing more is written into an assignment of a rollout that was aborted.
+ */
 const IS_DISRUPTED = sql<boolean>`(exists (select 1 from assignments where device_id = device_labels.device_id and ${IS_IN_FLIGHT})
   or exists (select 1 from assignments where device_id = device_labels.device_id and is_latest = 1 and is_rollback = 0
-    and outcome = 'lost' and acknowledged = 0 and (counted is null or counted <> 'revoked')))`;
+    and outcome = 'lost' and acknowledged = 0 and (counted is null or counted <> 'revoked')
+    and lost_at_ms >= (select last_seen_at_ms from presence where presence.device_id = device_labels.device_id)))`;
 
 export async function countBudgetUse(db: Reader, label: string, without: DeviceId): Promise<BudgetUse> {
   return db
