@@ -24,8 +24,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('boards in the dashboard, %s', (diale
   test('finds a board, labels it, and the address says what is shown', async () => {
     await bringBoards(server);
     const { page, context } = await openPage(browser, server);
-    await enter(server, page);
-    await page.goto('/devices');
+    await enter(server, page, '/devices');
     await page.getByLabel(`Select ${MACS[1]}`).click();
     await page.getByRole('button', { name: 'Label', exact: true }).click();
     await page.getByRole('dialog').getByLabel('Label', { exact: true }).fill('porch');
@@ -60,8 +59,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('boards in the dashboard, %s', (diale
       body: nightImage(PRODUCT, '1.1.0', 'esp32'),
     });
     const { page, context, faults } = await openPage(browser, server);
-    await enter(server, page);
-    await page.goto(`/devices/${MACS[2]}`);
+    await enter(server, page, `/devices/${MACS[2]}`);
     await page.getByRole('button', { name: 'Hold', exact: true }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('Until').selectOption('in 12 hours');
@@ -137,8 +135,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('boards in the dashboard, %s', (diale
 
   test('asks the list in words, and is told where they cannot be read', async () => {
     const { page, context } = await openPage(browser, server);
-    await enter(server, page);
-    await page.goto('/devices');
+    await enter(server, page, '/devices');
     const box = page.getByLabel('Name, MAC or query');
     await box.fill('not held chip:');
     await page.locator('datalist option[value="not held chip:esp32"]').waitFor({ state: 'attached' });
@@ -160,8 +157,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('boards in the dashboard, %s', (diale
       const { page, context, faults } = await openPage(browser, server);
       const asked: string[] = [];
       page.on('request', (request) => asked.push(new URL(request.url()).pathname));
-      await enter(server, page);
-      await page.goto('/devices');
+      await enter(server, page, '/devices');
       await page.getByText('5 boards', { exact: true }).waitFor();
       // Nothing is counted before somebody wants to choose.
       expect(asked.filter((path) => path.endsWith('/device-numbers'))).toEqual([]);
@@ -225,8 +221,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('boards in the dashboard, %s', (diale
         return numbers[0]?.values.find(({ value }) => value === 'held')?.devices ?? 0;
       };
       const { page, context, faults } = await openPage(browser, server);
-      await enter(server, page);
-      await page.goto('/devices?q=product:bench');
+      await enter(server, page, '/devices?q=product:bench');
       await page.getByText('100 loaded, more as you scroll').waitFor();
       await page.getByLabel('Select all loaded boards').click();
       await page.getByRole('button', { name: 'Select all 110 that match' }).click();
@@ -308,8 +303,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('boards in the dashboard, %s', (diale
     async () => {
       await bringBoards(server);
       const { page, context, faults } = await openPage(browser, server);
-      await enter(server, page);
-      await page.goto('/devices');
+      await enter(server, page, '/devices');
       await page.getByRole('button', { name: 'Import CSV' }).click();
       const choose = async (csv: string): Promise<void> =>
         page

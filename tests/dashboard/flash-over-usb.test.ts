@@ -58,8 +58,7 @@ describe.runIf(HAS_BROWSER)('the first flash from the browser', () => {
     const opened = await openPage(browser, server);
     await opened.page.exposeFunction('otterMd5', (base64: string) => hash('md5', Buffer.from(base64, 'base64')));
     await opened.page.addInitScript(installFakeBoard, board);
-    await enter(server, opened.page);
-    await opened.page.goto('/add-board');
+    await enter(server, opened.page, '/add-board');
     return opened;
   }
 
@@ -188,8 +187,7 @@ describe.runIf(HAS_BROWSER)('the first flash from the browser', () => {
   test.runIf(IS_WHOLE)('a browser without Web Serial says so, and how it goes in a terminal', async () => {
     const { page, context } = await openPage(browser, server);
     await page.addInitScript(`Object.defineProperty(Navigator.prototype, 'serial', { value: undefined })`);
-    await enter(server, page);
-    await page.goto('/add-board');
+    await enter(server, page, '/add-board');
     await page.getByText('This browser cannot reach USB.').waitFor();
     await page.getByText('esptool --chip auto write-flash 0x0').waitFor();
     expect(await page.locator('input[type=file]').count()).toBe(0);

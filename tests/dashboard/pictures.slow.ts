@@ -22,8 +22,7 @@ test('pictures are made', async () => {
   for (const colors of ['light', 'dark'] as const)
     for (const [name, address, height] of screens) {
       const { page, context } = await openPage(browser, server, { colors, height });
-      await enter(server, page);
-      await page.goto(address);
+      await enter(server, page, address);
       await settle(page);
       await page.getByText('Live', { exact: true }).waitFor();
       await page.screenshot({ path: join(FOLDER, `${name}-${colors}.png`) });

@@ -39,8 +39,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('sessions in the dashboard, %s', (dia
 
   test('a session that ended leads to the log-in page, and back to where one was', async () => {
     const { page, context } = await openPage(browser, server);
-    await enter(server, page);
-    await page.goto('/schedules');
+    await enter(server, page, '/schedules');
     await page.getByText('Nothing is scheduled').waitFor();
     server.clock.advance(SESSION_IDLE_MS / 1000);
     // The next thing that is asked finds out; without a click it is the next poll.
@@ -61,8 +60,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('sessions in the dashboard, %s', (dia
 
   test('a session that ended in one tab is said to have ended in the others; who logs out is told nothing', async () => {
     const { page, context } = await openPage(browser, server);
-    await enter(server, page);
-    await page.goto('/schedules');
+    await enter(server, page, '/schedules');
     await page.getByText('Nothing is scheduled').waitFor();
     // As the server does with the first refusal that any tab gets.
     await context.clearCookies();
@@ -78,8 +76,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('sessions in the dashboard, %s', (dia
 
   test('a tab that was open over an upgrade, whose files are gone, loads itself anew; once', async () => {
     const { page, context } = await openPage(browser, server);
-    await enter(server, page);
-    await page.goto('/schedules');
+    await enter(server, page, '/schedules');
     await page.getByText('Nothing is scheduled').waitFor();
     let isGone = true;
     page.once('domcontentloaded', () => (isGone = false));

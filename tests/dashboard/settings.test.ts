@@ -4,7 +4,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DIALECTS, sizeOf } from '../support/scope.ts';
 import type { TestServer } from '../support/server/server.ts';
-import { enter, HAS_BROWSER, openPage, visit } from './support/browser.ts';
+import { enter, HAS_BROWSER, openPage } from './support/browser.ts';
 import { bringBoards, closePorch, MACS, openPorch } from './support/porch.ts';
 
 /** A push has one of each kind of page. */
@@ -20,8 +20,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('settings in the dashboard, %s', (dia
 
   test.runIf(AT_NIGHT)('adds a schedule, is told when it would run, changes it and removes it', async () => {
     const { page, context, faults } = await openPage(browser, server);
-    await enter(server, page);
-    await visit(page, '/schedules');
+    await enter(server, page, '/schedules');
     await page.getByRole('button', { name: 'Add a schedule' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('Name').fill('night');
@@ -61,8 +60,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('settings in the dashboard, %s', (dia
   test.runIf(AT_NIGHT)('sets a budget, and makes a label by a query that says first how many it means', async () => {
     await bringBoards(server);
     const { page, context, faults } = await openPage(browser, server);
-    await enter(server, page);
-    await visit(page, '/settings');
+    await enter(server, page, '/settings');
     await page.getByText('Nobody is told anything yet.', { exact: false }).waitFor();
     await page.getByText('No program is told of events yet.', { exact: false }).waitFor();
     await page.getByRole('button', { name: 'Set a budget' }).click();

@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DIALECTS, sizeOf } from '../support/scope.ts';
 import type { TestServer } from '../support/server/server.ts';
-import { enter, HAS_BROWSER, openPage, visit } from './support/browser.ts';
+import { enter, HAS_BROWSER, openPage } from './support/browser.ts';
 import { find, pressOn, tabTo } from './support/keyboard.ts';
 import { nightImage } from './support/night.ts';
 import { bringBoards, checkIn, closePorch, MACS, openPorch, PRODUCT } from './support/porch.ts';
@@ -163,8 +163,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
       body: nightImage(PRODUCT, '1.0.5', 'esp32'),
     });
     const { page, context, faults } = await openPage(browser, server);
-    await enter(server, page);
-    await visit(page, `/rollouts/new?product=${PRODUCT}&version=1.0.5`);
+    await enter(server, page, `/rollouts/new?product=${PRODUCT}&version=1.0.5`);
     await page.getByRole('button', { name: 'Change the stages of careful' }).click();
     const second = page.getByRole('region', { name: 'Stage 2' });
     await page.getByLabel('Name of the plan').fill('porch');
@@ -214,8 +213,7 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('a person in front of the dashboard, 
     await server.admin('createRollout', { body: { version: '1.0.0', product: PRODUCT, name: 'second' } });
     await server.admin('startRollout', { params: { name: 'second' }, body: {} });
     const { page, context } = await openPage(browser, server);
-    await enter(server, page);
-    await page.goto('/rollouts/second');
+    await enter(server, page, '/rollouts/second');
     await page.getByRole('button', { name: 'Pause' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('button', { name: 'Pause' }).waitFor();

@@ -4,7 +4,7 @@
 import { availableParallelism, loadavg } from 'node:os';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { enter, HAS_BROWSER, openBrowser, openPage, visit, WITHOUT_BROWSER } from '../dashboard/support/browser.ts';
+import { enter, HAS_BROWSER, openBrowser, openPage, WITHOUT_BROWSER } from '../dashboard/support/browser.ts';
 import { tellNight } from '../dashboard/support/night.ts';
 import { startTestServer, type TestServer } from '../support/server/server.ts';
 
@@ -19,8 +19,7 @@ describe.runIf(HAS_BROWSER)('a dashboard with 50 events a second', () => {
     const { boards } = await tellNight(server, BOARDS);
     const browser = await openBrowser(server);
     const { page, context, faults } = await openPage(browser, server);
-    await enter(server, page);
-    await visit(page, screen);
+    await enter(server, page, screen);
     await page.getByText('Live', { exact: true }).waitFor();
     const loadBefore = loadavg()[0] ?? 0;
     await page.mouse.move(600, 500);

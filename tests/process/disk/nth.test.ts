@@ -28,15 +28,11 @@ const SWEEPS: readonly (Pick<Failure, 'call' | 'error' | 'goesOn'> & { readonly 
   { call: 'sync', error: 'ENOSPC', goesOn: true, nths: sizeOf({ push: [2], whole: EVERY }) },
 ];
 
-/** A sweep starts a server for each call. */
-const NIGHT_MS = 3_600_000;
-
 /** What a server answers whose disk fails; anything else is a fault of it. */
 const REFUSED: ReadonlySet<ErrorCode> = new Set(['storage_full', 'unavailable', 'busy'] as const);
 
 test.runIf(LIBRARY !== undefined).each(SWEEPS)(
   `one $call after the other fails with $error, going on: $goesOn, and what was answered is there${SKIPPED}`,
-  { timeout: NIGHT_MS },
   async ({ nths, ...failure }) => {
     const home = await newHome();
     const disk = new FailingDisk(home);
