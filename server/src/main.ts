@@ -28,6 +28,7 @@ import type { Deps } from '#server/service/deps.ts';
 import type { Settings } from '#server/service/settings.ts';
 import { BoardProblems } from '#server/service/fleet/board-problems.ts';
 import { digestOf } from '#server/service/access/sessions.ts';
+import { Credentials } from '#server/service/access/credentials.ts';
 import { TicketKeys } from '#server/service/access/ticket-keys.ts';
 import { KnownTokens } from '#server/service/identity/known-tokens.ts';
 import { BoardRates } from '#server/service/device/board-rates.ts';
@@ -46,13 +47,11 @@ import { Retention } from '#server/service/retention/retention.ts';
 import { WaitingBoards } from '#server/service/gates/waiting-boards.ts';
 import { type DataLock, lockStorage } from '#server/disk/data-locks.ts';
 import { explainDiskError, findWriteFault } from '#server/disk/write-proof.ts';
-import { findBackupKey } from '#server/home/backup-key.ts';
 import { removePort, writePort } from '#server/home/port-file.ts';
 import { readCertificate } from '#server/certs/certificate.ts';
-import { localHosts } from '#server/certs/self-signed.ts';
-import { boardHosts } from '#server/service/fleet/board-settings.ts';
 import { openBlobStore } from '#server/storage/blob-store.ts';
 import { openStoreFolders, type StoreFolders } from '#server/storage/store-folders.ts';
+import { credentialFactsOf, settingsOf } from './from-config.ts';
 import { explainListen, explainPlain, portOf } from './listening.ts';
 import { SERVER_VERSION } from './version.ts';
 
@@ -189,6 +188,7 @@ function depsOf({ config, settings, options, database, store, folders, log, cloc
     boardRates: new BoardRates(() => performance.now()),
     knownTokens: new KnownTokens(database),
     ticketKeys: new TicketKeys(database, log, settings.board.spkiPin),
+    credentials: new Credentials(database, log, credentialFactsOf(config)),
     adminTokenDigest: digestOf(config.tokens.admin),
     sharedFiles: new SharedFiles({ database, clock, ...sharingOf(config, options) }),
     readiness: new Readiness({ checks: checksOf(images, config), log, steadyClock: () => performance.now() }),
@@ -225,6 +225,7 @@ async function prepare(
   await deps.absences.start();
   await deps.images.start();
   await deps.ticketKeys.tick(clock());
+  await deps.credentials.tick(clock());
   await readUnreadImages(deps);
   return startScheduler({ deps, file: config.scheduleFile, read: scheduleSource(config), clock, log });
 }
@@ -295,37 +296,6 @@ function forgetPort(home: string, port: number, log: Logger): void {
   } catch (error) {
     log.warn({ err: error }, 'the port file could not be removed');
   }
-}
-
-/** `port`: the one that is listened on, once it is. */
-function settingsOf(config: Config, port: () => number): Settings {
-  const certificate = readCertificate(config.certificate.certPem);
-  const hosts = () => boardHosts(config.host, certificate.hosts, localHosts());
-  return {
-    pollIntervalS: config.poll.intervalS,
-    pollJitter: config.poll.jitterPct / 100,
-    labelsFromHints: config.labelsFromHints,
-    plans: config.plans,
-    webhooks: config.webhooks,
-    recipients: config.recipients,
-    publicUrl: () => config.publicUrl ?? urlOf(hosts()[0] ?? 'localhost', port()),
-    certificateEndsAtMs: certificate.notAfterMs,
-    maxImageBytes: config.limits.maxImageBytes,
-    maxDownloads: config.limits.maxDownloads,
-    retention: config.retention,
-    devices: config.devices,
-    backupRemindMs: config.backupRemindMs,
-    board: {
-      fleetToken: config.tokens.fleet,
-      spkiPin: certificate.spkiPin,
-      backupPin: () => findBackupKey(config.home)?.pin,
-      hosts,
-    },
-  };
-}
-
-function urlOf(host: string, port: number): URL {
-  return new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`);
 }
 
 function scheduleSource(config: Config): ScheduleSource {

@@ -28,7 +28,7 @@ import type {
 } from '#server/db/fleet/tables.ts';
 import type { VersionHoursTable } from '#server/db/history/tables.ts';
 import type { IdentitiesTable, PendingEnrolmentsTable } from '#server/db/identity/tables.ts';
-import type { LoginLinksTable, SessionsTable, TicketKeysTable } from '#server/db/access/tables.ts';
+import type { CredentialsTable, LoginLinksTable, SessionsTable, TicketKeysTable } from '#server/db/access/tables.ts';
 import type {
   BlobsTable,
   FirmwareTable,
@@ -77,6 +77,7 @@ export interface Schema {
   readonly sessions: SessionsTable;
   readonly login_links: LoginLinksTable;
   readonly ticket_keys: TicketKeysTable;
+  readonly credentials: CredentialsTable;
   readonly identities: IdentitiesTable;
   readonly pending_enrolments: PendingEnrolmentsTable;
   readonly budgets: BudgetsTable;

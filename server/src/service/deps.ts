@@ -2,6 +2,7 @@
 
 import type { Logger } from 'pino';
 import type { BoardProblems } from '#server/service/fleet/board-problems.ts';
+import type { Credentials } from '#server/service/access/credentials.ts';
 import type { TicketKeys } from '#server/service/access/ticket-keys.ts';
 import type { KnownTokens } from '#server/service/identity/known-tokens.ts';
 import type { BoardRates } from '#server/service/device/board-rates.ts';
@@ -37,6 +38,7 @@ export interface Deps extends WatchDeps, ImageDeps {
   readonly boardRates: BoardRates;
   readonly knownTokens: KnownTokens;
   readonly ticketKeys: TicketKeys;
+  readonly credentials: Credentials;
   /** SHA-256 of the admin token, hex: sessions end with the token. */
   readonly adminTokenDigest: string;
   readonly log: Logger;

@@ -18,7 +18,7 @@ export type Principal =
   | { readonly kind: 'gate' }
   /** Its end, which somebody set, has come. */
   | { readonly kind: 'clock' }
-  /** A changed file of the configuration. */
+  /** A changed file on the machine of the server: its configuration, its keys, its tokens. */
   | { readonly kind: 'file' }
   /** `otter restore`, which has the files of the server. */
   | { readonly kind: 'restore' };

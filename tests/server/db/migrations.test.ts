@@ -38,6 +38,7 @@ const TABLES = [
   'budgets',
   'catalog',
   'configurations',
+  'credentials',
   'device_labels',
   'device_names',
   'devices',

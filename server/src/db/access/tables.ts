@@ -22,6 +22,13 @@ export interface LoginLinksTable {
   readonly ends_at_ms: number;
 }
 
+export interface CredentialsTable {
+  /** See `service/access/credentials.ts`. */
+  readonly name: string;
+  /** A pin, a fingerprint, or the SHA-256 of a token: nothing that opens anything. */
+  readonly value: string;
+}
+
 export interface TicketKeysTable {
   /** Since 1970, in weeks of seven days. */
   readonly week: number;

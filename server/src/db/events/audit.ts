@@ -6,7 +6,7 @@ import type { Reader, Trx } from '#server/db/schema.ts';
 
 export interface NewAudit {
   readonly atMs: number;
-  /** `admin` (the token), `schedule:<name>`, `file` (a changed configuration file). */
+  /** `admin` (the token), `schedule:<name>`, `file` (a changed file on the machine of the server). */
   readonly actor: string;
   /** What was done, as `rollout.start`. */
   readonly action: string;

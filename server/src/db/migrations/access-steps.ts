@@ -54,6 +54,14 @@ export async function createIdentities(db: Trx, dialect: Dialect): Promise<void>
   await db.schema.createIndex('pending_enrolments_name').on('pending_enrolments').columns(['kind', 'name']).execute();
 }
 
+export async function createCredentials(db: Trx): Promise<void> {
+  await db.schema
+    .createTable('credentials')
+    .addColumn('name', 'text', (c) => c.primaryKey())
+    .addColumn('value', 'text', required)
+    .execute();
+}
+
 export async function createTicketKeys(db: Trx): Promise<void> {
   await db.schema
     .createTable('ticket_keys')

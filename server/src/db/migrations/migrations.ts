@@ -34,6 +34,7 @@ import { createRemovedDevices } from './removal-steps.ts';
 import { addGivenNames, addNotes, addSortNames } from './name-steps.ts';
 import {
   addDifferingReports,
+  createCredentials,
   createIdentities,
   createSessions,
   createTicketKeys,
@@ -118,4 +119,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'session tokens', up: addSessionTokens },
   { name: 'configurations', up: createConfigurations },
   { name: 'ended marks', up: markEnded },
+  { name: 'credentials', up: createCredentials },
 ];

@@ -39,6 +39,7 @@ export async function tick(deps: Deps, nowMs: number): Promise<readonly string[]
   await deps.census.tick(nowMs);
   await deps.images.tick(nowMs);
   await deps.ticketKeys.tick(nowMs);
+  await deps.credentials.tick(nowMs);
   await deps.retention.prune(nowMs);
   return done;
 }
