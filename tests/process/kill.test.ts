@@ -37,6 +37,7 @@ test.each(RUNS)(
     await prepare(server);
     for (let round = 0; round < rounds; round += 1) {
       await workUntilKilled(server, ledger, { round, random });
+      await server.expectNoSecretStored(databaseUrl);
       server = await startServerProcess(home, { env });
       await untilSettled({ home, databaseUrl });
       await expectKept(server, ledger, checked);

@@ -9,9 +9,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { readCertificate } from '#server/certs/certificate.ts';
+import type { HttpsAnswer } from '#protocol/pinned-https.ts';
 import { initHome } from '#server/home/init.ts';
 import { OTTER } from '../otter-command.ts';
 import { type ServerAccess, ServerClient } from './client.ts';
+import { Secrets } from './secrets.ts';
 
 /** A start takes a second; the machine may be busy. */
 const START_TIMEOUT_MS = 120_000;
@@ -77,11 +79,29 @@ export class OtterProcess {
 export class ServerProcess extends ServerClient {
   readonly home: string;
   readonly process: OtterProcess;
+  readonly #secrets: Secrets;
 
-  constructor(home: string, running: OtterProcess, access: ServerAccess) {
+  constructor(home: string, running: OtterProcess, access: ServerAccess & { readonly privateKey: string }) {
     super(access);
     this.home = home;
     this.process = running;
+    this.#secrets = Secrets.of(access);
+  }
+
+  override async fetch(...[method, path, options]: Parameters<ServerClient['fetch']>): Promise<HttpsAnswer> {
+    this.#secrets.addSent(options?.token, options?.body);
+    const answer = await super.fetch(method, path, options);
+    this.#secrets.expectNotInAnswer(path, answer.body);
+    return answer;
+  }
+
+  /** Of what it has printed and logged so far. */
+  expectNoSecretTold(): void {
+    this.#secrets.expectNotIn('what it printed', this.process.stdout + this.process.stderr);
+  }
+
+  async expectNoSecretStored(databaseUrl: string): Promise<void> {
+    await this.#secrets.expectNotInDatabase({ home: this.home, databaseUrl });
   }
 
   async kill9(): Promise<void> {
@@ -120,7 +140,9 @@ export async function startServerProcess(home: string, options: ProcessOptions =
     pin: { kind: 'spki', sha256: readCertificate(await read('certs/server.crt')).spkiPin },
     fleetToken: await read('tokens/fleet.token'),
     adminToken: await read('tokens/admin.token'),
+    privateKey: await read('certs/server.key'),
   });
+  onTestFinished(() => server.expectNoSecretTold());
   if (options.mayBeUnready === true) return server;
   const { status } = await server.json('GET', '/readyz');
   if (status !== 200) throw new Error(`/readyz answered ${status}`);

@@ -1,5 +1,5 @@
 // What no log, answer, event or database may hold: the secrets of a test server, and those that a test sends to it. Every test server
-// looks for them in all that it logged, in each answer, and in its database when it ends.
+// looks for them in each answer, in all that it logged, and (but for processes, which tests kill) in its database when it ends.
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -15,8 +15,24 @@ const MOST = 50;
 /** Shows the fleet token to whoever has the admin token: it is there to be put into a sketch. */
 const SHOWS_TOKEN = /^\/api\/v1\/admin\/boards\/settings/;
 
+interface ServerSecrets {
+  readonly adminToken: string;
+  readonly fleetToken: string;
+  /** In PEM. */
+  readonly privateKey: string;
+}
+
 export class Secrets {
   readonly #parts = new Map<string, string>();
+
+  /** Those that a server has from its first start. */
+  static of(server: ServerSecrets): Secrets {
+    const secrets = new Secrets();
+    secrets.add('the admin token', server.adminToken);
+    secrets.add('the fleet token', server.fleetToken);
+    secrets.add('the private key', server.privateKey.split('\n')[1] ?? '');
+    return secrets;
+  }
 
   add(what: string, secret: string): void {
     // One that a test made of a single letter stands anywhere.
@@ -38,12 +54,13 @@ export class Secrets {
       if (text.includes(part)) throw new Error(`${what} stands in ${where}: ${aroundOf(text, part)}`);
   }
 
-  /** Of a server that has stopped. */
   async expectNotInDatabase(server: WithDatabase): Promise<void> {
     const { home, databaseUrl } = server;
     if (databaseUrl.startsWith('sqlite:')) {
       const file = join(home, databaseUrl.slice('sqlite:'.length));
-      if (existsSync(file)) this.expectNotIn('the database', await readFile(file));
+      // Of one that was killed, or still runs, the newest is in the file beside it.
+      for (const part of [file, `${file}-wal`])
+        if (existsSync(part)) this.expectNotIn('the database', await readFile(part));
       return;
     }
     const raw = await openRaw(server);

@@ -48,7 +48,7 @@ export class TestServer extends ServerClient {
   /** Every line that the server logged. */
   readonly logged: string[];
   readonly #running: RunningServer;
-  readonly #secrets = new Secrets();
+  readonly #secrets: Secrets;
 
   constructor(
     parts: Pick<TestServer, 'home' | 'databaseUrl' | 'clock' | 'pin' | 'fleetToken' | 'adminToken' | 'logged'> & {
@@ -62,9 +62,7 @@ export class TestServer extends ServerClient {
     this.clock = parts.clock;
     this.logged = parts.logged;
     this.#running = running;
-    this.#secrets.add('the admin token', parts.adminToken);
-    this.#secrets.add('the fleet token', parts.fleetToken);
-    this.#secrets.add('the private key', parts.privateKey.split('\n')[1] ?? '');
+    this.#secrets = Secrets.of(parts);
   }
 
   /** One more that may stand nowhere. */
