@@ -147,7 +147,7 @@ export const MAX_CONFIGURATION_PINS = 2;
 /** Most pins of a sketch. */
 export const MAX_SKETCH_PINS = 3;
 
-/** Most release keys of a server, retired ones too; longest public key in PEM; builds that one request signs, some 500 bytes each. */
+/** Most release keys of a server, retired ones too, of which the oldest makes room for a new one; longest public key in PEM; builds that one request signs, some 500 bytes each. */
 export const MAX_RELEASE_KEYS = 50;
 export const MAX_PUBLIC_KEY_CHARS = 1_000;
 export const MAX_SIGNED_AT_ONCE = 100;

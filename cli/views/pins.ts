@@ -52,8 +52,10 @@ export function strandedText({ products }: Pins): string | undefined {
 }
 
 function configurationText(one: PinsOfProduct, backup: string): string {
-  const { configuration, takes_configurations, refused } = one;
+  const { configuration, takes_configurations, refused, ahead } = one;
   if (!takes_configurations) return 'no release key: by firmware alone';
+  if (ahead > 0)
+    return `${configuration?.sequence ?? 'none'}, and ${boards(ahead)} ${ahead === 1 ? 'holds' : 'hold'} a later one`;
   if (configuration === null) return 'not sent';
   const what = configuration.pins.includes(backup)
     ? String(configuration.sequence)
@@ -63,10 +65,10 @@ function configurationText(one: PinsOfProduct, backup: string): string {
 
 function adviceOn(pins: Pins): string {
   const isSent = pins.products.every(
-    ({ takes_configurations, configuration, devices }) =>
+    ({ takes_configurations, configuration, devices, ahead }) =>
       !takes_configurations ||
       devices === 0 ||
-      (pins.backup !== null && configuration?.pins.includes(pins.backup) === true),
+      (ahead === 0 && pins.backup !== null && configuration?.pins.includes(pins.backup) === true),
   );
   if (!isSent) return `next: ${OTTER} cert rotate start tells boards the backup pin`;
   const stranded = strandedText(pins);

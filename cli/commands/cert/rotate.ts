@@ -146,9 +146,9 @@ function productsOf({ products }: Pins, { product }: StartOptions): readonly Pin
   );
 }
 
-/** It says the same for long enough. */
-function isCurrent({ configuration }: PinsOfProduct, pins: readonly string[], nowMs: number): boolean {
-  if (configuration === null || configuration.pins.join() !== pins.join()) return false;
+/** It says the same for long enough, and no board holds a later one, with which it does not take this one any more. */
+function isCurrent({ configuration, ahead }: PinsOfProduct, pins: readonly string[], nowMs: number): boolean {
+  if (ahead > 0 || configuration === null || configuration.pins.join() !== pins.join()) return false;
   return configuration.expires_at === null || Date.parse(configuration.expires_at) > nowMs + RENEW_BEFORE_MS;
 }
 

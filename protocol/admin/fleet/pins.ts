@@ -39,6 +39,11 @@ export const PinsOfProduct = Type.Object(
     devices: Count,
     ...counts,
     refused: { ...Count, description: 'they said that they did not take the configuration' },
+    ahead: {
+      ...Count,
+      description:
+        'they hold a later configuration than the one of this server, which was restored perhaps: they take none but a new one',
+    },
     examples: Type.Array(Type.String(), { description: 'first names of up to 10 that are not ready' }),
   },
   { $id: 'PinsOfProduct' },

@@ -12,6 +12,7 @@ import { formatPin } from '#protocol/pinned-https.ts';
 import { findBackupKey } from '#server/home/backup-key.ts';
 import { type OtterRun, runOtter } from '../../support/otter-command.ts';
 import { startTestServer } from '../../support/server/server.ts';
+import { signPins } from '../../support/signing.ts';
 
 const PASSPHRASE = 'four random words here';
 const env = { OTTER_KEY_PASSPHRASE: PASSPHRASE };
@@ -50,6 +51,23 @@ async function newServer(pinsOfBuild: 'old' | 'both', { isSigned = true } = {}) 
 
 const pinsOf = ({ stdout }: OtterRun): Pins => JSON.parse(stdout) as Pins;
 const codeOf = ({ stdout }: OtterRun): string => (JSON.parse(stdout) as { error: { code: string } }).error.code;
+
+test('a server that was restored from before the last configuration: start signs a new one, which boards take', async () => {
+  const { server, live, backup, checkIn, otter } = await newServer('both');
+  const key = await openKeyFile(join(keys, 'release.key.age'), PASSPHRASE);
+  const ofBackup = signPins({ product: 'default', sequence: 1_000, pins: [live, backup] }, key);
+  await server.admin('configurePins', { body: ofBackup });
+  expect(await checkIn(2_000), 'it has a later one').not.toHaveProperty('configuration');
+  expect(pinsOf(await otter('cert', 'rotate', 'status'))).toMatchObject({
+    products: [{ unacknowledged: 1, ahead: 1 }],
+  });
+  const started = await otter('cert', 'rotate', 'start', '--backup-pin', backup, '--yes');
+  const sequence = pinsOf(started).products[0]?.configuration?.sequence ?? 0;
+  expect(sequence).toBeGreaterThan(2_000);
+  expect(await checkIn(2_000)).toMatchObject({ configuration: { sequence } });
+  await checkIn(sequence);
+  expect(pinsOf(await otter('cert', 'rotate', 'status'))).toMatchObject({ products: [{ ready: 1, ahead: 0 }] });
+});
 
 test('a fleet is walked over: start signs, boards acknowledge, finish changes the key, and it may be repeated', async () => {
   const { server, live, backup, checkIn, otter } = await newServer('both');

@@ -61,6 +61,21 @@ describe.each(DIALECTS)('pins on %s', (dialect) => {
     for (const held of [5, 6]) expect(await ask(mac, held)).not.toHaveProperty('configuration');
   });
 
+  test('boards that hold a later one than a server that was restored are counted, until a new one takes its place', async () => {
+    const { line, send, standing, ask, both } = await newLine();
+    await send(both({ sequence: 5 }));
+    const mac = line.newMac();
+    const pins = { pins: [pinIdOf(live), pinIdOf(backup)] };
+    await ask(mac, 5, pins);
+    expect(await standing()).toMatchObject({ ready: 1, ahead: 0 });
+    await ask(mac, 9, pins);
+    expect(await standing()).toMatchObject({ ready: 0, unacknowledged: 1, ahead: 1 });
+    await send(both({ sequence: 12 }));
+    expect(await ask(mac, 9, pins)).toMatchObject({ configuration: { sequence: 12 } });
+    await ask(mac, 12, pins);
+    expect(await standing()).toMatchObject({ ready: 1, ahead: 0 });
+  });
+
   test('one that brings the backup pin calls a person before it expires, until another takes its place', async () => {
     const { line, send, both } = await newLine();
     const at = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;

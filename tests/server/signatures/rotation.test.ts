@@ -2,6 +2,7 @@
 // C; 1.2.0 signed by B alone. What each board gets, what stays, and what may go. Over real HTTPS.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { MAX_RELEASE_KEYS } from '#protocol/limits.ts';
 import { DIALECTS } from '../../support/scope.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 import { knows, SignedLine } from '../../support/signed-line.ts';
@@ -35,6 +36,25 @@ describe.each(DIALECTS)('a rotation of keys on %s', (dialect) => {
     const inStage = last === 'complete' ? [] : ['pilot'];
     return { line, a, b, c, told, newBoard: async () => line.newDevice('1.0.0', inStage) };
   }
+
+  test('a server that went from key to key for years can do so again: the key retired first makes room', async () => {
+    const own = await startTestServer({ dialect });
+    const line = new SignedLine(own);
+    const keys = Array.from({ length: MAX_RELEASE_KEYS }, newKey);
+    const [first = newKey(), second = newKey()] = keys;
+    for (const key of keys) expect(await line.tryTrust(key, [])).toMatchObject({ status: 200 });
+    expect(await line.tryTrust(newKey(), []), 'all of them are trusted').toMatchObject({
+      body: { error: { code: 'key_limit' } },
+    });
+    for (const key of [second, first]) {
+      own.clock.advance(1);
+      await line.tryRetire(key, true);
+    }
+    expect(await line.tryTrust(newKey(), [])).toMatchObject({ status: 200 });
+    expect(await line.keyOf(second)).toBeUndefined();
+    expect(await line.keyOf(first)).toBeDefined();
+    await own.end();
+  });
 
   test.each(['complete', 'expand'] as const)(
     '1: a board that knows A alone gets the stepping release first, then the rest (the last is %s)',

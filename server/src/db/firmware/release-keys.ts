@@ -31,6 +31,19 @@ export async function saveReleaseKey(trx: Trx, row: ReleaseKeyRow): Promise<void
     .execute();
 }
 
+/** One that was retired. */
+export async function forgetReleaseKey(
+  trx: Trx,
+  { key_id, product }: Pick<ReleaseKeyRow, 'key_id' | 'product'>,
+): Promise<void> {
+  await trx
+    .deleteFrom('release_keys')
+    .where('key_id', '=', key_id)
+    .where('product', '=', product)
+    .where('retired_at_ms', 'is not', null)
+    .execute();
+}
+
 export async function saveRetired(
   trx: Trx,
   { key_id, product }: Pick<ReleaseKeyRow, 'key_id' | 'product'>,

@@ -57,6 +57,7 @@ async function viewProduct(
     by_configuration: count('by_configuration'),
     lost: count('lost'),
     refused: sum(judged.filter(({ held }) => held.refused !== null)),
+    ahead: sum(judged.filter(({ held }) => (held.sequence ?? 0) > (stored?.configuration.sequence ?? 0))),
     examples: await examplesOf(
       deps,
       judged.filter(({ readiness }) => readiness !== 'ready').map(({ held }) => held),

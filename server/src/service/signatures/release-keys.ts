@@ -11,6 +11,7 @@ import { raiseRevision } from '#server/db/firmware/catalog.ts';
 import {
   countKeyHolders,
   EVERY_PRODUCT,
+  forgetReleaseKey,
   listKeyHolders,
   listReleaseKeys,
   type ReleaseKeyRow,
@@ -128,12 +129,7 @@ async function saveTrust(trx: Trx, key: ReadableKey, product: string, by: Princi
   const rows = await listReleaseKeys(trx);
   const row = rows.find((one) => one.key_id === key.keyId && one.product === product);
   if (row !== undefined && row.retired_at_ms === null) return;
-  if (row === undefined && rows.length >= MAX_RELEASE_KEYS)
-    throw new OtterError(
-      'key_limit',
-      `there are ${rows.length} release keys, the most is ${MAX_RELEASE_KEYS}`,
-      'trust one that is there for more products',
-    );
+  if (row === undefined && rows.length >= MAX_RELEASE_KEYS) await makeRoom(trx, rows);
   await saveReleaseKey(trx, {
     key_id: key.keyId,
     product,
@@ -151,6 +147,19 @@ async function saveTrust(trx: Trx, key: ReadableKey, product: string, by: Princi
     subject: key.keyId,
     details: { product: product === EVERY_PRODUCT ? null : product },
   });
+}
+
+/** For one more: a server that went from key to key for years can do so again. */
+async function makeRoom(trx: Trx, rows: readonly ReleaseKeyRow[]): Promise<void> {
+  const [oldest] = rows
+    .filter(({ retired_at_ms }) => retired_at_ms !== null)
+    .toSorted((left, right) => (left.retired_at_ms ?? 0) - (right.retired_at_ms ?? 0));
+  if (oldest !== undefined) return forgetReleaseKey(trx, oldest);
+  throw new OtterError(
+    'key_limit',
+    `there are ${rows.length} release keys, the most is ${MAX_RELEASE_KEYS}`,
+    'trust one that is there for every product, and retire others: otter key list',
+  );
 }
 
 async function holdersOf({ database }: Deps, db: Reader): Promise<readonly HeldKeys[]> {
