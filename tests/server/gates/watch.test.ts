@@ -337,6 +337,24 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     expect((await calls()).map(({ kind }) => kind)).toContain('gate_waits');
   });
 
+  test('that completed leaves nobody out: late boards get it, and are listed as such', async () => {
+    const [late = ''] = await fleet.add(1);
+    await begin('default');
+    for (const from of ['pilot', 'expand'])
+      await server.admin('promoteRollout', { params: { name }, body: { from, override: true, reason: 'seen' } });
+    const { status, watched_until, left_out } = await rollout();
+    expect({ status, watched_until, left_out }).toEqual({
+      status: 'complete',
+      watched_until: expect.any(String),
+      left_out: [],
+    });
+    const asked = async (query: Readonly<Record<string, string>>) =>
+      (await server.admin('getWaiting', { params: { name }, query })).items.map(({ mac, reason }) => ({ mac, reason }));
+    expect(await asked({})).toEqual([{ mac: late, reason: null }]);
+    expect(await asked({ outcome: 'waiting' })).toEqual([{ mac: late, reason: null }]);
+    expect(await asked({ left_out: 'image_not_released' })).toEqual([]);
+  });
+
   test('calls when its first stage is empty', async () => {
     await fleet.add(3);
     await begin('careful');

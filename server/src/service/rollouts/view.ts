@@ -62,7 +62,8 @@ async function viewWith(
   const isJudged = isLive(row, nowMs);
   const judged = isJudged ? await judge(deps, deps.database.read, row, nowMs) : undefined;
   const groups = judged?.stages.flatMap((stage) => stage.groups) ?? (await countUnjudged(deps, row));
-  const waiting = isJudged || row.status === 'draft' ? await countWaiting() : NOBODY_WAITS;
+  // Of one that is over nobody is waited for: late boards follow what is stable.
+  const waiting = isOpen(row.status) || row.status === 'draft' ? await countWaiting() : NOBODY_WAITS;
   const stages = row.stages.map((stage) => viewStage(stage, { judged, groups, waiting }));
   const leftOut = waiting?.leftOut ?? [];
   return {

@@ -4,6 +4,7 @@
 import type { WaitingBoard } from '#protocol/admin/rollouts.ts';
 import { AGAIN_MARKS, type Outcome } from '#engine/outcome/outcome.ts';
 import { OtterError } from '#protocol/errors.ts';
+import { isOpen } from '#engine/stage/advance.ts';
 import { firstStageOf } from '#engine/decision/forecast.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
 import { listBoardsOf, type StandingBoard } from '#server/db/device/assignments.ts';
@@ -65,8 +66,10 @@ interface BoardAt {
 }
 
 /** Told without the rules of this moment, which ask for reads of their own: of a large fleet almost nobody is asked for. */
-function isAskedFor({ board, standing }: BoardAt, { outcome, left_out }: WaitingFilter): boolean {
-  const leftOut = board.preview.kind === 'left_out' ? board.preview.reason : undefined;
+function isAskedFor({ board, standing, subject: { row } }: BoardAt, { outcome, left_out }: WaitingFilter): boolean {
+  // One that is over leaves nobody out: late boards follow what is stable.
+  const isLeftOut = isOpen(row.status) && board.preview.kind === 'left_out';
+  const leftOut = isLeftOut ? board.preview.reason : undefined;
   if (left_out !== undefined) return leftOut === left_out && (standing === undefined || triesAgain(standing));
   if (outcome === undefined) return true;
   return standing === undefined ? outcome === 'waiting' && leftOut === undefined : standing.outcome === outcome;
