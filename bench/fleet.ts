@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { hash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { CHUNK_BYTES } from '#protocol/limits.ts';
+import { BLOCK_BYTES } from '#protocol/limits.ts';
 import { openSqlite } from '#server/db/sqlite.ts';
 import { initHome } from '#server/home/init.ts';
 
@@ -51,8 +51,8 @@ const IMAGE_BYTES = 1_048_576;
 
 function addBuild(db: DatabaseSync, home: string, id: number, version: string, status: 'complete' | 'running'): void {
   const bytes = Buffer.alloc(IMAGE_BYTES, id);
-  const blocks = Array.from({ length: IMAGE_BYTES / CHUNK_BYTES }, (_, index) =>
-    hash('sha256', bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)),
+  const blocks = Array.from({ length: IMAGE_BYTES / BLOCK_BYTES }, (_, index) =>
+    hash('sha256', bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES)),
   );
   const folder = join(home, 'data/firmware/.blobs');
   mkdirSync(folder, { recursive: true });

@@ -8,7 +8,7 @@ export const MAX_IMAGE_BYTES = 4_089_446;
 export const MIN_IMAGE_BYTES = 288;
 
 /** Images are hashed in blocks of this size at upload; each block is checked again before it is sent. */
-export const CHUNK_BYTES = 65_536;
+export const BLOCK_BYTES = 65_536;
 
 /**
  * Verified blocks kept in memory for all downloads together: four whole images of the largest size, so that a fleet that

@@ -23,7 +23,7 @@ import {
 } from '#protocol/admin/routes.ts';
 import { readEventStream } from '#protocol/admin/event-stream.ts';
 import { Event } from '#protocol/admin/events.ts';
-import { BODY_PATIENCE_MS, CHUNK_BYTES, EVENT_SILENCE_MS } from '#protocol/limits.ts';
+import { BODY_PATIENCE_MS, BLOCK_BYTES, EVENT_SILENCE_MS } from '#protocol/limits.ts';
 import { type HttpsAnswer, type HttpsRequest, openPinned, PinnedAgent, requestPinned } from '#protocol/pinned-https.ts';
 
 type Routes = typeof adminRoutes;
@@ -73,7 +73,7 @@ export class AdminClient {
           'content-length': String(upload.bytes.length),
           'x-sha256': upload.sha256,
         },
-        body: inChunks(upload),
+        body: inPieces(upload),
       },
     );
   }
@@ -217,10 +217,10 @@ function jsonBody(body: unknown): Pick<HttpsRequest, 'headers' | 'body'> {
   return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
 }
 
-async function* inChunks(upload: Upload): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < upload.bytes.length; start += CHUNK_BYTES) {
-    yield upload.bytes.subarray(start, start + CHUNK_BYTES);
-    upload.onProgress(Math.min(start + CHUNK_BYTES, upload.bytes.length));
+async function* inPieces(upload: Upload): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < upload.bytes.length; start += BLOCK_BYTES) {
+    yield upload.bytes.subarray(start, start + BLOCK_BYTES);
+    upload.onProgress(Math.min(start + BLOCK_BYTES, upload.bytes.length));
   }
 }
 

@@ -5,30 +5,30 @@ import { mkdir, readdir, readFile, rm, stat, symlink, truncate, utimes, writeFil
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CHUNK_BYTES, STALE_UPLOAD_MS } from '#protocol/limits.ts';
+import { BLOCK_BYTES, STALE_UPLOAD_MS } from '#protocol/limits.ts';
 import { receiveImage } from '#server/storage/receive-image.ts';
 import { openStoreFolders } from '#server/storage/store-folders.ts';
 import { inPieces, newStore, putBytes } from '../support/image-store.ts';
 
-const MAX_BYTES = 3 * CHUNK_BYTES;
-const image = Buffer.alloc(2 * CHUNK_BYTES + 1234, 'otter');
+const MAX_BYTES = 3 * BLOCK_BYTES;
+const image = Buffer.alloc(2 * BLOCK_BYTES + 1234, 'otter');
 const SHA256 = hash('sha256', image);
 
 describe('receiving', () => {
   test('gives the bytes, their hash and the hash of every block, however they come', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.constantFrom(0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, MAX_BYTES),
-        fc.integer({ min: 1000, max: 2 * CHUNK_BYTES }),
+        fc.constantFrom(0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, MAX_BYTES),
+        fc.integer({ min: 1000, max: 2 * BLOCK_BYTES }),
         async (length, pieceBytes) => {
           const bytes = Buffer.alloc(length, 'firmware');
           const received = await receiveImage(inPieces(bytes, pieceBytes), { maxBytes: MAX_BYTES });
           expect(received.bytes.equals(bytes)).toBe(true);
           expect(received).toMatchObject({ sizeBytes: length, sha256: hash('sha256', bytes) });
-          expect(received.chunkSha256).toEqual(
+          expect(received.blockSha256).toEqual(
             [0, 1, 2]
-              .filter((index) => index * CHUNK_BYTES < length)
-              .map((index) => hash('sha256', bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES))),
+              .filter((index) => index * BLOCK_BYTES < length)
+              .map((index) => hash('sha256', bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES))),
           );
         },
       ),
@@ -85,7 +85,7 @@ describe('a blob', () => {
     const recorded = await putBytes(store, image);
     const reader = await store.open(recorded);
     await store.delete(recorded.sha256);
-    expect(await reader.readBlock(2)).toEqual(image.subarray(2 * CHUNK_BYTES));
+    expect(await reader.readBlock(2)).toEqual(image.subarray(2 * BLOCK_BYTES));
     await reader.close();
     await expect(store.open(recorded)).rejects.toMatchObject({ code: 'blob_corrupt' });
   });
@@ -119,7 +119,7 @@ describe('a blob', () => {
     expect(await store.put(image, SHA256)).toBe('written');
     expect(await store.check(SHA256, image.length)).toBeUndefined();
     const reader = await store.open(recorded);
-    expect(await reader.readBlock(0)).toEqual(image.subarray(0, CHUNK_BYTES));
+    expect(await reader.readBlock(0)).toEqual(image.subarray(0, BLOCK_BYTES));
     await reader.close();
   });
 

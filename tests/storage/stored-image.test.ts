@@ -3,10 +3,10 @@
 import { open, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CHUNK_BYTES } from '#protocol/limits.ts';
+import { BLOCK_BYTES } from '#protocol/limits.ts';
 import { newStore, putBytes } from '../support/image-store.ts';
 
-const image = Buffer.alloc(3 * CHUNK_BYTES + 777);
+const image = Buffer.alloc(3 * BLOCK_BYTES + 777);
 for (let at = 0; at < image.length; at += 1) image[at] = (at * 31 + (at >> 8)) & 0xff;
 
 const corrupt = (message: RegExp) => ({ code: 'blob_corrupt', message: expect.stringMatching(message) });
@@ -36,7 +36,7 @@ describe('a stored image', () => {
       [3, 0, 2, 1].map(async (index) => ({ index, block: await stored.readBlock(index) })),
     );
     const inOrder = blocks.toSorted((one, other) => one.index - other.index).map(({ block }) => block);
-    expect(inOrder.map((block) => block.length)).toEqual([CHUNK_BYTES, CHUNK_BYTES, CHUNK_BYTES, 777]);
+    expect(inOrder.map((block) => block.length)).toEqual([BLOCK_BYTES, BLOCK_BYTES, BLOCK_BYTES, 777]);
     expect(Buffer.concat(inOrder).equals(image)).toBe(true);
     await expect(stored.readBlock(4)).rejects.toThrow(RangeError);
     await stored.close();
@@ -48,14 +48,14 @@ describe('a stored image', () => {
     for (const [start, end] of [
       [0, image.length - 1],
       [0, 0],
-      [CHUNK_BYTES - 1, CHUNK_BYTES],
-      [CHUNK_BYTES, 2 * CHUNK_BYTES - 1],
+      [BLOCK_BYTES - 1, BLOCK_BYTES],
+      [BLOCK_BYTES, 2 * BLOCK_BYTES - 1],
       [image.length - 1, image.length - 1],
     ] as const) {
       const pieces: Buffer[] = [];
       for await (const piece of stored.read({ start, end })) pieces.push(piece);
       expect(Buffer.concat(pieces).equals(image.subarray(start, end + 1))).toBe(true);
-      expect(pieces).toHaveLength(Math.floor(end / CHUNK_BYTES) - Math.floor(start / CHUNK_BYTES) + 1);
+      expect(pieces).toHaveLength(Math.floor(end / BLOCK_BYTES) - Math.floor(start / BLOCK_BYTES) + 1);
     }
     await stored.close();
   });
@@ -72,20 +72,20 @@ describe('a stored image', () => {
 
   test('whose record has too few hashes is refused', async () => {
     const { store, recorded } = await published();
-    const other = { ...recorded, chunkSha256: recorded.chunkSha256.slice(1) };
+    const other = { ...recorded, blockSha256: recorded.blockSha256.slice(1) };
     await expect(store.open(other)).rejects.toMatchObject(corrupt(/3 block hashes are recorded for 4/));
   });
 
-  test.for([0, CHUNK_BYTES - 1, CHUNK_BYTES, image.length - 1])(
+  test.for([0, BLOCK_BYTES - 1, BLOCK_BYTES, image.length - 1])(
     'with bit flipped in byte %i loses only that block',
     async (at) => {
       const { store, recorded, path } = await published();
       await flipBit(path, at);
       const stored = await store.open(recorded);
-      const bad = Math.floor(at / CHUNK_BYTES);
+      const bad = Math.floor(at / BLOCK_BYTES);
       await expect(stored.readBlock(bad)).rejects.toMatchObject(corrupt(new RegExp(`block ${bad} `)));
       for (const good of [0, 1, 2, 3].filter((index) => index !== bad)) {
-        expect(await stored.readBlock(good)).toEqual(image.subarray(good * CHUNK_BYTES, (good + 1) * CHUNK_BYTES));
+        expect(await stored.readBlock(good)).toEqual(image.subarray(good * BLOCK_BYTES, (good + 1) * BLOCK_BYTES));
       }
       await stored.close();
     },
@@ -96,9 +96,9 @@ describe('a stored image', () => {
     const stored = await store.open(recorded);
     const first = await stored.readBlock(1);
     expect(await stored.readBlock(1)).toBe(first);
-    await flipBit(path, CHUNK_BYTES + 5);
+    await flipBit(path, BLOCK_BYTES + 5);
     await expect(stored.readBlock(1)).rejects.toMatchObject(corrupt(/block 1 /));
-    await truncate(path, CHUNK_BYTES);
+    await truncate(path, BLOCK_BYTES);
     await expect(stored.readBlock(0)).rejects.toMatchObject(corrupt(/has 65536 bytes/));
     await stored.close();
   });
@@ -111,8 +111,8 @@ describe('a stored image', () => {
     await rename(`${path}.new`, path);
     const after = await store.open(recorded);
     await expect(after.readBlock(0)).rejects.toMatchObject(corrupt(/block 0 /));
-    expect(await before.readBlock(0)).toEqual(image.subarray(0, CHUNK_BYTES));
-    expect(await before.readBlock(3)).toEqual(image.subarray(3 * CHUNK_BYTES));
+    expect(await before.readBlock(0)).toEqual(image.subarray(0, BLOCK_BYTES));
+    expect(await before.readBlock(3)).toEqual(image.subarray(3 * BLOCK_BYTES));
     await Promise.all([before.close(), after.close()]);
   });
 
@@ -120,7 +120,7 @@ describe('a stored image', () => {
     const { store, recorded } = await published();
     const stored = await store.open(recorded);
     await stored.readBlock(0);
-    const other = await store.open({ ...recorded, chunkSha256: recorded.chunkSha256.toReversed() });
+    const other = await store.open({ ...recorded, blockSha256: recorded.blockSha256.toReversed() });
     await expect(other.readBlock(0)).rejects.toMatchObject(corrupt(/block 0 /));
     await Promise.all([stored.close(), other.close()]);
   });
@@ -136,7 +136,7 @@ describe('many readers', () => {
     expect(new Set(blocks).size).toBe(1);
     const [last, ...others] = readers;
     await Promise.all(others.flatMap((reader) => [reader.close(), reader.close()]));
-    expect(await last?.readBlock(1)).toHaveLength(CHUNK_BYTES);
+    expect(await last?.readBlock(1)).toHaveLength(BLOCK_BYTES);
     await last?.close();
     expect(await openDescriptors()).toBe(before);
   });

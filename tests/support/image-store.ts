@@ -49,9 +49,9 @@ export function shownOf(bytes: Uint8Array, place: ImagePlace = PLACE): ShownImag
 
 /** Receives and puts in one go; resolves with what the database would record. */
 export async function putBytes(store: BlobStore, bytes: Uint8Array): Promise<RecordedImage> {
-  const { sha256, sizeBytes, chunkSha256 } = await receiveImage(inPieces(bytes), { maxBytes: MAX_IMAGE_BYTES });
+  const { sha256, sizeBytes, blockSha256 } = await receiveImage(inPieces(bytes), { maxBytes: MAX_IMAGE_BYTES });
   await store.put(bytes, sha256);
-  return { name: 'thermostat 1.4.0 for esp32s3', sha256, sizeBytes, chunkSha256 };
+  return { name: 'thermostat 1.4.0 for esp32s3', sha256, sizeBytes, blockSha256 };
 }
 
 /** Lays an image where version 0.1 kept it; resolves with its path. */

@@ -25,7 +25,7 @@ import { addAuth, digestToken } from './auth.ts';
 import { addDeviceRoutes } from '#server/http/device/routes.ts';
 import { addDocRoutes, addOpenApi } from './docs.ts';
 import { addDownloadRoutes } from '#server/http/download/routes.ts';
-import { addFailedHandshakes } from './failed-handshakes.ts';
+import { addFailedHandshakes } from '#server/http/front/failed-handshakes.ts';
 import { AddressRate } from '#server/http/front/address-rate.ts';
 import { guardConnections, type Proxies } from '#server/http/front/connections.ts';
 import { Places } from '#server/http/front/places.ts';

@@ -1,11 +1,9 @@
-// One line per request: id, who, what was decided and why. Addresses are logged without their query, headers and bodies
-// never, so that no token can get into a log.
+// From the first to the last of a request: its id, and in the end one line with who asked, what was decided and why. Addresses are logged
+// without their query, headers and bodies never, so that no token can get into a log.
 
 import { randomBytes } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { MAX_OPEN_ANSWERS } from '#protocol/limits.ts';
+import { addAnswer, hasTooManyAnswers, removeAnswer } from '#server/http/answer/open-answers.ts';
 import { addressOf } from '#server/http/request/client-address.ts';
 import { hideTokens } from '#server/http/hide-tokens.ts';
 
@@ -30,42 +28,38 @@ export function nextRequestId(): string {
   return `${process}-${count.toString(36)}`;
 }
 
-/** Cuts a connection that sends request after request without reading: what waits for its turn is held in memory. */
 export function addRequestLog(app: FastifyInstance): void {
   app.decorateRequest('outcome', undefined);
   app.decorateRequest('warnings', undefined);
   app.addHook('onRequest', (request, reply, done) => {
     beginRequest(request, reply);
     const { socket } = request.raw;
-    if ((openAnswers.get(socket)?.size ?? 0) <= MAX_OPEN_ANSWERS) done();
     // An answer would stand behind all others, and nobody reads those: the request ends here, without one.
-    else socket.destroy();
+    if (hasTooManyAnswers(socket)) socket.destroy();
+    else done();
   });
-}
-
-/** Answers that are not sent to the end yet, of each connection. */
-const openAnswers = new WeakMap<Socket, Set<ServerResponse>>();
-
-/** Into the middle of an answer nothing else may be written. */
-export function isAnswering(socket: Socket): boolean {
-  return [...(openAnswers.get(socket) ?? [])].some(({ headersSent }) => headersSent);
 }
 
 /** For every request before anything else; called by hand where no hook runs. */
 export function beginRequest(request: FastifyRequest, reply: FastifyReply): void {
   void reply.header('x-request-id', request.id);
-  const answers = openAnswers.get(request.raw.socket) ?? new Set();
-  openAnswers.set(request.raw.socket, answers.add(reply.raw));
+  const { socket } = request.raw;
+  addAnswer(socket, reply.raw);
   // Not Fastify's onResponse, which says nothing of an answer that was cut: a board that went away is worth a line, too.
   reply.raw.once('close', () => {
-    answers.delete(reply.raw);
-    logRequest(request, reply);
+    removeAnswer(socket, reply.raw);
+    endRequest(request, reply);
   });
 }
 
-function logRequest(request: FastifyRequest, reply: FastifyReply): void {
-  const { raw, warnings } = request;
+function endRequest(request: FastifyRequest, reply: FastifyReply): void {
+  const { raw } = request;
   if (!raw.complete) setTimeout(() => raw.destroy(), LINGER_MS).unref();
+  logRequest(request, reply);
+}
+
+function logRequest(request: FastifyRequest, reply: FastifyReply): void {
+  const { warnings } = request;
   const line = {
     request_id: request.id,
     method: request.method,

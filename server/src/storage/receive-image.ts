@@ -3,7 +3,7 @@
 
 import { hash } from 'node:crypto';
 import { OtterError } from '#protocol/errors.ts';
-import { CHUNK_BYTES } from '#protocol/limits.ts';
+import { BLOCK_BYTES } from '#protocol/limits.ts';
 
 /** An upload that has come whole, and is not on disk yet. */
 export type ReceivedImage = {
@@ -11,8 +11,8 @@ export type ReceivedImage = {
   readonly sizeBytes: number;
   /** SHA-256 of the whole file, hex. */
   readonly sha256: string;
-  /** SHA-256 of every block of `CHUNK_BYTES`, the last one shorter, hex. */
-  readonly chunkSha256: readonly string[];
+  /** SHA-256 of every block of `BLOCK_BYTES`, the last one shorter, hex. */
+  readonly blockSha256: readonly string[];
 };
 
 /**
@@ -24,7 +24,7 @@ export async function receiveImage(
   { maxBytes }: { readonly maxBytes: number },
 ): Promise<ReceivedImage> {
   const bytes = await collect(source, maxBytes);
-  return { bytes, sizeBytes: bytes.length, sha256: hash('sha256', bytes), chunkSha256: blockHashes(bytes) };
+  return { bytes, sizeBytes: bytes.length, sha256: hash('sha256', bytes), blockSha256: blockHashes(bytes) };
 }
 
 /** One buffer for the largest size, so that an upload in one-byte pieces costs no more memory than another. */
@@ -46,8 +46,8 @@ async function collect(source: AsyncIterable<Uint8Array>, maxBytes: number): Pro
 }
 
 function blockHashes(bytes: Buffer): readonly string[] {
-  const count = Math.ceil(bytes.length / CHUNK_BYTES);
+  const count = Math.ceil(bytes.length / BLOCK_BYTES);
   return Array.from({ length: count }, (_, index) =>
-    hash('sha256', bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)),
+    hash('sha256', bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES)),
   );
 }

@@ -5,7 +5,7 @@ import { hash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { OtterError } from '#protocol/errors.ts';
-import { CHUNK_BYTES } from '#protocol/limits.ts';
+import { BLOCK_BYTES } from '#protocol/limits.ts';
 import type { BlockCache } from './block-cache.ts';
 import type { HeldFile, ImageFiles } from './image-files.ts';
 import { errorCode } from './storage-error.ts';
@@ -16,7 +16,7 @@ export type RecordedImage = {
   readonly name: string;
   readonly sha256: string;
   readonly sizeBytes: number;
-  readonly chunkSha256: readonly string[];
+  readonly blockSha256: readonly string[];
 };
 
 /** Offsets of the first and the last byte. */
@@ -24,7 +24,7 @@ type ByteRange = { readonly start: number; readonly end: number };
 
 export type StoredImage = {
   /**
-   * The verified block `index`, `CHUNK_BYTES` long, the last one shorter. The buffer is shared with other readers and must
+   * The verified block `index`, `BLOCK_BYTES` long, the last one shorter. The buffer is shared with other readers and must
    * not be changed. Throws `blob_corrupt` when the file changed or a byte is wrong, and the I/O error of a failed read.
    */
   readonly readBlock: (index: number) => Promise<Buffer>;
@@ -43,9 +43,9 @@ export async function openStoredImage(
   recorded: RecordedImage,
   { files, cache }: { readonly files: ImageFiles; readonly cache: BlockCache },
 ): Promise<StoredImage> {
-  const blockCount = Math.ceil(recorded.sizeBytes / CHUNK_BYTES);
-  if (recorded.chunkSha256.length !== blockCount) {
-    throw corrupt(recorded.name, `${recorded.chunkSha256.length} block hashes are recorded for ${blockCount} blocks`);
+  const blockCount = Math.ceil(recorded.sizeBytes / BLOCK_BYTES);
+  if (recorded.blockSha256.length !== blockCount) {
+    throw corrupt(recorded.name, `${recorded.blockSha256.length} block hashes are recorded for ${blockCount} blocks`);
   }
   const file = await holdFile(path, recorded.name, files);
   try {
@@ -55,7 +55,7 @@ export async function openStoredImage(
     throw error;
   }
   const readBlock = async (index: number): Promise<Buffer> => {
-    const sha256 = recorded.chunkSha256[index];
+    const sha256 = recorded.blockSha256[index];
     if (sha256 === undefined) throw new RangeError(`${path} has ${blockCount} blocks, not one with index ${index}`);
     const stats = await file.handle.stat({ bigint: true });
     requireSize(recorded, stats);
@@ -70,9 +70,9 @@ async function* readRange(
   { start, end }: ByteRange,
   readBlock: StoredImage['readBlock'],
 ): AsyncGenerator<Buffer, void> {
-  for (let index = Math.floor(start / CHUNK_BYTES); index * CHUNK_BYTES <= end; index += 1) {
+  for (let index = Math.floor(start / BLOCK_BYTES); index * BLOCK_BYTES <= end; index += 1) {
     const block = await readBlock(index);
-    yield block.subarray(Math.max(0, start - index * CHUNK_BYTES), end + 1 - index * CHUNK_BYTES);
+    yield block.subarray(Math.max(0, start - index * BLOCK_BYTES), end + 1 - index * BLOCK_BYTES);
   }
 }
 
@@ -106,8 +106,8 @@ async function readOnce(file: HeldFile, key: string, cache: BlockCache, read: ()
 }
 
 async function readVerified(handle: FileHandle, recorded: RecordedImage, index: number): Promise<Buffer> {
-  const start = index * CHUNK_BYTES;
-  const block = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, recorded.sizeBytes - start));
+  const start = index * BLOCK_BYTES;
+  const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, recorded.sizeBytes - start));
   let length = 0;
   while (length < block.length) {
     const { bytesRead } = await handle.read(block, length, block.length - length, start + length);
@@ -116,10 +116,10 @@ async function readVerified(handle: FileHandle, recorded: RecordedImage, index: 
     length += bytesRead;
   }
   const sha256 = hash('sha256', block);
-  if (sha256 === recorded.chunkSha256[index]) return block;
+  if (sha256 === recorded.blockSha256[index]) return block;
   throw corrupt(
     recorded.name,
-    `block ${index} (from byte ${start}) has SHA-256 ${sha256}, not ${recorded.chunkSha256[index]}`,
+    `block ${index} (from byte ${start}) has SHA-256 ${sha256}, not ${recorded.blockSha256[index]}`,
   );
 }
 

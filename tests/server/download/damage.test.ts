@@ -5,7 +5,7 @@ import { hash } from 'node:crypto';
 import { mkdir, open, rename, rm, symlink, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { CHUNK_BYTES } from '#protocol/limits.ts';
+import { BLOCK_BYTES } from '#protocol/limits.ts';
 import { release } from '../../support/fleet.ts';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
 import { DIALECTS } from '../../support/scope.ts';
@@ -16,7 +16,7 @@ import { startTestServer, type TestServer } from '../../support/server/server.ts
 const PATH = '/firmware/default/1.0.0/esp32s3/image.bin';
 const BLOCKS = 8;
 const image = buildEspImage({
-  segments: [{ loadAddress: 0x42000020, data: Buffer.alloc((BLOCKS - 1) * CHUNK_BYTES, 0x5a) }],
+  segments: [{ loadAddress: 0x42000020, data: Buffer.alloc((BLOCKS - 1) * BLOCK_BYTES, 0x5a) }],
 });
 
 let server: TestServer;
@@ -90,14 +90,14 @@ describe.each(DIALECTS)('a damaged image, on %s', (dialect) => {
     });
 
     test('B30: a part that begins in a damaged block is a 503, parts of other blocks are right', async () => {
-      await flipBit(3 * CHUNK_BYTES + 5);
-      const inside = { range: `bytes=${3 * CHUNK_BYTES + 100}-${3 * CHUNK_BYTES + 200}` };
+      await flipBit(3 * BLOCK_BYTES + 5);
+      const inside = { range: `bytes=${3 * BLOCK_BYTES + 100}-${3 * BLOCK_BYTES + 200}` };
       await expectRefusal(server, await download(inside), 'blob_corrupt');
-      const before = await download({ range: `bytes=10-${3 * CHUNK_BYTES - 1}` });
+      const before = await download({ range: `bytes=10-${3 * BLOCK_BYTES - 1}` });
       expect(before.status).toBe(206);
-      expect(before.body.equals(image.subarray(10, 3 * CHUNK_BYTES))).toBe(true);
-      const behind = await download({ range: `bytes=${4 * CHUNK_BYTES}-` });
-      expect(behind.body.equals(image.subarray(4 * CHUNK_BYTES))).toBe(true);
+      expect(before.body.equals(image.subarray(10, 3 * BLOCK_BYTES))).toBe(true);
+      const behind = await download({ range: `bytes=${4 * BLOCK_BYTES}-` });
+      expect(behind.body.equals(image.subarray(4 * BLOCK_BYTES))).toBe(true);
     });
   });
 
@@ -106,7 +106,7 @@ describe.each(DIALECTS)('a damaged image, on %s', (dialect) => {
       ['the whole image', undefined, 0],
       ['a part of it', 'bytes=70000-', 70_000],
     ])('B30: one bit turned in a later block cuts the connection before the block: %s', async (_, range, start) => {
-      const damagedAt = 5 * CHUNK_BYTES;
+      const damagedAt = 5 * BLOCK_BYTES;
       await flipBit(damagedAt + 77);
       const { status, promised, bytes } = await readUntilCut(range);
       expect(status).toBe(range === undefined ? 200 : 206);
@@ -117,7 +117,7 @@ describe.each(DIALECTS)('a damaged image, on %s', (dialect) => {
     });
 
     test('B30: an HTTP client sees an error, not a short image', async () => {
-      await flipBit(5 * CHUNK_BYTES);
+      await flipBit(5 * BLOCK_BYTES);
       await expect(download()).rejects.toThrow(/aborted|ECONNRESET|socket hang up/);
       await expectAlive(server);
     });
@@ -136,11 +136,11 @@ describe.each(DIALECTS)('a damaged image, on %s', (dialect) => {
         },
         { timeout: 25_000 },
       );
-      await truncate(file, CHUNK_BYTES);
+      await truncate(file, BLOCK_BYTES);
       client.socket.resume();
       const { ending, bytes } = await client.rest(25_000);
       expect(ending).not.toBe('open');
-      expect(bytes.length).toBeGreaterThan(CHUNK_BYTES);
+      expect(bytes.length).toBeGreaterThan(BLOCK_BYTES);
       const pageBytes = (await server.fetch('GET', '/docs/js/scalar.js')).body.length;
       expect(bytes.length).toBeLessThan(3 * pageBytes + image.length);
       await expectCutLogged(/recorded are/);

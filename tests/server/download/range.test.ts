@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHUNK_BYTES } from '#protocol/limits.ts';
+import { BLOCK_BYTES } from '#protocol/limits.ts';
 import { release } from '../../support/fleet.ts';
 import { buildEspImage } from '../../support/esp-image-builder.ts';
 import { DIALECTS } from '../../support/scope.ts';
@@ -49,8 +49,8 @@ describe.each(DIALECTS)('parts of an image, on %s', (dialect) => {
       ['B10', `bytes=0-${last}`, 0, last],
       ['B10', 'bytes=0-0', 0, 0],
       ['B10', 'bytes=1000-1999', 1000, 1999],
-      ['B10', `bytes=${CHUNK_BYTES - 1}-${CHUNK_BYTES}`, CHUNK_BYTES - 1, CHUNK_BYTES],
-      ['B10', `bytes=${CHUNK_BYTES}-${2 * CHUNK_BYTES - 1}`, CHUNK_BYTES, 2 * CHUNK_BYTES - 1],
+      ['B10', `bytes=${BLOCK_BYTES - 1}-${BLOCK_BYTES}`, BLOCK_BYTES - 1, BLOCK_BYTES],
+      ['B10', `bytes=${BLOCK_BYTES}-${2 * BLOCK_BYTES - 1}`, BLOCK_BYTES, 2 * BLOCK_BYTES - 1],
       ['B10', `bytes=${last}-`, last, last],
       ['B10', `bytes=${last}-${last}`, last, last],
       ['B10', 'bytes=-1', last, last],

@@ -6,7 +6,7 @@ import { LARGE_ANSWER_BYTES, MAX_LARGE_ANSWERS } from '#protocol/limits.ts';
 import { sendSlices } from './send-slices.ts';
 import { TransferPlaces } from './transfer-places.ts';
 
-/** To be called before the first route is added. `random` in [0, 1) spreads those who come back. */
+/** To be called before the first route is added. */
 export function addLargeAnswers(app: FastifyInstance): void {
   const places = (whom: string) => new TransferPlaces(`large answers ${whom}`, { most: MAX_LARGE_ANSWERS });
   const open = places('without a token');

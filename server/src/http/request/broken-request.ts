@@ -7,7 +7,8 @@ import type { FastifyBaseLogger } from 'fastify';
 import { HTTP_STATUS, OtterError } from '#protocol/errors.ts';
 import { MAX_HEADER_BYTES, MAX_HEADER_LINES } from '#protocol/limits.ts';
 import { errorAnswer } from '#server/http/answer/error-answer.ts';
-import { isAnswering, LINGER_MS, nextRequestId } from '#server/http/request-log.ts';
+import { isAnswering } from '#server/http/answer/open-answers.ts';
+import { LINGER_MS, nextRequestId } from '#server/http/request-log.ts';
 
 /** Connections that got their answer and are about to be closed. */
 const refused = new WeakSet<Socket>();

@@ -57,9 +57,9 @@ export async function openDownload(
     }
   };
   const { product, version } = firmware;
-  const { sha256, sizeBytes, blockSha256: chunkSha256 } = image;
+  const { sha256, sizeBytes, blockSha256 } = image;
   const stored = await noting(async () =>
-    deps.store.open({ name: `${product} ${version} for ${image.folder}`, sha256, sizeBytes, chunkSha256 }),
+    deps.store.open({ name: `${product} ${version} for ${image.folder}`, sha256, sizeBytes, blockSha256 }),
   );
   return {
     firmware: `${firmware.product} ${firmware.version} ${image.folder}`,

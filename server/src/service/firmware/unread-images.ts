@@ -19,8 +19,8 @@ export async function readUnreadImages({
   for (const { id, size_bytes: sizeBytes, sha256, block_sha256, product, version, folder } of missing) {
     const name = `${product} ${version} for ${folder}`;
     try {
-      const chunkSha256: RecordedImage['chunkSha256'] = JSON.parse(block_sha256);
-      const file = await readImage(store, { name, sha256, sizeBytes, chunkSha256 });
+      const blockSha256: RecordedImage['blockSha256'] = JSON.parse(block_sha256);
+      const file = await readImage(store, { name, sha256, sizeBytes, blockSha256 });
       const read = parseEspImage(file);
       found.push({ id, appendedSha256: read.appendedSha256, info: JSON.stringify(infoOf(read)) });
     } catch (error) {

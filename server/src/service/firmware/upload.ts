@@ -254,7 +254,7 @@ function imageColumns(firmware: FirmwareRow, folder: string, { received, image, 
     info: JSON.stringify(infoOf(image)),
     appended_sha256: image.appendedSha256,
     project: projectOf(image) ?? null,
-    block_sha256: JSON.stringify(received.chunkSha256),
+    block_sha256: JSON.stringify(received.blockSha256),
     checked_at_ms: nowMs,
     created_at_ms: nowMs,
   };

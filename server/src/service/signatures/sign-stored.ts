@@ -13,7 +13,7 @@ import { showUploaded } from '#server/service/firmware/shown-firmware.ts';
 import type { Deps } from '#server/service/deps.ts';
 import type { Principal } from '#server/service/principal.ts';
 import { checkSigned, mergeSignatures } from './check-signed.ts';
-import { recordSignatures, trustedOf } from './stored-signatures.ts';
+import { recordSignatures, signersAmong } from './stored-signatures.ts';
 import { listTrusted } from './trusted.ts';
 
 /** Throws `firmware_unknown`, `image_unknown`, `signature_replaces`, and what `checkSigned` throws. */
@@ -61,7 +61,7 @@ export async function signStored(trx: Trx, signed: SignedManifest, by: Principal
     security_version: firmware.security_version,
   };
   const added = checkSigned(signed, known, keys, nowMs);
-  const merged = mergeSignatures(readSignatures(image.signed), added, trustedOf(image, keys));
+  const merged = mergeSignatures(readSignatures(image.signed), added, signersAmong(image, keys));
   await recordSignatures(trx, { firmware, image }, merged, by, nowMs);
   return image.folder;
 }

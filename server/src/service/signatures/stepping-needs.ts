@@ -16,7 +16,7 @@ export async function countLedOn(
   view: CatalogView,
   { id, product }: { readonly id: number; readonly product: string },
 ): Promise<number> {
-  // Nothing of it is signed, or everything goes to everybody: no board is led.
+  // Nothing of it is signed: it leads no board on.
   if (view.getFirmware(id).images.every(({ signedBy }) => signedBy.length === 0)) return 0;
   const holders = (await countKeyHolders(db, dialect)).filter((held) => held.product === product);
   return holders

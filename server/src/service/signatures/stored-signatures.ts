@@ -37,8 +37,11 @@ export function signersOf(signatures: StoredSignatures | undefined): { readonly 
   return signatures === undefined ? {} : { signed_by: signatures.signatures.map(({ key_id }) => key_id) };
 }
 
-/** Of the keys, those whose signature is stored; whether it holds was asked when it came. */
-export function trustedOf(image: { readonly signed: string | null }, keys: readonly TrustedKey[]): readonly string[] {
+/** Which of these keys signed it; whether it holds was asked when it came. */
+export function signersAmong(
+  image: { readonly signed: string | null },
+  keys: readonly TrustedKey[],
+): readonly string[] {
   const stored = readSignatures(image.signed);
   return keys
     .map(({ key_id }) => key_id)

@@ -6,7 +6,7 @@ import type { ReleaseKeyRow } from '#server/db/firmware/release-keys.ts';
 import { readSignatures, type StoredSignatures } from '#server/db/firmware/signatures.ts';
 import type { Reader } from '#server/db/schema.ts';
 import { checkSigned, mergeSignatures, type SignableImage } from './check-signed.ts';
-import { trustedOf } from './stored-signatures.ts';
+import { signersAmong } from './stored-signatures.ts';
 import { listTrusted } from './trusted.ts';
 
 /**
@@ -36,7 +36,7 @@ export async function addedSignatures(
   if (signed === undefined) return undefined;
   const keys = await listTrusted(db, image.product);
   const added = checkSigned(signed, image, keys, nowMs);
-  return mergeSignatures(readSignatures(stored.signed), added, trustedOf(stored, keys));
+  return mergeSignatures(readSignatures(stored.signed), added, signersAmong(stored, keys));
 }
 
 function signatureMissing({ product, version }: SignableImage, keys: readonly ReleaseKeyRow[]): OtterError {

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
-import { belowOf } from '#server/http/front/proxied-socket.ts';
+import { belowOf } from './proxied-socket.ts';
 import type { BoardProblems, FailedEntry } from '#server/service/fleet/board-problems.ts';
 
 export function addFailedHandshakes(app: FastifyInstance, problems: BoardProblems, clock: () => number): void {
