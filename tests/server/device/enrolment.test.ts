@@ -285,6 +285,28 @@ describe.each(BOTH)('device tokens on %s', (dialect) => {
     },
   );
 
+  test('a board that asks while it is turned away has no open offer afterwards', async () => {
+    await line.makeStable('1.0.0');
+    await line.add('1.1.0');
+    await line.rollOut('1.1.0', 'expand');
+    const boards: { readonly mac: string; readonly token: string }[] = [];
+    for (let board = 0; board < 20; board += 1) {
+      const [mac, token] = [line.newMac(), newToken()];
+      await voice.enrol(mac, token);
+      await voice.check(mac, token, '1.1.0');
+      boards.push({ mac, token });
+    }
+    await Promise.all(
+      boards.flatMap(({ mac, token }) => [
+        voice.check(mac, token, '1.0.0'),
+        server.admin('revokeToken', params(mac)),
+        voice.check(mac, fleet(), '1.0.0'),
+      ]),
+    );
+    for (const { mac } of boards)
+      expect((await line.assignments(mac)).every(({ state }) => state === 'superseded')).toBe(true);
+  });
+
   test('who asks with several tokens is not guessed: the person says which', async () => {
     const mac = await line.newDevice('1.0.0');
     const tokens = [newToken(), newToken()];

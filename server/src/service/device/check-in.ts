@@ -35,6 +35,7 @@ import type { Reader, Trx } from '#server/db/schema.ts';
 import { hasLeft, startOf, type Sighting } from '#engine/assignment/assignment.ts';
 import { absentMs } from '#engine/facts/absence.ts';
 import { notCountedOf } from '#engine/outcome/vote.ts';
+import type { Standing } from '#engine/facts/identity.ts';
 import { hasSign, type Signs } from '#engine/outcome/shared-mac.ts';
 import { isBad, startWatch } from '#engine/outcome/watch.ts';
 import type { Pace } from '#engine/facts/model.ts';
@@ -47,7 +48,7 @@ import type { Deps } from '#server/service/deps.ts';
 import { assignmentsOf, columnsOf, movingOf } from './assignment.ts';
 import { deviceFactsOf, factsOf, voterOf } from './facts.ts';
 import { noteContradiction } from '#server/service/fleet/counted.ts';
-import { hear, reopenFleetToken } from '#server/service/identity/speaker.ts';
+import { hear, hearAgain, reopenFleetToken } from '#server/service/identity/speaker.ts';
 import { haltIfFailed } from '#server/service/gates/act.ts';
 import { baselineOf } from '#server/service/gates/health.ts';
 import { countLimits } from './limits.ts';
@@ -86,6 +87,7 @@ export async function checkIn(deps: Deps, request: CheckIn, nowMs: number): Prom
     if (isLimited) await lockRateLimitedOffers(trx, database.dialect);
     return saveCheckIn(deps, trx, request, nowMs);
   });
+  if (typeof saved === 'string') return heldAnswer(deps, saved);
   // Only now: a device whose transaction was rolled back is not there, and its key may become that of another.
   deps.presence.note(saved.noted, saved.description);
   return saved.answer;
@@ -97,10 +99,20 @@ interface SavedCheckIn {
   readonly description: SelfDescription;
 }
 
-/** The same once more on locked facts, since they may have changed between the read and the lock. */
-async function saveCheckIn(deps: Deps, trx: Trx, request: CheckIn, nowMs: number): Promise<SavedCheckIn> {
+/**
+ * The same once more on locked facts, since they may have changed between the read and the lock. Answers the standing of one who is not
+ * taken for the board any more: then nothing is kept.
+ */
+async function saveCheckIn(
+  deps: Deps,
+  trx: Trx,
+  request: CheckIn,
+  nowMs: number,
+): Promise<SavedCheckIn | Exclude<Standing, 'counts'>> {
   const { dialect } = deps.database;
   const before = await lockCheckInFacts(trx, dialect, request.name);
+  const standing = await hearAgain(deps, trx, request, before.speaker, nowMs);
+  if (standing !== 'counts') return standing;
   const view = await deps.catalog.within(trx);
   const known = merge(request, before, view);
   const observation = observationOf(deps, known, before, nowMs);

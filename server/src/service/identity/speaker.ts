@@ -54,6 +54,18 @@ export async function hear(
   return standingOf(identityOf(row, pending.length > 0), side, deps.settings.devices.identity, nowMs);
 }
 
+/** The same once more on locked facts, where a person may have turned the board away meanwhile. Notes nothing. Throws as `hear`. */
+export async function hearAgain(
+  { settings }: Deps,
+  trx: Trx,
+  { name, speaker }: { readonly name: DeviceName; readonly speaker: Speaker },
+  row: SpeakerRow | undefined,
+  nowMs: number,
+): Promise<Standing> {
+  const side = await sideOf(trx, name, speaker, row);
+  return standingOf(identityOf(row, false), side, settings.devices.identity, nowMs);
+}
+
 /** Of whoever spoke for the board last, for people who ask why. */
 export async function standingOfBoard(
   { database, settings }: Deps,
@@ -74,9 +86,7 @@ export async function requireStanding(
   { name, speaker }: { readonly name: DeviceName; readonly speaker: Speaker },
   nowMs: number,
 ): Promise<void> {
-  const row = await findIdentity(trx, name);
-  const side = await sideOf(trx, name, speaker, row);
-  const standing = standingOf(identityOf(row, false), side, deps.settings.devices.identity, nowMs);
+  const standing = await hearAgain(deps, trx, { name, speaker }, await findIdentity(trx, name), nowMs);
   if (standing === 'counts') return;
   throw new OtterError(
     'not_this_board',
