@@ -17,12 +17,13 @@ export async function addOpenApi(app: FastifyInstance): Promise<void> {
         title: 'Otter',
         version: SERVER_VERSION,
         description:
-          'Over-the-air firmware updates for ESP32 fleets. Boards use the fleet token, operators the admin token.',
+          'Over-the-air firmware updates for ESP32 fleets. Boards enrol with the fleet token and then use their own, operators the admin token.',
       },
       servers: [{ url: '/', description: 'the server that this document comes from' }],
       components: {
         securitySchemes: {
-          fleetToken: { type: 'http', scheme: 'bearer' },
+          fleetToken: { type: 'http', scheme: 'bearer', description: 'of all boards that have none of their own' },
+          deviceToken: { type: 'http', scheme: 'bearer', description: 'of one board, which it made and enrolled with' },
           adminToken: { type: 'http', scheme: 'bearer' },
         },
       },
@@ -33,6 +34,12 @@ export async function addOpenApi(app: FastifyInstance): Promise<void> {
     },
   });
 }
+
+/** Who may use an address of boards: each with its own token, or with that of all of them. */
+export const OF_BOARDS: readonly Readonly<Record<string, readonly string[]>>[] = [
+  { deviceToken: [] },
+  { fleetToken: [] },
+];
 
 export function addDocRoutes(app: FastifyInstance): void {
   const options = { config: { scope: 'public' }, schema: { hide: true } } as const;

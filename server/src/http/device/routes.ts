@@ -21,13 +21,13 @@ import type { Deps } from '#server/service/deps.ts';
 import { enrol } from '#server/service/identity/enrol.ts';
 import type { Speaker } from '#server/service/identity/speaker.ts';
 import { digestToken, speakerOf } from '#server/http/auth.ts';
+import { OF_BOARDS } from '#server/http/docs.ts';
 import { report } from '#server/service/device/report.ts';
 import { dropUnreadable } from './optional-members.ts';
 import { readTelemetry } from './telemetry.ts';
 import { addressOf } from '#server/http/request/client-address.ts';
 
 const shared = { scope: 'device', requiresBody: true, maxBodyBytes: MAX_DEVICE_BODY_BYTES } as const;
-const security = [{ fleetToken: [] }];
 const labelName = new RegExp(LABEL_PATTERN);
 const CANONICAL = new RegExp(MAC_PATTERN);
 const NO_BOARD = '00:00:00:00:00:00';
@@ -41,7 +41,7 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
       schema: {
         summary: 'Ask for an update',
         tags: ['device'],
-        security,
+        security: OF_BOARDS,
         body: CheckUpdateRequest,
         response: { 200: CheckUpdateAnswer, '4xx': ErrorAnswer, 503: ErrorAnswer },
       },
@@ -65,7 +65,7 @@ export function addDeviceRoutes(app: FastifyInstance, deps: Deps, clock: () => n
       schema: {
         summary: 'Report how far an assignment is',
         tags: ['device'],
-        security,
+        security: OF_BOARDS,
         body: ReportStatusRequest,
         response: { 200: ReportStatusAnswer, '4xx': ErrorAnswer, 503: ErrorAnswer },
       },
@@ -102,7 +102,7 @@ function addEnrolment(app: FastifyInstance, deps: Deps, clock: () => number): vo
       schema: {
         summary: 'Enrol: bring the token that the board made, and speak with it from then on',
         tags: ['device'],
-        security,
+        security: [{ fleetToken: [] }],
         body: EnrolRequest,
         response: { 200: EnrolAnswer, '4xx': ErrorAnswer, 503: ErrorAnswer },
       },

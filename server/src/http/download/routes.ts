@@ -10,6 +10,7 @@ import { ImageFolder, Name, Version } from '#protocol/words.ts';
 import type { Deps } from '#server/service/deps.ts';
 import { type Download, getManifest, openDownload } from '#server/service/device/download.ts';
 import { speakerOf } from '#server/http/auth.ts';
+import { OF_BOARDS } from '#server/http/docs.ts';
 import { noteDownload } from '#server/service/device/note-download.ts';
 import { type ByteRange, readRange } from './range.ts';
 import { sendSlices } from '#server/http/answer/send-slices.ts';
@@ -28,7 +29,7 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () =>
     schema: {
       summary,
       tags: ['device'],
-      security: [{ fleetToken: [] }],
+      security: OF_BOARDS,
       response: { '4xx': ErrorAnswer, 503: ErrorAnswer },
     },
   });
@@ -81,7 +82,7 @@ export function addDownloadRoutes(app: FastifyInstance, deps: Deps, clock: () =>
       schema: {
         summary: 'What is said of an image',
         tags: ['device'],
-        security: [{ fleetToken: [] }],
+        security: OF_BOARDS,
         params: LongForm,
         response: { 200: Type.Ref('Manifest'), '4xx': ErrorAnswer },
       },
