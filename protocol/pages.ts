@@ -13,5 +13,8 @@ export const DASHBOARD_PAGES = [
   '/add-board',
   '/schedules',
   '/activity',
+  '/settings',
   '/server',
 ] as const;
+
+export type DashboardPage = (typeof DASHBOARD_PAGES)[number];

@@ -6,6 +6,7 @@ import { lazy, type ReactNode, Suspense } from 'react';
 import { Link, Route, Switch } from 'wouter';
 import { Empty, Loading } from '#dashboard/parts/answers.tsx';
 import { fromPath } from '#dashboard/parts/text/links.ts';
+import { DASHBOARD_PAGES, type DashboardPage } from '#protocol/pages.ts';
 
 const Fleet = lazy(async () => import('#dashboard/screens/fleet/fleet.tsx'));
 const Devices = lazy(async () => import('#dashboard/screens/devices/devices.tsx'));
@@ -20,22 +21,34 @@ const Activity = lazy(async () => import('#dashboard/screens/activity/activity.t
 const Settings = lazy(async () => import('#dashboard/screens/settings/settings.tsx'));
 const Server = lazy(async () => import('#dashboard/screens/server/server.tsx'));
 
+/** The log-in page stands beside them (`app.tsx`). */
+type ScreenPage = Exclude<DashboardPage, '/log-in'>;
+
+/** Every address that the server knows, so that a page can be loaded anew wherever somebody is. */
+const SCREENS: Readonly<Record<ScreenPage, (params: Readonly<Record<string, string | undefined>>) => ReactNode>> = {
+  '/': () => <Fleet />,
+  '/devices': () => <Devices />,
+  '/devices/:device': ({ device = '' }) => <Device key={device} named={fromPath(device)} />,
+  '/rollouts': () => <Rollouts />,
+  '/rollouts/new': () => <NewRollout />,
+  '/rollouts/:name': ({ name = '' }) => <Rollout key={name} name={fromPath(name)} />,
+  '/firmware': () => <Firmware />,
+  '/add-board': () => <AddBoard />,
+  '/schedules': () => <Schedules />,
+  '/activity': () => <Activity />,
+  '/settings': () => <Settings />,
+  '/server': () => <Server />,
+};
+
 export function Screens(): ReactNode {
   return (
     <Suspense fallback={<Loading />}>
       <Switch>
-        <Route path="/" component={Fleet} />
-        <Route path="/devices" component={Devices} />
-        <Route path="/devices/:device">{({ device }) => <Device key={device} named={fromPath(device)} />}</Route>
-        <Route path="/rollouts" component={Rollouts} />
-        <Route path="/rollouts/new" component={NewRollout} />
-        <Route path="/rollouts/:name">{({ name }) => <Rollout key={name} name={fromPath(name)} />}</Route>
-        <Route path="/firmware" component={Firmware} />
-        <Route path="/add-board" component={AddBoard} />
-        <Route path="/schedules" component={Schedules} />
-        <Route path="/activity" component={Activity} />
-        <Route path="/settings" component={Settings} />
-        <Route path="/server" component={Server} />
+        {DASHBOARD_PAGES.filter((page) => page !== '/log-in').map((page) => (
+          <Route key={page} path={page}>
+            {SCREENS[page]}
+          </Route>
+        ))}
         <Route>
           <Empty
             title="There is no such page"

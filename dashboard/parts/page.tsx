@@ -64,6 +64,15 @@ export function Card({ title, aside, flush = false, children }: CardProps): Reac
   );
 }
 
+/** In place of the rows of a flush card, or below them. */
+export function Remark({ children }: { readonly children: ReactNode }): ReactNode {
+  return (
+    <Text size="sm" c="dimmed" px="var(--otter-side)" py={8}>
+      {children}
+    </Text>
+  );
+}
+
 export function Facts({ rows }: { readonly rows: readonly (readonly [name: string, value: ReactNode])[] }): ReactNode {
   return (
     <dl className={css['facts']}>

@@ -1,6 +1,8 @@
 // What a person does with boards, one and many, in a real browser before a real server.
 
+import { execFile, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DIALECTS, sizeOf } from '../support/scope.ts';
@@ -12,6 +14,8 @@ import { bringBoards, checkIn, closePorch, MACS, openPorch, PRODUCT } from './su
 
 /** A push has one of each kind of page. */
 const AT_NIGHT = sizeOf({ push: false, whole: true });
+
+const HAS_CURL = spawnSync('curl', ['--version']).status === 0;
 
 describe.runIf(HAS_BROWSER).each(DIALECTS)('boards in the dashboard, %s', (dialect) => {
   let server: TestServer;
@@ -132,6 +136,19 @@ describe.runIf(HAS_BROWSER).each(DIALECTS)('boards in the dashboard, %s', (diale
     expect(faults).toEqual([]);
     await context.close();
   });
+
+  test.skipIf(!HAS_CURL)(
+    'tells a browser from a board that refuses the certificate (skipped where there is no curl)',
+    async () => {
+      const { page, context, faults } = await openPage(browser, server);
+      // As a browser that was not told to trust the certificate does with each connection.
+      await expect(promisify(execFile)('curl', [server.url.href])).rejects.toThrow('curl');
+      await enter(server, page, '/server');
+      await page.getByText('the address of your browser').waitFor();
+      expect(faults).toEqual([]);
+      await context.close();
+    },
+  );
 
   test('asks the list in words, and is told where they cannot be read', async () => {
     const { page, context } = await openPage(browser, server);

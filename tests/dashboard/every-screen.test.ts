@@ -172,6 +172,12 @@ describe.runIf(HAS_BROWSER)('the dashboard', () => {
     await context.close();
   });
 
+  test('is found under every address that it shows, also when somebody loads it anew', async () => {
+    const answers = await Promise.all(screens.map(async (screen) => server.fetch('GET', screen)));
+    for (const [at, { status, headers }] of answers.entries())
+      expect([screens[at], status, headers['content-type']]).toEqual([screens[at], 200, 'text/html; charset=utf-8']);
+  });
+
   test('is kept to itself by its headers', async () => {
     const answer = await server.fetch('GET', '/devices/x');
     const policy = String(answer.headers['content-security-policy']);

@@ -37,7 +37,7 @@ export function AuditList(): ReactNode {
                 minWidth={640}
                 scrollAreaProps={{ viewportProps: { 'aria-label': 'Audit', tabIndex: 0 } }}
               >
-                <Table horizontalSpacing={20} fz={13.5}>
+                <Table horizontalSpacing="var(--otter-side)" fz={13.5}>
                   <Table.Thead>
                     <Table.Tr>
                       <Table.Th>What</Table.Th>

@@ -4,8 +4,9 @@ import { Anchor, Button, Group, Loader, Stack, Text, TextInput } from '@mantine/
 import { IconConfetti } from '@tabler/icons-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
-import { sentence, useCall } from '#dashboard/data/queries.ts';
+import { useCall } from '#dashboard/data/queries.ts';
 import { Answered } from '#dashboard/parts/answers.tsx';
+import { BoardProblemNote } from '#dashboard/parts/board-problem.tsx';
 import { Command } from '#dashboard/parts/command.tsx';
 import { deviceHref } from '#dashboard/parts/text/links.ts';
 import { Note } from '#dashboard/parts/note.tsx';
@@ -128,6 +129,7 @@ function Arrivals(): ReactNode {
   const [sinceMs] = useState(() => Date.now());
   const newest = useCall('listDevices', { query: { sort: '-first_seen_at', limit: '10' } }, { everyMs: WAIT_MS });
   const problems = useCall('getBoardProblems', {}, { everyMs: WAIT_MS });
+  const sessions = useCall('getSessions', {});
   const arrived = (newest.data?.items ?? []).filter(({ first_seen_at: first }) => Date.parse(first) >= sinceMs);
   const failing = (problems.data?.items ?? []).filter(({ last_at: last }) => Date.parse(last) >= sinceMs);
   return (
@@ -144,9 +146,11 @@ function Arrivals(): ReactNode {
           </Note>
         ))}
         {failing.map((problem) => (
-          <Note key={`${problem.address} ${problem.kind}`} tone="warn">
-            <b>A board at {problem.address} fails to get in:</b> {sentence(problem.text)} {sentence(problem.cause)}
-          </Note>
+          <BoardProblemNote
+            key={`${problem.kind} ${problem.address} ${problem.mac ?? ''}`}
+            problem={problem}
+            sessions={sessions.data?.items}
+          />
         ))}
         <Group gap="sm" role="status">
           <Loader size="xs" type="dots" aria-hidden />

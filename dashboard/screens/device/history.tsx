@@ -4,7 +4,7 @@ import { Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { rolloutHref } from '#dashboard/parts/text/links.ts';
-import { Card } from '#dashboard/parts/page.tsx';
+import { Card, Remark } from '#dashboard/parts/page.tsx';
 import { Ago, exactText } from '#dashboard/parts/time.tsx';
 import { ASSIGNMENT_TEXTS, Dot, OUTCOME_STATES } from '#dashboard/parts/tone.tsx';
 import { words } from '#dashboard/parts/words.ts';
@@ -16,9 +16,7 @@ export function History({ assignments }: { readonly assignments: readonly Assign
   return (
     <Card title="Updates" flush>
       {assignments.length === 0 ? (
-        <Text size="sm" c="dimmed" px={20} py={8}>
-          Nothing was offered to it from here yet.
-        </Text>
+        <Remark>Nothing was offered to it from here yet.</Remark>
       ) : (
         assignments.map((assignment) => <Attempt key={assignment.id} assignment={assignment} />)
       )}

@@ -56,7 +56,7 @@ export default function Devices(): ReactNode {
             </Card>
           ) : (
             <Card flush>
-              <Group justify="space-between" px={20} pb={8} gap="xs" mih={38}>
+              <Group justify="space-between" px="var(--otter-side)" pb={8} gap="xs" mih={38}>
                 {picked.isNone ? (
                   <Text size="sm" c="dimmed">
                     {count(pages.rows.length)}

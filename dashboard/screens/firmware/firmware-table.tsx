@@ -19,7 +19,12 @@ export function FirmwareTable({ items, onOpen }: FirmwareTableProps): ReactNode 
       minWidth={680}
       scrollAreaProps={{ viewportProps: { 'aria-label': 'Firmware', tabIndex: 0 } }}
     >
-      <Table horizontalSpacing={20} fz={13.5} highlightOnHover highlightOnHoverColor="var(--otter-hover)">
+      <Table
+        horizontalSpacing="var(--otter-side)"
+        fz={13.5}
+        highlightOnHover
+        highlightOnHoverColor="var(--otter-hover)"
+      >
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Version</Table.Th>

@@ -1,10 +1,10 @@
 // The last things that happened, as they happen.
 
-import { Anchor, Text } from '@mantine/core';
+import { Anchor } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { useCall } from '#dashboard/data/queries.ts';
-import { Card } from '#dashboard/parts/page.tsx';
+import { Card, Remark } from '#dashboard/parts/page.tsx';
 import { EventRow } from '#dashboard/parts/event-row.tsx';
 import { useStill } from '#dashboard/parts/still.ts';
 
@@ -29,11 +29,7 @@ export function LatestEvents(): ReactNode {
           <EventRow key={event.id} event={event} />
         ))}
       </div>
-      {items.length === 0 ? (
-        <Text size="sm" c="dimmed" px={20} py={8}>
-          Nothing happened yet. Rollouts and updates of boards appear here.
-        </Text>
-      ) : null}
+      {items.length === 0 ? <Remark>Nothing happened yet. Rollouts and updates of boards appear here.</Remark> : null}
     </Card>
   );
 }

@@ -1,6 +1,6 @@
 // Boards of the opened stages that are not healthy on the build: those that went wrong first, each with its reason.
 
-import { Button, Chip, Group, Table, Text } from '@mantine/core';
+import { Button, Chip, Group, Table } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
@@ -8,7 +8,7 @@ import { call } from '#dashboard/data/api.ts';
 import { sentence } from '#dashboard/data/queries.ts';
 import { Answered } from '#dashboard/parts/answers.tsx';
 import { deviceHref } from '#dashboard/parts/text/links.ts';
-import { Card } from '#dashboard/parts/page.tsx';
+import { Card, Remark } from '#dashboard/parts/page.tsx';
 import { Ago } from '#dashboard/parts/time.tsx';
 import { OUTCOME_STATES, StateText } from '#dashboard/parts/tone.tsx';
 import { count, words } from '#dashboard/parts/words.ts';
@@ -44,13 +44,13 @@ export function Boards({ rollout }: { readonly rollout: Rollout }): ReactNode {
   const shown = groups.find((group) => group.name === name);
   if (shown === undefined)
     return (
-      <Card title="Boards that are not there yet">
-        <Nobody px={0} />
+      <Card title="Boards that are not there yet" flush>
+        <Nobody />
       </Card>
     );
   return (
     <Card title="Boards that are not there yet" flush>
-      <Group gap={6} px={20} pb="sm">
+      <Group gap={6} px="var(--otter-side)" pb="sm">
         {groups.map((group) => (
           <Chip
             key={group.name}
@@ -89,7 +89,7 @@ function Pages({ rollout, asked }: { readonly rollout: string; readonly asked: A
             <Button
               size="compact-sm"
               variant="default"
-              mx={20}
+              mx="var(--otter-side)"
               my="xs"
               loading={query.isFetchingNextPage}
               onClick={() => void query.fetchNextPage()}
@@ -104,14 +104,14 @@ function Pages({ rollout, asked }: { readonly rollout: string; readonly asked: A
 }
 
 function List({ boards }: { readonly boards: readonly WaitingBoard[] }): ReactNode {
-  if (boards.length === 0) return <Nobody px={20} />;
+  if (boards.length === 0) return <Nobody />;
   return (
     <Table.ScrollContainer
       minWidth={640}
       mah={460}
       scrollAreaProps={{ viewportProps: { 'aria-label': 'Boards that are not there yet', tabIndex: 0 } }}
     >
-      <Table horizontalSpacing={20} fz={13.5}>
+      <Table horizontalSpacing="var(--otter-side)" fz={13.5}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Board</Table.Th>
@@ -150,12 +150,8 @@ function List({ boards }: { readonly boards: readonly WaitingBoard[] }): ReactNo
   );
 }
 
-function Nobody({ px }: { readonly px: number }): ReactNode {
-  return (
-    <Text size="sm" c="dimmed" px={px} py={8}>
-      Nobody waits: every board of the open stages is healthy on the build.
-    </Text>
-  );
+function Nobody(): ReactNode {
+  return <Remark>Nobody waits: every board of the open stages is healthy on the build.</Remark>;
 }
 
 /** What went wrong first, then what is under way, then whom a rule leaves out. */

@@ -42,7 +42,7 @@ export function Outcomes({ rollout }: { readonly rollout: Rollout }): ReactNode 
         minWidth={560}
         scrollAreaProps={{ viewportProps: { 'aria-label': 'Outcomes', tabIndex: 0 } }}
       >
-        <Table horizontalSpacing={20} fz={13.5}>
+        <Table horizontalSpacing="var(--otter-side)" fz={13.5}>
           <Table.Thead>
             <Table.Tr>
               <Table.Th>Stage</Table.Th>

@@ -4,7 +4,7 @@ import { Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { sentence, useCall } from '#dashboard/data/queries.ts';
 import { actorText, auditText } from '#dashboard/parts/text/audit-text.ts';
-import { Card } from '#dashboard/parts/page.tsx';
+import { Card, Remark } from '#dashboard/parts/page.tsx';
 import { Ago } from '#dashboard/parts/time.tsx';
 import parts from '#dashboard/parts/parts.module.css';
 import css from './rollout.module.css';
@@ -32,11 +32,7 @@ export function RolloutLog({ name }: { readonly name: string }): ReactNode {
           </div>
         );
       })}
-      {items.length === 0 ? (
-        <Text size="sm" c="dimmed" px={20} py={8}>
-          Nothing is kept of it.
-        </Text>
-      ) : null}
+      {items.length === 0 ? <Remark>Nothing is kept of it.</Remark> : null}
     </Card>
   );
 }

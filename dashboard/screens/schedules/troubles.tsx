@@ -3,7 +3,7 @@
 import { Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { sentence, useCall } from '#dashboard/data/queries.ts';
-import { Card } from '#dashboard/parts/page.tsx';
+import { Card, Remark } from '#dashboard/parts/page.tsx';
 import { Ago, exactText } from '#dashboard/parts/time.tsx';
 import { StateText } from '#dashboard/parts/tone.tsx';
 import type { AuditEntry } from '#protocol/admin/audit.ts';
@@ -21,9 +21,7 @@ export function Troubles(): ReactNode {
   return (
     <Card title="Missed and refused" flush>
       {entries.length === 0 ? (
-        <Text size="sm" c="dimmed" px={20} py={8}>
-          No run was missed or refused.
-        </Text>
+        <Remark>No run was missed or refused.</Remark>
       ) : (
         entries.map((entry) => (
           <div key={entry.id} className={css['trouble']}>

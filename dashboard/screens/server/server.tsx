@@ -4,6 +4,7 @@ import { Button, Group, Stack, Table, Text, VisuallyHidden } from '@mantine/core
 import type { ReactNode } from 'react';
 import { sentence, useAction, useCall } from '#dashboard/data/queries.ts';
 import { Answered } from '#dashboard/parts/answers.tsx';
+import { BoardProblemNote } from '#dashboard/parts/board-problem.tsx';
 import { Note } from '#dashboard/parts/note.tsx';
 import { Card, Facts, Page } from '#dashboard/parts/page.tsx';
 import { Ago, exactText } from '#dashboard/parts/time.tsx';
@@ -11,7 +12,6 @@ import { StateBadge } from '#dashboard/parts/tone.tsx';
 import { lengthText } from '#dashboard/parts/time.tsx';
 import { bytes, count, percent } from '#dashboard/parts/words.ts';
 import parts from '#dashboard/parts/parts.module.css';
-import type { BoardProblem } from '#protocol/admin/boards.ts';
 import type { ServerStatus } from '#protocol/admin/status.ts';
 import type { Session } from '#protocol/sessions.ts';
 import { Enrolments } from './enrolments.tsx';
@@ -113,7 +113,7 @@ function Sessions(): ReactNode {
             minWidth={620}
             scrollAreaProps={{ viewportProps: { 'aria-label': 'Sessions', tabIndex: 0 } }}
           >
-            <Table horizontalSpacing={20} fz={13.5}>
+            <Table horizontalSpacing="var(--otter-side)" fz={13.5}>
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th>Browser</Table.Th>
@@ -177,6 +177,7 @@ function SessionRow({ session }: { readonly session: Session }): ReactNode {
 
 function Problems(): ReactNode {
   const problems = useCall('getBoardProblems', {});
+  const sessions = useCall('getSessions', {});
   return (
     <Card title="Boards that fail to get in">
       <Answered query={problems}>
@@ -188,22 +189,16 @@ function Problems(): ReactNode {
           ) : (
             <Stack gap="sm">
               {items.map((problem) => (
-                <Problem key={`${problem.kind} ${problem.address} ${problem.mac ?? ''}`} problem={problem} />
+                <BoardProblemNote
+                  key={`${problem.kind} ${problem.address} ${problem.mac ?? ''}`}
+                  problem={problem}
+                  sessions={sessions.data?.items}
+                />
               ))}
             </Stack>
           )
         }
       </Answered>
     </Card>
-  );
-}
-
-function Problem({ problem }: { readonly problem: BoardProblem }): ReactNode {
-  const { mac, address, times, last_at: last, text, cause } = problem;
-  return (
-    <Note tone="warn">
-      <b>{mac === null ? address : `${mac} at ${address}`}</b>, {times === 1 ? 'once' : `${count(times)} times`}, last{' '}
-      <Ago at={last} />: {sentence(text)} {sentence(cause)}
-    </Note>
   );
 }

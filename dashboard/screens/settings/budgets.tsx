@@ -9,7 +9,7 @@ import { ActionDialog } from '#dashboard/parts/ask/action-dialog.tsx';
 import { Bar } from '#dashboard/parts/bar.tsx';
 import { Command } from '#dashboard/parts/command.tsx';
 import { Note } from '#dashboard/parts/note.tsx';
-import { Card } from '#dashboard/parts/page.tsx';
+import { Card, Remark } from '#dashboard/parts/page.tsx';
 import type { Budget } from '#protocol/admin/fleet/budgets.ts';
 import css from './settings.module.css';
 
@@ -29,10 +29,10 @@ export function Budgets(): ReactNode {
       <Answered query={budgets}>
         {({ items }) =>
           items.length === 0 ? (
-            <Text size="sm" c="dimmed" px={20} py={8}>
+            <Remark>
               None. A budget says how many boards of one place, such as site=berlin, may be in the middle of an update
               at a time.
-            </Text>
+            </Remark>
           ) : (
             items.map((budget) => <Row key={budget.key} budget={budget} onSet={() => setSet(budget)} />)
           )

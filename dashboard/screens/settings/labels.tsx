@@ -6,7 +6,7 @@ import { Link } from 'wouter';
 import { sentence, useAction, useCall } from '#dashboard/data/queries.ts';
 import { Answered } from '#dashboard/parts/answers.tsx';
 import { ActionDialog } from '#dashboard/parts/ask/action-dialog.tsx';
-import { Card } from '#dashboard/parts/page.tsx';
+import { Card, Remark } from '#dashboard/parts/page.tsx';
 import { devicesHref } from '#dashboard/parts/text/links.ts';
 import { boards } from '#dashboard/parts/words.ts';
 import parts from '#dashboard/parts/parts.module.css';
@@ -33,16 +33,8 @@ export function Labels(): ReactNode {
             {items.map((label) => (
               <Row key={label.name} label={label} onChange={() => setChanged(label)} />
             ))}
-            {items.length === 0 ? (
-              <Text size="sm" c="dimmed" px={20} py={8}>
-                There is no label yet.
-              </Text>
-            ) : null}
-            {more === null ? null : (
-              <Text size="sm" c="dimmed" px={20} py={8}>
-                The first {items.length} are shown; otter label list shows all.
-              </Text>
-            )}
+            {items.length === 0 ? <Remark>There is no label yet.</Remark> : null}
+            {more === null ? null : <Remark>The first {items.length} are shown; otter label list shows all.</Remark>}
           </>
         )}
       </Answered>

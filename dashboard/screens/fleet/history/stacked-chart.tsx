@@ -46,7 +46,8 @@ function optionsOf({ data, fromS, turns, onPoint }: StackedChartProps, node: HTM
   return {
     width: node.clientWidth,
     height: HEIGHT_PX,
-    padding: [6, 12, 0, 0],
+    // The last label of the axis is centred on its edge.
+    padding: [6, 18, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: {
