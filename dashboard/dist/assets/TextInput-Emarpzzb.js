@@ -1,1 +1,0 @@
-import{_ as e,p as t,s as n}from"./createReactComponent-PtifXL7b.js";import{t as r}from"./InputBase-BrEsVFIP.js";var i=e(),a=n(e=>{let n=t([`Input`,`InputWrapper`,`TextInput`],null,e);return(0,i.jsx)(r,{component:`input`,...n,__staticSelector:`TextInput`})});a.classes=r.classes,a.displayName=`@mantine/core/TextInput`;export{a as t};

@@ -1,1 +1,0 @@
-export{s as ESP32C2ROM}from"./flasher-C_8bRRXs.js";

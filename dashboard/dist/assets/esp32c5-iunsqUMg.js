@@ -1,1 +1,0 @@
-export{o as ESP32C5ROM}from"./flasher-C_8bRRXs.js";

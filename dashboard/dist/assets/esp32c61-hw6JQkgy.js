@@ -1,1 +1,0 @@
-export{a as ESP32C61ROM}from"./flasher-C_8bRRXs.js";

@@ -1,1 +1,0 @@
-export{i as ESP32H2ROM}from"./flasher-C_8bRRXs.js";

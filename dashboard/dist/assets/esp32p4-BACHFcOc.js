@@ -1,1 +1,0 @@
-export{r as ESP32P4ROM}from"./flasher-C_8bRRXs.js";

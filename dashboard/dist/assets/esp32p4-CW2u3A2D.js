@@ -1,0 +1,1 @@
+export{r as ESP32P4ROM}from"./flasher-TlhCyVJY.js";

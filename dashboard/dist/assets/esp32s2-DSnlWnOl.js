@@ -1,1 +1,0 @@
-export{n as ESP32S2ROM}from"./flasher-C_8bRRXs.js";

@@ -1,0 +1,1 @@
+export{t as ESP32S3ROM}from"./flasher-TlhCyVJY.js";

@@ -1,1 +1,0 @@
-export{t as ESP32S3ROM}from"./flasher-C_8bRRXs.js";

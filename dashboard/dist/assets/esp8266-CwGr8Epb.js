@@ -1,1 +1,0 @@
-export{c as ESP8266ROM}from"./flasher-C_8bRRXs.js";

@@ -1,0 +1,1 @@
+export{c as ESP8266ROM}from"./flasher-TlhCyVJY.js";
