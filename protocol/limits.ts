@@ -216,6 +216,9 @@ export const PENDING_ENROLMENT_MS = 604_800_000;
 /** A board asks to enrol at most so often. An operator lets one in for as long, and until its check after that. */
 export const ENROL_AGAIN_MS = 3_600_000;
 
+/** For so long after a rollout was aborted `otter status` names the boards that are silent since. */
+export const ABANDONED_CALL_MS = 604_800_000;
+
 /** Longest name that an operator gives a device, and longest note on a device, a firmware or a rollout (code points). */
 export const MAX_GIVEN_NAME_CHARS = 64;
 export const MAX_NOTE_CHARS = 1_000;

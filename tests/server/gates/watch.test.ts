@@ -355,6 +355,23 @@ describe.each(DIALECTS)('a build on %s', (dialect) => {
     expect(await asked({ left_out: 'image_not_released' })).toEqual([]);
   });
 
+  test('that was aborted while boards installed it: those that are silent since are called, until they are back', async () => {
+    const [back = '', ...dead] = await fleet.add(3, { labels: ['pilot'] });
+    await begin('careful');
+    for (const mac of [back, ...dead]) {
+      await line.take(mac, '1.0.0');
+      await line.checkIn(mac, '1.1.0', ON_TRIAL);
+    }
+    await server.admin('abortRollout', { params: { name }, body: { reason: 'it smells' } });
+    server.clock.advance(1);
+    await line.checkIn(back, '1.1.0');
+    expect(await calls()).toEqual([]);
+    server.clock.advance(2 * HOUR_S);
+    expect(await calls()).toMatchObject([{ kind: 'lost', text: expect.stringContaining('2 boards were given 1.1.0') }]);
+    for (const mac of dead) await line.checkIn(mac, '1.0.0');
+    expect(await calls()).toEqual([]);
+  });
+
   test('calls when its first stage is empty', async () => {
     await fleet.add(3);
     await begin('careful');

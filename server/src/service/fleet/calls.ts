@@ -17,10 +17,12 @@ import { countTroubled } from '#server/db/identity/identities.ts';
 import { countNewcomers } from '#server/db/fleet/devices.ts';
 import { listTroubled } from '#server/db/schedules/schedules.ts';
 import { listFaults } from '#server/service/firmware/image-checks.ts';
+
 import { callsOfBackups } from './backups.ts';
 import { callsOfReports } from '#server/service/identity/differing-reports.ts';
 import { callsOfPins } from '#server/service/pins/pin-calls.ts';
 import { callsOfSignatures } from '#server/service/signatures/signature-calls.ts';
+import { callsOfAbandoned } from '#server/service/gates/abandoned-calls.ts';
 import type { Deps } from '#server/service/deps.ts';
 
 const DAY_MS = 86_400_000;
@@ -31,6 +33,7 @@ export async function listCalls(deps: Deps, rollouts: readonly Rollout[], nowMs:
   const ofRollouts = rollouts.flatMap((rollout) => callsOf(rollout, nowMs));
   const calls = [
     ...ofRollouts,
+    ...(await callsOfAbandoned(deps, nowMs)),
     ...(await ofImages(deps)),
     ...callsOfSignatures(view, nowMs),
     ...(await ofSchedules(deps)),
