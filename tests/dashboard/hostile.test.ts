@@ -36,7 +36,7 @@ describe.runIf(HAS_BROWSER)('hostile texts', () => {
     for (const [index, text] of SENT.entries()) await write(index, text, running);
     const { page, context, faults } = await openPage(browser, server);
     await enter(server, page);
-    const all = ['/', '/devices?q=label:hostile', '/rollouts', '/schedules', '/server', '/add-board'];
+    const all = ['/', '/devices?q=label:hostile', '/rollouts', '/schedules', '/settings', '/server', '/add-board'];
     for (const screen of [...all, '/activity', '/activity?show=audit', `/rollouts/${running}`])
       await look(page, screen);
     for (const [index, text] of SENT.entries()) {
@@ -79,6 +79,7 @@ describe.runIf(HAS_BROWSER)('hostile texts', () => {
     await server.admin('setCounted', { params, body: { counted: 'no', reason: text } });
     await server.admin('noteDevice', { params, body: { note: text } });
     await server.admin('holdDevice', { params, body: { reason: text } });
+    await server.admin('setBudget', { params: { key: `site${index}` }, body: { max_devices: 99, reason: text } });
     await server.admin('pauseRollout', { params: { name: rollout }, body: { reason: text } });
     await server.admin('resumeRollout', { params: { name: rollout }, body: { reason: text } });
   }
