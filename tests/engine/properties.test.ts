@@ -281,7 +281,7 @@ test('a stage opens by itself only when its gate has passed, as a second count o
         opened += 1;
         for (const stage of world.server.stages) {
           if (stage.openedAtMs === undefined || (stage.openedAtMs === world.nowMs && stage !== from)) continue;
-          expect(brokenConditions(world, stage.plan, stage === from, acknowledgedAtMs)).toEqual([]);
+          expect(brokenConditions(world, stage, stage === from, acknowledgedAtMs)).toEqual([]);
         }
       }
     }),
@@ -414,11 +414,13 @@ function brokenLimits({ server, boards, offeredAtMs, nowMs }: World): readonly s
 
 /** The conditions of a gate, counted anew from all assignments of all boards: those that do not hold. */
 function brokenConditions(
-  { server, boards, nowMs }: World,
-  stage: Plan['stages'][number],
+  world: World,
+  state: StageState,
   isOpen: boolean,
   acknowledgedAtMs: number,
 ): readonly string[] {
+  const { server, boards, nowMs } = world;
+  const { plan: stage } = state;
   const asked = stage.gate;
   const all = boards.map((_, index) => server.assignmentsOf(index)).filter(hasItems);
   const own = all.filter((assignments) => server.stageOf(assignments.at(-1)?.id ?? -1) === stage.name);
@@ -439,7 +441,8 @@ function brokenConditions(
   );
   const answered = running.length + failed.length;
   // A person may have opened the next stage when few had answered in this one; a share of few says nothing.
-  const isSample = isOpen || answered >= (asked?.min_confirmed ?? 1);
+  const hopeful = latest.length - failed.length + needing(world, state).length;
+  const isSample = isOpen || answered >= Math.max(1, Math.min(asked?.min_confirmed ?? 1, hopeful));
   const always = {
     'not more failures than max_failed': bad.length <= (asked?.max_failed ?? DEVICES),
     'no larger share of failures than max_failed_pct':

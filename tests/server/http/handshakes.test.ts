@@ -10,6 +10,7 @@ import { guardConnections } from '#server/http/front/connections.ts';
 import { AddressRate } from '#server/http/front/address-rate.ts';
 import { Places } from '#server/http/front/places.ts';
 import { makeCertificate } from '../../simulator/scripted-server.ts';
+import { openTls } from '../../support/server/open-tls.ts';
 import { startTestServer } from '../../support/server/server.ts';
 
 /** A connection for this address, as a proxy opens it, that says nothing more. */
@@ -20,17 +21,6 @@ async function open(port: number, address: string): Promise<net.Socket> {
   await once(socket, 'connect');
   socket.write(`PROXY TCP4 ${address} 127.0.0.1 1 2\r\n`);
   return socket;
-}
-
-/** Whether TLS began on it; undefined where it was closed before. */
-async function shakeHands(below: net.Socket): Promise<tls.TLSSocket | undefined> {
-  const socket = tls.connect({ socket: below, rejectUnauthorized: false });
-  onTestFinished(() => void socket.destroy());
-  return new Promise((resolve) => {
-    socket.once('secureConnect', () => resolve(socket));
-    socket.on('error', () => resolve(undefined));
-    below.once('close', () => resolve(undefined));
-  });
 }
 
 /** Closed by the server within a moment; where it is not, the other outcome of the race says so. */
@@ -69,20 +59,20 @@ describe('handshakes of one address', () => {
     for (let count = 0; count < MOST; count += 1) held.push(await open(port, '203.0.113.60'));
     await vi.waitFor(async () => expect(await isClosed(await open(port, '203.0.113.60'))).toBe(true));
     expect(await Promise.all(held.map(isClosed)), 'those that were there').not.toContain(true);
-    expect(await shakeHands(await open(port, '203.0.113.61')), 'another address').toBeDefined();
+    expect(await openTls(await open(port, '203.0.113.61')), 'another address').toBeDefined();
 
     const [done, gone] = held;
     if (done === undefined || gone === undefined) throw new Error('nothing is held');
-    expect(await shakeHands(done), 'one that was begun goes on to its end').toBeDefined();
-    await vi.waitFor(async () => expect(await shakeHands(await open(port, '203.0.113.60'))).toBeDefined());
+    expect(await openTls(done), 'one that was begun goes on to its end').toBeDefined();
+    await vi.waitFor(async () => expect(await openTls(await open(port, '203.0.113.60'))).toBeDefined());
     gone.destroy();
-    await vi.waitFor(async () => expect(await shakeHands(await open(port, '203.0.113.60'))).toBeDefined());
+    await vi.waitFor(async () => expect(await openTls(await open(port, '203.0.113.60'))).toBeDefined());
   });
 
   test('that are done count no more, however many connections stay open', async () => {
     const port = await startGuarded();
     for (let count = 0; count < 4 * MOST; count += 1)
-      expect(await shakeHands(await open(port, '203.0.113.62')), `connection ${count}`).toBeDefined();
+      expect(await openTls(await open(port, '203.0.113.62')), `connection ${count}`).toBeDefined();
   });
 });
 
@@ -100,7 +90,7 @@ test('handshakes of many addresses are bounded together, and the machine itself 
   expect(closed.filter((is) => !is)).toHaveLength(most);
   expect((await server.fetch('GET', '/healthz')).status).toBe(200);
   for (const socket of held) socket.destroy();
-  await vi.waitFor(async () => expect(await shakeHands(await open(port, '198.51.100.200'))).toBeDefined(), {
+  await vi.waitFor(async () => expect(await openTls(await open(port, '198.51.100.200'))).toBeDefined(), {
     timeout: 20_000,
     interval: 1_500,
   });

@@ -2,11 +2,12 @@
 
 import { once } from 'node:events';
 import net from 'node:net';
-import tls from 'node:tls';
+import type tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ADDRESS_BURST_S } from '#protocol/limits.ts';
 import { takeProxyHeader } from '#server/http/front/proxied-socket.ts';
 import { readProxyHeader } from '#server/http/front/proxy-header.ts';
+import { openTls } from '../../support/server/open-tls.ts';
 import { startTestServer, type TestServer } from '../../support/server/server.ts';
 
 const V2_BEGIN = '0d0a0d0a000d0a515549540a';
@@ -16,17 +17,6 @@ function v2(kind: string, payload: string): Buffer {
   const bytes = Buffer.from(payload, 'hex');
   const length = bytes.length.toString(16).padStart(4, '0');
   return Buffer.from(`${V2_BEGIN}${kind}${length}${payload}`, 'hex');
-}
-
-/** Undefined where the connection was closed before it was one. */
-async function openTls(below: net.Socket): Promise<tls.TLSSocket | undefined> {
-  const socket = tls.connect({ socket: below, rejectUnauthorized: false });
-  onTestFinished(() => void socket.destroy());
-  return new Promise((resolve) => {
-    socket.once('secureConnect', () => resolve(socket));
-    socket.on('error', () => resolve(undefined));
-    below.once('close', () => resolve(undefined));
-  });
 }
 
 /** From, to, and their ports. */
